@@ -1,0 +1,1 @@
+"""SeFa editing directions for StyleGAN networks (placeholder until the API lands)."""
