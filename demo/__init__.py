@@ -1,0 +1,1 @@
+"""The procedural world of faces and the recipe that trained the bundled network."""

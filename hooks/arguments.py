@@ -1,0 +1,99 @@
+"""Constructor arguments of a recorded network: sorted, completed with the class's defaults, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sefa_plugin.hook import HookError
+from sefa_plugin.network_file import NetworkRecord
+
+POSITIONAL = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
+SIZES = POSITIONAL[:5]
+MAX_SIZE = 65_536  # no dimension of a real generator comes near
+
+
+def named_arguments(record: NetworkRecord) -> dict[str, Any]:
+    """Give the constructor's arguments by name, positional ones included.
+
+    Raises:
+        HookError: there are more positional arguments than names, or one is given twice.
+    """
+    if len(record.init_args) > len(POSITIONAL):
+        raise HookError(f"{record.path}: {record.class_name} was given {len(record.init_args)} arguments")
+    named = dict(zip(POSITIONAL, record.init_args))
+    twice = set(named) & set(record.init_kwargs)
+    if twice:
+        raise HookError(f"{record.path}: {record.class_name} was given {', '.join(sorted(twice))} twice")
+    return {**named, **record.init_kwargs}
+
+
+def sizes(record: NetworkRecord, arguments: dict[str, Any]) -> dict[str, int]:
+    """Take the five sizes out of ``arguments``.
+
+    Raises:
+        HookError: one is missing or is no sensible whole number.
+    """
+    result = {}
+    for name in SIZES:
+        value = arguments.pop(name, None)
+        least = 0 if name in ("c_dim", "z_dim") else 1
+        if type(value) is not int or not least <= value <= MAX_SIZE:
+            raise HookError(f"{record.path}: {record.class_name} has no valid {name} ({value!r:.40})")
+        result[name] = value
+    return result
+
+
+def completed(record: NetworkRecord, given: Any, defaults: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Complete keyword arguments with defaults.
+
+    Raises:
+        HookError: an argument is not known, or is of another type than its default.
+    """
+    if not isinstance(given, dict):
+        raise HookError(f"{record.path}: {where} of {record.class_name} is not a dict")
+    unknown = sorted(str(name) for name in set(given) - set(defaults))
+    if unknown:
+        raise HookError(
+            f"{record.path}: {record.class_name} was built with {where} {', '.join(unknown)[:120]}, "
+            "which the known toolkits do not have: a modified network?"
+        )
+    for name, value in given.items():
+        if not _same_kind(value, defaults[name]):
+            raise HookError(f"{record.path}: {where} {name} of {record.class_name} is {value!r:.60}")
+    return {**defaults, **given}
+
+
+def _same_kind(value: Any, default: Any) -> bool:
+    """Whether a value can stand where ``default`` does; None as a default accepts a number or None."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if default is None:
+        return value is None or number
+    if isinstance(default, bool):
+        return isinstance(value, (bool, int, str))
+    if isinstance(default, (int, float)):
+        return value is None or number
+    if isinstance(default, (list, tuple)):
+        return value is None or (isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value))
+    return isinstance(value, type(default))
+
+
+def compare_tensors(record: NetworkRecord, expected: Mapping[str, Sequence[int]]) -> None:
+    """Check that the record holds exactly the expected tensors.
+
+    Raises:
+        HookError: names the first tensor that is missing, extra or of another shape, and how many there are.
+    """
+    held = {name: tuple(tensor.shape) for name, tensor in record.tensors.items()}
+    missing = [name for name in expected if name not in held]
+    extra = [name for name in held if name not in expected]
+    other = [name for name in expected if name in held and held[name] != tuple(expected[name])]
+    for names, what in ((missing, "lacks"), (extra, "has extra"), (other, "has mis-shaped")):
+        if not names:
+            continue
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        shape = f" {held[names[0]]}, expected {tuple(expected[names[0]])}" if names is other else ""
+        raise HookError(
+            f"{record.path}: this {record.class_name} {what} tensor {names[0][:100]}{shape}{more}: "
+            "a modified or damaged network"
+        )

@@ -1,0 +1,34 @@
+"""Digests of module sources whose generators are known to be what the hooks build.
+
+A network file carries the source of its classes. A fork may change a gain there that shows in no tensor
+and no argument, so a source that is not listed is used natively only with a warning that names it.
+"""
+
+from __future__ import annotations
+
+from sefa_plugin.network_file import NetworkRecord
+
+# digest (network_walk.source_digest) -> (hook, where the text is from)
+KNOWN: dict[str, tuple[str, str]] = {}
+
+
+def judge(record: NetworkRecord, hook: str) -> tuple[str, str]:
+    """Tell where a network's source is from, and what to warn of.
+
+    Returns:
+        ``(source, warning)``: ``none`` for files without source, a toolkit's name, or ``unknown``; the
+        warning is '' unless a source is unknown or belongs to another hook.
+    """
+    if not record.sources:
+        return "none", ""
+    names = []
+    for digest in sorted(record.sources):
+        owner, where = KNOWN.get(digest, ("", ""))
+        if owner != hook:
+            return (
+                f"unknown ({digest[:16]})",
+                f"the source text in this file (digest {digest[:16]}) is not that of a toolkit known here: "
+                "pictures are right only if it computes what the original does",
+            )
+        names.append(where)
+    return ", ".join(sorted(set(names))), ""

@@ -1,0 +1,143 @@
+"""What a StyleGAN2 generator consists of, from its constructor arguments: tensors and style layers.
+
+Shared by the two toolkits that ship StyleGAN2 (stylegan2-ada-pytorch, stylegan3); needs no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sefa_plugin.hook import StyleLayer
+from sefa_plugin.network_file import NetworkRecord
+
+ARCHITECTURES = ("orig", "skip", "resnet")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Constructor arguments of a StyleGAN2 generator with the defaults filled in.
+
+    ``mapping``, ``synthesis`` and ``block`` hold the keywords of the three classes that take them.
+    """
+
+    z_dim: int
+    c_dim: int
+    w_dim: int
+    img_resolution: int
+    img_channels: int
+    mapping: Mapping[str, Any]
+    synthesis: Mapping[str, Any]
+    block: Mapping[str, Any]
+
+    @property
+    def resolutions(self) -> list[int]:
+        """Block resolutions, 4 up to the picture's."""
+        return [2**power for power in range(2, int(math.log2(self.img_resolution)) + 1)]
+
+    @property
+    def num_ws(self) -> int:
+        """Rows of ws: one a convolution, and one for the last ToRGB."""
+        return 2 * len(self.resolutions)
+
+    def channels(self, resolution: int) -> int:
+        """Feature channels of the block at ``resolution``."""
+        return min(int(self.synthesis["channel_base"]) // resolution, int(self.synthesis["channel_max"]))
+
+    def has_torgb(self, resolution: int) -> bool:
+        """Whether the block at ``resolution`` has a ToRGB layer."""
+        return resolution == self.img_resolution or self.block["architecture"] == "skip"
+
+
+def _linear(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield f"{name}.weight", (outputs, inputs)
+    yield f"{name}.bias", (outputs,)
+
+
+def _filter_shape(plan: Plan) -> tuple[int, ...]:
+    """Shape of the stored low-pass filter: short ones are stored as their outer product."""
+    taps = plan.block["resample_filter"]
+    if taps is None:
+        return (1, 1)
+    return (len(taps), len(taps)) if len(taps) < 8 else (len(taps),)
+
+
+def _mapping_tensors(plan: Plan) -> Iterator[tuple[str, tuple[int, ...]]]:
+    options = plan.mapping
+    embed = options["embed_features"] if options["embed_features"] is not None else plan.w_dim
+    embed = embed if plan.c_dim else 0
+    hidden = options["layer_features"] if options["layer_features"] is not None else plan.w_dim
+    widths = [plan.z_dim + embed] + [hidden] * (options["num_layers"] - 1) + [plan.w_dim]
+    if plan.c_dim:
+        yield from _linear("mapping.embed", plan.c_dim, embed)
+    for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
+        yield from _linear(f"mapping.fc{index}", inputs, outputs)
+    if options["w_avg_beta"] is not None:
+        yield "mapping.w_avg", (plan.w_dim,)
+
+
+def _layer_tensors(plan: Plan, name: str, inputs: int, outputs: int, resolution: int):
+    yield f"{name}.weight", (outputs, inputs, plan.block["kernel_size"], plan.block["kernel_size"])
+    yield f"{name}.bias", (outputs,)
+    yield f"{name}.resample_filter", _filter_shape(plan)
+    if plan.block["use_noise"]:
+        yield f"{name}.noise_const", (resolution, resolution)
+        yield f"{name}.noise_strength", ()
+    yield from _linear(f"{name}.affine", plan.w_dim, inputs)
+
+
+def expected_tensors(plan: Plan) -> dict[str, tuple[int, ...]]:
+    """Every parameter and buffer by dotted name, with its shape."""
+    shapes = dict(_mapping_tensors(plan))
+    inputs = 0
+    for resolution in plan.resolutions:
+        outputs = plan.channels(resolution)
+        name = f"synthesis.b{resolution}"
+        shapes[f"{name}.resample_filter"] = _filter_shape(plan)
+        if inputs:
+            shapes.update(_layer_tensors(plan, f"{name}.conv0", inputs, outputs, resolution))
+        else:
+            shapes[f"{name}.const"] = (outputs, resolution, resolution)
+        shapes.update(_layer_tensors(plan, f"{name}.conv1", outputs, outputs, resolution))
+        if plan.has_torgb(resolution):
+            shapes[f"{name}.torgb.weight"] = (plan.img_channels, outputs, 1, 1)
+            shapes[f"{name}.torgb.bias"] = (plan.img_channels,)
+            shapes.update(_linear(f"{name}.torgb.affine", plan.w_dim, outputs))
+        if inputs and plan.block["architecture"] == "resnet":
+            shapes[f"{name}.skip.weight"] = (outputs, inputs, 1, 1)
+            shapes[f"{name}.skip.resample_filter"] = _filter_shape(plan)
+        inputs = outputs
+    return shapes
+
+
+def style_layers(plan: Plan, record: NetworkRecord) -> list[StyleLayer]:
+    """Every affine in the order of execution. An inner ToRGB shares its ws row with the next convolution."""
+    layers: list[StyleLayer] = []
+    gain = 1 / math.sqrt(plan.w_dim)
+    row = 0
+    for resolution in plan.resolutions:
+        names = ["conv1"] if resolution == 4 else ["conv0", "conv1"]
+        for part in names:
+            name = f"synthesis.b{resolution}.{part}.affine"
+            weight = record.tensors[f"{name}.weight"]
+            layers.append(
+                StyleLayer(name, weight, row, "conv", gain, size=resolution, detail=float(resolution))
+            )
+            row += 1
+        if plan.has_torgb(resolution):
+            name = f"synthesis.b{resolution}.torgb.affine"
+            weight = record.tensors[f"{name}.weight"]
+            inner = 1 / math.sqrt(plan.channels(resolution))
+            layers.append(
+                StyleLayer(name, weight, row, "torgb", gain, inner, size=resolution, detail=float(resolution))
+            )
+    return layers
+
+
+def mapping_layer(plan: Plan, record: NetworkRecord) -> StyleLayer:
+    """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
+    weight = record.tensors["mapping.fc0.weight"]
+    gain = plan.mapping["lr_multiplier"] / math.sqrt(weight.shape[1])
+    return StyleLayer("mapping.fc0", weight, -1, "mapping", gain)

@@ -1,0 +1,109 @@
+"""Networks as safetensors: what ``sefa convert`` writes, after which no pickle is read any more.
+
+The file is an ordinary safetensors file. Its metadata holds, as JSON under ``sefa_network``, the class
+name and the constructor's arguments.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FORMAT = 1
+KEY = "sefa_network"
+MAX_HEADER = 100_000_000  # the limit of the format itself
+
+
+class ConvertedFileError(Exception):
+    """A safetensors file that is broken, or that ``sefa convert`` did not write."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Contents of a converted network.
+
+    ``modules`` maps dotted names to ``[class name, attributes, source digest]``; ``tensors`` are
+    array-likes by dotted name.
+    """
+
+    class_name: str
+    which: str
+    init_args: list
+    init_kwargs: dict
+    none_buffers: list
+    source_digests: list
+    modules: dict
+    tensors: Mapping[str, Any]
+
+
+def looks_converted(data: Any) -> bool:
+    """Tell whether the bytes begin like a safetensors file (header length, then JSON)."""
+    if len(data) < 10:
+        return False
+    length = int.from_bytes(bytes(data[:8]), "little")
+    return 2 <= length <= min(MAX_HEADER, len(data) - 8) and bytes(data[8:9]) == b"{"
+
+
+def write(path: str | os.PathLike, network: Converted) -> None:
+    """Write ``network`` to ``path``, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    from .atomic import whole_file
+
+    about = _about(network)
+    tensors = {name: np.ascontiguousarray(value).reshape(np.shape(value)) for name, value in network.tensors.items()}
+    with whole_file(path) as part:
+        save_file(tensors, os.fspath(part), {KEY: json.dumps(about), "format": "sefa"})
+
+
+def _about(network: Converted) -> dict:
+    about = {name: getattr(network, name) for name in Converted.__dataclass_fields__ if name != "tensors"}
+    return {"version": FORMAT, **about}
+
+
+def read(path: str | os.PathLike) -> Converted:
+    """Read a converted network.
+
+    Raises:
+        ConvertedFileError: the file is broken, or is some other safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="np") as file:
+            metadata = file.metadata() or {}
+            if KEY not in metadata:
+                raise ConvertedFileError("is a safetensors file, but not a network written by `sefa convert`")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, TypeError, AttributeError) as error:
+        raise ConvertedFileError(f"is a broken safetensors file ({error})") from None
+    return _contents(metadata[KEY], tensors)
+
+
+def _contents(text: str, tensors: dict[str, Any]) -> Converted:
+    try:
+        about = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ConvertedFileError("has network metadata that is not JSON") from None
+    if not isinstance(about, dict) or about.get("version") != FORMAT:
+        raise ConvertedFileError("was written by another version of `sefa convert`; convert the network again")
+    kinds = {"class_name": str, "which": str, "init_args": list, "init_kwargs": dict}
+    kinds.update({"none_buffers": list, "source_digests": list, "modules": dict})
+    for name, kind in kinds.items():
+        if not isinstance(about.get(name), kind):
+            raise ConvertedFileError(f"has no valid {name} in its network metadata")
+    for name in ("none_buffers", "source_digests"):
+        if not all(isinstance(item, str) for item in about[name]):
+            raise ConvertedFileError(f"has no valid {name} in its network metadata")
+    for item in about["modules"].values():
+        if not isinstance(item, list) or [type(part) for part in item] != [str, dict, str]:
+            raise ConvertedFileError("has no valid modules in its network metadata")
+    return Converted(tensors=tensors, **{name: about[name] for name in kinds})

@@ -1,0 +1,227 @@
+"""From a network file to a generator: the record, the hook that knows it, and the weights put in.
+
+    G = load_network("ffhq.pkl")
+    ws = G.mapping(z, None)
+    img = G.synthesis(ws, noise_mode="const")
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import download
+from .hook import Hook, HookError, StyleLayer, check_layers, find_hook
+from .network_file import NetworkFileError, NetworkRecord, read_network
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """Where a generator came from; ``G.sefa`` of every generator that :func:`load_network` gives.
+
+    Attributes:
+        path, which: the file and its entry.
+        hook: name of the hook that built it.
+        digest: SHA-256 of the network (``NetworkRecord.digest``).
+        layers: its style layers without their weights.
+        mapping: its first mapping layer without the weight.
+    """
+
+    path: str
+    name: str
+    which: str
+    hook: str
+    digest: str
+    layers: tuple[StyleLayer, ...]
+    mapping: StyleLayer
+
+
+@dataclass(frozen=True)
+class OpenNetwork:
+    """A record and the hook that knows it: enough to factorise; no generator is built.
+
+    ``warnings`` are one-line remarks for the user (a source text that is not known, say).
+    """
+
+    record: NetworkRecord
+    hook: Hook
+    layers: list[StyleLayer]
+    sizes: dict[str, int]
+    source: str
+    warnings: tuple[str, ...]
+
+    @property
+    def mapping(self) -> StyleLayer:
+        """The first mapping layer."""
+        return self.hook.mapping_layer(self.record)
+
+
+def open_network(
+    path: str | os.PathLike,
+    *,
+    which: str = "G_ema",
+    strict: bool = False,
+    sha256: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> OpenNetwork:
+    """Read a network and recognise it; nothing of the file is run and no torch is needed.
+
+    Args:
+        path: a file, an ``http(s)`` address, or ``demo`` for the network that ships with this package.
+        which: ``G_ema``, ``G`` or ``D``.
+        strict: refuse a network whose source text is not a known one, instead of warning.
+        sha256: the digest that a downloaded file must have.
+        progress: called while downloading, see ``download.fetch``.
+
+    Raises:
+        NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
+    """
+    from .hooks import all_hooks
+    from .hooks.known_sources import judge
+
+    local = locate(path, sha256=sha256, progress=progress)
+    record = read_network(local, which)
+    hook = find_hook(record, all_hooks())
+    hook.check(record)
+    sizes = hook.describe(record)
+    layers = check_layers(hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
+    source, warning = judge(record, hook.name)
+    if warning and strict:
+        raise HookError(f"{record.path}: {warning} (refused because of --strict)")
+    return OpenNetwork(record, hook, layers, sizes, source, (warning,) if warning else ())
+
+
+def locate(
+    path: str | os.PathLike,
+    *,
+    sha256: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> str:
+    """Give the local file for a path, an address, or ``demo``.
+
+    Raises:
+        NetworkFileError, DownloadError: the file has another digest, or cannot be fetched.
+    """
+    if download.is_url(path):
+        return str(download.fetch(str(path), sha256, progress))
+    local = os.fspath(path)
+    if local == "demo" and not os.path.exists(local):
+        local = demo_path()
+    if sha256 is not None and os.path.isfile(local):
+        found = download.file_digest(local)
+        if found != sha256.lower():
+            raise NetworkFileError(f"{local}: has SHA-256 {found}, not the {sha256.lower()} asked for")
+    return local
+
+
+def demo_path() -> str:
+    """The network that ships with this package."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "demo.pkl")
+
+
+def load_network(
+    path: str | os.PathLike,
+    *,
+    which: str = "G_ema",
+    device: Any = "cpu",
+    strict: bool = False,
+) -> Any:
+    """Load a generator from a file, an address, or ``demo``, without running anything of the file.
+
+    Returns:
+        An ``nn.Module`` in evaluation mode with the interface of NVIDIA's generators:
+        ``G.mapping(z [N, z_dim], c, truncation_psi, truncation_cutoff) -> ws [N, num_ws, w_dim]``,
+        ``G.synthesis(ws, noise_mode, force_fp32) -> img [N, C, H, W]``, about -1 to 1, and ``G(z, c, ...)``.
+
+    Raises:
+        NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
+    """
+    return build_network(open_network(path, which=which, strict=strict), device)
+
+
+def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
+    """Build the generator of an opened network; see :func:`load_network`.
+
+    Raises:
+        HookError: weights hold NaN or infinity, or the built generator disagrees with the file.
+    """
+    import numpy as np
+    import torch
+
+    record = opened.record
+    G = opened.hook.build(record)
+    state = {}
+    for name, tensor in record.tensors.items():
+        array = np.array(tensor)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise HookError(f"{record.path}: tensor {name} holds NaN or infinity: the training diverged?")
+        state[name] = torch.from_numpy(array)
+    try:
+        G.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise HookError(f"{record.path}: hook {opened.hook.name} built another network: {reason}") from None
+    _compare_attributes(G, record)
+    G.sefa = NetworkInfo(
+        path=record.path,
+        name=record.name,
+        which=record.which,
+        hook=opened.hook.name,
+        digest=record.digest(),
+        layers=tuple(replace(layer, weight=None) for layer in opened.layers),
+        mapping=replace(opened.mapping, weight=None),
+    )
+    return G.eval().requires_grad_(False).to(device)
+
+
+# Attributes that training and the toolkit's own fast paths use; they do not change a picture.
+_HARMLESS = {"training", "w_avg_beta", "magnitude_ema_beta", "use_fp16", "channels_last", "num_fp16_res"}
+
+
+def _compare_attributes(G: Any, record: NetworkRecord) -> None:
+    """Compare what the file's modules say of themselves (gains, clamps, kinds) with the built ones.
+
+    A fork may change a gain and nothing else; where it is kept as an attribute, it shows here.
+    """
+    for name, module in G.named_modules():
+        held = record.modules.get(name)
+        for key, value in (held.attributes if held else {}).items():
+            ours = module.__dict__.get(key)
+            if key.startswith("_") or key in _HARMLESS or not isinstance(ours, (bool, int, float, str)):
+                continue
+            same = ours == value
+            if isinstance(value, (int, float)) and isinstance(ours, (int, float)):
+                same = abs(ours - value) <= 1e-6 * max(abs(ours), abs(value))
+            if not same:
+                raise HookError(
+                    f"{record.path}: {name or 'the network'} has {key} = {value!r:.40}, where the known "
+                    f"toolkits have {ours!r:.40}: a modified network, which would be rendered wrong"
+                )
+
+
+def style_layers(G: Any) -> list[StyleLayer]:
+    """List the style layers of a generator that :func:`load_network` gave, with its present weights.
+
+    Raises:
+        HookError: ``G`` is something else.
+    """
+    return [_with_weight(G, layer) for layer in _info(G).layers]
+
+
+def mapping_layer(G: Any) -> StyleLayer:
+    """Give the first mapping layer of such a generator, with its present weight."""
+    return _with_weight(G, _info(G).mapping)
+
+
+def _info(G: Any) -> NetworkInfo:
+    info = getattr(G, "sefa", None)
+    if not isinstance(info, NetworkInfo):
+        raise HookError(f"{type(G).__name__} is not a generator of load_network; load its file with that")
+    return info
+
+
+def _with_weight(G: Any, layer: StyleLayer) -> StyleLayer:
+    weight = G.get_submodule(layer.name).weight
+    return replace(layer, weight=weight.detach().float().cpu().numpy())

@@ -1,0 +1,42 @@
+"""Shared parts of the tests: the golden numbers, and files made on the spot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+class Case:
+    """One golden case: arrays, facts, and the weights by the toolkit's names."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        with np.load(GOLDEN / f"{name}.npz", allow_pickle=False) as file:
+            self.arrays = {key: file[key] for key in file.files}
+        self.info = json.loads((GOLDEN / f"{name}.json").read_text())
+        self.pickle = GOLDEN / f"{name}.pkl"
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        return self.arrays[key]
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        return {k.split("/", 1)[1]: v for k, v in self.arrays.items() if k.startswith(("param/", "buffer/"))}
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Give golden cases by name, each read once."""
+    held: dict[str, Case] = {}
+
+    def get(name: str) -> Case:
+        if name not in held:
+            held[name] = Case(name)
+        return held[name]
+
+    return get
