@@ -43,7 +43,7 @@ def double(x, kernel):
 def leaky(x, gain=SQRT2, clamp=None):
     """Leaky ReLU of slope 0.2 with the gain that keeps the variance."""
     x = F.leaky_relu(x, 0.2) * gain
-    return x if clamp is None else x.clamp(-clamp * gain, clamp * gain)
+    return x if clamp is None else x.clamp(-clamp, clamp)
 
 
 def normalize(x):

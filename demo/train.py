@@ -106,7 +106,7 @@ class Training:
         self.D_opt.step()
         self.average()
         self.steps += 1
-        return {"G": float(loss_G), "D": float(loss_D)}
+        return {"G": loss_G.item(), "D": loss_D.item()}
 
     def average(self) -> None:
         """Move the averaged generator; early on its memory is short."""

@@ -119,15 +119,4 @@ def mapping_layer(record: NetworkRecord) -> StyleLayer:
 
 def build(record: NetworkRecord) -> Any:
     """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
-    from sefa_plugin.generators.stylegan2 import Generator
-
-    made = plan(record)
-    return Generator(
-        made.z_dim,
-        made.c_dim,
-        made.w_dim,
-        made.img_resolution,
-        made.img_channels,
-        mapping_kwargs=dict(made.mapping),
-        synthesis_kwargs={**made.synthesis, **made.block},
-    )
+    return parts.build(plan(record))

@@ -141,3 +141,20 @@ def mapping_layer(plan: Plan, record: NetworkRecord) -> StyleLayer:
     weight = record.tensors["mapping.fc0.weight"]
     gain = plan.mapping["lr_multiplier"] / math.sqrt(weight.shape[1])
     return StyleLayer("mapping.fc0", weight, -1, "mapping", gain)
+
+
+def build(plan: Plan) -> Any:
+    """Build the generator, with weights still to be loaded."""
+    from sefa_plugin.generators.stylegan2 import Generator
+
+    ignored = ("fp16_channels_last", "fused_modconv_default")  # how, not what, is computed
+    block = {key: value for key, value in plan.block.items() if key not in ignored}
+    return Generator(
+        plan.z_dim,
+        plan.c_dim,
+        plan.w_dim,
+        plan.img_resolution,
+        plan.img_channels,
+        mapping_kwargs=dict(plan.mapping),
+        synthesis_kwargs={**plan.synthesis, **block},
+    )

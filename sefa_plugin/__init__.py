@@ -1,1 +1,64 @@
-"""SeFa editing directions for StyleGAN networks (placeholder until the API lands)."""
+"""SeFa editing directions for StyleGAN networks: closed form, from the weights alone.
+
+Shen & Zhou, "Closed-Form Factorization of Latent Semantics in GANs", CVPR 2021.
+
+    from sefa_plugin import edit, factorize, load_network, render, write_video
+
+Names are imported when they are first used, so ``import sefa_plugin`` loads neither torch nor NumPy.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Directions": "directions",
+    "edit": "latents",
+    "factorize": "directions",
+    "load_network": "network",
+    "render": "frames",
+    "style_layers": "network",
+    "write_video": "video",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Beside:
+    """Finds ``sefa_plugin.hooks`` and ``sefa_plugin.third_party`` next to the package in a bare checkout.
+
+    Installed, both lie inside the package and this finder is not needed; no other name is served.
+    """
+
+    names = ("hooks", "third_party")
+
+    @classmethod
+    def find_spec(cls, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        parent, _, name = fullname.rpartition(".")
+        if parent != __name__ or name not in cls.names:
+            return None
+        folder = Path(__file__).resolve().parent.parent / name
+        start = folder / "__init__.py"
+        if not start.is_file():
+            return None
+        return spec_from_file_location(fullname, start, submodule_search_locations=[str(folder)])
+
+
+if not all((Path(__file__).parent / name).is_dir() for name in _Beside.names):
+    sys.meta_path.append(_Beside)

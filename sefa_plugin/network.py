@@ -207,15 +207,15 @@ def style_layers(G: Any) -> list[StyleLayer]:
     Raises:
         HookError: ``G`` is something else.
     """
-    return [_with_weight(G, layer) for layer in _info(G).layers]
+    return [_with_weight(G, layer) for layer in network_info(G).layers]
 
 
 def mapping_layer(G: Any) -> StyleLayer:
     """Give the first mapping layer of such a generator, with its present weight."""
-    return _with_weight(G, _info(G).mapping)
+    return _with_weight(G, network_info(G).mapping)
 
 
-def _info(G: Any) -> NetworkInfo:
+def network_info(G: Any) -> NetworkInfo:
     info = getattr(G, "sefa", None)
     if not isinstance(info, NetworkInfo):
         raise HookError(f"{type(G).__name__} is not a generator of load_network; load its file with that")

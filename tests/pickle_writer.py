@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 
 import numpy as np
 import torch
@@ -75,7 +76,10 @@ def storage_bytes(array: np.ndarray) -> bytes:
     """What torch stores inside a pickle for one storage."""
     file = io.BytesIO()
     values = torch.from_numpy(np.array(array).reshape(-1)) if isinstance(array, np.ndarray) else array
-    torch.save(values.storage(), file, _use_new_zipfile_serialization=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # typed storages are what these files hold
+        storage = values.storage()
+    torch.save(storage, file, _use_new_zipfile_serialization=False)
     return file.getvalue()
 
 

@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from conftest import GOLDEN
 from pickle_writer import call, dumps, module_state, network, ordered, persistent, storage_bytes, tensor
 
 from sefa_plugin.inert_pickle import Call, Global, PersistentId
@@ -194,7 +195,7 @@ def test_structures_without_end(write):
     ring: list = []
     ring.append(ring)
     nested = small()
-    for _ in range(100):
+    for _ in range(40):
         nested = persistent("Part", module_state(modules={"m": nested}))
     for bad in ({"G_ema": network({}, {**KWARGS, "x": x})} for x in (deep, wide, ring)):
         assert "values" in refusal(write(bad))
@@ -285,6 +286,3 @@ def test_reading_needs_no_torch_and_no_numpy():
         "assert not {'torch', 'numpy', 'safetensors'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=GOLDEN.parent.parent)
-
-
-from conftest import GOLDEN  # noqa: E402

@@ -1,0 +1,174 @@
+"""Networks of the stylegan3 toolkit: StyleGAN3 (T and R), and the StyleGAN2 that it ships beside."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sefa_plugin.generators.stylegan3_plan import DEFAULTS, SynthesisPlan, plan_synthesis
+from sefa_plugin.hook import HookError, StyleLayer
+from sefa_plugin.network_file import NetworkRecord
+
+from . import stylegan2_ada, stylegan2_parts
+from .arguments import compare_tensors, completed, named_arguments, sizes
+
+name = "stylegan3"
+
+# Keywords and defaults of the toolkit's classes.
+MAPPING = {"num_layers": 2, "lr_multiplier": 0.01, "w_avg_beta": 0.998}
+STYLEGAN2_MAPPING = {**stylegan2_ada.MAPPING, "w_avg_beta": 0.998}
+STYLEGAN2_SYNTHESIS = {**stylegan2_ada.SYNTHESIS, "num_fp16_res": 4}
+STYLEGAN2_BLOCK = {**stylegan2_ada.BLOCK, "conv_clamp": 256, "fused_modconv_default": True}
+_NEVER_IN_STYLEGAN3 = ("mapping.embed_proj.weight",)  # StyleGAN-XL
+
+
+def _is_stylegan3(record: NetworkRecord) -> bool:
+    held = record.tensors
+    return (
+        "synthesis.input.freqs" in held
+        and "synthesis.input.transform" in held
+        and not any(name in held for name in _NEVER_IN_STYLEGAN3)
+    )
+
+
+def _is_stylegan2(record: NetworkRecord) -> bool:
+    """StyleGAN2 whose synthesis keywords are flat; where there are none, by what only this toolkit keeps."""
+    if not stylegan2_ada.fits(record) or "synthesis_kwargs" in record.init_kwargs or len(record.init_args) > 6:
+        return False
+    flat = set(record.init_kwargs) & (set(STYLEGAN2_SYNTHESIS) | set(STYLEGAN2_BLOCK))
+    synthesis = record.modules.get("synthesis")
+    return bool(flat) or (synthesis is not None and "num_fp16_res" in synthesis.attributes)
+
+
+def fits(record: NetworkRecord) -> bool:
+    """A ``Generator`` with StyleGAN3's Fourier input, or StyleGAN2 blocks built by this toolkit."""
+    return record.class_name == "Generator" and (_is_stylegan3(record) or _is_stylegan2(record))
+
+
+def _stylegan2_plan(record: NetworkRecord) -> stylegan2_parts.Plan:
+    arguments = named_arguments(record)
+    flat = {key: arguments.pop(key) for key in [*STYLEGAN2_SYNTHESIS, *STYLEGAN2_BLOCK] if key in arguments}
+    return stylegan2_ada.make_plan(
+        record, arguments, flat, STYLEGAN2_MAPPING, STYLEGAN2_SYNTHESIS, STYLEGAN2_BLOCK
+    )
+
+
+def _parts(record: NetworkRecord) -> tuple[dict[str, int], dict[str, Any], dict[str, Any], SynthesisPlan]:
+    """Sizes, mapping keywords, synthesis keywords and the layers they lay out."""
+    arguments = named_arguments(record)
+    dims = sizes(record, arguments)
+    mapping = completed(record, arguments.pop("mapping_kwargs", {}), MAPPING, "mapping_kwargs")
+    options = completed(record, arguments, DEFAULTS, "synthesis keywords")
+    for key in ("num_layers", "channel_base", "channel_max", "filter_size", "conv_kernel", "lrelu_upsampling"):
+        if type(options[key]) is not int or not 1 <= options[key] <= 1 << 24:
+            raise HookError(f"{record.path}: {key} is {options[key]!r:.40}")
+    if options["num_layers"] > 256 or type(mapping["num_layers"]) is not int or not 1 <= mapping["num_layers"] <= 256:
+        raise HookError(f"{record.path}: num_layers is not sensible")
+    try:
+        return dims, mapping, options, plan_synthesis(dims["img_resolution"], dims["img_channels"], options)
+    except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
+        raise HookError(f"{record.path}: its constructor arguments allow no network ({error})") from None
+
+
+def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
+    dims, mapping, _, plan = _parts(record)
+    w_dim = dims["w_dim"]
+    shapes: dict[str, tuple[int, ...]] = {}
+    if dims["c_dim"]:
+        shapes.update(_linear("mapping.embed", dims["c_dim"], w_dim))
+    for index in range(mapping["num_layers"]):
+        inputs = dims["z_dim"] + (w_dim if dims["c_dim"] else 0) if index == 0 else w_dim
+        shapes.update(_linear(f"mapping.fc{index}", inputs, w_dim))
+    if mapping["w_avg_beta"] is not None:
+        shapes["mapping.w_avg"] = (w_dim,)
+    shapes.update(_linear("synthesis.input.affine", w_dim, 4))
+    shapes["synthesis.input.weight"] = (plan.channels, plan.channels)
+    shapes["synthesis.input.transform"] = (3, 3)
+    shapes["synthesis.input.freqs"] = (plan.channels, 2)
+    shapes["synthesis.input.phases"] = (plan.channels,)
+    for layer in plan.layers:
+        inside = f"synthesis.{layer.name}"
+        shapes[f"{inside}.weight"] = (layer.out_channels, layer.in_channels, layer.conv_kernel, layer.conv_kernel)
+        shapes[f"{inside}.bias"] = (layer.out_channels,)
+        shapes[f"{inside}.magnitude_ema"] = ()
+        shapes.update(_linear(f"{inside}.affine", w_dim, layer.in_channels))
+        if layer.up_taps > 1:
+            shapes[f"{inside}.up_filter"] = (layer.up_taps,)
+        if layer.down_taps > 1:
+            shapes[f"{inside}.down_filter"] = (layer.down_taps,) * (2 if layer.down_radial else 1)
+    return shapes
+
+
+def check(record: NetworkRecord) -> None:
+    """Compare arguments and tensors with what this generator consists of.
+
+    Raises:
+        HookError: names the first that differs.
+    """
+    if _is_stylegan3(record):
+        compare_tensors(record, _expected(record))
+    else:
+        compare_tensors(record, stylegan2_parts.expected_tensors(_stylegan2_plan(record)))
+
+
+def describe(record: NetworkRecord) -> dict[str, int]:
+    """Sizes of the network."""
+    if not _is_stylegan3(record):
+        return stylegan2_ada.sizes_of(_stylegan2_plan(record))
+    dims, _, _, plan = _parts(record)
+    return {
+        "z_dim": dims["z_dim"],
+        "c_dim": dims["c_dim"],
+        "w_dim": dims["w_dim"],
+        "num_ws": plan.num_ws,
+        "resolution": dims["img_resolution"],
+        "channels": dims["img_channels"],
+    }
+
+
+def style_layers(record: NetworkRecord) -> list[StyleLayer]:
+    """Every affine in the order of execution; the first is the input's rigid motion, not a style."""
+    if not _is_stylegan3(record):
+        return stylegan2_parts.style_layers(_stylegan2_plan(record), record)
+    dims, _, _, plan = _parts(record)
+    gain = 1 / math.sqrt(dims["w_dim"])
+    first = "synthesis.input.affine"
+    layers = [StyleLayer(first, record.tensors[f"{first}.weight"], 0, "input", gain, size=plan.size)]
+    for layer in plan.layers:
+        affine = f"synthesis.{layer.name}.affine"
+        layers.append(
+            StyleLayer(
+                affine,
+                record.tensors[f"{affine}.weight"],
+                layer.index + 1,
+                "torgb" if layer.is_torgb else "conv",
+                gain,
+                1 / math.sqrt(layer.in_channels * layer.conv_kernel**2) if layer.is_torgb else 1.0,
+                size=layer.out_size,
+                detail=2 * layer.out_cutoff,
+            )
+        )
+    return layers
+
+
+def mapping_layer(record: NetworkRecord) -> StyleLayer:
+    """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
+    if not _is_stylegan3(record):
+        return stylegan2_parts.mapping_layer(_stylegan2_plan(record), record)
+    _, mapping, _, _ = _parts(record)
+    weight = record.tensors["mapping.fc0.weight"]
+    return StyleLayer("mapping.fc0", weight, -1, "mapping", mapping["lr_multiplier"] / math.sqrt(weight.shape[1]))
+
+
+def build(record: NetworkRecord) -> Any:
+    """Build the generator (see ``sefa_plugin.generators``)."""
+    if not _is_stylegan3(record):
+        return stylegan2_parts.build(_stylegan2_plan(record))
+    from sefa_plugin.generators.stylegan3 import Generator
+
+    dims, mapping, options, _ = _parts(record)
+    return Generator(**dims, mapping_kwargs=mapping, **options)

@@ -1,0 +1,299 @@
+"""Directions: what a factorisation gives, its file, and the check that it fits a network."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .atomic import whole_file
+from .factorize import factorize_weights
+from .hook import StyleLayer
+from .layers import LayerGroup, select_layers
+
+FORMAT = "1"
+SPACES = ("w", "z")
+
+
+class DirectionsFileError(Exception):
+    """A directions file that is broken, is something else, or does not fit a network."""
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """Editing directions of one network.
+
+    Attributes:
+        vectors: float32 ``[k, dim]``, unit rows; ``dim`` is ``w_dim``, or ``z_dim`` in Z.
+        eigenvalues: float64 ``[k]``, descending: how strongly the chosen layers respond.
+        layers: ws indices that an edit changes (all of them in Z).
+        label: name of the selection, ``all`` or ``coarse`` or ``0-1_5``.
+        layer_names: the modules whose weights were factorised.
+        space: ``w`` or ``z``.
+        normalize, torgb: options of the factorisation.
+        network, digest: name and digest of the network, '' where it is not known.
+        num_ws: rows of ws of that network.
+        names: a name for each direction, '' where it has none.
+    """
+
+    vectors: np.ndarray
+    eigenvalues: np.ndarray
+    layers: tuple[int, ...]
+    label: str = "all"
+    layer_names: tuple[str, ...] = ()
+    space: str = "w"
+    normalize: bool = True
+    torgb: str = "last"
+    network: str = ""
+    digest: str = ""
+    num_ws: int = 0
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        vectors = np.ascontiguousarray(self.vectors, dtype=np.float32)
+        values = np.asarray(self.eigenvalues, dtype=np.float64)
+        if vectors.ndim != 2 or 0 in vectors.shape or values.shape != vectors.shape[:1]:
+            raise ValueError(f"directions {list(vectors.shape)} and eigenvalues {list(values.shape)} do not agree")
+        if not (np.isfinite(vectors).all() and np.isfinite(values).all()):
+            raise ValueError("directions hold NaN or infinity")
+        names = tuple(self.names) or ("",) * len(vectors)
+        if len(names) != len(vectors) or any("," in name for name in names):
+            raise ValueError(f"{len(names)} names for {len(vectors)} directions, or a name with a comma")
+        for field, value in (("vectors", vectors), ("eigenvalues", values), ("names", names)):
+            object.__setattr__(self, field, value)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def index(self, key: int | str) -> int:
+        """Give the number of a direction from its number or name.
+
+        Raises:
+            ValueError: there is none such; the message gives the range or the names.
+        """
+        if isinstance(key, str) and key in self.names and key:
+            return self.names.index(key)
+        if isinstance(key, (int, np.integer)) and 0 <= key < len(self):
+            return int(key)
+        named = [name for name in self.names if name]
+        known = f"; named: {', '.join(named)}" if named else ""
+        raise ValueError(f"direction {key} asked for, there are {len(self)} (0-{len(self) - 1}){known}")
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write a safetensors file: tensors ``directions`` and ``eigenvalues``, the rest as metadata.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        from safetensors.numpy import save_file
+
+        about = {
+            "format": "sefa_directions",
+            "version": FORMAT,
+            "layers": json.dumps(list(self.layers)),
+            "layer_names": json.dumps(list(self.layer_names)),
+            "names": json.dumps(list(self.names)),
+            "normalize": json.dumps(self.normalize),
+            "num_ws": json.dumps(self.num_ws),
+            **{key: getattr(self, key) for key in ("label", "space", "torgb", "network", "digest")},
+        }
+        with whole_file(path) as part:
+            save_file({"directions": self.vectors, "eigenvalues": self.eigenvalues}, os.fspath(part), about)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Directions:
+        """Read a directions file.
+
+        Raises:
+            DirectionsFileError: one line that says what is wrong.
+        """
+        try:
+            tensors, about = _read(os.fspath(path))
+            return _from_parts(cls, tensors, about)
+        except FileNotFoundError:
+            raise DirectionsFileError(f"{path}: no such file") from None
+        except OSError as error:
+            raise DirectionsFileError(f"{path}: cannot be read ({error.strerror or error})") from None
+        except (ValueError, RecursionError) as error:
+            raise DirectionsFileError(f"{path}: is not a valid directions file: {error}") from None
+
+    def check_fits(self, *, network: str, w_dim: int, z_dim: int, num_ws: int, digest: str = "") -> str:
+        """Check that the directions can be used with a network; gives a warning, '' if there is none.
+
+        Raises:
+            DirectionsFileError: sizes do not agree.
+        """
+        dim = w_dim if self.space == "w" else z_dim
+        if self.vectors.shape[1] != dim:
+            raise DirectionsFileError(
+                f"directions of {self.network or 'another network'} have {self.vectors.shape[1]} components, "
+                f"{network} needs {dim}: they belong to another network"
+            )
+        if self.num_ws and self.num_ws != num_ws:
+            raise DirectionsFileError(
+                f"directions of {self.network or 'another network'} are for {self.num_ws} layers (num_ws), "
+                f"{network} has {num_ws}: they belong to another network"
+            )
+        if self.layers and max(self.layers) >= num_ws:
+            raise DirectionsFileError(f"directions change layer {max(self.layers)}, {network} has 0-{num_ws - 1}")
+        if digest and self.digest and digest != self.digest:
+            return f"these directions were found in {self.network or 'another network'}, not in {network}"
+        return ""
+
+    def subset(self, count: int) -> Directions:
+        """The first ``count`` directions."""
+        return replace(
+            self, vectors=self.vectors[:count], eigenvalues=self.eigenvalues[:count], names=self.names[:count]
+        )
+
+
+def _read(path: str) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    with open(path, "rb"):
+        pass  # safetensors' own messages for missing files name no file
+    try:
+        with safe_open(path, framework="np") as file:
+            about = file.metadata() or {}
+            if about.get("format") != "sefa_directions":
+                raise ValueError("it was not written by this program")
+            held = set(file.keys())
+            if held != {"directions", "eigenvalues"}:
+                raise ValueError(f"it holds {', '.join(sorted(held))[:100] or 'nothing'}")
+            return {name: file.get_tensor(name) for name in held}, about
+    except SafetensorError as error:
+        raise ValueError(f"not a whole safetensors file ({error})") from None
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"it holds numbers of an unknown type ({error})") from None
+
+
+def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, str]) -> Directions:
+    if about.get("version") != FORMAT:
+        raise ValueError(f"its version is {about.get('version')!r:.20}, this program reads {FORMAT!r}")
+
+    def parsed(key: str, kind: type, inner: type | None = None) -> Any:
+        value = json.loads(about.get(key, "null"))
+        if type(value) is not kind or (inner and not all(type(item) is inner for item in value)):
+            raise ValueError(f"its {key} is malformed")
+        return value
+
+    if about.get("space") not in SPACES:
+        raise ValueError(f"its space is {about.get('space')!r:.20}")
+    layers = parsed("layers", list, int)
+    if any(layer < 0 for layer in layers):
+        raise ValueError("its layers are malformed")
+    lengths = np.linalg.norm(np.asarray(tensors["directions"], dtype=np.float64), axis=-1)
+    if not np.allclose(lengths, 1, atol=1e-3):
+        raise ValueError("its directions are not of unit length")
+    return cls(
+        vectors=tensors["directions"],
+        eigenvalues=tensors["eigenvalues"],
+        layers=tuple(layers),
+        layer_names=tuple(parsed("layer_names", list, str)),
+        names=tuple(parsed("names", list, str)),
+        normalize=parsed("normalize", bool),
+        num_ws=parsed("num_ws", int),
+        **{key: about.get(key, "") for key in ("label", "space", "torgb", "network", "digest")},
+    )
+
+
+def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:
+    """The matrix that a layer contributes to ``A``: gains matter only where rows are not normalised."""
+    weight = np.asarray(layer.weight, dtype=np.float64)
+    return weight if normalize else weight * (layer.weight_gain * layer.style_gain)
+
+
+def factorize_group(
+    group: LayerGroup, *, normalize: bool = True, torgb: str = "last", num_directions: int | None = None, **about: Any
+) -> Directions:
+    """Factorise the layers of one group in W; ``about`` goes into the result (``network``, ``digest``, ``num_ws``).
+
+    Raises:
+        ValueError: a weight holds NaN, or too many directions are asked for.
+    """
+    for layer in group.layers:
+        if not np.isfinite(np.asarray(layer.weight)).all():
+            raise ValueError(f"layer {layer.name} holds NaN or infinity: the training diverged?")
+    weights = [effective_weight(layer, normalize) for layer in group.layers]
+    factors = factorize_weights(weights, normalize, num_directions)
+    return Directions(
+        factors.vectors,
+        factors.eigenvalues,
+        group.ws_indices,
+        label=group.label,
+        layer_names=tuple(layer.name for layer in group.layers),
+        normalize=normalize,
+        torgb=torgb,
+        **about,
+    )
+
+
+def factorize_mapping(
+    layer: StyleLayer, z_dim: int, *, normalize: bool = True, num_directions: int | None = None, num_ws: int, **about: Any
+) -> Directions:
+    """Factorise the first mapping layer in Z; of a network with labels only the columns of z count.
+
+    Raises:
+        ValueError: as :func:`factorize_group`.
+    """
+    weight = effective_weight(layer, normalize)[:, :z_dim]
+    factors = factorize_weights([weight], normalize, num_directions)
+    return Directions(
+        factors.vectors,
+        factors.eigenvalues,
+        tuple(range(num_ws)),
+        label="z",
+        layer_names=(layer.name,),
+        space="z",
+        normalize=normalize,
+        num_ws=num_ws,
+        **about,
+    )
+
+
+def factorize(
+    G_or_weights: Any,
+    layers: str = "all",
+    space: str = "w",
+    normalize: bool = True,
+    torgb: str = "last",
+    num_directions: int | None = None,
+) -> Directions:
+    """Find the editing directions of a generator, or of raw weight matrices.
+
+    Args:
+        G_or_weights: a generator of ``load_network``, or a sequence of matrices ``[channels, dim]``
+            (matrix i then stands for ws index i, gains already applied, and ``layers`` must be ``all``).
+        layers: see ``layers.select_layers``; one group.
+        space: ``w``, or ``z`` for the first mapping layer.
+        normalize: scale the rows of the weights to unit length, as the authors do.
+        torgb: ``last``, ``never`` or ``always``.
+        num_directions: how many, strongest first; None gives all.
+
+    Raises:
+        ValueError: an argument is out of range, or a weight holds NaN.
+        HookError: the generator is of an unknown kind.
+    """
+    if space not in SPACES:
+        raise ValueError(f"space {space!r}: choose w or z")
+    if isinstance(G_or_weights, Sequence):
+        if layers != "all" or space != "w":
+            raise ValueError("raw matrices have neither layers to select nor a Z space")
+        factors = factorize_weights([np.asarray(w) for w in G_or_weights], normalize, num_directions)
+        return Directions(*factors, tuple(range(len(G_or_weights))), normalize=normalize, torgb=torgb)
+    from .network import mapping_layer, network_info, style_layers
+
+    info = network_info(G_or_weights)
+    about = {"network": info.name, "digest": info.digest, "num_ws": G_or_weights.num_ws}
+    if space == "z":
+        return factorize_mapping(
+            mapping_layer(G_or_weights), G_or_weights.z_dim, normalize=normalize, num_directions=num_directions, **about
+        )
+    groups = select_layers(style_layers(G_or_weights), layers, torgb)
+    if len(groups) != 1:
+        raise ValueError(f"layers {layers!r} gives {len(groups)} groups; factorise them one by one")
+    return factorize_group(groups[0], normalize=normalize, torgb=torgb, num_directions=num_directions, **about)

@@ -1,0 +1,287 @@
+"""The StyleGAN2 generator, as stylegan2-ada-pytorch and stylegan3 ship it.
+
+Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020). Styles scale the
+activations before and after one shared convolution, which is the same as modulated weights (section
+2.2) and does not slow down with the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from . import ops
+from .mapping import BaseGenerator, FullyConnectedLayer, MappingNetwork, check_ws, refuse_unknown
+
+NOISE_MODES = ("const", "random", "none")
+
+
+def styled_conv(x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor | None, conv: Any) -> Tensor:
+    """Convolution whose inputs are scaled by ``styles`` ``[N, in]`` and outputs by ``scale`` ``[N, out]``.
+
+    In float16 both factors are first brought to at most 1, and the rest is applied afterwards.
+    """
+    if x.dtype == torch.float16:
+        peak = styles.abs().amax(dim=1, keepdim=True).clamp(min=1e-8)
+        largest = weight.abs().max().clamp(min=1e-8)
+        styles, weight = styles / peak, weight / largest
+        rest = peak * largest
+        scale = rest.expand(-1, weight.shape[0]) if scale is None else scale * rest
+    x = conv(x * styles.to(x.dtype)[:, :, None, None], weight.to(x.dtype))
+    return x if scale is None else x * scale.to(x.dtype)[:, :, None, None]
+
+
+class SynthesisLayer(nn.Module):
+    """Styled convolution, optionally to twice the size; noise; activation."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        w_dim: int,
+        resolution: int,
+        kernel_size: int = 3,
+        up: int = 1,
+        use_noise: bool = True,
+        activation: str = "lrelu",
+        resample_filter: Sequence[float] = (1, 3, 3, 1),
+        conv_clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.w_dim = w_dim
+        self.resolution = resolution
+        self.up = up
+        self.use_noise = use_noise
+        self.activation = activation
+        self.conv_clamp = conv_clamp
+        self.padding = kernel_size // 2
+        self.act_gain = ops.ACTIVATIONS[activation][1]
+        self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.register_buffer("resample_filter", ops.setup_filter(resample_filter))
+        if use_noise:
+            self.register_buffer("noise_const", torch.randn(resolution, resolution))
+            self.noise_strength = nn.Parameter(torch.zeros([]))
+
+    def forward(self, x: Tensor, w: Tensor, noise_mode: str = "random", gain: float = 1) -> Tensor:
+        """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, resolution, resolution]``."""
+        styles = self.affine(w)
+        scale = ops.style_scale(self.weight, styles)
+        x = styled_conv(x, self.weight, styles, scale, self._conv)
+        if self.use_noise and noise_mode == "random":
+            noise = torch.randn(len(x), 1, self.resolution, self.resolution, device=x.device)
+            x = x + (noise * self.noise_strength).to(x.dtype)
+        elif self.use_noise and noise_mode == "const":
+            x = x + (self.noise_const * self.noise_strength).to(x.dtype)
+        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+        return ops.bias_act(x, self.bias.to(x.dtype), self.activation, gain=self.act_gain * gain, clamp=clamp)
+
+    def _conv(self, x: Tensor, weight: Tensor) -> Tensor:
+        if self.up == 1:
+            return F.conv2d(x, weight, padding=self.padding)
+        return ops.conv2d_up(x, weight, self.resample_filter, self.up)
+
+
+class ToRGBLayer(nn.Module):
+    """Styled pointwise convolution to colours, without demodulation."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, w_dim: int, kernel_size: int = 1, conv_clamp: float | None = None
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.w_dim = w_dim
+        self.conv_clamp = conv_clamp
+        self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.weight_gain = 1 / math.sqrt(in_channels * kernel_size**2)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, h, w]``."""
+        styles = self.affine(w) * self.weight_gain
+        x = styled_conv(x, self.weight, styles, None, F.conv2d)
+        return ops.bias_act(x, self.bias.to(x.dtype), clamp=self.conv_clamp)
+
+
+class SkipConv(nn.Module):
+    """The residual path of the "resnet" architecture: a pointwise convolution to twice the size."""
+
+    def __init__(self, in_channels: int, out_channels: int, resample_filter: Sequence[float]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.weight_gain = 1 / math.sqrt(in_channels)
+        self.register_buffer("resample_filter", ops.setup_filter(resample_filter))
+
+    def forward(self, x: Tensor, gain: float = 1) -> Tensor:
+        """``[N, in, h, w]`` to ``[N, out, 2h, 2w]``."""
+        weight = (self.weight * (self.weight_gain * gain)).to(x.dtype)
+        return ops.conv2d_up(x, weight, self.resample_filter, 2)
+
+
+class SynthesisBlock(nn.Module):
+    """One resolution: convolutions, and colours where the architecture has them."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        w_dim: int,
+        resolution: int,
+        img_channels: int,
+        is_last: bool,
+        architecture: str = "skip",
+        resample_filter: Sequence[float] = (1, 3, 3, 1),
+        conv_clamp: float | None = None,
+        use_fp16: bool = False,
+        **layer_kwargs: Any,
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.w_dim = w_dim
+        self.resolution = resolution
+        self.img_channels = img_channels
+        self.is_last = is_last
+        self.architecture = architecture
+        self.use_fp16 = use_fp16
+        self.num_conv = 1 if in_channels == 0 else 2
+        self.num_torgb = 1 if is_last or architecture == "skip" else 0
+        common = {"resample_filter": resample_filter, "conv_clamp": conv_clamp, **layer_kwargs}
+        self.register_buffer("resample_filter", ops.setup_filter(resample_filter))
+        if in_channels == 0:
+            self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
+        else:
+            self.conv0 = SynthesisLayer(in_channels, out_channels, w_dim, resolution, up=2, **common)
+        self.conv1 = SynthesisLayer(out_channels, out_channels, w_dim, resolution, **common)
+        if self.num_torgb:
+            self.torgb = ToRGBLayer(out_channels, img_channels, w_dim, conv_clamp=conv_clamp)
+        if in_channels and architecture == "resnet":
+            self.skip = SkipConv(in_channels, out_channels, resample_filter)
+
+    def forward(
+        self,
+        x: Tensor | None,
+        img: Tensor | None,
+        ws: Tensor,
+        noise_mode: str = "random",
+        force_fp32: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features, picture so far and ``[N, num_conv + num_torgb, w_dim]`` to features and picture."""
+        rows = iter(ws.unbind(dim=1))
+        half = self.use_fp16 and not force_fp32 and ws.device.type == "cuda"
+        dtype = torch.float16 if half else torch.float32
+        if self.in_channels == 0:
+            x = self.const.to(dtype).unsqueeze(0).expand(len(ws), -1, -1, -1)
+            x = self.conv1(x, next(rows), noise_mode)
+        elif self.architecture == "resnet":
+            x = x.to(dtype)
+            shortcut = self.skip(x, gain=math.sqrt(0.5))
+            x = self.conv0(x, next(rows), noise_mode)
+            x = shortcut + self.conv1(x, next(rows), noise_mode, gain=math.sqrt(0.5))
+        else:
+            x = self.conv0(x.to(dtype), next(rows), noise_mode)
+            x = self.conv1(x, next(rows), noise_mode)
+        if img is not None:
+            img = ops.upsample2d(img, self.resample_filter)
+        if self.num_torgb:
+            colours = self.torgb(x, next(rows)).to(torch.float32)
+            img = colours if img is None else img + colours
+        return x, img
+
+
+class SynthesisNetwork(nn.Module):
+    """Intermediate latents to pictures."""
+
+    def __init__(
+        self,
+        w_dim: int,
+        img_resolution: int,
+        img_channels: int,
+        channel_base: int = 32768,
+        channel_max: int = 512,
+        num_fp16_res: int = 0,
+        **block_kwargs: Any,
+    ) -> None:
+        super().__init__()
+        self.w_dim = w_dim
+        self.img_resolution = img_resolution
+        self.img_resolution_log2 = int(math.log2(img_resolution))
+        self.img_channels = img_channels
+        self.num_fp16_res = num_fp16_res
+        self.block_resolutions = [2**i for i in range(2, self.img_resolution_log2 + 1)]
+        half_from = max(2 ** (self.img_resolution_log2 + 1 - num_fp16_res), 8)
+        self.num_ws = 0
+        before = 0
+        for resolution in self.block_resolutions:
+            width = min(channel_base // resolution, channel_max)
+            last = resolution == img_resolution
+            block = SynthesisBlock(
+                before, width, w_dim, resolution, img_channels, last, use_fp16=resolution >= half_from, **block_kwargs
+            )
+            setattr(self, f"b{resolution}", block)
+            self.num_ws += block.num_conv + (block.num_torgb if last else 0)
+            before = width
+
+    def forward(
+        self, ws: Tensor, noise_mode: str = "random", force_fp32: bool = False, **keywords: Any
+    ) -> Tensor:
+        """Render ``ws``.
+
+        Args:
+            ws: ``[N, num_ws, w_dim]``.
+            noise_mode: ``const`` (the network's own), ``random`` (torch's generator) or ``none``.
+            force_fp32: float32 everywhere; without it, float16 where the network asks, on CUDA only.
+
+        Returns:
+            float32 ``[N, img_channels, img_resolution, img_resolution]``, about -1 to 1, not clipped.
+
+        Raises:
+            ValueError: ``ws`` has another shape, or the noise mode is not known.
+        """
+        refuse_unknown(keywords, "synthesis")
+        if noise_mode not in NOISE_MODES:
+            raise ValueError(f"noise_mode {noise_mode!r}: choose one of {', '.join(NOISE_MODES)}")
+        ws = check_ws(ws, self.num_ws, self.w_dim)
+        x = img = None
+        row = 0
+        for resolution in self.block_resolutions:
+            block = getattr(self, f"b{resolution}")
+            rows = ws[:, row : row + block.num_conv + block.num_torgb]
+            x, img = block(x, img, rows, noise_mode, force_fp32)
+            row += block.num_conv
+        return img
+
+
+class Generator(BaseGenerator):
+    """StyleGAN2 with stylegan2-ada-pytorch's constructor.
+
+    Args:
+        z_dim, c_dim, w_dim: sizes of latents, labels (0: none) and intermediate latents.
+        img_resolution: a power of two; img_channels: 1 to 4.
+        mapping_kwargs: keywords of :class:`MappingNetwork`.
+        synthesis_kwargs: keywords of :class:`SynthesisNetwork` and :class:`SynthesisBlock`.
+    """
+
+    def __init__(
+        self,
+        z_dim: int,
+        c_dim: int,
+        w_dim: int,
+        img_resolution: int,
+        img_channels: int,
+        mapping_kwargs: dict[str, Any] | None = None,
+        synthesis_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(z_dim, c_dim, w_dim, img_resolution, img_channels)
+        self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **(synthesis_kwargs or {}))
+        self.num_ws = self.synthesis.num_ws
+        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, **(mapping_kwargs or {}))

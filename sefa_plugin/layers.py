@@ -1,0 +1,159 @@
+"""Which layers: from a specification like ``middle`` or ``0-1,5`` to the weights and the rows of ws.
+
+Layer numbers are ws indices. What is factorised is what is edited: the rows of ws that feed the chosen
+convolutions (the last ToRGB counts as the last layer; an inner ToRGB adds no row).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .hook import StyleLayer
+
+GROUPS = ("coarse", "middle", "fine")
+BOUNDS = {"coarse": 8.0, "middle": 32.0}  # pixels of detail up to which a layer belongs to the group
+TORGB = ("last", "never", "always")
+_TOLERANCE = 1 + 1e-6
+
+
+@dataclass(frozen=True)
+class LayerGroup:
+    """One selection.
+
+    Attributes:
+        label: short name, fit for file names (``all``, ``coarse``, ``0-1_5``, ``layer03``).
+        ws_indices: rows of ws that an edit changes, ascending.
+        layers: the style layers whose weights are factorised, in the order of execution.
+    """
+
+    label: str
+    ws_indices: tuple[int, ...]
+    layers: tuple[StyleLayer, ...]
+
+
+def select_layers(layers: Sequence[StyleLayer], spec: str = "all", torgb: str = "last") -> list[LayerGroup]:
+    """Select layers.
+
+    Args:
+        layers: every style layer of a network.
+        spec: ``all``, ``coarse``, ``middle``, ``fine``, ``input`` (StyleGAN3's rigid motion), ``each``
+            (one group per ws index), or ws indices such as ``0-1,5,8-10``. Names separated by commas
+            give one group each; all numbers together give one.
+        torgb: ``last`` takes the final ToRGB along (as the paper's authors do), ``never`` none,
+            ``always`` also the inner ones whose row is chosen.
+
+    Returns:
+        The groups, in the order of the specification.
+
+    Raises:
+        ValueError: the specification cannot be read, is out of range, or selects nothing.
+    """
+    if torgb not in TORGB:
+        raise ValueError(f"torgb {torgb!r}: choose one of {', '.join(TORGB)}")
+    styles = _primary(layers, torgb)
+    groups: list[LayerGroup] = []
+    numbers: list[str] = []
+    for part in (piece.strip() for piece in spec.split(",")):
+        if re.fullmatch(r"\d+(-\d+)?", part):
+            if not numbers:
+                groups.append(None)  # type: ignore[arg-type]  # keeps its place until all numbers are known
+            numbers.append(part)
+        elif part == "each":
+            groups.extend(_group(layers, [row], f"layer{row:02d}", torgb) for row in sorted(styles))
+        elif part == "all":
+            groups.append(_group(layers, sorted(styles), "all", torgb))
+        elif part == "input":
+            groups.append(_input_group(layers))
+        elif part in GROUPS:
+            groups.append(_group(layers, _rows_of_group(styles, part), part, torgb))
+        else:
+            raise ValueError(
+                f"layers {spec!r}: {part!r} is neither all, coarse, middle, fine, each, input nor a range like 0-3"
+            )
+    if numbers:
+        rows = _numbered(numbers, layers, styles, torgb)
+        groups[groups.index(None)] = _group(layers, rows, "_".join(numbers), torgb)  # type: ignore[arg-type]
+    return groups
+
+
+def _primary(layers: Sequence[StyleLayer], torgb: str) -> dict[int, StyleLayer]:
+    """The layer that stands for each ws index: the convolution, at the last index the final ToRGB."""
+    styles = {layer.ws_index: layer for layer in layers if layer.kind == "conv"}
+    final = _final_torgb(layers)
+    if final is not None and torgb != "never":
+        styles.setdefault(final.ws_index, final)
+    if not styles:
+        raise ValueError("this network has no style layers to select from")
+    return styles
+
+
+def _final_torgb(layers: Sequence[StyleLayer]) -> StyleLayer | None:
+    final = max((layer for layer in layers if layer.kind == "torgb"), key=lambda x: x.ws_index, default=None)
+    last = max(layer.ws_index for layer in layers)
+    return final if final is not None and final.ws_index == last else None
+
+
+def _group(layers: Sequence[StyleLayer], rows: Sequence[int], label: str, torgb: str) -> LayerGroup:
+    wanted = set(rows)
+    final = _final_torgb(layers)
+    chosen = []
+    for layer in layers:
+        if layer.ws_index not in wanted or layer.kind == "input":
+            continue
+        if layer.kind == "conv" or torgb == "always" or (torgb == "last" and layer is final):
+            chosen.append(layer)
+    return LayerGroup(label, tuple(sorted(wanted)), tuple(chosen))
+
+
+def _input_group(layers: Sequence[StyleLayer]) -> LayerGroup:
+    chosen = tuple(layer for layer in layers if layer.kind == "input")
+    if not chosen:
+        raise ValueError("layers 'input': only StyleGAN3 networks have such a layer")
+    return LayerGroup("input", tuple(layer.ws_index for layer in chosen), chosen)
+
+
+def _numbered(
+    parts: Sequence[str], layers: Sequence[StyleLayer], styles: dict[int, StyleLayer], torgb: str
+) -> list[int]:
+    rows: set[int] = set()
+    last = max(layer.ws_index for layer in layers)
+    inputs = {layer.ws_index for layer in layers if layer.kind == "input"}
+    for part in parts:
+        low, _, high = part.partition("-")
+        first, final = int(low), int(high or low)
+        if first > final:
+            raise ValueError(f"layers {part!r}: the range runs backwards")
+        if final > last:
+            raise ValueError(f"layers {part!r}: this network has layers {min(styles)}-{max(styles)}")
+        rows.update(range(first, final + 1))
+    if rows & inputs:
+        raise ValueError(f"layer {min(rows & inputs)} moves the picture as a whole; ask for it by `--layers input`")
+    if rows - set(styles):
+        raise ValueError(f"layer {min(rows - set(styles))} is a ToRGB layer, which torgb {torgb!r} leaves out")
+    return sorted(rows)
+
+
+def _rows_of_group(styles: dict[int, StyleLayer], name: str) -> list[int]:
+    """Rows of coarse, middle or fine; a group that would be empty takes one row from its neighbour."""
+    if any(layer.detail is None for layer in styles.values()):
+        raise ValueError(f"layers {name!r}: this network has no coarse, middle and fine layers; use numbers")
+    if len(styles) < len(GROUPS):
+        raise ValueError(f"layers {name!r}: this network has too few layers for groups; use numbers")
+    rows: dict[str, list[int]] = {group: [] for group in GROUPS}
+    for row in sorted(styles):
+        detail = styles[row].detail
+        fitting = (group for group, bound in BOUNDS.items() if detail <= bound * _TOLERANCE)
+        rows[next(fitting, "fine")].append(row)
+    if not rows["middle"]:
+        donor = "coarse" if len(rows["coarse"]) > len(rows["fine"]) else "fine"
+        rows["middle"].append(rows[donor].pop(-1 if donor == "coarse" else 0))
+    if not rows["coarse"]:
+        rows["coarse"].append(rows["middle"].pop(0))
+    if not rows["fine"]:
+        rows["fine"].append(rows["middle"].pop())
+    if not rows["middle"]:  # gave its only row away
+        donor = "coarse" if len(rows["coarse"]) > len(rows["fine"]) else "fine"
+        rows["middle"].append(rows[donor].pop(-1 if donor == "coarse" else 0))
+    return rows[name]
