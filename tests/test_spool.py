@@ -74,13 +74,13 @@ def test_only_frames_that_come_again_are_written(monkeypatch):
 @pytest.mark.parametrize("order", [[1], [0, 2], [0, -1], [0, 1, 3, 2]])
 def test_an_order_that_skips_is_refused_before_anything_is_rendered(order):
     log = []
-    with pytest.raises(ValueError, match="next new one"):
+    with pytest.raises(ValueError, match="the next new one is"):
         spool(rendered(9, log), order)
     assert log == []
 
 
 def test_too_few_frames_are_said_so():
-    with pytest.raises(ValueError, match="asks for frame 2, but only 2 were rendered"):
+    with pytest.raises(ValueError, match="asks for frame 2, but there are only 2"):
         list(spool(rendered(2, []), [0, 1, 2]))
 
 

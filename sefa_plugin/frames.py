@@ -1,0 +1,137 @@
+"""Pictures of a generator: a schedule of ws to a stream of frames, one batch in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+NOISE_SEED = 0
+
+
+class FramesError(Exception):
+    """A generator gave pictures that cannot be shown."""
+
+
+def to_uint8(img: Tensor) -> np.ndarray:
+    """Pictures ``[N, C, H, W]``, about -1 to 1, to uint8 ``[N, H, W, C]`` as the toolkits round them.
+
+    Raises:
+        FramesError: a value is NaN or infinite.
+    """
+    if not torch.isfinite(img).all():
+        raise FramesError("the network gives NaN or infinite pixels; a smaller --distance or --trunc may help")
+    pixels = (img.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+    return pixels.cpu().numpy()
+
+
+def render(
+    G: Any,
+    ws_schedule: Iterable[Tensor],
+    *,
+    batch_size: int = 1,
+    noise_mode: str = "const",
+    force_fp32: bool = False,
+) -> Iterator[np.ndarray]:
+    """Render a schedule of intermediate latents.
+
+    Args:
+        G: a generator with NVIDIA's interface; only ``G.synthesis`` is used.
+        ws_schedule: ``[num_ws, w_dim]`` tensors, or ``[N, num_ws, w_dim]`` ones whose rows are N frames;
+            any iterable, pulled as frames are needed.
+        batch_size: frames rendered at once.
+        noise_mode: ``const``, ``none``, or ``random``: drawn once, then the same in every frame.
+        force_fp32: float32 even where the network asks for float16 (which it gets on CUDA only).
+
+    Yields:
+        uint8 ``[H, W, C]``, C as the network has it.
+
+    Raises:
+        ValueError: ``batch_size`` is below 1, or ws are of a wrong shape.
+        FramesError: pixels are NaN or infinite.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size {batch_size}: at least 1 is needed")
+    device = _device(G)
+    rows = _rows(ws_schedule)
+    # Fresh noise belongs to a frame by its place in the batch, so it is drawn for one frame at a time.
+    size = 1 if noise_mode == "random" else batch_size
+    while True:
+        batch = list(islice(rows, size))
+        if not batch:
+            return
+        ws = torch.stack([row.to(device) for row in batch])
+        with torch.no_grad(), _same_noise(noise_mode == "random", device):
+            img = G.synthesis(ws, noise_mode=noise_mode, force_fp32=force_fp32)
+        yield from to_uint8(img)
+
+
+def _rows(ws_schedule: Iterable[Tensor]) -> Iterator[Tensor]:
+    if isinstance(ws_schedule, Tensor):
+        ws_schedule = [ws_schedule]
+    for item in ws_schedule:
+        ws = torch.as_tensor(item)
+        if ws.ndim not in (2, 3):
+            raise ValueError(f"a schedule of ws holds {list(ws.shape)}, expected [num_ws, w_dim]")
+        yield from ws if ws.ndim == 3 else [ws]
+
+
+def _device(G: Any) -> torch.device:
+    first = next(iter(G.synthesis.parameters()), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+@contextmanager
+def _same_noise(wanted: bool, device: torch.device) -> Iterator[None]:
+    """Let torch draw the same numbers inside, and leave its generators as they were."""
+    if not wanted:
+        yield
+        return
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(NOISE_SEED)
+        yield
+
+
+def side_by_side(pictures: list[np.ndarray], max_width: int | None = 1920) -> np.ndarray:
+    """Join pictures of one size in a row.
+
+    Args:
+        pictures: uint8 ``[H, W, C]``, C 1, 3 or 4.
+        max_width: reduce so that the row is at most this wide (pixels); None keeps the size.
+
+    Returns:
+        uint8 RGB ``[H', W', 3]``.
+    """
+    from PIL import Image
+
+    row = np.concatenate([as_rgb(picture) for picture in pictures], axis=1)
+    if max_width is None or row.shape[1] <= max_width:
+        return row
+    count = len(pictures)
+    wide = max(1, max_width // count)
+    high = max(1, round(row.shape[0] * wide * count / row.shape[1]))
+    small = [Image.fromarray(as_rgb(picture)).resize((wide, high), Image.LANCZOS) for picture in pictures]
+    return np.concatenate([np.asarray(picture) for picture in small], axis=1)
+
+
+def as_rgb(picture: np.ndarray) -> np.ndarray:
+    """uint8 ``[H, W, C]`` to RGB: grey is repeated, transparency is laid over white.
+
+    Raises:
+        ValueError: the picture is not uint8 with 1, 3 or 4 channels. Two channels are shown as grey and nothing.
+    """
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 2, 3, 4):
+        raise ValueError(f"a picture of {picture.dtype} {list(picture.shape)}, expected uint8 [H, W, 1-4]")
+    channels = picture.shape[2]
+    if channels == 3:
+        return picture
+    if channels in (1, 2):
+        return np.repeat(picture[:, :, :1], 3, axis=2)
+    opacity = picture[:, :, 3:].astype(np.float32) / 255
+    mixed = picture[:, :, :3] * opacity + 255 * (1 - opacity)
+    return np.rint(mixed).astype(np.uint8)

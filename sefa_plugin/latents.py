@@ -1,0 +1,249 @@
+"""Latents and edits: seeds and files to latents, distances along a direction, schedules of ws."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+MAX_SEED = 2**32 - 1
+MAX_SEEDS = 10_000
+LOOPS = ("pingpong", "once")
+
+
+class LatentsError(Exception):
+    """A file of latents that cannot be used."""
+
+
+def parse_numbers(text: str, what: str, highest: int) -> list[int]:
+    """Read a list like ``0,3,7-9``; numbers from 0 to ``highest``, at most ``MAX_SEEDS`` of them.
+
+    Raises:
+        ValueError: the text cannot be read or is out of range; the message names ``what``.
+    """
+    result: list[int] = []
+    for part in str(text).split(","):
+        match = re.fullmatch(r"\s*(\d{1,20})(?:-(\d{1,20}))?\s*", part)
+        if match is None:
+            raise ValueError(f"{what} {text!r}: expected numbers like 0,3,7-9")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first > last:
+            raise ValueError(f"{what} {part.strip()!r}: the range runs backwards")
+        if last > highest:
+            raise ValueError(f"{what} {last}: out of range, 0-{highest} can be used")
+        if len(result) + last - first >= MAX_SEEDS:
+            raise ValueError(f"{what} {text!r}: more than {MAX_SEEDS} numbers")
+        result.extend(range(first, last + 1))
+    return result
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read seeds like ``0,1,4-6``.
+
+    Raises:
+        ValueError: the text cannot be read, or a seed is not within 0 to 2^32 - 1.
+    """
+    return parse_numbers(text, "seed", MAX_SEED)
+
+
+def parse_distance(text: str) -> tuple[float, float]:
+    """Read ``3`` (from -3 to 3) or ``-5,5``, in units of w along a unit direction.
+
+    Raises:
+        ValueError: the text cannot be read, or the first number is not below the second.
+    """
+    parts = str(text).split(",")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"distance {text!r}: expected a number like 3, or two like -5,5")
+    low, high = (-abs(numbers[0]), abs(numbers[0])) if len(numbers) == 1 else numbers
+    if low >= high:
+        raise ValueError(f"distance {text!r}: the first number must be below the second")
+    return low, high
+
+
+def z_from_seeds(seeds: Sequence[int], z_dim: int) -> Tensor:
+    """Latents as the toolkits draw them: float64 ``[N, z_dim]``, one generator per seed."""
+    return torch.from_numpy(np.stack([np.random.RandomState(seed).randn(z_dim) for seed in seeds]))
+
+
+def one_hot(label: int | None, c_dim: int, count: int) -> Tensor | None:
+    """Labels ``[count, c_dim]`` float32; None for networks without labels.
+
+    Raises:
+        ValueError: the network needs a label and has none, or it is out of range.
+    """
+    if c_dim == 0:
+        return None
+    if label is None:
+        raise ValueError(f"this network is conditional: choose a label with --class 0-{c_dim - 1}")
+    if not 0 <= label < c_dim:
+        raise ValueError(f"class {label}: this network has classes 0-{c_dim - 1}")
+    labels = torch.zeros(count, c_dim)
+    labels[:, label] = 1
+    return labels
+
+
+def load_projected_w(path: str | os.PathLike, num_ws: int, w_dim: int) -> Tensor:
+    """Read what the toolkits' projectors write: an ``.npz`` with key ``w``.
+
+    Returns:
+        float32 ``[N, num_ws, w_dim]``; rows stored once (``[N, 1, w_dim]``) are repeated.
+
+    Raises:
+        LatentsError: one line that says what is wrong with the file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, "files"):
+                raise LatentsError(f"{path}: is a plain array; an .npz with key w was expected")
+            if "w" not in file.files:
+                raise LatentsError(f"{path}: holds {', '.join(file.files)[:80]}, not w")
+            ws = file["w"]
+    except FileNotFoundError:
+        raise LatentsError(f"{path}: no such file") from None
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise LatentsError(f"{path}: is not an .npz of latents ({reason})") from None
+    if ws.dtype.kind != "f" or ws.ndim != 3 or ws.shape[0] < 1 or ws.shape[1] not in (1, num_ws) or ws.shape[2] != w_dim:
+        raise LatentsError(f"{path}: w is {list(ws.shape)}, this network needs [N, {num_ws}, {w_dim}]")
+    if not np.isfinite(ws).all():
+        raise LatentsError(f"{path}: w holds NaN or infinity")
+    rows = torch.from_numpy(np.ascontiguousarray(ws, dtype=np.float32))
+    return rows.expand(-1, num_ws, -1).contiguous()
+
+
+def normalize_z(z: Tensor) -> Tensor:
+    """Scale ``[N, z_dim]`` to mean square 1, as the networks do with their input."""
+    return z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+def edit(ws: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
+    """Add directions to ws at exactly the rows whose layers were factorised.
+
+    CVPR 2021, equation 3 (``z' = z + alpha n``), in W. ``ws`` are final, so truncation never scales an edit.
+
+    Args:
+        ws: ``[N, num_ws, w_dim]`` or ``[num_ws, w_dim]``, already truncated.
+        directions: a ``Directions`` of space ``w``.
+        amounts: number or name of a direction -> distance, in units of w along the unit vector.
+
+    Returns:
+        A new tensor of the shape of ``ws``.
+
+    Raises:
+        ValueError: the directions are of Z, of another width, or there is no such direction.
+    """
+    if directions.space != "w":
+        raise ValueError("these directions are of Z; edit latents with edit_z before the mapping network")
+    if ws.shape[-1] != directions.vectors.shape[1]:
+        raise ValueError(f"ws have {ws.shape[-1]} components, the directions {directions.vectors.shape[1]}")
+    if max(directions.layers) >= ws.shape[-2]:
+        raise ValueError(f"the directions change row {max(directions.layers)}, ws has 0-{ws.shape[-2] - 1}")
+    result = ws.clone()
+    result[..., list(directions.layers), :] += _step(directions, amounts, ws)
+    return result
+
+
+def edit_z(z: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
+    """Normalise latents ``[N, z_dim]`` and add directions of space ``z``; a new tensor.
+
+    The network normalises its input again, so in Z the paper's statement holds to first order.
+
+    Raises:
+        ValueError: the directions are of W, of another width, or there is no such direction.
+    """
+    if directions.space != "z":
+        raise ValueError("these directions are of W; edit ws with edit after the mapping network")
+    if z.shape[-1] != directions.vectors.shape[1]:
+        raise ValueError(f"z has {z.shape[-1]} components, the directions {directions.vectors.shape[1]}")
+    return normalize_z(z) + _step(directions, amounts, z)
+
+
+def _step(directions: Any, amounts: Mapping[Any, float], like: Tensor) -> Tensor:
+    """Sum of distance x unit direction: ``[dim]``."""
+    total = np.zeros(directions.vectors.shape[1])
+    for key, distance in amounts.items():
+        total += float(distance) * directions.vectors[directions.index(key)].astype(np.float64)
+    return torch.as_tensor(total, dtype=like.dtype, device=like.device)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Distances along a direction over a video.
+
+    Attributes:
+        distances: the distinct distances, ascending; each is rendered once.
+        order: for every frame the index of its distance.
+    """
+
+    distances: tuple[float, ...]
+    order: tuple[int, ...]
+
+    @property
+    def per_frame(self) -> list[float]:
+        """The distance of every frame."""
+        return [self.distances[index] for index in self.order]
+
+
+def spread(low: float, high: float, count: int) -> tuple[float, ...]:
+    """``count`` even steps from ``low`` to ``high``, both included; the one nearest 0 becomes exactly 0.
+
+    One step is 0 (or the middle, where 0 is outside the range); two steps are the ends as they are.
+    """
+    if count == 1:
+        return (0.0,) if low <= 0 <= high else ((low + high) / 2,)
+    values = [low + (high - low) * index / (count - 1) for index in range(count)]
+    values[-1] = high
+    if low <= 0 <= high and count > 2:
+        values[min(range(count), key=lambda index: abs(values[index]))] = 0.0
+    return tuple(values)
+
+
+def schedule(low: float, high: float, frames: int, loop: str = "pingpong") -> Schedule:
+    """Plan a video of exactly ``frames`` frames.
+
+    ``pingpong`` goes low to high and back, so that it loops without a jump (for an odd number the top
+    is held for two frames); ``once`` goes low to high.
+
+    Raises:
+        ValueError: fewer than one frame, or an unknown loop.
+    """
+    if frames < 1:
+        raise ValueError(f"{frames} frames: at least 1 is needed")
+    if loop not in LOOPS:
+        raise ValueError(f"loop {loop!r}: choose one of {', '.join(LOOPS)}")
+    count = frames if loop == "once" or frames == 1 else frames // 2 + 1
+    order = list(range(count))
+    if loop == "pingpong" and frames > 1:
+        back = order[-2:0:-1] if frames % 2 == 0 else order[:0:-1]
+        order += back
+    return Schedule(spread(low, high, count), tuple(order))
+
+
+def edited_ws(
+    ws: Tensor, directions: Any, key: Any, distances: Iterable[float]
+) -> Iterator[Tensor]:
+    """Yield edited copies of ``ws`` ``[N, num_ws, w_dim]``, one for each distance; nothing is held."""
+    for distance in distances:
+        yield edit(ws, directions, {key: distance})
+
+
+def edited_through_z(
+    G: Any, z: Tensor, c: Tensor | None, directions: Any, key: Any, distances: Iterable[float], **truncation: Any
+) -> Iterator[Tensor]:
+    """Yield ws ``[N, num_ws, w_dim]`` of edited latents, one for each distance."""
+    for distance in distances:
+        with torch.no_grad():
+            yield G.mapping(edit_z(z, directions, {key: distance}), c, **truncation)
