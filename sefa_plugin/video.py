@@ -6,13 +6,14 @@ import itertools
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from .atomic import whole_file, whole_folder
-from .frames import as_rgb
+from .pictures import as_rgb
+from .spool import Spool
 
 KINDS = ("mp4", "gif", "png")
 CRF = 17  # constant quality: visually lossless, whatever the size
@@ -164,64 +165,23 @@ def _durations(count: int, fps: float) -> list[int]:
 
 
 def _write_gif(part: Path, frames: Iterator[np.ndarray], fps: float) -> int:
-    """One palette for all frames (no flicker), chosen from a sample; frames wait on disk meanwhile."""
+    """One palette for all frames, so that nothing flickers; they wait on disk until it is chosen."""
     from PIL import Image
 
-    from .spool import replay
-
-    sample: list[np.ndarray] = []
-    count, step = 0, 1
-
-    def watched() -> Iterator[np.ndarray]:
-        nonlocal count, step
+    with Spool() as spool:
         for frame in frames:
-            if count % step == 0:
-                sample.append(frame)
-                if len(sample) > _GIF_SAMPLE:  # keep every other one from here on
-                    del sample[1::2]
-                    step *= 2
-            count += 1
-            yield frame
-
-    # A first pass spools every frame, a second one reads them back.
-    first = list(itertools.islice(watched(), 2))
-    stream = _twice(itertools.chain(first, watched()), replay)
-    total = next(stream)
-    palette = Image.fromarray(np.concatenate([_small(frame) for frame in sample], axis=1)).quantize(256, dither=0)
-    pictures = (Image.fromarray(frame).quantize(palette=palette, dither=0) for frame in stream)
-    head = next(pictures)
-    head.save(
-        part, format="GIF", save_all=True, append_images=pictures, duration=_durations(total, fps), loop=0, optimize=False
-    )
-    return total
+            spool.append(frame)
+        count = len(spool)
+        sample = [_thumbnail(spool[index]) for index in range(0, count, -(-count // _GIF_SAMPLE))]
+        palette = Image.fromarray(np.concatenate(sample, axis=1)).quantize(256, dither=Image.NONE)
+        pictures = (Image.fromarray(spool[i]).quantize(palette=palette, dither=Image.NONE) for i in range(count))
+        next(pictures).save(
+            part, format="GIF", save_all=True, append_images=pictures, duration=_durations(count, fps), loop=0
+        )
+    return count
 
 
-def _small(frame: np.ndarray) -> np.ndarray:
-    """At most 64 rows of a frame, for choosing colours."""
+def _thumbnail(frame: np.ndarray) -> np.ndarray:
+    """About 64 rows of a frame, for choosing colours."""
     step = max(1, frame.shape[0] // 64)
     return frame[::step, ::step]
-
-
-def _twice(frames: Iterator[np.ndarray], replay) -> Iterator:
-    """Yield the number of frames, then the frames: they are all pulled first, and kept on disk."""
-    import tempfile
-    import zlib
-
-    with tempfile.TemporaryFile(prefix="sefa-") as file:
-        places, shape = [], None
-        for frame in frames:
-            packed = zlib.compress(np.ascontiguousarray(frame).data, 1)
-            places.append(len(packed))
-            shape = frame.shape
-            file.write(packed)
-        yield len(places)
-        file.seek(0)
-        for length in places:
-            yield np.frombuffer(zlib.decompress(file.read(length)), np.uint8).reshape(shape)
-
-
-with suppress(ImportError):  # Pillow 9.1 moved these names; both spellings are met
-    from PIL import Image as _Image
-
-    if not hasattr(_Image, "LANCZOS"):
-        _Image.LANCZOS = _Image.Resampling.LANCZOS
