@@ -8,13 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+LEVEL = 1  # of zlib: rendering waits for it, and the file lives for seconds
+
 
 class Spool:
-    """A list of uint8 frames in a temporary file that has no name; memory does not grow with it."""
+    """A list of uint8 frames in a temporary file that has no name; memory does not grow with it.
+
+    Raises:
+        OSError: the temporary folder is full or cannot be written.
+    """
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="sefa-")
-        self._places: list[tuple[int, int, tuple[int, ...]]] = []
+        self._places: list[tuple[int, int, tuple[int, ...]]] = []  # offset, bytes, shape
 
     def __enter__(self) -> Spool:
         return self
@@ -27,42 +33,55 @@ class Spool:
 
     def append(self, frame: np.ndarray) -> None:
         """Add a frame, uint8 ``[H, W, C]``."""
-        packed = zlib.compress(np.ascontiguousarray(frame).data, 1)
+        packed = zlib.compress(np.ascontiguousarray(frame).data, LEVEL)
         start = self._file.seek(0, 2)
         self._file.write(packed)
         self._places.append((start, len(packed), frame.shape))
 
     def __getitem__(self, index: int) -> np.ndarray:
+        """A new array, read-only, equal to the frame. Raises IndexError if there is none."""
         start, length, shape = self._places[index]
         self._file.seek(start)
         return np.frombuffer(zlib.decompress(self._file.read(length)), np.uint8).reshape(shape)
 
 
 def replay(frames: Iterable[np.ndarray], order: Sequence[int]) -> Iterator[np.ndarray]:
-    """Yield distinct frames in the given order, pulling each from ``frames`` once.
+    """Yield distinct frames in the given order, pulling each from ``frames`` once, when it is due.
+
+    Only frames that ``order`` comes back to are kept. A loop from low to high and back over n distinct
+    frames is ``[*range(n), *range(n - 2, 0, -1)]``.
 
     Args:
-        frames: distinct frames, uint8 ``[H, W, C]``.
+        frames: distinct frames, uint8 ``[H, W, C]``; those that ``order`` does not reach are left in it.
         order: for every frame of the result the index of a distinct one; a frame may come only after
             all those before it have.
 
     Raises:
-        ValueError: ``order`` skips ahead, or ``frames`` ends early.
+        ValueError: ``order`` skips ahead (at once), or ``frames`` ends early.
     """
-    source = iter(frames)
-    repeats = len(set(order)) < len(order)
+    order = [int(index) for index in order]
+    reached = 0
+    for index in order:
+        if not 0 <= index <= reached:
+            raise ValueError(f"frame {index} is wanted before frame {reached}")
+        reached += index == reached
+    return _replay(iter(frames), order)
+
+
+def _replay(source: Iterator[np.ndarray], order: list[int]) -> Iterator[np.ndarray]:
+    last = {index: position for position, index in enumerate(order)}
+    kept: dict[int, int] = {}  # frame: its place in the spool
     pulled = 0
     with Spool() as spool:
-        for index in order:
-            if index == pulled:
-                frame = next(source, None)
-                if frame is None:
-                    raise ValueError(f"{pulled} frames came, frame {index} was wanted")
-                pulled += 1
-                if repeats:
-                    spool.append(frame)
-                yield frame
-            elif index < len(spool):
-                yield spool[index]
-            else:
-                raise ValueError(f"frame {index} is wanted before frame {pulled}")
+        for position, index in enumerate(order):
+            if index < pulled:
+                yield spool[kept[index]]
+                continue
+            frame = next(source, None)
+            if frame is None:
+                raise ValueError(f"{pulled} frames came, frame {index} was wanted")
+            pulled += 1
+            if last[index] > position:
+                kept[index] = len(spool)
+                spool.append(frame)
+            yield frame

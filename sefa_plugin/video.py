@@ -1,187 +1,117 @@
-"""Frames to a video, an animation or a folder of pictures, whole or not at all."""
+"""Frames to a video, an animation or a folder of pictures, whole or not at all, in constant memory."""
 
 from __future__ import annotations
 
-import itertools
-import logging
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from .atomic import whole_file, whole_folder
+from .atomic import whole_folder
+from .mp4 import CRF, VideoError, check_ffmpeg, write_mp4
 from .pictures import as_rgb
-from .spool import Spool
+
+__all__ = ["CRF", "KINDS", "VideoError", "check_ffmpeg", "write_video"]
 
 KINDS = ("mp4", "gif", "png")
-CRF = 17  # constant quality: visually lossless, whatever the size
-# Players assume BT.709 for anything of today; convert to it and say so, or colours shift.
-_FILTER = "scale=in_range=pc:out_range=tv:out_color_matrix=bt709:flags=accurate_rnd+full_chroma_int+bicubic"
-_TAGS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
-_GIF_CLOCK = 100  # GIF counts hundredths of a second
-_GIF_SHORTEST = 2  # players slow anything shorter down
-_GIF_SAMPLE = 24  # frames that choose the palette
 
 
-class VideoError(Exception):
-    """A video could not be written: no ffmpeg, or it failed."""
+def write_video(
+    path: str | os.PathLike,
+    frames: Iterable[np.ndarray],
+    fps: float = 30,
+    kind: str | None = None,
+) -> int:
+    """Write frames as they come to a file, or to a folder of PNGs.
 
-
-def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float = 30, kind: str | None = None) -> int:
-    """Write frames to a file, or to a folder of PNGs.
+    mp4 is H.264 in BT.709 colours; an odd width or height grows by one pixel, since its colours come in
+    pairs, and nothing is ever resized. gif loops for ever with one palette of 255 colours. png is a folder
+    of ``frame0000.png``..., exact, which replaces an older folder as a whole.
 
     Args:
         path: the file; for ``png`` a folder.
-        frames: uint8 ``[H, W, C]``, C 1 to 4, all of one size; pulled one by one. mp4 pads an odd width
-            or height by one pixel, since its colours come in pairs; nothing is ever resized.
-        fps: frames per second.
-        kind: ``mp4`` (H.264), ``gif`` or ``png``; None goes by the suffix of ``path`` (none: ``png``).
+        frames: uint8 ``[H, W, C]``, C 1 to 4, all of one size; pulled one by one, and closed at the end
+            if it is a generator. mp4 and gif have no alpha: it is laid on white.
+        fps: frames per second, 0.1 to 1000 (gif shows at most 50).
+        kind: ``mp4``, ``gif`` or ``png``; None goes by the suffix of ``path`` (none: ``png``).
 
     Returns:
         The number of frames written.
 
     Raises:
-        ValueError: no frame, frames of different sizes, not uint8, or an unknown kind.
-        VideoError: ffmpeg is missing or failed.
+        ValueError: no frame, one that does not fit (its index is named), or an unknown kind or rate.
+        VideoError: ffmpeg is missing or failed; the message gives its reason.
         OSError: the place cannot be written. Nothing new is left, and what was there before stays.
     """
-    path = Path(path)
-    kind = kind or path.suffix.lstrip(".").lower() or "png"
+    source = iter(frames)
+    try:
+        kind = _kind(Path(path), fps, kind)
+        if kind == "mp4":
+            check_ffmpeg()  # before the first frame is rendered
+        checked = _Checked(source)
+        first = next(checked, None)
+        if first is None:
+            raise ValueError(f"{path}: there are no frames to write")
+        _write(path, chain([first], checked), fps, kind)
+        return checked.count
+    finally:
+        if hasattr(source, "close"):
+            source.close()
+
+
+def _kind(path: Path, fps: float, kind: str | None) -> str:
+    suffix = path.suffix.lower().lstrip(".")
+    kind = kind or suffix or "png"
     if kind not in KINDS:
         raise ValueError(f"{path}: cannot write {kind!r}, choose one of {', '.join(KINDS)}")
-    if not 0 < fps <= 1000:
-        raise ValueError(f"fps {fps}: expected a number above 0")
-    with _closing(frames) as source:
-        checked = _checked(source)
-        if kind == "png":
-            return _write_folder(path, checked)
-        with whole_file(path) as part:
-            return (_write_mp4 if kind == "mp4" else _write_gif)(part, checked, fps)
+    if kind != "png" and suffix != kind:
+        raise ValueError(f"{path}: the name of a {kind} ends in .{kind}")
+    if not 0.1 <= fps <= 1000:
+        raise ValueError(f"fps {fps}: expected a number from 0.1 to 1000")
+    return kind
 
 
-@contextmanager
-def _closing(frames: Iterable[np.ndarray]) -> Iterator[Iterator[np.ndarray]]:
-    """Close a generator of frames at once when writing fails, not some time later."""
-    source = iter(frames)
-    if hasattr(source, "close"):
-        with closing(source):
-            yield source
+def _write(path: str | os.PathLike, frames: Iterator[np.ndarray], fps: float, kind: str) -> None:
+    if kind == "png":
+        _write_folder(path, frames)
+    elif kind == "gif":
+        from .gif import write_gif
+
+        write_gif(path, map(as_rgb, frames), fps)
     else:
-        yield source
+        write_mp4(path, map(as_rgb, frames), fps)
 
 
-def _checked(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    shape = None
-    for index, frame in enumerate(frames):
-        rgb = as_rgb(np.asarray(frame))
-        if shape is None:
-            shape = rgb.shape
-        if rgb.shape != shape:
-            raise ValueError(f"frame {index} is {rgb.shape[1]}x{rgb.shape[0]}, the first was {shape[1]}x{shape[0]}")
-        yield rgb
-    if shape is None:
-        raise ValueError("there are no frames to write")
+class _Checked:
+    """An iterator over frames that refuses one that does not fit the first, and counts."""
+
+    def __init__(self, frames: Iterator[np.ndarray]) -> None:
+        self.frames = frames
+        self.shape: tuple[int, ...] | None = None
+        self.count = 0
+
+    def __iter__(self) -> _Checked:
+        return self
+
+    def __next__(self) -> np.ndarray:
+        frame = np.asarray(next(self.frames))
+        what = f"frame {self.count} is {frame.dtype} {list(frame.shape)}"
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] not in (1, 2, 3, 4) or not frame.size:
+            raise ValueError(f"{what}, expected uint8 [H, W, 1-4]")
+        if self.shape not in (None, frame.shape):
+            raise ValueError(f"{what}, the first was {list(self.shape)}: all must be of one size")
+        self.shape = frame.shape
+        self.count += 1
+        return frame
 
 
-def check_ffmpeg() -> None:
-    """Make sure that ffmpeg is there, before any work is done.
-
-    Raises:
-        VideoError: it is not; the message names the cure.
-    """
-    try:
-        import imageio_ffmpeg
-
-        imageio_ffmpeg.get_ffmpeg_exe()
-    except (ImportError, RuntimeError) as error:
-        raise VideoError(
-            f"no ffmpeg to write mp4 with ({' '.join(str(error).split())[:80]}): "
-            "pip install imageio-ffmpeg, or choose --video gif or png"
-        ) from None
-
-
-def _imageio():
-    try:
-        import imageio.v2 as imageio
-    except ImportError:  # before 2.16
-        import imageio
-    return imageio
-
-
-def _even(frame: np.ndarray) -> np.ndarray:
-    """Repeat the last row or column where the size is odd."""
-    return np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge")
-
-
-def _write_mp4(part: Path, frames: Iterator[np.ndarray], fps: float) -> int:
-    check_ffmpeg()
-    first = next(frames)  # a mistake in the frames shows before ffmpeg is started
-    logging.getLogger("imageio_ffmpeg").setLevel(logging.CRITICAL)
-    count = 0
-    try:
-        writer = _imageio().get_writer(
-            os.fspath(part),
-            format="FFMPEG",
-            mode="I",
-            fps=fps,
-            codec="libx264",
-            quality=None,
-            pixelformat="yuv420p",
-            macro_block_size=2,
-            ffmpeg_log_level="error",
-            output_params=["-vf", _FILTER, "-crf", str(CRF), *_TAGS, "-movflags", "+faststart"],
-        )
-        with writer:
-            for frame in itertools.chain([first], frames):
-                writer.append_data(_even(frame))
-                count += 1
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, BrokenPipeError):
-            raise
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise VideoError(f"ffmpeg failed after {count} frames: {lines[-1][:200] if lines else 'no reason given'}") from None
-    if not part.exists() or part.stat().st_size == 0:
-        raise VideoError(f"ffmpeg wrote nothing for {count} frames")
-    return count
-
-
-def _write_folder(path: Path, frames: Iterator[np.ndarray]) -> int:
+def _write_folder(path: str | os.PathLike, frames: Iterator[np.ndarray]) -> None:
     from PIL import Image
 
-    count = 0
     with whole_folder(path) as part:
-        for frame in frames:
-            Image.fromarray(frame).save(part / f"frame{count:04d}.png")
-            count += 1
-    return count
-
-
-def _durations(count: int, fps: float) -> list[int]:
-    """Milliseconds of each frame, on GIF's clock, so that the total is right."""
-    ends = [max(round((index + 1) * _GIF_CLOCK / fps), (index + 1) * _GIF_SHORTEST) for index in range(count)]
-    return [10 * (end - start) for start, end in zip([0, *ends], ends)]
-
-
-def _write_gif(part: Path, frames: Iterator[np.ndarray], fps: float) -> int:
-    """One palette for all frames, so that nothing flickers; they wait on disk until it is chosen."""
-    from PIL import Image
-
-    with Spool() as spool:
-        for frame in frames:
-            spool.append(frame)
-        count = len(spool)
-        sample = [_thumbnail(spool[index]) for index in range(0, count, -(-count // _GIF_SAMPLE))]
-        palette = Image.fromarray(np.concatenate(sample, axis=1)).quantize(256, dither=Image.NONE)
-        pictures = (Image.fromarray(spool[i]).quantize(palette=palette, dither=Image.NONE) for i in range(count))
-        next(pictures).save(
-            part, format="GIF", save_all=True, append_images=pictures, duration=_durations(count, fps), loop=0
-        )
-    return count
-
-
-def _thumbnail(frame: np.ndarray) -> np.ndarray:
-    """About 64 rows of a frame, for choosing colours."""
-    step = max(1, frame.shape[0] // 64)
-    return frame[::step, ::step]
+        for index, frame in enumerate(frames):
+            picture = frame[..., 0] if frame.shape[2] in (1, 2) else frame
+            # Level 1: pictures of this kind gain little from more, and it takes longer than rendering.
+            Image.fromarray(picture).save(part / f"frame{index:04d}.png", compress_level=1)

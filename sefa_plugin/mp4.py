@@ -1,0 +1,179 @@
+"""RGB frames to an H.264 file that every player shows in the same colours, by way of imageio and ffmpeg."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from .atomic import whole_file
+
+# Conversion and tags both say BT.709, limited range: players that read the tags and players that guess agree.
+# The flags make swscale round instead of truncate and keep chroma at full resolution until it is averaged.
+FILTERS = (
+    "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp,"
+    "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+)
+TAGS = ["-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
+# Chroma gets a finer quantiser than x264's default: a step of 1 in Cb is 2 in blue.
+CODEC = "libx264"
+CRF = 16  # constant quality, visually lossless, whatever the size
+RATE = ["-crf", str(CRF), "-x264-params", "chroma-qp-offset=-6"]
+PARAMETERS = ["-vf", FILTERS, *TAGS, *RATE, "-movflags", "+faststart"]
+
+_launch = threading.Lock()  # the environment belongs to the whole process
+
+
+class VideoError(RuntimeError):
+    """ffmpeg is missing, or it failed; the message holds its reason."""
+
+
+@lru_cache(maxsize=1)
+def check_ffmpeg() -> str:
+    """Try ffmpeg on one black frame with the settings of a real video; give the program's path.
+
+    Raises:
+        VideoError: there is no ffmpeg, or it cannot write H.264.
+    """
+    try:
+        import imageio_ffmpeg
+
+        program = imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError):
+        raise VideoError("mp4 needs ffmpeg, which was not found: pip install imageio-ffmpeg") from None
+    command = [program, "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "2x2", "-i", "-"]
+    command += ["-vcodec", CODEC, "-pix_fmt", "yuv420p", *PARAMETERS[:-2], "-f", "null", "-"]
+    try:
+        trial = subprocess.run(command, input=bytes(12), capture_output=True, check=False)
+    except OSError as error:
+        raise VideoError(f"{program} does not run ({error.strerror}): pip install imageio-ffmpeg") from None
+    if trial.returncode:
+        reason = _last_line(trial.stderr.decode(errors="replace"))
+        raise VideoError(f"{program} cannot write H.264 ({reason}): pip install imageio-ffmpeg") from None
+    return program
+
+
+def write_mp4(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float) -> None:
+    """Write a video; it appears whole or not at all.
+
+    Odd sizes grow by one, the edge repeated: 4:2:0 has one chroma sample for 2 x 2 pixels.
+
+    Args:
+        path: ends in ``.mp4``.
+        frames: at least one, uint8 RGB ``[H, W, 3]``, all of one size.
+        fps: frames per second.
+
+    Raises:
+        VideoError: ffmpeg is missing or failed.
+        OSError: the place cannot be written.
+    """
+    check_ffmpeg()
+    with whole_file(path) as part, tempfile.TemporaryDirectory(prefix="sefa-") as folder, _quiet():
+        report = Path(folder) / "ffmpeg.log"
+        try:
+            _encode(part, frames, fps, report)
+        except _Stopped:
+            text = report.read_text(errors="replace") if report.is_file() else ""
+            reason = _last_line("\n".join(text.splitlines()[2:]))  # the first two repeat the command
+            raise VideoError(f"{path}: ffmpeg failed ({reason})") from None
+
+
+class _Stopped(Exception):
+    """ffmpeg ended before its time, or with an error."""
+
+
+def _encode(part: Path, frames: Iterable[np.ndarray], fps: float, report: Path) -> None:
+    process = None
+    try:
+        with _open(part, fps) as writer:
+            for frame in frames:
+                even = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), "edge")
+                try:
+                    if process is None:
+                        process = _start(writer, even, report)
+                    else:
+                        writer.append_data(even)
+                except OSError:  # not those of the frames: a full disk there has its own message
+                    raise _Stopped from None
+    finally:
+        code = _end(process)
+    if code:
+        raise _Stopped
+
+
+def _open(part: Path, fps: float):
+    try:
+        import imageio.v2 as imageio
+    except ImportError:  # imageio 2.9
+        import imageio
+    return imageio.get_writer(
+        os.path.abspath(part),  # absolute, so that ffmpeg sees no option and no protocol in a name
+        format="FFMPEG",
+        mode="I",
+        fps=fps,
+        codec=CODEC,
+        pixelformat="yuv420p",
+        quality=None,  # the rate is ours
+        macro_block_size=2,
+        ffmpeg_log_level="quiet",
+        output_params=list(PARAMETERS),
+    )
+
+
+def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:
+    """Write the first frame, which starts ffmpeg, with its errors going to a file; give the process.
+
+    The process is needed for its exit status, and to leave none behind. imageio keeps it in a local of
+    its own generator; None where a later version does not.
+    """
+    quoted = str(report).replace("%", "%%").replace("'", "'\\''")
+    with _launch:
+        before = os.environ.get("FFREPORT")
+        os.environ["FFREPORT"] = f"file='{quoted}':level=16"
+        try:
+            writer.append_data(frame)
+        finally:
+            if before is None:
+                del os.environ["FFREPORT"]
+            else:
+                os.environ["FFREPORT"] = before
+    inner = getattr(getattr(writer, "_write_gen", None), "gi_frame", None)
+    return inner.f_locals.get("p") if inner is not None else None
+
+
+def _end(process: subprocess.Popen | None) -> int:
+    if process is None:
+        return 0
+    if process.poll() is None:  # only after Ctrl-C: otherwise closing the writer has waited
+        process.kill()
+    code = process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with suppress(OSError):  # what ffmpeg did not take any more
+            pipe.close()
+    return code
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep imageio's warnings about a failing ffmpeg from the terminal: the error says it all."""
+    logger = logging.getLogger("imageio_ffmpeg")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if line != "Conversion failed!"]
+    return re.sub(r"^(\[[^]]*\] *)+", "", telling[-1]) if telling else "it gave no reason; is the disk full?"
