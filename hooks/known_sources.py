@@ -9,7 +9,9 @@ from __future__ import annotations
 from sefa_plugin.network_file import NetworkRecord
 
 # digest (network_walk.source_digest) -> (hook, where the text is from)
-KNOWN: dict[str, tuple[str, str]] = {}
+KNOWN: dict[str, tuple[str, str]] = {
+    "46d11dcc1fff0c16f44eca258f6141fcb59161e7e03c16eacb4a3f053113621f": ("stylegan2_ada", "sefa_plugin demo"),
+}
 
 
 def judge(record: NetworkRecord, hook: str) -> tuple[str, str]:

@@ -107,7 +107,7 @@ def locate(
     if download.is_url(path):
         return str(download.fetch(str(path), sha256, progress))
     local = os.fspath(path)
-    if local == "demo" and not os.path.exists(local):
+    if local == "demo" and not os.path.isfile(local):
         local = demo_path()
     if sha256 is not None and os.path.isfile(local):
         found = download.file_digest(local)

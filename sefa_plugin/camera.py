@@ -1,0 +1,129 @@
+"""Takes the pictures of a run: which latents, seen how, edited along which direction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .frames import render
+from .latents import edited_through_z, edited_ws, load_projected_w, one_hot, z_from_seeds
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a network is looked at; names and meanings as in the toolkits.
+
+    Attributes:
+        trunc, trunc_cutoff: truncation psi, and how many rows it applies to (None: all).
+        noise_mode: ``const``, ``random`` or ``none``.
+        label: class of a conditional network.
+        translate, rotate: StyleGAN3's input transform, in picture widths and degrees.
+        force_fp32: float32 even where the network asks for float16.
+    """
+
+    trunc: float = 1.0
+    trunc_cutoff: int | None = None
+    noise_mode: str = "const"
+    label: int | None = None
+    translate: tuple[float, float] = (0.0, 0.0)
+    rotate: float = 0.0
+    force_fp32: bool = False
+
+
+class Camera:
+    """A generator, a look, and the latents it is pointed at.
+
+    Args:
+        G: a generator of ``load_network``.
+        look: see :class:`Look`.
+        seeds: drawn as the toolkits do.
+        projected: an ``.npz`` of projected ws, or None; those come first, and are never truncated.
+
+    Raises:
+        ValueError: a label is missing or out of range, or nothing is left to look at.
+        LatentsError: the file of ws cannot be used.
+    """
+
+    def __init__(self, G: Any, look: Look, seeds: Sequence[int], projected: Any = None) -> None:
+        self.G = G
+        self.look = look
+        self.device = next(G.parameters()).device
+        self.labels: list[str] = []
+        ws = []
+        if projected is not None:
+            held = load_projected_w(projected, G.num_ws, G.w_dim)
+            self.labels += [f"w {index}" for index in range(len(held))]
+            ws.append(held.to(self.device))
+        self.z = z_from_seeds(seeds, G.z_dim).to(self.device) if seeds else None
+        self.c = one_hot(look.label, G.c_dim, len(seeds)) if seeds else None
+        if self.c is not None:
+            self.c = self.c.to(self.device)
+        if seeds:
+            self.labels += [f"seed {seed}" for seed in seeds]
+            with torch.no_grad():
+                ws.append(G.mapping(self.z, self.c, **self._truncation))
+        if not ws:
+            raise ValueError("no seeds and no projected ws: nothing to look at")
+        self.projected = projected is not None
+        self.ws = torch.cat(ws)  # [subjects, num_ws, w_dim]
+        set_transform(G, look.translate, look.rotate)
+
+    @property
+    def _truncation(self) -> dict[str, Any]:
+        return {"truncation_psi": self.look.trunc, "truncation_cutoff": self.look.trunc_cutoff}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def pictures(self, ws: Iterable[Tensor]) -> Iterator[list[np.ndarray]]:
+        """Render ws of all subjects at once: for each ``[subjects, num_ws, w_dim]`` a list of uint8 pictures."""
+        look = self.look
+        batch = _batch_size(self.device, len(self), self.G.img_resolution)
+        flat = render(self.G, ws, batch_size=batch, noise_mode=look.noise_mode, force_fp32=look.force_fp32)
+        while True:
+            row = list(islice(flat, len(self)))
+            if not row:
+                return
+            yield row
+
+    def shots(self, directions: Any, key: Any, distances: Iterable[float]) -> Iterator[list[np.ndarray]]:
+        """Yield, for each distance along a direction, the pictures of all subjects.
+
+        Raises:
+            ValueError: directions of Z cannot edit projected ws.
+        """
+        if directions.space == "w":
+            return self.pictures(edited_ws(self.ws, directions, key, distances))
+        if self.projected:
+            raise ValueError("directions of Z cannot edit --projected-w, which has no z; use --space w")
+        ws = edited_through_z(self.G, self.z, self.c, directions, key, distances, **self._truncation)
+        return self.pictures(ws)
+
+
+def _batch_size(device: torch.device, subjects: int, resolution: int) -> int:
+    """Pictures at once: small ones gain from company, large ones only take memory."""
+    room = 16 if device.type == "cuda" else 4
+    return max(1, min(subjects, room * 256 * 256 // resolution**2))
+
+
+def set_transform(G: Any, translate: tuple[float, float], rotate: float) -> bool:
+    """Set StyleGAN3's input transform: where the picture is moved (in widths) and turned (in degrees).
+
+    The buffer holds the inverse, since it moves the coordinates. Gives False where ``G`` has none.
+    """
+    transform = getattr(getattr(G.synthesis, "input", None), "transform", None)
+    if transform is None:
+        return False
+    cos, sin = math.cos(math.radians(rotate)), math.sin(math.radians(rotate))
+    forward = torch.tensor([[cos, sin, translate[0]], [-sin, cos, translate[1]], [0.0, 0.0, 1.0]])
+    if (*translate, rotate) != (0, 0, 0):
+        with torch.no_grad():
+            transform.copy_(torch.linalg.inv(forward.double()))
+    return True

@@ -1,0 +1,133 @@
+"""How commands fail and warn: one clear line, the right exit code, a traceback only with ``--debug``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+def warn(text: str) -> None:
+    """Print a one-line warning to standard error."""
+    click.echo(f"Warning: {text}", err=True)
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Let a ``ValueError`` about what the user typed end the command with exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """Give the line and the exit code for whatever ended a command."""
+    if isinstance(error, click.ClickException):
+        return error.format_message(), error.exit_code
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return "stopped; what is whole was kept", INTERRUPTED
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}", FAILURE
+    if isinstance(error, MemoryError) or "out of memory" in str(error):
+        return "out of memory; try --device cpu, fewer seeds, or a smaller --size", FAILURE
+    if type(error).__module__.startswith("sefa_plugin"):
+        return str(error), FAILURE
+    kind = type(error).__name__
+    return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
+
+
+class OneLineErrors:
+    """Mixed into click's commands: errors in one line, and no traceback without ``--debug``."""
+
+    def main(self, args: Any = None, prog_name: str | None = None, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command; see ``click.Command.main``."""
+        if not standalone_mode:
+            return super().main(args, prog_name, standalone_mode=False, **extra)
+        words = list(sys.argv[1:] if args is None else args)
+        try:
+            result = super().main(args, prog_name, standalone_mode=False, **extra)
+        except BaseException as error:
+            if isinstance(error, (SystemExit, GeneratorExit)):
+                raise
+            if "--debug" in words and not isinstance(error, click.ClickException):
+                raise
+            line, code = explain(error)
+            click.echo(f"Error: {' '.join(line.split())}", err=True)
+            sys.exit(code)
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+class Command(OneLineErrors, click.Command):
+    """A single command."""
+
+
+class Group(OneLineErrors, click.Group):
+    """A group of commands, listed in the order in which they were written."""
+
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands."""
+        return list(self.commands)
+
+
+class Progress:
+    """Tells a run's story on standard error: lines, and one bar with an estimate."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+            self._bar = None
+
+    def say(self, text: str) -> None:
+        """One line."""
+        click.echo(text, err=True)
+
+    def expect(self, pictures: int, seconds: float) -> None:
+        """Announce the work and start the bar."""
+        self.say(f"{pictures} pictures to render, about {readable(seconds)}")
+        self._bar = click.progressbar(length=pictures, label="rendering", file=sys.stderr, width=30)
+        self._bar.render_progress()
+
+    def advance(self, pictures: int) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(pictures)
+
+
+def readable(seconds: float) -> str:
+    """A duration in words: ``40 s``, ``3 min``, ``1 h 10 min``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+class Download:
+    """A progress callback for ``download.fetch``, with a bar in bytes."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._seen = 0
+
+    def __call__(self, received: int, total: int) -> None:
+        if self._bar is None and total:
+            self._bar = click.progressbar(length=total, label="downloading", file=sys.stderr, width=30)
+        if self._bar is not None:
+            self._bar.update(received - self._seen)
+            if received >= total:
+                self._bar.render_finish()
+        self._seen = received

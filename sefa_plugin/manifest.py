@@ -1,0 +1,101 @@
+"""``run.json``: what made every output, and whether an output is still what it would be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .atomic import whole_file
+
+FORMAT = 1
+NAME = "run.json"
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that pictures depend on."""
+    import imageio
+    import numpy
+    import torch
+
+    return {
+        "sefa_plugin": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": numpy.__version__,
+        "imageio": imageio.__version__,
+    }
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's files and their names."""
+    total = hashlib.sha256()
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if path.is_dir():
+            total.update(f"{file.name}\n".encode("utf-8", "surrogateescape"))
+        with open(file, "rb") as stream:
+            for chunk in iter(lambda: stream.read(1 << 20), b""):
+                total.update(chunk)
+    return total.hexdigest()
+
+
+class Manifest:
+    """The record of one output folder; entries of earlier runs stay while their files do."""
+
+    def __init__(self, outdir: str | os.PathLike, command: Sequence[str], network: dict[str, Any]) -> None:
+        self.outdir = Path(outdir)
+        self.command = list(command)
+        self.network = network
+        self.outputs: dict[str, dict[str, Any]] = {}
+        try:
+            held = json.loads((self.outdir / NAME).read_text(encoding="utf-8"))
+            if held["format"] == FORMAT and isinstance(held["outputs"], dict):
+                entries = held["outputs"].items()
+                self.outputs = {k: v for k, v in entries if isinstance(v, dict) and (self.outdir / k).exists()}
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            pass  # no record, or one that cannot be read: everything is made again
+
+    def is_current(self, name: str, settings: dict[str, Any]) -> bool:
+        """Tell whether output ``name`` was made with these settings and is still the file that was made."""
+        entry = self.outputs.get(name)
+        if entry is None or entry.get("settings") != json.loads(json.dumps(settings)):
+            return False
+        try:
+            return entry.get("sha256") == digest_of(self.outdir / name)
+        except OSError:
+            return False
+
+    def add(self, name: str, settings: dict[str, Any], distances: Sequence[float]) -> None:
+        """Note a finished output and write the record; ``distances`` has one entry a frame or column.
+
+        Raises:
+            OSError: the record cannot be written.
+        """
+        self.outputs[name] = {
+            "settings": settings,
+            "distances": list(distances),
+            "sha256": digest_of(self.outdir / name),
+            "command": self.command,
+        }
+        self.write()
+
+    def write(self) -> None:
+        """Write ``run.json``, whole or not at all.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        content = {
+            "format": FORMAT,
+            "command": self.command,
+            "versions": versions(),
+            "network": self.network,
+            "outputs": dict(sorted(self.outputs.items())),
+        }
+        with whole_file(self.outdir / NAME) as part:
+            part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

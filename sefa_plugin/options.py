@@ -1,0 +1,114 @@
+"""Options of the commands, each in one spelling and with one meaning; they follow NVIDIA's toolkits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Decorator = Callable[[Any], Any]
+
+
+def _stack(*options: Decorator) -> Decorator:
+    def apply(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return apply
+
+
+def _pair(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, float]:
+    try:
+        first, second = (float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r}: expected two numbers like 0.3,0", ctx, param) from None
+    return first, second
+
+
+def _width(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+    if value == "native":
+        return None
+    if not value.isdigit() or not 2 <= int(value) <= 16384:
+        raise click.BadParameter(f"{value!r}: expected a width in pixels (2-16384), or native", ctx, param)
+    return int(value)
+
+
+debug = click.option("--debug", is_flag=True, help="Show the whole traceback when something fails.")
+strict = click.option("--strict", is_flag=True, help="Refuse what is otherwise only warned of.")
+outdir = click.option("--outdir", help="Where to put everything.  [default: sefa-out/NETWORK]", metavar="DIR")
+overwrite = click.option("--overwrite", is_flag=True, help="Make outputs again even where they are up to date.")
+
+
+def network(required: bool = True, default: str | None = None) -> Decorator:
+    """Which network: file, entry, digest."""
+    source = "Network file (.pkl, .pt, .safetensors), URL, or 'demo' for the bundled one."
+    named = click.option("--network", required=required, default=default, help=source, metavar="FILE|URL")
+    return _stack(
+        named,
+        click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file."),
+        click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
+    )
+
+
+factorisation = _stack(
+    click.option(
+        "--layers",
+        default="all",
+        help="all, coarse, middle, fine, each, input (StyleGAN3), or ws indices like 0-1,5.",
+        metavar="LAYERS",
+    ),
+    click.option("--space", type=click.Choice(["w", "z"]), default="w", help="Where directions are looked for."),
+    click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length."),
+    click.option("--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."),
+)
+
+latents = _stack(
+    click.option("--seeds", help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
+    click.option("--class", "label", type=click.IntRange(min=0), help="Class of a conditional network.", metavar="INT"),
+    click.option("--trunc", type=float, default=1.0, help="Truncation psi.", metavar="FLOAT"),
+    click.option(
+        "--trunc-cutoff", type=click.IntRange(min=0), help="Rows of ws to truncate.  [default: all]", metavar="INT"
+    ),
+    click.option(
+        "--noise-mode", type=click.Choice(["const", "random", "none"]), default="const", help="Noise of StyleGAN2."
+    ),
+    click.option("--translate", default="0,0", callback=_pair, help="Shift of StyleGAN3's input.", metavar="X,Y"),
+    click.option("--rotate", type=float, default=0.0, help="Turn of StyleGAN3's input in degrees.", metavar="ANGLE"),
+    click.option("--projected-w", help="Projected ws (.npz) instead of seeds.", metavar="FILE"),
+)
+
+which_directions = _stack(
+    click.option(
+        "-K", "--num-directions", type=click.IntRange(min=1), default=5, help="How many, strongest first.", metavar="INT"
+    ),
+    click.option("--directions", help="Which ones, like 0,3,7-9.  [default: the first K]", metavar="LIST"),
+    click.option("--directions-file", help="Use a directions file instead of factorising.", metavar="FILE"),
+    click.option(
+        "--distance", default="3", help="How far to go: 3 means -3 to 3; or -5,5. Units of w.", metavar="D|LOW,HIGH"
+    ),
+)
+
+video = _stack(
+    click.option("--frames", type=click.IntRange(1, 100_000), default=60, help="Frames of a video.", metavar="INT"),
+    click.option("--fps", type=click.FloatRange(1, 1000), default=30, help="Frames per second.", metavar="FLOAT"),
+    click.option("--loop", type=click.Choice(["pingpong", "once"]), default="pingpong", help="There and back, or once."),
+    click.option("--video", type=click.Choice(["mp4", "gif", "png", "none"]), default="mp4", help="What to write."),
+    click.option("--size", default="1920", callback=_width, help="Largest video width, or native.", metavar="PIXELS"),
+)
+
+rendering = _stack(
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+        default="auto",
+        help="auto takes CUDA where there is any.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "float32"]),
+        default="auto",
+        help="auto lets the network use float16 on CUDA.",
+    ),
+)
