@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
-def side_by_side(pictures: list[np.ndarray], max_width: int | None = 1920) -> np.ndarray:
-    """Join pictures of one size in a row.
+def side_by_side(pictures: Sequence[np.ndarray], max_width: int | None = 1920) -> np.ndarray:
+    """Join pictures of one size in a row, without gaps.
 
     Args:
-        pictures: uint8 ``[H, W, C]``, C 1, 3 or 4.
+        pictures: uint8 ``[H, W, C]``, C 1 to 4.
         max_width: reduce so that the row is at most this wide (pixels); None keeps the size.
 
     Returns:
-        uint8 RGB ``[H', W', 3]``.
+        uint8 RGB ``[H', W', 3]``; every picture equally wide.
+
+    Raises:
+        ValueError: no picture, different sizes, or one that :func:`as_rgb` refuses.
     """
     from PIL import Image
 
-    row = np.concatenate([as_rgb(picture) for picture in pictures], axis=1)
-    if max_width is None or row.shape[1] <= max_width:
-        return row
-    count = len(pictures)
-    wide = max(1, max_width // count)
-    high = max(1, round(row.shape[0] * wide * count / row.shape[1]))
-    small = [Image.fromarray(as_rgb(picture)).resize((wide, high), Image.LANCZOS) for picture in pictures]
-    return np.concatenate([np.asarray(picture) for picture in small], axis=1)
+    sizes = {tuple(picture.shape[:2]) for picture in pictures}
+    if len(sizes) != 1:
+        raise ValueError(f"pictures of one size are needed, not {sorted(sizes) or 'none'}")
+    (height, width), count = sizes.pop(), len(pictures)
+    colours = [as_rgb(picture) for picture in pictures]
+    if max_width is not None and width * count > max_width:
+        # One by one, so that no picture bleeds into its neighbour.
+        wide = max(1, max_width // count)
+        high = max(1, round(height * wide / width))
+        small = [Image.fromarray(colour).resize((wide, high), 1) for colour in colours]  # 1: Lanczos
+        colours = [np.asarray(image) for image in small]
+    return np.concatenate(colours, axis=1)
 
 
 def as_rgb(picture: np.ndarray) -> np.ndarray:
     """uint8 ``[H, W, C]`` to RGB: grey is repeated, transparency is laid over white.
 
+    Of two channels the first is shown, as grey.
+
     Raises:
-        ValueError: the picture is not uint8 with 1, 3 or 4 channels. Two channels are shown as grey and nothing.
+        ValueError: the picture is not uint8 with 1 to 4 channels.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 2, 3, 4):
         raise ValueError(f"a picture of {picture.dtype} {list(picture.shape)}, expected uint8 [H, W, 1-4]")
