@@ -11,6 +11,10 @@ from sefa_plugin.network_file import NetworkRecord
 # digest (network_walk.source_digest) -> (hook, where the text is from)
 KNOWN: dict[str, tuple[str, str]] = {
     "46d11dcc1fff0c16f44eca258f6141fcb59161e7e03c16eacb4a3f053113621f": ("stylegan2_ada", "sefa_plugin demo"),
+    # Every text of these modules in the toolkits' histories.
+    "5f546cf52ebf7561e6efd7a18185d05afae044ebcd871a41f1d983634556d15f": ("stylegan2_ada", "stylegan2-ada-pytorch"),
+    "0d54e0a8df51b3a228bb03fddeb81d36ceca91b652a6b04f66a9eae30ac574a7": ("stylegan3", "stylegan3 (StyleGAN2)"),
+    "62fcebfee6844fb2e4677f769ee60fae4a2ec3395dd5da996fcb1e57fdc3ce30": ("stylegan3", "stylegan3"),
 }
 
 

@@ -56,9 +56,11 @@ def _linear(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, tuple[i
     yield f"{name}.bias", (outputs,)
 
 
-def _filter_shape(plan: Plan) -> tuple[int, ...]:
-    """Shape of the stored low-pass filter: short ones are stored as their outer product."""
-    taps = plan.block["resample_filter"]
+DEFAULT_FILTER = (1, 3, 3, 1)  # kept by layers that do not resample, whatever the others use
+
+
+def _filter_shape(taps: Any) -> tuple[int, ...]:
+    """Shape of a stored low-pass filter: short ones are stored as their outer product."""
     if taps is None:
         return (1, 1)
     return (len(taps), len(taps)) if len(taps) < 8 else (len(taps),)
@@ -78,10 +80,10 @@ def _mapping_tensors(plan: Plan) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield "mapping.w_avg", (plan.w_dim,)
 
 
-def _layer_tensors(plan: Plan, name: str, inputs: int, outputs: int, resolution: int):
+def _layer_tensors(plan: Plan, name: str, inputs: int, outputs: int, resolution: int, taps: Any):
     yield f"{name}.weight", (outputs, inputs, plan.block["kernel_size"], plan.block["kernel_size"])
     yield f"{name}.bias", (outputs,)
-    yield f"{name}.resample_filter", _filter_shape(plan)
+    yield f"{name}.resample_filter", _filter_shape(taps)
     if plan.block["use_noise"]:
         yield f"{name}.noise_const", (resolution, resolution)
         yield f"{name}.noise_strength", ()
@@ -91,23 +93,24 @@ def _layer_tensors(plan: Plan, name: str, inputs: int, outputs: int, resolution:
 def expected_tensors(plan: Plan) -> dict[str, tuple[int, ...]]:
     """Every parameter and buffer by dotted name, with its shape."""
     shapes = dict(_mapping_tensors(plan))
+    taps = plan.block["resample_filter"]
     inputs = 0
     for resolution in plan.resolutions:
         outputs = plan.channels(resolution)
         name = f"synthesis.b{resolution}"
-        shapes[f"{name}.resample_filter"] = _filter_shape(plan)
+        shapes[f"{name}.resample_filter"] = _filter_shape(taps)
         if inputs:
-            shapes.update(_layer_tensors(plan, f"{name}.conv0", inputs, outputs, resolution))
+            shapes.update(_layer_tensors(plan, f"{name}.conv0", inputs, outputs, resolution, taps))
         else:
             shapes[f"{name}.const"] = (outputs, resolution, resolution)
-        shapes.update(_layer_tensors(plan, f"{name}.conv1", outputs, outputs, resolution))
+        shapes.update(_layer_tensors(plan, f"{name}.conv1", outputs, outputs, resolution, DEFAULT_FILTER))
         if plan.has_torgb(resolution):
             shapes[f"{name}.torgb.weight"] = (plan.img_channels, outputs, 1, 1)
             shapes[f"{name}.torgb.bias"] = (plan.img_channels,)
             shapes.update(_linear(f"{name}.torgb.affine", plan.w_dim, outputs))
         if inputs and plan.block["architecture"] == "resnet":
             shapes[f"{name}.skip.weight"] = (outputs, inputs, 1, 1)
-            shapes[f"{name}.skip.resample_filter"] = _filter_shape(plan)
+            shapes[f"{name}.skip.resample_filter"] = _filter_shape(taps)
         inputs = outputs
     return shapes
 

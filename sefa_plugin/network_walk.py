@@ -32,7 +32,8 @@ class ModuleRecord:
 
 
 def source_digest(text: str) -> str:
-    """Digest of a module's source that ignores differences in white space only; '' for no code at all."""
+    """Digest of a source text, whatever its white space and byte-order mark; '' where it has no code."""
+    text = text.lstrip("\ufeff")
     lines = (line.split("#", 1)[0] if line.lstrip().startswith("#") else line for line in text.splitlines())
     if not "".join(lines).strip():
         return ""

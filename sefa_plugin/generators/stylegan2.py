@@ -155,12 +155,12 @@ class SynthesisBlock(nn.Module):
         self.use_fp16 = use_fp16
         self.num_conv = 1 if in_channels == 0 else 2
         self.num_torgb = 1 if is_last or architecture == "skip" else 0
-        common = {"resample_filter": resample_filter, "conv_clamp": conv_clamp, **layer_kwargs}
+        common = {"conv_clamp": conv_clamp, **layer_kwargs}
         self.register_buffer("resample_filter", ops.setup_filter(resample_filter))
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
         else:
-            self.conv0 = SynthesisLayer(in_channels, out_channels, w_dim, resolution, up=2, **common)
+            self.conv0 = SynthesisLayer(in_channels, out_channels, w_dim, resolution, up=2, resample_filter=resample_filter, **common)
         self.conv1 = SynthesisLayer(out_channels, out_channels, w_dim, resolution, **common)
         if self.num_torgb:
             self.torgb = ToRGBLayer(out_channels, img_channels, w_dim, conv_clamp=conv_clamp)
