@@ -70,7 +70,13 @@ def snapshot(state: dict[str, Any]) -> dict[str, Any]:
         made[name] = copy.deepcopy(network).eval().requires_grad_(False)
     made["G_ema"].mapping.w_avg.copy_(measured_w_avg(made["G_ema"]))
     training_set = {"class_name": "demo.world", "resolution": recipe.resolution, "max_size": recipe.pictures}
-    return {"G": made["G"], "D": made["D"], "G_ema": made["G_ema"], "training_set_kwargs": training_set, "augment_pipe": None}
+    return {
+        "G": made["G"],
+        "D": made["D"],
+        "G_ema": made["G_ema"],
+        "training_set_kwargs": training_set,
+        "augment_pipe": None,
+    }
 
 
 @click.command(context_settings={"show_default": True})

@@ -125,9 +125,7 @@ def style_layers(plan: Plan, record: NetworkRecord) -> list[StyleLayer]:
         for part in names:
             name = f"synthesis.b{resolution}.{part}.affine"
             weight = record.tensors[f"{name}.weight"]
-            layers.append(
-                StyleLayer(name, weight, row, "conv", gain, size=resolution, detail=float(resolution))
-            )
+            layers.append(StyleLayer(name, weight, row, "conv", gain, size=resolution, detail=float(resolution)))
             row += 1
         if plan.has_torgb(resolution):
             name = f"synthesis.b{resolution}.torgb.affine"

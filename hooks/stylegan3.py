@@ -48,9 +48,7 @@ def fits(record: NetworkRecord) -> bool:
 def _stylegan2_plan(record: NetworkRecord) -> stylegan2_parts.Plan:
     arguments = named_arguments(record)
     flat = {key: arguments.pop(key) for key in [*STYLEGAN2_SYNTHESIS, *STYLEGAN2_BLOCK] if key in arguments}
-    return stylegan2_ada.make_plan(
-        record, arguments, flat, STYLEGAN2_MAPPING, STYLEGAN2_SYNTHESIS, STYLEGAN2_BLOCK
-    )
+    return stylegan2_ada.make_plan(record, arguments, flat, STYLEGAN2_MAPPING, STYLEGAN2_SYNTHESIS, STYLEGAN2_BLOCK)
 
 
 def _parts(record: NetworkRecord) -> tuple[dict[str, int], dict[str, Any], dict[str, Any], SynthesisPlan]:

@@ -157,8 +157,7 @@ def _open(given: dict[str, Any]) -> Any:
     sizes = opened.sizes
     click.echo(
         f"{opened.record.name}: {opened.record.class_name} ({opened.hook.name}), {sizes['resolution']} px, "
-        f"{sizes['num_ws']} layers, w {sizes['w_dim']}"
-        + (f", {sizes['c_dim']} classes" if sizes["c_dim"] else ""),
+        f"{sizes['num_ws']} layers, w {sizes['w_dim']}" + (f", {sizes['c_dim']} classes" if sizes["c_dim"] else ""),
         err=True,
     )
     return opened

@@ -233,7 +233,13 @@ def factorize_group(
 
 
 def factorize_mapping(
-    layer: StyleLayer, z_dim: int, *, normalize: bool = True, num_directions: int | None = None, num_ws: int, **about: Any
+    layer: StyleLayer,
+    z_dim: int,
+    *,
+    normalize: bool = True,
+    num_directions: int | None = None,
+    num_ws: int,
+    **about: Any,
 ) -> Directions:
     """Factorise the first mapping layer in Z; of a network with labels only the columns of z count.
 

@@ -116,7 +116,13 @@ def load_projected_w(path: str | os.PathLike, num_ws: int, w_dim: int) -> Tensor
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
         reason = " ".join(str(error).split())[:100]
         raise LatentsError(f"{path}: is not an .npz of latents ({reason})") from None
-    if ws.dtype.kind != "f" or ws.ndim != 3 or ws.shape[0] < 1 or ws.shape[1] not in (1, num_ws) or ws.shape[2] != w_dim:
+    if (
+        ws.dtype.kind != "f"
+        or ws.ndim != 3
+        or ws.shape[0] < 1
+        or ws.shape[1] not in (1, num_ws)
+        or ws.shape[2] != w_dim
+    ):
         raise LatentsError(f"{path}: w is {list(ws.shape)}, this network needs [N, {num_ws}, {w_dim}]")
     if not np.isfinite(ws).all():
         raise LatentsError(f"{path}: w holds NaN or infinity")
@@ -232,9 +238,7 @@ def schedule(low: float, high: float, frames: int, loop: str = "pingpong") -> Sc
     return Schedule(spread(low, high, count), tuple(order))
 
 
-def edited_ws(
-    ws: Tensor, directions: Any, key: Any, distances: Iterable[float]
-) -> Iterator[Tensor]:
+def edited_ws(ws: Tensor, directions: Any, key: Any, distances: Iterable[float]) -> Iterator[Tensor]:
     """Yield edited copies of ``ws`` ``[N, num_ws, w_dim]``, one for each distance; nothing is held."""
     for distance in distances:
         yield edit(ws, directions, {key: distance})

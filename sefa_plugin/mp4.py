@@ -57,7 +57,7 @@ def check_ffmpeg() -> str:
     except OSError as error:
         raise VideoError(f"{program} does not run ({error.strerror}): pip install imageio-ffmpeg") from None
     if trial.returncode:
-        reason = _last_line(trial.stderr.decode(errors="replace"))
+        reason = _reason(trial.stderr.decode(errors="replace"))
         raise VideoError(f"{program} cannot write H.264 ({reason}): pip install imageio-ffmpeg") from None
     return program
 
@@ -83,7 +83,7 @@ def write_mp4(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float)
             _encode(part, frames, fps, report)
         except _Stopped:
             text = report.read_text(errors="replace") if report.is_file() else ""
-            reason = _last_line("\n".join(text.splitlines()[2:]))  # the first two repeat the command
+            reason = _reason(text.split("Command line:", 1)[-1].lstrip().partition("\n")[2])
             raise VideoError(f"{path}: ffmpeg failed ({reason})") from None
 
 
@@ -173,7 +173,7 @@ def _quiet() -> Iterator[None]:
         logger.disabled = before
 
 
-def _last_line(text: str) -> str:
+def _reason(text: str) -> str:
+    """The first error that ffmpeg names, without its address: those that follow are consequences."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if line != "Conversion failed!"]
-    return re.sub(r"^(\[[^]]*\] *)+", "", telling[-1]) if telling else "it gave no reason; is the disk full?"
+    return re.sub(r"^(\[[^]]*\] *)+", "", lines[0]) if lines else "it gave no reason; is the disk full?"

@@ -1,8 +1,8 @@
 """From a network file to a generator: the record, the hook that knows it, and the weights put in.
 
-    G = load_network("ffhq.pkl")
-    ws = G.mapping(z, None)
-    img = G.synthesis(ws, noise_mode="const")
+G = load_network("ffhq.pkl")
+ws = G.mapping(z, None)
+img = G.synthesis(ws, noise_mode="const")
 """
 
 from __future__ import annotations

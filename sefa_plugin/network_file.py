@@ -187,18 +187,14 @@ def _refuse_other_kinds(path: str, head: bytes) -> None:
     raise NetworkFileError(f"{path}: {what}")
 
 
-def _take_network(
-    path: str, value: Any, values: Values, names: list[Global], kind: str, which: str
-) -> NetworkRecord:
+def _take_network(path: str, value: Any, values: Values, names: list[Global], kind: str, which: str) -> NetworkRecord:
     value = unwrap_new(value)
     if is_persistent(value):  # a file that is the network itself
         entries = {which: value}
     else:
         entries = _entries(path, value, values)
     if which not in entries:
-        raise NetworkFileError(
-            f"{path}: holds no {which}; it holds {', '.join(entries)} (choose with --which)"
-        )
+        raise NetworkFileError(f"{path}: holds no {which}; it holds {', '.join(entries)} (choose with --which)")
     walk = NetworkWalk(values)
     walk.module(entries[which], "")
     root = walk.modules[""]

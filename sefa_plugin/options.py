@@ -61,7 +61,9 @@ factorisation = _stack(
     ),
     click.option("--space", type=click.Choice(["w", "z"]), default="w", help="Where directions are looked for."),
     click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length."),
-    click.option("--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."),
+    click.option(
+        "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
+    ),
 )
 
 latents = _stack(
@@ -81,7 +83,12 @@ latents = _stack(
 
 which_directions = _stack(
     click.option(
-        "-K", "--num-directions", type=click.IntRange(min=1), default=5, help="How many, strongest first.", metavar="INT"
+        "-K",
+        "--num-directions",
+        type=click.IntRange(min=1),
+        default=5,
+        help="How many, strongest first.",
+        metavar="INT",
     ),
     click.option("--directions", help="Which ones, like 0,3,7-9.  [default: the first K]", metavar="LIST"),
     click.option("--directions-file", help="Use a directions file instead of factorising.", metavar="FILE"),
@@ -93,7 +100,9 @@ which_directions = _stack(
 video = _stack(
     click.option("--frames", type=click.IntRange(1, 100_000), default=60, help="Frames of a video.", metavar="INT"),
     click.option("--fps", type=click.FloatRange(1, 1000), default=30, help="Frames per second.", metavar="FLOAT"),
-    click.option("--loop", type=click.Choice(["pingpong", "once"]), default="pingpong", help="There and back, or once."),
+    click.option(
+        "--loop", type=click.Choice(["pingpong", "once"]), default="pingpong", help="There and back, or once."
+    ),
     click.option("--video", type=click.Choice(["mp4", "gif", "png", "none"]), default="mp4", help="What to write."),
     click.option("--size", default="1920", callback=_width, help="Largest video width, or native.", metavar="PIXELS"),
 )

@@ -248,5 +248,3 @@ def check_folder(path: Path) -> None:
     probe = path / ".sefa-probe"
     probe.write_bytes(b"")
     probe.unlink()
-
-

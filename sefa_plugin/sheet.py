@@ -90,9 +90,7 @@ def write_sheet(path: str | os.PathLike, rows: Sequence[Sequence[np.ndarray]], *
 class _Plan:
     """Where things stand on a sheet, in pixels."""
 
-    def __init__(
-        self, size: tuple[int, int], rows: Sequence[str], columns: Sequence[str], title: str
-    ) -> None:
+    def __init__(self, size: tuple[int, int], rows: Sequence[str], columns: Sequence[str], title: str) -> None:
         self.wide, self.high = size
         self.text = max(12, min(18, self.wide // 9))
         self.font, self.large = _font(self.text), _font(self.text + 3)
@@ -115,9 +113,7 @@ class _Plan:
         return self.top + (self.high + GAP) * row
 
 
-def _check(
-    rows: Sequence[Sequence[np.ndarray]], row_labels: Sequence[str], column_labels: Sequence[str]
-) -> None:
+def _check(rows: Sequence[Sequence[np.ndarray]], row_labels: Sequence[str], column_labels: Sequence[str]) -> None:
     if not len(rows) or not len(rows[0]) or any(len(row) != len(rows[0]) for row in rows):
         raise ValueError("a sheet needs rows of equally many pictures")
     if len(row_labels) != len(rows) or len(column_labels) != len(rows[0]):

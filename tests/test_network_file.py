@@ -85,7 +85,15 @@ def test_files_of_torch_save(tmp_path, zipped):
     """A whole file of torch.save refers to storages outside its pickle."""
     values = torch.arange(6.0)
     reference = PersistentId(("storage", Global("torch", "FloatStorage"), "0", "cuda:0", 6))
-    view = call("torch._utils._rebuild_tensor_v2", reference, 2, (2, 2), (2, 1), False, Call(Global("collections", "OrderedDict"), ()))
+    view = call(
+        "torch._utils._rebuild_tensor_v2",
+        reference,
+        2,
+        (2, 2),
+        (2, 1),
+        False,
+        Call(Global("collections", "OrderedDict"), ()),
+    )
     value = {"G_ema": network({"synthesis.b4.const": view}, KWARGS)}
     sample = io.BytesIO()
     torch.save(values, sample, _use_new_zipfile_serialization=zipped)
@@ -153,9 +161,17 @@ def test_a_known_name_is_no_way_to_an_unknown_one(write, tmp_path):
     for bad in (
         call("collections.OrderedDict", mkdir),
         call("torch._utils._rebuild_parameter", mkdir, False, None),
-        call("torch._tensor._rebuild_from_type_v2", Global("os", "mkdir"), Global("torch", "Tensor"), (str(tmp_path / "made"),), None),
+        call(
+            "torch._tensor._rebuild_from_type_v2",
+            Global("os", "mkdir"),
+            Global("torch", "Tensor"),
+            (str(tmp_path / "made"),),
+            None,
+        ),
         call("torch.storage._load_from_bytes", inner),
-        call("torch._utils._rebuild_tensor_v2", call("torch.storage._load_from_bytes", inner), 0, (1,), (1,), False, None),
+        call(
+            "torch._utils._rebuild_tensor_v2", call("torch.storage._load_from_bytes", inner), 0, (1,), (1,), False, None
+        ),
         call("numpy.core.multiarray.scalar", mkdir, b"1234"),
         Call(mkdir, ()),
         Call(call("builtins.getattr", Global("os", "mkdir"), "__call__"), (str(tmp_path / "made"),)),
@@ -181,7 +197,9 @@ def test_tensors_that_lie(write):
 def test_storages_that_lie(write):
     good = storage_bytes(np.arange(4, dtype="f4"))
     for bad in (good[:-5], good.replace(b"FloatStorage", b"FlootStorage"), b"", b"PK\x03\x04", good[:40]):
-        made = call("torch._utils._rebuild_tensor_v2", call("torch.storage._load_from_bytes", bad), 0, (4,), (1,), False, None)
+        made = call(
+            "torch._utils._rebuild_tensor_v2", call("torch.storage._load_from_bytes", bad), 0, (4,), (1,), False, None
+        )
         assert "tensor w" in refusal(write({"G_ema": network({"w": made}, KWARGS)}))
 
 

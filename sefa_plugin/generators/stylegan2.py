@@ -160,7 +160,9 @@ class SynthesisBlock(nn.Module):
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
         else:
-            self.conv0 = SynthesisLayer(in_channels, out_channels, w_dim, resolution, up=2, resample_filter=resample_filter, **common)
+            self.conv0 = SynthesisLayer(
+                in_channels, out_channels, w_dim, resolution, up=2, resample_filter=resample_filter, **common
+            )
         self.conv1 = SynthesisLayer(out_channels, out_channels, w_dim, resolution, **common)
         if self.num_torgb:
             self.torgb = ToRGBLayer(out_channels, img_channels, w_dim, conv_clamp=conv_clamp)
@@ -231,9 +233,7 @@ class SynthesisNetwork(nn.Module):
             self.num_ws += block.num_conv + (block.num_torgb if last else 0)
             before = width
 
-    def forward(
-        self, ws: Tensor, noise_mode: str = "random", force_fp32: bool = False, **keywords: Any
-    ) -> Tensor:
+    def forward(self, ws: Tensor, noise_mode: str = "random", force_fp32: bool = False, **keywords: Any) -> Tensor:
         """Render ``ws``.
 
         Args:

@@ -169,9 +169,7 @@ class SynthesisNetwork(nn.Module):
             setattr(self, layer.name, made)
             self.layer_names.append(layer.name)
 
-    def forward(
-        self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: Any
-    ) -> Tensor:
+    def forward(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: Any) -> Tensor:
         """Render ``ws`` ``[N, num_ws, w_dim]`` to float32 ``[N, C, H, W]``, about -1 to 1, not clipped.
 
         ``noise_mode`` is taken for the sake of the common interface: these networks have no noise.
