@@ -110,8 +110,9 @@ def _change(before: np.ndarray, now: np.ndarray) -> tuple[int, int, np.ndarray]:
     rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
     if not len(rows):
         return 0, 0, np.full((1, 1), SAME, np.uint8)
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return columns[0], rows[0], np.where(differs[box], now[box], SAME).astype(np.uint8)
+    left = min(columns[0], max(0, now.shape[1] - 2))  # two columns or more: Pillow 8 packs one wrongly
+    box = slice(rows[0], rows[-1] + 1), slice(left, max(columns[-1] + 1, left + 2))
+    return left, rows[0], np.where(differs[box], now[box], SAME).astype(np.uint8)
 
 
 def _packed(indices: np.ndarray) -> bytes:

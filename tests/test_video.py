@@ -74,7 +74,8 @@ def test_flat_colours_beside_each_other_too(tmp_path):
 
 def test_the_file_says_which_colours_it_has(tmp_path):
     write_video(tmp_path / "a.mp4", moving(3), fps=25)
-    assert re.search(r"h264 .*yuv420p\(tv, bt709, progressive\), 48x32.* 25 fps", about(tmp_path / "a.mp4"))
+    told = about(tmp_path / "a.mp4")
+    assert re.search(r"h264 .*yuv420p\(tv, bt709(, progressive)?\), 48x32.* 25 fps", told)
 
 
 def test_it_starts_to_play_before_it_is_loaded(tmp_path):
@@ -109,7 +110,7 @@ def gif_frames(path):
     with Image.open(path) as picture:
         for index in range(picture.n_frames):
             picture.seek(index)
-            yield np.asarray(picture.convert("RGB")), picture.info
+            yield np.asarray(picture.convert("RGB")), dict(picture.info)
 
 
 def test_a_gif_of_few_colours_is_exact_and_loops(tmp_path):
