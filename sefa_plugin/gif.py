@@ -18,6 +18,7 @@ COLOURS = 255  # of 256: one index means "as in the frame before"
 SAME = 255
 SHORTEST = 2  # 1/100 s; players show anything shorter at 1/10 s
 PIXELS = 1 << 18  # looked at per frame for the palette
+DITHER = 8  # levels, about the distance between neighbours of a palette
 
 
 def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float) -> float:
@@ -45,7 +46,7 @@ def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float)
             colours.add(frame)
         waits = delays(len(store), fps)
         with open(part, "wb") as file:
-            _write(file, store, colours.palette(COLOURS), waits)
+            _write(file, store, colours, waits)
     return sum(waits) / 100
 
 
@@ -71,22 +72,28 @@ class _Colours:
         for channel in range(3):
             self.total[channel] += np.bincount(cell, pixels[:, channel], minlength=1 << 18)
 
+    def many(self, size: int) -> bool:
+        """Whether a palette of ``size`` cannot hold them all."""
+        return np.count_nonzero(self.count) > size
+
     def palette(self, size: int) -> np.ndarray:
         """At most ``size`` colours, uint8 ``[n, 3]``: all there are, if they are few enough."""
         used = np.flatnonzero(self.count)
         colours = np.rint(self.total[:, used] / self.count[used]).astype(np.uint8).T
-        if len(used) <= size:
+        if not self.many(size):
             return colours
         # Square root: eyes and mouths are few pixels, and matter more than their area.
         share = np.sqrt(self.count[used])
         times = 1 + np.floor(share * (PIXELS / share.sum())).astype(np.int64)
         pixels = np.repeat(colours, times, axis=0)[None]
-        reduced = Image.fromarray(pixels).quantize(size, method=0)  # median cut
+        reduced = Image.fromarray(pixels).quantize(size, method=0, kmeans=1)  # median cut, then refined
         return np.array(reduced.getpalette()[: 3 * size], np.uint8).reshape(-1, 3)
 
 
-def _write(file: BinaryIO, store: Spool, palette: np.ndarray, waits: list[int]) -> None:
+def _write(file: BinaryIO, store: Spool, colours: _Colours, waits: list[int]) -> None:
     height, width = store[0].shape[:2]
+    palette = colours.palette(COLOURS)
+    pattern = _pattern(height, width) * (DITHER if colours.many(COLOURS) else 0)
     table = np.concatenate([palette, np.repeat(palette[-1:], 256 - len(palette), axis=0)])
     file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + table.tobytes())
     file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")  # repeat without end
@@ -94,7 +101,8 @@ def _write(file: BinaryIO, store: Spool, palette: np.ndarray, waits: list[int]) 
     chart.putpalette(table.tobytes())
     before = None
     for index, wait in enumerate(waits):
-        picture = Image.fromarray(store[index]).quantize(palette=chart, dither=0)
+        dithered = np.clip(np.rint(store[index] + pattern), 0, 255).astype(np.uint8)
+        picture = Image.fromarray(dithered).quantize(palette=chart, dither=0)
         now = np.minimum(np.asarray(picture), len(palette) - 1)
         left, top, part = (0, 0, now) if before is None else _change(before, now)
         file.write(b"!\xf9\x04" + struct.pack("<BHBB", 0x05, wait, SAME, 0))  # leave in place; transparent
@@ -104,14 +112,25 @@ def _write(file: BinaryIO, store: Spool, palette: np.ndarray, waits: list[int]) 
     file.write(b";")
 
 
+def _pattern(height: int, width: int) -> np.ndarray:
+    """Ordered dither (Bayer 1973), float32 [H, W, 1] within -0.5 to 0.5: fixed, so that it does not crawl."""
+    cell = np.zeros((1, 1))
+    for _ in range(3):
+        cell = np.block([[4 * cell, 4 * cell + 2], [4 * cell + 3, 4 * cell + 1]])
+    cell = ((cell + 0.5) / cell.size - 0.5).astype(np.float32)
+    return np.tile(cell, (height // 8 + 1, width // 8 + 1))[:height, :width, None]
+
+
 def _change(before: np.ndarray, now: np.ndarray) -> tuple[int, int, np.ndarray]:
-    """The rectangle that differs: its left, its top, its indices (SAME where a pixel stays)."""
+    """The rectangle that differs: its left, its top, its indices (SAME where a pixel may stay)."""
     differs = before != now
     rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
     if not len(rows):
         return 0, 0, np.full((1, 1), SAME, np.uint8)
     left = min(columns[0], max(0, now.shape[1] - 2))  # two columns or more: Pillow 8 packs one wrongly
     box = slice(rows[0], rows[-1] + 1), slice(left, max(columns[-1] + 1, left + 2))
+    if differs[box].mean() > 0.5:  # scattered holes would only disturb the packing
+        return left, rows[0], now[box]
     return left, rows[0], np.where(differs[box], now[box], SAME).astype(np.uint8)
 
 

@@ -142,6 +142,17 @@ def test_a_gif_of_many_colours_has_those_of_the_last_frames_too(tmp_path):
     assert difference(shown[9], last).mean() < 8
 
 
+def test_a_gradient_has_no_bands_and_does_not_crawl(tmp_path):
+    ramp = np.broadcast_to(np.linspace(0, 255, 256).astype(np.uint8)[None, :, None], (64, 256, 3)).copy()
+    ramp[..., 1:] //= 2
+    ramp[32:] = np.random.default_rng(0).integers(0, 256, (32, 256, 3))  # takes most of the palette
+    write_video(tmp_path / "a.gif", [ramp] * 3)
+    shown = [frame for frame, _ in gif_frames(tmp_path / "a.gif")]
+    np.testing.assert_array_equal(shown[0], shown[2])
+    far, near = (picture[:32].reshape(4, 8, 32, 8, 3).mean(axis=(1, 3)) for picture in (shown[0], ramp))
+    assert np.abs(far - near).mean() < 2  # seen from afar; 2.3 without dither
+
+
 @pytest.mark.parametrize("fps", [7, 12.5, 24, 30, 40, 50])
 def test_the_clock_of_a_gif_does_not_drift(fps):
     waits = delays(120, fps)
