@@ -19,7 +19,7 @@ class Spool:
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="sefa-")
+        self._file = tempfile.TemporaryFile(prefix="sefa-")  # noqa: SIM115, closed by __exit__
         self._places: list[tuple[int, int, tuple[int, ...]]] = []  # offset, bytes, shape
 
     def __enter__(self) -> Spool:
