@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from .atomic import whole_file
-from .factorize import factorize_weights
+from .closed_form import factorize_weights
 from .hook import StyleLayer
-from .layers import LayerGroup, select_layers
+from .layers import TORGB, LayerGroup, select_layers
 
 FORMAT = "1"
 SPACES = ("w", "z")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,149}")  # it becomes part of file names
 
 
 class DirectionsFileError(Exception):
@@ -31,13 +33,16 @@ class Directions:
         vectors: float32 ``[k, dim]``, unit rows; ``dim`` is ``w_dim``, or ``z_dim`` in Z.
         eigenvalues: float64 ``[k]``, descending: how strongly the chosen layers respond.
         layers: ws indices that an edit changes (all of them in Z).
-        label: name of the selection, ``all`` or ``coarse`` or ``0-1_5``.
+        label: name of the selection, ``all`` or ``coarse`` or ``0-1_5``; letters, digits and ``_.-``.
         layer_names: the modules whose weights were factorised.
         space: ``w`` or ``z``.
         normalize, torgb: options of the factorisation.
         network, digest: name and digest of the network, '' where it is not known.
         num_ws: rows of ws of that network.
-        names: a name for each direction, '' where it has none.
+        names: a name for each direction, '' where it has none; no commas.
+
+    Raises:
+        ValueError: these do not agree with each other.
     """
 
     vectors: np.ndarray
@@ -55,15 +60,25 @@ class Directions:
 
     def __post_init__(self) -> None:
         vectors = np.ascontiguousarray(self.vectors, dtype=np.float32)
-        values = np.asarray(self.eigenvalues, dtype=np.float64)
+        values = np.ascontiguousarray(self.eigenvalues, dtype=np.float64)
         if vectors.ndim != 2 or 0 in vectors.shape or values.shape != vectors.shape[:1]:
             raise ValueError(f"directions {list(vectors.shape)} and eigenvalues {list(values.shape)} do not agree")
         if not (np.isfinite(vectors).all() and np.isfinite(values).all()):
             raise ValueError("directions hold NaN or infinity")
+        if self.space not in SPACES or self.torgb not in TORGB:
+            raise ValueError(f"space {self.space!r:.20} or torgb {self.torgb!r:.20} is not a known one")
+        if not _LABEL.fullmatch(self.label):
+            raise ValueError(f"label {self.label!r:.40}: only letters, digits and _.- can be used")
+        layers = tuple(self.layers)
+        if (self.space == "w" and not layers) or list(layers) != sorted(set(layers)) or min(layers, default=0) < 0:
+            raise ValueError(f"layers {str(list(layers)):.40} are not ascending ws indices")
         names = tuple(self.names) or ("",) * len(vectors)
-        if len(names) != len(vectors) or any("," in name for name in names):
-            raise ValueError(f"{len(names)} names for {len(vectors)} directions, or a name with a comma")
-        for field, value in (("vectors", vectors), ("eigenvalues", values), ("names", names)):
+        if len(names) != len(vectors) or any("," in name or not name.isprintable() for name in names):
+            raise ValueError(f"{len(names)} names for {len(vectors)} directions, or a name with a comma or line break")
+        # A file name may hold anything; ours goes into messages and metadata.
+        network = "".join(letter if letter.isprintable() else "?" for letter in self.network)
+        held = {"vectors": vectors, "eigenvalues": values, "layers": layers, "names": names, "network": network}
+        for field, value in held.items():
             object.__setattr__(self, field, value)
 
     def __len__(self) -> int:
@@ -181,24 +196,22 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
             raise ValueError(f"its {key} is malformed")
         return value
 
-    if about.get("space") not in SPACES:
-        raise ValueError(f"its space is {about.get('space')!r:.20}")
-    layers = parsed("layers", list, int)
-    if any(layer < 0 for layer in layers):
-        raise ValueError("its layers are malformed")
-    lengths = np.linalg.norm(np.asarray(tensors["directions"], dtype=np.float64), axis=-1)
-    if not np.allclose(lengths, 1, atol=1e-3):
-        raise ValueError("its directions are not of unit length")
-    return cls(
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind != "f":
+            raise ValueError(f"its {name} are {tensor.dtype}, not floating point")
+    held = cls(
         vectors=tensors["directions"],
         eigenvalues=tensors["eigenvalues"],
-        layers=tuple(layers),
+        layers=tuple(parsed("layers", list, int)),
         layer_names=tuple(parsed("layer_names", list, str)),
         names=tuple(parsed("names", list, str)),
         normalize=parsed("normalize", bool),
         num_ws=parsed("num_ws", int),
         **{key: about.get(key, "") for key in ("label", "space", "torgb", "network", "digest")},
     )
+    if not np.allclose(np.linalg.norm(held.vectors.astype(np.float64), axis=1), 1, atol=1e-3):
+        raise ValueError("its directions are not of unit length")
+    return held
 
 
 def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:
@@ -215,17 +228,15 @@ def factorize_group(
     Raises:
         ValueError: a weight holds NaN, or too many directions are asked for.
     """
-    for layer in group.layers:
-        if not np.isfinite(np.asarray(layer.weight)).all():
-            raise ValueError(f"layer {layer.name} holds NaN or infinity: the training diverged?")
+    names = tuple(layer.name for layer in group.layers)
     weights = [effective_weight(layer, normalize) for layer in group.layers]
-    factors = factorize_weights(weights, normalize, num_directions)
+    factors = factorize_weights(weights, normalize, num_directions, [f"layer {name}" for name in names])
     return Directions(
         factors.vectors,
         factors.eigenvalues,
         group.ws_indices,
         label=group.label,
-        layer_names=tuple(layer.name for layer in group.layers),
+        layer_names=names,
         normalize=normalize,
         torgb=torgb,
         **about,
@@ -247,7 +258,7 @@ def factorize_mapping(
         ValueError: as :func:`factorize_group`.
     """
     weight = effective_weight(layer, normalize)[:, :z_dim]
-    factors = factorize_weights([weight], normalize, num_directions)
+    factors = factorize_weights([weight], normalize, num_directions, [f"layer {layer.name}"])
     return Directions(
         factors.vectors,
         factors.eigenvalues,
@@ -272,8 +283,9 @@ def factorize(
     """Find the editing directions of a generator, or of raw weight matrices.
 
     Args:
-        G_or_weights: a generator of ``load_network``, or a sequence of matrices ``[channels, dim]``
-            (matrix i then stands for ws index i, gains already applied, and ``layers`` must be ``all``).
+        G_or_weights: a generator of ``load_network``; or a list of ``StyleLayer``; or a list, or a dict by
+            name, of matrices ``[channels, dim]`` (matrix i then stands for ws index i, its gains are
+            already applied, and ``layers`` must be ``all``).
         layers: see ``layers.select_layers``; one group.
         space: ``w``, or ``z`` for the first mapping layer.
         normalize: scale the rows of the weights to unit length, as the authors do.
@@ -284,22 +296,51 @@ def factorize(
         ValueError: an argument is out of range, or a weight holds NaN.
         HookError: the generator is of an unknown kind.
     """
+    found = factorize_groups(G_or_weights, layers, space, normalize, torgb, num_directions)
+    if len(found) != 1:
+        raise ValueError(f"layers {layers!r} gives {len(found)} groups; factorize_groups returns a list of them")
+    return found[0]
+
+
+def factorize_groups(
+    G_or_weights: Any,
+    layers: str = "all",
+    space: str = "w",
+    normalize: bool = True,
+    torgb: str = "last",
+    num_directions: int | None = None,
+) -> list[Directions]:
+    """As :func:`factorize`, for any number of groups of layers: ``each``, or ``coarse,fine``."""
     if space not in SPACES:
         raise ValueError(f"space {space!r}: choose w or z")
-    if isinstance(G_or_weights, Sequence):
-        if layers != "all" or space != "w":
+    if space == "z" and layers != "all":
+        raise ValueError("space z factorises the mapping network, which has no layers to choose")
+    options = {"normalize": normalize, "num_directions": num_directions}
+    if isinstance(G_or_weights, (Mapping, Sequence)):
+        named = G_or_weights if isinstance(G_or_weights, Mapping) else dict(enumerate(G_or_weights))
+        raw = not all(isinstance(weight, StyleLayer) for weight in named.values())
+        if space != "w" or (raw and layers != "all"):
             raise ValueError("raw matrices have neither layers to select nor a Z space")
-        factors = factorize_weights([np.asarray(w) for w in G_or_weights], normalize, num_directions)
-        return Directions(*factors, tuple(range(len(G_or_weights))), normalize=normalize, torgb=torgb)
-    from .network import mapping_layer, network_info, style_layers
+        if raw:
+            return [_factorize_matrices(named, torgb, **options)]
+        style, about = list(named.values()), {}
+    else:
+        from .network import mapping_layer, network_info, style_layers
 
-    info = network_info(G_or_weights)
-    about = {"network": info.name, "digest": info.digest, "num_ws": G_or_weights.num_ws}
-    if space == "z":
-        return factorize_mapping(
-            mapping_layer(G_or_weights), G_or_weights.z_dim, normalize=normalize, num_directions=num_directions, **about
-        )
-    groups = select_layers(style_layers(G_or_weights), layers, torgb)
-    if len(groups) != 1:
-        raise ValueError(f"layers {layers!r} gives {len(groups)} groups; factorise them one by one")
-    return factorize_group(groups[0], normalize=normalize, torgb=torgb, num_directions=num_directions, **about)
+        info = network_info(G_or_weights)
+        about = {"network": info.name, "digest": info.digest, "num_ws": G_or_weights.num_ws}
+        if space == "z":
+            return [factorize_mapping(mapping_layer(G_or_weights), G_or_weights.z_dim, **options, **about)]
+        style = style_layers(G_or_weights)
+    groups = select_layers(style, layers, torgb)
+    return [factorize_group(group, torgb=torgb, **options, **about) for group in groups]
+
+
+def _factorize_matrices(
+    named: Mapping[Any, Any], torgb: str, normalize: bool, num_directions: int | None
+) -> Directions:
+    names = [name if isinstance(name, str) else f"weight {name}" for name in named]
+    # A tensor may be on another device, need a gradient, or be bfloat16, which NumPy does not know.
+    tensors = [weight.detach().double().cpu() if hasattr(weight, "detach") else weight for weight in named.values()]
+    factors = factorize_weights([np.asarray(tensor) for tensor in tensors], normalize, num_directions, names)
+    return Directions(*factors, tuple(range(len(names))), layer_names=tuple(names), normalize=normalize, torgb=torgb)

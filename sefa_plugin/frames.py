@@ -46,7 +46,8 @@ def render(
             any iterable, pulled as frames are needed.
         batch_size: frames rendered at once.
         noise_mode: ``const``, ``none``, or ``random``: drawn once, then the same in every frame.
-        force_fp32: float32 even where the network asks for float16 (which it gets on CUDA only).
+        force_fp32: float32 even where the network asks for float16 (which it gets on CUDA only:
+            elsewhere float16 is slow or not there).
 
     Yields:
         uint8 ``[H, W, C]``, C as the network has it.
@@ -58,6 +59,7 @@ def render(
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size}: at least 1 is needed")
     device = _device(G)
+    force_fp32 = force_fp32 or device.type != "cuda"
     rows = _rows(ws_schedule)
     # Fresh noise belongs to a frame by its place in the batch, so it is drawn for one frame at a time.
     size = 1 if noise_mode == "random" else batch_size
@@ -72,7 +74,7 @@ def render(
 
 
 def _rows(ws_schedule: Iterable[Tensor]) -> Iterator[Tensor]:
-    if isinstance(ws_schedule, Tensor):
+    if isinstance(ws_schedule, (Tensor, np.ndarray)):
         ws_schedule = [ws_schedule]
     for item in ws_schedule:
         ws = torch.as_tensor(item)
@@ -92,6 +94,12 @@ def _same_noise(wanted: bool, device: torch.device) -> Iterator[None]:
     if not wanted:
         yield
         return
+    # Not torch.manual_seed: that also seeds the devices whose state would not be put back.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(NOISE_SEED)
+        torch.default_generator.manual_seed(NOISE_SEED)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(NOISE_SEED)
+        elif device.type == "mps":
+            torch.mps.manual_seed(NOISE_SEED)
         yield

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +18,9 @@ from torch import Tensor
 
 MAX_SEED = 2**32 - 1
 MAX_SEEDS = 10_000
+MAX_DISTANCE = 1e6  # a float32 w has no room for finer steps out there
 LOOPS = ("pingpong", "once")
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error)
 
 
 class LatentsError(Exception):
@@ -70,6 +74,8 @@ def parse_distance(text: str) -> tuple[float, float]:
     low, high = (-abs(numbers[0]), abs(numbers[0])) if len(numbers) == 1 else numbers
     if low >= high:
         raise ValueError(f"distance {text!r}: the first number must be below the second")
+    if max(abs(low), abs(high)) > MAX_DISTANCE:
+        raise ValueError(f"distance {text!r}: at most {MAX_DISTANCE:g} can be used")
     return low, high
 
 
@@ -113,18 +119,14 @@ def load_projected_w(path: str | os.PathLike, num_ws: int, w_dim: int) -> Tensor
             ws = file["w"]
     except FileNotFoundError:
         raise LatentsError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+    except (OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError, *_BROKEN_ZIP) as error:
         reason = " ".join(str(error).split())[:100]
         raise LatentsError(f"{path}: is not an .npz of latents ({reason})") from None
-    if (
-        ws.dtype.kind != "f"
-        or ws.ndim != 3
-        or ws.shape[0] < 1
-        or ws.shape[1] not in (1, num_ws)
-        or ws.shape[2] != w_dim
-    ):
-        raise LatentsError(f"{path}: w is {list(ws.shape)}, this network needs [N, {num_ws}, {w_dim}]")
-    if not np.isfinite(ws).all():
+    fits = ws.ndim == 3 and ws.shape[0] > 0 and ws.shape[1] in (1, num_ws) and ws.shape[2] == w_dim
+    if ws.dtype.kind != "f" or not fits:
+        found = f"{ws.dtype} {list(ws.shape)}"
+        raise LatentsError(f"{path}: w is {found}, this network needs floats [N, {num_ws}, {w_dim}]")
+    if not (np.abs(ws) <= np.finfo(np.float32).max).all():  # NaN compares as false
         raise LatentsError(f"{path}: w holds NaN or infinity")
     rows = torch.from_numpy(np.ascontiguousarray(ws, dtype=np.float32))
     return rows.expand(-1, num_ws, -1).contiguous()
@@ -138,7 +140,7 @@ def normalize_z(z: Tensor) -> Tensor:
 def edit(ws: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
     """Add directions to ws at exactly the rows whose layers were factorised.
 
-    CVPR 2021, equation 3 (``z' = z + alpha n``), in W. ``ws`` are final, so truncation never scales an edit.
+    CVPR 2021, equation 2 (``z' = z + alpha n``), in W. ``ws`` are final, so truncation never scales an edit.
 
     Args:
         ws: ``[N, num_ws, w_dim]`` or ``[num_ws, w_dim]``, already truncated.
@@ -249,5 +251,8 @@ def edited_through_z(
 ) -> Iterator[Tensor]:
     """Yield ws ``[N, num_ws, w_dim]`` of edited latents, one for each distance."""
     for distance in distances:
+        # Normalised twice, z would differ in its last bits: distance 0 must be the unedited picture itself.
+        edited = edit_z(z, directions, {key: distance}) if distance else z
         with torch.no_grad():
-            yield G.mapping(edit_z(z, directions, {key: distance}), c, **truncation)
+            ws = G.mapping(edited, c, **truncation)
+        yield ws

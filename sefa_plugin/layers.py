@@ -40,7 +40,7 @@ def select_layers(layers: Sequence[StyleLayer], spec: str = "all", torgb: str = 
         layers: every style layer of a network.
         spec: ``all``, ``coarse``, ``middle``, ``fine``, ``input`` (StyleGAN3's rigid motion), ``each``
             (one group per ws index), or ws indices such as ``0-1,5,8-10``. Names separated by commas
-            give one group each; all numbers together give one.
+            give one group each; all numbers together give one. What is asked for twice comes once.
         torgb: ``last`` takes the final ToRGB along (as the paper's authors do), ``never`` none,
             ``always`` also the inner ones whose row is chosen.
 
@@ -52,30 +52,30 @@ def select_layers(layers: Sequence[StyleLayer], spec: str = "all", torgb: str = 
     """
     if torgb not in TORGB:
         raise ValueError(f"torgb {torgb!r}: choose one of {', '.join(TORGB)}")
-    styles = _primary(layers, torgb)
-    groups: list[LayerGroup] = []
-    numbers: list[str] = []
-    for part in (piece.strip() for piece in spec.split(",")):
-        if re.fullmatch(r"\d+(-\d+)?", part):
-            if not numbers:
-                groups.append(None)  # type: ignore[arg-type]  # keeps its place until all numbers are known
-            numbers.append(part)
-        elif part == "each":
-            groups.extend(_group(layers, [row], f"layer{row:02d}", torgb) for row in sorted(styles))
-        elif part == "all":
-            groups.append(_group(layers, sorted(styles), "all", torgb))
-        elif part == "input":
-            groups.append(_input_group(layers))
-        elif part in GROUPS:
-            groups.append(_group(layers, _rows_of_group(styles, part), part, torgb))
-        else:
+    parts = [part.strip() for part in spec.split(",")]
+    numbers = [part for part in parts if re.fullmatch(r"\d{1,100}(-\d{1,100})?", part)]
+    groups: dict[str, LayerGroup] = {}  # by label, so that nothing is made twice
+    for part in parts:
+        named = _numbered(numbers, layers, torgb) if part in numbers else _named(part, layers, torgb)
+        if named is None:
             raise ValueError(
                 f"layers {spec!r}: {part!r} is neither all, coarse, middle, fine, each, input nor a range like 0-3"
             )
-    if numbers:
-        rows = _numbered(numbers, layers, styles, torgb)
-        groups[groups.index(None)] = _group(layers, rows, "_".join(numbers), torgb)  # type: ignore[arg-type]
-    return groups
+        groups.update((group.label, group) for group in named if group.label not in groups)
+    return list(groups.values())
+
+
+def _named(name: str, layers: Sequence[StyleLayer], torgb: str) -> list[LayerGroup] | None:
+    """The groups that a name stands for; None where it is not a name."""
+    if name == "input":
+        return [_input_group(layers)]
+    if name not in ("all", "each", *GROUPS):
+        return None
+    styles = _primary(layers, torgb)
+    if name == "each":
+        return [_group(layers, [row], f"layer{row:02d}", torgb) for row in sorted(styles)]
+    rows = sorted(styles) if name == "all" else _rows_of_group(styles, name)
+    return [_group(layers, rows, name, torgb)]
 
 
 def _primary(layers: Sequence[StyleLayer], torgb: str) -> dict[int, StyleLayer]:
@@ -85,13 +85,13 @@ def _primary(layers: Sequence[StyleLayer], torgb: str) -> dict[int, StyleLayer]:
     if final is not None and torgb != "never":
         styles.setdefault(final.ws_index, final)
     if not styles:
-        raise ValueError("this network has no style layers to select from")
+        raise ValueError(f"this network has no style layers to select from (torgb {torgb!r})")
     return styles
 
 
 def _final_torgb(layers: Sequence[StyleLayer]) -> StyleLayer | None:
     final = max((layer for layer in layers if layer.kind == "torgb"), key=lambda x: x.ws_index, default=None)
-    last = max(layer.ws_index for layer in layers)
+    last = max((layer.ws_index for layer in layers), default=-1)
     return final if final is not None and final.ws_index == last else None
 
 
@@ -114,9 +114,9 @@ def _input_group(layers: Sequence[StyleLayer]) -> LayerGroup:
     return LayerGroup("input", tuple(layer.ws_index for layer in chosen), chosen)
 
 
-def _numbered(
-    parts: Sequence[str], layers: Sequence[StyleLayer], styles: dict[int, StyleLayer], torgb: str
-) -> list[int]:
+def _numbered(parts: Sequence[str], layers: Sequence[StyleLayer], torgb: str) -> list[LayerGroup]:
+    """The one group of all numbers and ranges."""
+    styles = _primary(layers, torgb)
     rows: set[int] = set()
     last = max(layer.ws_index for layer in layers)
     inputs = {layer.ws_index for layer in layers if layer.kind == "input"}
@@ -126,13 +126,24 @@ def _numbered(
         if first > final:
             raise ValueError(f"layers {part!r}: the range runs backwards")
         if final > last:
-            raise ValueError(f"layers {part!r}: this network has layers {min(styles)}-{max(styles)}")
+            raise ValueError(f"layers {part!r}: this network has layers {min(styles)}-{last}")
         rows.update(range(first, final + 1))
     if rows & inputs:
         raise ValueError(f"layer {min(rows & inputs)} moves the picture as a whole; ask for it by `--layers input`")
     if rows - set(styles):
         raise ValueError(f"layer {min(rows - set(styles))} is a ToRGB layer, which torgb {torgb!r} leaves out")
-    return sorted(rows)
+    return [_group(layers, sorted(rows), _label(sorted(rows)), torgb)]
+
+
+def _label(rows: Sequence[int]) -> str:
+    """``0-1_5`` for 0, 1 and 5: equal selections have equal labels, however they were typed."""
+    runs: list[list[int]] = []
+    for row in rows:
+        if runs and row == runs[-1][-1] + 1:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return "_".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _rows_of_group(styles: dict[int, StyleLayer], name: str) -> list[int]:
@@ -146,14 +157,17 @@ def _rows_of_group(styles: dict[int, StyleLayer], name: str) -> list[int]:
         detail = styles[row].detail
         fitting = (group for group, bound in BOUNDS.items() if detail <= bound * _TOLERANCE)
         rows[next(fitting, "fine")].append(row)
-    if not rows["middle"]:
-        donor = "coarse" if len(rows["coarse"]) > len(rows["fine"]) else "fine"
-        rows["middle"].append(rows[donor].pop(-1 if donor == "coarse" else 0))
+    _fill_middle(rows)
     if not rows["coarse"]:
         rows["coarse"].append(rows["middle"].pop(0))
     if not rows["fine"]:
         rows["fine"].append(rows["middle"].pop())
-    if not rows["middle"]:  # gave its only row away
+    _fill_middle(rows)  # it may have given its only row away
+    return rows[name]
+
+
+def _fill_middle(rows: dict[str, list[int]]) -> None:
+    """An empty middle takes the nearest row of the larger of its neighbours."""
+    if not rows["middle"]:
         donor = "coarse" if len(rows["coarse"]) > len(rows["fine"]) else "fine"
         rows["middle"].append(rows[donor].pop(-1 if donor == "coarse" else 0))
-    return rows[name]

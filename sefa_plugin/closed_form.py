@@ -19,12 +19,13 @@ class Factors(NamedTuple):
     eigenvalues: np.ndarray
 
 
-def stack(weights: Sequence[np.ndarray], normalize: bool = True) -> np.ndarray:
+def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence[str] = ()) -> np.ndarray:
     """Stack weight matrices into the ``A`` of the paper.
 
     Args:
         weights: matrices ``[channels, dim]`` of one ``dim``, with any gains already applied.
         normalize: scale every row to unit length, as the authors' code does; rows of zeros stay zero.
+        names: what an error calls each matrix; ``weight 0`` and so on where it is empty.
 
     Returns:
         float64 ``[sum of channels, dim]``.
@@ -36,13 +37,14 @@ def stack(weights: Sequence[np.ndarray], normalize: bool = True) -> np.ndarray:
     if not len(weights):
         raise ValueError("no weight to factorise")
     matrices = [np.asarray(weight, dtype=np.float64) for weight in weights]
-    for index, matrix in enumerate(matrices):
+    called = list(names) or [f"weight {index}" for index in range(len(matrices))]
+    for name, matrix in zip(called, matrices):
         if matrix.ndim != 2 or 0 in matrix.shape:
-            raise ValueError(f"weight {index} is {list(matrix.shape)}, expected [channels, dim]")
+            raise ValueError(f"{name} is {list(matrix.shape)}, expected [channels, dim]")
         if matrix.shape[1] != matrices[0].shape[1]:
-            raise ValueError(f"weight {index} is {matrix.shape[1]} wide, weight 0 is {matrices[0].shape[1]}")
+            raise ValueError(f"{name} is {matrix.shape[1]} wide, {called[0]} is {matrices[0].shape[1]}")
         if not np.isfinite(matrix).all():
-            raise ValueError(f"weight {index} holds NaN or infinity")
+            raise ValueError(f"{name} holds NaN or infinity: the training diverged?")
     A = np.concatenate(matrices)  # [channels, dim]
     if normalize:
         length = np.linalg.norm(A, axis=1, keepdims=True)
@@ -53,29 +55,34 @@ def stack(weights: Sequence[np.ndarray], normalize: bool = True) -> np.ndarray:
 def decompose(A: np.ndarray) -> Factors:
     """Give the directions ``n`` with the largest ``|A n|^2``, all ``dim`` of them.
 
-    They are the eigenvectors of ``A^T A`` (CVPR 2021, equations 6-8), found with a symmetric solver in
-    float64, in descending order. An eigenvector has no sign of its own: here its component of largest
-    magnitude is positive, so that results repeat.
+    They are the eigenvectors of ``A^T A`` (CVPR 2021, section 2.2), found with a symmetric solver in
+    float64, in descending order; the authors' general solver leaves them unsorted. An eigenvector has no
+    sign of its own: here its component of largest magnitude is positive, so that results repeat.
     """
     values, columns = np.linalg.eigh(A.T @ A)
     vectors = columns.T[::-1]  # rows, largest eigenvalue first
     peaks = np.abs(vectors).argmax(axis=1)
     signs = np.sign(vectors[np.arange(len(vectors)), peaks])
-    return Factors(vectors * np.where(signs == 0, 1, signs)[:, None], np.maximum(values[::-1], 0))
+    # Rounding may leave an eigenvalue of 0 slightly below it.
+    return Factors(vectors * signs[:, None], np.maximum(values[::-1], 0))
 
 
 def factorize_weights(
-    weights: Sequence[np.ndarray], normalize: bool = True, num_directions: int | None = None
+    weights: Sequence[np.ndarray],
+    normalize: bool = True,
+    num_directions: int | None = None,
+    names: Sequence[str] = (),
 ) -> Factors:
     """Factorise matrices ``[channels, dim]``; see :func:`stack` and :func:`decompose`.
 
     Args:
+        weights, normalize, names: as for :func:`stack`.
         num_directions: how many to give, strongest first; None gives all ``dim``.
 
     Raises:
         ValueError: as :func:`stack`, or ``num_directions`` is outside 1 to ``dim``.
     """
-    A = stack(weights, normalize)
+    A = stack(weights, normalize, names)
     if num_directions is not None and not 1 <= num_directions <= A.shape[1]:
         raise ValueError(f"{num_directions} directions asked for, this space has 1-{A.shape[1]}")
     factors = decompose(A)

@@ -1,0 +1,168 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from sefa_plugin import Directions, factorize, load_network, style_layers
+from sefa_plugin.directions import DirectionsFileError, effective_weight
+
+
+@pytest.fixture(scope="module")
+def G(golden):
+    return load_network(golden("sg2ada-skip-64").pickle)
+
+
+@pytest.fixture
+def made(G):
+    return factorize(G, layers="0-2", num_directions=4)
+
+
+def test_what_factorising_a_generator_gives(G, made):
+    assert made.vectors.shape == (4, 32)
+    assert made.vectors.dtype == np.float32
+    assert (np.diff(made.eigenvalues) < 0).all()
+    assert made.layers == (0, 1, 2)
+    assert made.layer_names == tuple(f"synthesis.{n}.affine" for n in ("b4.conv1", "b8.conv0", "b8.conv1"))
+    assert (made.network, made.digest, made.num_ws) == ("sg2ada-skip-64", G.sefa.digest, 10)
+
+
+def test_gains_count_only_without_normalisation(G):
+    """ToRGB styles are scaled once more; rows of unit length forget that."""
+    layer = style_layers(G)[-1]
+    stored = np.asarray(layer.weight, dtype=float)
+    assert (effective_weight(layer, True) == stored).all()
+    assert effective_weight(layer, False) == pytest.approx(stored / np.sqrt(32) / np.sqrt(layer.channels))
+    plain = factorize(G, normalize=False)
+    A = np.concatenate([effective_weight(x, False) for x in style_layers(G) if x.kind == "conv" or x is layer])
+    names = {x.name for x in style_layers(G) if x.kind == "conv"} | {layer.name}
+    A = np.concatenate([effective_weight(x, False) for x in style_layers(G) if x.name in names])
+    assert np.sqrt(plain.eigenvalues) == pytest.approx(np.linalg.svd(A, compute_uv=False), rel=1e-5)
+
+
+def test_z_space_uses_the_first_mapping_layer(golden, G):
+    made = factorize(G, space="z")
+    weight = golden("sg2ada-skip-64").state["mapping.fc0.weight"]
+    rows = weight / np.linalg.norm(weight, axis=1, keepdims=True)
+    assert np.sqrt(made.eigenvalues[:32]) == pytest.approx(np.linalg.svd(rows, compute_uv=False), rel=1e-5)
+    assert made.vectors.shape == (48, 48)
+    assert made.layers == tuple(range(10))
+    assert made.space == "z"
+
+
+def test_labels_are_no_part_of_z(golden):
+    """Of a conditional network's first mapping layer only the columns of z count."""
+    G = load_network(golden("sg2ada-cond-32").pickle)
+    weight = golden("sg2ada-cond-32").state["mapping.fc0.weight"]
+    assert weight.shape[1] == 48 + 32
+    made = factorize(G, space="z", normalize=False)
+    gain = 0.01 / np.sqrt(weight.shape[1])
+    assert np.sqrt(made.eigenvalues[0]) == pytest.approx(np.linalg.norm(weight[:, :48] * gain, 2), rel=1e-5)
+
+
+def test_raw_matrices(golden):
+    weights = [np.random.RandomState(0).randn(5, 6), np.random.RandomState(1).randn(4, 6)]
+    made = factorize(weights, num_directions=3)
+    assert made.layers == (0, 1)
+    assert made.vectors.shape == (3, 6)
+    with pytest.raises(ValueError, match="neither layers"):
+        factorize(weights, layers="0")
+
+
+def test_arguments_out_of_range(G):
+    with pytest.raises(ValueError, match="3 groups"):
+        factorize(G, layers="coarse,middle,fine")
+    with pytest.raises(ValueError, match="choose w or z"):
+        factorize(G, space="s")
+    with pytest.raises(ValueError, match="1-32"):
+        factorize(G, num_directions=33)
+
+
+def test_indices_and_names(made):
+    named = replace(made, names=("smile", "", "age", ""))
+    assert named.index("age") == 2
+    assert named.index(3) == 3
+    with pytest.raises(ValueError, match=r"direction 4 asked for, there are 4 \(0-3\); named: smile, age"):
+        named.index(4)
+    with pytest.raises(ValueError, match="direction -1"):
+        named.index(-1)
+    with pytest.raises(ValueError, match="direction  asked"):
+        named.index("")
+    with pytest.raises(ValueError, match="comma"):
+        replace(made, names=("a,b", "", "", ""))
+
+
+def test_a_file_holds_everything(made, tmp_path):
+    path = tmp_path / "d.safetensors"
+    named = replace(made, names=("smile", "", "größer", ""))
+    named.save(path)
+    again = Directions.load(path)
+    for field in Directions.__dataclass_fields__:
+        ours, theirs = getattr(named, field), getattr(again, field)
+        assert (ours == theirs).all() if isinstance(ours, np.ndarray) else ours == theirs, field
+    with safe_open(str(path), framework="np") as file:
+        assert set(file.keys()) == {"directions", "eigenvalues"}
+        assert file.get_tensor("directions").dtype == np.float32
+        assert json.loads(file.metadata()["names"]) == ["smile", "", "größer", ""]
+
+
+def test_files_that_are_no_directions(made, tmp_path):
+    path = tmp_path / "d.safetensors"
+    made.save(path)
+    with safe_open(str(path), framework="np") as file:
+        about = dict(file.metadata())
+    tensors = {"directions": made.vectors, "eigenvalues": made.eigenvalues}
+
+    def refused(tensors, about, says):
+        save_file(tensors, str(path), about)
+        with pytest.raises(DirectionsFileError, match=says) as caught:
+            Directions.load(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    refused(tensors, {}, "not written by this program")
+    refused({"directions": made.vectors}, about, "holds directions")
+    refused({**tensors, "eigenvalues": made.eigenvalues[:2]}, about, "do not agree")
+    refused({**tensors, "directions": made.vectors * np.float32(2)}, about, "unit length")
+    refused({**tensors, "directions": made.vectors * np.float32(np.nan)}, about, "unit length|NaN")
+    refused(tensors, {**about, "version": "9"}, "version is '9'")
+    refused(tensors, {**about, "space": "q"}, "space")
+    refused(tensors, {**about, "layers": "[true]"}, "layers")
+    refused(tensors, {**about, "layers": "[-1]"}, "layers")
+    refused(tensors, {**about, "names": '["a"]'}, "1 names for 4")
+    refused(tensors, {**about, "names": "[" * 100_000}, "not a valid")
+    refused(tensors, {**about, "num_ws": '"x"'}, "num_ws")
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(DirectionsFileError, match="not a whole safetensors file"):
+        Directions.load(path)
+    path.write_bytes(b"\x80\x04K\x01.")
+    with pytest.raises(DirectionsFileError, match="not a whole safetensors file"):
+        Directions.load(path)
+    with pytest.raises(DirectionsFileError, match="no such file"):
+        Directions.load(tmp_path / "none")
+
+
+def test_directions_must_fit_the_network(made):
+    fits = {"network": "other", "w_dim": 32, "z_dim": 48, "num_ws": 10}
+    assert made.check_fits(**fits) == ""
+    assert "not in other" in made.check_fits(**fits, digest="0" * 64)
+    with pytest.raises(DirectionsFileError, match="32 components, other needs 512"):
+        made.check_fits(**{**fits, "w_dim": 512})
+    with pytest.raises(DirectionsFileError, match="10 layers .*, other has 8"):
+        made.check_fits(**{**fits, "num_ws": 8})
+    with pytest.raises(DirectionsFileError, match="change layer 2, other has 0-1"):
+        replace(made, num_ws=0).check_fits(**{**fits, "num_ws": 2})
+
+
+def test_weights_with_nan_are_named(G):
+    import copy
+
+    import torch
+
+    broken = copy.deepcopy(G)
+    with torch.no_grad():
+        broken.synthesis.b16.conv0.affine.weight[0, 0] = float("nan")
+    with pytest.raises(ValueError, match="layer synthesis.b16.conv0.affine holds NaN"):
+        factorize(broken)
