@@ -18,7 +18,7 @@ from torch import Tensor
 
 MAX_SEED = 2**32 - 1
 MAX_SEEDS = 10_000
-MAX_DISTANCE = 1e6  # a float32 w has no room for finer steps out there
+MAX_DISTANCE = 1e6  # further out float32 rounds the latent itself away
 LOOPS = ("pingpong", "once")
 _BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error)
 
@@ -73,7 +73,8 @@ def parse_distance(text: str) -> tuple[float, float]:
         raise ValueError(f"distance {text!r}: expected a number like 3, or two like -5,5")
     low, high = (-abs(numbers[0]), abs(numbers[0])) if len(numbers) == 1 else numbers
     if low >= high:
-        raise ValueError(f"distance {text!r}: the first number must be below the second")
+        cure = "the first number must be below the second" if len(numbers) == 2 else "0 leads nowhere"
+        raise ValueError(f"distance {text!r}: {cure}")
     if max(abs(low), abs(high)) > MAX_DISTANCE:
         raise ValueError(f"distance {text!r}: at most {MAX_DISTANCE:g} can be used")
     return low, high
@@ -111,12 +112,13 @@ def load_projected_w(path: str | os.PathLike, num_ws: int, w_dim: int) -> Tensor
         LatentsError: one line that says what is wrong with the file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream:
+            file = np.load(stream, allow_pickle=False)
             if not hasattr(file, "files"):
-                raise LatentsError(f"{path}: is a plain array; an .npz with key w was expected")
+                raise LatentsError(f"{path}: is a plain array, not an .npz with key w")
             if "w" not in file.files:
                 raise LatentsError(f"{path}: holds {', '.join(file.files)[:80]}, not w")
-            ws = file["w"]
+            ws = np.asarray(file["w"])  # of a member that is no array NumPy gives the bytes
     except FileNotFoundError:
         raise LatentsError(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError, *_BROKEN_ZIP) as error:
