@@ -55,7 +55,7 @@ def _run_options(function: Any) -> Any:
 
 @click.command("gen-sefa", cls=Command, context_settings=_SHOW_DEFAULTS)
 @click.version_option(__version__, package_name="sefa_plugin", message="sefa_plugin %(version)s")
-@options.network()
+@options.network
 @_run_options
 def gen_sefa(**given: Any) -> None:
     """Find editing directions of a network and make a sheet and a video of each.
@@ -76,7 +76,7 @@ def gen_sefa(**given: Any) -> None:
 
 
 @sefa.command()
-@options.network()
+@options.network
 @_run_options
 def render(**given: Any) -> None:
     """Make videos of directions.
@@ -92,7 +92,7 @@ def render(**given: Any) -> None:
 
 
 @sefa.command()
-@options.network()
+@options.network
 @_run_options
 def sheet(**given: Any) -> None:
     """Make a contact sheet of each direction: seeds down, distances across.
@@ -372,7 +372,7 @@ def info(file: str, which: str, as_json: bool, strict: bool, debug: bool) -> Non
 
 
 @sefa.command()
-@options.network()
+@options.network
 @options.factorisation
 @click.option("-K", "--num-directions", type=click.IntRange(min=1), help="How many.  [default: all]", metavar="INT")
 @options.outdir
@@ -400,7 +400,7 @@ def factorize(**given: Any) -> None:
 
 
 @sefa.command()
-@options.network()
+@options.network
 @click.option("--output", help="File to write.  [default: NETWORK.safetensors here]", metavar="FILE")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @options.strict

@@ -7,6 +7,7 @@ that one of them has fetched already is not fetched again.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import re
 import urllib.error
@@ -70,7 +71,9 @@ def fetch(
             target = cache_folder() / (prefix + _file_name(url, answer.headers.get("Content-Disposition")))
             with whole_file(target) as part:
                 _receive(url, answer, part, sha256, progress)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except urllib.error.HTTPError as error:
+        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}; check the address") from None
+    except (http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise DownloadError(f"{url}: cannot be fetched ({reason}); check the address and the connection") from None
     return target

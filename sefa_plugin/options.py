@@ -41,15 +41,16 @@ outdir = click.option("--outdir", help="Where to put everything.  [default: sefa
 overwrite = click.option("--overwrite", is_flag=True, help="Make outputs again even where they are up to date.")
 
 
-def network(required: bool = True, default: str | None = None) -> Decorator:
-    """Which network: file, entry, digest."""
-    source = "Network file (.pkl, .pt, .safetensors), URL, or 'demo' for the bundled one."
-    named = click.option("--network", required=required, default=default, help=source, metavar="FILE|URL")
-    return _stack(
-        named,
-        click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file."),
-        click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
-    )
+network = _stack(
+    click.option(
+        "--network",
+        required=True,
+        help="Network file (.pkl, .pt, .safetensors), URL, or 'demo' for the bundled one.",
+        metavar="FILE|URL",
+    ),
+    click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file."),
+    click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
+)
 
 
 factorisation = _stack(

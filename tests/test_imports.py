@@ -1,0 +1,167 @@
+"""Who may import whom, and what importing the package must not cost."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sefa_plugin
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "sefa_plugin"
+
+# module -> modules of ours that it may import (the data's path runs from top to bottom)
+ALLOWED = {
+    "atomic": set(),
+    "inert_pickle": set(),
+    "tensor_view": set(),
+    "pictures": set(),
+    "closed_form": set(),
+    "torch_file": {"inert_pickle", "tensor_view"},
+    "pickled_values": {"inert_pickle", "tensor_view", "torch_file"},
+    "network_walk": {"inert_pickle", "pickled_values", "tensor_view"},
+    "converted_file": {"atomic"},
+    "network_file": {
+        "converted_file",
+        "inert_pickle",
+        "network_walk",
+        "pickled_values",
+        "tensor_view",
+        "torch_file",
+    },
+    "hook": {"network_file"},
+    "generators/ops": set(),
+    "generators/kaiser": set(),
+    "generators/stylegan3_plan": set(),
+    "generators/mapping": {"generators/ops"},
+    "generators/stylegan2": {"generators/ops", "generators/mapping"},
+    "generators/stylegan3": {
+        "generators/kaiser",
+        "generators/mapping",
+        "generators/ops",
+        "generators/stylegan2",
+        "generators/stylegan3_plan",
+    },
+    "download": {"atomic"},
+    "network": {"download", "hook", "network_file", "hooks", "hooks/known_sources"},
+    "layers": {"hook"},
+    "directions": {"atomic", "closed_form", "hook", "layers", "network"},
+    "latents": set(),
+    "frames": set(),
+    "camera": {"frames", "latents"},
+    "spool": set(),
+    "mp4": {"atomic"},
+    "gif": {"atomic", "spool"},
+    "video": {"atomic", "gif", "mp4", "pictures"},
+    "sheet": {"atomic", "pictures"},
+    "manifest": {"atomic", ""},
+    "pipeline": {"camera", "directions", "latents", "manifest", "pictures", "sheet", "spool", "video"},
+    "command": set(),
+    "options": set(),
+    "cli": None,  # everything
+    "__main__": {"cli"},
+    "__init__": set(),
+    "generators/__init__": set(),
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Modules of ours that a file imports anywhere, as paths in the package."""
+    here = path.parent.relative_to(PACKAGE).parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = here[: len(here) - node.level + 1]
+            if node.module:
+                found.add("/".join([*base, *node.module.split(".")]))
+            else:
+                known = {p.stem for p in path.parent.glob("*.py")}
+                found |= {"/".join([*base, a.name]) if a.name in known else "" for a in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_arrows_never_run_back(path):
+    name = path.relative_to(PACKAGE).with_suffix("").as_posix()
+    assert name in ALLOWED, f"say in ALLOWED what {name} may import"
+    if ALLOWED[name] is not None:
+        assert imported(path) <= ALLOWED[name]
+
+
+def run(code, **options):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **options).stdout
+
+
+def test_importing_the_package_loads_no_torch():
+    heavy = "{'torch', 'numpy', 'click', 'imageio', 'PIL', 'safetensors'}"
+    run(f"import sys, sefa_plugin; assert not {heavy} & set(sys.modules)")
+    run("import sys, sefa_plugin.cli; assert not {'torch', 'numpy', 'imageio'} & set(sys.modules)")
+
+
+def test_nothing_calls_torch_load_or_unpickles():
+    for path in [*PACKAGE.rglob("*.py"), *(ROOT / "hooks").rglob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        tree = ast.parse(text)
+        names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        assert not names & {"pickle", "cPickle", "dill", "cloudpickle"}, path
+        calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+        assert not calls & {"torch.load", "eval", "exec", "pickle.load", "pickle.loads"}, path
+
+
+def test_every_public_name_is_there():
+    code = "import sefa_plugin as s; print([getattr(s, n).__name__ for n in s.__all__])"
+    assert run(code).count("'") == 2 * len(sefa_plugin.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        sefa_plugin.nothing  # noqa: B018
+    assert set(sefa_plugin.__all__) <= set(dir(sefa_plugin))
+
+
+def test_names_of_the_interface_are_not_hidden_by_modules():
+    """``sefa_plugin.factorize`` must stay the function whatever has been imported before."""
+    names = [path.stem for path in PACKAGE.glob("*.py")]
+    assert not set(names) & set(sefa_plugin.__all__)
+
+
+def test_a_bare_checkout_serves_hooks_and_nothing_else(tmp_path):
+    """From any folder, with somebody else's ``hooks`` in the way, and no ``sefa_plugin.tests``."""
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "hooks" / "__init__.py").write_text("raise RuntimeError('not ours')\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.path.append({str(ROOT)!r})\n"
+        "sys.meta_path = [f for f in sys.meta_path if 'editable' not in type(f).__module__ + repr(f)]\n"
+        "import importlib.util, sefa_plugin, sefa_plugin.hooks.stylegan3 as h, sefa_plugin.third_party\n"
+        "assert importlib.util.find_spec('sefa_plugin.tests') is None\n"
+        "assert importlib.util.find_spec('sefa_plugin.demo') is None\n"
+        "print(h.__file__)"
+    )
+    assert Path(run(code, cwd=tmp_path).strip()) == ROOT / "hooks" / "stylegan3.py"
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_everything_it_needs(tmp_path):
+    """Built and unpacked elsewhere: hooks, third_party and the bundled network are inside the package."""
+    pytest.importorskip("build")
+    import zipfile
+
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(site)
+    tops = {name.split("/")[0].split("-")[0] for name in names}
+    assert tops == {"sefa_plugin"}
+    assert "sefa_plugin/data/demo.pkl" in names
+    assert "sefa_plugin/py.typed" in names
+    code = (
+        f"import sys; sys.path.insert(0, {str(site)!r})\n"
+        "import sefa_plugin, sefa_plugin.hooks.stylegan3 as h, sefa_plugin.third_party.dnnlib\n"
+        "from sefa_plugin.network import open_network\n"
+        "assert open_network('demo').sizes['resolution'] == 64\n"
+        "print(sefa_plugin.__file__, h.__file__)"
+    )
+    for place in run(code, cwd=tmp_path).split():
+        assert place.startswith(str(site))
