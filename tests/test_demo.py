@@ -1,0 +1,171 @@
+"""The drawn world, the recipe that trains on it, and the network that ships."""
+
+import copy
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from demo import export, train, world
+from sefa_plugin import load_network
+from sefa_plugin.hooks.known_sources import KNOWN
+from sefa_plugin.network import demo_path, open_network
+from sefa_plugin.network_file import read_network
+from sefa_plugin.network_walk import source_digest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = (ROOT / "demo" / "network.py").read_text(encoding="utf-8")
+TINY = train.Recipe(
+    pictures=12, z_dim=8, w_dim=8, mapping_layers=2, channel_base=256, channel_max=8, batch=4, r1_every=2
+)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return world.faces(0, TINY.pictures)[0]
+
+
+def average_face(**changes):
+    face = {name: (low + high) / 2 for name, (low, high) in world.FACTORS.items()}
+    face.update({"glasses": 0.0, "wrinkles": 0.0, **changes})
+    return world.draw([face[name] for name in world.NAMES]).astype(int)
+
+
+def test_equal_seeds_draw_equal_faces():
+    one, factors = world.faces(5, 3)
+    two, _ = world.faces(5, 3)
+    assert one.shape == (3, 64, 64, 3)
+    assert one.dtype == np.uint8
+    assert (one == two).all()
+    assert (world.faces(6, 3)[0] != one).any()
+    assert factors.shape == (3, len(world.NAMES))
+
+
+@pytest.mark.parametrize("name", world.NAMES)
+def test_every_factor_shows(name):
+    low, high = world.FACTORS[name]
+    change = abs(average_face(**{name: low}) - average_face(**{name: high})).mean()
+    assert change > 0.5
+
+
+def test_factors_stay_in_range_and_some_go_together():
+    values = dict(zip(world.NAMES, world.sample_factors(np.random.RandomState(0), 4000).T))
+    for name, (low, high) in world.FACTORS.items():
+        assert low <= values[name].min() <= values[name].max() <= high, name
+    assert np.corrcoef(values["glasses"], values["wrinkles"])[0, 1] > 0.2
+    assert abs(np.corrcoef(values["smile"], values["turn"])[0, 1]) < 0.05
+    assert 0.25 < values["glasses"].mean() < 0.75
+
+
+def test_a_face_needs_all_its_factors():
+    with pytest.raises(ValueError, match="3 factors given"):
+        world.draw([0, 0, 0])
+
+
+def weights(training):
+    return {k: v for net in (training.G, training.D, training.G_ema) for k, v in net.state_dict().items()}
+
+
+def test_training_changes_the_networks_and_goes_on_as_if_never_interrupted(pictures):
+    straight, first = train.Training(TINY, pictures), train.Training(TINY, pictures)
+    start = {key: value.clone() for key, value in straight.G_ema.state_dict().items()}
+    losses = [straight.step() for _ in range(4)]
+    assert all(np.isfinite(list(loss.values())).all() for loss in losses)
+    for _ in range(2):
+        first.step()
+    state = copy.deepcopy(first.state())
+    second = train.Training(replace(TINY), pictures)
+    second.restore(state)
+    for _ in range(2):
+        second.step()
+    ours, theirs = weights(straight), weights(second)
+    assert all((ours[key] == theirs[key]).all() for key in ours)
+    assert second.images == 16
+    moved = [key for key, value in straight.G_ema.state_dict().items() if (value != start[key]).any()]
+    assert len(moved) > 20
+    assert straight.samples(2).shape == (128, 128, 3)
+
+
+def test_a_checkpoint_becomes_a_network_file(pictures, tmp_path):
+    training = train.Training(TINY, pictures)
+    training.step()
+    torch.save(training.state(), tmp_path / "checkpoint.pt")
+    target = tmp_path / "tiny.pkl"
+    export.main([str(tmp_path / "checkpoint.pt"), "--output", str(target)], standalone_mode=False)
+    opened = open_network(target)
+    assert opened.record.entries == ("G", "D", "G_ema")
+    assert (opened.source, opened.warnings) == ("sefa_plugin demo", ())
+    G, z = load_network(target), torch.randn(3, 8)
+    ema = training.G_ema
+    with torch.no_grad():
+        assert abs(G(z, None, noise_mode="const") - ema(z, None, noise_mode="const")).max() < 1e-5
+        mean = ema.mapping(torch.from_numpy(np.random.RandomState(0).randn(export.SAMPLES, 8)))[:, 0].mean(dim=0)
+    assert abs(G.mapping.w_avg - mean).max() < 1e-5
+
+
+def test_the_command_stops_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "Recipe", lambda seed: replace(TINY, seed=seed))
+    arguments = ["--outdir", str(tmp_path), "--minutes", "100", "--kimg"]
+    train.main([*arguments, "0.008"], standalone_mode=False)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["steps"] == 2
+    train.main([*arguments, "0.016"], standalone_mode=False)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["steps"] == 4
+    assert len(list(tmp_path.glob("samples-*.png"))) >= 1
+
+
+def test_the_commands_explain_themselves():
+    for module in ("demo.train", "demo.export"):
+        run = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        assert "Usage" in run.stdout
+
+
+# --- the network that ships -----------------------------------------------------------------------------
+
+
+def test_the_shipped_file_carries_this_source_and_no_other():
+    record = read_network(demo_path())
+    assert list(record.sources.values()) == [SOURCE]
+    assert KNOWN[source_digest(SOURCE)][0] == "stylegan2_ada"
+    assert read_network(demo_path(), "G").sources == record.sources
+    assert Path(demo_path()).stat().st_size < 12e6
+
+
+def test_our_two_generators_agree_on_it():
+    """The plain one that it was trained with, and the one for every file."""
+    from demo.network import Generator
+
+    G, record = load_network("demo"), read_network(demo_path())
+    other = Generator(**record.init_kwargs).eval()
+    other.load_state_dict({key: torch.from_numpy(value.numpy()) for key, value in record.tensors.items()})
+    z = torch.from_numpy(np.random.RandomState(0).randn(4, G.z_dim))
+    for options in ({}, {"truncation_psi": 0.5, "truncation_cutoff": 4}):
+        with torch.no_grad():
+            ours, theirs = (net(z, None, noise_mode="const", **options) for net in (G, other))
+        assert abs(ours - theirs).max() < 1e-5
+
+
+def test_its_average_w_was_measured():
+    G = load_network("demo")
+    z = torch.from_numpy(np.random.RandomState(1).randn(5000, G.z_dim))
+    ws = G.mapping(z, None)[:, 0]
+    assert abs(ws.mean(dim=0) - G.mapping.w_avg).max() < 0.1 * ws.std(dim=0).max()
+
+
+def test_the_small_generator_equals_the_official_numbers(golden):
+    from demo.network import Generator
+
+    case = golden("sg2ada-skip-64")
+    given = copy.deepcopy(case.info["init_kwargs"])
+    del given["synthesis_kwargs"]["architecture"]
+    G = Generator(**given).eval()
+    G.load_state_dict({key: torch.from_numpy(value) for key, value in case.state.items()})
+    with torch.no_grad():
+        ws = G.mapping(torch.from_numpy(case["in/z"]))
+        img = G.synthesis(torch.from_numpy(case["in/ws_mix"]), noise_mode="const")
+    assert abs(ws.numpy() - case["out/ws"]).max() < 1e-5
+    assert abs(img.numpy() - case["out/img_mix"]).max() < 1e-5 * abs(case["out/img_mix"]).max()
