@@ -100,9 +100,8 @@ def _group(layers: Sequence[StyleLayer], rows: Sequence[int], label: str, torgb:
     final = _final_torgb(layers)
     chosen = []
     for layer in layers:
-        if layer.ws_index not in wanted or layer.kind == "input":
-            continue
-        if layer.kind == "conv" or torgb == "always" or (torgb == "last" and layer is final):
+        coloured = layer.kind == "torgb" and (torgb == "always" or (torgb == "last" and layer is final))
+        if layer.ws_index in wanted and (layer.kind == "conv" or coloured):
             chosen.append(layer)
     return LayerGroup(label, tuple(sorted(wanted)), tuple(chosen))
 

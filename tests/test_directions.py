@@ -3,11 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as torch_save
 
 from sefa_plugin import Directions, factorize, load_network, style_layers
-from sefa_plugin.directions import DirectionsFileError, effective_weight
+from sefa_plugin.directions import DirectionsFileError, effective_weight, factorize_groups
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,33 @@ def test_raw_matrices(golden):
     assert made.vectors.shape == (3, 6)
     with pytest.raises(ValueError, match="neither layers"):
         factorize(weights, layers="0")
+    with pytest.raises(ValueError, match="nor a Z space"):
+        factorize(weights, space="z")
+
+
+def test_weights_in_every_wrapping(G):
+    """Parameters that need gradients, half precision, a dict by name, layers of a hook: one answer."""
+    weights = [np.random.RandomState(0).randint(-9, 9, (5, 6)), np.random.RandomState(1).randint(-9, 9, (4, 6))]
+    plain = factorize(weights)
+    named = factorize({"first": weights[0], "second": weights[1]})
+    assert named.layer_names == ("first", "second")
+    parameters = [torch.nn.Parameter(torch.tensor(weight, dtype=torch.float32)) for weight in weights]
+    halves = [torch.tensor(weight).to(torch.bfloat16) for weight in weights]
+    for other in (named, factorize(tuple(parameters)), factorize(halves)):
+        assert np.array_equal(other.vectors, plain.vectors)
+    ours, theirs = factorize(style_layers(G), layers="middle"), factorize(G, layers="middle")
+    assert np.array_equal(ours.vectors, theirs.vectors)
+    assert ours.layers == theirs.layers == (3, 4, 5, 6)
+    with pytest.raises(ValueError, match="second holds NaN"):
+        factorize({"first": np.eye(3), "second": np.full((2, 3), np.nan)})
+
+
+def test_several_groups(G):
+    found = factorize_groups(G, "coarse,0-1,fine", num_directions=2)
+    assert [made.label for made in found] == ["coarse", "0-1", "fine"]
+    assert np.array_equal(found[1].vectors, factorize(G, "0-1", num_directions=2).vectors)
+    with pytest.raises(ValueError, match="no layers to choose"):
+        factorize(G, layers="coarse", space="z")
 
 
 def test_arguments_out_of_range(G):
@@ -134,6 +163,17 @@ def test_files_that_are_no_directions(made, tmp_path):
     refused(tensors, {**about, "names": '["a"]'}, "1 names for 4")
     refused(tensors, {**about, "names": "[" * 100_000}, "not a valid")
     refused(tensors, {**about, "num_ws": '"x"'}, "num_ws")
+    refused(tensors, {**about, "layers": "[]"}, "ws indices")
+    refused(tensors, {**about, "layers": "[1, 1]"}, "ws indices")
+    refused(tensors, {**about, "torgb": "some"}, "torgb")
+    refused(tensors, {**about, "names": '["a\\nb", "", "", ""]'}, "line break")
+    refused({**tensors, "directions": np.eye(4, 32, dtype=int)}, about, "int64, not floating point")
+    for label in ("../../x", "a/b", "", ".hidden", "a b\n", "x" * 200, "C:x"):  # it becomes part of file names
+        refused(tensors, {**about, "label": label}, "label")
+    torch_save({"directions": torch.eye(4, 32).bfloat16(), "eigenvalues": torch.ones(4)}, str(path), about)
+    with pytest.raises(DirectionsFileError, match=r"d\.safetensors: is not a valid"):
+        Directions.load(path)
+    save_file(tensors, str(path), about)
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(DirectionsFileError, match="not a whole safetensors file"):
         Directions.load(path)
@@ -142,6 +182,12 @@ def test_files_that_are_no_directions(made, tmp_path):
         Directions.load(path)
     with pytest.raises(DirectionsFileError, match="no such file"):
         Directions.load(tmp_path / "none")
+
+
+def test_a_network_may_be_called_anything(made, tmp_path):
+    odd = replace(made, network="a\nb\udcff\x1b[31m")
+    odd.save(tmp_path / "d.safetensors")
+    assert Directions.load(tmp_path / "d.safetensors").network == odd.network == "a?b??[31m"
 
 
 def test_directions_must_fit_the_network(made):

@@ -103,6 +103,13 @@ def test_each_and_mixed_specifications(layers):
     assert [label for label, _ in rows(net, "3,coarse,5")] == ["3_5", "coarse"]
 
 
+def test_labels_fit_file_names_and_nothing_is_made_twice(layers):
+    net = layers("sg2ada-skip-64")
+    assert [label for label, _ in rows(net, "5,0-0,1,7-8,8")] == ["0-1_5_7-8"]
+    assert rows(net, "all,coarse,all,coarse") == rows(net, "all,coarse")
+    assert len(select_layers(net, "each,each,all")) == 11
+
+
 def test_the_input_of_stylegan3_only_when_asked_for(layers):
     net = layers("sg3t-64")
     assert rows(net, "all") == [("all", list(range(1, 16)))]
