@@ -21,8 +21,9 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "third_party")]
 
-from demo import train
-from torch_utils import persistence  # ours, in third_party/
+from torch_utils import persistence  # noqa: E402  (ours, in third_party/)
+
+from demo import train  # noqa: E402
 
 SAMPLES = 20_000  # latents that the average w is measured over
 PROTOCOL = 4

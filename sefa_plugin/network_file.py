@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from . import converted_file
-from .inert_pickle import Call, Global, InertPickleError, TruncatedPickle, load, shown
+from .inert_pickle import load
 from .network_walk import ModuleRecord, NetworkWalk, describe, is_persistent
+from .pickle_records import Call, Global, InertPickleError, TruncatedPickle, shown
 from .pickled_values import UnknownGlobal, ValueProblem, Values, unwrap_new
 from .tensor_view import TensorView
 from .torch_file import TorchFileError, is_legacy, read_legacy, read_zip
@@ -189,10 +190,8 @@ def _refuse_other_kinds(path: str, head: bytes) -> None:
 
 def _take_network(path: str, value: Any, values: Values, names: list[Global], kind: str, which: str) -> NetworkRecord:
     value = unwrap_new(value)
-    if is_persistent(value):  # a file that is the network itself
-        entries = {which: value}
-    else:
-        entries = _entries(path, value, values)
+    # A file may be the network itself.
+    entries = {which: value} if is_persistent(value) else _entries(path, value, values)
     if which not in entries:
         raise NetworkFileError(f"{path}: holds no {which}; it holds {', '.join(entries)} (choose with --which)")
     walk = NetworkWalk(values)

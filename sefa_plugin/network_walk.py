@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .inert_pickle import Call, Global, shown
+from .pickle_records import Call, Global, shown
 from .pickled_values import UnknownGlobal, ValueProblem, Values, unwrap_new
 from .tensor_view import TensorView
 

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from .inert_pickle import Call, Global, InertPickleError, PersistentId, shown
+from .pickle_records import Call, Global, InertPickleError, PersistentId, shown
 from .tensor_view import ELEMENT_TYPES, TensorError, TensorView, contiguous_strides
 from .torch_file import Storage, TorchFileError, is_legacy, read_legacy, read_zip
 
@@ -150,9 +150,9 @@ class Values:
             text, code = value.args
             if isinstance(text, str) and code in ("latin1", "latin-1"):
                 return self._latin(text)
-        if isinstance(value, Call) and _key(value) in (("builtins", "bytes"), ("__builtin__", "bytes")):
-            if not value.args:
-                return b""
+        empty = isinstance(value, Call) and not value.args
+        if empty and _key(value) in (("builtins", "bytes"), ("__builtin__", "bytes")):
+            return b""
         if isinstance(value, str):  # a byte string of Python 2
             return self._latin(value)
         raise ValueProblem("bytes were expected, something else is there")

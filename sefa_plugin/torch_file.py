@@ -12,7 +12,8 @@ import zipfile
 from dataclasses import dataclass
 from typing import Any
 
-from .inert_pickle import Global, InertPickleError, Loaded, PersistentId, load
+from .inert_pickle import Loaded, load
+from .pickle_records import Global, InertPickleError, PersistentId
 from .tensor_view import ELEMENT_TYPES
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

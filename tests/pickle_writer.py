@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import torch
 
-from sefa_plugin.inert_pickle import Call, Global, PersistentId
+from sefa_plugin.pickle_records import Call, Global, PersistentId
 
 PERSISTENT = Global("torch_utils.persistence", "_reconstruct_persistent_obj")
 ORDERED = Global("collections", "OrderedDict")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sefa_plugin import inert_pickle
-from sefa_plugin.inert_pickle import Call, Global, InertPickleError, TruncatedPickle, load
+from sefa_plugin.inert_pickle import load
+from sefa_plugin.pickle_records import Call, Global, InertPickleError, TruncatedPickle
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),

@@ -9,8 +9,8 @@ import torch
 from conftest import GOLDEN
 from pickle_writer import call, dumps, module_state, network, ordered, persistent, storage_bytes, tensor
 
-from sefa_plugin.inert_pickle import Call, Global, PersistentId
 from sefa_plugin.network_file import NetworkFileError, read_network, write_converted
+from sefa_plugin.pickle_records import Call, Global, PersistentId
 
 CASES = ["sg2ada-skip-64", "sg2ada-cond-32", "sg2-in-sg3-32", "sg3t-64", "sg3r-64"]
 KWARGS = {"z_dim": 4, "c_dim": 0, "w_dim": 4, "img_resolution": 8, "img_channels": 3}

@@ -9,7 +9,7 @@ import pytest
 from sefa_plugin.third_party.dnnlib import EasyDict
 
 ROOT = Path(__file__).parent.parent
-MODULE = '''
+MODULE = """
 import torch
 
 
@@ -28,7 +28,7 @@ class Child(torch.nn.Module):
     def __init__(self, scale):
         super().__init__()
         self.scale = scale
-'''
+"""
 
 
 def test_easy_dict():
