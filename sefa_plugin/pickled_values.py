@@ -124,7 +124,7 @@ class Values:
         try:
             return TensorView(dtype, args[2], args[3], args[1], storage.data)
         except TensorError as error:
-            raise ValueProblem(f"a tensor that contradicts itself: {error}") from None
+            raise ValueProblem(f"a tensor that cannot be read: {error}") from None
 
     def storage(self, value: Any) -> Storage:
         """Give the storage that ``value`` stands for: a reference, or a small file in the file."""
@@ -294,7 +294,7 @@ class Values:
             strides = contiguous_strides(shape[::-1])[::-1] if fortran else contiguous_strides(shape)
             return TensorView(name, tuple(shape), strides, 0, data)
         except TensorError as error:
-            raise ValueProblem(f"an array that contradicts itself: {error}") from None
+            raise ValueProblem(f"an array that cannot be read: {error}") from None
 
 
 def _nested_storage(data: bytes | memoryview) -> Storage:

@@ -319,10 +319,10 @@ def test_help_and_version():
 
 def test_examples_in_help_and_readme_can_be_typed():
     """Every command line that is shown parses with the real options."""
-    texts = [(ROOT / "README.md").read_text(encoding="utf-8")]
-    texts += [p.read_text(encoding="utf-8") for p in (ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", ROOT / "demo" / "README.md", *(ROOT / "docs").glob("*.md")]
+    texts = [block for page in pages for block in page.read_text(encoding="utf-8").split("```")[1::2]]
     texts += [gen("--help").stdout, *(sefa(name, "--help").stdout for name in cli.sefa.commands)]
-    lines = [line.split("#")[0].strip(" `$") for text in texts for line in text.splitlines()]
+    lines = [line.split("#")[0].strip() for text in texts for line in text.splitlines()]
     pattern = r"(?:python gen_sefa\.py|gen-sefa|sefa|python -m sefa_plugin) (?=[-a-z])"
     found = 0
     for line in lines:
