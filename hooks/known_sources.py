@@ -15,6 +15,14 @@ KNOWN: dict[str, tuple[str, str]] = {
     "5f546cf52ebf7561e6efd7a18185d05afae044ebcd871a41f1d983634556d15f": ("stylegan2_ada", "stylegan2-ada-pytorch"),
     "0d54e0a8df51b3a228bb03fddeb81d36ceca91b652a6b04f66a9eae30ac574a7": ("stylegan3", "stylegan3 (StyleGAN2)"),
     "62fcebfee6844fb2e4677f769ee60fae4a2ec3395dd5da996fcb1e57fdc3ce30": ("stylegan3", "stylegan3"),
+    # Forks whose generator classes are the same, by comparison of their syntax trees.
+    "9a836a8fc6644d0289a5cd19dd705e09a43497122163b6476a3311d5d96090c0": (
+        "stylegan2_ada",
+        "dvschultz/stylegan2-ada-pytorch (2021)",
+    ),
+    "5a95967c582be5401fbc82961b8de699372014000e6762b9fc62c6330557f738": ("stylegan3", "PDillis/stylegan3-fun (2021)"),
+    "dcd00dc7dbf6b363687de1b1c1a8ce82a3889cf98d15a26419b54e65c6a02acd": ("stylegan3", "Projected GAN (StyleGAN2)"),
+    "6a4ea6b0a74197b19252afe37918a12d819dd03037cd9fe5789e86d4b6dda280": ("stylegan3", "StyleGAN-XL (StyleGAN2)"),
 }
 
 
