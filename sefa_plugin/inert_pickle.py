@@ -4,189 +4,21 @@ Python's own unpickler calls what the file names. This one has no way to: it loo
 nothing and calls nothing. ``GLOBAL`` gives a :class:`Global`, ``REDUCE`` a :class:`Call` that notes what
 would have been called, ``BUILD`` notes the state. What the records mean is for the caller to say.
 
-All protocols (0-5) are read. Work and memory are bounded by the length of the stream and the limits below.
+All protocols (0-5) are read. Work and memory are bounded by the length of the stream and the limits in
+``pickle_machine``.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .pickle_records import Call, Global, InertPickleError, PersistentId, TruncatedPickle
-
-MAX_OPCODES = 4_000_000  # a StyleGAN3 training snapshot has about 60,000
-MAX_LINE = 65_536  # bytes of a text-mode argument
-MAX_ODD_KEYS = 4_096  # keys other than text per dict or set: hashes of numbers can be made to collide
-SMALL_BYTES = 4_096  # longer byte strings stay views of the file
+from .pickle_machine import MARK, Machine, decode
+from .pickle_records import Call, Global, InertPickleError, PersistentId
 
 
-_MARK = object()
-_MISSING = object()
-
-
-class _Machine:
-    """The stack machine of one pickle. ``data`` is a memoryview of bytes; reading starts at ``pos``."""
-
-    def __init__(self, data: memoryview, pos: int, persistent: bool) -> None:
-        self.data = data
-        self.pos = pos
-        self.end = len(data)
-        self.persistent = persistent
-        self.stack: list[Any] = []
-        self.memo: dict[int, Any] = {}
-        self.globals: dict[tuple[str, str], Global] = {}
-        self.references: list[PersistentId] = []
-        self.odd_keys: dict[int, int] = {}
-
-    # --- the stream -------------------------------------------------------------------------------
-
-    def take(self, count: int) -> memoryview:
-        if count < 0 or count > self.end - self.pos:
-            raise TruncatedPickle(f"ends early: {count} bytes wanted at byte {self.pos} of {self.end}")
-        start = self.pos
-        self.pos = start + count
-        return self.data[start : self.pos]
-
-    def number(self, layout: str) -> int:
-        return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
-
-    def line(self) -> bytes:
-        chunk = bytes(self.data[self.pos : self.pos + MAX_LINE])
-        stop = chunk.find(b"\n")
-        if stop < 0:
-            if self.pos + MAX_LINE >= self.end:
-                raise TruncatedPickle(f"ends early: a line that starts at byte {self.pos} has no end")
-            raise InertPickleError(f"a line at byte {self.pos} is over {MAX_LINE} bytes long")
-        self.pos += stop + 1
-        return chunk[:stop]
-
-    def blob(self, layout: str) -> bytes | memoryview:
-        view = self.take(self.number(layout))
-        return bytes(view) if len(view) <= SMALL_BYTES else view
-
-    def text(self, layout: str, encoding: str = "utf-8") -> str:
-        return _decode(self.take(self.number(layout)), encoding)
-
-    # --- the stack --------------------------------------------------------------------------------
-
-    def pop(self) -> Any:
-        if not self.stack or self.stack[-1] is _MARK:
-            raise InertPickleError(f"takes from an empty stack at byte {self.pos - 1}")
-        return self.stack.pop()
-
-    def pop_mark(self) -> list:
-        stack = self.stack
-        at = len(stack) - 1
-        while at >= 0 and stack[at] is not _MARK:
-            at -= 1
-        if at < 0:
-            raise InertPickleError(f"a mark is missing at byte {self.pos - 1}")
-        items = stack[at + 1 :]
-        del stack[at:]
-        return items
-
-    def top(self) -> Any:
-        if not self.stack or self.stack[-1] is _MARK:
-            raise InertPickleError(f"takes from an empty stack at byte {self.pos - 1}")
-        return self.stack[-1]
-
-    def recall(self, index: int) -> None:
-        item = self.memo.get(index, _MISSING)
-        if item is _MISSING:
-            raise InertPickleError(f"recalls entry {index}, which was never stored, at byte {self.pos - 1}")
-        self.stack.append(item)
-
-    # --- building ---------------------------------------------------------------------------------
-
-    def name(self, module: Any, name: Any) -> Global:
-        if not isinstance(module, str) or not isinstance(name, str):
-            raise InertPickleError(f"names a global by something that is not text at byte {self.pos - 1}")
-        return self.globals.setdefault((module, name), Global(module, name))
-
-    def set_items(self, target: Any, flat: list) -> None:
-        if len(flat) % 2:
-            raise InertPickleError(f"a key without a value at byte {self.pos - 1}")
-        pairs = list(zip(flat[::2], flat[1::2]))
-        if isinstance(target, Call):
-            target.pairs.extend(pairs)
-        elif isinstance(target, dict):
-            for key, value in pairs:
-                self.check_key(target, key)
-                target[key] = value
-        else:
-            raise InertPickleError(f"sets items of a {type(target).__name__} at byte {self.pos - 1}")
-
-    def append(self, target: Any, items: list) -> None:
-        if isinstance(target, Call):
-            target.items.extend(items)
-        elif isinstance(target, list):
-            target.extend(items)
-        else:
-            raise InertPickleError(f"appends to a {type(target).__name__} at byte {self.pos - 1}")
-
-    def add(self, target: Any, items: list) -> None:
-        if isinstance(target, Call):
-            target.items.extend(items)
-        elif isinstance(target, set):
-            for item in items:
-                self.check_key(target, item)
-                target.add(item)
-        else:
-            raise InertPickleError(f"adds to a {type(target).__name__} at byte {self.pos - 1}")
-
-    def check_key(self, target: Any, key: Any) -> None:
-        """Keys are text, or a few plain numbers: hashing anything deeper could be made to take for ever."""
-        if isinstance(key, (str, bytes)):
-            return
-        flat = key if isinstance(key, tuple) else (key,)
-        if not all(item is None or isinstance(item, (str, bytes, int, float, Global, Call)) for item in flat):
-            raise InertPickleError(f"a key of type {type(key).__name__} at byte {self.pos - 1}")
-        count = self.odd_keys[id(target)] = self.odd_keys.get(id(target), 0) + 1
-        if count > MAX_ODD_KEYS:
-            raise InertPickleError(f"over {MAX_ODD_KEYS} keys that are not text in one dict")
-
-    def call(self, func: Any, args: Any, kwargs: Any = None) -> Call:
-        if not isinstance(args, tuple) or not (kwargs is None or isinstance(kwargs, dict)):
-            raise InertPickleError(f"a call with malformed arguments at byte {self.pos - 1}")
-        return Call(func, args, kwargs)
-
-    def reference(self, pid: Any) -> PersistentId:
-        if not self.persistent:
-            raise InertPickleError("refers to data outside the file (a persistent id)")
-        self.references.append(PersistentId(pid))
-        return self.references[-1]
-
-    # --- the loop ---------------------------------------------------------------------------------
-
-    def run(self) -> Any:
-        data, stack = self.data, self.stack
-        for _ in range(MAX_OPCODES):
-            if self.pos >= self.end:
-                raise TruncatedPickle(f"ends early: no end of the pickle in {self.end} bytes")
-            code = data[self.pos]
-            self.pos += 1
-            if code == 0x2E:  # STOP
-                result = self.pop()
-                if stack:
-                    raise InertPickleError(f"leaves {len(stack)} objects over at byte {self.pos - 1}")
-                return result
-            act = _OPCODES.get(code)
-            if act is None:
-                raise InertPickleError(f"no pickle instruction has the code 0x{code:02x} (byte {self.pos - 1})")
-            act(self)
-        raise InertPickleError(f"has more than {MAX_OPCODES} instructions")
-
-
-def _decode(raw: Any, encoding: str) -> str:
-    try:
-        return str(raw, encoding, "surrogatepass" if encoding == "utf-8" else "strict")
-    except UnicodeDecodeError as error:
-        raise InertPickleError(f"text that is not {encoding}: {error.reason}") from None
-
-
-def _plain_line(machine: _Machine) -> str:
-    return _decode(machine.line(), "utf-8")
+def _plain_line(machine: Machine) -> str:
+    return decode(machine.line(), "utf-8")
 
 
 def _decimal(raw: bytes) -> int:
@@ -198,12 +30,12 @@ def _decimal(raw: bytes) -> int:
         raise InertPickleError(f"{raw[:40]!r} is not a whole number") from None
 
 
-def _int_line(machine: _Machine) -> Any:
+def _int_line(machine: Machine) -> Any:
     raw = machine.line()
     return {b"00": False, b"01": True}[raw] if raw in (b"00", b"01") else _decimal(raw)
 
 
-def _float_line(machine: _Machine) -> float:
+def _float_line(machine: Machine) -> float:
     raw = machine.line()
     try:
         return float(raw)
@@ -211,7 +43,7 @@ def _float_line(machine: _Machine) -> float:
         raise InertPickleError(f"{raw[:40]!r} is not a number") from None
 
 
-def _quoted_line(machine: _Machine) -> str:
+def _quoted_line(machine: Machine) -> str:
     raw = machine.line()
     if len(raw) < 2 or raw[0] != raw[-1] or raw[:1] not in (b"'", b'"'):
         raise InertPickleError(f"a text without quotes at byte {machine.pos}")
@@ -221,130 +53,130 @@ def _quoted_line(machine: _Machine) -> str:
         raise InertPickleError(f"text with a broken escape: {error.reason}") from None
 
 
-def _unicode_line(machine: _Machine) -> str:
+def _unicode_line(machine: Machine) -> str:
     try:
         return machine.line().decode("raw_unicode_escape")
     except UnicodeDecodeError as error:
         raise InertPickleError(f"text with a broken escape: {error.reason}") from None
 
 
-def _long(machine: _Machine, count: int) -> int:
+def _long(machine: Machine, count: int) -> int:
     return int.from_bytes(machine.take(count), "little", signed=True)
 
 
-def _index(machine: _Machine) -> int:
+def _index(machine: Machine) -> int:
     return _decimal(machine.line())
 
 
-def _store(machine: _Machine, index: int) -> None:
+def _store(machine: Machine, index: int) -> None:
     machine.memo[index] = machine.top()
 
 
-def _dict_of(machine: _Machine, flat: list) -> dict:
+def _dict_of(machine: Machine, flat: list) -> dict:
     result: dict = {}
     machine.set_items(result, flat)
     return result
 
 
-def _frozenset_of(machine: _Machine, items: list) -> frozenset:
+def _frozenset_of(machine: Machine, items: list) -> frozenset:
     result: set = set()
     machine.add(result, items)
     return frozenset(result)
 
 
-def _stack_global(machine: _Machine) -> Global:
+def _stack_global(machine: Machine) -> Global:
     name, module = machine.pop(), machine.pop()
     return machine.name(module, name)
 
 
-def _line_global(machine: _Machine) -> Global:
+def _line_global(machine: Machine) -> Global:
     module, name = _plain_line(machine), _plain_line(machine)
     return machine.name(module, name)
 
 
-def _reduce(machine: _Machine) -> Call:
+def _reduce(machine: Machine) -> Call:
     args, func = machine.pop(), machine.pop()
     return machine.call(func, args)
 
 
-def _new_object_ex(machine: _Machine) -> Call:
+def _new_object_ex(machine: Machine) -> Call:
     kwargs, args, func = machine.pop(), machine.pop(), machine.pop()
     return machine.call(func, args, kwargs)
 
 
-def _old_object(machine: _Machine) -> Call:
+def _old_object(machine: Machine) -> Call:
     items = machine.pop_mark()
     if not items:
         raise InertPickleError(f"makes an object of nothing at byte {machine.pos - 1}")
     return machine.call(items[0], tuple(items[1:]))
 
 
-def _old_instance(machine: _Machine) -> Call:
+def _old_instance(machine: Machine) -> Call:
     named = _line_global(machine)
     return machine.call(named, tuple(machine.pop_mark()))
 
 
-def _build(machine: _Machine) -> None:
+def _build(machine: Machine) -> None:
     state, target = machine.pop(), machine.top()
     if not isinstance(target, Call):
         raise InertPickleError(f"sets the state of a {type(target).__name__} at byte {machine.pos - 1}")
     target.state = state
 
 
-def _set_item(machine: _Machine) -> None:
+def _set_item(machine: Machine) -> None:
     value, key = machine.pop(), machine.pop()
     machine.set_items(machine.top(), [key, value])
 
 
-def _set_items(machine: _Machine) -> None:
+def _set_items(machine: Machine) -> None:
     flat = machine.pop_mark()
     machine.set_items(machine.top(), flat)
 
 
-def _append(machine: _Machine) -> None:
+def _append(machine: Machine) -> None:
     item = machine.pop()
     machine.append(machine.top(), [item])
 
 
-def _appends(machine: _Machine) -> None:
+def _appends(machine: Machine) -> None:
     items = machine.pop_mark()
     machine.append(machine.top(), items)
 
 
-def _add_items(machine: _Machine) -> None:
+def _add_items(machine: Machine) -> None:
     items = machine.pop_mark()
     machine.add(machine.top(), items)
 
 
-def _tuple(count: int) -> Callable[[_Machine], tuple]:
+def _tuple(count: int) -> Callable[[Machine], tuple]:
     return lambda machine: tuple(reversed([machine.pop() for _ in range(count)]))
 
 
-def _pop(machine: _Machine) -> None:
+def _pop(machine: Machine) -> None:
     if not machine.stack:
         raise InertPickleError(f"takes from an empty stack at byte {machine.pos - 1}")
     machine.stack.pop()  # a mark, too
 
 
-def _protocol(machine: _Machine) -> None:
+def _protocol(machine: Machine) -> None:
     version = machine.number("<B")
     if version > 5:
         raise InertPickleError(f"pickle protocol {version} is not known (0-5 are)")
 
 
-def _refused(what: str) -> Callable[[_Machine], None]:
-    def act(machine: _Machine) -> None:
+def _refused(what: str) -> Callable[[Machine], None]:
+    def act(machine: Machine) -> None:
         raise InertPickleError(f"uses {what} at byte {machine.pos - 1}, which no network file needs")
 
     return act
 
 
-def _push(make: Callable[[_Machine], Any]) -> Callable[[_Machine], None]:
+def _push(make: Callable[[Machine], Any]) -> Callable[[Machine], None]:
     return lambda machine: machine.stack.append(make(machine))
 
 
 # Instruction codes and their meaning: CPython, Lib/pickletools.py (documentation of the format).
-_PUSHING: dict[bytes, Callable[[_Machine], Any]] = {
+_PUSHING: dict[bytes, Callable[[Machine], Any]] = {
     # scalars
     b"N": lambda m: None,
     b"\x88": lambda m: True,
@@ -393,10 +225,10 @@ _PUSHING: dict[bytes, Callable[[_Machine], Any]] = {
     b"P": lambda m: m.reference(_plain_line(m)),
     b"Q": lambda m: m.reference(m.pop()),
     # stack
-    b"(": lambda m: _MARK,
+    b"(": lambda m: MARK,
     b"2": lambda m: m.top(),
 }
-_DOING: dict[bytes, Callable[[_Machine], Any]] = {
+_DOING: dict[bytes, Callable[[Machine], Any]] = {
     b"\x80": _protocol,
     b"\x95": lambda m: m.take(8),  # FRAME: a hint for buffered readers
     b"0": _pop,
@@ -453,6 +285,6 @@ def load(data: Any, start: int = 0, persistent: bool = False) -> Loaded:
     Raises:
         InertPickleError: the stream is no pickle or breaks a limit (``TruncatedPickle``: ends early).
     """
-    machine = _Machine(memoryview(data).cast("B"), start, persistent)
-    value = machine.run()
+    machine = Machine(memoryview(data).cast("B"), start, persistent)
+    value = machine.run(_OPCODES)
     return Loaded(value, machine.pos, list(machine.globals.values()), machine.references)

@@ -16,7 +16,8 @@ PACKAGE = ROOT / "sefa_plugin"
 ALLOWED = {
     "atomic": set(),
     "pickle_records": set(),
-    "inert_pickle": {"pickle_records"},
+    "pickle_machine": {"pickle_records"},
+    "inert_pickle": {"pickle_machine", "pickle_records"},
     "tensor_view": set(),
     "pictures": set(),
     "closed_form": set(),
@@ -62,7 +63,8 @@ ALLOWED = {
     "pipeline": {"camera", "directions", "latents", "manifest", "pictures", "sheet", "spool", "video"},
     "command": set(),
     "options": set(),
-    "cli": None,  # everything
+    "stages": None,  # everything below
+    "cli": None,
     "__main__": {"cli"},
     "__init__": set(),
     "generators/__init__": set(),

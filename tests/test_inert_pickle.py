@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sefa_plugin import inert_pickle
+from sefa_plugin import inert_pickle, pickle_machine
 from sefa_plugin.inert_pickle import load
 from sefa_plugin.pickle_records import Call, Global, InertPickleError, TruncatedPickle
 
@@ -138,7 +138,7 @@ def test_a_huge_memo_index_costs_nothing():
 
 
 def test_floods_are_bounded(monkeypatch):
-    monkeypatch.setattr(inert_pickle, "MAX_OPCODES", 1000)
+    monkeypatch.setattr(pickle_machine, "MAX_OPCODES", 1000)
     with pytest.raises(InertPickleError, match="more than 1000 instructions"):
         load(b"\x80\x04" + b"]" * 5000 + b".")
 
