@@ -7,10 +7,13 @@ official toolkits load it too.
 from __future__ import annotations
 
 import copy
+import io
 import os
 import pickle
+import struct
 import sys
 import types
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +28,54 @@ from torch_utils import persistence  # noqa: E402  (ours, in third_party/)
 
 from demo import train  # noqa: E402
 
+SHIPPED = ROOT / "sefa_plugin" / "data" / "demo.pkl"
 SAMPLES = 20_000  # latents that the average w is measured over
 PROTOCOL = 4
+
+# The head of the layout in which PyTorch writes a storage inside a pickle.
+_MAGIC, _LAYOUT = 0x1950A86A20F9469CFC6C, 1001
+_MACHINE = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+
+
+class _StorageReference(pickle.Pickler):
+    """Pickles a storage as a mention of the bytes that follow."""
+
+    def persistent_id(self, obj: Any) -> Any:
+        return ("storage", torch.FloatStorage, "0", "cpu", obj[0], None) if isinstance(obj, tuple) else None
+
+
+class _Storage:
+    """The elements of one tensor, pickled as a storage."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    def __reduce__(self) -> tuple:
+        return torch.storage._load_from_bytes, (storage_bytes(self.values),)
+
+
+class _EqualBytes(pickle.Pickler):
+    """Names storages by a constant, where PyTorch writes their address: equal networks give equal files."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is not torch.Tensor:
+            return NotImplemented
+        if obj.dtype != torch.float32:
+            raise ValueError(f"the networks of the demo are float32, here is {obj.dtype}")
+        obj = obj.detach().contiguous()
+        place = (_Storage(obj.numpy()), 0, tuple(obj.shape), obj.stride(), False, OrderedDict())
+        return torch._utils._rebuild_tensor_v2, place
+
+
+def storage_bytes(values: np.ndarray) -> bytes:
+    """A float32 storage in PyTorch's older layout: five pickles, the number of elements, the elements."""
+    blob = io.BytesIO()
+    for part in (_MAGIC, _LAYOUT, _MACHINE):
+        pickle.dump(part, blob, 2)
+    _StorageReference(blob, 2).dump((values.size,))
+    pickle.dump(["0"], blob, 2)
+    blob.write(struct.pack("<q", values.size) + values.astype("<f4").tobytes())
+    return blob.getvalue()
 
 
 def persistent_module() -> types.ModuleType:
@@ -82,13 +131,14 @@ def snapshot(state: dict[str, Any]) -> dict[str, Any]:
 
 @click.command(context_settings={"show_default": True})
 @click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False))
-@click.option("--output", type=click.Path(dir_okay=False), default=str(ROOT / "sefa_plugin" / "data" / "demo.pkl"))
+@click.option("--output", type=click.Path(dir_okay=False), default=str(SHIPPED))
 def main(checkpoint: str, output: str) -> None:
     """Export CHECKPOINT (of demo.train) as a network file."""
-    content = snapshot(torch.load(checkpoint, weights_only=True))
+    content = snapshot(train.load(Path(checkpoint)))
+    os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
     part = f"{output}.part"
     with open(part, "wb") as file:
-        pickle.dump(content, file, PROTOCOL)
+        _EqualBytes(file, PROTOCOL).dump(content)
     os.replace(part, output)
     click.echo(f"{output}: {os.path.getsize(output) / 1e6:.1f} MB")
 

@@ -8,6 +8,7 @@ generator. Interrupted runs go on from the last checkpoint; equal seeds give equ
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 import sys
 import time
@@ -159,6 +160,12 @@ def save(training: Training, outdir: Path) -> None:
     Image.fromarray(training.samples()).save(outdir / f"samples-{training.images // 1000:04d}k.png")
 
 
+def load(checkpoint: Path) -> dict:
+    """A checkpoint of :func:`save`, our own file; PyTorch below 1.13 has no reader of weights alone."""
+    options = {"weights_only": True} if "weights_only" in inspect.signature(torch.load).parameters else {}
+    return torch.load(checkpoint, **options)
+
+
 def run(training: Training, outdir: Path, kimg: float, every: float) -> None:
     """Train up to ``kimg`` thousand pictures, saving every ``every`` minutes and at the end."""
     start, first, saved = time.time(), training.images, time.time()
@@ -191,7 +198,7 @@ def main(outdir: Path, kimg: float, seed: int, minutes: float, fresh: bool) -> N
     training = Training(recipe, drawn_faces(outdir, recipe))
     checkpoint = outdir / "checkpoint.pt"
     if checkpoint.exists() and not fresh:
-        state = torch.load(checkpoint, weights_only=True)  # our own file, of a moment ago
+        state = load(checkpoint)
         if state["recipe"] != asdict(recipe):
             raise click.ClickException(f"{checkpoint}: is of another recipe; use --fresh or another --outdir")
         training.restore(state)

@@ -7,6 +7,7 @@ img = G.synthesis(ws, noise_mode="const")
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -126,9 +127,15 @@ def load_network(
     *,
     which: str = "G_ema",
     device: Any = "cpu",
+    trust_pickle: bool = False,
     strict: bool = False,
 ) -> Any:
     """Load a generator from a file, an address, or ``demo``, without running anything of the file.
+
+    Args:
+        path, which, strict: see :func:`open_network`.
+        device: where the generator goes, as torch names it.
+        trust_pickle: running a file's own code is not offered by this version, so True is refused.
 
     Returns:
         An ``nn.Module`` in evaluation mode with the interface of NVIDIA's generators:
@@ -137,7 +144,10 @@ def load_network(
 
     Raises:
         NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
+        ValueError: ``trust_pickle`` is asked for.
     """
+    if trust_pickle:
+        raise ValueError("trust_pickle: running a network file's own code is not offered by this version")
     return build_network(open_network(path, which=which, strict=strict), device)
 
 
@@ -147,23 +157,18 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
     Raises:
         HookError: weights hold NaN or infinity, or the built generator disagrees with the file.
     """
-    import numpy as np
     import torch
 
     record = opened.record
     G = opened.hook.build(record)
-    state = {}
-    for name, tensor in record.tensors.items():
-        array = np.array(tensor)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise HookError(f"{record.path}: tensor {name} holds NaN or infinity: the training diverged?")
-        state[name] = torch.from_numpy(array)
+    state = {name: torch.from_numpy(finite(record.path, name, held)) for name, held in record.tensors.items()}
     try:
         G.load_state_dict(state, strict=True)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise HookError(f"{record.path}: hook {opened.hook.name} built another network: {reason}") from None
     _compare_attributes(G, record)
+    G.init_args, G.init_kwargs = record.init_args, copy.deepcopy(dict(record.init_kwargs))
     G.sefa = NetworkInfo(
         path=record.path,
         name=record.name,
@@ -174,6 +179,20 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
         mapping=replace(opened.mapping, weight=None),
     )
     return G.eval().requires_grad_(False).to(device)
+
+
+def finite(path: str, name: str, tensor: Any) -> Any:
+    """Read a tensor of a file as a NumPy array of its own.
+
+    Raises:
+        HookError: it holds NaN or infinity.
+    """
+    import numpy as np
+
+    array = np.array(tensor)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise HookError(f"{path}: tensor {name} holds NaN or infinity: the training diverged?")
+    return array
 
 
 # Attributes that training and the toolkit's own fast paths use; they do not change a picture.

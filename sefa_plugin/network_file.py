@@ -13,6 +13,7 @@ import mmap
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,10 @@ class NetworkRecord:
 
         The same for a pickle and for the safetensors that ``sefa convert`` makes of it.
         """
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         import numpy as np
 
         kwargs = json.dumps([self.class_name, _jsonable(self.init_args), _jsonable(self.init_kwargs)])

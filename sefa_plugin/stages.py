@@ -64,7 +64,10 @@ def factorise_given(opened: Any, given: dict[str, Any], count: int | None) -> li
     """Factorise the layers of ``--layers``, one result for each group."""
     from .directions import factorize_group, factorize_mapping
     from .layers import select_layers
+    from .network import finite
 
+    for layer in [*opened.layers, opened.mapping]:
+        finite(opened.record.path, f"{layer.name}.weight", layer.weight)
     about = {
         "network": opened.record.name,
         "digest": opened.record.digest(),

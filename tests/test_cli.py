@@ -413,6 +413,16 @@ def test_an_unknown_class_and_hostile_files(tmp_path):
     assert not (tmp_path / "made").exists()
 
 
+def test_numbers_that_are_none(golden, tmp_path):
+    case = golden("sg2ada-orig-32")
+    state = dict(case.state)
+    state["synthesis.b8.conv0.affine.weight"] = np.full_like(state["synthesis.b8.conv0.affine.weight"], np.nan)
+    path = tmp_path / "net.pkl"
+    path.write_bytes(dumps({"G_ema": network(state, case.info["init_kwargs"])}))
+    for result in (gen("--network", path, "--outdir", tmp_path), sefa("factorize", "--network", path)):
+        refused(result, 1, "synthesis.b8.conv0.affine.weight holds NaN")
+
+
 def test_directions_that_do_not_fit(golden, finished, tmp_path):
     words = ["--directions-file", finished[0] / "directions.safetensors", "--outdir", tmp_path / "out"]
     refused(gen("--network", golden("sg3t-64").pickle, *words), 1, "num_ws")

@@ -29,6 +29,15 @@ def test_from_a_file_to_the_official_pictures(golden, tmp_path, name, converted)
     assert not any(p.requires_grad for p in G.parameters())
 
 
+def test_constructor_arguments_are_kept_as_scripts_expect_them(golden):
+    G = load_network(golden("sg2ada-skip-64").pickle)
+    assert G.init_kwargs == golden("sg2ada-skip-64").info["init_kwargs"]
+    twin = type(G)(*G.init_args, **G.init_kwargs)
+    twin.load_state_dict(G.state_dict())
+    with pytest.raises(ValueError, match="not offered"):
+        load_network(golden("sg2ada-skip-64").pickle, trust_pickle=True)
+
+
 def test_layers_have_the_weights_of_the_moment(golden):
     G = load_network(golden("sg3t-64").pickle)
     layers = style_layers(G)

@@ -1,0 +1,23 @@
+"""Train the bundled network and write its file, in one command: ``python -m demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from demo import export, train
+
+OUTPUT = next(option for option in export.main.params if option.name == "output")
+
+
+@click.command(params=[*train.main.params, OUTPUT], context_settings={"show_default": True})
+@click.pass_context
+def main(context: click.Context, output: str, outdir: Path, **options: object) -> None:
+    """Train on the drawn faces, then export. Run it again to go on after an interruption."""
+    context.invoke(train.main, outdir=outdir, **options)
+    context.invoke(export.main, checkpoint=str(outdir / "checkpoint.pt"), output=output)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m demo")
