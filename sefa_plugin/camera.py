@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -57,21 +58,23 @@ class Camera:
         self.device = next(G.parameters()).device
         self.labels: list[str] = []
         ws = []
+        self.projected = ""  # digest of the ws of a file
         if projected is not None:
             held = load_projected_w(projected, G.num_ws, G.w_dim)
             self.labels += [f"w {index}" for index in range(len(held))]
             ws.append(held.to(self.device))
+            self.projected = hashlib.sha256(held.numpy().tobytes()).hexdigest()
         self.z = z_from_seeds(seeds, G.z_dim).to(self.device) if seeds else None
         self.c = one_hot(look.label, G.c_dim, len(seeds)) if seeds else None
         if self.c is not None:
             self.c = self.c.to(self.device)
-        if seeds:
-            self.labels += [f"seed {seed}" for seed in seeds]
+        for index, seed in enumerate(seeds):  # one by one: a seed's picture must not depend on its company
+            self.labels.append(f"seed {seed}")
+            c = None if self.c is None else self.c[index : index + 1]
             with torch.no_grad():
-                ws.append(G.mapping(self.z, self.c, **self._truncation))
+                ws.append(G.mapping(self.z[index : index + 1], c, **self._truncation))
         if not ws:
             raise ValueError("no seeds and no projected ws: nothing to look at")
-        self.projected = projected is not None
         self.ws = torch.cat(ws)  # [subjects, num_ws, w_dim]
         set_transform(G, look.translate, look.rotate)
 

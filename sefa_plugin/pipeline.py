@@ -99,7 +99,6 @@ class Run:
             del film["sheet"]
         else:
             film["columns"] = list(self.columns)
-        unedited = hashlib.sha256(self.camera.ws.cpu().numpy().tobytes()).hexdigest()
         return {
             "renderer": RENDERER,
             "network": self.manifest.network["digest"],
@@ -109,7 +108,7 @@ class Run:
             "space": directions.space,
             "layers": list(directions.layers),
             "subjects": self.camera.labels,
-            "ws": unedited,
+            "projected": self.camera.projected,
             "look": {**asdict(look), "translate": list(look.translate)},
             "film": film,
         }

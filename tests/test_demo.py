@@ -1,6 +1,8 @@
 """The drawn world, the recipe that trains on it, and the network that ships."""
 
 import copy
+import io
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -120,11 +122,17 @@ def test_the_one_command_trains_and_writes_equal_bytes_for_equal_seeds(tmp_path,
     assert np.isfinite(read_network(tmp_path / "a.pkl").tensors["synthesis.b64.conv1.weight"].numpy()).all()
 
 
-def test_its_storages_are_pytorchs_own():
-    values = torch.arange(5.0)
-    held = torch.storage._load_from_bytes(export.storage_bytes(values.numpy()))
-    assert held.tolist() == values.tolist()
-    assert len(torch.storage._load_from_bytes(export.storage_bytes(np.zeros(0, np.float32)))) == 0
+def test_the_pickler_of_equal_bytes_is_read_by_pytorch():
+    held, file = (
+        {"a": torch.nn.Parameter(torch.randn(3, 2)), "b": torch.randn(2, 3).t(), "c": torch.zeros(0)},
+        io.BytesIO(),
+    )
+    export._EqualBytes(file, 4).dump(held)
+    back = pickle.loads(file.getvalue())
+    assert isinstance(back["a"], torch.nn.Parameter)
+    assert all(torch.equal(back[key], held[key]) for key in held)
+    with pytest.raises(ValueError, match="float64"):
+        export._EqualBytes(file, 4).dump(torch.zeros(1).double())
 
 
 def test_the_command_stops_and_goes_on(tmp_path, monkeypatch):
