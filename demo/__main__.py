@@ -16,7 +16,7 @@ OUTPUT = next(option for option in export.main.params if option.name == "output"
 def main(context: click.Context, output: str, outdir: Path, **options: object) -> None:
     """Train on the drawn faces, then export. Run it again to go on after an interruption."""
     context.invoke(train.main, outdir=outdir, **options)
-    context.invoke(export.main, checkpoint=str(outdir / "checkpoint.pt"), output=output)
+    context.invoke(export.main, checkpoint=str(outdir / train.CHECKPOINT), output=output)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "third_party")]
 from torch_utils import persistence  # noqa: E402  (ours, in third_party/)
 
 from demo import train  # noqa: E402
+from demo.checkpoint import read  # noqa: E402
 
 SHIPPED = ROOT / "sefa_plugin" / "data" / "demo.pkl"
 SAMPLES = 20_000  # latents that the average w is measured over
@@ -134,7 +135,7 @@ def snapshot(state: dict[str, Any]) -> dict[str, Any]:
 @click.option("--output", type=click.Path(dir_okay=False), default=str(SHIPPED))
 def main(checkpoint: str, output: str) -> None:
     """Export CHECKPOINT (of demo.train) as a network file."""
-    content = snapshot(train.load(Path(checkpoint)))
+    content = snapshot(read(Path(checkpoint)))
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
     part = f"{output}.part"
     with open(part, "wb") as file:

@@ -8,7 +8,6 @@ generator. Interrupted runs go on from the last checkpoint; equal seeds give equ
 from __future__ import annotations
 
 import copy
-import inspect
 import os
 import sys
 import time
@@ -23,8 +22,11 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from demo import checkpoint
 from demo.network import Discriminator, Generator
 from demo.world import faces
+
+CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
@@ -153,17 +155,9 @@ def drawn_faces(outdir: Path, recipe: Recipe) -> np.ndarray:
 
 
 def save(training: Training, outdir: Path) -> None:
-    """Write the checkpoint (whole or not at all) and a sheet of samples."""
-    part = outdir / "checkpoint.pt.part"
-    torch.save(training.state(), part)
-    os.replace(part, outdir / "checkpoint.pt")
+    """Write the checkpoint and a sheet of samples."""
+    checkpoint.write(outdir / CHECKPOINT, training.state())
     Image.fromarray(training.samples()).save(outdir / f"samples-{training.images // 1000:04d}k.png")
-
-
-def load(checkpoint: Path) -> dict:
-    """A checkpoint of :func:`save`, our own file; PyTorch below 1.13 has no reader of weights alone."""
-    options = {"weights_only": True} if "weights_only" in inspect.signature(torch.load).parameters else {}
-    return torch.load(checkpoint, **options)
 
 
 def run(training: Training, outdir: Path, kimg: float, every: float) -> None:
@@ -196,11 +190,11 @@ def main(outdir: Path, kimg: float, seed: int, minutes: float, fresh: bool) -> N
     outdir.mkdir(parents=True, exist_ok=True)
     recipe = Recipe(seed=seed)
     training = Training(recipe, drawn_faces(outdir, recipe))
-    checkpoint = outdir / "checkpoint.pt"
-    if checkpoint.exists() and not fresh:
-        state = load(checkpoint)
+    path = outdir / CHECKPOINT
+    if path.exists() and not fresh:
+        state = checkpoint.read(path)
         if state["recipe"] != asdict(recipe):
-            raise click.ClickException(f"{checkpoint}: is of another recipe; use --fresh or another --outdir")
+            raise click.ClickException(f"{path}: is of another recipe; use --fresh or another --outdir")
         training.restore(state)
         click.echo(f"going on from {training.images / 1000:.1f} kimg")
     run(training, outdir, kimg, minutes)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from demo import __main__ as whole
-from demo import export, train, world
+from demo import checkpoint, export, train, world
 from sefa_plugin import load_network
 from sefa_plugin.hooks.known_sources import KNOWN
 from sefa_plugin.network import demo_path, open_network
@@ -82,14 +82,15 @@ def weights(training):
     return {k: v for net in (training.G, training.D, training.G_ema) for k, v in net.state_dict().items()}
 
 
-def test_training_changes_the_networks_and_goes_on_as_if_never_interrupted(pictures):
+def test_training_changes_the_networks_and_goes_on_as_if_never_interrupted(pictures, tmp_path):
     straight, first = train.Training(TINY, pictures), train.Training(TINY, pictures)
     start = {key: value.clone() for key, value in straight.G_ema.state_dict().items()}
     losses = [straight.step() for _ in range(4)]
     assert all(np.isfinite(list(loss.values())).all() for loss in losses)
     for _ in range(2):
         first.step()
-    state = copy.deepcopy(first.state())
+    checkpoint.write(tmp_path / "c", first.state())
+    state = checkpoint.read(tmp_path / "c")
     second = train.Training(replace(TINY), pictures)
     second.restore(state)
     for _ in range(2):
@@ -105,9 +106,9 @@ def test_training_changes_the_networks_and_goes_on_as_if_never_interrupted(pictu
 def test_a_checkpoint_becomes_a_network_file(pictures, tmp_path):
     training = train.Training(TINY, pictures)
     training.step()
-    torch.save(training.state(), tmp_path / "checkpoint.pt")
+    checkpoint.write(tmp_path / train.CHECKPOINT, training.state())
     target = tmp_path / "tiny.pkl"
-    export.main([str(tmp_path / "checkpoint.pt"), "--output", str(target)], standalone_mode=False)
+    export.main([str(tmp_path / train.CHECKPOINT), "--output", str(target)], standalone_mode=False)
     opened = open_network(target)
     assert opened.record.entries == ("G", "D", "G_ema")
     assert (opened.source, opened.warnings) == ("sefa_plugin demo", ())
@@ -148,9 +149,9 @@ def test_the_command_stops_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "Recipe", lambda seed: replace(TINY, seed=seed))
     arguments = ["--outdir", str(tmp_path), "--minutes", "100", "--kimg"]
     train.main([*arguments, "0.008"], standalone_mode=False)
-    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["steps"] == 2
+    assert checkpoint.read(tmp_path / train.CHECKPOINT)["steps"] == 2
     train.main([*arguments, "0.016"], standalone_mode=False)
-    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["steps"] == 4
+    assert checkpoint.read(tmp_path / train.CHECKPOINT)["steps"] == 4
     assert len(list(tmp_path.glob("samples-*.png"))) >= 1
 
 
