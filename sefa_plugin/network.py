@@ -79,8 +79,15 @@ def open_network(
     Raises:
         NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
     """
-    from .hooks import all_hooks
-    from .hooks.known_sources import judge
+    try:
+        from .hooks import all_hooks
+        from .hooks.known_sources import judge
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith(f"{__package__}.hooks"):
+            raise
+        raise HookError(
+            "the folder hooks/ is missing: copy it beside sefa_plugin/, or pip install this project"
+        ) from None
 
     local = locate(path, sha256=sha256, progress=progress)
     record = read_network(local, which)

@@ -145,6 +145,19 @@ def test_a_bare_checkout_serves_hooks_and_nothing_else(tmp_path):
     assert Path(run(code, cwd=tmp_path).strip()) == ROOT / "hooks" / "stylegan3.py"
 
 
+def test_a_copy_without_its_hooks_says_what_is_missing(tmp_path):
+    import shutil
+
+    shutil.copytree(PACKAGE, tmp_path / "sefa_plugin", ignore=shutil.ignore_patterns("__pycache__", "data"))
+    shutil.copy(ROOT / "gen_sefa.py", tmp_path)
+    words = [sys.executable, "gen_sefa.py", "--network", str(ROOT / "tests" / "golden" / "sg3t-64.pkl")]
+    result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: the folder hooks/ is missing: copy it beside sefa_plugin/")
+    shutil.copytree(ROOT / "hooks", tmp_path / "hooks")
+    assert run("import sefa_plugin.hooks as h; print(h.__file__)", cwd=tmp_path).startswith(str(tmp_path))
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_everything_it_needs(tmp_path):
     """Built and unpacked elsewhere: hooks, third_party and the bundled network are inside the package."""
