@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -178,14 +179,16 @@ class Run:
         made = []
         if job.video:
             path = self.manifest.outdir / job.video
-            write_video(path, _drained(rows(), self.timeline), self.film.fps, self.film.video)
+            with _named(path):
+                write_video(path, _drained(rows(), self.timeline), self.film.fps, self.film.video)
             self.note(job, job.video, "video", self.timeline.per_frame)
             made.append(job.video)
         else:
             for _ in rows():
                 pass
         if job.sheet:
-            self.write_sheet(job, cells)
+            with _named(self.manifest.outdir / job.sheet):
+                self.write_sheet(job, cells)
             self.note(job, job.sheet, "sheet", self.columns)
             made.append(job.sheet)
         return made
@@ -209,6 +212,16 @@ class Run:
 
     def note(self, job: Job, name: str, output: str, distances: Sequence[float]) -> None:
         self.manifest.add(name, self.settings(job.directions, job.index, output), distances)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Give an error of the operating system the name of the output, where it has none (a full disk)."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _drained(frames: Iterator[np.ndarray], timeline: Schedule) -> Iterator[np.ndarray]:

@@ -455,17 +455,18 @@ def test_no_ffmpeg_is_said_before_any_work(net, tmp_path, monkeypatch):
     refused(gen("--network", net, "--outdir", tmp_path / "out"), 1, "pip install imageio-ffmpeg")
 
 
-def test_a_disk_that_fills_up(net, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("output", "name"), [("write_sheet", "all-dir00.jpg"), ("write_video", "all-dir00.mp4")])
+def test_a_disk_that_fills_up(net, tmp_path, monkeypatch, output, name):
     import errno
 
     from sefa_plugin import pipeline
 
-    def full(path, **rest):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # says nothing of the file
 
-    monkeypatch.setattr(pipeline, "write_sheet", lambda path, *rest, **options: full(path))
-    result = gen("--network", net, *SMALL, "--video", "none", "--outdir", tmp_path / "out")
-    refused(result, 1, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(pipeline, output, full)
+    result = gen("--network", net, *SMALL, "--outdir", tmp_path / "out")
+    refused(result, 1, os.strerror(errno.ENOSPC), name)
 
 
 def test_the_unexpected_is_one_line_and_debug_shows_all(net, tmp_path, monkeypatch):
