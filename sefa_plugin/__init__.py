@@ -61,4 +61,4 @@ class _Beside:
 
 
 if not all((Path(__file__).parent / name).is_dir() for name in _Beside.names):
-    sys.meta_path.append(_Beside)
+    sys.meta_path.insert(0, _Beside)  # before an editable install's finder: a copy keeps to its own hooks

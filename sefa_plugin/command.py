@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from .threads import share_cores
+
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
 
@@ -48,6 +50,7 @@ class OneLineErrors:
 
     def main(self, args: Any = None, prog_name: str | None = None, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command; see ``click.Command.main``."""
+        share_cores()
         if not standalone_mode:
             return super().main(args, prog_name, standalone_mode=False, **extra)
         words = list(sys.argv[1:] if args is None else args)

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sefa_plugin.threads import share_cores
+
+share_cores()
 GOLDEN = Path(__file__).parent / "golden"
 
 

@@ -11,6 +11,10 @@ import sefa_plugin
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "sefa_plugin"
+# A process that sees this checkout only where a test puts it, even if it is installed in editable mode.
+NOTHING_EDITABLE = (
+    "import sys\nsys.meta_path = [f for f in sys.meta_path if 'editable' not in type(f).__module__ + repr(f)]\n"
+)
 
 # module -> modules of ours that it may import (the data's path runs from top to bottom)
 ALLOWED = {
@@ -61,7 +65,8 @@ ALLOWED = {
     "sheet": {"atomic", "pictures"},
     "manifest": {"atomic", ""},
     "pipeline": {"camera", "directions", "latents", "manifest", "pictures", "sheet", "spool", "video"},
-    "command": set(),
+    "threads": set(),
+    "command": {"threads"},
     "options": set(),
     "stages": None,  # everything below
     "cli": None,
@@ -135,8 +140,7 @@ def test_a_bare_checkout_serves_hooks_and_nothing_else(tmp_path):
     (tmp_path / "hooks").mkdir()
     (tmp_path / "hooks" / "__init__.py").write_text("raise RuntimeError('not ours')\n")
     code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.path.append({str(ROOT)!r})\n"
-        "sys.meta_path = [f for f in sys.meta_path if 'editable' not in type(f).__module__ + repr(f)]\n"
+        NOTHING_EDITABLE + f"sys.path.insert(0, {str(tmp_path)!r}); sys.path.append({str(ROOT)!r})\n"
         "import importlib.util, sefa_plugin, sefa_plugin.hooks.stylegan3 as h, sefa_plugin.third_party\n"
         "assert importlib.util.find_spec('sefa_plugin.tests') is None\n"
         "assert importlib.util.find_spec('sefa_plugin.demo') is None\n"
@@ -150,8 +154,13 @@ def test_a_copy_without_its_hooks_says_what_is_missing(tmp_path):
 
     shutil.copytree(PACKAGE, tmp_path / "sefa_plugin", ignore=shutil.ignore_patterns("__pycache__", "data"))
     shutil.copy(ROOT / "gen_sefa.py", tmp_path)
-    words = [sys.executable, "gen_sefa.py", "--network", str(ROOT / "tests" / "golden" / "sg3t-64.pkl")]
-    result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    network = ROOT / "tests" / "golden" / "sg3t-64.pkl"
+    code = (
+        NOTHING_EDITABLE + "import runpy\n"
+        f"sys.argv = ['gen_sefa.py', '--network', {str(network)!r}]\n"
+        "runpy.run_path('gen_sefa.py', run_name='__main__')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 1
     assert result.stderr.startswith("Error: the folder hooks/ is missing: copy it beside sefa_plugin/")
     shutil.copytree(ROOT / "hooks", tmp_path / "hooks")
