@@ -47,18 +47,24 @@ def bias_act(
     alpha: float = 0.2,
     gain: float | None = None,
     clamp: float | None = None,
+    overwrite: bool = False,
 ) -> Tensor:
     """Add a bias along axis 1, apply an activation and a gain, clamp to ``[-clamp, clamp]``.
 
-    ``gain`` None means the activation's own.
+    ``gain`` None means the activation's own. ``overwrite`` allows the result to take the place of ``x``,
+    which it does where no gradient is needed: new memory costs more than the arithmetic.
     """
-    if bias is not None:
-        x = x + bias.reshape([1, -1] + [1] * (x.ndim - 2))
     function, own = ACTIVATIONS[act]
-    x = function(x, alpha)
     gain = own if gain is None else gain
-    if gain != 1:
-        x = x * gain
+    if bias is not None:
+        bias = bias.reshape([1, -1] + [1] * (x.ndim - 2))
+    if overwrite and not torch.is_grad_enabled():
+        x = x if bias is None else x.add_(bias)
+        x = F.leaky_relu_(x, alpha) if act == "lrelu" else function(x, alpha)
+        x = x if gain == 1 else x.mul_(gain)
+        return x if clamp is None else x.clamp_(-clamp, clamp)
+    x = function(x if bias is None else x + bias, alpha)
+    x = x if gain == 1 else x * gain
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
@@ -84,22 +90,25 @@ def upfirdn2d(
         n, c, h, w = x.shape
         x = F.pad(x.reshape(n, c, h, 1, w, 1), [0, up - 1, 0, 0, 0, up - 1])
         x = x.reshape(n, c, h * up, w * up)
-    if any(padding):
+    left, right, top, bottom = padding
+    even = kernel is not None and left == right >= 0 and top == bottom >= 0  # then the convolution pads
+    if any(padding) and not even:
         x = F.pad(x, list(padding))
     if kernel is None:
         return x[:, :, ::down, ::down] * gain
+    wide, high = (left, top) if even else (0, 0)
     kernel = kernel.to(x.dtype)
     if not flip_filter:
         kernel = kernel.flip(list(range(kernel.ndim)))
     channels = x.shape[1]
     if kernel.ndim == 2:
         weight = (kernel * gain).expand(channels, 1, -1, -1)
-        return F.conv2d(x, weight, stride=down, groups=channels)
+        return F.conv2d(x, weight, stride=down, padding=(high, wide), groups=channels)
     kernel = kernel * math.sqrt(gain)
     rows = kernel[:, None].expand(channels, 1, -1, -1)
     columns = kernel[None, :].expand(channels, 1, -1, -1)
-    x = F.conv2d(x, rows, stride=(down, 1), groups=channels)
-    return F.conv2d(x, columns, stride=(1, down), groups=channels)
+    x = F.conv2d(x, rows, stride=(down, 1), padding=(high, 0), groups=channels)
+    return F.conv2d(x, columns, stride=(1, down), padding=(0, wide), groups=channels)
 
 
 def upsample2d(x: Tensor, kernel: Tensor, up: int = 2) -> Tensor:
@@ -151,5 +160,5 @@ def filtered_lrelu(
     """
     x = bias_act(x, bias)
     x = upfirdn2d(x, up_kernel, up=up, padding=padding, gain=up * up, flip_filter=flip_filter)
-    x = bias_act(x, act="lrelu", alpha=slope, gain=gain, clamp=clamp)
+    x = bias_act(x, act="lrelu", alpha=slope, gain=gain, clamp=clamp, overwrite=True)
     return upfirdn2d(x, down_kernel, down=down, flip_filter=flip_filter)
