@@ -14,7 +14,10 @@ import torch
 from torch import Tensor
 
 from .frames import render
-from .latents import edited_through_z, edited_ws, load_projected_w, one_hot, z_from_seeds
+from .latents import edit, edited_through_z, edited_ws, load_projected_w, normalize_z, one_hot, z_from_seeds
+
+SAMPLES = 512  # latent codes whose spread is measured
+NO_Z = "directions of Z cannot edit --projected-w, which has no z; use --space w"
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,46 @@ class Camera:
         if directions.space == "w":
             return self.pictures(edited_ws(self.ws, directions, key, distances))
         if self.projected:
-            raise ValueError("directions of Z cannot edit --projected-w, which has no z; use --space w")
-        ws = edited_through_z(self.G, self.z, self.c, directions, key, distances, **self._truncation)
-        return self.pictures(ws)
+            raise ValueError(NO_Z)
+        return self.pictures(self._through_z(directions, key, distances, range(len(self))))
+
+    def shots_at(self, directions: Any, key: Any, places: Sequence[tuple[int, float]]) -> list[np.ndarray]:
+        """Pictures of ``(subject, distance)`` pairs along a direction, rendered together.
+
+        Raises:
+            ValueError: directions of Z cannot edit projected ws.
+        """
+        if directions.space == "z":
+            if self.projected:
+                raise ValueError(NO_Z)
+            ws = torch.cat([next(self._through_z(directions, key, [far], [who])) for who, far in places])
+        else:
+            ws = torch.cat([edit(self.ws[who : who + 1], directions, {key: far}) for who, far in places])
+        return self._all_of(ws)
+
+    def portraits(self, subjects: Sequence[int]) -> list[np.ndarray]:
+        """Unedited pictures of some subjects."""
+        return self._all_of(self.ws[list(subjects)])
+
+    def _all_of(self, ws: Tensor) -> list[np.ndarray]:
+        batch = _batch_size(self.device, len(ws), self.G.img_resolution)
+        look = self.look
+        return list(render(self.G, [ws], batch_size=batch, noise_mode=look.noise_mode, force_fp32=look.force_fp32))
+
+    def _through_z(self, directions: Any, key: Any, distances: Iterable[float], who: Sequence[int]) -> Iterator[Tensor]:
+        c = None if self.c is None else self.c[list(who)]
+        return edited_through_z(self.G, self.z[list(who)], c, directions, key, distances, **self._truncation)
+
+    def spread_along(self, directions: Any) -> np.ndarray:
+        """Standard deviation of the latent code along each direction, over untruncated samples: float64 ``[k]``."""
+        z = z_from_seeds(range(SAMPLES), self.G.z_dim)
+        if directions.space == "z":
+            codes = normalize_z(z)
+        else:
+            c = one_hot(self.look.label or 0, self.G.c_dim, SAMPLES)
+            with torch.no_grad():
+                codes = self.G.mapping(z.to(self.device), None if c is None else c.to(self.device))[:, -1]
+        return (codes.double().cpu().numpy() @ directions.vectors.T.astype(np.float64)).std(axis=0)
 
 
 def _batch_size(device: torch.device, subjects: int, resolution: int) -> int:

@@ -120,13 +120,13 @@ def demo(**given: Any) -> None:
 
 def _run(*, sheets: bool, **given: Any) -> None:
     """Check, open, factorise, render, summarise."""
-    from .latents import parse_distance, parse_numbers, parse_seeds
+    from .typed import parse_distance, parse_keys, parse_seeds
 
     projected = given["projected_w"]
     with usage():
-        low, high = parse_distance(given["distance"])
+        distance = parse_distance(given["distance"])
         seeds = parse_seeds(given["seeds"]) if given["seeds"] else ([] if projected else [0, 1, 2])
-        wanted = parse_numbers(given["directions"], "direction", 10**6) if given["directions"] else None
+        wanted = parse_keys(given["directions"]) if given["directions"] else None
     opened = open_given(given)
     from .pipeline import check_folder, output_folder
 
@@ -136,9 +136,9 @@ def _run(*, sheets: bool, **given: Any) -> None:
         from .mp4 import check_ffmpeg
 
         check_ffmpeg()
-    groups = directions_given(opened, given, wanted)
+    groups = directions_given(opened, given, wanted, outdir)
     camera = camera_given(opened, given, seeds)
-    make_outputs(opened, given, groups, wanted, camera, outdir, low, high, sheets)
+    make_outputs(opened, given, groups, wanted, camera, outdir, distance, sheets)
 
 
 # --- the parts ------------------------------------------------------------------------------------
@@ -226,6 +226,35 @@ def factorize(**given: Any) -> None:
         values = ", ".join(f"{value:.4g}" for value in directions.eigenvalues[:5])
         more = ", ..." if len(directions) > 5 else ""
         click.echo(f"{path}: {len(directions)} directions of {directions.label}, eigenvalues {values}{more}")
+
+
+@sefa.command()
+@click.argument("file", metavar="FILE")
+@click.argument("index", metavar="INDEX|NAME", required=False)
+@click.argument("name", metavar="NAME", required=False)
+@options.debug
+def name(file: str, index: str | None, name: str | None, debug: bool) -> None:
+    """Name a direction; the name then works wherever its number does. Without NAME, list them.
+
+    FILE is a directions file, or the folder that it lies in. An empty NAME ("") takes a name away.
+
+    \b
+    Examples:
+      sefa name sefa-out/ffhq/directions.safetensors 3 "brush size"
+      sefa render --network ffhq.pkl --directions "brush size" --seeds 7
+      sefa name sefa-out/ffhq
+    """
+    from .naming import listed, rename
+
+    with usage():
+        if name is None and index is not None:
+            raise ValueError(f"{index!r}: give a number and a name, or neither to list them")
+    if index is None:
+        for line in listed(file):
+            click.echo(line)
+        return
+    with usage():
+        click.echo(rename(file, index, name or ""))
 
 
 @sefa.command()

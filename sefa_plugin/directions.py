@@ -1,8 +1,8 @@
-"""Directions: what a factorisation gives, its file, and the check that it fits a network."""
+"""Directions: what a factorisation gives, and the check that it fits a network."""
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from .atomic import whole_file
 from .closed_form import factorize_weights
+from .directions_file import DirectionsFileError, read_directions, write_directions
 from .hook import StyleLayer
 from .layers import TORGB, LayerGroup, select_layers
+from .typed import check_name
 
-FORMAT = "1"
 SPACES = ("w", "z")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,149}")  # it becomes part of file names
-
-
-class DirectionsFileError(Exception):
-    """A directions file that is broken, is something else, or does not fit a network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +35,11 @@ class Directions:
         normalize, torgb: options of the factorisation.
         network, digest: name and digest of the network, '' where it is not known.
         num_ws: rows of ws of that network.
-        names: a name for each direction, '' where it has none; no commas.
+        names: a name for each direction, '' where it has none; no commas, not a number or a range.
+        sigmas: for each the standard deviation of w along it, None where it was not measured.
+        ranges: for each ``(low, high)``, the distances at which pictures have visibly changed
+            (``calibrate``), None where that was not measured.
+        calibration: under which settings ranges were measured, as text to compare; '' if never.
 
     Raises:
         ValueError: these do not agree with each other.
@@ -57,6 +57,9 @@ class Directions:
     digest: str = ""
     num_ws: int = 0
     names: tuple[str, ...] = ()
+    sigmas: tuple[float | None, ...] = ()
+    ranges: tuple[tuple[float, float] | None, ...] = ()
+    calibration: str = ""
 
     def __post_init__(self) -> None:
         vectors = np.ascontiguousarray(self.vectors, dtype=np.float32)
@@ -73,11 +76,15 @@ class Directions:
         if (self.space == "w" and not layers) or list(layers) != sorted(set(layers)) or min(layers, default=0) < 0:
             raise ValueError(f"layers {str(list(layers)):.40} are not ascending ws indices")
         names = tuple(self.names) or ("",) * len(vectors)
-        if len(names) != len(vectors) or any("," in name or not name.isprintable() for name in names):
-            raise ValueError(f"{len(names)} names for {len(vectors)} directions, or a name with a comma or line break")
+        if len(names) != len(vectors):
+            raise ValueError(f"{len(names)} names for {len(vectors)} directions")
+        for name in names:
+            check_name(name)
+        sigmas, ranges = _measured(self.sigmas, self.ranges, len(vectors))
         # A file name may hold anything; ours goes into messages and metadata.
         network = "".join(letter if letter.isprintable() else "?" for letter in self.network)
         held = {"vectors": vectors, "eigenvalues": values, "layers": layers, "names": names, "network": network}
+        held.update(sigmas=sigmas, ranges=ranges)
         for field, value in held.items():
             object.__setattr__(self, field, value)
 
@@ -104,20 +111,7 @@ class Directions:
         Raises:
             OSError: the file cannot be written.
         """
-        from safetensors.numpy import save_file
-
-        about = {
-            "format": "sefa_directions",
-            "version": FORMAT,
-            "layers": json.dumps(list(self.layers)),
-            "layer_names": json.dumps(list(self.layer_names)),
-            "names": json.dumps(list(self.names)),
-            "normalize": json.dumps(self.normalize),
-            "num_ws": json.dumps(self.num_ws),
-            **{key: getattr(self, key) for key in ("label", "space", "torgb", "network", "digest")},
-        }
-        with whole_file(path) as part:
-            save_file({"directions": self.vectors, "eigenvalues": self.eigenvalues}, os.fspath(part), about)
+        write_directions(path, self)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Directions:
@@ -126,15 +120,7 @@ class Directions:
         Raises:
             DirectionsFileError: one line that says what is wrong.
         """
-        try:
-            tensors, about = _read(os.fspath(path))
-            return _from_parts(cls, tensors, about)
-        except FileNotFoundError:
-            raise DirectionsFileError(f"{path}: no such file") from None
-        except OSError as error:
-            raise DirectionsFileError(f"{path}: cannot be read ({error.strerror or error})") from None
-        except (ValueError, RecursionError) as error:
-            raise DirectionsFileError(f"{path}: is not a valid directions file: {error}") from None
+        return read_directions(path, cls)
 
     def check_fits(self, *, network: str, w_dim: int, z_dim: int, num_ws: int, digest: str = "") -> str:
         """Check that the directions can be used with a network; gives a warning, '' if there is none.
@@ -159,59 +145,56 @@ class Directions:
             return f"these directions were found in {self.network or 'another network'}, not in {network}"
         return ""
 
-    def subset(self, count: int) -> Directions:
-        """The first ``count`` directions."""
+    def same_as(self, other: Directions) -> bool:
+        """Whether both are the same factorisation of the same network, of any length."""
+        fields = ("digest", "label", "space", "normalize", "torgb", "layers")
+        if any(getattr(self, field) != getattr(other, field) for field in fields):
+            return False
+        mine, theirs = self.vectors[: len(other)], other.vectors[: len(self)]
+        return mine.shape == theirs.shape and np.allclose(mine, theirs, atol=1e-5)
+
+    def adopting(self, other: Directions) -> Directions:
+        """With the names and measurements, and where it is longer the directions, of an earlier result."""
+        if len(other) >= len(self):
+            return other
+        fill = len(self) - len(other)
         return replace(
-            self, vectors=self.vectors[:count], eigenvalues=self.eigenvalues[:count], names=self.names[:count]
+            self,
+            names=other.names + ("",) * fill,
+            sigmas=other.sigmas + (None,) * fill,
+            ranges=other.ranges + (None,) * fill,
+            calibration=other.calibration,
         )
 
+    def named(self, index: int, name: str) -> Directions:
+        """With another name for one direction.
 
-def _read(path: str) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:
-    from safetensors import SafetensorError, safe_open
+        Raises:
+            ValueError: there is no such direction, the name is taken, or it cannot be one.
+        """
+        index = self.index(index)
+        if name and name in self.names and self.names.index(name) != index:
+            raise ValueError(f"direction {self.names.index(name)} is already called {name!r}")
+        names = list(self.names)
+        names[index] = name
+        return replace(self, names=tuple(names))
 
-    with open(path, "rb"):
-        pass  # safetensors' own messages for missing files name no file
-    try:
-        with safe_open(path, framework="np") as file:
-            about = file.metadata() or {}
-            if about.get("format") != "sefa_directions":
-                raise ValueError("it was not written by this program")
-            held = set(file.keys())
-            if held != {"directions", "eigenvalues"}:
-                raise ValueError(f"it holds {', '.join(sorted(held))[:100] or 'nothing'}")
-            return {name: file.get_tensor(name) for name in held}, about
-    except SafetensorError as error:
-        raise ValueError(f"not a whole safetensors file ({error})") from None
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"it holds numbers of an unknown type ({error})") from None
+    def with_range(self, index: int, sigma: float, low: float, high: float) -> Directions:
+        """With the measured range of one direction."""
+        sigmas, ranges = list(self.sigmas), list(self.ranges)
+        sigmas[index], ranges[index] = float(sigma), (float(low), float(high))
+        return replace(self, sigmas=tuple(sigmas), ranges=tuple(ranges))
 
 
-def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, str]) -> Directions:
-    if about.get("version") != FORMAT:
-        raise ValueError(f"its version is {about.get('version')!r:.20}, this program reads {FORMAT!r}")
-
-    def parsed(key: str, kind: type, inner: type | None = None) -> Any:
-        value = json.loads(about.get(key, "null"))
-        if type(value) is not kind or (inner and not all(type(item) is inner for item in value)):
-            raise ValueError(f"its {key} is malformed")
-        return value
-
-    for name, tensor in tensors.items():
-        if tensor.dtype.kind != "f":
-            raise ValueError(f"its {name} are {tensor.dtype}, not floating point")
-    held = cls(
-        vectors=tensors["directions"],
-        eigenvalues=tensors["eigenvalues"],
-        layers=tuple(parsed("layers", list, int)),
-        layer_names=tuple(parsed("layer_names", list, str)),
-        names=tuple(parsed("names", list, str)),
-        normalize=parsed("normalize", bool),
-        num_ws=parsed("num_ws", int),
-        **{key: about.get(key, "") for key in ("label", "space", "torgb", "network", "digest")},
-    )
-    if not np.allclose(np.linalg.norm(held.vectors.astype(np.float64), axis=1), 1, atol=1e-3):
-        raise ValueError("its directions are not of unit length")
-    return held
+def _measured(sigmas: Sequence[Any], ranges: Sequence[Any], count: int) -> tuple[tuple, tuple]:
+    """Both, checked and of the right length."""
+    sigmas = tuple(None if item is None else float(item) for item in sigmas) or (None,) * count
+    ranges = tuple(None if item is None else (float(item[0]), float(item[1])) for item in ranges) or (None,) * count
+    numbers = [item for item in sigmas if item is not None] + [end for pair in ranges if pair for end in pair]
+    backwards = any(pair[0] > 0 or pair[1] < 0 or pair[0] == pair[1] for pair in ranges if pair)
+    if len(sigmas) != count or len(ranges) != count or backwards or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{len(sigmas)} sigmas and {len(ranges)} ranges for {count} directions, or odd ones")
+    return sigmas, ranges
 
 
 def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:

@@ -18,10 +18,11 @@ COLOURS = 255  # of 256: one index means "as in the frame before"
 SAME = 255
 SHORTEST = 2  # 1/100 s; players show anything shorter at 1/10 s
 PIXELS = 1 << 18  # looked at per frame for the palette
+TRIALS = 8  # at a size that fits a limit
 DITHER = 8  # levels, about the distance between neighbours of a palette
 
 
-def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float) -> float:
+def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, max_bytes: int | None = None) -> float:
     """Write a GIF that loops for ever; it appears whole or not at all.
 
     GIF counts time in 1/100 s, so single frames are up to half of that off and the total is not;
@@ -32,6 +33,7 @@ def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float)
         frames: at least one, uint8 RGB ``[H, W, 3]``, all of one size. They wait in a temporary file
             until the colours of all of them are known.
         fps: frames per second.
+        max_bytes: where the file grows larger, it is written again in a smaller size.
 
     Returns:
         The length in seconds.
@@ -45,8 +47,14 @@ def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float)
             store.append(frame)
             colours.add(frame)
         waits = delays(len(store), fps)
-        with open(part, "wb") as file:
-            _write(file, store, colours, waits)
+        scale = 1.0
+        for _ in range(TRIALS):
+            with open(part, "wb") as file:
+                _write(file, store, colours, waits, scale)
+                size = file.tell()
+            if max_bytes is None or size <= max_bytes:
+                break
+            scale *= min(0.9, (max_bytes / size) ** 0.5)  # bytes go with the area, roughly
     return sum(waits) / 100
 
 
@@ -90,8 +98,8 @@ class _Colours:
         return np.array(reduced.getpalette()[: 3 * size], np.uint8).reshape(-1, 3)
 
 
-def _write(file: BinaryIO, store: Spool, colours: _Colours, waits: list[int]) -> None:
-    height, width = store[0].shape[:2]
+def _write(file: BinaryIO, store: Spool, colours: _Colours, waits: list[int], scale: float) -> None:
+    height, width = (max(2, round(side * scale)) for side in store[0].shape[:2])
     palette = colours.palette(COLOURS)
     pattern = _pattern(height, width) * (DITHER if colours.many(COLOURS) else 0)
     table = np.concatenate([palette, np.repeat(palette[-1:], 256 - len(palette), axis=0)])
@@ -101,7 +109,10 @@ def _write(file: BinaryIO, store: Spool, colours: _Colours, waits: list[int]) ->
     chart.putpalette(table.tobytes())
     before = None
     for index, wait in enumerate(waits):
-        dithered = np.clip(np.rint(store[index] + pattern), 0, 255).astype(np.uint8)
+        frame = store[index]
+        if scale < 1:
+            frame = np.asarray(Image.fromarray(frame).resize((width, height), 1))  # Lanczos
+        dithered = np.clip(np.rint(frame + pattern), 0, 255).astype(np.uint8)
         picture = Image.fromarray(dithered).quantize(palette=chart, dither=0)
         now = np.minimum(np.asarray(picture), len(palette) - 1)
         left, top, part = (0, 0, now) if before is None else _change(before, now)

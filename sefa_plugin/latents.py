@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import struct
 import zipfile
 import zlib
@@ -16,68 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MAX_SEED = 2**32 - 1
-MAX_SEEDS = 10_000
-MAX_DISTANCE = 1e6  # further out float32 rounds the latent itself away
 LOOPS = ("pingpong", "once")
+EASINGS = ("linear", "sine")
 _BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error)
 
 
 class LatentsError(Exception):
     """A file of latents that cannot be used."""
-
-
-def parse_numbers(text: str, what: str, highest: int) -> list[int]:
-    """Read a list like ``0,3,7-9``; numbers from 0 to ``highest``, at most ``MAX_SEEDS`` of them.
-
-    Raises:
-        ValueError: the text cannot be read or is out of range; the message names ``what``.
-    """
-    result: list[int] = []
-    for part in str(text).split(","):
-        match = re.fullmatch(r"\s*(\d{1,20})(?:-(\d{1,20}))?\s*", part)
-        if match is None:
-            raise ValueError(f"{what} {text!r}: expected numbers like 0,3,7-9")
-        first, last = int(match[1]), int(match[2] or match[1])
-        if first > last:
-            raise ValueError(f"{what} {part.strip()!r}: the range runs backwards")
-        if last > highest:
-            raise ValueError(f"{what} {last}: out of range, 0-{highest} can be used")
-        if len(result) + last - first >= MAX_SEEDS:
-            raise ValueError(f"{what} {text!r}: more than {MAX_SEEDS} numbers")
-        result.extend(range(first, last + 1))
-    return result
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Read seeds like ``0,1,4-6``.
-
-    Raises:
-        ValueError: the text cannot be read, or a seed is not within 0 to 2^32 - 1.
-    """
-    return parse_numbers(text, "seed", MAX_SEED)
-
-
-def parse_distance(text: str) -> tuple[float, float]:
-    """Read ``3`` (from -3 to 3) or ``-5,5``, in units of w along a unit direction.
-
-    Raises:
-        ValueError: the text cannot be read, or the first number is not below the second.
-    """
-    parts = str(text).split(",")
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 2) or not all(math.isfinite(number) for number in numbers):
-        raise ValueError(f"distance {text!r}: expected a number like 3, or two like -5,5")
-    low, high = (-abs(numbers[0]), abs(numbers[0])) if len(numbers) == 1 else numbers
-    if low >= high:
-        cure = "the first number must be below the second" if len(numbers) == 2 else "0 leads nowhere"
-        raise ValueError(f"distance {text!r}: {cure}")
-    if max(abs(low), abs(high)) > MAX_DISTANCE:
-        raise ValueError(f"distance {text!r}: at most {MAX_DISTANCE:g} can be used")
-    return low, high
 
 
 def z_from_seeds(seeds: Sequence[int], z_dim: int) -> Tensor:
@@ -207,39 +151,45 @@ class Schedule:
         return [self.distances[index] for index in self.order]
 
 
-def spread(low: float, high: float, count: int) -> tuple[float, ...]:
-    """``count`` even steps from ``low`` to ``high``, both included; the one nearest 0 becomes exactly 0.
+def spread(low: float, high: float, count: int, easing: str = "linear") -> tuple[float, ...]:
+    """``count`` steps from ``low`` to ``high``, both included; the one nearest 0 becomes exactly 0.
 
-    One step is 0 (or the middle, where 0 is outside the range); two steps are the ends as they are.
+    ``linear`` steps are even, ``sine`` ones begin and end slowly. One step is 0 (or the middle, where 0 is
+    outside the range); two steps are the ends as they are.
     """
     if count == 1:
         return (0.0,) if low <= 0 <= high else ((low + high) / 2,)
-    values = [low + (high - low) * index / (count - 1) for index in range(count)]
+    parts = [index / (count - 1) for index in range(count)]
+    if easing == "sine":
+        parts = [(1 - math.cos(math.pi * part)) / 2 for part in parts]
+    values = [low + (high - low) * part for part in parts]
     values[-1] = high
     if low <= 0 <= high and count > 2:
         values[min(range(count), key=lambda index: abs(values[index]))] = 0.0
     return tuple(values)
 
 
-def schedule(low: float, high: float, frames: int, loop: str = "pingpong") -> Schedule:
+def schedule(low: float, high: float, frames: int, loop: str = "pingpong", easing: str = "linear") -> Schedule:
     """Plan a video of exactly ``frames`` frames.
 
     ``pingpong`` goes low to high and back, so that it loops without a jump (for an odd number the top
-    is held for two frames); ``once`` goes low to high.
+    is held for two frames); ``once`` goes low to high. ``sine`` easing slows down at both ends.
 
     Raises:
-        ValueError: fewer than one frame, or an unknown loop.
+        ValueError: fewer than one frame, or an unknown loop or easing.
     """
     if frames < 1:
         raise ValueError(f"{frames} frames: at least 1 is needed")
     if loop not in LOOPS:
         raise ValueError(f"loop {loop!r}: choose one of {', '.join(LOOPS)}")
+    if easing not in EASINGS:
+        raise ValueError(f"easing {easing!r}: choose one of {', '.join(EASINGS)}")
     count = frames if loop == "once" or frames == 1 else frames // 2 + 1
     order = list(range(count))
     if loop == "pingpong" and frames > 1:
         back = order[-2:0:-1] if frames % 2 == 0 else order[:0:-1]
         order += back
-    return Schedule(spread(low, high, count), tuple(order))
+    return Schedule(spread(low, high, count, easing), tuple(order))
 
 
 def edited_ws(ws: Tensor, directions: Any, key: Any, distances: Iterable[float]) -> Iterator[Tensor]:

@@ -60,6 +60,15 @@ class Manifest:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass  # no record, or one that cannot be read: everything is made again
 
+    @classmethod
+    def of(cls, outdir: str | os.PathLike) -> Manifest | None:
+        """The record of a finished folder as it stands; None where it cannot be read."""
+        try:
+            held = json.loads((Path(outdir) / NAME).read_text(encoding="utf-8"))
+            return cls(outdir, held["command"], held["network"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
     def is_current(self, name: str, settings: dict[str, Any]) -> bool:
         """Tell whether output ``name`` was made with these settings and is still the file that was made."""
         entry = self.outputs.get(name)
@@ -70,8 +79,12 @@ class Manifest:
         except OSError:
             return False
 
-    def add(self, name: str, settings: dict[str, Any], distances: Sequence[float]) -> None:
-        """Note a finished output and write the record; ``distances`` has one entry a frame or column.
+    def add(
+        self, name: str, settings: dict[str, Any], distances: Sequence[float], about: dict[str, Any] | None = None
+    ) -> None:
+        """Note a finished output and write the record.
+
+        ``distances`` has one entry a frame or column; ``about`` is for people, and decides nothing.
 
         Raises:
             OSError: the record cannot be written.
@@ -81,6 +94,7 @@ class Manifest:
             "distances": list(distances),
             "sha256": digest_of(self.outdir / name),
             "command": self.command,
+            "about": about or {},
         }
         self.write()
 

@@ -62,7 +62,7 @@ def check_ffmpeg() -> str:
     return program
 
 
-def write_mp4(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float) -> None:
+def write_mp4(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, comment: str = "") -> None:
     """Write a video; it appears whole or not at all.
 
     Odd sizes grow by one, the edge repeated: 4:2:0 has one chroma sample for 2 x 2 pixels.
@@ -71,6 +71,7 @@ def write_mp4(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float)
         path: ends in ``.mp4``.
         frames: at least one, uint8 RGB ``[H, W, 3]``, all of one size.
         fps: frames per second.
+        comment: goes into the file's metadata.
 
     Raises:
         VideoError: ffmpeg is missing or failed.
@@ -80,7 +81,7 @@ def write_mp4(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float)
     with whole_file(path) as part, tempfile.TemporaryDirectory(prefix="sefa-") as folder, _quiet():
         report = Path(folder) / "ffmpeg.log"
         try:
-            _encode(part, frames, fps, report)
+            _encode(part, frames, fps, report, comment)
         except _Stopped:
             text = report.read_text(errors="replace") if report.is_file() else ""
             reason = _reason(text.split("Command line:", 1)[-1].lstrip().partition("\n")[2])
@@ -91,10 +92,10 @@ class _Stopped(Exception):
     """ffmpeg ended before its time, or with an error."""
 
 
-def _encode(part: Path, frames: Iterable[np.ndarray], fps: float, report: Path) -> None:
+def _encode(part: Path, frames: Iterable[np.ndarray], fps: float, report: Path, comment: str) -> None:
     process = None
     try:
-        with _open(part, fps) as writer:
+        with _open(part, fps, comment) as writer:
             for frame in frames:
                 even = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), "edge")
                 try:
@@ -110,7 +111,7 @@ def _encode(part: Path, frames: Iterable[np.ndarray], fps: float, report: Path) 
         raise _Stopped
 
 
-def _open(part: Path, fps: float):
+def _open(part: Path, fps: float, comment: str):
     try:
         import imageio.v2 as imageio
     except ImportError:  # imageio 2.9
@@ -125,8 +126,13 @@ def _open(part: Path, fps: float):
         quality=None,  # the rate is ours
         macro_block_size=2,
         ffmpeg_log_level="quiet",
-        output_params=list(PARAMETERS),
+        output_params=[*PARAMETERS, *(["-metadata", f"comment={_plain(comment)}"] if comment else [])],
     )
+
+
+def _plain(comment: str) -> str:
+    """One line that may stand among arguments of a program."""
+    return "".join(letter if letter.isprintable() else " " for letter in comment)[:8000]
 
 
 def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:

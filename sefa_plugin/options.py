@@ -27,9 +27,9 @@ def _pair(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float
     return first, second
 
 
-def _width(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
-    if value == "native":
-        return None
+def _width(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    if value in (None, "native"):
+        return value
     if not value.isdigit() or not 2 <= int(value) <= 16384:
         raise click.BadParameter(f"{value!r}: expected a width in pixels (2-16384), or native", ctx, param)
     return int(value)
@@ -91,21 +91,38 @@ which_directions = _stack(
         help="How many, strongest first.",
         metavar="INT",
     ),
-    click.option("--directions", help="Which ones, like 0,3,7-9.  [default: the first K]", metavar="LIST"),
+    click.option("--directions", help="Which ones, like 0,3,7-9,smile.  [default: the first K]", metavar="LIST"),
     click.option("--directions-file", help="Use a directions file instead of factorising.", metavar="FILE"),
     click.option(
-        "--distance", default="3", help="How far to go: 3 means -3 to 3; or -5,5. Units of w.", metavar="D|LOW,HIGH"
+        "--distance",
+        default="auto",
+        help="How far to go: auto (until it shows), 3 (-3 to 3), or -5,5. Units of w.",
+        metavar="auto|D|LOW,HIGH",
     ),
 )
 
 video = _stack(
     click.option("--frames", type=click.IntRange(1, 100_000), default=60, help="Frames of a video.", metavar="INT"),
-    click.option("--fps", type=click.FloatRange(1, 1000), default=30, help="Frames per second.", metavar="FLOAT"),
+    click.option(
+        "--fps", type=click.FloatRange(1, 1000), help="Frames per second.  [default: 30, gif 15]", metavar="FLOAT"
+    ),
     click.option(
         "--loop", type=click.Choice(["pingpong", "once"]), default="pingpong", help="There and back, or once."
     ),
     click.option("--video", type=click.Choice(["mp4", "gif", "png", "none"]), default="mp4", help="What to write."),
-    click.option("--size", default="1920", callback=_width, help="Largest video width, or native.", metavar="PIXELS"),
+    click.option("--easing", type=click.Choice(["linear", "sine"]), default="linear", help="sine slows at both ends."),
+    click.option("--grid", is_flag=True, help="One more video: seeds down, directions across."),
+    click.option("--captions", is_flag=True, help="Write direction and distance below the frames."),
+    click.option(
+        "--size", callback=_width, help="Largest video width, or native.  [default: 1920, gif 480]", metavar="PIXELS"
+    ),
+    click.option(
+        "--max-mb",
+        type=click.FloatRange(0.01),
+        default=10.0,
+        help="Largest GIF in megabytes; it is made smaller until it fits.",
+        metavar="MB",
+    ),
 )
 
 rendering = _stack(

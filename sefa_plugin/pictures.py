@@ -1,8 +1,9 @@
-"""Pictures as arrays: to RGB, and side by side."""
+"""Pictures as arrays: to RGB, smaller, and side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,33 @@ def side_by_side(pictures: Sequence[np.ndarray], max_width: int | None = 1920) -
     return np.concatenate(colours, axis=1)
 
 
+def stacked(rows: Sequence[np.ndarray], count: int, max_width: int | None = 1920) -> np.ndarray:
+    """Turn rows of pictures into columns, side by side.
+
+    Args:
+        rows: uint8 RGB ``[H, W, 3]``, of one size, each ``count`` pictures side by side.
+        max_width: as in :func:`side_by_side`.
+
+    Returns:
+        uint8 RGB: a column for each row, a row for each picture.
+    """
+    wide = rows[0].shape[1] // count
+    columns = [np.concatenate([row[:, i * wide : (i + 1) * wide] for i in range(count)]) for row in rows]
+    return side_by_side(columns, max_width)
+
+
+def fit(picture: np.ndarray, longest: int) -> np.ndarray:
+    """Reduce uint8 ``[H, W, C]`` to RGB of at most ``longest`` pixels a side; smaller ones keep their size."""
+    from PIL import Image
+
+    rgb = as_rgb(picture)
+    side = max(rgb.shape[:2])
+    if side <= longest:
+        return rgb
+    high, wide = (max(1, round(length * longest / side)) for length in rgb.shape[:2])
+    return np.asarray(Image.fromarray(rgb).resize((wide, high), 1))  # 1: Lanczos
+
+
 def as_rgb(picture: np.ndarray) -> np.ndarray:
     """uint8 ``[H, W, C]`` to RGB: grey is repeated, transparency is laid over white.
 
@@ -54,3 +82,14 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
     opacity = picture[:, :, 3:].astype(np.float32) / 255
     mixed = picture[:, :, :3] * opacity + 255 * (1 - opacity)
     return np.rint(mixed).astype(np.uint8)
+
+
+def png_text(comment: str) -> Any:
+    """PNG metadata that holds ``comment``; None where there is none."""
+    from PIL.PngImagePlugin import PngInfo
+
+    if not comment:
+        return None
+    info = PngInfo()
+    info.add_itxt("Comment", comment)
+    return info

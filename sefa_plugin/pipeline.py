@@ -1,10 +1,14 @@
-"""The run: sheets and videos of directions, each made once, kept while it is current, recorded."""
+"""The run: what is quick to look at comes first; each output is made once, kept while current, recorded.
+
+Order: the unedited pictures, the first sheet, the page; then the other sheets, the videos, the grid, with
+the page written anew after each. Sheets and videos share their pictures.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,38 +17,21 @@ from typing import Any, Protocol
 import numpy as np
 
 from .camera import Camera
-from .directions import Directions
-from .latents import Schedule, schedule, spread
+from .captions import captioned
+from .describe import describe, heat_picture
+from .film import Film
+from .latents import Schedule
 from .manifest import Manifest
-from .pictures import side_by_side
-from .sheet import write_sheet
+from .pictures import fit, side_by_side, stacked
+from .ranges import Group, Ranges
+from .report import about_direction, packed, reproduce
+from .sheet import CELL, write_sheet
 from .spool import replay
+from .store import FrameStore
 from .video import write_video
 
-RENDERER = 1  # raised when equal settings would give other pictures
-COLUMNS = 7  # of a sheet
-
-
-@dataclass(frozen=True)
-class Film:
-    """What is made of each direction.
-
-    Attributes:
-        low, high: distances, in units of w along the unit direction.
-        frames, fps, loop: of the video; see ``latents.schedule``.
-        video: ``mp4``, ``gif``, ``png`` or ``none``.
-        max_width: of the video in pixels; None keeps the network's size.
-        sheet: whether a contact sheet is made.
-    """
-
-    low: float = -3.0
-    high: float = 3.0
-    frames: int = 60
-    fps: float = 30.0
-    loop: str = "pingpong"
-    video: str = "mp4"
-    max_width: int | None = 1920
-    sheet: bool = True
+RENDERER = 2  # raised when equal settings would give other pictures
+UNEDITED = "sheets/unedited.jpg"
 
 
 class Reporter(Protocol):
@@ -60,158 +47,296 @@ class Reporter(Protocol):
         """Some pictures are done."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Job:
-    """One direction with its outputs that are still to be made (names relative to the folder)."""
+    """One direction; names of outputs are relative to the folder, None where nothing is (or is left) to make."""
 
-    directions: Directions
+    group: Group
     index: int
     sheet: str | None
     video: str | None
+    low: float = 0.0
+    high: float = 0.0
 
     @property
-    def needed(self) -> bool:
-        """Whether anything is left to do."""
-        return self.sheet is not None or self.video is not None
+    def stem(self) -> str:
+        """Its name in file names."""
+        return f"{self.group.directions.label}-dir{self.index:02d}"
 
 
 class Run:
-    """Everything that the outputs of one command have in common."""
+    """Everything that the outputs of one command have in common.
 
-    def __init__(self, camera: Camera, film: Film, manifest: Manifest, reporter: Reporter, overwrite: bool) -> None:
+    Args:
+        camera: the network and the subjects.
+        film: what is made.
+        ranges: how far each direction goes.
+        manifest: the record, of the folder that outputs go to.
+        reporter: told of what happens.
+        overwrite: make outputs again even where they are up to date.
+        page: called with ``True`` while more is to come and ``False`` at the end; writes the page.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        film: Film,
+        ranges: Ranges,
+        manifest: Manifest,
+        reporter: Reporter,
+        overwrite: bool = False,
+        page: Callable[[bool], None] = lambda busy: None,
+    ) -> None:
         self.camera = camera
         self.film = film
+        self.ranges = ranges
         self.manifest = manifest
         self.reporter = reporter
         self.overwrite = overwrite
-        self.timeline = schedule(film.low, film.high, film.frames, film.loop)
-        # A sheet shows steps of its video where there are enough of them, so that those are rendered once.
-        steps = self.timeline.distances
-        self.columns = _pick(steps, COLUMNS) if len(steps) >= COLUMNS else spread(film.low, film.high, COLUMNS)
+        self.page = page
+        self.unedited: list[np.ndarray] = []
 
     # --- planning ---------------------------------------------------------------------------------
 
-    def settings(self, directions: Directions, index: int, output: str) -> dict[str, Any]:
+    def plan(self, group: Group, index: int) -> Job:
+        """What a direction is to have; whether it is there already shows when its range is known."""
+        film, stem = self.film, f"{group.directions.label}-dir{index:02d}"
+        video = {"none": None, "png": f"videos/{stem}"}.get(film.video, f"videos/{stem}.{film.video}")
+        return Job(group, index, f"sheets/{stem}.jpg" if film.sheet else None, video)
+
+    def settings(self, job: Job, output: str) -> dict[str, Any]:
         """All that decides what an output looks like."""
+        held, film = job.group.directions, asdict(self.film)
+        del film["sheet"], film["grid"]
+        shown = film if output == "video" else {"columns": list(self.film.columns(job.low, job.high))}
+        return {
+            **self._common(),
+            "direction": hashlib.sha256(held.vectors[job.index].tobytes()).hexdigest(),
+            "index": job.index,
+            "label": held.label,
+            "space": held.space,
+            "layers": list(held.layers),
+            "name": held.names[job.index] if output == "sheet" or self.film.captions else "",
+            "film": {"low": job.low, "high": job.high, **shown},
+        }
+
+    def _common(self) -> dict[str, Any]:
         look = self.camera.look
-        film = {"low": self.film.low, "high": self.film.high}
-        if output == "video":
-            film.update(asdict(self.film))
-            del film["sheet"]
-        else:
-            film["columns"] = list(self.columns)
         return {
             "renderer": RENDERER,
             "network": self.manifest.network["digest"],
-            "direction": hashlib.sha256(directions.vectors[index].tobytes()).hexdigest(),
-            "index": index,
-            "label": directions.label,
-            "space": directions.space,
-            "layers": list(directions.layers),
             "subjects": self.camera.labels,
             "projected": self.camera.projected,
             "look": {**asdict(look), "translate": list(look.translate)},
-            "film": film,
         }
 
-    def plan(self, directions: Directions, index: int) -> Job:
-        """Decide which outputs of a direction are to be made, and say so."""
-        stem = f"{directions.label}-dir{index:02d}"
-        video = {"none": None, "png": f"videos/{stem}"}.get(self.film.video, f"videos/{stem}.{self.film.video}")
-        wanted = {"sheet": f"sheets/{stem}.jpg" if self.film.sheet else None, "video": video}
-        for output, name in wanted.items():
-            if name is None:
-                continue
-            exists = (self.manifest.outdir / name).exists()
-            if not self.overwrite and self.manifest.is_current(name, self.settings(directions, index, output)):
-                self.reporter.say(f"{name}: is up to date, kept")
-                wanted[output] = None
-            elif exists:
-                self.reporter.say(f"{name}: was made with other settings, will be replaced")
-        return Job(directions, index, wanted["sheet"], wanted["video"])
+    def _settle(self, job: Job) -> None:
+        """Fix the range of a job and drop from it what is up to date."""
+        job.low, job.high = self.ranges.of(job.group, job.index)
+        for output in ("sheet", "video"):
+            name = getattr(job, output)
+            if name and self._is_current(name, self.settings(job, output)):
+                setattr(job, output, None)
 
-    def distances(self, job: Job) -> tuple[float, ...]:
-        """The distances that a job renders, ascending."""
-        steps = self.timeline.distances if job.video else ()
-        extra = self.columns if job.sheet else ()
-        return tuple(sorted({*steps, *extra}))
+    def _is_current(self, name: str, settings: dict[str, Any]) -> bool:
+        if not self.overwrite and self.manifest.is_current(name, settings):
+            self.reporter.say(f"{name}: is up to date, kept")
+            return True
+        if (self.manifest.outdir / name).exists():
+            self.reporter.say(f"{name}: was made with other settings, will be replaced")
+        return False
 
     # --- making -----------------------------------------------------------------------------------
 
-    def make(self, jobs: Sequence[Job]) -> list[str]:
-        """Make the outputs of all jobs; gives their names.
+    def make(self, jobs: Sequence[Job]) -> tuple[list[str], int]:
+        """Make the outputs of all jobs; gives the names of those made, and how many were kept.
 
         Raises:
             VideoError, FramesError, OSError: an output could not be made; those before it are whole.
         """
-        jobs = [job for job in jobs if job.needed]
-        if not jobs:
-            return []
-        count = sum(len(self.distances(job)) for job in jobs) * len(self.camera)
-        self.reporter.expect(count, count * self.seconds_per_picture())
-        return [name for job in jobs for name in self.make_one(job)]
+        wanted = sum((job.sheet is not None) + (job.video is not None) for job in jobs)
+        for job in jobs:
+            if self.ranges.known(job.group, job.index):
+                self._settle(job)
+        open_ = [job for job in jobs if not self.ranges.known(job.group, job.index)]
+        left = [job for job in jobs if job.sheet or job.video]
+        grid = self._grid_name(jobs)
+        if not open_ and grid and self._is_current(grid, self._grid_settings(jobs)):
+            grid = None
+        made: list[str] = []
+        if left or grid:
+            with FrameStore() as store:
+                self._start(left, len(open_), grid)
+                made += self._unedited_row()
+                made += self._sheets(left, open_, store)
+                made += self._videos(left, store, bool(grid))
+                if grid:
+                    made += self._grid(jobs, grid, store)
+        self.page(False)
+        return made, wanted - sum(name != UNEDITED and name != grid for name in made)
 
-    def seconds_per_picture(self) -> float:
-        """Measure one rendering of all subjects; the first of a short one only warms up."""
-        for _ in range(2):
+    def _start(self, jobs: Sequence[Job], unknown: int, grid: str | None) -> None:
+        """Render the unedited pictures, and tell from their time how long the rest will take."""
+        for _ in range(2):  # the first of a short one only warms up
             start = time.perf_counter()
-            next(self.camera.pictures([self.camera.ws]))
+            self.unedited = next(self.camera.pictures([self.camera.ws]))
             taken = time.perf_counter() - start
             if taken > 1:
                 break
-        return taken / len(self.camera)
+        self.ranges.unedited = dict(zip(self.camera.labels, self.unedited))
+        steps = len(self.film.timeline(-1, 1).distances)
+        each = steps - 1 if self.film.video != "none" else len(self.film.columns(-1, 1)) - 1
+        count = len(jobs) * each * len(self.camera) + unknown * self.ranges.pictures()
+        self.reporter.expect(count, count * taken / len(self.camera))
 
-    def make_one(self, job: Job) -> list[str]:
-        """Make the sheet and the video of one direction from one pass over its pictures."""
-        distances = self.distances(job)
-        cells: dict[float, list[np.ndarray]] = {}
-        steps = set(self.timeline.distances)
+    def _unedited_row(self) -> list[str]:
+        """The row of unedited pictures, which is there first."""
+        settings = self._common()
+        if not self.film.sheet or (not self.overwrite and self.manifest.is_current(UNEDITED, settings)):
+            return []
+        path = self.manifest.outdir / UNEDITED
+        with _named(path):
+            boxes = write_sheet(
+                path,
+                [[fit(picture, CELL) for picture in self.unedited]],
+                row_labels=[""],
+                column_labels=self.camera.labels,
+                title=f"{self.manifest.network['name']}: unedited",
+            )
+        self.manifest.add(UNEDITED, settings, [0.0], {"boxes": boxes, "columns": self.camera.labels})
+        self.page(True)
+        return [UNEDITED]
 
-        def rows() -> Iterator[np.ndarray]:
-            shots = self.camera.shots(job.directions, job.index, distances)
-            for distance, pictures in zip(distances, shots):
-                self.reporter.advance(len(pictures))
-                if job.sheet and distance in self.columns:
-                    cells[distance] = pictures
-                if distance in steps:
-                    yield side_by_side(pictures, self.film.max_width)
-
+    def _sheets(self, jobs: Sequence[Job], unknown: Sequence[Job], store: FrameStore) -> list[str]:
         made = []
-        if job.video:
-            path = self.manifest.outdir / job.video
-            with _named(path):
-                write_video(path, _drained(rows(), self.timeline), self.film.fps, self.film.video)
-            self.note(job, job.video, "video", self.timeline.per_frame)
-            made.append(job.video)
-        else:
-            for _ in rows():
-                pass
-        if job.sheet:
-            with _named(self.manifest.outdir / job.sheet):
-                self.write_sheet(job, cells)
-            self.note(job, job.sheet, "sheet", self.columns)
-            made.append(job.sheet)
+        for job in jobs:
+            if job in unknown:
+                self._settle(job)
+            if job.sheet:
+                with _named(self.manifest.outdir / job.sheet):
+                    self._sheet(job, store)
+                made.append(job.sheet)
+                self.page(True)
         return made
 
-    def write_sheet(self, job: Job, cells: dict[float, list[np.ndarray]]) -> None:
-        directions, count = job.directions, len(self.camera)
-        named = f" ({directions.names[job.index]})" if directions.names[job.index] else ""
-        place = "Z" if directions.space == "z" else f"layers {directions.label}"
-        title = (
-            f"{self.manifest.network['name']}: direction {job.index}{named} of {place}, "
-            f"eigenvalue {directions.eigenvalues[job.index]:.4g}"
-        )
-        write_sheet(
+    def _sheet(self, job: Job, store: FrameStore) -> None:
+        held, columns = job.group.directions, self.film.columns(job.low, job.high)
+        steps = set(self.film.timeline(job.low, job.high).distances) if job.video else set()
+        cells: dict[float, list[np.ndarray]] = {}
+        for distance, pictures in self._shots(job, columns):
+            cells[distance] = [fit(picture, CELL) for picture in pictures]
+            if distance in steps:
+                store.put((job.stem, distance), side_by_side(pictures, self.film.max_width))
+        before = [fit(picture, CELL) for picture in self.unedited]
+        ends = (cells[columns[0]] if columns[0] < 0 else None), (cells[columns[-1]] if columns[-1] > 0 else None)
+        effect = describe(before, *ends)
+        about = about_direction(held, job.index, (job.low, job.high))
+        command = reproduce(self.manifest, self.settings(job, "sheet"), about)
+        words = f"towards +: {', '.join(effect.words)}; " if effect.words else ""
+        boxes = write_sheet(
             self.manifest.outdir / job.sheet,
-            [[cells[distance][subject] for distance in self.columns] for subject in range(count)],
+            [[cells[distance][subject] for distance in columns] for subject in range(len(self.camera))],
             row_labels=self.camera.labels,
-            column_labels=[_signed(distance) for distance in self.columns],
-            title=title,
-            marked=self.columns.index(0.0) if 0.0 in self.columns else None,
+            column_labels=[signed(distance) for distance in columns],
+            title=f"{self.manifest.network['name']}: {about['title']}, eigenvalue {about['eigenvalue']}",
+            text=f"{about['range']}; {words}changes: {effect.where}",
+            aside=heat_picture(effect.heat),
+            marked=columns.index(0.0) if 0.0 in columns else None,
+            comment=command,
         )
+        measured = {
+            "words": list(effect.words),
+            "where": effect.where,
+            "numbers": effect.numbers,
+            "heat": packed(effect.heat),
+        }
+        shown = {"boxes": boxes, "rows": self.camera.labels, "columns": [signed(distance) for distance in columns]}
+        about = {**about, **measured, **shown, "command": command}
+        self.manifest.add(job.sheet, self.settings(job, "sheet"), columns, about)
 
-    def note(self, job: Job, name: str, output: str, distances: Sequence[float]) -> None:
-        self.manifest.add(name, self.settings(job.directions, job.index, output), distances)
+    def _videos(self, jobs: Sequence[Job], store: FrameStore, keep: bool) -> list[str]:
+        made = []
+        for job in jobs:
+            if job.video is None:
+                continue
+            line = self.film.timeline(job.low, job.high)
+            about = about_direction(job.group.directions, job.index, (job.low, job.high))
+            about["command"] = reproduce(self.manifest, self.settings(job, "video"), about)
+            frames = self._frames(job, line, store, keep)
+            if self.film.captions:
+                frames = (captioned(f, f"{about['title']}   {signed(d)}") for f, d in zip(frames, line.distances))
+            self._write(job.video, frames, line, self.settings(job, "video"), about)
+            made.append(job.video)
+        return made
+
+    def _frames(self, job: Job, line: Schedule, store: FrameStore, keep: bool) -> Iterator[np.ndarray]:
+        """The distinct frames of a video; what a sheet has rendered comes from the store."""
+        todo = [distance for distance in line.distances if (job.stem, distance) not in store]
+        shots = self._shots(job, todo)
+        for distance in line.distances:
+            key = (job.stem, distance)
+            if key in store:
+                yield store.get(key)
+                continue
+            frame = side_by_side(next(shots)[1], self.film.max_width)
+            if keep:
+                store.put(key, frame)
+            yield frame
+
+    def _shots(self, job: Job, distances: Sequence[float]) -> Iterator[tuple[float, list[np.ndarray]]]:
+        """Pictures at distances; those at 0 are there already."""
+        shots = self.camera.shots(job.group.directions, job.index, [distance for distance in distances if distance])
+        for distance in distances:
+            if distance == 0:
+                yield distance, self.unedited
+                continue
+            pictures = next(shots)
+            self.reporter.advance(len(pictures))
+            yield distance, pictures
+
+    def _write(
+        self, name: str, frames: Iterator[np.ndarray], line: Schedule, settings: dict[str, Any], about: dict[str, Any]
+    ) -> None:
+        path = self.manifest.outdir / name
+        film = self.film
+        with _named(path):
+            frames = replay(frames, line.order)
+            write_video(path, frames, film.fps, film.video, comment=about["command"], max_bytes=film.max_bytes)
+        self.manifest.add(name, settings, line.per_frame, about)
+        self.page(True)
+
+    # --- the grid ---------------------------------------------------------------------------------
+
+    def _grid_name(self, jobs: Sequence[Job]) -> str | None:
+        if not self.film.grid or self.film.video == "none" or not jobs:
+            return None
+        suffix = "" if self.film.video == "png" else f".{self.film.video}"
+        labels = dict.fromkeys(job.group.directions.label for job in jobs)
+        return f"videos/{'-'.join(labels)[:80]}-grid{suffix}"
+
+    def _grid_settings(self, jobs: Sequence[Job]) -> dict[str, Any]:
+        return {**self._common(), "grid": [self.settings(job, "video") for job in jobs]}
+
+    def _grid(self, jobs: Sequence[Job], name: str, store: FrameStore) -> list[str]:
+        """All directions in one video: subjects down, directions across, each over its own range."""
+        settings = self._grid_settings(jobs)
+        if not self.overwrite and self.manifest.is_current(name, settings):
+            return []
+        lines = [self.film.timeline(job.low, job.high) for job in jobs]
+        columns = [self._frames(job, line, store, False) for job, line in zip(jobs, lines)]
+        titles = [job.group.directions.names[job.index] or str(job.index) for job in jobs]
+
+        def frames() -> Iterator[np.ndarray]:
+            for row in zip(*columns):
+                frame = stacked(row, len(self.camera), self.film.max_width)
+                yield captioned(frame, *titles) if self.film.captions else frame
+
+        parts = [len(lines[0].distances) - 1, 1]
+        common = Schedule(tuple(index / max(parts) for index in range(len(lines[0].distances))), lines[0].order)
+        about = {"title": "all directions at once", "columns": titles, "rows": self.camera.labels}
+        about["command"] = " ".join(self.manifest.command)
+        self._write(name, frames(), common, settings, about)
+        return [name]
 
 
 @contextmanager
@@ -224,24 +349,8 @@ def _named(path: Path) -> Iterator[None]:
         raise
 
 
-def _drained(frames: Iterator[np.ndarray], timeline: Schedule) -> Iterator[np.ndarray]:
-    """Frames in the order of the video; distances beyond its last step are still rendered for the sheet."""
-    yield from replay(frames, timeline.order)
-    for _ in frames:
-        pass
-
-
-def _pick(steps: Sequence[float], count: int) -> tuple[float, ...]:
-    """``count`` of the steps, evenly, with both ends and the 0 among them."""
-    places = sorted({round(index * (len(steps) - 1) / (count - 1)) for index in range(count)})
-    if 0.0 in steps and steps.index(0.0) not in places:
-        zero = steps.index(0.0)
-        inner = min(places[1:-1], key=lambda place: abs(place - zero))
-        places[places.index(inner)] = zero
-    return tuple(steps[place] for place in sorted(places))
-
-
-def _signed(distance: float) -> str:
+def signed(distance: float) -> str:
+    """A distance as people read it: ``+1.5``, ``-2``, ``0``."""
     return "0" if distance == 0 else f"{distance:+.3g}"
 
 

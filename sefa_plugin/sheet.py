@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .atomic import whole_file
-from .pictures import as_rgb
+from .lettering import font_of, legible, width_of, wrapped
+from .pictures import fit, png_text
 
 CELL = 256  # pixels; larger pictures are reduced
 TINY = 128  # smaller ones are enlarged by the whole number that keeps them within it
@@ -18,6 +19,7 @@ NARROW = 480  # no sheet is, so that a title has room
 LARGEST = 16384  # pixels per side, about; beyond it the pictures shrink
 PAPER, INK, FAINT, MARK = (250, 250, 248), (40, 40, 44), (105, 105, 112), (20, 90, 160)
 GAP, MARGIN = 4, 12
+ASIDE = "where"
 
 
 def compose_sheet(
@@ -26,6 +28,8 @@ def compose_sheet(
     row_labels: Sequence[str],
     column_labels: Sequence[str],
     title: str = "",
+    text: str = "",
+    aside: np.ndarray | None = None,
     marked: int | None = None,
     cell: int = CELL,
 ) -> np.ndarray:
@@ -34,7 +38,8 @@ def compose_sheet(
     Args:
         rows: pictures, uint8 ``[H, W, C]``, C 1 to 4, all of one size; every row equally long.
         row_labels, column_labels: captions, one for each row and column.
-        title: a line above, wrapped where it is too long.
+        title, text: a line above and a smaller one below it, wrapped where they are too long.
+        aside: a small picture (the heat map) right of the first row, uint8 RGB.
         marked: the column that is framed (the unedited one); None frames none.
         cell: longest side of a picture on the sheet, in pixels.
 
@@ -44,32 +49,59 @@ def compose_sheet(
     Raises:
         ValueError: no picture, rows or pictures of different sizes, or labels that do not match.
     """
-    from PIL import Image, ImageDraw
+    return _draw(*_lay_out(rows, row_labels, column_labels, title, text, aside, cell), aside, marked)
 
+
+def _lay_out(rows, row_labels, column_labels, title="", text="", aside=None, cell=CELL) -> tuple[_Plan, list]:
     _check(rows, row_labels, column_labels)
     cell = max(1, min(cell, LARGEST // len(rows), LARGEST // len(rows[0])))
     cells = [[_cell(picture, cell) for picture in row] for row in rows]
-    plan = _Plan(cells[0][0].size, row_labels, column_labels, title)
+    return _Plan(cells[0][0].size, row_labels, column_labels, title, text, aside is not None), cells
+
+
+def _draw(plan: _Plan, cells: list, aside: np.ndarray | None, marked: int | None) -> np.ndarray:
+    from PIL import Image, ImageDraw
+
     sheet = Image.new("RGB", plan.size, PAPER)
     pen = ImageDraw.Draw(sheet)
     for index, words in enumerate(plan.title):
         pen.text((MARGIN, MARGIN + index * plan.line), words, INK, font=plan.large)
-    for column, label in enumerate(map(_legible, column_labels)):
-        x = plan.x(column) + (plan.wide - _width(plan.font, label)) // 2
+    for index, words in enumerate(plan.text):
+        pen.text((MARGIN, MARGIN + (index + len(plan.title)) * plan.line), words, FAINT, font=plan.font)
+    for column, label in enumerate(map(legible, plan.column_labels)):
+        x = plan.x(column) + (plan.wide - width_of(plan.font, label)) // 2
         pen.text((x, plan.captions), label, MARK if column == marked else FAINT, font=plan.font)
-    for row, label in enumerate(map(_legible, row_labels)):
-        pen.text((MARGIN, plan.y(row) + (plan.high - plan.text) // 2), label, FAINT, font=plan.font)
+    for row, label in enumerate(map(legible, plan.row_labels)):
+        pen.text((MARGIN, plan.y(row) + (plan.high - plan.letter) // 2), label, FAINT, font=plan.font)
         for column, image in enumerate(cells[row]):
             sheet.paste(image, (plan.x(column), plan.y(row)))
     if marked is not None:
         left, top = plan.x(marked) - GAP // 2, plan.y(0) - GAP // 2
-        right, bottom = plan.x(marked) + plan.wide, plan.y(len(rows) - 1) + plan.high
+        right, bottom = plan.x(marked) + plan.wide, plan.y(len(cells) - 1) + plan.high
         pen.rectangle((left, top, right + GAP // 2 - 1, bottom + GAP // 2 - 1), outline=MARK, width=GAP // 2)
+    if aside is not None:
+        heat = Image.fromarray(aside).resize((plan.wide, plan.high), 2)  # bilinear
+        x = plan.x(len(plan.column_labels)) + GAP
+        pen.text((x + (plan.wide - width_of(plan.font, ASIDE)) // 2, plan.captions), ASIDE, FAINT, font=plan.font)
+        sheet.paste(heat, (x, plan.y(0)))
     return np.array(sheet)
 
 
-def write_sheet(path: str | os.PathLike, rows: Sequence[Sequence[np.ndarray]], **captions: Any) -> None:
+def write_sheet(
+    path: str | os.PathLike,
+    rows: Sequence[Sequence[np.ndarray]],
+    *,
+    aside: np.ndarray | None = None,
+    marked: int | None = None,
+    comment: str = "",
+    **captions: Any,
+) -> list[list[list[int]]]:
     """Write :func:`compose_sheet` as JPEG (full colour resolution) or PNG, by the suffix of ``path``.
+
+    ``comment`` goes into the file: which command made it.
+
+    Returns:
+        For each row and column where its picture lies: left, top, width and height in pixels.
 
     Raises:
         ValueError: as :func:`compose_sheet`, or another suffix.
@@ -81,27 +113,38 @@ def write_sheet(path: str | os.PathLike, rows: Sequence[Sequence[np.ndarray]], *
     kind = formats.get(Path(path).suffix.lower())
     if kind is None:
         raise ValueError(f"{path}: a sheet is written as one of {', '.join(formats)}")
-    sheet = Image.fromarray(compose_sheet(rows, **captions))
-    options = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {}
+    plan, cells = _lay_out(rows, aside=aside, **captions)
+    sheet = Image.fromarray(_draw(plan, cells, aside, marked))
+    options: dict[str, Any] = {"quality": 92, "subsampling": 0, "comment": comment.encode("utf-8")[:60000]}
+    if kind == "PNG":
+        options = {"pnginfo": png_text(comment)}
     with whole_file(path) as part:
         sheet.save(part, kind, **options)
+    columns = range(len(plan.column_labels))
+    return [[[plan.x(column), plan.y(row), plan.wide, plan.high] for column in columns] for row in range(len(cells))]
 
 
 class _Plan:
     """Where things stand on a sheet, in pixels."""
 
-    def __init__(self, size: tuple[int, int], rows: Sequence[str], columns: Sequence[str], title: str) -> None:
+    def __init__(
+        self, size: tuple[int, int], rows: Sequence[str], columns: Sequence[str], title: str, text: str, aside: bool
+    ) -> None:
         self.wide, self.high = size
-        self.text = max(12, min(18, self.wide // 9))
-        self.font, self.large = _font(self.text), _font(self.text + 3)
-        self.left = MARGIN + max(_width(self.font, _legible(label)) for label in rows) + MARGIN
+        self.row_labels, self.column_labels = rows, columns
+        self.letter = max(12, min(18, self.wide // 9))
+        self.font, self.large = font_of(self.letter), font_of(self.letter + 3)
+        self.left = MARGIN + max(width_of(self.font, legible(label)) for label in rows) + MARGIN
         # A caption may be wider than a small picture.
-        self.step = GAP + max(self.wide, *(_width(self.font, _legible(label)) + GAP for label in columns))
-        width = max(NARROW if title else 0, self.left + self.step * len(columns) - GAP + MARGIN)
-        self.title = _wrapped(_legible(title), self.large, width - 2 * MARGIN)
-        self.line = self.text + 9
-        self.captions = MARGIN + len(self.title) * self.line + (GAP if self.title else 0)
-        self.top = self.captions + self.text + 2 * GAP
+        self.step = GAP + max(self.wide, *(width_of(self.font, legible(label)) + GAP for label in columns))
+        across = self.step * (len(columns) + aside) + GAP * aside
+        width = max(NARROW if title else 0, self.left + across - GAP + MARGIN)
+        self.title = wrapped(legible(title), self.large, width - 2 * MARGIN)
+        self.text = wrapped(legible(text), self.font, width - 2 * MARGIN)
+        self.line = self.letter + 9
+        above = len(self.title) + len(self.text)
+        self.captions = MARGIN + above * self.line + (GAP if above else 0)
+        self.top = self.captions + self.letter + 2 * GAP
         self.size = width, self.top + (self.high + GAP) * len(rows) - GAP + MARGIN
 
     def x(self, column: int) -> int:
@@ -127,46 +170,6 @@ def _check(rows: Sequence[Sequence[np.ndarray]], row_labels: Sequence[str], colu
 def _cell(picture: np.ndarray, limit: int) -> Any:
     from PIL import Image
 
-    image = Image.fromarray(as_rgb(picture))
-    longest = max(image.size)
-    if longest > limit:
-        size = [max(1, round(side * limit / longest)) for side in image.size]
-        return image.resize(size, 1)  # Lanczos
-    times = max(1, min(TINY, limit) // longest)
+    image = Image.fromarray(fit(picture, limit))
+    times = max(1, min(TINY, limit) // max(image.size))
     return image.resize([side * times for side in image.size], 0)  # every pixel as it is
-
-
-def _font(size: int) -> Any:
-    from PIL import ImageFont
-
-    try:
-        return ImageFont.load_default(size)
-    except (TypeError, ImportError, OSError):  # Pillow before 10.1, or without FreeType, has one size
-        return ImageFont.load_default()
-
-
-def _legible(text: str) -> str:
-    """Without what the one-size font cannot draw at all; the other shows a box there."""
-    return " ".join(text.encode("latin-1", "replace").decode("latin-1").split())
-
-
-def _width(font: Any, text: str) -> int:
-    """Pixels that a line of text takes."""
-    if hasattr(font, "getbbox"):
-        return int(font.getbbox(text)[2])
-    return int(font.getsize(text)[0])  # Pillow before 9.2
-
-
-def _wrapped(text: str, font: Any, width: int) -> list[str]:
-    """Break a title into lines that fit, within a word where that alone is too long."""
-    lines: list[str] = []
-    for word in text.split():
-        if lines and _width(font, f"{lines[-1]} {word}") <= width:
-            lines[-1] += f" {word}"
-            continue
-        while len(word) > 1 and _width(font, word) > width:
-            fits = max(1, sum(_width(font, word[: end + 1]) <= width for end in range(len(word))))
-            lines.append(word[:fits])
-            word = word[fits:]
-        lines.append(word)
-    return lines

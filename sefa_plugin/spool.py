@@ -31,6 +31,11 @@ class Spool:
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return sum(length for _, length, _ in self._places[-1:]) + (self._places[-1][0] if self._places else 0)
+
     def append(self, frame: np.ndarray) -> None:
         """Add a frame, uint8 ``[H, W, C]``."""
         packed = zlib.compress(np.ascontiguousarray(frame).data, LEVEL)

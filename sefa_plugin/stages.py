@@ -33,31 +33,62 @@ def open_given(given: dict[str, Any]) -> Any:
     return opened
 
 
-def directions_given(opened: Any, given: dict[str, Any], wanted: list[int] | None) -> list[Any]:
-    """Factorise, or read the directions file; what is wanted must be among them."""
+def directions_given(opened: Any, given: dict[str, Any], wanted: list[Any] | None, outdir: Path) -> list[Any]:
+    """Factorise, or read the directions file; gives groups that save themselves when more is known of them.
+
+    What an earlier run has left in the folder (names, ranges) is taken over.
+    """
     from .directions import Directions, DirectionsFileError
+    from .ranges import Group
 
     if given["directions_file"]:
-        held = Directions.load(given["directions_file"])
+        path = Path(given["directions_file"])
+        held = Directions.load(path)
         sizes = {key: opened.sizes[key] for key in ("w_dim", "z_dim", "num_ws")}
         text = held.check_fits(network=opened.record.name, digest=opened.record.digest(), **sizes)
         if text and given["strict"]:
             raise DirectionsFileError(f"{text} (refused because of --strict)")
         if text:
             warn(text)
-        groups = [held]
+        groups = [Group(held, _saver(path))]
     else:
         space = opened.sizes["w_dim"] if given["space"] == "w" else opened.sizes["z_dim"]
-        count = max(given["num_directions"], max(wanted or [0]) + 1)
+        numbers = [key for key in wanted or [] if isinstance(key, int)]
         with usage():
-            if wanted and max(wanted) >= space:
-                raise ValueError(f"direction {max(wanted)} asked for, this network has 0-{space - 1}")
-            groups = factorise_given(opened, given, min(count, space))
+            if numbers and max(numbers) >= space:
+                raise ValueError(f"direction {max(numbers)} asked for, this network has 0-{space - 1}")
+            count = min(max(given["num_directions"], max(numbers, default=0) + 1), space)
+            found = factorise_given(opened, given, count)
+        groups = [Group(_adopting(held, path), _saver(path)) for held, path in zip(found, _paths(found, outdir))]
     with usage():
-        for directions in groups:
-            for index in wanted or []:
-                directions.index(index)
+        for key in wanted or []:
+            if not any(_has(group.directions, key) for group in groups):
+                groups[0].directions.index(key)  # says what there is
     return groups
+
+
+def _has(directions: Any, key: Any) -> bool:
+    return key in directions.names if isinstance(key, str) else key < len(directions)
+
+
+def _adopting(found: Any, path: Path) -> Any:
+    from .directions import Directions, DirectionsFileError
+
+    try:
+        earlier = Directions.load(path)
+    except DirectionsFileError:
+        return found
+    return found.adopting(earlier) if found.same_as(earlier) else found
+
+
+def _saver(path: Path) -> Any:
+    def save(directions: Any) -> None:
+        try:
+            directions.save(path)
+        except OSError as error:
+            warn(f"{path}: ranges are not saved ({error.strerror or error})")
+
+    return save
 
 
 def factorise_given(opened: Any, given: dict[str, Any], count: int | None) -> list[Any]:
@@ -131,18 +162,18 @@ def make_outputs(
     opened: Any,
     given: dict[str, Any],
     groups: list[Any],
-    wanted: list[int] | None,
+    wanted: list[Any] | None,
     camera: Any,
     outdir: Path,
-    low: float,
-    high: float,
+    distance: tuple[float, float] | None,
     sheets: bool,
 ) -> None:
-    """Write directions, sheets, videos and the record, and say what was made."""
+    """Write directions, sheets, videos, the page and the record, and say what was made."""
     from .manifest import Manifest
-    from .pipeline import Film, Run
+    from .pipeline import Run
+    from .ranges import Ranges
+    from .report import Pages
 
-    film = Film(low, high, given["frames"], given["fps"], given["loop"], given["video"], given["size"], sheets)
     about = {
         "path": str(given["network"]),
         "name": opened.record.name,
@@ -153,33 +184,55 @@ def make_outputs(
     }
     manifest = Manifest(outdir, sys.argv, about)
     if not given["directions_file"]:
-        save_directions(groups, outdir)
+        for group, path in zip(groups, _paths([group.directions for group in groups], outdir)):
+            group.directions.save(path)
     with Progress() as progress:
-        run = Run(camera, film, manifest, progress, given["overwrite"])
+        ranges = Ranges(camera, distance, progress.advance)
+        pages = Pages(manifest)
+        run = Run(camera, _film(given, sheets), ranges, manifest, progress, given["overwrite"], pages)
         jobs = []
-        for directions in groups:
-            indices = wanted if wanted is not None else range(min(given["num_directions"], len(directions)))
-            with usage():
-                if directions.space == "z" and camera.projected:
-                    raise ValueError("directions of Z cannot edit --projected-w, which has no z; use --space w")
-            jobs += [run.plan(directions, index) for index in dict.fromkeys(indices)]
+        for group in groups:
+            held = group.directions
+            keys = wanted if wanted is not None else range(min(given["num_directions"], len(held)))
+            if held.space == "z" and camera.projected:
+                raise click.UsageError("directions of Z cannot edit --projected-w, which has no z; use --space w")
+            indices = [held.index(key) for key in keys if _has(held, key)]
+            jobs += [run.plan(group, index) for index in dict.fromkeys(indices)]
         manifest.write()
-        made = run.make(jobs)
-    click.echo(f"{outdir}: {len(made)} outputs made, {_count_kept(jobs, made, film)} kept")
+        made, kept = run.make(jobs)
+    click.echo(f"{outdir}: {len(made)} outputs made, {kept} kept")
     for name in made:
         click.echo(f"  {outdir / name}")
+    click.echo(f"Look at {outdir / 'index.html'}")
 
 
-def _count_kept(jobs: list[Any], made: list[str], film: Any) -> int:
-    each = int(film.sheet) + int(film.video != "none")
-    return len(jobs) * each - len(made)
+def _film(given: dict[str, Any], sheets: bool) -> Any:
+    from .film import RATE, RATES, WIDTH, WIDTHS, Film
+
+    kind, size = given["video"], given["size"]
+    return Film(
+        frames=given["frames"],
+        fps=given["fps"] or RATES.get(kind, RATE),
+        loop=given["loop"],
+        easing=given["easing"],
+        video=kind,
+        max_width=None if size == "native" else size or WIDTHS.get(kind, WIDTH),
+        max_bytes=int(given["max_mb"] * 1e6) if kind == "gif" else None,
+        captions=given["captions"],
+        grid=given["grid"],
+        sheet=sheets,
+    )
+
+
+def _paths(groups: list[Any], outdir: Path) -> list[Path]:
+    """One file for one group, ``directions.safetensors``; for several the label is in the name."""
+    labels = [""] if len(groups) == 1 else [f"-{directions.label}" for directions in groups]
+    return [outdir / f"directions{label}.safetensors" for label in labels]
 
 
 def save_directions(groups: list[Any], outdir: Path) -> list[Path]:
-    """One file for one group, ``directions.safetensors``; for several the label is in the name."""
-    paths = []
-    for directions in groups:
-        name = "directions" if len(groups) == 1 else f"directions-{directions.label}"
-        paths.append(outdir / f"{name}.safetensors")
-        directions.save(paths[-1])
+    """Write each group to its file, with what an earlier run has left in it."""
+    paths = _paths(groups, outdir)
+    for directions, path in zip(groups, paths):
+        _adopting(directions, path).save(path)
     return paths

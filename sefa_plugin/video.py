@@ -11,7 +11,7 @@ import numpy as np
 
 from .atomic import whole_folder
 from .mp4 import CRF, VideoError, check_ffmpeg, write_mp4
-from .pictures import as_rgb
+from .pictures import as_rgb, png_text
 
 __all__ = ["CRF", "KINDS", "VideoError", "check_ffmpeg", "write_video"]
 
@@ -23,6 +23,9 @@ def write_video(
     frames: Iterable[np.ndarray],
     fps: float = 30,
     kind: str | None = None,
+    *,
+    comment: str = "",
+    max_bytes: int | None = None,
 ) -> int:
     """Write frames as they come to a file, or to a folder of PNGs.
 
@@ -36,6 +39,8 @@ def write_video(
             if it is a generator. mp4 and gif have no alpha: it is laid on white.
         fps: frames per second, 0.1 to 1000 (gif shows at most 50).
         kind: ``mp4``, ``gif`` or ``png``; None goes by the suffix of ``path`` (none: ``png``).
+        comment: goes into the metadata of the file, or of each PNG.
+        max_bytes: of a GIF, which is made smaller in width and height until it fits.
 
     Returns:
         The number of frames written.
@@ -54,7 +59,7 @@ def write_video(
         first = next(checked, None)
         if first is None:
             raise ValueError(f"{path}: there are no frames to write")
-        _write(path, chain([first], checked), fps, kind)
+        _write(path, chain([first], checked), fps, kind, comment, max_bytes)
         return checked.count
     finally:
         if hasattr(source, "close"):
@@ -73,15 +78,17 @@ def _kind(path: Path, fps: float, kind: str | None) -> str:
     return kind
 
 
-def _write(path: str | os.PathLike, frames: Iterator[np.ndarray], fps: float, kind: str) -> None:
+def _write(
+    path: str | os.PathLike, frames: Iterator[np.ndarray], fps: float, kind: str, comment: str, max_bytes: int | None
+) -> None:
     if kind == "png":
-        _write_folder(path, frames)
+        _write_folder(path, frames, comment)
     elif kind == "gif":
         from .gif import write_gif
 
-        write_gif(path, map(as_rgb, frames), fps)
+        write_gif(path, map(as_rgb, frames), fps, max_bytes)
     else:
-        write_mp4(path, map(as_rgb, frames), fps)
+        write_mp4(path, map(as_rgb, frames), fps, comment)
 
 
 class _Checked:
@@ -107,11 +114,11 @@ class _Checked:
         return frame
 
 
-def _write_folder(path: str | os.PathLike, frames: Iterator[np.ndarray]) -> None:
+def _write_folder(path: str | os.PathLike, frames: Iterator[np.ndarray], comment: str) -> None:
     from PIL import Image
 
     with whole_folder(path) as part:
         for index, frame in enumerate(frames):
             picture = frame[..., 0] if frame.shape[2] in (1, 2) else frame
             # Level 1: pictures of this kind gain little from more, and it takes longer than rendering.
-            Image.fromarray(picture).save(part / f"frame{index:04d}.png", compress_level=1)
+            Image.fromarray(picture).save(part / f"frame{index:04d}.png", compress_level=1, pnginfo=png_text(comment))

@@ -84,14 +84,16 @@ def test_what_a_run_makes(finished):
     out, result = finished
     assert sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()) == [
         "directions.safetensors",
+        "index.html",
         "run.json",
         "sheets/all-dir00.jpg",
         "sheets/all-dir01.jpg",
+        "sheets/unedited.jpg",
         "videos/all-dir00.mp4",
         "videos/all-dir01.mp4",
     ]
     assert "pictures to render, about" in result.stderr
-    assert "4 outputs made, 0 kept" in result.stdout
+    assert "5 outputs made, 0 kept" in result.stdout
 
 
 def test_videos_have_their_frames_and_move(finished):
@@ -145,7 +147,7 @@ def test_a_second_run_renders_nothing(net, tmp_path):
     assert "0 outputs made, 4 kept" in again.stdout
     assert "videos/all-dir00.mp4: is up to date, kept" in again.stderr
     assert "to render" not in again.stderr
-    assert "4 outputs made, 0 kept" in gen(*words, "--overwrite").stdout
+    assert "5 outputs made, 0 kept" in gen(*words, "--overwrite").stdout
 
 
 def test_other_settings_render_again_and_a_damaged_output_is_replaced(net, tmp_path):
@@ -154,14 +156,14 @@ def test_other_settings_render_again_and_a_damaged_output_is_replaced(net, tmp_p
     gen(*words)
     first = (out / "videos" / "all-dir00.mp4").read_bytes()
     changed = gen(*words, "--trunc", "0.6")
-    assert "4 outputs made" in changed.stdout
+    assert "5 outputs made" in changed.stdout
     assert "was made with other settings" in changed.stderr
     assert (out / "videos" / "all-dir00.mp4").read_bytes() != first
     (out / "videos" / "all-dir01.mp4").write_bytes(b"damaged")
     assert "1 outputs made, 3 kept" in gen(*words, "--trunc", "0.6").stdout
     assert "0 outputs made, 4 kept" in gen(*words, "--trunc", "0.6", "--directions", "1,0").stdout
     (out / "run.json").write_text("{broken")
-    assert "4 outputs made" in gen(*words, "--trunc", "0.6").stdout
+    assert "5 outputs made" in gen(*words, "--trunc", "0.6").stdout
 
 
 def test_a_failed_run_destroys_nothing(net, tmp_path, monkeypatch):
@@ -262,8 +264,105 @@ def test_several_groups_of_layers(net, tmp_path):
     out = tmp_path / "out"
     result = sefa("sheet", "--network", net, "-K", "1", "--seeds", "0", "--layers", "coarse,fine", "--outdir", out)
     assert result.exit_code == 0
-    assert sorted(p.name for p in (out / "sheets").iterdir()) == ["coarse-dir00.jpg", "fine-dir00.jpg"]
+    assert sorted(p.name for p in (out / "sheets").iterdir()) == ["coarse-dir00.jpg", "fine-dir00.jpg", "unedited.jpg"]
     assert (out / "directions-coarse.safetensors").exists()
+
+
+def test_ranges_are_found_saved_and_used_again(net, tmp_path):
+    out = tmp_path / "out"
+    words = ["--network", net, "--seeds", "0-1", "-K", "2", "--frames", "8", "--outdir", out]
+    assert gen(*words).exit_code == 0
+    held = Directions.load(out / "directions.safetensors")
+    for (low, high), sigma in zip(held.ranges, held.sigmas):
+        assert low < 0 < high
+        assert sigma > 0
+    record = json.loads((out / "run.json").read_text())["outputs"]
+    assert min(record["videos/all-dir01.mp4"]["distances"]) == held.ranges[1][0]
+    assert "sigmas" in record["sheets/all-dir01.jpg"]["about"]["range"]
+    again = gen(*words)
+    assert "0 outputs made, 4 kept" in again.stdout
+    assert "to render" not in again.stderr
+    # In another folder, from the file: nothing is measured, so the file stays as it is.
+    file = out / "directions.safetensors"
+    before = file.read_bytes()
+    sefa("render", *words[:-1], tmp_path / "other", "--directions-file", file)
+    assert file.read_bytes() == before
+    other = json.loads((tmp_path / "other" / "run.json").read_text())["outputs"]
+    assert other["videos/all-dir01.mp4"]["distances"] == record["videos/all-dir01.mp4"]["distances"]
+
+
+def test_a_name_works_like_a_number(net, tmp_path):
+    out = tmp_path / "out"
+    words = ["--network", net, "--seeds", "0", "-K", "2", "--distance", "2", "--video", "none", "--outdir", out]
+    gen(*words)
+    assert "is called 'brush size'" in sefa("name", out / "directions.safetensors", "1", "brush size").stdout
+    assert "brush size" in (out / "index.html").read_text(encoding="utf-8")
+    named = gen(*words, "--directions", "brush size")
+    assert "sheets/all-dir01.jpg" in named.stdout
+    assert "all-dir00" not in named.stdout
+    assert Directions.load(out / "directions.safetensors").names[1] == "brush size"  # a run keeps it
+    assert "brush size" in sefa("name", out).stdout
+    assert sefa("name", out, "brush size", "").exit_code == 0
+    assert Directions.load(out / "directions.safetensors").names[1] == ""
+    refused(gen(*words, "--directions", "smile"), 2, "smile", "0-1")
+    refused(sefa("name", out, "7", "x"), 2, "direction 7", "0-1")
+    refused(sefa("name", out, "1", "a,b"), 2, "comma")
+    refused(sefa("name", out, "1"), 2, "a number and a name")
+    refused(sefa("name", tmp_path / "nothing", "1", "x"), 1, "no such file")
+    refused(sefa("name", tmp_path, "1", "x"), 1, "one directions file")
+
+
+def test_a_longer_file_is_not_cut_short(net, tmp_path):
+    sefa("factorize", "--network", net, "-K", "9", "--outdir", tmp_path)
+    sefa("name", tmp_path, "8", "last")
+    gen("--network", net, *SMALL, "--outdir", tmp_path, "--video", "none")
+    held = Directions.load(tmp_path / "directions.safetensors")
+    assert len(held) == 9
+    assert held.names[8] == "last"
+    result = gen("--network", net, *SMALL, "--outdir", tmp_path, "--video", "none", "--directions", "last,0")
+    assert "all-dir08.jpg" in result.stdout
+
+
+def test_a_grid_with_captions_and_easing(net, tmp_path):
+    words = ["--network", net, *SMALL, "--outdir", tmp_path, "--grid", "--captions", "--easing", "sine"]
+    assert gen(*words).exit_code == 0
+    frames = decode(tmp_path / "videos" / "all-grid.mp4")
+    assert len(frames) == 6
+    assert frames[0].shape[1] == 2 * 64
+    assert frames[0].shape[0] > 2 * 64  # the captions
+    distances = json.loads((tmp_path / "run.json").read_text())["outputs"]["videos/all-dir00.mp4"]["distances"]
+    assert distances == pytest.approx([-4, -2, 2, 4, 2, -2], abs=2.1)
+    assert "outputs made" in gen(*words, "--video", "gif", "--frames", "4").stdout
+    assert (tmp_path / "videos" / "all-grid.gif").exists()
+
+
+def test_a_gif_is_small_by_default(net, tmp_path):
+    words = ["--network", net, "--seeds", "0-9", "-K", "1", "--frames", "4", "--distance", "3", "--video", "gif"]
+    gen(*words, "--outdir", tmp_path)
+    path = tmp_path / "videos" / "all-dir00.gif"
+    from PIL import Image
+
+    with Image.open(path) as gif:
+        assert gif.size == (480, 48)
+        assert gif.info["duration"] in (60, 70)
+    size = path.stat().st_size
+    gen(*words, "--outdir", tmp_path, "--max-mb", f"{size / 2e6:.4f}")
+    with Image.open(path) as gif:
+        assert gif.size[0] < 480
+        assert gif.n_frames == 4
+    assert path.stat().st_size <= size / 2
+    gen(*words, "--outdir", tmp_path, "--size", "native", "--fps", "20")
+    with Image.open(path) as gif:
+        assert gif.size == (640, 64)
+        assert gif.info["duration"] == 50
+
+
+def test_files_say_how_they_were_made(finished):
+    out, _ = finished
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    told = subprocess.run([program, "-i", str(out / "videos" / "all-dir01.mp4")], capture_output=True, text=True).stderr
+    assert "gen_sefa.py --network sg2ada-skip-64.pkl --directions 1 --distance=-4,4 --seeds 0,1 --frames 6" in told
+    assert str(out) not in told.split("comment", 1)[1].splitlines()[0]
 
 
 # --- the other commands ---------------------------------------------------------------------------------
@@ -461,8 +560,12 @@ def test_a_disk_that_fills_up(net, tmp_path, monkeypatch, output, name):
 
     from sefa_plugin import pipeline
 
-    def full(*args, **options):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # says nothing of the file
+    write = getattr(pipeline, output)
+
+    def full(path, *args, **options):
+        if path.name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # says nothing of the file
+        return write(path, *args, **options)
 
     monkeypatch.setattr(pipeline, output, full)
     result = gen("--network", net, *SMALL, "--outdir", tmp_path / "out")

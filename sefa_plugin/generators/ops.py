@@ -76,8 +76,9 @@ def upfirdn2d(
     padding: Sequence[int] = (0, 0, 0, 0),
     gain: float = 1,
     flip_filter: bool = False,
+    bias: Tensor | None = None,
 ) -> Tensor:
-    """Stuff with zeros, pad, filter, and keep every ``down``-th pixel.
+    """Stuff with zeros, pad, filter, keep every ``down``-th pixel, and add a bias ``[C]``.
 
     Args:
         x: ``[N, C, H, W]``.
@@ -95,7 +96,8 @@ def upfirdn2d(
     if any(padding) and not even:
         x = F.pad(x, list(padding))
     if kernel is None:
-        return x[:, :, ::down, ::down] * gain
+        x = x[:, :, ::down, ::down] * gain
+        return x if bias is None else x + bias[:, None, None]
     wide, high = (left, top) if even else (0, 0)
     kernel = kernel.to(x.dtype)
     if not flip_filter:
@@ -103,12 +105,12 @@ def upfirdn2d(
     channels = x.shape[1]
     if kernel.ndim == 2:
         weight = (kernel * gain).expand(channels, 1, -1, -1)
-        return F.conv2d(x, weight, stride=down, padding=(high, wide), groups=channels)
+        return F.conv2d(x, weight, bias, stride=down, padding=(high, wide), groups=channels)
     kernel = kernel * math.sqrt(gain)
     rows = kernel[:, None].expand(channels, 1, -1, -1)
     columns = kernel[None, :].expand(channels, 1, -1, -1)
     x = F.conv2d(x, rows, stride=(down, 1), padding=(high, 0), groups=channels)
-    return F.conv2d(x, columns, stride=(1, down), padding=(0, wide), groups=channels)
+    return F.conv2d(x, columns, bias, stride=(1, down), padding=(0, wide), groups=channels)
 
 
 def upsample2d(x: Tensor, kernel: Tensor, up: int = 2) -> Tensor:
@@ -118,18 +120,18 @@ def upsample2d(x: Tensor, kernel: Tensor, up: int = 2) -> Tensor:
     return upfirdn2d(x, kernel, up=up, padding=(low, high, low, high), gain=up * up)
 
 
-def conv2d_up(x: Tensor, weight: Tensor, kernel: Tensor, up: int) -> Tensor:
-    """Convolve and enlarge by ``up``, as one transposed convolution and one low-pass filter.
+def conv2d_up(x: Tensor, weight: Tensor, kernel: Tensor, up: int, bias: Tensor | None = None) -> Tensor:
+    """Convolve, enlarge by ``up`` and add a bias, as one transposed convolution and one low-pass filter.
 
     ``weight`` is ``[out, in, k, k]``; the result is that of stuffing with zeros, convolving and filtering.
     """
     size, taps = weight.shape[-1], kernel.shape[-1]
     low, high = (taps + up - 1) // 2, (taps - up) // 2
     if size == 1:  # the filter commutes with a pointwise convolution, which is cheaper first
-        return upfirdn2d(F.conv2d(x, weight), kernel, up=up, padding=(low, high, low, high), gain=up * up)
+        return upfirdn2d(F.conv2d(x, weight), kernel, up=up, padding=(low, high, low, high), gain=up * up, bias=bias)
     low, high = low + size // 2 - (size - 1), high + size // 2 - (size - up)
     x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=up)
-    return upfirdn2d(x, kernel, padding=(low, high, low, high), gain=up * up)
+    return upfirdn2d(x, kernel, padding=(low, high, low, high), gain=up * up, bias=bias)
 
 
 def style_scale(weight: Tensor, styles: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from .mapping import BaseGenerator, FullyConnectedLayer, MappingNetwork, check_w
 
 NOISE_MODES = ("const", "random", "none")
 FOLD_ABOVE = 32  # pixels per side
+SCALES_THROUGH = ("linear", "relu", "lrelu")  # f(a x) = a f(x) for a > 0
 
 
 def styled_conv(x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor | None, conv: Any) -> Tensor:
@@ -33,12 +34,16 @@ def styled_conv(x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor | None,
         styles, weight = styles / peak, weight / largest
         rest = peak * largest
         scale = rest.expand(-1, weight.shape[0]) if scale is None else scale * rest
-    if len(x) == 1 and x.shape[-1] > FOLD_ABOVE and x.dtype == torch.float32:
-        # One large picture: cheaper to scale the weights than the pixels.
+    if _folds(x):
         weight = weight * styles[0][:, None, None]
         return conv(x, weight if scale is None else weight * scale[0][:, None, None, None])
     x = conv(x * styles.to(x.dtype)[:, :, None, None], weight.to(x.dtype))
     return x if scale is None else _multiplied(x, scale.to(x.dtype)[:, :, None, None])
+
+
+def _folds(x: Tensor) -> bool:
+    """One large picture: cheaper to scale the weights than the pixels."""
+    return len(x) == 1 and x.shape[-1] > FOLD_ABOVE and x.dtype == torch.float32
 
 
 def _multiplied(x: Tensor, factor: Tensor) -> Tensor:
@@ -89,20 +94,28 @@ class SynthesisLayer(nn.Module):
         """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, resolution, resolution]``."""
         styles = self.affine(w)
         scale = ops.style_scale(self.weight, styles)
-        x = styled_conv(x, self.weight, styles, scale, self._conv)
-        if self.use_noise and noise_mode == "random":
-            noise = torch.randn(len(x), 1, self.resolution, self.resolution, device=x.device)
-            x = _added(x, (noise * self.noise_strength).to(x.dtype))
-        elif self.use_noise and noise_mode == "const":
-            x = _added(x, (self.noise_const * self.noise_strength).to(x.dtype))
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
-        bias = self.bias.to(x.dtype)
-        return ops.bias_act(x, bias, self.activation, gain=self.act_gain * gain, clamp=clamp, overwrite=True)
+        gain = self.act_gain * gain
+        if _folds(x) and self.activation in SCALES_THROUGH:
+            # Then the gain can go through the activation, and the bias into the convolution.
+            weight = self.weight * styles[0][:, None, None] * (scale[0] * gain)[:, None, None, None]
+            x = self._add_noise(self._conv(x, weight, self.bias * gain), noise_mode, gain)
+            return ops.bias_act(x, None, self.activation, gain=1, clamp=clamp, overwrite=True)
+        x = self._add_noise(styled_conv(x, self.weight, styles, scale, self._conv), noise_mode)
+        return ops.bias_act(x, self.bias.to(x.dtype), self.activation, gain=gain, clamp=clamp, overwrite=True)
 
-    def _conv(self, x: Tensor, weight: Tensor) -> Tensor:
+    def _conv(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         if self.up == 1:
-            return F.conv2d(x, weight, padding=self.padding)
-        return ops.conv2d_up(x, weight, self.resample_filter, self.up)
+            return F.conv2d(x, weight, bias, padding=self.padding)
+        return ops.conv2d_up(x, weight, self.resample_filter, self.up, bias)
+
+    def _add_noise(self, x: Tensor, noise_mode: str, gain: float = 1) -> Tensor:
+        if not self.use_noise or noise_mode == "none":
+            return x
+        noise = self.noise_const
+        if noise_mode == "random":
+            noise = torch.randn(len(x), 1, self.resolution, self.resolution, device=x.device)
+        return _added(x, (noise * (self.noise_strength * gain)).to(x.dtype))
 
 
 class ToRGBLayer(nn.Module):

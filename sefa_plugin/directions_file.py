@@ -1,0 +1,124 @@
+"""The file of directions: safetensors with two tensors, and all else as metadata."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .atomic import whole_file
+
+FORMAT = "1"
+_WORDS = ("label", "space", "torgb", "network", "digest", "calibration")
+
+
+class DirectionsFileError(Exception):
+    """A directions file that is broken, is something else, or does not fit a network."""
+
+
+def write_directions(path: str | os.PathLike, directions: Any) -> None:
+    """Write ``Directions``; see ``Directions.save``."""
+    from safetensors.numpy import save_file
+
+    about = {
+        "format": "sefa_directions",
+        "version": FORMAT,
+        "layers": json.dumps(list(directions.layers)),
+        "layer_names": json.dumps(list(directions.layer_names)),
+        "names": json.dumps(list(directions.names)),
+        "normalize": json.dumps(directions.normalize),
+        "num_ws": json.dumps(directions.num_ws),
+        "sigmas": json.dumps(list(directions.sigmas)),
+        "ranges": json.dumps(list(directions.ranges)),
+        **{key: getattr(directions, key) for key in _WORDS},
+    }
+    tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
+    with whole_file(path) as part:
+        save_file(tensors, os.fspath(part), about)
+
+
+def read_directions(path: str | os.PathLike, cls: type) -> Any:
+    """Read what :func:`write_directions` wrote into a ``cls``.
+
+    Raises:
+        DirectionsFileError: one line that says what is wrong.
+    """
+    try:
+        tensors, about = _read(os.fspath(path))
+        return _from_parts(cls, tensors, about)
+    except FileNotFoundError:
+        raise DirectionsFileError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DirectionsFileError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, RecursionError) as error:
+        raise DirectionsFileError(f"{path}: is not a valid directions file: {error}") from None
+
+
+def _read(path: str) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    with open(path, "rb"):
+        pass  # safetensors' own messages for missing files name no file
+    try:
+        with safe_open(path, framework="np") as file:
+            about = file.metadata() or {}
+            if about.get("format") != "sefa_directions":
+                raise ValueError("it was not written by this program")
+            held = set(file.keys())
+            if held != {"directions", "eigenvalues"}:
+                raise ValueError(f"it holds {', '.join(sorted(held))[:100] or 'nothing'}")
+            return {name: file.get_tensor(name) for name in held}, about
+    except SafetensorError as error:
+        raise ValueError(f"not a whole safetensors file ({error})") from None
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"it holds numbers of an unknown type ({error})") from None
+
+
+def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, str]) -> Any:
+    if about.get("version") != FORMAT:
+        raise ValueError(f"its version is {about.get('version')!r:.20}, this program reads {FORMAT!r}")
+
+    def parsed(key: str, kind: type, inner: type | None = None) -> Any:
+        value = json.loads(about.get(key, "null"))
+        if type(value) is not kind or (inner and not all(type(item) is inner for item in value)):
+            raise ValueError(f"its {key} is malformed")
+        return value
+
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind != "f":
+            raise ValueError(f"its {name} are {tensor.dtype}, not floating point")
+    held = cls(
+        vectors=tensors["directions"],
+        eigenvalues=tensors["eigenvalues"],
+        layers=tuple(parsed("layers", list, int)),
+        layer_names=tuple(parsed("layer_names", list, str)),
+        names=tuple(parsed("names", list, str)),
+        normalize=parsed("normalize", bool),
+        num_ws=parsed("num_ws", int),
+        sigmas=_numbers(about, "sigmas"),
+        ranges=_numbers(about, "ranges"),
+        **{key: about.get(key, "") for key in _WORDS},
+    )
+    if not np.allclose(np.linalg.norm(held.vectors.astype(np.float64), axis=1), 1, atol=1e-3):
+        raise ValueError("its directions are not of unit length")
+    return held
+
+
+def _numbers(about: Mapping[str, str], key: str) -> tuple:
+    """A list of numbers, pairs of numbers and nulls; files of before have none."""
+    held = json.loads(about.get(key, "[]"))
+
+    def number(item: Any) -> bool:
+        return type(item) in (int, float) and abs(item) < 1e30
+
+    def fits(item: Any) -> bool:
+        if key == "ranges" and isinstance(item, list):
+            return len(item) == 2 and all(map(number, item))
+        return item is None or (key == "sigmas" and number(item))
+
+    if not isinstance(held, list) or not all(map(fits, held)):
+        raise ValueError(f"its {key} are malformed")
+    return tuple(tuple(item) if isinstance(item, list) else item for item in held)

@@ -1,0 +1,64 @@
+"""A person's names for directions, kept in their file and shown on the page."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from .directions import Directions, DirectionsFileError
+from .manifest import NAME, Manifest
+from .report import PAGE, write_report
+
+
+def _file_of(path: str | os.PathLike) -> Path:
+    """The directions file itself, or the one that lies in a folder.
+
+    Raises:
+        DirectionsFileError: the folder holds none, or several.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    held = sorted(path.glob("directions*.safetensors"))
+    if len(held) != 1:
+        names = ", ".join(file.name for file in held) or "none"
+        raise DirectionsFileError(f"{path}: one directions file is needed, this folder holds {names}")
+    return held[0]
+
+
+def listed(path: str | os.PathLike) -> list[str]:
+    """One line for each direction that has a name or a range.
+
+    Raises:
+        DirectionsFileError: the file cannot be read.
+    """
+    file = _file_of(path)
+    held = Directions.load(file)
+    lines = [f"{file}: {len(held)} directions of {held.label}"]
+    for index, (name, ends) in enumerate(zip(held.names, held.ranges)):
+        if name or ends:
+            span = f"{ends[0]:+g} to {ends[1]:+g}" if ends else ""
+            lines.append(f"  {index:4d}  {span:<16}{name}".rstrip())
+    return lines
+
+
+def rename(path: str | os.PathLike, key: str, name: str) -> str:
+    """Give direction ``key`` (a number or a name) a name, '' for none; says what was done.
+
+    The page beside the file, if there is one, shows it at once.
+
+    Raises:
+        DirectionsFileError: the file cannot be read.
+        ValueError: there is no such direction, or this cannot be its name.
+        OSError: the file cannot be written.
+    """
+    file = _file_of(path)
+    held = Directions.load(file)
+    index = held.index(int(key) if re.fullmatch(r"\d+", key) else key)
+    held.named(index, name).save(file)
+    if (file.parent / PAGE).is_file() and (file.parent / NAME).is_file():
+        manifest = Manifest.of(file.parent)
+        if manifest is not None:
+            write_report(manifest)
+    return f"{file}: direction {index} is called {name!r}" if name else f"{file}: direction {index} has no name now"

@@ -1,0 +1,144 @@
+"""How one picture has moved against another: shift, zoom and rotation, or that it has not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVELS = (16, 32, 64)  # pixels of the shorter side, coarse to fine
+STEPS = 12  # of Gauss-Newton on a level
+TRIED = 4  # starts
+ALIKE = 0.1  # pictures that differ less (in standard deviations) have not moved
+EXPLAINED = 0.7  # a motion must leave at most this share of the difference,
+CORRELATED = 0.6  # and pictures at least this similar
+OVERLAP = 0.35  # share of the picture that must be seen in both
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A similarity transformation about the centre of the picture.
+
+    Attributes:
+        shift_x, shift_y: right and down, as shares of the longer side.
+        zoom: factor on sizes, above 1 where things get larger.
+        rotation: degrees, clockwise.
+    """
+
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    zoom: float = 1.0
+    rotation: float = 0.0
+
+
+def register(before: np.ndarray, after: np.ndarray) -> Motion | None:
+    """Find the motion from ``before`` to ``after``, float ``[h, w]`` pictures of lightness, of one size.
+
+    Coarse to fine Gauss-Newton on pictures brought to mean 0 and deviation 1 (Lucas and Kanade 1981, with
+    brightness and contrast left free), from a grid of starts.
+
+    Returns:
+        None where no such motion explains the difference; ``Motion()`` where there is none to explain.
+    """
+    if min(before.shape) < 8 or before.std() < 1e-3 or after.std() < 1e-3:
+        return None
+    if _distance(before, after, np.zeros(4)) < ALIKE:
+        return Motion()
+    pyramid = [(_reduced(before, size), _reduced(after, size)) for size in LEVELS if size < 2 * min(before.shape)]
+    best = _start(*pyramid[0])
+    for small, other in pyramid:
+        best = _refined(small, other, best)
+    small, other = pyramid[-1]
+    still, moved = _distance(small, other, np.zeros(4), best), _distance(small, other, best)
+    # For deviations of 1 a distance d is a correlation of 1 - d^2 / 2.
+    if moved > EXPLAINED * still or 1 - moved**2 / 2 < CORRELATED:
+        return None
+    return Motion(float(best[0]), float(best[1]), math.exp(best[2]), math.degrees(best[3]))
+
+
+def _reduced(picture: np.ndarray, size: int) -> np.ndarray:
+    from PIL import Image
+
+    factor = min(picture.shape) / size
+    if factor <= 1:
+        return picture.astype(np.float32)
+    shape = [round(side / factor) for side in picture.shape[::-1]]
+    return np.asarray(Image.fromarray(picture.astype(np.float32)).resize(shape, 4))  # box
+
+
+def _grid(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of pixel centres from the middle, in units of the longer side."""
+    high, wide = shape
+    y, x = np.mgrid[:high, :wide].astype(np.float64)
+    return (x - (wide - 1) / 2) / max(shape), (y - (high - 1) / 2) / max(shape)
+
+
+def _sampled(picture: np.ndarray, motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``picture`` where the points of the other one have moved to (bilinear), and where that is inside it."""
+    x, y = _grid(picture.shape)
+    zoom, angle = math.exp(motion[2]), motion[3]
+    cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
+    side, (high, wide) = max(picture.shape), picture.shape
+    column = (cos * x - sin * y + motion[0]) * side + (wide - 1) / 2
+    row = (sin * x + cos * y + motion[1]) * side + (high - 1) / 2
+    inside = (column >= 0) & (column <= wide - 1) & (row >= 0) & (row <= high - 1)
+    left = np.clip(np.floor(column).astype(int), 0, wide - 2)
+    top = np.clip(np.floor(row).astype(int), 0, high - 2)
+    u, v = np.clip(column - left, 0, 1), np.clip(row - top, 0, 1)
+    upper = picture[top, left] * (1 - u) + picture[top, left + 1] * u
+    lower = picture[top + 1, left] * (1 - u) + picture[top + 1, left + 1] * u
+    return upper * (1 - v) + lower * v, inside
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    return (values - values.mean()) / max(float(values.std()), 1e-6)
+
+
+def _distance(before: np.ndarray, after: np.ndarray, motion: np.ndarray, seen: np.ndarray | None = None) -> float:
+    """Root mean square difference after ``motion``, where both (and after a motion ``seen``) show something."""
+    warped, inside = _sampled(after, motion)
+    if seen is not None:
+        inside &= _sampled(after, seen)[1]
+    if inside.mean() < OVERLAP:
+        return math.inf
+    return float(np.sqrt(np.mean((_standard(warped[inside]) - _standard(before[inside])) ** 2)))
+
+
+def _start(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The best of a grid of motions, after the most promising ones have been refined."""
+    shifts, zooms, angles = (-0.12, -0.06, 0.0, 0.06, 0.12), (-0.15, 0.0, 0.15), (-0.25, 0.0, 0.25)
+    trials = [np.array([x, y, z, a]) for x in shifts for y in shifts for z in zooms for a in angles]
+    trials.sort(key=lambda trial: _distance(before, after, trial))
+    return min((_refined(before, after, trial) for trial in trials[:TRIED]), key=lambda m: _distance(before, after, m))
+
+
+def _refined(before: np.ndarray, after: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    damping, best = 1e-3, _distance(before, after, motion)
+    step = 0.5 / max(before.shape)
+    for _ in range(STEPS):
+        warped, inside = _sampled(after, motion)
+        if inside.mean() < OVERLAP:
+            return motion
+        rest = _standard(warped[inside]) - _standard(before[inside])
+        slopes = []
+        for place in range(4):
+            nudge = np.zeros(4)
+            nudge[place] = step
+            moved, _ = _sampled(after, motion + nudge)
+            slopes.append((_standard(moved[inside]) - _standard(warped[inside])) / step)
+        slopes = np.stack(slopes)
+        square = slopes @ slopes.T
+        change = np.linalg.solve(square + damping * np.diag(np.diag(square) + 1e-9), -slopes @ rest)
+        trial = motion + np.clip(change, -0.15, 0.15)
+        distance = _distance(before, after, trial)
+        if distance < best:
+            done = best - distance < 1e-5
+            motion, best, damping = trial, distance, damping / 4
+            if done:
+                break
+        else:
+            damping *= 8
+            if damping > 1e3:
+                break
+    return motion

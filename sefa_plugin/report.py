@@ -1,0 +1,231 @@
+"""From the record of a folder to its page: what is there, in words, with the command that makes it again."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import shlex
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import __version__
+from .describe import heat_picture
+from .directions import Directions, DirectionsFileError
+from .manifest import Manifest
+from .page import Card, Section, write_page
+
+PAGE = "index.html"
+_TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "StyleGAN3's input"}
+
+
+def about_direction(directions: Directions, index: int, ends: tuple[float, float]) -> dict[str, Any]:
+    """Words about one direction: title, name, eigenvalue, and a range in units of w and in sigmas."""
+    name, place = directions.names[index], "Z" if directions.space == "z" else f"layers {directions.label}"
+    low, high = (f"{end:+.3g}" if end else "0" for end in ends)
+    sigma = directions.sigmas[index]
+    spans = f" ({ends[0] / sigma:+.1f} to {ends[1] / sigma:+.1f} sigmas)" if sigma else ""
+    return {
+        "title": f"direction {index}{f' ({name})' if name else ''} of {place}",
+        "name": name,
+        "eigenvalue": f"{directions.eigenvalues[index]:.4g}",
+        "range": f"{low} to {high} units of {directions.space}{spans}",
+        "normalize": directions.normalize,
+        "torgb": directions.torgb,
+    }
+
+
+def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any]) -> str:
+    """The command that makes the outputs of one direction again.
+
+    The network comes by its file's name alone: folders of the maker's machine go into no picture.
+    """
+    network = manifest.network["path"]
+    words = ["gen_sefa.py", "--network", network if "://" in network else os.path.basename(network)]
+    if settings["space"] == "z":
+        words += ["--space", "z"]
+    elif settings["label"] != "all":
+        words += ["--layers", re.sub(r"^layer0?", "", settings["label"]).replace("_", ",")]
+    words += ["--directions", str(settings["index"])]
+    film, look = settings["film"], settings["look"]
+    words.append(f"--distance={film['low']:g},{film['high']:g}")
+    seeds = [label.split()[1] for label in settings["subjects"] if label.startswith("seed ")]
+    words += ["--seeds", ",".join(seeds)] if seeds else []
+    words += ["--projected-w", "FILE.npz"] if settings["projected"] else []
+    plain = {"trunc": 1.0, "trunc_cutoff": None, "noise_mode": "const", "label": None, "rotate": 0.0}
+    for key, usual in plain.items():
+        if look[key] != usual:
+            words += [f"--{'class' if key == 'label' else key.replace('_', '-')}", f"{look[key]}"]
+    if any(look["translate"]):
+        words.append("--translate={:g},{:g}".format(*look["translate"]))
+    words += [] if about["normalize"] else ["--no-normalize"]
+    words += [] if about["torgb"] == "last" else ["--torgb", about["torgb"]]
+    usual = {"frames": 60, "fps": 30.0, "loop": "pingpong", "easing": "linear", "video": "mp4"}
+    for key, value in usual.items():
+        if film.get(key, value) != value:
+            words += [f"--{key}", f"{film[key]:g}" if key in ("frames", "fps") else film[key]]
+    words += ["--captions"] if film.get("captions") else []
+    return f"python {' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"
+
+
+def packed(heat: np.ndarray) -> str:
+    """A small grey picture as text, for the record."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(heat).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _unpacked(text: Any) -> np.ndarray | None:
+    from PIL import Image
+
+    try:
+        return np.array(Image.open(io.BytesIO(base64.b64decode(text))).convert("L"))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+class Pages:
+    """Writes the page again and again while a run goes on, but never spends much of its time on that."""
+
+    SHARE = 0.1  # of the time that passes
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self._count = 0
+        self._next = 0.0
+
+    def __call__(self, busy: bool) -> None:
+        """Write it; while ``busy``, perhaps not this time.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        start = time.monotonic()
+        self._count += 1
+        if busy and self._count > 2 and start < self._next:
+            return
+        write_report(self.manifest, busy)
+        now = time.monotonic()
+        self._next = now + (now - start) / self.SHARE
+
+
+def write_report(manifest: Manifest, busy: bool = False) -> Path:
+    """Write ``index.html`` of all that the record holds; gives its path.
+
+    Raises:
+        OSError: it cannot be written; an older page stays.
+    """
+    named = _names(manifest.outdir)
+    cards: dict[str, dict[int, dict[str, Any]]] = {}
+    grids = []
+    for name, entry in manifest.outputs.items():
+        settings, about = entry.get("settings", {}), entry.get("about") or {}
+        if not about.get("title") or not (manifest.outdir / name).exists():
+            continue
+        if "grid" in settings:
+            grids.append(_card(manifest, "grid", {"video": name, **about}))
+            continue
+        kind = "sheet" if name.startswith("sheets/") else "video"
+        card = cards.setdefault(settings["label"], {}).setdefault(settings["index"], {})
+        card.update({key: value for key, value in about.items() if kind == "sheet" or key not in card})
+        card[kind] = name
+        card["name"] = named.get((settings["label"], settings["index"], settings["direction"]), about["name"])
+        card["layers"] = settings["layers"]
+    sections = []
+    for label, held in cards.items():
+        rows = next(iter(held.values()))["layers"]
+        text = f"Edits change {'row' if len(rows) == 1 else 'rows'} {_spans(rows)} of ws."
+        made = [_card(manifest, f"{label}-dir{index:02d}", held[index], index) for index in sorted(held)]
+        sections.append(Section(f"layers-{label}", _TITLES.get(label, f"{label.capitalize()} layers"), text, made))
+    if grids:
+        sections.append(Section("grids", "All directions at once", "Subjects down, directions across.", grids))
+    network = manifest.network
+    facts = [("network", network["name"]), ("class", f"{network['class']} ({network['hook']})")]
+    path = manifest.outdir / PAGE
+    unedited = manifest.outputs.get("sheets/unedited.jpg", {})
+    write_page(
+        path,
+        title=f"Editing directions of {network['name']}",
+        facts=facts,
+        sections=sections,
+        unedited=_row(manifest.outdir, unedited.get("about") or {}),
+        command=" ".join(map(shlex.quote, [os.path.basename(manifest.command[0]), *manifest.command[1:]])),
+        busy=busy,
+    )
+    return path
+
+
+def _card(manifest: Manifest, anchor: str, about: dict[str, Any], index: int | None = None) -> Card:
+    heat = _unpacked(about["heat"]) if about.get("heat") else None
+    sheet, columns = about.get("sheet", ""), about.get("columns", ())
+    facts = [(key, about[key]) for key in ("eigenvalue", "range") if about.get(key)]
+    return Card(
+        anchor=anchor,
+        title=about["title"] if index is None else f"Direction {index}",
+        name=about.get("name", ""),
+        words=tuple(about.get("words", ())),
+        where=about.get("where", ""),
+        facts=tuple(facts),
+        command=about.get("command", ""),
+        heat=None if heat is None else heat_picture(heat),
+        rows=_cells(manifest.outdir / sheet, about.get("boxes")) if sheet else (),
+        row_labels=about.get("rows", ()) if sheet else (),
+        column_labels=columns if sheet else (),
+        marked=columns.index("0") if sheet and "0" in columns else None,
+        sheet=sheet,
+        video=about.get("video", ""),
+    )
+
+
+def _row(outdir: Path, about: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
+    cells = _cells(outdir / "sheets/unedited.jpg", about.get("boxes"))
+    return list(zip(about.get("columns", ()), cells[0])) if cells else []
+
+
+def _cells(path: Path, boxes: Any) -> list[list[np.ndarray]]:
+    """The pictures of a sheet, cut out of it; none where the file cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as sheet:
+            rgb = np.asarray(sheet.convert("RGB"))
+        return [[rgb[y : y + high, x : x + wide] for x, y, wide, high in row] for row in boxes]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def _names(outdir: Path) -> dict[tuple[str, int, str], str]:
+    """Present names by label, index and digest of the direction: a person may have given one since."""
+    import hashlib
+
+    names = {}
+    for path in sorted(outdir.glob("directions*.safetensors")):
+        try:
+            held = Directions.load(path)
+        except DirectionsFileError:
+            continue
+        for index, name in enumerate(held.names):
+            names[held.label, index, hashlib.sha256(held.vectors[index].tobytes()).hexdigest()] = name
+    return names
+
+
+def _spans(rows: Sequence[int]) -> str:
+    """``0-3, 5`` for 0, 1, 2, 3, 5."""
+    spans: list[list[int]] = []
+    for row in _ascending(rows):
+        if spans and row == spans[-1][1] + 1:
+            spans[-1][1] = row
+        else:
+            spans.append([row, row])
+    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in spans)
+
+
+def _ascending(rows: Iterable[int]) -> list[int]:
+    return sorted(set(rows))

@@ -1,0 +1,93 @@
+"""What a person types: lists of numbers, seeds, distances, names."""
+
+from __future__ import annotations
+
+import math
+import re
+
+MAX_SEED = 2**32 - 1
+MAX_SEEDS = 10_000
+MAX_DISTANCE = 1e6  # further out float32 rounds the latent itself away
+
+
+def parse_numbers(text: str, what: str, highest: int) -> list[int]:
+    """Read a list like ``0,3,7-9``; numbers from 0 to ``highest``, at most ``MAX_SEEDS`` of them.
+
+    Raises:
+        ValueError: the text cannot be read or is out of range; the message names ``what``.
+    """
+    result: list[int] = []
+    for part in str(text).split(","):
+        match = re.fullmatch(r"\s*(\d{1,20})(?:-(\d{1,20}))?\s*", part)
+        if match is None:
+            raise ValueError(f"{what} {text!r}: expected numbers like 0,3,7-9")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first > last:
+            raise ValueError(f"{what} {part.strip()!r}: the range runs backwards")
+        if last > highest:
+            raise ValueError(f"{what} {last}: out of range, 0-{highest} can be used")
+        if len(result) + last - first >= MAX_SEEDS:
+            raise ValueError(f"{what} {text!r}: more than {MAX_SEEDS} numbers")
+        result.extend(range(first, last + 1))
+    return result
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read seeds like ``0,1,4-6``.
+
+    Raises:
+        ValueError: the text cannot be read, or a seed is not within 0 to 2^32 - 1.
+    """
+    return parse_numbers(text, "seed", MAX_SEED)
+
+
+def parse_distance(text: str) -> tuple[float, float] | None:
+    """Read ``3`` (from -3 to 3) or ``-5,5``, in units of w along a unit direction; None for ``auto``.
+
+    Raises:
+        ValueError: the text cannot be read, or the first number is not below the second.
+    """
+    if str(text).strip() == "auto":
+        return None
+    parts = str(text).split(",")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"distance {text!r}: expected a number like 3, two like -5,5, or auto")
+    low, high = (-abs(numbers[0]), abs(numbers[0])) if len(numbers) == 1 else numbers
+    if low >= high:
+        cure = "the first number must be below the second" if len(numbers) == 2 else "0 leads nowhere"
+        raise ValueError(f"distance {text!r}: {cure}")
+    if max(abs(low), abs(high)) > MAX_DISTANCE:
+        raise ValueError(f"distance {text!r}: at most {MAX_DISTANCE:g} can be used")
+    return low, high
+
+
+def parse_keys(text: str) -> list[int | str]:
+    """Read what a person types for directions: numbers, ranges and names, ``0,3,7-9,smile``.
+
+    Raises:
+        ValueError: a part is empty, or neither a number nor a possible name.
+    """
+    keys: list[int | str] = []
+    for part in map(str.strip, str(text).split(",")):
+        if re.fullmatch(r"[\s\d+-]*", part):
+            keys += parse_numbers(part, "direction", 10**6)
+        else:
+            check_name(part)
+            keys.append(part)
+    return keys
+
+
+def check_name(name: str) -> None:
+    """Check what may be the name of a direction: it must work wherever a number does.
+
+    Raises:
+        ValueError: it holds a comma or a line break, looks like a number or a range, or is over 100 letters.
+    """
+    if "," in name or not name.isprintable():
+        raise ValueError(f"the name {name!r:.40} holds a comma or a line break")
+    if re.fullmatch(r"[\s\d+-]+", name) or name != name.strip() or len(name) > 100:
+        raise ValueError(f"the name {name!r:.40} is a number, begins or ends with a space, or is over 100 letters")

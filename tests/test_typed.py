@@ -1,0 +1,105 @@
+import pytest
+
+from sefa_plugin.typed import check_name, parse_distance, parse_keys, parse_numbers, parse_seeds
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("7", [7]),
+        ("0,1,4-6", [0, 1, 4, 5, 6]),
+        ("0-2", [0, 1, 2]),
+        (" 3 , 1", [3, 1]),
+        ("4294967295", [2**32 - 1]),
+        ("0-9999", list(range(10_000))),
+    ],
+)
+def test_seeds(text, seeds):
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("4294967296", "0-4294967295"),
+        ("9" * 5000, "expected numbers"),
+        ("-1", "expected numbers"),
+        ("", "expected numbers"),
+        ("1,,2", "expected numbers"),
+        ("1.5", "expected numbers"),
+        ("5-3", "'5-3': the range runs backwards"),
+        ("0-10000", "more than 10000"),
+        ("0-9000,0-9000", "more than 10000"),
+        ("0-4294967295", "more than 10000"),
+    ],
+)
+def test_seeds_that_make_no_sense(text, says):
+    with pytest.raises(ValueError, match=says) as caught:
+        parse_seeds(text)
+    assert str(caught.value).startswith("seed")
+
+
+def test_numbers_name_what_they_are():
+    with pytest.raises(ValueError, match=r"direction 8: out of range, 0-7 can be used"):
+        parse_numbers("3,8", "direction", 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"), [("3", (-3, 3)), ("-3", (-3, 3)), ("-5,5", (-5, 5)), ("0,2.5", (0, 2.5)), ("1,2", (1, 2))]
+)
+def test_distances(text, ends):
+    assert parse_distance(text) == ends
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "expected a number"),
+        ("far", "expected a number"),
+        ("1,2,3", "expected a number"),
+        ("nan", "expected a number"),
+        ("inf", "expected a number"),
+        ("-inf,3", "expected a number"),
+        ("5,-5", "below the second"),
+        ("2,2", "below the second"),
+        ("0", "leads nowhere"),
+        ("1e308", "at most 1e"),
+    ],
+)
+def test_distances_that_make_no_sense(text, says):
+    with pytest.raises(ValueError, match=says):
+        parse_distance(text)
+
+
+def test_auto_is_a_distance():
+    assert parse_distance("auto") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("0,3,7-9", [0, 3, 7, 8, 9]),
+        ("smile", ["smile"]),
+        ("brush size, 2 ,3d glasses", ["brush size", 2, "3d glasses"]),
+        ("0-1,smile,5", [0, 1, "smile", 5]),
+    ],
+)
+def test_directions_by_number_or_name(text, keys):
+    assert parse_keys(text) == keys
+
+
+@pytest.mark.parametrize("text", ["", "3,,4", "-1", "smile,", "a" * 101, "sm\nile"])
+def test_directions_that_make_no_sense(text):
+    with pytest.raises(ValueError, match="direction|name"):
+        parse_keys(text)
+
+
+@pytest.mark.parametrize("name", ["3", "1-2", "3 4", "a,b", " x", "x ", "a\tb", "-", "a" * 101])
+def test_what_cannot_be_a_name(name):
+    with pytest.raises(ValueError, match="the name"):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "smile", "brush size", "3d", "großes Lächeln", "-1 to 1?"])
+def test_what_can_be_a_name(name):
+    check_name(name)
