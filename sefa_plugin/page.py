@@ -15,7 +15,7 @@ import numpy as np
 
 from .atomic import whole_file
 from .page_style import SCRIPT, STYLE
-from .pictures import fit
+from .pictures import as_rgb, fit
 
 BUDGET = 15_000_000  # bytes of the whole page
 SIZES = (256, 192, 128, 96, 64, 48)  # longest side of an embedded picture in pixels
@@ -189,7 +189,7 @@ def _contents(sections: Sequence[Section]) -> str:
     groups = []
     for section in sections:
         links = "".join(
-            f'<li><a href="#{_text(card.anchor)}">{_text(card.name or card.title.replace("Direction ", ""))}</a></li>'
+            f'<li><a href="#{_text(card.anchor)}" aria-label="{_text(card.called)}">{_chip(card)}</a></li>'
             for card in section.cards
         )
         groups.append(
@@ -198,8 +198,13 @@ def _contents(sections: Sequence[Section]) -> str:
     return f'<nav aria-label="Directions">{"".join(groups)}</nav>' if groups else ""
 
 
+def _chip(card: Card) -> str:
+    number = _text(card.title.replace("Direction ", ""))
+    return f"{number} <bdi>{_text(card.name)}</bdi>" if card.name else number
+
+
 def _card(card: Card, thumbnail: Callable[[np.ndarray], str], rows: int | None) -> str:
-    name = f' <span class="name">{_text(card.name)}</span>' if card.name else ""
+    name = f' <bdi class="name">{_text(card.name)}</bdi>' if card.name else ""
     parts = [
         f'<article id="{_text(card.anchor)}" aria-labelledby="{_text(card.anchor)}-title">',
         f'<h3 id="{_text(card.anchor)}-title">{_text(card.title)}{name}</h3>',
@@ -216,9 +221,9 @@ def _card(card: Card, thumbnail: Callable[[np.ndarray], str], rows: int | None) 
         parts.append(
             f'<figure class="heat"><img src="{_address(file.getvalue(), "png")}" '
             f'alt="Map of where {_text(card.called)} changes pictures: {_text(card.where or "unknown")}">'
-            f"<figcaption>Changes: {_text(card.where)}</figcaption></figure>"
+            f"<figcaption>Changes: {_text(card.where or 'see the map')}</figcaption></figure>"
         )
-    parts += [_sheet(card, thumbnail, rows), _clip(card, thumbnail), _command(card.command), "</article>"]
+    parts += [_sheet(card, thumbnail, rows), _clip(card, thumbnail, rows), _command(card.command), "</article>"]
     return "".join(parts)
 
 
@@ -233,7 +238,7 @@ def _sheet(card: Card, thumbnail: Callable[[np.ndarray], str], rows: int | None)
     lines = []
     for label, pictures in zip(card.row_labels, shown):
         cells = "".join(
-            f'<td{_marked(card, column)}><img loading="lazy" src="{thumbnail(picture)}" '
+            f'<td{_marked(card, column)}><img src="{thumbnail(picture)}" '
             f'alt="{_text(label)}, {_text(card.called)} at {_text(at)}"></td>'
             for column, (at, picture) in enumerate(zip(card.column_labels, pictures))
         )
@@ -248,12 +253,14 @@ def _marked(card: Card, column: int) -> str:
     return ' class="now"' if column == card.marked else ""
 
 
-def _clip(card: Card, thumbnail: Callable[[np.ndarray], str]) -> str:
+def _clip(card: Card, thumbnail: Callable[[np.ndarray], str], rows: int | None) -> str:
     if not card.video:
         return ""
     kind, link, label = PurePosixPath(card.video).suffix.lower(), _link(card.video), f"Clip of {_text(card.called)}"
     if kind == ".mp4":
-        still = f' poster="{thumbnail(np.concatenate([row[-1] for row in card.rows], axis=1))}"' if card.rows else ""
+        # Where the budget holds no picture, it holds no still either.
+        ends = [as_rgb(row[-1]) for row in card.rows] if rows != 0 else []
+        still = f' poster="{thumbnail(np.concatenate(ends, axis=1))}"' if ends else ""
         return (
             f'<video class="clip" src="{link}"{still} controls loop muted playsinline preload="none" '
             f'aria-label="{label}"></video>'
@@ -289,4 +296,5 @@ def _text(words: str) -> str:
 
 
 def _link(path: str) -> str:
-    return _text(quote(path.replace("\\", "/")))
+    # As bytes: a file's name need not be valid text.
+    return _text(quote(os.fsencode(path.replace("\\", "/"))))

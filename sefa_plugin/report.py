@@ -21,6 +21,7 @@ from .manifest import Manifest
 from .page import Card, Section, write_page
 
 PAGE = "index.html"
+_ORDER = ("all", "coarse", "middle", "fine")
 _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "StyleGAN3's input"}
 
 
@@ -139,7 +140,7 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
         card["name"] = named.get((settings["label"], settings["index"], settings["direction"]), about["name"])
         card["layers"] = settings["layers"]
     sections = []
-    for label, held in cards.items():
+    for label, held in sorted(cards.items(), key=_rank):
         rows = next(iter(held.values()))["layers"]
         text = f"Edits change {'row' if len(rows) == 1 else 'rows'} {_spans(rows)} of ws."
         made = [_card(manifest, f"{label}-dir{index:02d}", held[index], index) for index in sorted(held)]
@@ -160,6 +161,11 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
         busy=busy,
     )
     return path
+
+
+def _rank(item: tuple[str, Any]) -> tuple[int, str]:
+    """All, coarse, middle, fine, then the rest by name."""
+    return _ORDER.index(item[0]) if item[0] in _ORDER else len(_ORDER), item[0]
 
 
 def _card(manifest: Manifest, anchor: str, about: dict[str, Any], index: int | None = None) -> Card:

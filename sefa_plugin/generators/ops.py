@@ -115,6 +115,10 @@ def upfirdn2d(
 
 def upsample2d(x: Tensor, kernel: Tensor, up: int = 2) -> Tensor:
     """Enlarge ``[N, C, H, W]`` by a whole factor; the picture stays centred and keeps its mean."""
+    if up == 2 and kernel.shape == (4, 4) and torch.equal(kernel, setup_filter((1, 3, 3, 1)).to(kernel)):
+        # Doubling with these taps is bilinear interpolation of a picture with a black border.
+        x = F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)
+        return x[:, :, 2:-2, 2:-2]
     size = kernel.shape[-1]
     low, high = (size + up - 1) // 2, (size - up) // 2
     return upfirdn2d(x, kernel, up=up, padding=(low, high, low, high), gain=up * up)
