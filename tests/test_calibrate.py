@@ -17,7 +17,7 @@ from sefa_plugin.calibrate import (
     settings_of,
     visible_change,
 )
-from sefa_plugin.camera import Camera, Look
+from sefa_plugin.camera import Look
 from sefa_plugin.frames import FramesError
 
 
@@ -186,43 +186,16 @@ def test_change_and_breaking_of_pictures():
 # --- on networks ----------------------------------------------------------------------------------
 
 
-def variation(values):
-    return np.std(values) / np.mean(values)
-
-
-def edges(before, after):
-    """Another measure than the one of the calibration: how much gradients differ, in grey."""
-    before, after = (np.asarray(x, float).mean(axis=-1) for x in (before, after))
-    return sum(np.abs(np.diff(before, axis=a) - np.diff(after, axis=a)).mean() for a in (-1, -2))
-
-
-def colours(before, after):
-    """And another: mean absolute difference of colours, coarsely."""
-    before, after = (np.asarray(x, float).reshape(-1, 8, 8, 8, 8, 3).mean(axis=(2, 4)) for x in (before, after))
-    return np.abs(before - after).mean()
-
-
 @pytest.mark.parametrize("layers", ["all", "coarse"])
 def test_ranges_show_the_same_change_to_other_seeds_and_measures(layers):
+    from demo.ranges import compare
+
     G = load_network("demo")
     directions = calibrate(G, factorize(G, layers, num_directions=10))
-    others = Camera(G, Look(), range(100, 112))
-    before = next(others.pictures([others.ws]))
-
-    def change(index, distance, measure):
-        shots = next(others.shots(directions, index, [distance]))
-        return np.mean([measure(a, b) for a, b in zip([np.array(before)], [np.array(shots)])])
-
-    typical = float(np.median(np.abs(directions.ranges)))
-    for measure in (edges, colours):
-        fitted = [np.mean([change(i, end, measure) for end in directions.ranges[i]]) for i in range(10)]
-        fixed = {}
-        for factor in (0.3, 0.6, 1, 1.5):
-            ends = (-factor * typical, factor * typical)
-            fixed[factor] = variation([np.mean([change(i, end, measure) for end in ends]) for i in range(10)])
-        assert variation(fitted) < 0.25
-        assert variation(fitted) < min(fixed.values())
-        assert variation(fitted) < 0.6 * fixed[1]
+    for fitted, fixed in compare(G, directions, Look()).values():
+        assert fitted < 0.25
+        assert fitted < min(fixed.values())
+        assert fitted < 0.6 * list(fixed.values())[2]  # the distance that is right on average
 
 
 def test_the_public_function(golden):
