@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -164,14 +164,19 @@ class Run:
         if not open_ and grid and self._is_current(grid, self._grid_settings(jobs)):
             grid = None
         made: list[str] = []
-        if left or grid:
-            with FrameStore() as store:
-                self._start(left, len(open_), grid)
-                made += self._unedited_row()
-                made += self._sheets(left, open_, store)
-                made += self._videos(left, store, bool(grid))
-                if grid:
-                    made += self._grid(jobs, grid, store)
+        try:
+            if left or grid:
+                with FrameStore() as store:
+                    self._start(left, len(open_), grid)
+                    made += self._unedited_row()
+                    made += self._sheets(left, open_, store)
+                    made += self._videos(left, store, bool(grid))
+                    if grid:
+                        made += self._grid(jobs, grid, store)
+        except BaseException:
+            with suppress(OSError):  # the page must not promise what will not come
+                self.page(False)
+            raise
         self.page(False)
         return made, wanted - sum(name != UNEDITED and name != grid for name in made)
 

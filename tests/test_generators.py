@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from sefa_plugin import load_network
 from sefa_plugin.generators import stylegan2, stylegan3
 from sefa_plugin.generators.kaiser import bessel_j1, lowpass
 
@@ -197,3 +198,21 @@ def test_gradients_reach_the_weights(built):
     G.synthesis(ws + 0.1).square().mean().backward()
     assert torch.isfinite(ws.grad).all()
     assert (ws.grad.abs().sum(dim=(0, 2)) > 0).all()
+
+
+@pytest.mark.parametrize("name", ["sg2ada-skip-64", "sg3t-64"])
+def test_pictures_do_not_depend_on_gradients_or_company(golden, name):
+    """What is overwritten to save memory must be nobody else's."""
+    G = load_network(golden(name).pickle)
+    ws = G.mapping(torch.randn(2, G.z_dim, generator=torch.Generator().manual_seed(0)), None)
+    with torch.no_grad():
+        both = G.synthesis(ws, noise_mode="const")
+        again = G.synthesis(ws, noise_mode="const")
+        alone = torch.cat([G.synthesis(row[None], noise_mode="const") for row in ws])
+    leaf = ws.clone().requires_grad_()
+    traced = G.synthesis(leaf, noise_mode="const")
+    traced.square().mean().backward()
+    assert torch.equal(both, again)
+    assert leaf.grad.abs().max() > 0
+    for other in (alone, traced):
+        assert (both - other).abs().max() < 1e-5 * both.abs().max()

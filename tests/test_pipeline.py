@@ -104,6 +104,16 @@ def test_what_is_quick_to_look_at_comes_first(run_of, directions):
     ]
 
 
+def test_after_a_failure_the_page_promises_nothing(run_of, directions, monkeypatch):
+    from sefa_plugin import pipeline
+
+    monkeypatch.setattr(pipeline, "write_video", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+    events = []
+    with pytest.raises(KeyboardInterrupt):
+        make(run_of(Film(frames=8), page=events.append), directions, 0)
+    assert events == [True, True, False]
+
+
 def test_a_range_without_zero(run_of, directions):
     run = run_of(Film(frames=3, loop="once", video="png"), ends=(1.0, 2.0))
     made_by(run, directions)

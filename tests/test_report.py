@@ -1,0 +1,126 @@
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from sefa_plugin import cli
+from sefa_plugin.directions import Directions
+from sefa_plugin.manifest import Manifest
+from sefa_plugin.report import Pages, _spans, about_direction, packed, reproduce, write_report
+
+
+def directions(**other):
+    fields = {"vectors": np.eye(4), "eigenvalues": np.arange(4, 0, -1), "layers": (0, 1, 3), "label": "0-1_3"}
+    return Directions(**{**fields, **other})
+
+
+def settings(**other):
+    look = {
+        "trunc": 1.0,
+        "trunc_cutoff": None,
+        "noise_mode": "const",
+        "label": None,
+        "translate": [0, 0],
+        "rotate": 0.0,
+    }
+    look.update({key: other.pop(key) for key in list(other) if key in look})
+    film = {
+        "low": -1.5,
+        "high": 2.0,
+        **{key: other.pop(key) for key in list(other) if key not in ("label_", "projected")},
+    }
+    held = {"space": "w", "label": "all", "index": 3, "subjects": ["seed 0", "seed 7"], "projected": "", "look": look}
+    return {**held, "film": film, **other}
+
+
+def manifest_of(tmp_path, path="/home/somebody/nets/ffhq.pkl"):
+    return Manifest(tmp_path, ["gen_sefa.py"], {"path": path, "name": "ffhq", "class": "Generator", "hook": "x"})
+
+
+def test_words_about_a_direction():
+    held = directions(names=("", "smile", "", "")).with_range(1, 0.5, -1, 2)
+    about = about_direction(held, 1, held.ranges[1])
+    assert about["title"] == "direction 1 (smile) of layers 0-1_3"
+    assert about["range"] == "-1 to +2 units of w (-2.0 to +4.0 sigmas)"
+    assert about["eigenvalue"] == "3"
+    assert about_direction(held, 0, (0.0, 2.5))["range"] == "0 to +2.5 units of w"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "--directions 3 --distance=-1.5,2 --seeds 0,7"),
+        ({"trunc": 0.7, "label": 2}, "--trunc 0.7 --class 2"),
+        ({"noise_mode": "none", "rotate": 15.0}, "--noise-mode none --rotate 15.0"),
+        ({"translate": [0.1, -0.2]}, "--translate=0.1,-0.2"),
+        ({"frames": 12, "fps": 25.0, "captions": True}, "--frames 12 --fps 25 --captions"),
+        ({"easing": "sine", "video": "gif"}, "--easing sine --video gif"),
+        ({"projected": "abc"}, "--projected-w FILE.npz"),
+    ],
+)
+def test_the_command_that_makes_it_again(tmp_path, changes, words):
+    about = about_direction(directions(), 0, (-1, 1))
+    command = reproduce(manifest_of(tmp_path), settings(**changes), about)
+    assert command.startswith("python gen_sefa.py --network ffhq.pkl ")  # no folder of somebody's machine
+    assert words in command
+
+
+@pytest.mark.parametrize(
+    ("label", "layers"),
+    [("coarse", "--layers coarse"), ("0-1_5", "--layers 0-1,5"), ("layer03", "--layers 3"), ("layer12", "--layers 12")],
+)
+def test_labels_become_layers_again(tmp_path, label, layers):
+    held = {**settings(), "label": label}
+    assert f" {layers} " in reproduce(manifest_of(tmp_path), held, about_direction(directions(), 0, (-1, 1)))
+
+
+def test_the_command_does_make_it_again(tmp_path, golden):
+    """Typed as it stands, it finds every output up to date."""
+    import shlex
+    import shutil
+
+    net = tmp_path / "my net.pkl"
+    shutil.copy(golden("sg2ada-cond-32").pickle, net)
+    words = ["--network", net, "--layers", "0-1,3", "--class", "1", "--trunc", "0.8", "--frames", "6", "-K", "2"]
+    words += ["--no-normalize", "--torgb", "never", "--seeds", "3,5", "--easing", "sine", "--outdir", tmp_path / "out"]
+    assert CliRunner().invoke(cli.gen_sefa, [str(word) for word in words]).exit_code == 0
+    record = json.loads((tmp_path / "out" / "run.json").read_text())["outputs"]
+    command = record["videos/0-1_3-dir01.mp4"]["about"]["command"].split("  #")[0]
+    again = shlex.split(command)[2:]
+    again[again.index("--network") + 1] = str(net)
+    result = CliRunner().invoke(cli.gen_sefa, [*again, "--outdir", str(tmp_path / "out")])
+    assert "0 outputs made, 2 kept" in result.stdout
+
+
+def test_spans_and_packing():
+    assert _spans([5, 0, 1, 2]) == "0-2, 5"
+    assert _spans([7]) == "7"
+    assert packed(np.zeros((4, 4), np.uint8)).startswith("iVBOR")
+
+
+def test_a_page_of_nothing_and_of_an_odd_record(tmp_path):
+    manifest = manifest_of(tmp_path)
+    assert write_report(manifest).read_text(encoding="utf-8").count("<article") == 0
+    (tmp_path / "sheets").mkdir()
+    (tmp_path / "sheets" / "x.jpg").write_bytes(b"no picture")
+    about = {"title": "direction 0 of layers all", "name": "", "boxes": "nonsense", "heat": "###", "rows": ["a"]}
+    manifest.outputs["sheets/x.jpg"] = {
+        "settings": {"label": "all", "index": 0, "direction": "d", "layers": [0]},
+        "about": about,
+    }
+    assert write_report(manifest).read_text(encoding="utf-8").count("<article") == 1
+
+
+def test_the_page_takes_little_of_the_time(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr("sefa_plugin.report.write_report", lambda manifest, busy: written.append(busy))
+    clock = iter(np.arange(0, 1000, 0.5))
+    monkeypatch.setattr("sefa_plugin.report.time.monotonic", lambda: next(clock))
+    pages = Pages(manifest_of(tmp_path))
+    for _ in range(40):
+        pages(True)
+    pages(False)
+    assert written[:2] == [True, True]  # what is there first is shown at once
+    assert 3 <= len(written) < 15
+    assert written[-1] is False
