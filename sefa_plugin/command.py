@@ -96,8 +96,9 @@ class Progress:
             self._bar = None
 
     def say(self, text: str) -> None:
-        """One line."""
-        click.echo(text, err=True)
+        """One line; above the bar, where there is one."""
+        clear = "\r\x1b[K" if self._bar is not None and sys.stderr.isatty() else ""
+        click.echo(f"{clear}{text}", err=True)
 
     def expect(self, pictures: int, seconds: float) -> None:
         """Announce the work and start the bar."""

@@ -222,6 +222,8 @@ class Run:
                     self._sheet(job, store)
                 made.append(job.sheet)
                 self.page(True)
+                if len(made) == 1:
+                    self.reporter.say(f"{self.manifest.outdir / job.sheet}: the first sheet; index.html grows from now")
         return made
 
     def _sheet(self, job: Job, store: FrameStore) -> None:
