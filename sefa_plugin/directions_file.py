@@ -21,7 +21,7 @@ class DirectionsFileError(Exception):
 
 def write_directions(path: str | os.PathLike, directions: Any) -> None:
     """Write ``Directions``; see ``Directions.save``."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     about = {
         "format": "sefa_directions",
@@ -37,7 +37,7 @@ def write_directions(path: str | os.PathLike, directions: Any) -> None:
     }
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
     with whole_file(path) as part:
-        save_file(tensors, os.fspath(part), about)
+        part.write_bytes(save(tensors, about))  # save_file would let nobody else read it
 
 
 def read_directions(path: str | os.PathLike, cls: type) -> Any:

@@ -32,6 +32,8 @@ from .video import write_video
 
 RENDERER = 2  # raised when equal settings would give other pictures
 UNEDITED = "sheets/unedited.jpg"
+ROW = 12  # pictures in the unedited row
+DESCRIBED = 8  # subjects that the words of a sheet rest on
 
 
 class Reporter(Protocol):
@@ -199,16 +201,17 @@ class Run:
         settings = self._common()
         if not self.film.sheet or (not self.overwrite and self.manifest.is_current(UNEDITED, settings)):
             return []
-        path = self.manifest.outdir / UNEDITED
+        path, labels = self.manifest.outdir / UNEDITED, self.camera.labels[:ROW]
+        more = f", the first {ROW} of {len(self.camera)}" if len(self.camera) > ROW else ""
         with _named(path):
             boxes = write_sheet(
                 path,
-                [[fit(picture, CELL) for picture in self.unedited]],
+                [[fit(picture, CELL) for picture in self.unedited[:ROW]]],
                 row_labels=[""],
-                column_labels=self.camera.labels,
-                title=f"{self.manifest.network['name']}: unedited",
+                column_labels=labels,
+                title=f"{self.manifest.network['name']}: unedited{more}",
             )
-        self.manifest.add(UNEDITED, settings, [0.0], {"boxes": boxes, "columns": self.camera.labels})
+        self.manifest.add(UNEDITED, settings, [0.0], {"boxes": boxes, "columns": labels})
         self.page(True)
         return [UNEDITED]
 
@@ -234,9 +237,9 @@ class Run:
             cells[distance] = [fit(picture, CELL) for picture in pictures]
             if distance in steps:
                 store.put((job.stem, distance), side_by_side(pictures, self.film.max_width))
-        before = [fit(picture, CELL) for picture in self.unedited]
-        ends = (cells[columns[0]] if columns[0] < 0 else None), (cells[columns[-1]] if columns[-1] > 0 else None)
-        effect = describe(before, *ends)
+        before = [fit(picture, CELL) for picture in self.unedited[:DESCRIBED]]
+        low, high = (cells[end][:DESCRIBED] for end in (columns[0], columns[-1]))
+        effect = describe(before, low if columns[0] < 0 else None, high if columns[-1] > 0 else None)
         about = about_direction(held, job.index, (job.low, job.high))
         command = reproduce(self.manifest, self.settings(job, "sheet"), about)
         words = f"towards +: {', '.join(effect.words)}; " if effect.words else ""
