@@ -157,10 +157,18 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
         facts=facts,
         sections=sections,
         unedited=_row(manifest.outdir, unedited.get("about") or {}),
-        command=" ".join(map(shlex.quote, [os.path.basename(manifest.command[0]), *manifest.command[1:]])),
+        command=" ".join(shlex.quote(_without_folder(word)) for word in manifest.command),
         busy=busy,
     )
     return path
+
+
+def _without_folder(word: str) -> str:
+    """A page is shown to others: where things lie on the maker's machine stays out of it."""
+    if "://" in word or not re.search(r"[/\\]", word):
+        return word
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return option + equals + re.split(r"[/\\]", value.rstrip("/\\"))[-1]
 
 
 def _rank(item: tuple[str, Any]) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from sefa_plugin import cli
 from sefa_plugin.directions import Directions
 from sefa_plugin.manifest import Manifest
-from sefa_plugin.report import Pages, _spans, about_direction, packed, reproduce, write_report
+from sefa_plugin.report import Pages, _spans, _without_folder, about_direction, packed, reproduce, write_report
 
 
 def directions(**other):
@@ -91,6 +91,21 @@ def test_the_command_does_make_it_again(tmp_path, golden):
     again[again.index("--network") + 1] = str(net)
     result = CliRunner().invoke(cli.gen_sefa, [*again, "--outdir", str(tmp_path / "out")])
     assert "0 outputs made, 2 kept" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("/home/me/nets/ffhq.pkl", "ffhq.pkl"),
+        ("C:\\nets\\ffhq.pkl", "ffhq.pkl"),
+        ("--outdir=/home/me/out/", "--outdir=out"),
+        ("https://somewhere/ffhq.pkl", "https://somewhere/ffhq.pkl"),
+        ("--distance=-3,3", "--distance=-3,3"),
+        ("0-2", "0-2"),
+    ],
+)
+def test_folders_stay_out_of_the_page(word, shown):
+    assert _without_folder(word) == shown
 
 
 def test_spans_and_packing():
