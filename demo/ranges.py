@@ -20,10 +20,25 @@ SEEDS = range(100, 112)  # none of them is used for calibration
 FACTORS = (0.3, 0.6, 1.0, 1.5)  # of the median range: the fixed distances to compare with
 
 
-def edges(before: np.ndarray, after: np.ndarray) -> float:
-    """How much gradients differ, in grey: uint8 ``[N, H, W, C]`` to levels."""
-    before, after = (np.asarray(x, float).mean(axis=-1) for x in (before, after))
-    return float(sum(np.abs(np.diff(before, axis=a) - np.diff(after, axis=a)).mean() for a in (-1, -2)))
+def difference(before: np.ndarray, after: np.ndarray) -> float:
+    """Mean absolute difference: uint8 ``[N, H, W, C]`` to levels."""
+    return float(np.abs(np.asarray(before, float) - np.asarray(after, float)).mean())
+
+
+def structure(before: np.ndarray, after: np.ndarray) -> float:
+    """1 - SSIM (Wang et al. 2004) of grey pictures, over parts of 8 x 8 pixels."""
+
+    def parts(x: np.ndarray) -> np.ndarray:
+        grey = np.asarray(x, float).mean(axis=-1)
+        high, wide = (side // 8 * 8 for side in grey.shape[1:])
+        return grey[:, :high, :wide].reshape(len(grey), high // 8, 8, wide // 8, 8)
+
+    one, two = parts(before), parts(after)
+    axes = (2, 4)
+    mean1, mean2 = one.mean(axis=axes), two.mean(axis=axes)
+    both = (one * two).mean(axis=axes) - mean1 * mean2
+    alike = (2 * mean1 * mean2 + 6.5) * (2 * both + 58.5)
+    return float(1 - np.mean(alike / ((mean1**2 + mean2**2 + 6.5) * (one.var(axis=axes) + two.var(axis=axes) + 58.5))))
 
 
 def colours(before: np.ndarray, after: np.ndarray) -> float:
@@ -58,7 +73,7 @@ def compare(G, directions, look: Look) -> dict[str, tuple[float, dict[float, flo
     count = len(directions)
     typical = float(np.median(np.abs([end for ends in directions.ranges for end in ends if end])))
     result = {}
-    for measure in (edges, colours):
+    for measure in (difference, colours, structure):
         fitted = variation(change(measure, i, [end for end in directions.ranges[i] if end]) for i in range(count))
         fixed = {}
         for factor in FACTORS:

@@ -1,13 +1,13 @@
 """How far along a direction a picture has visibly changed: ranges that mean the same for every direction.
 
-*Visible change* is the root mean square difference of two pictures, 0 to 1, after both are reduced to
-at most 128 pixels. A range goes, on each side, to where a handful of seeds have changed by ``TARGET``
-on average. A side ends earlier where pictures *break*: where contrast or fine detail has halved or
-doubled, or a tenth more of the values are clipped to black or white.
+*Visible change* is the power mean (exponent 1.5, between the mean absolute and the root mean square) of the
+difference of two pictures, 0 to 1, after both are reduced to at most 128 pixels. A range goes, on each side,
+to where a handful of seeds have changed by ``TARGET`` on average. A side ends earlier where pictures
+*break*: where contrast or fine detail has halved or doubled, or a tenth more of the values are clipped.
 
-Each direction costs four pictures, two on each side, of seeds of their own. Visible change grows a little less than
-linearly with the distance, so one look near the target tells where the target is; the first look is placed
-by the eigenvalue, since to first order styles move by its square root.
+Each direction costs four pictures, two on each side, of seeds of their own. Visible change grows a little
+less than linearly with the distance, so one look near the target tells where the target is; the first look
+is placed by the eigenvalue, since to first order styles move by its square root.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ import numpy as np
 from .camera import Camera, Look
 from .frames import FramesError
 
-TARGET = 0.13  # visible change at the ends of a range
+POWER = 1.5
+TARGET = 0.1  # visible change at the ends of a range
 ALIKE = 0.45  # but at most this share of the difference between two seeds, for networks of little contrast
-LEAST = 0.02
+LEAST = 0.015
 FIRST = 1.5  # sigmas: the very first look
 SEEDS = (0, 1, 2, 3)  # a run shows the first three by default: their unedited pictures serve twice
 MORE_SEEDS = tuple(range(8))  # where a picture costs less than the paper it is shown on
@@ -35,6 +36,7 @@ GROWTH = 0.9  # visible change ~ distance ** GROWTH
 FAR_OFF = 3.0  # a look further than this factor from the target is repeated
 LOOKS = 3
 FURTHEST = 20.0  # sigmas; a direction that shows nothing there is left at it
+SIDES = 0.03  # variance of that lean among directions, about
 ONE_SIDED = 0.25  # a side that breaks before this share of the other is left out
 CLIPPED = 0.1
 VERSION = 1
@@ -68,8 +70,8 @@ def reduced(picture: np.ndarray) -> np.ndarray:
 
 
 def visible_change(before: np.ndarray, after: np.ndarray) -> float:
-    """Root mean square difference of two pictures of :func:`reduced`, 0 to 1."""
-    return float(np.sqrt(np.mean((before - after) ** 2)))
+    """How much two pictures of :func:`reduced` differ, 0 to 1."""
+    return float(np.mean(np.abs(before - after) ** POWER) ** (1 / POWER))
 
 
 def broken(before: np.ndarray, after: np.ndarray) -> float:
@@ -160,9 +162,11 @@ class Calibrator:
         self._note(changes)
         distance = min(self._tempered(key, distance * root) / root, FURTHEST * sigma)
         self._seen.append((key, distance * root, distance / sigma))
-        # Breaking is taken to grow linearly too, as far as a look can tell.
-        ends = {sign: min(distance, at / b if b > 0 else math.inf) for sign, b in breaks.items()}
-        sides = [name for sign, name in ((-1, "low"), (1, "high")) if ends[sign] < distance]
+        lean = self._lean(changes)
+        # Breaking grows between linearly and quadratically; the nearer end is the safer one.
+        whole = {sign: min(distance * math.exp(-sign * lean), FURTHEST * sigma) for sign in (-1, 1)}
+        ends = {sign: min(whole[sign], at / max(b, math.sqrt(max(b, 1e-6)))) for sign, b in breaks.items()}
+        sides = [name for sign, name in ((-1, "low"), (1, "high")) if ends[sign] < whole[sign]]
         for sign in (-1, 1):
             if ends[sign] < ONE_SIDED * ends[-sign]:
                 ends[sign] = 0.0
@@ -215,6 +219,15 @@ class Calibrator:
         logs = np.log(np.maximum(changes, 1e-6))
         if len(self._before) > 1:
             self._noise.append(float(np.mean([np.var(logs[start::2], ddof=1) for start in (0, 1)])))
+
+    def _lean(self, changes: np.ndarray) -> float:
+        """How much more, in logarithms of the distance, the high side changes than the low one.
+
+        As on the whole, what may be noise between seeds counts the less the more of it there is.
+        """
+        high, low = (float(np.log(max(changes[start::2].mean(), 1e-6))) for start in (0, 1))
+        noise = float(np.mean(self._noise)) / len(changes) if self._noise else 0.0
+        return (high - low) / 2 / GROWTH * SIDES / (SIDES + noise)
 
     def _tempered(self, key: int, scaled: float) -> float:
         """Draw a noisy result towards the directions before, as far as seeds disagree more than directions do.

@@ -86,7 +86,7 @@ def test_every_direction_costs_four_pictures():
 def test_a_side_that_breaks_ends_there(side):
     def washed_out(picture, distance):
         if distance * side > 0:
-            flat = picture.mean() + (picture - picture.mean()) * max(0.05, 1 - 0.6 * abs(distance))
+            flat = picture.mean() + (picture - picture.mean()) * max(0.05, 1 - 0.35 * abs(distance))
             return flat.astype(np.uint8)
 
     found = Calibrator(Planted([0.05], spoil=washed_out)).measure(planted_directions([1.0]), 0)
@@ -192,10 +192,11 @@ def test_ranges_show_the_same_change_to_other_seeds_and_measures(layers):
 
     G = load_network("demo")
     directions = calibrate(G, factorize(G, layers, num_directions=10))
-    for fitted, fixed in compare(G, directions, Look()).values():
-        assert fitted < 0.25
-        assert fitted < min(fixed.values())
-        assert fitted < 0.6 * list(fixed.values())[2]  # the distance that is right on average
+    found = compare(G, directions, Look())
+    assert max(fitted for fitted, _ in found.values()) < 0.25
+    for name in ("difference", "colours"):  # structure saturates: any change that is large enough is all
+        fitted, fixed = found[name]
+        assert fitted < 0.6 * min(fixed.values())
 
 
 def test_the_public_function(golden):
