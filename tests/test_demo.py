@@ -184,7 +184,7 @@ def test_our_two_generators_agree_on_it():
     for options in ({}, {"truncation_psi": 0.5, "truncation_cutoff": 4}):
         with torch.no_grad():
             ours, theirs = (net(z, None, noise_mode="const", **options) for net in (G, other))
-        assert abs(ours - theirs).max() < 1e-5
+        assert abs(ours - theirs).max() < 3e-5  # a third of what is promised of every network
 
 
 def test_its_average_w_was_measured():
