@@ -16,6 +16,7 @@ HEAT = 32  # of the map
 CONSISTENT = 2 / 3  # share of the measurements that must have the sign of their mean
 MOST_WORDS = 4
 UNSEEN = 0.3  # per cent of root mean square change: below it nothing happens
+TOGETHER = 0.8  # length of the mean of unit vectors: about 37 degrees of spread
 GREY = 0.02  # mean chroma of OKLab below which colours have no hue
 # What a person notices: unit of the number, threshold, words for more and less.
 NOTICED = {
@@ -81,7 +82,8 @@ def describe(
             for name, value in _differences(lab, lab2).items():
                 found[name].append(sign * value)
     change = float(np.mean(changes))
-    numbers = {name: float(np.mean(values)) for name, values in found.items() if 2 * len(values) > len(changes)}
+    means = {name: _mean(name, values) for name, values in found.items() if 2 * len(values) > len(changes)}
+    numbers = {name: value for name, value in means.items() if value is not None}
     heat = _reduced(np.mean(maps, axis=0)[..., None], HEAT)[..., 0]
     words = _words(numbers, found, len(changes)) if change >= UNSEEN else ()
     where = _where(heat) if change >= UNSEEN else "nowhere"
@@ -163,19 +165,30 @@ def _fine(light: np.ndarray) -> float:
     return float(np.abs(light - around).mean()) + 1e-3
 
 
+def _mean(name: str, values: list[float]) -> float | None:
+    """Of angles, the direction of the mean (+179 and -179 degrees are nearly the same turn); None if they differ."""
+    if name != "hue":
+        return float(np.mean(values))
+    turn = np.exp(1j * np.radians(values)).mean()
+    return math.degrees(np.angle(turn)) if abs(turn) > TOGETHER else None
+
+
 def _words(numbers: dict[str, float], found: dict[str, list[float]], count: int) -> tuple[str, ...]:
     said = []
     for name, (threshold, more, less) in NOTICED.items():
         value, values = numbers.get(name, 0.0), found[name]
-        agreeing = sum(one * value > 0 for one in values)
+        if name == "hue":
+            agreeing = sum(abs((one - value + 180) % 360 - 180) < min(90, abs(value)) for one in values)
+        else:
+            agreeing = sum(one * value > 0 for one in values)
         if abs(value) >= threshold and agreeing >= CONSISTENT * count:
-            amount = f"{abs(value):.1f}" if abs(value) < 3 else f"{abs(value):.0f}"
+            amount = f"{abs(value):.1f}" if abs(value) < 3 else f"{abs(value):.0f}" if abs(value) <= 200 else "over 200"
             said.append((abs(value) / threshold, (more if value > 0 else less).format(amount)))
     return tuple(words for _, words in sorted(said, reverse=True)[:MOST_WORDS])
 
 
 def _where(heat: np.ndarray) -> str:
-    """By ninths: everywhere if the most changed one holds less than 1.5 times its share."""
+    """By ninths: the one with a fifth or more, else the edges if the middle has under half its share."""
     high, wide = heat.shape
     if min(heat.shape) < 3:
         return "everywhere"
@@ -183,8 +196,8 @@ def _where(heat: np.ndarray) -> str:
     means = np.array([[heat[rows == r][:, columns == c].mean() for c in range(3)] for r in range(3)]).ravel()
     shares = means / means.sum()
     most = int(shares.argmax())
-    if shares[most] >= 1.5 / 9:
-        return f"mostly {_PLACES[most]} ({100 * shares[most]:.0f} % of the change)"
-    if shares[4] < 0.75 / 9:
-        return f"around the centre ({100 * (1 - shares[4]):.0f} % of the change)"
+    if shares[most] >= 0.2:
+        return f"{_PLACES[most]} ({100 * shares[most]:.0f} % of the change)"
+    if shares[4] < 0.5 / 9:
+        return f"edges ({100 * (1 - shares[4]):.0f} % of the change)"
     return "everywhere"

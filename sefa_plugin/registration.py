@@ -14,6 +14,8 @@ ALIKE = 0.1  # pictures that differ less (in standard deviations) have not moved
 EXPLAINED = 0.7  # a motion must leave at most this share of the difference,
 CORRELATED = 0.6  # and pictures at least this similar
 OVERLAP = 0.35  # share of the picture that must be seen in both
+# Beyond what the starts cover a motion is a chance likeness: shift, logarithm of zoom, radians.
+FARTHEST = np.array([0.25, 0.25, 0.35, 0.5])
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ def register(before: np.ndarray, after: np.ndarray) -> Motion | None:
     still, moved = _distance(small, other, np.zeros(4), best), _distance(small, other, best)
     # For deviations of 1 a distance d is a correlation of 1 - d^2 / 2.
     if moved > EXPLAINED * still or 1 - moved**2 / 2 < CORRELATED:
+        return None
+    if (np.abs(best) > FARTHEST).any():
         return None
     return Motion(float(best[0]), float(best[1]), math.exp(best[2]), math.degrees(best[3]))
 

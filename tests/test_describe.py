@@ -117,7 +117,45 @@ def test_where_it_changes(faces, rows, columns, where):
 
 def test_around_the_centre(faces):
     after = [np.where(np.pad(np.ones((32, 32, 1), bool), ((16, 16), (16, 16), (0, 0))), f, 255 - f) for f in faces]
-    assert "around the centre" in describe(faces, None, after).where
+    assert "edges" in describe(faces, None, after).where
+
+
+def test_a_turn_is_not_mostly_in_one_place(faces):
+    """A ninth that holds a fifth is named with its share, and no more is claimed."""
+    effect = describe(faces, None, each(lambda x: x * 0.85 + 30)(faces))
+    assert effect.where == "everywhere"
+    after = [np.asarray(Image.fromarray(face).rotate(-8, resample=2)) for face in faces]
+    assert "mostly" not in describe(faces, None, after).where
+
+
+def turned(colours, degrees):
+    """Flat pictures whose OKLab hue lies ``degrees`` from ``colours``, by searching the sRGB cube."""
+    from sefa_plugin.describe import _lab
+
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
+    lab = np.concatenate([_lab(cube[:, i : i + 100])[1] for i in range(0, cube.shape[1], 100)], axis=1)
+    hues, pictures = lab[0, :, 1] + 1j * lab[0, :, 2], []
+    for colour in colours:
+        one = _lab(colour)[1][0, 0]
+        wanted = (one[1] + 1j * one[2]) * np.exp(1j * np.radians(degrees))
+        off = np.abs(np.angle(hues / wanted)) + 9 * (np.abs(hues) < 0.08)
+        pictures.append(np.broadcast_to(cube[0, off.argmin()], colour.shape).copy())
+    return pictures
+
+
+@pytest.mark.parametrize("degrees", [176, 180, 184])
+def test_half_a_turn_of_hue_is_not_averaged_away(degrees):
+    """+179 and -179 degrees are nearly the same turn; their plain mean is none at all."""
+    reds = [np.full((16, 16, 3), c, np.uint8) for c in ((200, 60, 50), (60, 160, 80), (80, 90, 200), (180, 150, 40))]
+    value = describe(reds, None, turned(reds, degrees)).numbers["hue"]
+    assert abs((value - degrees + 180) % 360 - 180) < 3
+
+
+def test_subjects_whose_hues_turn_apart_have_no_hue():
+    reds = [np.full((16, 16, 3), (200, 60, 50), np.uint8)] * 3
+    after = [turned(reds[:1], degrees)[0] for degrees in (60, 130, -120)]
+    assert "hue" not in describe(reds, None, after).numbers
 
 
 def test_nothing_is_nothing(faces):

@@ -72,3 +72,9 @@ def test_a_local_change_is_no_motion():
     after[20:60, 20:60] = 1 - after[20:60, 20:60]
     found = register(before, after)
     assert found is None or found == Motion() or abs(found.shift_x) + abs(found.zoom - 1) < 0.01
+
+
+@pytest.mark.parametrize("motion", [{"degrees": 40}, {"zoom": 1.6}, {"degrees": -45}, {"zoom": 0.6}])
+def test_motions_beyond_the_starts_are_not_reported(motion):
+    """So far off, other subjects of one kind fit as often as a true motion does."""
+    assert all(register(*moved(blobs(seed, (256, 256)), **motion)) is None for seed in range(3))
