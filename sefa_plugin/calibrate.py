@@ -280,5 +280,5 @@ def calibrate(
     calibrator = Calibrator(Camera(G, look, seeds))
     for index in range(len(directions)) if indices is None else indices:
         found = calibrator.measure(directions, index)
-        directions = directions.with_range(index, found.sigma, found.low, found.high)
+        directions = directions.with_range(index, found.sigma, found.low, found.high, found.broken)
     return replace(directions, calibration=settings_of(look, seeds))

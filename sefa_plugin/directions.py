@@ -18,6 +18,7 @@ from .layers import TORGB, LayerGroup, select_layers
 from .typed import check_name
 
 SPACES = ("w", "z")
+BROKEN = ("", "low", "high", "both")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,149}")  # it becomes part of file names
 
 
@@ -39,6 +40,7 @@ class Directions:
         sigmas: for each the standard deviation of w along it, None where it was not measured.
         ranges: for each ``(low, high)``, the distances at which pictures have visibly changed
             (``calibrate``), None where that was not measured.
+        broken: for each the sides of its range that end where pictures break: '', low, high or both.
         calibration: under which settings ranges were measured, as text to compare; '' if never.
 
     Raises:
@@ -59,6 +61,7 @@ class Directions:
     names: tuple[str, ...] = ()
     sigmas: tuple[float | None, ...] = ()
     ranges: tuple[tuple[float, float] | None, ...] = ()
+    broken: tuple[str, ...] = ()
     calibration: str = ""
 
     def __post_init__(self) -> None:
@@ -81,10 +84,13 @@ class Directions:
         for name in names:
             check_name(name)
         sigmas, ranges = _measured(self.sigmas, self.ranges, len(vectors))
+        broken = tuple(self.broken) or ("",) * len(vectors)
+        if len(broken) != len(vectors) or not set(broken) <= set(BROKEN):
+            raise ValueError(f"{len(broken)} entries of broken sides for {len(vectors)} directions, or odd ones")
         # A file name may hold anything; ours goes into messages and metadata.
         network = "".join(letter if letter.isprintable() else "?" for letter in self.network)
         held = {"vectors": vectors, "eigenvalues": values, "layers": layers, "names": names, "network": network}
-        held.update(sigmas=sigmas, ranges=ranges)
+        held.update(sigmas=sigmas, ranges=ranges, broken=broken)
         for field, value in held.items():
             object.__setattr__(self, field, value)
 
@@ -163,6 +169,7 @@ class Directions:
             names=other.names + ("",) * fill,
             sigmas=other.sigmas + (None,) * fill,
             ranges=other.ranges + (None,) * fill,
+            broken=other.broken + ("",) * fill,
             calibration=other.calibration,
         )
 
@@ -179,11 +186,11 @@ class Directions:
         names[index] = name
         return replace(self, names=tuple(names))
 
-    def with_range(self, index: int, sigma: float, low: float, high: float) -> Directions:
+    def with_range(self, index: int, sigma: float, low: float, high: float, broken: str = "") -> Directions:
         """With the measured range of one direction."""
-        sigmas, ranges = list(self.sigmas), list(self.ranges)
-        sigmas[index], ranges[index] = float(sigma), (float(low), float(high))
-        return replace(self, sigmas=tuple(sigmas), ranges=tuple(ranges))
+        sigmas, ranges, sides = list(self.sigmas), list(self.ranges), list(self.broken)
+        sigmas[index], ranges[index], sides[index] = float(sigma), (float(low), float(high)), broken
+        return replace(self, sigmas=tuple(sigmas), ranges=tuple(ranges), broken=tuple(sides))
 
 
 def _measured(sigmas: Sequence[Any], ranges: Sequence[Any], count: int) -> tuple[tuple, tuple]:

@@ -33,6 +33,7 @@ def write_directions(path: str | os.PathLike, directions: Any) -> None:
         "num_ws": json.dumps(directions.num_ws),
         "sigmas": json.dumps(list(directions.sigmas)),
         "ranges": json.dumps(list(directions.ranges)),
+        "broken": json.dumps(list(directions.broken)),
         **{key: getattr(directions, key) for key in _WORDS},
     }
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
@@ -81,8 +82,8 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
     if about.get("version") != FORMAT:
         raise ValueError(f"its version is {about.get('version')!r:.20}, this program reads {FORMAT!r}")
 
-    def parsed(key: str, kind: type, inner: type | None = None) -> Any:
-        value = json.loads(about.get(key, "null"))
+    def parsed(key: str, kind: type, inner: type | None = None, missing: str = "null") -> Any:
+        value = json.loads(about.get(key, missing))
         if type(value) is not kind or (inner and not all(type(item) is inner for item in value)):
             raise ValueError(f"its {key} is malformed")
         return value
@@ -100,6 +101,7 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
         num_ws=parsed("num_ws", int),
         sigmas=_numbers(about, "sigmas"),
         ranges=_numbers(about, "ranges"),
+        broken=tuple(parsed("broken", list, str, "[]")),
         **{key: about.get(key, "") for key in _WORDS},
     )
     if not np.allclose(np.linalg.norm(held.vectors.astype(np.float64), axis=1), 1, atol=1e-3):

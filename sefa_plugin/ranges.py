@@ -64,8 +64,8 @@ class Ranges:
                 self._calibrator = Calibrator(camera, self.advance, self.unedited)
             held = group.directions
             if held.calibration != self.settings:  # those of another truncation or class do not fit this one
-                held = replace(held, ranges=(), calibration=self.settings)
+                held = replace(held, ranges=(), broken=(), calibration=self.settings)
             found = self._calibrator.measure(held, index)
-            group.directions = held.with_range(index, found.sigma, found.low, found.high)
+            group.directions = held.with_range(index, found.sigma, found.low, found.high, found.broken)
             group.save(group.directions)
         return group.directions.ranges[index]

@@ -21,6 +21,11 @@ from .manifest import Manifest
 from .page import Card, Section, write_page
 
 PAGE = "index.html"
+_BREAKS = {
+    "low": "; the low side ends where pictures break",
+    "high": "; the high side ends where pictures break",
+    "both": "; both sides end where pictures break",
+}
 _ORDER = ("all", "coarse", "middle", "fine")
 _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "StyleGAN3's input"}
 
@@ -31,6 +36,8 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
     low, high = (f"{end:+.3g}" if end else "0" for end in ends)
     sigma = directions.sigmas[index]
     spans = f" ({ends[0] / sigma:+.1f} to {ends[1] / sigma:+.1f} sigmas)" if sigma else ""
+    if directions.ranges[index] == ends and directions.broken[index]:  # not one that was typed
+        spans += _BREAKS[directions.broken[index]]
     return {
         "title": f"direction {index}{f' ({name})' if name else ''} of {place}",
         "name": name,

@@ -212,3 +212,44 @@ def test_weights_with_nan_are_named(G):
         broken.synthesis.b16.conv0.affine.weight[0, 0] = float("nan")
     with pytest.raises(ValueError, match="layer synthesis.b16.conv0.affine holds NaN"):
         factorize(broken)
+
+
+def test_files_of_before_have_no_ranges(tmp_path):
+    """Metadata that an older version did not write is absent, not wrong."""
+
+    path = tmp_path / "d.safetensors"
+    Directions(np.eye(3), np.array([3.0, 2, 1]), (0, 1)).save(path)
+    with safe_open(path, framework="np") as file:
+        about = {key: text for key, text in file.metadata().items() if key not in ("ranges", "sigmas", "broken")}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, str(path), about)
+    held = Directions.load(path)
+    assert held.ranges == held.sigmas == (None,) * 3
+    assert held.broken == ("",) * 3
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("ranges", "[[1,2],null,null]"),  # 0 is not within
+        ("ranges", "[[-1,1]]"),
+        ("ranges", '[["a",1],null,null]'),
+        ("ranges", "{}"),
+        ("sigmas", "[1,2,[3]]"),
+        ("sigmas", "[1e999,1,1]"),
+        ("sigmas", "[true,1,1]"),
+        ("broken", '["up","",""]'),
+        ("broken", '["low"]'),
+        ("broken", "[1,2,3]"),
+    ],
+)
+def test_odd_measurements_are_refused(tmp_path, key, text):
+
+    path = tmp_path / "d.safetensors"
+    Directions(np.eye(3), np.array([3.0, 2, 1]), (0, 1)).save(path)
+    with safe_open(path, framework="np") as file:
+        about = {**file.metadata(), key: text}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, str(path), about)
+    with pytest.raises(DirectionsFileError, match="not a valid directions file"):
+        Directions.load(path)

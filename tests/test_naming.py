@@ -8,7 +8,7 @@ from sefa_plugin.naming import listed, rename
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "directions.safetensors"
-    Directions(np.eye(4), np.arange(4, 0, -1), (0, 1)).with_range(2, 0.5, -1.5, 2).save(path)
+    Directions(np.eye(4), np.arange(4, 0, -1), (0, 1)).with_range(2, 0.5, -1.5, 2, "low").save(path)
     return path
 
 
@@ -18,6 +18,7 @@ def test_naming(file):
     held = Directions.load(file)
     assert held.names == ("", "", "brush", "")
     assert held.ranges[2] == (-1.5, 2)
+    assert held.broken == ("", "", "low", "")
     assert held.index("brush") == 2
     assert [line.split() for line in listed(file)[1:]] == [["2", "-1.5", "to", "+2", "brush"]]
     assert "no name now" in rename(file, "2", "")

@@ -45,6 +45,9 @@ def test_words_about_a_direction():
     assert about["range"] == "-1 to +2 units of w (-2.0 to +4.0 sigmas)"
     assert about["eigenvalue"] == "3"
     assert about_direction(held, 0, (0.0, 2.5))["range"] == "0 to +2.5 units of w"
+    held = directions().with_range(1, 0.5, -1, 2, "high")
+    assert about_direction(held, 1, (-1, 2))["range"].endswith("; the high side ends where pictures break")
+    assert "break" not in about_direction(held, 1, (-3, 3))["range"]  # a typed range ends where it was told to
 
 
 @pytest.mark.parametrize(
