@@ -10,6 +10,7 @@ import numpy as np
 LEVELS = (16, 32, 64)  # pixels of the shorter side, coarse to fine
 STEPS = 12  # of Gauss-Newton on a level
 TRIED = 4  # starts
+SMALLEST = 12  # pixels of a side in which a motion could be told
 ALIKE = 0.1  # pictures that differ less (in standard deviations) have not moved
 EXPLAINED = 0.7  # a motion must leave at most this share of the difference,
 CORRELATED = 0.6  # and pictures at least this similar
@@ -43,7 +44,7 @@ def register(before: np.ndarray, after: np.ndarray) -> Motion | None:
     Returns:
         None where no such motion explains the difference; ``Motion()`` where there is none to explain.
     """
-    if min(before.shape) < 8 or before.std() < 1e-3 or after.std() < 1e-3:
+    if min(before.shape) < SMALLEST or before.std() < 1e-3 or after.std() < 1e-3:
         return None
     if _distance(before, after, np.zeros(4)) < ALIKE:
         return Motion()

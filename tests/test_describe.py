@@ -182,7 +182,10 @@ def test_other_pictures_are_no_motion(faces):
     assert "rotation" not in effect.numbers
 
 
-@pytest.mark.parametrize("shape", [(4, 4, 1), (1, 1, 3), (64, 32, 4), (300, 500, 3), (2, 2, 2)])
+@pytest.mark.parametrize(
+    "shape",
+    [(4, 4, 1), (1, 1, 3), (64, 32, 4), (300, 500, 3), (2, 2, 2), (8, 8, 3), (11, 40, 1), (12, 12, 3), (20, 9, 3)],
+)
 def test_every_shape(shape):
     rng = np.random.RandomState(0)
     one, other = (rng.randint(0, 256, shape).astype(np.uint8) for _ in range(2))
