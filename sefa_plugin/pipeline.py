@@ -20,11 +20,11 @@ from .camera import Camera
 from .captions import captioned
 from .describe import describe, heat_picture
 from .film import Film
-from .latents import Schedule
+from .latents import Schedule, spread
 from .manifest import Manifest
 from .pictures import fit, side_by_side, stacked
 from .ranges import Group, Ranges
-from .report import about_direction, packed, reproduce
+from .report import about_direction, command_of, packed, reproduce
 from .sheet import CELL, write_sheet
 from .spool import replay
 from .store import FrameStore
@@ -169,7 +169,7 @@ class Run:
         try:
             if left or grid:
                 with FrameStore() as store:
-                    self._start(left, len(open_), grid)
+                    self._start(left, len(open_))
                     made += self._unedited_row()
                     made += self._sheets(left, open_, store)
                     made += self._videos(left, store, bool(grid))
@@ -182,7 +182,7 @@ class Run:
         self.page(False)
         return made, wanted - sum(name != UNEDITED and name != grid for name in made)
 
-    def _start(self, jobs: Sequence[Job], unknown: int, grid: str | None) -> None:
+    def _start(self, jobs: Sequence[Job], unknown: int) -> None:
         """Render the unedited pictures, and tell from their time how long the rest will take."""
         for _ in range(2):  # the first of a short one only warms up
             start = time.perf_counter()
@@ -341,10 +341,10 @@ class Run:
                 frame = stacked(row, len(self.camera), self.film.max_width)
                 yield captioned(frame, *titles) if self.film.captions else frame
 
-        parts = [len(lines[0].distances) - 1, 1]
-        common = Schedule(tuple(index / max(parts) for index in range(len(lines[0].distances))), lines[0].order)
+        # Each direction has distances of its own; what they share is the part of the way, 0 to 1.
+        common = Schedule(spread(0, 1, len(lines[0].distances)), lines[0].order)
         about = {"title": "all directions at once", "columns": titles, "rows": self.camera.labels}
-        about["command"] = " ".join(self.manifest.command)
+        about["command"] = command_of(self.manifest)
         self._write(name, frames(), common, settings, about)
         return [name]
 

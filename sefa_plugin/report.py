@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,11 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
             words += [f"--{key}", f"{film[key]:g}" if key in ("frames", "fps") else film[key]]
     words += ["--captions"] if film.get("captions") else []
     return f"python {' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"
+
+
+def command_of(manifest: Manifest) -> str:
+    """The command of the whole run, likewise without folders."""
+    return " ".join(shlex.quote(_without_folder(word)) for word in manifest.command)
 
 
 def packed(heat: np.ndarray) -> str:
@@ -164,7 +169,7 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
         facts=facts,
         sections=sections,
         unedited=_row(manifest.outdir, unedited.get("about") or {}),
-        command=" ".join(shlex.quote(_without_folder(word)) for word in manifest.command),
+        command=command_of(manifest),
         busy=busy,
     )
     return path
@@ -240,13 +245,9 @@ def _names(outdir: Path) -> dict[tuple[str, int, str], str]:
 def _spans(rows: Sequence[int]) -> str:
     """``0-3, 5`` for 0, 1, 2, 3, 5."""
     spans: list[list[int]] = []
-    for row in _ascending(rows):
+    for row in sorted(set(rows)):
         if spans and row == spans[-1][1] + 1:
             spans[-1][1] = row
         else:
             spans.append([row, row])
     return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in spans)
-
-
-def _ascending(rows: Iterable[int]) -> list[int]:
-    return sorted(set(rows))

@@ -206,12 +206,15 @@ def test_forgotten_ranges_are_found_again(run_of, directions):
 
 def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
     run = run_of(Film(frames=6, video="png", grid=True))
+    run.manifest.command = ["/home/me/gen_sefa.py", "--network", "/home/me/net.pkl", "--grid"]
     made = made_by(run, directions, 0, 1, 2)
     assert made[-1] == "videos/all-grid"
     assert run.reporter.done == 3 * 6 * 2  # nothing is rendered for the grid
     frames = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "videos" / "all-grid").iterdir())]
     assert len(frames) == 6
     assert frames[0].shape == (2 * 64, 3 * 64, 3)
+    with Image.open(tmp_path / "videos" / "all-grid" / "frame0000.png") as frame:
+        assert frame.text["Comment"] == "gen_sefa.py --network net.pkl --grid"  # nobody's folders
     row = np.asarray(Image.open(tmp_path / "videos" / "all-dir01" / "frame0002.png"))
     assert np.array_equal(frames[2][:64, 64:128], row[:, :64])  # seed 0, direction 1
     assert np.array_equal(frames[2][64:, 64:128], row[:, 64:])  # seed 1
