@@ -37,6 +37,8 @@ class Converted:
     source_digests: list
     modules: dict
     tensors: Mapping[str, Any]
+    family: str = "module"
+    layout: str = ""
 
 
 def looks_converted(data: Any) -> bool:
@@ -106,4 +108,7 @@ def _contents(text: str, tensors: dict[str, Any]) -> Converted:
     for item in about["modules"].values():
         if not isinstance(item, list) or [type(part) for part in item] != [str, dict, str]:
             raise ConvertedFileError("has no valid modules in its network metadata")
-    return Converted(tensors=tensors, **{name: about[name] for name in kinds})
+    for name, usual in (("family", "module"), ("layout", "")):  # files of the first version have neither
+        if not isinstance(about.setdefault(name, usual), str):
+            raise ConvertedFileError(f"has no valid {name} in its network metadata")
+    return Converted(tensors=tensors, **{name: about[name] for name in (*kinds, "family", "layout")})

@@ -7,9 +7,11 @@ torch, so that looking at a file stays quick.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from .pickle_records import shown
 
 if TYPE_CHECKING:
     from .network_file import NetworkRecord
@@ -26,7 +28,8 @@ class StyleLayer:
     """One affine transformation of the latent code: ``style = gain * (weight @ w) + bias``.
 
     Attributes:
-        name: dotted module name, ``synthesis.b8.conv0.affine``; unique in its network.
+        name: dotted name, in the generator that the hook builds, of a module whose ``weight`` this is:
+            ``synthesis.b8.conv0.affine``; unique in its network.
         weight: array-like ``[channels, w_dim]`` float, as stored (no gain applied);
             ``numpy.asarray(weight)`` gives the numbers.
         ws_index: the row of ``ws`` that feeds the layer; -1 for a mapping layer.
@@ -54,7 +57,15 @@ class StyleLayer:
 
 
 class Hook(Protocol):
-    """What a toolkit's module offers. ``name`` is unique among the registered hooks."""
+    """What a toolkit's module offers. ``name`` is unique among the registered hooks.
+
+    A hook may also have
+
+    * ``state(record) -> dict`` of arrays by the names of the generator that ``build`` gives, where the file
+      has other names or layouts (TensorFlow); without it, the record's own tensors are loaded;
+    * ``cannot_render(record) -> str``: '' or a line that says why there is no generator, only layers;
+      ``build`` is then never called.
+    """
 
     name: str
 
@@ -74,7 +85,7 @@ class Hook(Protocol):
         """Give ``z_dim, w_dim, c_dim, num_ws, resolution, channels`` (integers)."""
 
     def build(self, record: NetworkRecord) -> Any:
-        """Build the generator, an ``nn.Module`` with the weights of the record, on the CPU."""
+        """Build the generator, an ``nn.Module`` whose weights are still to be loaded, on the CPU."""
 
 
 def check_layers(layers: Sequence[StyleLayer], w_dim: int, num_ws: int, hook: str) -> list[StyleLayer]:
@@ -111,7 +122,25 @@ def find_hook(record: NetworkRecord, hooks: Iterable[Hook]) -> Hook:
         if hook.fits(record):
             return hook
         tried.append(hook.name)
-    raise HookError(
-        f"{record.path}: no hook fits this network (class {record.class_name}); "
-        f"hooks tried: {', '.join(tried) or 'none'}"
-    )
+    raise HookError(f"{record.path}: no hook fits {_in_words(record)}; hooks tried: {', '.join(tried) or 'none'}")
+
+
+def _in_words(record: NetworkRecord) -> str:
+    if record.family == "state_dict":
+        some = ", ".join(shown(name, 40) for name in list(record.tensors)[:3])
+        return f"this state_dict: weights without their network ({len(record.tensors)} tensors: {some}, ...)"
+    if record.family == "tensorflow":
+        return f"this TensorFlow network (built by {record.class_name}, version {record.layout})"
+    return f"this network (class {record.class_name})"
+
+
+def built_state(hook: Hook, record: NetworkRecord) -> Mapping[str, Any]:
+    """Give the tensors of a record by the names of the generator that its hook builds."""
+    convert = getattr(hook, "state", None)
+    return record.tensors if convert is None else convert(record)
+
+
+def why_no_pictures(hook: Hook, record: NetworkRecord) -> str:
+    """Give '' where a network can be rendered, else one line that says why not."""
+    reason = getattr(hook, "cannot_render", None)
+    return "" if reason is None else reason(record)

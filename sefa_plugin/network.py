@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import download
-from .hook import Hook, HookError, StyleLayer, check_layers, find_hook
+from .hook import Hook, HookError, StyleLayer, built_state, check_layers, find_hook, why_no_pictures
 from .network_file import NetworkFileError, NetworkRecord, read_network
 
 
@@ -57,6 +57,11 @@ class OpenNetwork:
     def mapping(self) -> StyleLayer:
         """The first mapping layer."""
         return self.hook.mapping_layer(self.record)
+
+    @property
+    def why_no_pictures(self) -> str:
+        """'' where the network can be rendered, else one line that says why it can only be factorised."""
+        return why_no_pictures(self.hook, self.record)
 
 
 def open_network(
@@ -167,14 +172,18 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
     import torch
 
     record = opened.record
+    if opened.why_no_pictures:
+        raise HookError(f"{record.path}: {opened.why_no_pictures}")
     G = opened.hook.build(record)
-    state = {name: torch.from_numpy(finite(record.path, name, held)) for name, held in record.tensors.items()}
+    held = built_state(opened.hook, record)
+    state = {name: torch.from_numpy(finite(record.path, name, tensor)) for name, tensor in held.items()}
     try:
         G.load_state_dict(state, strict=True)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise HookError(f"{record.path}: hook {opened.hook.name} built another network: {reason}") from None
-    _compare_attributes(G, record)
+    if held is record.tensors:
+        _compare_attributes(G, record)
     G.init_args, G.init_kwargs = record.init_args, copy.deepcopy(dict(record.init_kwargs))
     G.sefa = NetworkInfo(
         path=record.path,

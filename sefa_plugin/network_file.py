@@ -7,99 +7,19 @@ class's module and the module's ``__dict__``. :func:`read_network` takes one of 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import mmap
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from . import converted_file
+from . import converted_file, state_dicts, tf_networks
 from .inert_pickle import load
-from .network_walk import ModuleRecord, NetworkWalk, describe, is_persistent
+from .network_record import NETWORK_NAMES, ForeignNetworkError, NetworkFileError, NetworkRecord, jsonable
+from .network_walk import ModuleRecord, NetworkWalk, describe, is_module
 from .pickle_records import Call, Global, InertPickleError, TruncatedPickle, shown
-from .pickled_values import UnknownGlobal, ValueProblem, Values, unwrap_new
-from .tensor_view import TensorView
+from .pickled_values import UnknownGlobal, ValueProblem, Values, is_known, unwrap_new
 from .torch_file import TorchFileError, is_legacy, read_legacy, read_zip
 
-NETWORK_NAMES = ("G", "D", "G_ema")
-_TF_CLASSES = {("tfutil", "Network"), ("dnnlib.tflib.network", "Network")}
-
-
-class NetworkFileError(Exception):
-    """The file is missing, broken, or not a network that can be read; one clear line."""
-
-
-@dataclass(frozen=True, eq=False)
-class NetworkRecord:
-    """A network, taken apart.
-
-    Attributes:
-        path: the file, as the user named it.
-        which: the entry of the file (``G_ema``).
-        entries: names of all networks in the file.
-        class_name: class of the root module.
-        init_args, init_kwargs: what the constructor was given.
-        tensors: parameters and buffers by dotted name.
-        none_buffers: dotted names of buffers and parameters that are None.
-        modules: every module by dotted name ('' is the root).
-        sources: digest -> source text of the modules' classes, empty and comment-only ones left out.
-        other_globals: names used elsewhere in the file that are not known; never needed, never run.
-        format: ``pickle``, ``torch`` or ``safetensors``.
-    """
-
-    path: str
-    which: str
-    entries: tuple[str, ...]
-    class_name: str
-    init_args: tuple
-    init_kwargs: Mapping[str, Any]
-    tensors: Mapping[str, Any]
-    none_buffers: frozenset[str] = frozenset()
-    modules: Mapping[str, ModuleRecord] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
-    other_globals: tuple[str, ...] = ()
-    format: str = "pickle"
-
-    def digest(self) -> str:
-        """SHA-256 of what the network is: class, constructor arguments and every tensor.
-
-        The same for a pickle and for the safetensors that ``sefa convert`` makes of it.
-        """
-        return self._digest
-
-    @cached_property
-    def _digest(self) -> str:
-        import numpy as np
-
-        kwargs = json.dumps([self.class_name, _jsonable(self.init_args), _jsonable(self.init_kwargs)])
-        total = hashlib.sha256(" ".join(kwargs.split()).encode())
-        for name in sorted(self.tensors):
-            array = np.asarray(self.tensors[name])
-            total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-            total.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-        return total.hexdigest()
-
-    @property
-    def name(self) -> str:
-        """The file's name without folders and suffix."""
-        return Path(self.path).stem
-
-
-def _jsonable(value: Any) -> Any:
-    """A form of plain values that JSON keeps (tuples become lists; arrays their lists)."""
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in sorted(value.items(), key=lambda kv: str(kv[0]))}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, TensorView):
-        return value.numpy().tolist()
-    if isinstance(value, (bytes, bytearray)):
-        return bytes(value).decode("latin-1")
-    return value
+__all__ = ["ForeignNetworkError", "NetworkFileError", "NetworkRecord", "read_network", "write_converted"]
 
 
 def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord:
@@ -195,22 +115,51 @@ def _refuse_other_kinds(path: str, head: bytes) -> None:
 
 def _take_network(path: str, value: Any, values: Values, names: list[Global], kind: str, which: str) -> NetworkRecord:
     value = unwrap_new(value)
+    about = {
+        "path": path,
+        "which": which,
+        "format": kind,
+        "other_globals": tuple(sorted({name.path for name in names if not is_known(name)})),
+    }
+    networks = tf_networks.entries(value)
+    if networks is not None:
+        return _chosen(networks, tf_networks.take, values, about, {"family": "tensorflow", "init_args": ()})
+    held = state_dicts.entries(value, values)
+    if held is not None:
+        return _chosen(held, state_dicts.take, values, about, {"family": "state_dict", "init_args": ()})
     # A file may be the network itself.
-    entries = {which: value} if is_persistent(value) else _entries(path, value, values)
+    entries = {which: value} if is_module(value) else _entries(path, value)
+    return _from_modules(_entry(entries, about), values, {**about, "entries": tuple(entries)})
+
+
+def _entry(entries: dict[str, Any], about: dict[str, Any]) -> Any:
+    """The entry asked for.
+
+    Raises:
+        NetworkFileError: the file has others.
+    """
+    which = about["which"]
     if which not in entries:
-        raise NetworkFileError(f"{path}: holds no {which}; it holds {', '.join(entries)} (choose with --which)")
+        only = "only a discriminator" if set(entries) == {"D"} else f"no {which}"
+        raise NetworkFileError(f"{about['path']}: holds {only}; it holds {', '.join(entries)} (choose with --which)")
+    return entries[which]
+
+
+def _chosen(entries: dict[str, Any], take: Any, values: Values, about: dict, common: dict) -> NetworkRecord:
+    taken = take(_entry(entries, about), values)
+    return NetworkRecord(**{**about, **common, **taken, "entries": tuple(entries)})
+
+
+def _from_modules(value: Any, values: Values, about: dict[str, Any]) -> NetworkRecord:
     walk = NetworkWalk(values)
-    walk.module(entries[which], "")
+    walk.module(value, "")
     root = walk.modules[""]
     args = root.attributes.get("_init_args", ())
     kwargs = root.attributes.get("_init_kwargs", {})
     if not isinstance(args, (tuple, list)) or not isinstance(kwargs, dict):
         raise ValueProblem("the network does not say what its constructor was given")
-    unknown = sorted({name.path for name in names if not _is_known(name)})
-    return NetworkRecord(
-        path=path,
-        which=which,
-        entries=tuple(entries),
+    record = NetworkRecord(
+        **about,
         class_name=root.class_name,
         init_args=tuple(args),
         init_kwargs=kwargs,
@@ -218,34 +167,14 @@ def _take_network(path: str, value: Any, values: Values, names: list[Global], ki
         none_buffers=frozenset(walk.nones),
         modules=walk.modules,
         sources=walk.sources,
-        other_globals=tuple(unknown),
-        format=kind,
     )
+    if walk.unknown:
+        raise ForeignNetworkError(f"{record.path}: refused: the network {UnknownGlobal(walk.unknown[0])}", record)
+    return record
 
 
-_KNOWN_HOMES = (
-    "torch_utils.persistence", "dnnlib", "dnnlib.util", "collections", "torch", "torch._utils",
-    "torch.storage", "torch._tensor", "torch.nn.parameter", "numpy", "numpy.core.multiarray",
-    "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric", "builtins", "__builtin__",
-    "_codecs", "copyreg", "copy_reg",
-)  # fmt: skip
-
-
-def _is_known(name: Global) -> bool:
-    """Whether a name is one of the harmless vocabulary (used for the list that ``info`` shows only)."""
-    if name.module in ("builtins", "__builtin__"):
-        return name.name in ("set", "frozenset", "dict", "list", "bytes", "object")
-    return name.module in _KNOWN_HOMES
-
-
-def _entries(path: str, value: Any, values: Values) -> dict[str, Any]:
+def _entries(path: str, value: Any) -> dict[str, Any]:
     """Networks of the file by name; a clear refusal for everything that is no network file."""
-    parts = value if isinstance(value, (tuple, list)) else ()
-    if parts and all(isinstance(p, Call) and _global_key(p) in _TF_CLASSES for p in parts):
-        raise NetworkFileError(
-            f"{path}: holds networks of the TensorFlow toolkits ({parts[0].func.path}), which this version "
-            "does not read; networks of the PyTorch toolkits are"
-        )
     pairs = value.items() if isinstance(value, dict) else ()
     if isinstance(value, Call) and (value.pairs or isinstance(value.state, dict)):
         pairs = value.pairs or value.state.items()
@@ -253,9 +182,7 @@ def _entries(path: str, value: Any, values: Values) -> dict[str, Any]:
     if found:
         return found
     keys = [shown(str(key), 40) for key, _ in list(pairs)[:3]]
-    if pairs and all(values.tensor(item) is not None for _, item in list(pairs)[:3]):
-        what = f"a state_dict (tensors {', '.join(keys)}, ...): weights without their network"
-    elif isinstance(value, dict):
+    if isinstance(value, dict):
         what = f"a dict of {', '.join(keys) or 'nothing'}"
     elif isinstance(value, (list, tuple)):
         what = f"a {type(value).__name__} of {len(value)} things"
@@ -264,10 +191,6 @@ def _entries(path: str, value: Any, values: Values) -> dict[str, Any]:
     raise NetworkFileError(
         f"{path}: is not a StyleGAN network file: it holds {what}, where a dict with G_ema was expected"
     )
-
-
-def _global_key(call: Call) -> tuple[str, str] | None:
-    return (call.func.module, call.func.name) if isinstance(call.func, Global) else None
 
 
 def _from_converted(path: str, which: str) -> NetworkRecord:
@@ -286,6 +209,8 @@ def _from_converted(path: str, which: str) -> NetworkRecord:
         modules={name: ModuleRecord(*parts) for name, parts in held.modules.items()},
         sources=dict.fromkeys(held.source_digests, ""),
         format="safetensors",
+        family=held.family,
+        layout=held.layout,
     )
 
 
@@ -300,14 +225,16 @@ def write_converted(record: NetworkRecord, path: str | os.PathLike) -> None:
         converted_file.Converted(
             class_name=record.class_name,
             which=record.which,
-            init_args=_jsonable(record.init_args),
-            init_kwargs=_jsonable(record.init_kwargs),
+            init_args=jsonable(record.init_args),
+            init_kwargs=jsonable(record.init_kwargs),
             none_buffers=sorted(record.none_buffers),
             source_digests=sorted(record.sources),
             modules={
-                name: [module.class_name, _jsonable(module.attributes), module.source_digest]
+                name: [module.class_name, jsonable(module.attributes), module.source_digest]
                 for name, module in record.modules.items()
             },
             tensors=record.tensors,
+            family=record.family,
+            layout=record.layout,
         ),
     )

@@ -13,7 +13,6 @@ from .tensor_view import TensorView
 
 MAX_MODULES = 20_000
 MAX_MODULE_DEPTH = 32
-_PERSISTENT = ("torch_utils.persistence", "_reconstruct_persistent_obj")
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,19 @@ def source_digest(text: str) -> str:
 
 
 def is_persistent(value: Any) -> bool:
+    """Whether a value is an object that carries its class's source; forks keep the function elsewhere."""
     return (
         isinstance(value, Call)
         and isinstance(value.func, Global)
-        and (value.func.module, value.func.name) == _PERSISTENT
+        and value.func.module.split(".")[-1] == "persistence"
+        and value.func.name == "_reconstruct_persistent_obj"
     )
+
+
+def is_module(value: Any) -> bool:
+    """Whether a value is a torch module: a persistent object, or a plain one with parameters and modules."""
+    plain = isinstance(value, Call) and isinstance(value.func, Global) and isinstance(value.state, dict)
+    return is_persistent(value) or (plain and {"_parameters", "_modules"} <= set(value.state))
 
 
 def describe(value: Any) -> str:
@@ -64,6 +71,7 @@ class NetworkWalk:
         self.nones: list[str] = []
         self.modules: dict[str, ModuleRecord] = {}
         self.sources: dict[str, str] = {}
+        self.unknown: list[Global] = []  # names that the network would need to be made
         self._digests: dict[int, str] = {}
 
     def module(self, value: Any, name: str) -> None:
@@ -77,7 +85,10 @@ class NetworkWalk:
             if not isinstance(key, str):
                 raise ValueProblem(f"module {name or 'root'} has an attribute that is not named by text")
             if not key.endswith("_hooks") and not key.startswith("_forward_") and not key.startswith("_backward_"):
-                attributes[key] = self.values.plain(item)
+                try:
+                    attributes[key] = self.values.plain(item)
+                except UnknownGlobal as error:
+                    self.unknown.append(error.what)
         self.modules[name] = ModuleRecord(class_name, attributes, self._digest(source))
         for kind in ("_parameters", "_buffers"):
             for key, item in self._members(state, kind, name):
@@ -106,10 +117,12 @@ class NetworkWalk:
             if not fields or [type(f) for f in fields] != [str, str, dict]:
                 raise ValueProblem(f"{shown(where, 60)} is a malformed persistent object")
             return shown(fields[0], 80), fields[1], fields[2]
-        if isinstance(value, Call) and isinstance(value.func, Global) and isinstance(value.state, dict):
+        if is_module(value):
             if not value.func.module.startswith("torch.nn.modules."):
-                raise UnknownGlobal(value.func)
+                self.unknown.append(value.func)
             return value.func.path, "", value.state
+        if isinstance(value, Call) and isinstance(value.func, Global) and isinstance(value.state, dict):
+            raise UnknownGlobal(value.func)
         raise ValueProblem(f"{shown(where, 60)} is {describe(value)}, not a network")
 
     def _members(self, state: dict, kind: str, name: str) -> list[tuple[str, Any]]:
@@ -133,13 +146,15 @@ class NetworkWalk:
             return
         try:
             tensor = self.values.tensor(item)
-        except UnknownGlobal:
-            raise
+        except UnknownGlobal as error:
+            self.unknown.append(error.what)
+            return
         except ValueProblem as error:
             raise ValueProblem(f"tensor {shown(name, 80)}: {error}") from None
         if tensor is None:
             if isinstance(item, Call) and isinstance(item.func, Global):
-                raise UnknownGlobal(item.func)
+                self.unknown.append(item.func)
+                return
             raise ValueProblem(f"tensor {shown(name, 80)} is {describe(item)}")
         if name in self.tensors:
             raise ValueProblem(f"tensor {shown(name, 80)} occurs twice")

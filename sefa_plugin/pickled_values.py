@@ -48,13 +48,34 @@ class UnknownGlobal(ValueProblem):
     """A value that is needed would have to call a name that is not known here."""
 
     def __init__(self, what: Any) -> None:
+        self.what = what
         self.path = what.path if isinstance(what, Global) else f"something made by the file ({type(what).__name__})"
         super().__init__(f"needs {self.path}, which is not known to be harmless and is not run")
+
+
+def _is_easy_dict(key: tuple[str, str]) -> bool:
+    """Forks keep their ``dnnlib`` in other places (``src.dnnlib.util``)."""
+    return key[1] == "EasyDict" and "dnnlib" in key[0].split(".")
 
 
 def _key(call: Any) -> tuple[str, str] | None:
     func = call.func if isinstance(call, Call) else call
     return (func.module, func.name) if isinstance(func, Global) else None
+
+
+_KNOWN_HOMES = (
+    "torch_utils.persistence", "dnnlib", "dnnlib.util", "collections", "torch", "torch._utils",
+    "torch.storage", "torch._tensor", "torch.nn.parameter", "numpy", "numpy.core.multiarray",
+    "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric", "builtins", "__builtin__",
+    "_codecs", "copyreg", "copy_reg", "tfutil", "dnnlib.tflib.network",
+)  # fmt: skip
+
+
+def is_known(name: Global) -> bool:
+    """Whether a name is one of the harmless vocabulary (used for the list that ``info`` shows only)."""
+    if name.module in ("builtins", "__builtin__"):
+        return name.name in ("set", "frozenset", "dict", "list", "bytes", "object")
+    return name.module in _KNOWN_HOMES or (name.module, name.name) == ("argparse", "Namespace")
 
 
 def unwrap_new(value: Any) -> Any:
@@ -218,7 +239,7 @@ class Values:
         tensor = self.tensor(call)
         if tensor is not None:
             return tensor
-        if key in _DICTS:
+        if key in _DICTS or _is_easy_dict(key):
             return self._filled_dict(call, depth)
         if key in _SETS or key in _LISTS:
             items = list(call.args[0]) if call.args and isinstance(call.args[0], (list, tuple, set)) else []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import GOLDEN
-from pickle_writer import call, dumps, module_state, network, ordered, persistent, storage_bytes, tensor
+from pickle_writer import call, dumps, module_state, network, persistent, storage_bytes, tensor
 
 from sefa_plugin.network_file import NetworkFileError, read_network, write_converted
 from sefa_plugin.pickle_records import Call, Global, PersistentId
@@ -240,11 +240,6 @@ def test_structures_without_end(write):
 )
 def test_files_of_another_kind(write, content, says):
     assert says in refusal(write(content))
-
-
-def test_weights_without_their_network(write):
-    assert "state_dict" in refusal(write(ordered({"conv.weight": tensor(np.zeros(3, "f4"))})))
-    assert "state_dict" in refusal(write({"conv.weight": tensor(np.zeros(3, "f4"))}))
 
 
 def test_networks_of_tensorflow(write):
