@@ -108,6 +108,7 @@ def settings_of(look: Any, seeds: Sequence[int], projected: str = "") -> str:
         "noise_mode": look.noise_mode,
         "translate": list(look.translate),
         "rotate": look.rotate,
+        "camera": [*look.camera, look.fov],
     }
     return json.dumps(about, sort_keys=True)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .frames import render
 from .latents import edit, edited_through_z, edited_ws, load_projected_w, normalize_z, one_hot, z_from_seeds
+from .orbit import FIELD_OF_VIEW
 
 SAMPLES = 512  # latent codes whose spread is measured
 NO_Z = "directions of Z cannot edit --projected-w, which has no z; use --space w"
@@ -29,6 +30,7 @@ class Look:
         noise_mode: ``const``, ``random`` or ``none``.
         label: class of a conditional network.
         translate, rotate: StyleGAN3's input transform, in picture widths and degrees.
+        camera, fov: where EG3D's networks are seen from (yaw and pitch) and how wide, in degrees.
         force_fp32: float32 even where the network asks for float16.
     """
 
@@ -38,6 +40,8 @@ class Look:
     label: int | None = None
     translate: tuple[float, float] = (0.0, 0.0)
     rotate: float = 0.0
+    camera: tuple[float, float] = (0.0, 0.0)
+    fov: float = FIELD_OF_VIEW
     force_fp32: bool = False
 
 
@@ -80,6 +84,8 @@ class Camera:
             raise ValueError("no seeds and no projected ws: nothing to look at")
         self.ws = torch.cat(ws)  # [subjects, num_ws, w_dim]
         set_transform(G, look.translate, look.rotate)
+        if hasattr(G, "camera"):
+            G.camera.copy_(G.seen_from(*look.camera, look.fov))
 
     @property
     def _truncation(self) -> dict[str, Any]:

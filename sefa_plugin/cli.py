@@ -115,7 +115,7 @@ def demo(**given: Any) -> None:
       sefa demo
       sefa demo --layers coarse --distance 5
     """
-    _run(sheets=True, network="demo", which="G_ema", sha256=None, **given)
+    _run(sheets=True, network="demo", which="G_ema", sha256=None, trust_pickle=False, **given)
 
 
 def _run(*, sheets: bool, **given: Any) -> None:
@@ -148,10 +148,11 @@ def _run(*, sheets: bool, **given: Any) -> None:
 @click.argument("file", metavar="FILE")
 @click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@options.trust_pickle
 @options.strict
 @options.debug
-def info(file: str, which: str, as_json: bool, strict: bool, debug: bool) -> None:
-    """Say what a network file holds, without running anything of it.
+def info(file: str, which: str, as_json: bool, strict: bool, trust_pickle: bool, debug: bool) -> None:
+    """Say what a network file holds, without running anything of it (unless --trust-pickle).
 
     \b
     Examples:
@@ -160,7 +161,7 @@ def info(file: str, which: str, as_json: bool, strict: bool, debug: bool) -> Non
     """
     from .network import open_network
 
-    opened = open_network(file, which=which, strict=strict, progress=Download())
+    opened = open_network(file, which=which, strict=strict, progress=Download(), trust_pickle=trust_pickle)
     for text in opened.warnings:
         warn(text)
     record = opened.record

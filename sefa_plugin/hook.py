@@ -62,7 +62,8 @@ class Hook(Protocol):
     A hook may also have
 
     * ``state(record) -> dict`` of arrays by the names of the generator that ``build`` gives, where the file
-      has other names or layouts (TensorFlow); without it, the record's own tensors are loaded;
+      has other names or layouts (TensorFlow), or None where ``build`` gives them their values itself; without
+      it, the record's own tensors are loaded;
     * ``cannot_render(record) -> str``: '' or a line that says why there is no generator, only layers;
       ``build`` is then never called.
     """
@@ -134,8 +135,8 @@ def _in_words(record: NetworkRecord) -> str:
     return f"this network (class {record.class_name})"
 
 
-def built_state(hook: Hook, record: NetworkRecord) -> Mapping[str, Any]:
-    """Give the tensors of a record by the names of the generator that its hook builds."""
+def built_state(hook: Hook, record: NetworkRecord) -> Mapping[str, Any] | None:
+    """Give the tensors of a record by the names of the generator that its hook builds; None if it has them."""
     convert = getattr(hook, "state", None)
     return record.tensors if convert is None else convert(record)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import download
 from .hook import Hook, HookError, StyleLayer, built_state, check_layers, find_hook, why_no_pictures
-from .network_file import NetworkFileError, NetworkRecord, read_network
+from .network_file import ForeignNetworkError, NetworkFileError, NetworkRecord, read_network
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class NetworkInfo:
         path, which: the file and its entry.
         hook: name of the hook that built it.
         digest: SHA-256 of the network (``NetworkRecord.digest``).
-        layers: its style layers without their weights.
-        mapping: its first mapping layer without the weight.
+        layers: its style layers, without weights that the generator holds.
+        mapping: its first mapping layer, likewise.
     """
 
     path: str
@@ -71,6 +71,7 @@ def open_network(
     strict: bool = False,
     sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    trust_pickle: bool = False,
 ) -> OpenNetwork:
     """Read a network and recognise it; nothing of the file is run and no torch is needed.
 
@@ -80,10 +81,40 @@ def open_network(
         strict: refuse a network whose source text is not a known one, instead of warning.
         sha256: the digest that a downloaded file must have.
         progress: called while downloading, see ``download.fetch``.
+        trust_pickle: run the file's own code where the network is not one that is known for certain.
 
     Raises:
         NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
+        TrustedFileError: the file's code was run, and failed.
     """
+    _hooks()  # a copy without them says so before anything is read or fetched
+    local = locate(path, sha256=sha256, progress=progress)
+    try:
+        record = read_network(local, which)
+    except ForeignNetworkError as error:
+        if trust_pickle:
+            return _run(local, which)
+        raise ForeignNetworkError(f"{error} ({_WAY_OUT})", error.record) from None
+    runs = record.family == "module" and record.format != "safetensors"  # others hold no code
+    try:
+        opened = _recognised(record)
+        if opened.warnings and strict:
+            raise HookError(f"{local}: {opened.warnings[0]} (refused because of --strict)")
+    except HookError as error:
+        if runs and trust_pickle:
+            return _run(local, which)
+        raise HookError(f"{error} ({_WAY_OUT})" if runs else str(error)) from None
+    uncertain = bool(opened.warnings or opened.why_no_pictures)
+    return _run(local, which) if uncertain and runs and trust_pickle else opened
+
+
+_WAY_OUT = (
+    "--trust-pickle runs the code in the file, which can do anything to this computer: "
+    "only for files whose maker you trust"
+)
+
+
+def _hooks() -> tuple[Any, Any]:
     try:
         from .hooks import all_hooks
         from .hooks.known_sources import judge
@@ -93,17 +124,26 @@ def open_network(
         raise HookError(
             "the folder hooks/ is missing: copy it beside sefa_plugin/, or pip install this project"
         ) from None
+    return all_hooks, judge
 
-    local = locate(path, sha256=sha256, progress=progress)
-    record = read_network(local, which)
+
+def _recognised(record: NetworkRecord) -> OpenNetwork:
+    all_hooks, judge = _hooks()
     hook = find_hook(record, all_hooks())
     hook.check(record)
     sizes = hook.describe(record)
     layers = check_layers(hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
     source, warning = judge(record, hook.name)
-    if warning and strict:
-        raise HookError(f"{record.path}: {warning} (refused because of --strict)")
     return OpenNetwork(record, hook, layers, sizes, source, (warning,) if warning else ())
+
+
+def _run(local: str, which: str) -> OpenNetwork:
+    from .embedded_file import open_trusted
+
+    record, hook, modules_of = open_trusted(local, which)
+    sizes = hook.describe(record)
+    layers = check_layers(hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
+    return OpenNetwork(record, hook, layers, sizes, f"the file's own, run with the modules of {modules_of}", ())
 
 
 def locate(
@@ -142,12 +182,13 @@ def load_network(
     trust_pickle: bool = False,
     strict: bool = False,
 ) -> Any:
-    """Load a generator from a file, an address, or ``demo``, without running anything of the file.
+    """Load a generator from a file, an address, or ``demo``; nothing of the file is run unless it is trusted.
 
     Args:
         path, which, strict: see :func:`open_network`.
         device: where the generator goes, as torch names it.
-        trust_pickle: running a file's own code is not offered by this version, so True is refused.
+        trust_pickle: run the file's own code where the network is not one that is known for certain; that
+            code can do anything to this computer.
 
     Returns:
         An ``nn.Module`` in evaluation mode with the interface of NVIDIA's generators:
@@ -156,11 +197,9 @@ def load_network(
 
     Raises:
         NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
-        ValueError: ``trust_pickle`` is asked for.
+        TrustedFileError: the file's code was run, and failed.
     """
-    if trust_pickle:
-        raise ValueError("trust_pickle: running a network file's own code is not offered by this version")
-    return build_network(open_network(path, which=which, strict=strict), device)
+    return build_network(open_network(path, which=which, strict=strict, trust_pickle=trust_pickle), device)
 
 
 def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
@@ -176,12 +215,13 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
         raise HookError(f"{record.path}: {opened.why_no_pictures}")
     G = opened.hook.build(record)
     held = built_state(opened.hook, record)
-    state = {name: torch.from_numpy(finite(record.path, name, tensor)) for name, tensor in held.items()}
-    try:
-        G.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise HookError(f"{record.path}: hook {opened.hook.name} built another network: {reason}") from None
+    if held is not None:
+        state = {name: torch.from_numpy(finite(record.path, name, tensor)) for name, tensor in held.items()}
+        try:
+            G.load_state_dict(state, strict=True)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise HookError(f"{record.path}: hook {opened.hook.name} built another network: {reason}") from None
     if held is record.tensors:
         _compare_attributes(G, record)
     G.init_args, G.init_kwargs = record.init_args, copy.deepcopy(dict(record.init_kwargs))
@@ -191,8 +231,8 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
         which=record.which,
         hook=opened.hook.name,
         digest=record.digest(),
-        layers=tuple(replace(layer, weight=None) for layer in opened.layers),
-        mapping=replace(opened.mapping, weight=None),
+        layers=tuple(_without_weight(G, layer) for layer in opened.layers),
+        mapping=_without_weight(G, opened.mapping),
     )
     return G.eval().requires_grad_(False).to(device)
 
@@ -257,6 +297,14 @@ def network_info(G: Any) -> NetworkInfo:
     return info
 
 
+def _without_weight(G: Any, layer: StyleLayer) -> StyleLayer:
+    """A layer whose weight is to be read from the generator; one that was measured keeps it."""
+    held = getattr(G.get_submodule(layer.name), "weight", None)
+    return replace(layer, weight=None) if held is not None and tuple(held.shape) == tuple(layer.weight.shape) else layer
+
+
 def _with_weight(G: Any, layer: StyleLayer) -> StyleLayer:
+    if layer.weight is not None:
+        return layer
     weight = G.get_submodule(layer.name).weight
     return replace(layer, weight=weight.detach().float().cpu().numpy())

@@ -41,6 +41,9 @@ def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord
             return _from_converted(shown_path, which)
         value, values, names, kind = _parse(shown_path, data)
         return _take_network(shown_path, value, values, names, kind, which)
+    except UnknownGlobal as error:
+        nothing = NetworkRecord(shown_path, which, (which,), error.path, (), {}, {})
+        raise ForeignNetworkError(f"{shown_path}: {_hint(error)}", nothing) from None
     except (InertPickleError, TorchFileError, ValueProblem, converted_file.ConvertedFileError) as error:
         raise NetworkFileError(f"{shown_path}: {_hint(error)}") from None
     except RecursionError:

@@ -80,7 +80,7 @@ class NetworkRecord:
     def _digest(self) -> str:
         import numpy as np
 
-        kwargs = json.dumps([self.class_name, jsonable(self.init_args), jsonable(self.init_kwargs)])
+        kwargs = json.dumps([self.class_name, jsonable(self.init_args), jsonable(self.init_kwargs)], default=str)
         total = hashlib.sha256(" ".join(kwargs.split()).encode())
         for name in sorted(self.tensors):
             array = np.asarray(self.tensors[name])

@@ -19,7 +19,9 @@ def _stack(*options: Decorator) -> Decorator:
     return apply
 
 
-def _pair(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, float]:
+def _pair(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    if value is None:
+        return None
     try:
         first, second = (float(part) for part in value.split(","))
     except ValueError:
@@ -37,6 +39,11 @@ def _width(ctx: click.Context, param: click.Parameter, value: str | None) -> int
 
 debug = click.option("--debug", is_flag=True, help="Show the whole traceback when something fails.")
 strict = click.option("--strict", is_flag=True, help="Refuse what is otherwise only warned of.")
+trust_pickle = click.option(
+    "--trust-pickle",
+    is_flag=True,
+    help="Run the file's own code where its network is not known. It can do anything: only if you trust its maker.",
+)
 outdir = click.option("--outdir", help="Where to put everything.  [default: sefa-out/NETWORK]", metavar="DIR")
 overwrite = click.option("--overwrite", is_flag=True, help="Make outputs again even where they are up to date.")
 
@@ -50,6 +57,7 @@ network = _stack(
     ),
     click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file."),
     click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
+    trust_pickle,
 )
 
 
@@ -78,6 +86,12 @@ latents = _stack(
         "--noise-mode", type=click.Choice(["const", "random", "none"]), default="const", help="Noise of StyleGAN2."
     ),
     click.option("--translate", default="0,0", callback=_pair, help="Shift of StyleGAN3's input.", metavar="X,Y"),
+    click.option(
+        "--camera", callback=_pair, help="Where EG3D looks from, in degrees.  [default: 0,0]", metavar="YAW,PITCH"
+    ),
+    click.option(
+        "--fov-deg", type=click.FloatRange(1, 179), default=18.837, help="EG3D's field of view.", metavar="ANGLE"
+    ),
     click.option("--rotate", type=float, default=0.0, help="Turn of StyleGAN3's input in degrees.", metavar="ANGLE"),
     click.option("--projected-w", help="Projected ws (.npz) instead of seeds.", metavar="FILE"),
 )

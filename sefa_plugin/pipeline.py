@@ -129,7 +129,7 @@ class Run:
             "network": self.manifest.network["digest"],
             "subjects": self.camera.labels,
             "projected": self.camera.projected,
-            "look": {**asdict(look), "translate": list(look.translate)},
+            "look": {**asdict(look), "translate": list(look.translate), "camera": list(look.camera)},
         }
 
     def _settle(self, job: Job) -> None:

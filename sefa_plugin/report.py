@@ -48,6 +48,9 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
     }
 
 
+_OPTIONS = {"label": "--class", "fov": "--fov-deg"}  # where a look's word is not the option's
+
+
 def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any]) -> str:
     """The command that makes the outputs of one direction again.
 
@@ -65,12 +68,14 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
     seeds = [label.split()[1] for label in settings["subjects"] if label.startswith("seed ")]
     words += ["--seeds", ",".join(seeds)] if seeds else []
     words += ["--projected-w", "FILE.npz"] if settings["projected"] else []
-    plain = {"trunc": 1.0, "trunc_cutoff": None, "noise_mode": "const", "label": None, "rotate": 0.0}
+    plain = {"trunc": 1.0, "trunc_cutoff": None, "noise_mode": "const", "label": None, "rotate": 0.0, "fov": 18.837}
     for key, usual in plain.items():
-        if look[key] != usual:
-            words += [f"--{'class' if key == 'label' else key.replace('_', '-')}", f"{look[key]}"]
+        if look.get(key, usual) != usual:
+            words += [_OPTIONS.get(key) or f"--{key.replace('_', '-')}", f"{look[key]}"]
     if any(look["translate"]):
         words.append("--translate={:g},{:g}".format(*look["translate"]))
+    if any(look.get("camera", ())):
+        words.append("--camera={:g},{:g}".format(*look["camera"]))
     words += [] if about["normalize"] else ["--no-normalize"]
     words += [] if about["torgb"] == "last" else ["--torgb", about["torgb"]]
     usual = {"frames": 60, "fps": 30.0, "loop": "pingpong", "easing": "linear", "video": "mp4"}

@@ -21,6 +21,7 @@ def open_given(given: dict[str, Any]) -> Any:
         strict=given.get("strict", False),
         sha256=given["sha256"],
         progress=Download(),
+        trust_pickle=given["trust_pickle"],
     )
     for text in opened.warnings:
         warn(text)
@@ -147,6 +148,8 @@ def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
         label=label,
         translate=given["translate"],
         rotate=given["rotate"],
+        camera=given["camera"] or (0.0, 0.0),
+        fov=given["fov_deg"],
         force_fp32=given["precision"] == "float32",
     )
     device = _device(given["device"])
@@ -154,6 +157,8 @@ def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
     moved = (*look.translate, look.rotate) != (0, 0, 0)
     if moved and not hasattr(getattr(G.synthesis, "input", None), "transform"):
         warn("--translate and --rotate are ignored: only StyleGAN3 can move its input")
+    if given["camera"] is not None and not hasattr(G, "camera"):
+        warn("--camera is ignored: only EG3D's networks are seen by one")
     with usage():
         return Camera(G, look, seeds, given["projected_w"])
 

@@ -57,14 +57,19 @@ ALLOWED = {
         "generators/stylegan3_plan",
     },
     "download": {"atomic"},
-    "network": {"download", "hook", "network_file", "hooks", "hooks/known_sources"},
+    "orbit": set(),
+    "probe": {"hook"},
+    "trusted_file": {"third_party/source_imports", "torch_file"},
+    "embedded": {"orbit"},
+    "embedded_file": {"embedded", "hook", "network_record", "probe", "trusted_file"},
+    "network": {"download", "embedded_file", "hook", "network_file", "hooks", "hooks/known_sources"},
     "layers": {"hook"},
     "typed": set(),
     "directions_file": {"atomic"},
     "directions": {"closed_form", "directions_file", "hook", "layers", "network", "typed"},
     "latents": set(),
     "frames": set(),
-    "camera": {"frames", "latents"},
+    "camera": {"frames", "latents", "orbit"},
     "calibrate": {"camera", "frames"},
     "ranges": {"calibrate", "camera"},
     "lettering": set(),
@@ -146,6 +151,8 @@ def test_nothing_calls_torch_load_or_unpickles():
     for path in [*PACKAGE.rglob("*.py"), *(ROOT / "hooks").rglob("*.py")]:
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
+        if path.name == "trusted_file.py":  # what --trust-pickle asks for, and nothing else calls
+            continue
         names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
         assert not names & {"pickle", "cPickle", "dill", "cloudpickle"}, path
         calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}

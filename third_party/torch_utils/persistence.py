@@ -8,6 +8,7 @@ only with files of your own. ``sefa_plugin`` itself never does.
 
 from __future__ import annotations
 
+import builtins
 import copy
 import inspect
 import sys
@@ -71,6 +72,15 @@ def _source_of(module: types.ModuleType) -> str:
     return inspect.getsource(module) if held is None else held
 
 
+def _builtins() -> dict[str, Any]:
+    """What a source's import statements use: our modules for a toolkit's, unless this is the toolkit itself."""
+    if __package__ == "torch_utils":  # the folder is on Python's path
+        return vars(builtins)
+    from ..source_imports import builtins_for_sources
+
+    return builtins_for_sources()
+
+
 def _module_of(source: str) -> types.ModuleType:
     """Run a source text as a module of its own, once."""
     module = _modules.get(source)
@@ -79,7 +89,12 @@ def _module_of(source: str) -> types.ModuleType:
         sys.modules[module.__name__] = module
         _sources[module.__name__] = source
         _modules[source] = module
-        exec(compile(source, f"<{module.__name__}>", "exec"), module.__dict__)
+        module.__dict__["__builtins__"] = _builtins()
+        try:
+            exec(compile(source, f"<{module.__name__}>", "exec"), module.__dict__)
+        except BaseException:  # half a module must not be found again
+            del sys.modules[module.__name__], _sources[module.__name__], _modules[source]
+            raise
     return module
 
 

@@ -1,0 +1,50 @@
+"""What ``import dnnlib`` and ``import torch_utils`` mean inside the source of a network file that is run.
+
+The names are resolved for those sources alone: nothing is put into ``sys.modules``, so a toolkit's own
+modules of the same names, imported by whoever, are neither hidden nor replaced.
+"""
+
+from __future__ import annotations
+
+import builtins
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+NAMES = ("dnnlib", "torch_utils")
+_HOME = __name__.rpartition(".")[0]  # sefa_plugin.third_party
+
+
+def find(name: str) -> ModuleType:
+    """Import our module that stands for ``name`` (``torch_utils.ops.bias_act``).
+
+    Raises:
+        ModuleNotFoundError: there is none; its ``name`` is the one asked for.
+    """
+    try:
+        return import_module(f"{_HOME}.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(f"{_HOME}."):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name) from None
+        raise
+
+
+def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+    """Stand in for ``__import__``."""
+    top = name.partition(".")[0]
+    if level or top not in NAMES:
+        return builtins.__import__(name, globals, locals, fromlist, level)
+    module = find(name)
+    for item in fromlist or ():
+        if item != "*" and not hasattr(module, item):
+            try:
+                find(f"{name}.{item}")
+            except ModuleNotFoundError as error:
+                if error.name != f"{name}.{item}":
+                    raise  # else Python itself says that the name cannot be imported
+    return module if fromlist else find(top)
+
+
+def builtins_for_sources() -> dict[str, Any]:
+    """Give the ``__builtins__`` of a module whose imports are to be resolved here, whenever they are made."""
+    return {**vars(builtins), "__import__": _import}
