@@ -128,6 +128,8 @@ def _run(*, sheets: bool, **given: Any) -> None:
         seeds = parse_seeds(given["seeds"]) if given["seeds"] else ([] if projected else [0, 1, 2])
         wanted = parse_keys(given["directions"]) if given["directions"] else None
     opened = open_given(given)
+    if opened.why_no_pictures:
+        raise click.ClickException(f"{opened.record.path}: {opened.why_no_pictures} (`sefa factorize` works)")
     from .pipeline import check_folder, output_folder
 
     outdir = output_folder(given["outdir"], opened.record.name)
@@ -169,6 +171,7 @@ def info(file: str, which: str, as_json: bool, strict: bool, trust_pickle: bool,
         "class": record.class_name,
         "hook": opened.hook.name,
         "source": opened.source,
+        "pictures": opened.why_no_pictures or "yes",
         **opened.sizes,
         "which": record.which,
         "entries": list(record.entries),
@@ -194,6 +197,8 @@ def info(file: str, which: str, as_json: bool, strict: bool, trust_pickle: bool,
     for key in ("resolution", "channels", "num_ws", "z_dim", "w_dim", "c_dim"):
         click.echo(f"  {key:<11}{about[key]}")
     click.echo(f"  {'networks':<11}{', '.join(record.entries)} (this is {record.which})")
+    if opened.why_no_pictures:
+        click.echo(f"  {'pictures':<11}no: {opened.why_no_pictures}")
     if record.other_globals:
         click.echo(f"  {'unknown':<11}{', '.join(record.other_globals)} (elsewhere in the file; not run)")
     click.echo("  ws  kind     size  channels  layer")

@@ -104,8 +104,10 @@ def open_network(
         if runs and trust_pickle:
             return _run(local, which)
         raise HookError(f"{error} ({_WAY_OUT})" if runs else str(error)) from None
-    uncertain = bool(opened.warnings or opened.why_no_pictures)
-    return _run(local, which) if uncertain and runs and trust_pickle else opened
+    if not (runs and trust_pickle and (opened.warnings or opened.why_no_pictures)):
+        return opened
+    # What a hook knows for certain stays, so that directions are the same whether pictures are asked for or not.
+    return _run(local, which, known=None if opened.warnings else opened.layers)
 
 
 _WAY_OUT = (
@@ -137,12 +139,12 @@ def _recognised(record: NetworkRecord) -> OpenNetwork:
     return OpenNetwork(record, hook, layers, sizes, source, (warning,) if warning else ())
 
 
-def _run(local: str, which: str) -> OpenNetwork:
+def _run(local: str, which: str, known: list[StyleLayer] | None = None) -> OpenNetwork:
     from .embedded_file import open_trusted
 
     record, hook, modules_of = open_trusted(local, which)
     sizes = hook.describe(record)
-    layers = check_layers(hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
+    layers = check_layers(known or hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
     return OpenNetwork(record, hook, layers, sizes, f"the file's own, run with the modules of {modules_of}", ())
 
 
