@@ -96,10 +96,11 @@ def run_file(path: str, which: str, check: Callable[[Any], None]) -> Loaded:
     return _attempt(path, which, check, _ours, "sefa_plugin")
 
 
-def _ours(module: str) -> ModuleType:
-    from .third_party.source_imports import find
+def _ours(module: str) -> ModuleType | None:
+    """Our module for one of a toolkit's; None for any other."""
+    from .third_party.source_imports import find, ours
 
-    return find(module)
+    return find(ours(module)) if ours(module) else None
 
 
 def _attempt(path: str, which: str, check: Callable[[Any], None], stand_in: Any, modules_of: str) -> Loaded:
@@ -159,20 +160,16 @@ def _first_absent(network: Any) -> Exception | None:
     return None
 
 
-def _unpickle(path: str, stand_in: Callable[[str], ModuleType] | None) -> Any:
-    """Run the pickle; ``stand_in`` gives our modules for a toolkit's, None takes the toolkit's own."""
+def _unpickle(path: str, stand_in: Callable[[str], ModuleType | None] | None) -> Any:
+    """Run the pickle; ``stand_in`` gives our modules for a toolkit's, without it the toolkit's own are taken."""
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
-            parts = module.split(".")
             if (module, name) == ("torch.storage", "_load_from_bytes"):
                 return _storage_on_cpu
             try:
-                if stand_in is not None and any(part in TOOLKIT for part in parts):
-                    start = next(index for index, part in enumerate(parts) if part in TOOLKIT)
-                    found = getattr(stand_in(".".join(parts[start:])), name)
-                else:
-                    found = super().find_class(_numpy_name(module), name)
+                home = None if stand_in is None else stand_in(module)
+                found = super().find_class(_numpy_name(module), name) if home is None else getattr(home, name)
             except (ImportError, AttributeError) as error:
                 return _absent(error)
             return _guarded(found) if name == "_reconstruct_persistent_obj" else found

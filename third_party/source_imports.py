@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 NAMES = ("dnnlib", "torch_utils")
+_RENAMED = {"pytorch_utils": "torch_utils"}
 _HOME = __name__.rpartition(".")[0]  # sefa_plugin.third_party
 
 
@@ -29,20 +30,30 @@ def find(name: str) -> ModuleType:
         raise
 
 
+def ours(name: str) -> str:
+    """The name of our module that a toolkit's name stands for, '' where it is no toolkit's.
+
+    Forks move the two packages (``src.torch_utils.misc``) or rename them (``pytorch_utils.misc``).
+    """
+    parts = [_RENAMED.get(part, part) for part in name.split(".")]
+    start = next((index for index, part in enumerate(parts) if part in NAMES), None)
+    return "" if start is None else ".".join(parts[start:])
+
+
 def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
     """Stand in for ``__import__``."""
-    top = name.partition(".")[0]
-    if level or top not in NAMES:
+    known = "" if level else ours(name)
+    if not known or (not fromlist and known != name):  # `import src.dnnlib` binds src, which is not ours to give
         return builtins.__import__(name, globals, locals, fromlist, level)
-    module = find(name)
+    module = find(known)
     for item in fromlist or ():
         if item != "*" and not hasattr(module, item):
             try:
-                find(f"{name}.{item}")
+                find(f"{known}.{item}")
             except ModuleNotFoundError as error:
-                if error.name != f"{name}.{item}":
+                if error.name != f"{known}.{item}":
                     raise  # else Python itself says that the name cannot be imported
-    return module if fromlist else find(top)
+    return module if fromlist else find(known.partition(".")[0])
 
 
 def builtins_for_sources() -> dict[str, Any]:
