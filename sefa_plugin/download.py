@@ -46,10 +46,16 @@ def file_digest(path: str | os.PathLike) -> str:
     return total.hexdigest()
 
 
+def cached(url: str, folder: Path) -> Path | None:
+    """The copy of ``url`` that a folder holds, if it does."""
+    return next(iter(sorted(folder.glob(_prefix(url) + "*"))), None)
+
+
 def fetch(
     url: str,
     sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    folder: Path | None = None,
 ) -> Path:
     """Give the local copy of ``url``, fetching it first if the cache does not hold it.
 
@@ -57,18 +63,19 @@ def fetch(
         url: ``http`` or ``https`` address of a network file.
         sha256: the digest that the file must have; None accepts any.
         progress: called with the bytes received so far and in all (0 if the server does not say).
+        folder: where it is kept; None is :func:`cache_folder`.
 
     Raises:
         DownloadError: no answer, an error page, a file cut short, or another digest than asked for.
     """
-    prefix = hashlib.md5(url.encode()).hexdigest() + "_"
-    held = sorted(cache_folder().glob(prefix + "*"))
-    if held and (sha256 is None or file_digest(held[0]) == sha256.lower()):
-        return held[0]
+    folder = cache_folder() if folder is None else folder
+    held = cached(url, folder)
+    if held is not None and (sha256 is None or file_digest(held) == sha256.lower()):
+        return held
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "sefa_plugin"})
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            target = cache_folder() / (prefix + _file_name(url, answer.headers.get("Content-Disposition")))
+            target = folder / (_prefix(url) + _file_name(url, answer.headers.get("Content-Disposition")))
             with whole_file(target) as part:
                 _receive(url, answer, part, sha256, progress)
     except urllib.error.HTTPError as error:
@@ -77,6 +84,10 @@ def fetch(
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise DownloadError(f"{url}: cannot be fetched ({reason}); check the address and the connection") from None
     return target
+
+
+def _prefix(url: str) -> str:
+    return hashlib.md5(url.encode()).hexdigest() + "_"
 
 
 def _receive(url: str, answer, part: Path, sha256: str | None, progress) -> None:

@@ -46,7 +46,7 @@ def test_easy_dict():
 def test_persistent_objects_carry_their_source_and_their_arguments(tmp_path):
     """Written in one process, where the class exists; read in another, where it does not."""
     (tmp_path / "nets.py").write_text(MODULE)
-    head = f"import sys, pickle, torch; sys.path.insert(0, {str(ROOT / 'third_party')!r})\n"
+    head = f"import sys, pickle, torch; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'third_party')!r}]\n"
     write = head + (
         f"sys.path.insert(0, {str(tmp_path)!r})\n"
         "import nets\nfrom torch_utils import persistence\n"

@@ -28,16 +28,41 @@ ACTIVATIONS = {
 SEPARABLE_FROM = 8  # taps; shorter filters are kept as two-dimensional kernels
 
 
-def setup_filter(taps: Sequence[float] | Tensor | None) -> Tensor:
-    """Make a low-pass filter with sum 1 from its taps.
+def setup_filter(
+    taps: float | Sequence | Tensor | None,
+    normalize: bool = True,
+    flip_filter: bool = False,
+    gain: float = 1,
+    separable: bool | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Make a low-pass filter from its taps.
+
+    Args:
+        taps: ``[n]``, ``[kh, kw]``, one number, or None for the filter that changes nothing.
+        normalize: divide by the sum, which keeps a constant picture as it is.
+        flip_filter: reverse the taps.
+        gain: factor on what the filter gives.
+        separable: keep one axis, which serves rows and columns; None decides by the length.
 
     Returns:
         float32 ``[n, n]`` (the outer product), or ``[n]`` from ``SEPARABLE_FROM`` taps on; ``[1, 1]`` for None.
+
+    Raises:
+        ValueError: no taps, more than two axes, or two axes that ``separable`` wants as one.
     """
-    kernel = torch.as_tensor([1.0] if taps is None else taps, dtype=torch.float32)
-    if kernel.ndim == 1 and kernel.numel() < SEPARABLE_FROM:
+    kernel = torch.as_tensor(1.0 if taps is None else taps, dtype=torch.float32)
+    kernel = kernel[None] if kernel.ndim == 0 else kernel
+    if kernel.ndim > 2 or kernel.numel() == 0 or (separable and kernel.ndim == 2):
+        wanted = "[n]" if separable else "[n] or [kh, kw]"
+        raise ValueError(f"a filter of shape {list(kernel.shape)}: taps of shape {wanted} are needed")
+    if kernel.ndim == 1 and not (kernel.numel() >= SEPARABLE_FROM if separable is None else separable):
         kernel = kernel[:, None] * kernel[None, :]
-    return kernel / kernel.sum()
+    if normalize:
+        kernel = kernel / kernel.sum()
+    if flip_filter:
+        kernel = kernel.flip(list(range(kernel.ndim)))
+    return (kernel * gain ** (kernel.ndim / 2)).to(device=device)  # a separable one acts twice
 
 
 def bias_act(
@@ -48,8 +73,9 @@ def bias_act(
     gain: float | None = None,
     clamp: float | None = None,
     overwrite: bool = False,
+    dim: int = 1,
 ) -> Tensor:
-    """Add a bias along axis 1, apply an activation and a gain, clamp to ``[-clamp, clamp]``.
+    """Add a bias along axis ``dim``, apply an activation and a gain, clamp to ``[-clamp, clamp]``.
 
     ``gain`` None means the activation's own. ``overwrite`` allows the result to take the place of ``x``,
     which it does where no gradient is needed: new memory costs more than the arithmetic.
@@ -57,7 +83,7 @@ def bias_act(
     function, own = ACTIVATIONS[act]
     gain = own if gain is None else gain
     if bias is not None:
-        bias = bias.reshape([1, -1] + [1] * (x.ndim - 2))
+        bias = bias.reshape([-1 if axis == dim else 1 for axis in range(x.ndim)])
     if overwrite and not torch.is_grad_enabled():
         x = x if bias is None else x.add_(bias)
         x = F.leaky_relu_(x, alpha) if act == "lrelu" else function(x, alpha)
@@ -71,8 +97,8 @@ def bias_act(
 def upfirdn2d(
     x: Tensor,
     kernel: Tensor | None,
-    up: int = 1,
-    down: int = 1,
+    up: int | Sequence[int] = 1,
+    down: int | Sequence[int] = 1,
     padding: Sequence[int] = (0, 0, 0, 0),
     gain: float = 1,
     flip_filter: bool = False,
@@ -83,59 +109,192 @@ def upfirdn2d(
     Args:
         x: ``[N, C, H, W]``.
         kernel: ``[n]`` (used along both axes) or ``[kh, kw]``; None does not filter.
+        up, down: whole factors, one number or (along x, along y).
         padding: left, right, top, bottom, in pixels after up-sampling; negative crops.
         gain: factor on the result.
         flip_filter: False convolves, True correlates; equal for symmetric kernels.
     """
-    if up > 1:
+    (up_x, up_y), (down_x, down_y) = _pair(up), _pair(down)
+    if up_x > 1 or up_y > 1:
         n, c, h, w = x.shape
-        x = F.pad(x.reshape(n, c, h, 1, w, 1), [0, up - 1, 0, 0, 0, up - 1])
-        x = x.reshape(n, c, h * up, w * up)
+        x = F.pad(x.reshape(n, c, h, 1, w, 1), [0, up_x - 1, 0, 0, 0, up_y - 1])
+        x = x.reshape(n, c, h * up_y, w * up_x)
     left, right, top, bottom = padding
     even = kernel is not None and left == right >= 0 and top == bottom >= 0  # then the convolution pads
-    if any(padding) and not even:
-        x = F.pad(x, list(padding))
+    if not even:
+        x = _pad(x, padding)
     if kernel is None:
-        x = x[:, :, ::down, ::down] * gain
+        x = x[:, :, ::down_y, ::down_x] * gain
         return x if bias is None else x + bias[:, None, None]
     wide, high = (left, top) if even else (0, 0)
-    kernel = kernel.to(x.dtype)
+    kernel = (kernel * gain ** (kernel.ndim / 2)).to(x.dtype)
     if not flip_filter:
         kernel = kernel.flip(list(range(kernel.ndim)))
     channels = x.shape[1]
     if kernel.ndim == 2:
-        weight = (kernel * gain).expand(channels, 1, -1, -1)
-        return F.conv2d(x, weight, bias, stride=down, padding=(high, wide), groups=channels)
-    kernel = kernel * math.sqrt(gain)
+        weight = kernel.expand(channels, 1, -1, -1)
+        return F.conv2d(x, weight, bias, stride=(down_y, down_x), padding=(high, wide), groups=channels)
     rows = kernel[:, None].expand(channels, 1, -1, -1)
     columns = kernel[None, :].expand(channels, 1, -1, -1)
-    x = F.conv2d(x, rows, stride=(down, 1), padding=(high, 0), groups=channels)
-    return F.conv2d(x, columns, bias, stride=(1, down), padding=(0, wide), groups=channels)
+    x = F.conv2d(x, rows, stride=(down_y, 1), padding=(high, 0), groups=channels)
+    return F.conv2d(x, columns, bias, stride=(1, down_x), padding=(0, wide), groups=channels)
 
 
-def upsample2d(x: Tensor, kernel: Tensor, up: int = 2) -> Tensor:
-    """Enlarge ``[N, C, H, W]`` by a whole factor; the picture stays centred and keeps its mean."""
-    if up == 2 and kernel.shape == (4, 4) and torch.equal(kernel, setup_filter((1, 3, 3, 1)).to(kernel)):
+def upsample2d(
+    x: Tensor,
+    kernel: Tensor | None,
+    up: int | Sequence[int] = 2,
+    padding: Sequence[int] = (0, 0, 0, 0),
+    gain: float = 1,
+    flip_filter: bool = False,
+) -> Tensor:
+    """Enlarge ``[N, C, H, W]`` by whole factors; the picture stays centred and keeps its mean.
+
+    ``padding`` (left, right, top, bottom, after up-sampling) comes on top of what centres it.
+    """
+    if _pair(up) == (2, 2) and gain == 1 and not any(padding) and _is_bilinear(kernel):
         # Doubling with these taps is bilinear interpolation of a picture with a black border.
         x = F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)
         return x[:, :, 2:-2, 2:-2]
-    size = kernel.shape[-1]
-    low, high = (size + up - 1) // 2, (size - up) // 2
-    return upfirdn2d(x, kernel, up=up, padding=(low, high, low, high), gain=up * up)
+    up_x, up_y = _pair(up)
+    padding = _plus(padding, _centred_up(kernel, up_x, up_y))
+    return upfirdn2d(x, kernel, up, padding=padding, gain=gain * up_x * up_y, flip_filter=flip_filter)
 
 
-def conv2d_up(x: Tensor, weight: Tensor, kernel: Tensor, up: int, bias: Tensor | None = None) -> Tensor:
+def downsample2d(
+    x: Tensor,
+    kernel: Tensor | None,
+    down: int | Sequence[int] = 2,
+    padding: Sequence[int] = (0, 0, 0, 0),
+    gain: float = 1,
+    flip_filter: bool = False,
+) -> Tensor:
+    """Reduce ``[N, C, H, W]`` by whole factors; the picture stays centred and keeps its mean."""
+    padding = _plus(padding, _centred_down(kernel, *_pair(down)))
+    return upfirdn2d(x, kernel, down=down, padding=padding, gain=gain, flip_filter=flip_filter)
+
+
+def filter2d(
+    x: Tensor,
+    kernel: Tensor | None,
+    padding: Sequence[int] = (0, 0, 0, 0),
+    gain: float = 1,
+    flip_filter: bool = False,
+) -> Tensor:
+    """Filter ``[N, C, H, W]`` to the same size; beyond its edges a picture is black."""
+    wide, high = filter_size(kernel)
+    around = (wide // 2, (wide - 1) // 2, high // 2, (high - 1) // 2)
+    return upfirdn2d(x, kernel, padding=_plus(padding, around), gain=gain, flip_filter=flip_filter)
+
+
+def conv2d_up(
+    x: Tensor,
+    weight: Tensor,
+    kernel: Tensor | None,
+    up: int,
+    bias: Tensor | None = None,
+    padding: Sequence[int] | None = None,
+    groups: int = 1,
+    flip_weight: bool = False,
+    flip_filter: bool = False,
+) -> Tensor:
     """Convolve, enlarge by ``up`` and add a bias, as one transposed convolution and one low-pass filter.
 
-    ``weight`` is ``[out, in, k, k]``; the result is that of stuffing with zeros, convolving and filtering.
+    ``weight`` is ``[out, in / groups, kh, kw]``; the result is that of stuffing with zeros, convolving (with
+    ``flip_weight``: correlating) and filtering. ``padding`` None keeps the size, times ``up``.
     """
-    size, taps = weight.shape[-1], kernel.shape[-1]
-    low, high = (taps + up - 1) // 2, (taps - up) // 2
-    if size == 1:  # the filter commutes with a pointwise convolution, which is cheaper first
-        return upfirdn2d(F.conv2d(x, weight), kernel, up=up, padding=(low, high, low, high), gain=up * up, bias=bias)
-    low, high = low + size // 2 - (size - 1), high + size // 2 - (size - up)
-    x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=up)
-    return upfirdn2d(x, kernel, padding=(low, high, low, high), gain=up * up, bias=bias)
+    out, _, high, wide = weight.shape
+    if padding is None:
+        padding = (wide // 2, wide // 2, high // 2, high // 2)
+    padding = _plus(padding, _centred_up(kernel, up, up))
+    rest = {"gain": up * up, "flip_filter": flip_filter, "bias": bias}
+    if high == wide == 1:  # the filter commutes with a pointwise convolution, which is cheaper first
+        return upfirdn2d(F.conv2d(x, weight, groups=groups), kernel, up=up, padding=padding, **rest)
+    if flip_weight:
+        weight = weight.flip([2, 3])
+    weight = weight.reshape(groups, out // groups, -1, high, wide).transpose(1, 2).flatten(0, 1)
+    padding = _plus(padding, (1 - wide, up - wide, 1 - high, up - high))  # a transposed one gives its margin too
+    x = F.conv_transpose2d(x, weight, stride=up, groups=groups)
+    return upfirdn2d(x, kernel, padding=padding, **rest)
+
+
+def conv2d_resample(
+    x: Tensor,
+    weight: Tensor,
+    kernel: Tensor | None = None,
+    up: int = 1,
+    down: int = 1,
+    padding: Sequence[int] = (0, 0, 0, 0),
+    groups: int = 1,
+    flip_weight: bool = True,
+    flip_filter: bool = False,
+) -> Tensor:
+    """Enlarge by ``up``, convolve without padding, reduce by ``down``; both with the low-pass filter ``kernel``.
+
+    Args:
+        x: ``[N, in, H, W]``.
+        weight: ``[out, in / groups, kh, kw]``.
+        padding: left, right, top, bottom, once, after up-sampling, besides what centres the filters.
+        flip_weight: True correlates, as ``conv2d`` does; False convolves.
+        flip_filter: the same of ``kernel``.
+    """
+    if down > 1:
+        padding = _plus(padding, _centred_down(kernel, down, down))
+    if up > 1:
+        x = conv2d_up(x, weight, kernel, up, None, padding, groups, flip_weight, flip_filter)
+        return x if down == 1 else upfirdn2d(x, kernel, down=down, flip_filter=flip_filter)
+    if not flip_weight:
+        weight = weight.flip([2, 3])
+    if down > 1:  # filters of a valid convolution commute; what is cheaper goes first
+        pointwise = weight.shape[2] == weight.shape[3] == 1
+        x = upfirdn2d(x, kernel, down=down if pointwise else 1, padding=padding, flip_filter=flip_filter)
+        return F.conv2d(x, weight, stride=1 if pointwise else down, groups=groups)
+    left, right, top, bottom = padding
+    if left == right >= 0 and top == bottom >= 0:
+        return F.conv2d(x, weight, padding=(top, left), groups=groups)
+    return F.conv2d(_pad(x, padding), weight, groups=groups)
+
+
+def filter_size(kernel: Tensor | None) -> tuple[int, int]:
+    """Width and height of a filter; one of ``[n]`` serves both axes, and None is one tap."""
+    return (1, 1) if kernel is None else (int(kernel.shape[-1]), int(kernel.shape[0]))
+
+
+def _centred_up(kernel: Tensor | None, up_x: int, up_y: int) -> tuple[int, int, int, int]:
+    """Padding (left, right, top, bottom) that keeps a picture centred while it is enlarged."""
+    wide, high = filter_size(kernel)
+    return (wide + up_x - 1) // 2, (wide - up_x) // 2, (high + up_y - 1) // 2, (high - up_y) // 2
+
+
+def _centred_down(kernel: Tensor | None, down_x: int, down_y: int) -> tuple[int, int, int, int]:
+    """Padding (left, right, top, bottom) that keeps a picture centred while it is reduced."""
+    wide, high = filter_size(kernel)
+    return (wide - down_x + 1) // 2, (wide - down_x) // 2, (high - down_y + 1) // 2, (high - down_y) // 2
+
+
+def _is_bilinear(kernel: Tensor | None) -> bool:
+    if kernel is None or kernel.shape != (4, 4):
+        return False
+    return torch.equal(kernel, setup_filter((1, 3, 3, 1)).to(kernel))
+
+
+def _pad(x: Tensor, padding: Sequence[int]) -> Tensor:
+    """Add black pixels at the left, right, top and bottom, then cut off what is negative."""
+    if max(padding) > 0:
+        x = F.pad(x, [max(size, 0) for size in padding])
+    if min(padding) < 0:
+        left, right, top, bottom = (max(-size, 0) for size in padding)
+        x = x[:, :, top : max(x.shape[2] - bottom, 0), left : max(x.shape[3] - right, 0)]
+    return x
+
+
+def _pair(factor: int | Sequence[int]) -> tuple[int, int]:
+    """A factor along x and along y."""
+    return (factor, factor) if isinstance(factor, int) else (factor[0], factor[1])
+
+
+def _plus(padding: Sequence[int], more: Sequence[int]) -> tuple[int, ...]:
+    return tuple(one + other for one, other in zip(padding, more))
 
 
 def style_scale(weight: Tensor, styles: Tensor) -> Tensor:

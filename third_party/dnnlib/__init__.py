@@ -1,5 +1,6 @@
 """The part of the ``dnnlib`` interface that network files refer to; our own implementation."""
 
-from .util import EasyDict
+from . import util
+from .util import EasyDict, make_cache_dir_path
 
-__all__ = ["EasyDict"]
+__all__ = ["EasyDict", "make_cache_dir_path", "util"]
