@@ -99,6 +99,9 @@ ALLOWED = {
     },
     "naming": {"directions", "manifest", "report"},
     "threads": set(),
+    "environment": set(),
+    "dropped_file": set(),
+    "register": {"atomic", "dropped_file", ""},
     "command": {"threads"},
     "options": set(),
     "stages": None,  # everything below
