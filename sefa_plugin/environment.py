@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib import metadata
 from importlib.util import find_spec
 
 PYTHON = (3, 9)
@@ -28,10 +27,10 @@ def too_old() -> str | None:
 
     That is an old Python, torch or NumPy, with which the toolkit works and without which it may not.
     """
-    found = []
     if sys.version_info[:2] < PYTHON:
-        found.append("Python " + ".".join(str(part) for part in sys.version_info[:3]))
-    found += [f"{name} {version}" for name, version, lowest in _lacking() if name in KEPT and version]
+        found = ["Python " + ".".join(str(part) for part in sys.version_info[:3])]
+    else:
+        found = [f"{name} {version}" for name, version, _ in _lacking() if name in KEPT and version]
     if not found:
         return None
     needs = ", ".join(f"{name} {lowest}" for name, _, lowest in NEEDED if name in KEPT)
@@ -53,6 +52,8 @@ def missing() -> str | None:
 
 def _lacking() -> list[tuple[str, str, str]]:
     """Name, version found ("" where there is none at all) and lowest version of what is not there or too old."""
+    from importlib import metadata  # which a Python that is too old may lack
+
     found = []
     for name, module, lowest in NEEDED:
         try:

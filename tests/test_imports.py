@@ -106,7 +106,7 @@ ALLOWED = {
     "options": set(),
     "stages": None,  # everything below
     "cli": None,
-    "__main__": {"cli"},
+    "__main__": {"cli", "environment"},
     "__init__": set(),
     "generators/__init__": set(),
 }
