@@ -81,7 +81,7 @@ def text_for(place: str, version: str) -> bytes:
 
 def signed(content: bytes) -> bool:
     """Whether the first line says that ``sefa register`` has written this, whatever happened to it since."""
-    return _SIGNED.match(unix(content)) is not None
+    return _SIGNED.match(content) is not None
 
 
 def untouched(content: bytes) -> bool:

@@ -352,7 +352,7 @@ def test_this_environment_will_do():
 
 @pytest.mark.parametrize(
     ("version", "old"),
-    [("1.8.1+cu111", True), ("1.9.0", False), ("1.10.0a0+git", False), ("0.4.1", True), ("x", False)],
+    [("1.8.1+cu111", True), ("1.9.0", False), ("1.9", False), ("1.10.0a0+git", False), ("0.4.1", True), ("x", False)],
 )
 def test_an_old_torch_is_refused_by_both(toolkit, tmp_path, monkeypatch, version, old):
     site = installed(tmp_path / "site", torch=version)
@@ -386,6 +386,9 @@ def test_what_is_missing_is_said_with_the_command_that_installs_it(toolkit, tmp_
     install = f'run "{sys.executable}" -m pip install "click>=8.0" "sefa-nothing>=2.0"'
     assert environment.missing() == f"click 7.1.2, sefa-nothing: missing or too old; {install}"
     assert environment.too_old() is None
+    monkeypatch.setattr(environment, "KEPT", (*environment.KEPT, "sefa-nothing"))  # not there at all is not too old
+    assert environment.too_old() is None
+    assert environment.missing().endswith(install)
     result = sefa("register", toolkit)  # the checkout may have another environment
     assert result.exit_code == 0
     assert result.stderr.startswith("Warning: click 7.1.2, sefa-nothing: missing")
