@@ -286,3 +286,63 @@ def convert(**given: Any) -> None:
         raise click.UsageError(f"{path}: exists; use --overwrite to replace it")
     write_converted(opened.record, path)
     click.echo(f"{path}: {opened.record.which} of {opened.record.name}, {path.stat().st_size / 1e6:.1f} MB")
+
+
+# --- inside a toolkit -----------------------------------------------------------------------------
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
+@sefa.command()
+@click.argument("path", metavar="PATH")
+@_dry_run
+@options.debug
+def register(path: str, dry_run: bool, debug: bool) -> None:
+    """Put gen_sefa.py into the checkout of a toolkit, beside its gen_images.py or generate.py.
+
+    PATH is a checkout of stylegan2-ada-pytorch, stylegan3, stylegan-xl, stylegan-human, eg3d or a fork of one.
+    One file is written, nothing that is there is changed, and `sefa unregister` takes it away again.
+
+    \b
+    Examples:
+      sefa register ~/stylegan3
+      sefa register ~/stylegan3 --dry-run
+      cd ~/stylegan3 && python gen_sefa.py --network ffhq.pkl --seeds 7 --trunc 0.7 --outdir out
+    """
+    from .environment import missing, too_old
+    from .register import RegisterError, sibling
+    from .register import register as put
+
+    text = too_old()
+    if text:
+        raise RegisterError(text)
+    text = missing()
+    if text:
+        warn(text)
+    file, what = put(path, dry_run)
+    done = {"new": "written", "updated": "updated"}
+    would = {"new": "would be written", "updated": "would be updated"}
+    click.echo(f"{file}: {(would if dry_run else done).get(what, what)}")
+    beside = sibling(file)
+    if not dry_run:
+        click.echo(f"There: python gen_sefa.py --network X.pkl{f', like {beside}' if beside else ''}")
+
+
+@sefa.command()
+@click.argument("path", metavar="PATH")
+@_dry_run
+@options.debug
+def unregister(path: str, dry_run: bool, debug: bool) -> None:
+    """Take away the gen_sefa.py that `sefa register` has put into a checkout, and nothing else.
+
+    \b
+    Examples:
+      sefa unregister ~/stylegan3
+    """
+    from .register import unregister as remove
+
+    file, there = remove(path, dry_run)
+    if there:
+        click.echo(f"{file}: {'would be removed' if dry_run else 'removed'}")
+    else:
+        click.echo(f"{file}: not there, nothing to remove")

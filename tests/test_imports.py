@@ -104,11 +104,14 @@ ALLOWED = {
     },
     "naming": {"directions", "manifest", "report"},
     "threads": set(),
+    "environment": set(),
+    "dropped_file": set(),
+    "register": {"atomic", "dropped_file", ""},
     "command": {"threads"},
     "options": set(),
     "stages": None,  # everything below
     "cli": None,
-    "__main__": {"cli"},
+    "__main__": {"cli", "environment"},
     "__init__": set(),
     "generators/__init__": set(),
 }
