@@ -85,7 +85,9 @@ def test_things_by_name(tmp_path, monkeypatch):
     assert util.call_func_by_name(2, 5, func_name="operator.sub") == -3
     made = util.construct_class_by_name(3, class_name="fractions.Fraction", denominator=4)
     assert made.denominator == 4 and made.numerator == 3
-    assert util.get_module_dir_by_obj_name("sefa_plugin.download.fetch") == str(Path(sys.modules["sefa_plugin"].__file__).parent)
+    assert util.get_module_dir_by_obj_name("sefa_plugin.download.fetch") == str(
+        Path(sys.modules["sefa_plugin"].__file__).parent
+    )
     with pytest.raises(ImportError, match="nowhere.Net: there is no module"):
         util.get_obj_by_name("nowhere.Net")
     with pytest.raises(AttributeError, match="Nothing"):
@@ -136,7 +138,13 @@ def test_folders(tmp_path):
 
 @pytest.mark.parametrize(
     "text, is_one",
-    [("https://a.b/c.pkl", True), ("s3://x.y/z", True), ("http://localhost/x", False), ("a/b", False), ("://a.b", False)],
+    [
+        ("https://a.b/c.pkl", True),
+        ("s3://x.y/z", True),
+        ("http://localhost/x", False),
+        ("a/b", False),
+        ("://a.b", False),
+    ],
 )
 def test_addresses(text, is_one):
     assert util.is_url(text) == is_one
@@ -232,5 +240,7 @@ def test_open_url_of_local_files(tmp_path):
 
 
 def test_importing_it_loads_no_torch():
-    code = "import sys, sefa_plugin.third_party.dnnlib.util; assert not {'torch', 'numpy', 'requests'} & set(sys.modules)"
+    code = (
+        "import sys, sefa_plugin.third_party.dnnlib.util; assert not {'torch', 'numpy', 'requests'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
