@@ -22,7 +22,8 @@ def test_constant():
     assert misc.constant(2).shape == ()
     last = misc.constant(np.ones((1, 2, 3, 4)), memory_format=torch.channels_last)
     assert last.stride(1) == 1
-    source = np.zeros(3)
+    assert misc.constant([1], device="meta").device.type == "meta"
+    source = np.zeros(3, dtype=np.float32)
     kept = misc.constant(source)
     source += 1
     assert not kept.any() and misc.constant(source).all()
@@ -96,6 +97,8 @@ def test_infinite_sampler():
     assert once == taken(100, 10, seed=1) and once != taken(100, 10, seed=2)
     assert once[:10] != once[10:20]  # shuffles as it goes
     assert np.bincount(once, minlength=10).min() >= 5
+    near = taken(200, 10, window_size=0.3)  # exchanged among three, an index comes back 8 steps later at the soonest
+    assert min(later - i for i in range(150) for later in range(i + 1, 200) if near[later] == near[i]) == 8
     fixed = taken(20, 10, window_size=0)
     assert fixed[:10] == fixed[10:] != list(range(10))
     # Processes share the one order between them.
