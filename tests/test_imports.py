@@ -230,6 +230,7 @@ def test_the_wheel_holds_everything_it_needs(tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r})\n"
         "import sefa_plugin, sefa_plugin.hooks.stylegan3 as h, sefa_plugin.third_party.dnnlib\n"
+        "import sefa_plugin.third_party.torch_utils.ops.filtered_lrelu\n"
         "from sefa_plugin.network import open_network\n"
         "assert open_network('demo').sizes['resolution'] == 64\n"
         "print(sefa_plugin.__file__, h.__file__)"

@@ -412,6 +412,7 @@ def test_grid_sample_can_be_differentiated_again(which):
     inputs = [t.requires_grad_(wanted) for t, wanted in zip((picture, grid), which)]
     assert gradcheck(grid_sample_gradfix.grid_sample, inputs)
     assert gradgradcheck(grid_sample_gradfix.grid_sample, inputs)
+    assert gradgradcheck(grid_sample_gradfix._formula, inputs)  # the former's second order, whatever PyTorch can
     # Without a graph the gradient comes from PyTorch's operator; both must be the same.
     out = grid_sample_gradfix.grid_sample(*inputs).sum()
     wanted = [t for t in inputs if t.requires_grad]

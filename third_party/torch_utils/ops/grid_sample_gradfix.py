@@ -1,4 +1,4 @@
-"""Bilinear sampling of pictures whose gradient can be differentiated again, which PyTorch's cannot."""
+"""Bilinear sampling of pictures whose gradient can be differentiated again, which that of older PyTorch cannot."""
 
 from __future__ import annotations
 

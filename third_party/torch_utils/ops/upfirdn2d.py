@@ -15,7 +15,7 @@ WHOLE = (int, np.integer)
 
 def setup_filter(
     f: float | Sequence | np.ndarray | Tensor | None,
-    device: torch.device | str = torch.device("cpu"),
+    device: torch.device | str = "cpu",
     normalize: bool = True,
     flip_filter: bool = False,
     gain: float = 1,
