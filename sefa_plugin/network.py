@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import download
-from .hook import Hook, HookError, StyleLayer, built_state, check_layers, find_hook, why_no_pictures
+from .hook import Hook, HookError, StyleLayer, built_state, check_layers, find_hook, remarks, why_no_pictures
 from .network_file import NetworkFileError, NetworkRecord, read_network
 
 
@@ -103,7 +103,8 @@ def open_network(
     source, warning = judge(record, hook.name)
     if warning and strict:
         raise HookError(f"{record.path}: {warning} (refused because of --strict)")
-    return OpenNetwork(record, hook, layers, sizes, source, (warning,) if warning else ())
+    warnings = ((warning,) if warning else ()) + remarks(hook, record)
+    return OpenNetwork(record, hook, layers, sizes, source, warnings)
 
 
 def locate(
