@@ -147,3 +147,8 @@ def mean_w(state: Mapping[str, Any], layers: int, lr_multiplier: float, samples:
         x = x @ weight.T * np.float32(lr_multiplier / math.sqrt(weight.shape[1])) + bias * np.float32(lr_multiplier)
         x = np.where(x > 0, x, x * np.float32(0.2)) * np.float32(math.sqrt(2))
     return x.mean(axis=0)
+
+
+def assumed(what: str) -> str:
+    """The remark that names arguments which no tensor shows."""
+    return f"a state_dict does not say how its network was set up; assumed: {what}"
