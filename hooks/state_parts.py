@@ -15,6 +15,7 @@ from .arguments import MAX_SIZE
 
 MAX_BLOCKS = 15  # 65536 pixels
 TAPS = (1, 3, 3, 1)
+MAX_TAPS = 64
 
 
 @dataclass(frozen=True)
