@@ -82,9 +82,7 @@ def _laid_out(record: NetworkRecord) -> tuple[dict[str, Any], SynthesisPlan]:
     )
 
 
-def _with_widths(
-    options: dict[str, Any], widths: Sequence[int], resolution: int, colours: int
-) -> SynthesisPlan | None:
+def _with_widths(options: dict[str, Any], widths: Sequence[int], resolution: int, colours: int) -> SynthesisPlan | None:
     """Put into ``options`` a ``channel_base`` that gives these widths; None where there is none."""
     options["channel_max"] = widths[0]
     options["channel_base"] = 1
@@ -142,7 +140,10 @@ def _check_filters(record: NetworkRecord, plan: SynthesisPlan) -> None:
         rate = layer.tmp_sampling_rate
         for part, wanted in (
             ("up_filter", lowpass(layer.up_taps, layer.in_cutoff, layer.in_half_width * 2, rate)),
-            ("down_filter", lowpass(layer.down_taps, layer.out_cutoff, layer.out_half_width * 2, rate, layer.down_radial)),
+            (
+                "down_filter",
+                lowpass(layer.down_taps, layer.out_cutoff, layer.out_half_width * 2, rate, layer.down_radial),
+            ),
         ):
             key = f"synthesis.{layer.name}.{part}"
             if wanted is None:
