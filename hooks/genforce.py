@@ -19,6 +19,7 @@ from .state_parts import Held
 name = "genforce"
 
 _EMBED = "mapping.LabelEmbed.weight"
+_PARTS = {"affine.weight": "style.weight", "affine.bias": "style.bias", "noise_const": "noise"}
 _GAIN = 4  # of the stored filters: twice the size means four times the samples
 
 
@@ -66,9 +67,7 @@ def _table(plan: parts.Plan) -> dict[str, Held]:
             _, block, layer, part = ours.split(".", 3)
             number = int(block[1:]).bit_length() - 3
             theirs = f"output{number}" if layer == "torgb" else f"layer{2 * number - (layer == 'conv0')}"
-            part = {"affine.weight": "style.weight", "affine.bias": "style.bias", "noise_const": "noise"}.get(
-                part, part
-            )
+            part = _PARTS.get(part, part)
             table[ours] = Held(f"synthesis.{theirs}.{part}", (1, 1, *shape) if part == "noise" else shape)
     return table
 

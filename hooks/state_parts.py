@@ -128,7 +128,7 @@ def check_filters(record: NetworkRecord, names: Iterable[str], gain: float) -> N
 
     wanted = low_pass() * gain
     for name in names:
-        held = np.array(record.tensors[name], dtype=np.float32).reshape(wanted.shape)
+        held = array(record.tensors[name]).reshape(wanted.shape)
         if not np.abs(held - wanted).max() <= 0.005 * gain:  # half precision is off by less, other taps by more
             raise HookError(f"{record.path}: {name} is not the filter 1, 3, 3, 1: a modified network")
 

@@ -138,17 +138,13 @@ def _check_filters(record: NetworkRecord, plan: SynthesisPlan) -> None:
 
     for layer in plan.layers:
         rate = layer.tmp_sampling_rate
-        for part, wanted in (
-            ("up_filter", lowpass(layer.up_taps, layer.in_cutoff, layer.in_half_width * 2, rate)),
-            (
-                "down_filter",
-                lowpass(layer.down_taps, layer.out_cutoff, layer.out_half_width * 2, rate, layer.down_radial),
-            ),
-        ):
-            key = f"synthesis.{layer.name}.{part}"
+        up = lowpass(layer.up_taps, layer.in_cutoff, layer.in_half_width * 2, rate)
+        down = lowpass(layer.down_taps, layer.out_cutoff, layer.out_half_width * 2, rate, layer.down_radial)
+        for part, wanted in (("up_filter", up), ("down_filter", down)):
             if wanted is None:
                 continue
-            apart = np.abs(np.array(record.tensors[key], dtype=np.float32) - wanted).max()
+            key = f"synthesis.{layer.name}.{part}"
+            apart = np.abs(shared.array(record.tensors[key]) - wanted).max()
             if not apart <= 0.004 * np.abs(wanted).max():  # half precision is off by less
                 raise HookError(
                     f"{record.path}: {key} is not the filter that belongs to this layer by default; "
