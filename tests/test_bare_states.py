@@ -10,6 +10,7 @@ from pickle_writer import dumps, network, persistent
 from torch_writer import TorchWriter
 
 from sefa_plugin import load_network
+from sefa_plugin.generators import stylegan2
 from sefa_plugin.hook import HookError
 from sefa_plugin.network import open_network
 
@@ -83,6 +84,18 @@ def test_labels(golden, remade):
         case, G = golden(name), load_network(remade(name))
         ws = G.mapping(torch.from_numpy(case["in/z"]), torch.from_numpy(case["in/c"]))
         assert abs(ws.numpy() - case["out/ws"]).max() < 1e-5
+
+
+def test_a_mapping_network_of_odd_widths(tmp_path):
+    widths = {"embed_features": 6, "layer_features": 12, "num_layers": 3}
+    made = stylegan2.Generator(
+        8, 3, 10, 8, 3, mapping_kwargs=widths, synthesis_kwargs={"channel_base": 64, "conv_clamp": 256}
+    )
+    torch.save(made.state_dict(), tmp_path / "net.pt")
+    G = load_network(tmp_path / "net.pt")
+    assert (G.z_dim, G.c_dim, G.w_dim) == (8, 3, 10)
+    z, c = torch.randn(2, 8), torch.eye(3)[:2]
+    assert (G(z, c, noise_mode="const") == made.eval().requires_grad_(False)(z, c, noise_mode="const")).all()
 
 
 def test_by_the_names_of_nvidias_files(remade):

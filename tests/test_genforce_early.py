@@ -107,9 +107,8 @@ def test_they_are_factorised_but_not_rendered(remade, tmp_path, name):
     assert str(path) in str(caught.value)
     result = CliRunner().invoke(cli.sefa, ["factorize", "--network", str(path), "--outdir", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
-    assert Directions.load(tmp_path / "out" / "directions.safetensors").vectors.shape[1] == (
-        12 if name == STYLEGAN1 else 10
-    )
+    found = Directions.load(tmp_path / "out" / "directions.safetensors")
+    assert found.vectors.shape[1] == (12 if name == STYLEGAN1 else 10)
 
 
 def test_tensors_must_be_exactly_those_of_the_network(remade):

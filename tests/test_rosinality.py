@@ -70,6 +70,25 @@ def test_mapping_truncation_and_pictures(case, path):
     pictures_agree(case, G)
 
 
+def test_weak_weights_meet_the_same_epsilon(case, remade):
+    """The demodulation's 1e-8 is added to weights that were scaled by 1 / sqrt(in * 9), as in that repository."""
+
+    def change(state):
+        state["conv1.conv.weight"] *= 2e-5
+
+    G = load_network(remade(change))
+    held = {key: torch.from_numpy(value) for key, value in case.state.items()}
+    w = torch.from_numpy(case["out/ws"])[:1, 0]
+    style = w @ held["conv1.conv.modulation.weight"].T / 32**0.5 + held["conv1.conv.modulation.bias"]
+    weight = held["conv1.conv.weight"][0] * 2e-5 / (24 * 9) ** 0.5 * style[0][:, None, None]
+    weight = weight * (weight.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8).rsqrt()
+    x = torch.nn.functional.conv2d(held["input.input"], weight, padding=1)
+    x = x + held["conv1.activate.bias"][:, None, None]
+    wanted = torch.nn.functional.leaky_relu(x, 0.2) * 2**0.5
+    found = G.synthesis.b4.conv1(held["input.input"], w, "none")
+    assert abs(found - wanted).max() < 1e-5
+
+
 def test_layers_and_styles(case):
     opened = open_network(ZIP)
     G = load_network(ZIP)
