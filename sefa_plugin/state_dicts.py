@@ -2,7 +2,7 @@
 
 Known surroundings: rosinality's ``{"g_ema": ..., "latent_avg": ...}`` (training checkpoints hold ``g``, ``d``,
 optimisers and an ``argparse.Namespace`` beside), genforce's ``{"generator_smooth": ...}`` (training checkpoints:
-inside ``models``), and none at all.
+inside ``models``), NVIDIA's ``{"G_ema": ...}``, and none at all.
 """
 
 from __future__ import annotations
