@@ -14,7 +14,16 @@ from importlib.metadata import entry_points
 
 from sefa_plugin.hook import Hook, HookError
 
-BUILT_IN = ("stylegan3", "stylegan2_ada")
+BUILT_IN = (
+    "stylegan3",
+    "stylegan2_ada",
+    "rosinality",
+    "genforce",
+    "genforce_stylegan1",
+    "genforce_pggan",
+    "stylegan3_state",
+    "stylegan2_state",
+)
 GROUP = "sefa_plugin.hooks"
 _NEEDED = ("name", "fits", "check", "style_layers", "mapping_layer", "describe", "build")
 

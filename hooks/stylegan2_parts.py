@@ -44,6 +44,9 @@ class Plan:
 
     def channels(self, resolution: int) -> int:
         """Feature channels of the block at ``resolution``."""
+        given = self.synthesis.get("channels")  # of state dicts: read off the shapes
+        if given:
+            return given[resolution]
         return min(int(self.synthesis["channel_base"]) // resolution, int(self.synthesis["channel_max"]))
 
     def has_torgb(self, resolution: int) -> bool:

@@ -65,7 +65,9 @@ class Hook(Protocol):
       has other names or layouts (TensorFlow), or None where ``build`` gives them their values itself; without
       it, the record's own tensors are loaded;
     * ``cannot_render(record) -> str``: '' or a line that says why there is no generator, only layers;
-      ``build`` is then never called.
+      ``build`` is then never called;
+    * ``remarks(record) -> list[str]``: one-line warnings for the user, where the file leaves something open
+      that may change pictures.
     """
 
     name: str
@@ -145,3 +147,9 @@ def why_no_pictures(hook: Hook, record: NetworkRecord) -> str:
     """Give '' where a network can be rendered, else one line that says why not."""
     reason = getattr(hook, "cannot_render", None)
     return "" if reason is None else reason(record)
+
+
+def remarks(hook: Hook, record: NetworkRecord) -> tuple[str, ...]:
+    """Give the hook's one-line warnings about what the file leaves open."""
+    given = getattr(hook, "remarks", None)
+    return () if given is None else tuple(given(record))

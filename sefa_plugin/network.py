@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import download
-from .hook import Hook, HookError, StyleLayer, built_state, check_layers, find_hook, why_no_pictures
+from .hook import Hook, HookError, StyleLayer, built_state, check_layers, find_hook, remarks, why_no_pictures
 from .network_file import ForeignNetworkError, NetworkFileError, NetworkRecord, read_network
 
 
@@ -136,7 +136,8 @@ def _recognised(record: NetworkRecord) -> OpenNetwork:
     sizes = hook.describe(record)
     layers = check_layers(hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
     source, warning = judge(record, hook.name)
-    return OpenNetwork(record, hook, layers, sizes, source, (warning,) if warning else ())
+    warnings = ((warning,) if warning else ()) + remarks(hook, record)
+    return OpenNetwork(record, hook, layers, sizes, source, warnings)
 
 
 def _run(local: str, which: str, known: list[StyleLayer] | None = None) -> OpenNetwork:

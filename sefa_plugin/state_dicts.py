@@ -2,7 +2,7 @@
 
 Known surroundings: rosinality's ``{"g_ema": ..., "latent_avg": ...}`` (training checkpoints hold ``g``, ``d``,
 optimisers and an ``argparse.Namespace`` beside), genforce's ``{"generator_smooth": ...}`` (training checkpoints:
-inside ``models``), and none at all.
+inside ``models``), NVIDIA's ``{"G_ema": ...}``, and none at all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ MAX_TENSORS = 100_000
 LAYOUTS = {
     "rosinality": {"G_ema": "g_ema", "G": "g", "D": "d"},
     "genforce": {"G_ema": "generator_smooth", "G": "generator", "D": "discriminator"},
+    "bare": {"G_ema": "G_ema", "G": "G", "D": "D"},
 }
+_WRAPPERS = ("module.", "_orig_mod.")  # put before every name by DataParallel and by torch.compile
 _EXTRA = "latent_avg"  # beside the network in rosinality's files
 _DICTS = ("OrderedDict", "EasyDict", "dict")
 
@@ -91,4 +93,14 @@ def take(entry: tuple[str, dict, Any], values: Values) -> dict[str, Any]:
         if tensor is None:
             raise ValueProblem(f"a state_dict in which {shown(name, 80)} is no tensor")
         tensors[name] = tensor
-    return {"class_name": "state_dict", "init_kwargs": {}, "tensors": tensors, "layout": layout}
+    return {"class_name": "state_dict", "init_kwargs": {}, "tensors": _unwrapped(tensors), "layout": layout}
+
+
+def _unwrapped(tensors: dict[str, TensorView]) -> dict[str, TensorView]:
+    """Names without what a wrapper of the network put before every one of them."""
+    for _ in range(len(_WRAPPERS)):  # one around the other
+        for prefix in _WRAPPERS:
+            inside = [name for name in tensors if name != _EXTRA]
+            if inside and all(name.startswith(prefix) for name in inside):
+                tensors = {name if name == _EXTRA else name[len(prefix) :]: item for name, item in tensors.items()}
+    return tensors

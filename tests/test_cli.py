@@ -390,6 +390,26 @@ def test_info(golden):
     assert "torgb" in text
 
 
+def test_a_state_dict(tmp_path):
+    """Weights without their network: looked at, and rendered with truncation."""
+    path = ROOT / "tests" / "golden" / "rosinality-32.pt"
+    info = sefa("info", path)
+    assert info.exit_code == 0, info.output
+    assert "state_dict, read by hook rosinality" in info.stdout
+    assert "synthesis.b32.torgb.affine" in info.stdout
+    result = gen("--network", path, "--outdir", tmp_path / "out", *SMALL, "--trunc", "0.7", "--video", "none")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "sheets" / "all-dir01.jpg").is_file()
+
+
+def test_what_a_state_dict_leaves_open_is_said_once(golden, tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save({key: torch.from_numpy(value) for key, value in golden("sg2ada-orig-32").state.items()}, path)
+    result = gen("--network", path, "--outdir", tmp_path / "out", *SMALL, "--video", "none")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("Warning: a state_dict does not say") == 1
+
+
 def test_the_demo(tmp_path):
     result = sefa("demo", *SMALL, "--outdir", tmp_path / "out")
     assert result.exit_code == 0, result.output

@@ -239,7 +239,7 @@ def test_hooks_of_third_parties_are_found_and_asked_first(monkeypatch, golden):
     import sefa_plugin.hooks as registry
 
     monkeypatch.setattr(registry, "entry_points", lambda **group: [Entry()])
-    assert [hook.name for hook in all_hooks()] == ["mine", "stylegan3", "stylegan2_ada"]
+    assert [hook.name for hook in all_hooks()] == ["mine", *registry.BUILT_IN]
 
     class Record:
         path, class_name = "x.pkl", "Generator"

@@ -32,6 +32,7 @@ def write(tmp_path):
         ({"g_ema": ONE}, "rosinality", ("G_ema",)),
         ({"g": TWO, "d": TWO, "g_ema": ONE, "g_optim": {"lr": 0.1}, "args": ARGS}, "rosinality", ("G_ema", "G", "D")),
         ({"generator": TWO, "discriminator": TWO, "generator_smooth": ONE}, "genforce", ("G_ema", "G", "D")),
+        ({"G_ema": ONE, "G": TWO}, "bare", ("G_ema", "G")),
         ({"models": {"generator": TWO, "generator_smooth": ONE}, "iter": 3}, "genforce", ("G_ema", "G")),
     ],
 )

@@ -8,7 +8,7 @@ activations before and after one shared convolution, which is the same as modula
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -231,7 +231,10 @@ class SynthesisBlock(nn.Module):
 
 
 class SynthesisNetwork(nn.Module):
-    """Intermediate latents to pictures."""
+    """Intermediate latents to pictures.
+
+    ``channels`` gives the width of every block by its resolution, where no ``channel_base`` does.
+    """
 
     def __init__(
         self,
@@ -241,6 +244,7 @@ class SynthesisNetwork(nn.Module):
         channel_base: int = 32768,
         channel_max: int = 512,
         num_fp16_res: int = 0,
+        channels: Mapping[int, int] | None = None,
         **block_kwargs: Any,
     ) -> None:
         super().__init__()
@@ -254,7 +258,7 @@ class SynthesisNetwork(nn.Module):
         self.num_ws = 0
         before = 0
         for resolution in self.block_resolutions:
-            width = min(channel_base // resolution, channel_max)
+            width = channels[resolution] if channels else min(channel_base // resolution, channel_max)
             last = resolution == img_resolution
             block = SynthesisBlock(
                 before, width, w_dim, resolution, img_channels, last, use_fp16=resolution >= half_from, **block_kwargs

@@ -1,0 +1,130 @@
+"""State dicts of genforce/genforce and genforce/sefa: StyleGAN2 and -ADA (a ``.pth`` with ``generator_smooth``).
+
+What their classes take as arguments and no tensor shows has its default here, and the user is told so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sefa_plugin.hook import StyleLayer
+from sefa_plugin.network_file import NetworkRecord
+
+from . import state_parts as shared
+from . import stylegan2_ada
+from . import stylegan2_parts as parts
+from .arguments import compare_tensors
+from .state_parts import Held
+
+name = "genforce"
+
+_EMBED = "mapping.LabelEmbed.weight"
+_PARTS = {"affine.weight": "style.weight", "affine.bias": "style.bias", "noise_const": "noise"}
+_GAIN = 4  # of the stored filters: twice the size means four times the samples
+
+
+def fits(record: NetworkRecord) -> bool:
+    """A state_dict with this generator's constant and the style of its first layer."""
+    return (
+        record.family == "state_dict"
+        and "synthesis.early_layer.const" in record.tensors
+        and "synthesis.layer0.style.weight" in record.tensors
+    )
+
+
+def _plan(record: NetworkRecord) -> parts.Plan:
+    depth = shared.count(record, "mapping.dense{}.weight".format)
+    blocks = shared.count(record, lambda index: f"synthesis.layer{2 * index}.weight")
+    skip = blocks == 1 or "synthesis.output0.weight" in record.tensors
+    z_dim = shared.length(record, "mapping.dense0.weight", 1, 2)
+    w_dim = shared.length(record, "synthesis.layer0.style.weight", 1, 2)
+    hidden = shared.length(record, "mapping.dense0.weight", 0, 2) if depth > 1 else w_dim
+    channels = {4: shared.length(record, "synthesis.early_layer.const", 1, 4)}
+    for index in range(1, blocks):
+        channels[4 << index] = shared.length(record, f"synthesis.layer{2 * index}.weight", 0, 4)
+    colours = shared.length(record, f"synthesis.output{blocks - 1}.weight", 0, 4)
+    c_dim = shared.length(record, _EMBED, 1, 2) if _EMBED in record.tensors else 0  # StyleGAN2-ADA's
+    z_dim //= 2 if c_dim else 1
+    sizes = {"z_dim": z_dim, "c_dim": c_dim, "w_dim": w_dim, "img_channels": colours}
+    mapping = {"num_layers": depth, "layer_features": hidden, "embed_features": z_dim}
+    return shared.stylegan2_plan(record, sizes, channels, mapping, {"architecture": "skip" if skip else "orig"})
+
+
+def _table(plan: parts.Plan) -> dict[str, Held]:
+    """Every tensor of our generator but the filters, and where it lies in the file."""
+    shapes = {key: shape for key, shape in parts.expected_tensors(plan).items() if not shared.is_filter(key)}
+    table = {}
+    for ours, shape in shapes.items():
+        if ours == "mapping.w_avg":
+            table[ours] = Held("truncation.w_avg", shape)
+        elif ours.startswith("mapping.embed."):
+            table[ours] = Held(ours.replace(".embed.", ".LabelEmbed."), shape)
+        elif ours.startswith("mapping.fc"):
+            table[ours] = Held(ours.replace(".fc", ".dense"), shape)
+        elif ours == "synthesis.b4.const":
+            table[ours] = Held("synthesis.early_layer.const", (1, *shape))
+        else:
+            _, block, layer, part = ours.split(".", 3)
+            number = int(block[1:]).bit_length() - 3
+            theirs = f"output{number}" if layer == "torgb" else f"layer{2 * number - (layer == 'conv0')}"
+            part = _PARTS.get(part, part)
+            table[ours] = Held(f"synthesis.{theirs}.{part}", (1, 1, *shape) if part == "noise" else shape)
+    return table
+
+
+def _filters(plan: parts.Plan) -> list[str]:
+    """Names of the filters in the file."""
+    blocks = len(plan.resolutions)
+    skip = ["synthesis.upsample.kernel"] if plan.block["architecture"] == "skip" else []
+    return [f"synthesis.layer{2 * index - 1}.filter.kernel" for index in range(1, blocks)] + skip
+
+
+def check(record: NetworkRecord) -> None:
+    """Compare tensors with what this generator consists of, and its filters with the usual ones.
+
+    Raises:
+        HookError: names the first that differs.
+    """
+    plan = _plan(record)
+    taps = len(shared.TAPS)
+    compare_tensors(record, {**shared.expected(_table(plan)), **dict.fromkeys(_filters(plan), (1, 1, taps, taps))})
+    shared.check_filters(record, _filters(plan), _GAIN)
+
+
+def remarks(record: NetworkRecord) -> list[str]:
+    """Say what is taken for granted."""
+    return [shared.assumed("final_tanh off, use_wscale on, mapping_lr_mul 0.01")]
+
+
+def describe(record: NetworkRecord) -> dict[str, int]:
+    """Sizes of the network."""
+    return stylegan2_ada.sizes_of(_plan(record))
+
+
+def style_layers(record: NetworkRecord) -> list[StyleLayer]:
+    """Every affine of the synthesis network, in the order of execution."""
+    plan = _plan(record)
+    return parts.style_layers(plan, shared.renamed(record, _table(plan)))
+
+
+def mapping_layer(record: NetworkRecord) -> StyleLayer:
+    """The first mapping layer."""
+    plan = _plan(record)
+    return parts.mapping_layer(plan, shared.renamed(record, _table(plan)))
+
+
+def build(record: NetworkRecord) -> Any:
+    """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
+    return parts.build(_plan(record))
+
+
+def state(record: NetworkRecord) -> dict[str, Any]:
+    """Arrays by the names of our generator."""
+    plan = _plan(record)
+    made = shared.stylegan2_state(record, plan, _table(plan))
+    for ours in made:
+        if ours.endswith(".affine.bias"):
+            made[ours] += 1  # the style's own 1, which theirs adds at run time
+        elif ours.endswith(".conv0.weight"):
+            made[ours] = made[ours][:, :, ::-1, ::-1].copy()  # theirs are turned at run time, as TensorFlow's are
+    return made

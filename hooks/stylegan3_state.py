@@ -1,0 +1,178 @@
+"""State dicts of NVIDIA's StyleGAN3, and of our own: ``torch.save(G.state_dict(), path)``.
+
+Names tell every layer's size and width. The rest is laid out with the toolkit's defaults, and the stored
+filters must be those of that layout: cutoffs and rates show in nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sefa_plugin.generators.stylegan3_plan import DEFAULTS, SynthesisPlan, plan_synthesis
+from sefa_plugin.hook import HookError, StyleLayer
+from sefa_plugin.network_file import NetworkRecord
+
+from . import state_parts as shared
+from . import stylegan3
+
+name = "stylegan3_state"
+
+MAX_LAYERS = 256
+_LAYER = re.compile(r"synthesis\.(L(\d{1,3})_(\d{1,5})_(\d{1,5}))\.weight")
+_EMBED = "mapping.embed.weight"
+_FIRST_RATE = 16  # samples per picture width, with the default stop band
+
+
+def fits(record: NetworkRecord) -> bool:
+    """A state_dict with StyleGAN3's Fourier input, and none of StyleGAN-XL's additions."""
+    return (
+        record.family == "state_dict"
+        and "synthesis.input.freqs" in record.tensors
+        and "synthesis.input.transform" in record.tensors
+        and "mapping.embed_proj.weight" not in record.tensors
+    )
+
+
+def _layers(record: NetworkRecord) -> list[tuple[str, int, int]]:
+    """Name, size and width of every layer, in order.
+
+    Raises:
+        HookError: they are not numbered from 0 without a gap.
+    """
+    found = sorted((int(match[2]), match[1], int(match[3]), int(match[4])) for match in _matches(record))
+    if [number for number, *_ in found] != list(range(len(found))) or not 2 <= len(found) <= MAX_LAYERS:
+        raise HookError(f"{record.path}: this state_dict lacks some of its layers L0, L1, ...: a damaged network")
+    return [(layer, size, width) for _, layer, size, width in found]
+
+
+def _matches(record: NetworkRecord) -> Iterator[re.Match]:
+    return (match for match in map(_LAYER.fullmatch, record.tensors) if match)
+
+
+def _laid_out(record: NetworkRecord) -> tuple[dict[str, Any], SynthesisPlan]:
+    """Arguments with which the toolkit lays out layers of these names, and the layout.
+
+    Raises:
+        HookError: its defaults for what does not show give other layers.
+    """
+    layers = _layers(record)
+    (first, size, _), (_, resolution, colours) = layers[0], layers[-1]
+    taps = shared.length(record, f"synthesis.{first}.up_filter", 0, 1)
+    downs = [f"synthesis.{layer}.down_filter" for layer, *_ in layers]
+    options: dict[str, Any] = {
+        "num_layers": len(layers) - 1,
+        "margin_size": (size - min(_FIRST_RATE, resolution)) // 2,
+        "filter_size": taps // DEFAULTS["lrelu_upsampling"],
+        "conv_kernel": shared.length(record, f"synthesis.{first}.weight", 2, 4),
+        "use_radial_filters": any(len(record.tensors[x].shape) == 2 for x in downs if x in record.tensors),
+        "num_fp16_res": 0,  # how, not what, is computed
+    }
+    for critical in sorted(range(min(len(layers) - 1, 8)), key=lambda n: abs(n - DEFAULTS["num_critical"])):
+        options["num_critical"] = critical
+        plan = _with_widths(options, [width for *_, width in layers], resolution, colours)
+        if plan is not None and [layer.name for layer in plan.layers] == [layer for layer, *_ in layers]:
+            return options, plan
+    raise HookError(
+        f"{record.path}: its layers ({first}, ...) are not laid out as the StyleGAN3 toolkit does by default; "
+        "a state_dict does not say how: use the network's own .pkl"
+    )
+
+
+def _with_widths(options: dict[str, Any], widths: Sequence[int], resolution: int, colours: int) -> SynthesisPlan | None:
+    """Put into ``options`` a ``channel_base`` that gives these widths; None where there is none."""
+    options["channel_max"] = widths[0]
+    options["channel_base"] = 1
+    try:
+        cutoffs = [layer.out_cutoff for layer in plan_synthesis(resolution, colours, {**DEFAULTS, **options}).layers]
+        low = max((width - 0.5) * 2 * cutoff for width, cutoff in zip(widths[:-1], cutoffs))
+        narrower = [(w + 0.5) * 2 * cutoff for w, cutoff in zip(widths[:-1], cutoffs) if w < widths[0]]
+        high = min(narrower, default=2 * low)
+        power = 1 << max(math.ceil(math.log2(low)), 0)
+        options["channel_base"] = power if power <= high else round((low + high) / 2)
+        return plan_synthesis(resolution, colours, {**DEFAULTS, **options})
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return None
+
+
+def _as_module(record: NetworkRecord) -> NetworkRecord:
+    """The record as if the network itself had been stored, with its constructor arguments."""
+    options, _ = _laid_out(record)
+    layers = _layers(record)
+    held = record.tensors
+    w_dim = shared.length(record, "synthesis.input.affine.weight", 1, 2)
+    c_dim = shared.length(record, _EMBED, 1, 2) if _EMBED in held else 0
+    mapping = {
+        "num_layers": shared.count(record, "mapping.fc{}.weight".format),
+        "w_avg_beta": stylegan3.MAPPING["w_avg_beta"] if "mapping.w_avg" in held else None,
+    }
+    arguments = {
+        "z_dim": shared.length(record, "mapping.fc0.weight", 1, 2) - (w_dim if c_dim else 0),
+        "c_dim": c_dim,
+        "w_dim": w_dim,
+        "img_resolution": layers[-1][1],
+        "img_channels": layers[-1][2],
+        "mapping_kwargs": mapping,
+        **options,
+    }
+    return replace(record, class_name="Generator", init_kwargs=arguments, family="module")
+
+
+def check(record: NetworkRecord) -> None:
+    """Compare tensors with what this generator consists of, and its filters with those of its layout.
+
+    Raises:
+        HookError: names the first that differs.
+    """
+    stylegan3.check(_as_module(record))
+    _check_filters(record, _laid_out(record)[1])
+
+
+def _check_filters(record: NetworkRecord, plan: SynthesisPlan) -> None:
+    import numpy as np
+
+    from sefa_plugin.generators.kaiser import lowpass
+
+    for layer in plan.layers:
+        rate = layer.tmp_sampling_rate
+        up = lowpass(layer.up_taps, layer.in_cutoff, layer.in_half_width * 2, rate)
+        down = lowpass(layer.down_taps, layer.out_cutoff, layer.out_half_width * 2, rate, layer.down_radial)
+        for part, wanted in (("up_filter", up), ("down_filter", down)):
+            if wanted is None:
+                continue
+            key = f"synthesis.{layer.name}.{part}"
+            apart = np.abs(shared.array(record.tensors[key]) - wanted).max()
+            if not apart <= 0.004 * np.abs(wanted).max():  # half precision is off by less
+                raise HookError(
+                    f"{record.path}: {key} is not the filter that belongs to this layer by default; "
+                    "a state_dict does not say how it was designed: use the network's own .pkl"
+                )
+
+
+def remarks(record: NetworkRecord) -> list[str]:
+    """Say what is taken for granted."""
+    clamp, scale = DEFAULTS["conv_clamp"], DEFAULTS["output_scale"]
+    return [shared.assumed(f"conv_clamp {clamp}, output_scale {scale}, mapping lr_multiplier 0.01")]
+
+
+def describe(record: NetworkRecord) -> dict[str, int]:
+    """Sizes of the network."""
+    return stylegan3.describe(_as_module(record))
+
+
+def style_layers(record: NetworkRecord) -> list[StyleLayer]:
+    """Every affine in the order of execution; the first is the input's rigid motion, not a style."""
+    return stylegan3.style_layers(_as_module(record))
+
+
+def mapping_layer(record: NetworkRecord) -> StyleLayer:
+    """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
+    return stylegan3.mapping_layer(_as_module(record))
+
+
+def build(record: NetworkRecord) -> Any:
+    """Build the generator (see ``sefa_plugin.generators.stylegan3``)."""
+    return stylegan3.build(_as_module(record))
