@@ -83,7 +83,7 @@ def persistent_module() -> types.ModuleType:
     """``demo/network.py`` with every class made persistent, its source as it stands in the file."""
     text = (ROOT / "demo" / "network.py").read_text(encoding="utf-8")
     module = types.ModuleType("demo_network_persistent")
-    persistence._sources[module.__name__] = text
+    persistence._sources[module] = text
     sys.modules[module.__name__] = module
     exec(compile(text, "demo/network.py", "exec"), module.__dict__)
     for name, value in list(vars(module).items()):
