@@ -15,6 +15,9 @@ from importlib.metadata import entry_points
 from sefa_plugin.hook import Hook, HookError
 
 BUILT_IN = (
+    "pggan",
+    "stylegan1",
+    "stylegan2_tf",
     "stylegan3",
     "stylegan2_ada",
     "rosinality",

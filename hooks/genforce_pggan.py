@@ -1,4 +1,4 @@
-"""State dicts of genforce/genforce and genforce/sefa: PGGAN. Its first layer can be factorised, in Z."""
+"""State dicts of genforce/genforce and genforce/sefa: PGGAN."""
 
 from __future__ import annotations
 
@@ -70,11 +70,6 @@ def check(record: NetworkRecord) -> None:
     compare_tensors(record, _expected(record))
 
 
-def cannot_render(record: NetworkRecord) -> str:
-    """There is no generator for these files yet."""
-    return "genforce's PGGAN can be factorised (`sefa factorize`), not rendered, by this version"
-
-
 def describe(record: NetworkRecord) -> dict[str, int]:
     """Sizes of the network; its one row of "ws" is the normalised z."""
     blocks = len(_widths(record))
@@ -112,5 +107,34 @@ def mapping_layer(record: NetworkRecord) -> StyleLayer:
 
 
 def build(record: NetworkRecord) -> Any:
-    """Never called: see :func:`cannot_render`."""
-    raise HookError(f"{record.path}: {cannot_render(record)}")
+    """Build the generator (see ``sefa_plugin.generators.pggan``)."""
+    from sefa_plugin.generators.pggan import Generator
+
+    sizes = describe(record)
+    return Generator(sizes["z_dim"], sizes["channels"], _widths(record))
+
+
+def remarks(record: NetworkRecord) -> list[str]:
+    """Say what is taken for granted."""
+    fused = "" if len(set(_widths(record))) > 1 else "fused_scale off, "
+    return [shared.assumed(f"{fused}final_tanh off, use_wscale on")]
+
+
+def state(record: NetworkRecord) -> dict[str, Any]:
+    """Arrays by the names of our generator."""
+    widths = _widths(record)
+    fused = _is_fused(record, widths)
+    made = {"synthesis.lod": shared.array(record.tensors["lod"])}
+    for number in range(len(widths)):
+        block = f"synthesis.b{_SIDE << number}"
+        names = {f"{block}.conv1": f"layer{2 * number + 1}", f"{block}.torgb": f"output{number}"}
+        if number:
+            names[f"{block}.conv0"] = f"layer{2 * number}"
+        for ours, theirs in names.items():
+            made[f"{ours}.weight"] = shared.array(record.tensors[f"{theirs}.weight"])
+            made[f"{ours}.bias"] = shared.array(record.tensors[f"{theirs}.bias"])
+        if number and fused:  # a transposed convolution, which meets its kernel turned around
+            made[f"{block}.conv0.weight"] = made[f"{block}.conv0.weight"].transpose(1, 0, 2, 3)[:, :, ::-1, ::-1].copy()
+    made["synthesis.b4.dense.weight"] = _dense(record)[0]
+    made["synthesis.b4.dense.bias"] = shared.array(record.tensors["layer0.bias"])
+    return made

@@ -1,4 +1,4 @@
-"""State dicts of genforce/genforce and genforce/sefa: the first StyleGAN. Its layers can be factorised."""
+"""State dicts of genforce/genforce and genforce/sefa: the first StyleGAN."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .arguments import compare_tensors
 name = "genforce_stylegan1"
 
 _LR_MULTIPLIER = 0.01
+_FUSED_FROM = 128  # pixels, with the default fused_scale "auto"
 _GAIN = math.sqrt(2)  # of the dense layers' weights
 
 
@@ -70,12 +71,13 @@ def check(record: NetworkRecord) -> None:
     Raises:
         HookError: names the first that differs.
     """
+    import numpy as np
+
     compare_tensors(record, _expected(record))
-
-
-def cannot_render(record: NetworkRecord) -> str:
-    """There is no generator for these files yet."""
-    return "genforce's StyleGAN (the first) can be factorised (`sefa factorize`), not rendered, by this version"
+    taps = np.array([1, 2, 1], dtype=np.float32) / 4
+    for name, tensor in record.tensors.items():
+        if name.endswith(".blur.kernel") and not abs(shared.array(tensor) - np.outer(taps, taps)).max() <= 1e-3:
+            raise HookError(f"{record.path}: {name} is not the filter 1, 2, 1: a modified network")
 
 
 def describe(record: NetworkRecord) -> dict[str, int]:
@@ -111,5 +113,45 @@ def mapping_layer(record: NetworkRecord) -> StyleLayer:
 
 
 def build(record: NetworkRecord) -> Any:
-    """Never called: see :func:`cannot_render`."""
-    raise HookError(f"{record.path}: {cannot_render(record)}")
+    """Build the generator (see ``sefa_plugin.generators.stylegan1``)."""
+    from sefa_plugin.generators.stylegan1 import Generator
+
+    sizes = describe(record)
+    mapping = {
+        "num_layers": shared.count(record, "mapping.dense{}.weight".format),
+        "layer_features": shared.length(record, "mapping.dense0.weight", 0, 2),
+        "lr_multiplier": _LR_MULTIPLIER,
+    }
+    return Generator(sizes["z_dim"], 0, sizes["w_dim"], sizes["channels"], _widths(record), mapping_kwargs=mapping)
+
+
+def remarks(record: NetworkRecord) -> list[str]:
+    """Say what is taken for granted."""
+    return [shared.assumed("fused_scale auto, final_tanh off, mapping_lr_mul 0.01, use_wscale on")]
+
+
+def state(record: NetworkRecord) -> dict[str, Any]:
+    """Arrays by the names of our generator."""
+    held = {name: shared.array(tensor) for name, tensor in record.tensors.items()}
+    made = {"mapping.w_avg": held["truncation.w_avg"], "synthesis.lod": held["synthesis.lod"]}
+    for index in range(shared.count(record, "mapping.dense{}.weight".format)):
+        made[f"mapping.fc{index}.weight"] = held[f"mapping.dense{index}.weight"]
+        made[f"mapping.fc{index}.bias"] = held[f"mapping.dense{index}.bias"] / _GAIN  # see generators.stylegan1
+    for row in range(describe(record)["num_ws"]):
+        side = 4 << row // 2
+        ours, theirs = f"synthesis.b{side}.conv{row % 2}", f"synthesis.layer{row}"
+        if row:
+            kernel = held[f"{theirs}.weight"]
+            fused = row % 2 == 0 and side >= _FUSED_FROM  # then it meets the picture turned around
+            made[f"{ours}.weight"] = kernel[:, :, ::-1, ::-1].copy() if fused else kernel
+        else:
+            made["synthesis.b4.const"] = held[f"{theirs}.const"][0]
+        made[f"{ours}.bias"] = held[f"{theirs}.bias"]
+        made[f"{ours}.noise_strength"] = held[f"{theirs}.apply_noise.weight"]
+        made[f"{ours}.noise_const"] = held[f"{theirs}.apply_noise.noise"][0, 0]
+        made[f"{ours}.affine.weight"] = held[f"{theirs}.style.weight"]
+        made[f"{ours}.affine.bias"] = held[f"{theirs}.style.bias"]
+    for number in range(len(_widths(record))):
+        for part in ("weight", "bias"):
+            made[f"synthesis.b{4 << number}.torgb.{part}"] = held[f"synthesis.output{number}.{part}"]
+    return made

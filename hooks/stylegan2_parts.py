@@ -75,7 +75,9 @@ def _mapping_tensors(plan: Plan) -> Iterator[tuple[str, tuple[int, ...]]]:
     embed = embed if plan.c_dim else 0
     hidden = options["layer_features"] if options["layer_features"] is not None else plan.w_dim
     widths = [plan.z_dim + embed] + [hidden] * (options["num_layers"] - 1) + [plan.w_dim]
-    if plan.c_dim:
+    if plan.c_dim and options.get("label_concat"):
+        yield "mapping.embed.weight", (embed, plan.c_dim)
+    elif plan.c_dim:
         yield from _linear("mapping.embed", plan.c_dim, embed)
     for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
         yield from _linear(f"mapping.fc{index}", inputs, outputs)

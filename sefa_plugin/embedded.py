@@ -60,7 +60,9 @@ class EmbeddedGenerator(nn.Module):
             held = (getattr(owner, name, None) for owner in (network, *parts))
             setattr(self, name, next((int(n) for n in held if isinstance(n, (int, np.integer)) and n >= 0), 0))
         if not self.z_dim:
-            raise EmbeddedError(f"{type(network).__name__} does not say how large its latents are (z_dim): no generator?")
+            raise EmbeddedError(
+                f"{type(network).__name__} does not say how large its latents are (z_dim): no generator?"
+            )
         self.labels = self.c_dim  # what the network itself takes
         if self.styled and self.labels == orbit.SIZE and "c" in _needed(network.synthesis, 1):
             self.c_dim = 0

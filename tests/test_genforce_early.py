@@ -99,16 +99,48 @@ def test_the_authors_own_results_for_pggan(remade):
     assert abs(factorize_weights([layer.weight]).vectors - want["all/directions_f64"]).max() < 1e-11
 
 
+def test_the_first_stylegan_is_rendered_as_by_its_own_class(remade):
+    held, G = arrays(STYLEGAN1), load_network(remade(STYLEGAN1))
+    tensors = {key: torch.from_numpy(value) for key, value in held.items()}
+    with torch.no_grad():
+        assert abs(G.mapping(tensors["in/z"]) - tensors["out/ws"]).max() < 1e-5
+        cut = held["out/ws_psi07_cut"]
+        rows = int((abs(cut - held["out/ws"]).max(axis=(0, 2)) > 1e-6).sum())
+        ws = G.mapping(tensors["in/z"], truncation_psi=0.7, truncation_cutoff=rows)
+        assert 0 < rows < G.num_ws and abs(ws - tensors["out/ws_psi07_cut"]).max() < 1e-5
+        for given, lod, picture in (
+            ("out/ws", 0, "out/img_const"),
+            ("out/ws_psi07_cut", 0, "out/img_psi07_cut"),
+            ("in/ws_mix", 0, "out/img_mix"),
+            ("in/ws_mix", 0.6, "out/img_mix_lod0p6"),
+        ):
+            G.synthesis.lod.fill_(lod)
+            difference = abs(G.synthesis(tensors[given], noise_mode="const") - tensors[picture]).max()
+            assert difference < 1e-5 * max(1, float(tensors[picture].abs().max())), picture
+
+
+@pytest.mark.parametrize("name", PGGAN)
+def test_pggan_is_rendered_as_by_its_own_class(remade, name):
+    held, G = arrays(name), load_network(remade(name))
+    with torch.no_grad():
+        picture = G(torch.from_numpy(held["in/z"])).numpy()
+    assert abs(picture - held["out/img"]).max() < 1e-5 * max(1, abs(held["out/img"]).max())
+
+
 @pytest.mark.parametrize("name", [STYLEGAN1, *PGGAN])
-def test_they_are_factorised_but_not_rendered(remade, tmp_path, name):
+def test_they_are_factorised(remade, tmp_path, name):
     path = remade(name)
-    with pytest.raises(HookError, match="not rendered") as caught:
-        load_network(path)
-    assert str(path) in str(caught.value)
     result = CliRunner().invoke(cli.sefa, ["factorize", "--network", str(path), "--outdir", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     found = Directions.load(tmp_path / "out" / "directions.safetensors")
     assert found.vectors.shape[1] == (12 if name == STYLEGAN1 else 10)
+
+
+def test_another_blur_is_refused(remade):
+    def other(state):
+        state["synthesis.layer2.blur.kernel"] *= torch.tensor([1.0, 1.5, 1.0])
+
+    assert "synthesis.layer2.blur.kernel is not the filter 1, 2, 1" in refusal(remade(STYLEGAN1, other))
 
 
 def test_tensors_must_be_exactly_those_of_the_network(remade):

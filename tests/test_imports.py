@@ -49,6 +49,9 @@ ALLOWED = {
     "generators/stylegan3_plan": set(),
     "generators/mapping": {"generators/ops"},
     "generators/stylegan2": {"generators/ops", "generators/mapping"},
+    "generators/growing": set(),
+    "generators/pggan": {"generators/growing", "generators/mapping"},
+    "generators/stylegan1": {"generators/growing", "generators/mapping", "generators/ops", "generators/stylegan2"},
     "generators/stylegan3": {
         "generators/kaiser",
         "generators/mapping",

@@ -57,6 +57,9 @@ class MappingNetwork(nn.Module):
     """Latents and labels to intermediate latents, with truncation.
 
     StyleGAN (2019), section 2; truncation as in its appendix B.
+
+    Labels are embedded and normalised by themselves; ``label_concat``, of the first two generations, multiplies
+    them by a matrix, puts them behind z and normalises both together.
     """
 
     def __init__(
@@ -71,6 +74,8 @@ class MappingNetwork(nn.Module):
         activation: str = "lrelu",
         lr_multiplier: float = 0.01,
         w_avg_beta: float | None = 0.995,
+        label_concat: bool = False,
+        normalize_latents: bool = True,
     ) -> None:
         super().__init__()
         self.z_dim = z_dim
@@ -79,11 +84,13 @@ class MappingNetwork(nn.Module):
         self.num_ws = num_ws
         self.num_layers = num_layers
         self.w_avg_beta = w_avg_beta
+        self.label_concat = label_concat
+        self.normalize_latents = normalize_latents
         embed = (w_dim if embed_features is None else embed_features) if c_dim else 0
         hidden = w_dim if layer_features is None else layer_features
         widths = [z_dim + embed] + [hidden] * (num_layers - 1) + [w_dim]
         if c_dim:
-            self.embed = FullyConnectedLayer(c_dim, embed)
+            self.embed = nn.Linear(c_dim, embed, bias=False) if label_concat else FullyConnectedLayer(c_dim, embed)
         for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
             setattr(self, f"fc{index}", FullyConnectedLayer(inputs, outputs, activation, lr_multiplier))
         if w_avg_beta is not None:
@@ -126,15 +133,18 @@ class MappingNetwork(nn.Module):
     def _input(self, z: Tensor, c: Tensor | None) -> Tensor:
         if z.ndim != 2 or z.shape[1] != self.z_dim:
             raise ValueError(f"z is {list(z.shape)}, expected [N, {self.z_dim}]")
-        parts = [normalize_2nd_moment(z.to(torch.float32))] if self.z_dim else []
+        parts = [z.to(torch.float32)] if self.z_dim else []
         if self.c_dim:
             if c is None or c.ndim != 2 or c.shape[1] != self.c_dim:
                 given = "none" if c is None else list(c.shape)
                 raise ValueError(f"this network needs labels c of [N, {self.c_dim}], given: {given}")
-            parts.append(normalize_2nd_moment(self.embed(c.to(torch.float32))))
+            parts.append(self.embed(c.to(torch.float32)))
         elif c is not None and c.shape[-1] != 0:
             raise ValueError(f"this network takes no labels, given: {list(c.shape)}")
-        return torch.cat(parts, dim=1)
+        if self.label_concat:
+            parts = [torch.cat(parts, dim=1)]
+        normal = [self.normalize_latents] * bool(self.z_dim or self.label_concat) + [True]
+        return torch.cat([normalize_2nd_moment(x) if wanted else x for x, wanted in zip(parts, normal)], dim=1)
 
 
 class BaseGenerator(nn.Module):

@@ -1,0 +1,142 @@
+"""PGGAN: TensorFlow pickles of version 2 (``tfutil.Network``)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sefa_plugin.hook import HookError, StyleLayer
+from sefa_plugin.network_file import NetworkRecord
+
+from . import tf_parts as tf
+from .arguments import compare_tensors
+
+name = "pggan"
+
+DENSE = "4x4/Dense/weight"
+NATIVE = "synthesis.b4.dense"
+_KNOWN = {
+    "normalize_latents": (True,),
+    "use_wscale": (True,),
+    "use_pixelnorm": (True,),
+    "use_leakyrelu": (True,),
+    "fused_scale": (True, False),
+}
+
+
+def fits(record: NetworkRecord) -> bool:
+    """A TensorFlow network with this generator's first layer and colours."""
+    return record.family == "tensorflow" and DENSE in record.tensors and "ToRGB_lod0/weight" in record.tensors
+
+
+def _resolutions(record: NetworkRecord) -> list[int]:
+    return tf.blocks(record, "{0}x{0}/Conv1/weight")
+
+
+def _up(record: NetworkRecord) -> str:
+    """Name of the convolutions that enlarge: with fused up-sampling they are other ones."""
+    return "Conv0_up" if "8x8/Conv0_up/weight" in record.tensors else "Conv0"
+
+
+def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
+    sizes, resolutions = describe(record), _resolutions(record)
+    up = _up(record)
+    before = tf.axis(record, "4x4/Conv/weight", 3, 4)
+    shapes: dict[str, tuple[int, ...]] = {
+        "lod": (),
+        DENSE: (sizes["z_dim"], before * 16),
+        "4x4/Dense/bias": (before,),
+        "4x4/Conv/weight": (3, 3, before, before),
+        "4x4/Conv/bias": (before,),
+    }
+    for index, side in enumerate(resolutions):
+        if side > 4:
+            width = tf.axis(record, f"{side}x{side}/Conv1/weight", 3, 4)
+            inside = (width, before) if up == "Conv0_up" else (before, width)
+            shapes[f"{side}x{side}/{up}/weight"] = (3, 3, *inside)
+            shapes[f"{side}x{side}/Conv1/weight"] = (3, 3, width, width)
+            shapes[f"{side}x{side}/{up}/bias"] = shapes[f"{side}x{side}/Conv1/bias"] = (width,)
+            before = width
+        lod = len(resolutions) - 1 - index
+        shapes[f"ToRGB_lod{lod}/weight"] = (1, 1, before, sizes["channels"])
+        shapes[f"ToRGB_lod{lod}/bias"] = (sizes["channels"],)
+    return shapes
+
+
+def check(record: NetworkRecord) -> None:
+    """Compare arguments and variables with what this generator consists of.
+
+    Raises:
+        HookError: names the first that differs.
+    """
+    options = tf.arguments(record, {**_KNOWN, "fused_scale": (_up(record) == "Conv0_up", *_KNOWN["fused_scale"])})
+    if len(_resolutions(record)) > 1 and options["fused_scale"] != (_up(record) == "Conv0_up"):
+        raise HookError(f"{record.path}: fused_scale {options['fused_scale']} does not go with its variables")
+    sizes = describe(record)
+    given = record.init_kwargs.get("label_size", 0)
+    if given:
+        raise HookError(f"{record.path}: a PGGAN with labels (label_size {given!r:.40}), which is not supported")
+    tf.agree(record, resolution=sizes["resolution"], num_channels=sizes["channels"], latent_size=sizes["z_dim"])
+    compare_tensors(record, _expected(record))
+    tf.level_of_detail(record, len(_resolutions(record)))
+
+
+def describe(record: NetworkRecord) -> dict[str, int]:
+    """Sizes of the network; its one row of "ws" is the normalised z."""
+    z_dim = tf.axis(record, DENSE, 0, 2)
+    return {
+        "z_dim": z_dim,
+        "c_dim": 0,
+        "w_dim": z_dim,
+        "num_ws": 1,
+        "resolution": _resolutions(record)[-1],
+        "channels": tf.axis(record, "ToRGB_lod0/weight", 3, 4),
+    }
+
+
+def _first(record: NetworkRecord, ws_index: int, kind: str) -> StyleLayer:
+    weight = tf.dense(record.tensors[DENSE])
+    gain = math.sqrt(2) / 4 / math.sqrt(weight.shape[1])
+    return StyleLayer(NATIVE, weight, ws_index, kind, gain, size=4)
+
+
+def style_layers(record: NetworkRecord) -> list[StyleLayer]:
+    """The one layer that the latent enters by."""
+    return [_first(record, 0, "conv")]
+
+
+def mapping_layer(record: NetworkRecord) -> StyleLayer:
+    """The same layer, for directions of Z."""
+    return _first(record, -1, "mapping")
+
+
+def build(record: NetworkRecord) -> Any:
+    """Build the generator (see ``sefa_plugin.generators.pggan``)."""
+    from sefa_plugin.generators.pggan import Generator
+
+    sizes = describe(record)
+    layers = ["4x4/Conv"] + [f"{side}x{side}/Conv1" for side in _resolutions(record)[1:]]
+    widths = [tf.axis(record, f"{layer}/weight", 3, 4) for layer in layers]
+    return Generator(sizes["z_dim"], sizes["channels"], widths)
+
+
+def state(record: NetworkRecord) -> dict[str, Any]:
+    """Arrays by the names of our generator."""
+    held, resolutions, up = record.tensors, _resolutions(record), _up(record)
+    made = {
+        "synthesis.lod": tf.array(held["lod"]),
+        f"{NATIVE}.weight": tf.dense(held[DENSE]),
+        f"{NATIVE}.bias": tf.array(held["4x4/Dense/bias"]),
+    }
+    for index, side in enumerate(resolutions):
+        names = (
+            {"conv1": "4x4/Conv"} if side == 4 else {"conv0": f"{side}x{side}/{up}", "conv1": f"{side}x{side}/Conv1"}
+        )
+        names["torgb"] = f"ToRGB_lod{len(resolutions) - 1 - index}"
+        for ours, theirs in names.items():
+            kernel = tf.conv(held[f"{theirs}/weight"])
+            if theirs.endswith("Conv0_up"):  # a transposed convolution: stored [out, in], and turned around
+                kernel = kernel.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1].copy()
+            made[f"synthesis.b{side}.{ours}.weight"] = kernel
+            made[f"synthesis.b{side}.{ours}.bias"] = tf.array(held[f"{theirs}/bias"])
+    return made

@@ -1,0 +1,191 @@
+"""What hooks of TensorFlow's networks share: arguments, shapes, and the layouts of their variables.
+
+A network's building functions take what they know of one set of arguments and ignore the rest, so each
+argument is looked up in the component first. What is left out has the function's default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sefa_plugin.hook import HookError
+from sefa_plugin.network_file import NetworkRecord
+
+from .arguments import MAX_SIZE
+
+MAX_BLOCKS = 15  # 65536 pixels
+# Of training, of how a graph is built, or of the network's own defaults for truncation: no picture changes.
+HARMLESS = {
+    "components",
+    "conv_base_index",
+    "D_func",
+    "dlatent_avg_beta",
+    "dlatent_broadcast",
+    "dtype",
+    "epsilon",
+    "force_clean_graph",
+    "freeze_layers",
+    "func_name",
+    "fused_modconv",
+    "G_func",
+    "is_template_graph",
+    "is_training",
+    "is_validation",
+    "label_fmaps",
+    "latent_res",
+    "mapping_func",
+    "name",
+    "num_fp16_res",
+    "pixelnorm_epsilon",
+    "randomize_noise",
+    "return_dlatents",
+    "structure",
+    "style_mixing_prob",
+    "synthesis_func",
+    "truncation_cutoff",
+    "truncation_cutoff_val",
+    "truncation_psi",
+    "truncation_psi_val",
+    "use_spectral_norm",
+}  # fmt: skip
+# Shapes say these; where both speak, they must agree (see `agree`).
+SHAPES = {
+    "dlatent_size",
+    "fmap_base",
+    "fmap_const",
+    "fmap_decay",
+    "fmap_max",
+    "fmap_min",
+    "label_size",
+    "latent_size",
+    "mapping_fmaps",
+    "mapping_layers",
+    "num_channels",
+    "resolution",
+}
+
+
+def arguments(
+    record: NetworkRecord, known: Mapping[str, Sequence[Any]], numbers: Mapping[str, float | None] | None = None
+) -> dict[str, Any]:
+    """Check every argument and give those that are asked for.
+
+    Args:
+        known: the values that an argument may have, the first of which is the default.
+        numbers: arguments that may be any positive number, with their defaults (None: may be None).
+
+    Raises:
+        HookError: names an argument that is not known, or has a value that is not supported.
+    """
+    numbers = numbers or {}
+    given: dict[str, Any] = {}
+    for module in record.modules.values():
+        for name, value in module.attributes.items():
+            if name in (*known, *numbers) and given.get(name, value) != value:
+                raise HookError(f"{record.path}: {record.class_name} was given {name} twice: {value!r:.40}")
+            given[name] = list(value) if isinstance(value, tuple) else value
+    unknown = sorted(set(given) - set(known) - set(numbers) - HARMLESS - SHAPES)
+    if unknown:
+        raise HookError(
+            f"{record.path}: {record.class_name} was built with {', '.join(unknown)[:120]}, "
+            "which the known toolkits do not have: a modified network?"
+        )
+    result = {}
+    for name, values in known.items():
+        value = result[name] = given.get(name, values[0])
+        if not any(type(value) is type(item) and value == item for item in values):
+            raise HookError(
+                f"{record.path}: {record.class_name} was built with {name} = {value!r:.40}, which is not supported "
+                f"({', '.join(map(repr, values))} are)"
+            )
+    for name, default in numbers.items():
+        value = result[name] = given.get(name, default)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e6
+        if not number and not (value is None and default is None):
+            raise HookError(f"{record.path}: {record.class_name} was built with {name} = {value!r:.40}")
+    return result
+
+
+def agree(record: NetworkRecord, **sizes: int) -> None:
+    """Compare sizes read off the variables with the arguments of the same names, where those were given.
+
+    Raises:
+        HookError: names the first that differs.
+    """
+    for module in record.modules.values():
+        for name, found in sizes.items():
+            given = module.attributes.get(name)
+            if given is not None and given != found:
+                raise HookError(
+                    f"{record.path}: {record.class_name} says {name} {given!r:.40}, its variables say {found}: "
+                    "a modified or damaged network"
+                )
+
+
+def axis(record: NetworkRecord, name: str, index: int, axes: int) -> int:
+    """Length of an axis of a variable that must have ``axes`` axes.
+
+    Raises:
+        HookError: the variable is missing, or has other axes.
+    """
+    tensor = record.tensors.get(name)
+    if tensor is None:
+        raise HookError(f"{record.path}: this {record.class_name} lacks variable {name}: a modified or damaged network")
+    shape = tuple(tensor.shape)
+    if len(shape) != axes or not 1 <= shape[index] <= MAX_SIZE:
+        raise HookError(f"{record.path}: variable {name} has shape {shape}, {axes} axes were expected")
+    return shape[index]
+
+
+def count(record: NetworkRecord, pattern: str) -> int:
+    """How many variables ``pattern.format(0)``, ``(1)``, ... there are without a gap."""
+    index = 0
+    while pattern.format(index) in record.tensors:
+        index += 1
+    return index
+
+
+def blocks(record: NetworkRecord, pattern: str) -> list[int]:
+    """Resolutions from 8 pixels on that have a variable ``pattern.format(resolution)``, 4 before them.
+
+    Raises:
+        HookError: there are more than any network has.
+    """
+    found = [4]
+    while pattern.format(found[-1] * 2) in record.tensors:
+        found.append(found[-1] * 2)
+        if len(found) > MAX_BLOCKS:
+            raise HookError(f"{record.path}: this {record.class_name} has more blocks than any network")
+    return found
+
+
+def level_of_detail(record: NetworkRecord, blocks: int) -> float:
+    """How far a network has yet to grow: 0 for a finished one.
+
+    Raises:
+        HookError: the variable is missing, or says what no network can be.
+    """
+    tensor = record.tensors.get("lod")
+    lod = float(tensor.numpy()) if tensor is not None and tuple(tensor.shape) == () else -1.0
+    if not 0 <= lod <= blocks:
+        raise HookError(f"{record.path}: its level of detail (lod) is missing or {lod:g}: a damaged network")
+    return lod
+
+
+def array(tensor: Any) -> Any:
+    """A variable as a float32 array of its own."""
+    import numpy as np
+
+    return np.array(tensor, dtype=np.float32)
+
+
+def dense(tensor: Any) -> Any:
+    """``[in, out]`` to ``[out, in]``."""
+    return array(tensor).T.copy()
+
+
+def conv(tensor: Any, turned: bool = False) -> Any:
+    """``[kh, kw, in, out]`` to ``[out, in, kh, kw]``; ``turned`` by half a turn."""
+    kernel = array(tensor).transpose(3, 2, 0, 1)
+    return (kernel[:, :, ::-1, ::-1] if turned else kernel).copy()

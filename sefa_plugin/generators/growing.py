@@ -1,0 +1,79 @@
+"""What the two progressively grown generators share: layers with run-time gains, and growing.
+
+Karras et al., "Progressive Growing of GANs" (2018), section 2 and appendix A.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+MAX_LOD = 32  # no network has that many resolutions
+
+
+def pixel_norm(x: Tensor) -> Tensor:
+    """Divide by the root of the mean square over axis 1 (section 4.2)."""
+    return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+def scaled_conv(x: Tensor, weight: Tensor, gain: float, up: bool = False) -> Tensor:
+    """Convolve with a weight ``[out, in, k, k]`` that is scaled at run time; optionally the enlarged picture.
+
+    Equalised learning rate (section 4.1). Enlarging repeats pixels; as every pixel is then met several times
+    over, it is one transposed convolution with the kernel's taps summed.
+    """
+    weight = weight * (gain / math.sqrt(weight[0].numel()))
+    if not up:
+        return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+    weight = F.pad(weight.flip(2, 3), [1, 1, 1, 1])
+    weight = weight[:, :, 1:, 1:] + weight[:, :, :-1, 1:] + weight[:, :, 1:, :-1] + weight[:, :, :-1, :-1]
+    return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2, padding=1)
+
+
+class ToRGB(nn.Module):
+    """Pointwise convolution to colours."""
+
+    def __init__(self, in_channels: int, img_channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(img_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(img_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, in, h, w]`` to ``[N, img_channels, h, w]``."""
+        return scaled_conv(x, self.weight, 1) + self.bias[:, None, None]
+
+
+def grown(
+    resolutions: Sequence[int],
+    lod: float,
+    block: Callable[[int, Tensor | None], Tensor],
+    torgb: Mapping[int, ToRGB],
+) -> Tensor:
+    """Render at a level of detail: 0 is the finest, each further 1 halves the resolution, fractions blend.
+
+    Args:
+        resolutions: 4 up to the picture's.
+        block: gives the features at a resolution from those at the one before.
+        torgb: the colours of every resolution.
+
+    Returns:
+        ``[N, C, H, W]`` of the full size; what a level leaves out is filled by repeating pixels.
+    """
+    last = len(resolutions) - 1
+    # How much of a resolution's picture is replaced by the enlarged one before it.
+    older = [min(max(lod - (last - index), 0.0), 1.0) if index else 0.0 for index in range(last + 1)]
+    x = img = None
+    for index, resolution in enumerate(resolutions):
+        if older[index] < 1:
+            x = block(resolution, x)
+        if img is not None:
+            img = F.interpolate(img, scale_factor=2, mode="nearest")
+        wanted = older[index] < 1 and (index == last or older[index + 1] > 0)
+        if wanted:
+            colours = torgb[resolution](x)
+            img = colours if img is None else torch.lerp(colours, img, older[index])
+    return img
