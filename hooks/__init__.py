@@ -18,6 +18,7 @@ BUILT_IN = (
     "pggan",
     "stylegan1",
     "stylegan2_tf",
+    "stylegan_xl",
     "stylegan3",
     "stylegan2_ada",
     "rosinality",

@@ -23,6 +23,17 @@ KNOWN: dict[str, tuple[str, str]] = {
     "5a95967c582be5401fbc82961b8de699372014000e6762b9fc62c6330557f738": ("stylegan3", "PDillis/stylegan3-fun (2021)"),
     "dcd00dc7dbf6b363687de1b1c1a8ce82a3889cf98d15a26419b54e65c6a02acd": ("stylegan3", "Projected GAN (StyleGAN2)"),
     "6a4ea6b0a74197b19252afe37918a12d819dd03037cd9fe5789e86d4b6dda280": ("stylegan3", "StyleGAN-XL (StyleGAN2)"),
+    # StyleGAN-Human, both generations.
+    "907d8bbe00b5bca77eca080c519f83ad9e4f2e965dbc9cc970615f123e98f006": ("stylegan2_ada", "StyleGAN-Human (sg2)"),
+    "b07a910fc2506da4622df5387b91327896fb1e2e78d7f9084948ea6affbfea8e": (
+        "stylegan3",
+        "StyleGAN-Human (sg3, StyleGAN2)",
+    ),
+    "d94edcc95fde529b1d5ba4465481011a6e0f2a47f400e8c1640db5544b3af8c6": ("stylegan3", "StyleGAN-Human (sg3)"),
+    # StyleGAN-XL: its first generator, and every text of the one that it ended with.
+    "0a7805e134c3f44f1249357af235b5e7ddc2419fc7d77e103228a4616f63b5a6": ("stylegan_xl", "StyleGAN-XL"),
+    "6f82d46a185f71d2545e4d350b4db5184bb76875c2307db8618d356709f4c137": ("stylegan_xl", "StyleGAN-XL"),
+    "8461f126624228c82d3c434400efe89e0088c4eb467ff064594bba9572aed584": ("stylegan_xl", "StyleGAN-XL"),
 }
 
 

@@ -30,6 +30,7 @@ BLOCK = {
     "kernel_size": 3,
     "use_noise": True,
     "activation": "lrelu",
+    "square": True,
 }
 
 
@@ -58,13 +59,16 @@ def make_plan(
 ) -> parts.Plan:
     """Sort and check arguments; the two toolkits with StyleGAN2 differ in the defaults they pass here."""
     dims = sizes(record, arguments)
+    square = arguments.pop("square", True)  # of StyleGAN-Human
+    if type(square) is not bool or (isinstance(given, dict) and "square" in given):
+        raise HookError(f"{record.path}: square is {square!r:.40}, or not where it belongs")
     mapped = completed(record, arguments.pop("mapping_kwargs", {}), mapping, "mapping_kwargs")
     if arguments:
         raise HookError(
             f"{record.path}: {record.class_name} was built with {', '.join(map(str, arguments))[:120]}, "
             "which the known toolkits do not have: a modified network?"
         )
-    options = completed(record, given, {**synthesis, **block}, "synthesis_kwargs")
+    options = {**completed(record, given, {**synthesis, **block}, "synthesis_kwargs"), "square": square}
     resolution = dims["img_resolution"]
     if resolution < 4 or resolution & (resolution - 1):
         raise HookError(f"{record.path}: img_resolution {resolution} is not a power of two from 4 on")

@@ -49,6 +49,10 @@ class Plan:
             return given[resolution]
         return min(int(self.synthesis["channel_base"]) // resolution, int(self.synthesis["channel_max"]))
 
+    def width(self, resolution: int) -> int:
+        """Width in pixels where the height is ``resolution``: the same, or half of it (StyleGAN-Human)."""
+        return resolution if self.block["square"] else resolution // 2
+
     def has_torgb(self, resolution: int) -> bool:
         """Whether the block at ``resolution`` has a ToRGB layer."""
         return resolution == self.img_resolution or self.block["architecture"] == "skip"
@@ -90,7 +94,7 @@ def _layer_tensors(plan: Plan, name: str, inputs: int, outputs: int, resolution:
     yield f"{name}.bias", (outputs,)
     yield f"{name}.resample_filter", _filter_shape(taps)
     if plan.block["use_noise"]:
-        yield f"{name}.noise_const", (resolution, resolution)
+        yield f"{name}.noise_const", (resolution, plan.width(resolution))
         yield f"{name}.noise_strength", ()
     yield from _linear(f"{name}.affine", plan.w_dim, inputs)
 
@@ -107,7 +111,7 @@ def expected_tensors(plan: Plan) -> dict[str, tuple[int, ...]]:
         if inputs:
             shapes.update(_layer_tensors(plan, f"{name}.conv0", inputs, outputs, resolution, taps))
         else:
-            shapes[f"{name}.const"] = (outputs, resolution, resolution)
+            shapes[f"{name}.const"] = (outputs, resolution, plan.width(resolution))
         shapes.update(_layer_tensors(plan, f"{name}.conv1", outputs, outputs, resolution, DEFAULT_FILTER))
         if plan.has_torgb(resolution):
             shapes[f"{name}.torgb.weight"] = (plan.img_channels, outputs, 1, 1)

@@ -19,16 +19,11 @@ MAPPING = {"num_layers": 2, "lr_multiplier": 0.01, "w_avg_beta": 0.998}
 STYLEGAN2_MAPPING = {**stylegan2_ada.MAPPING, "w_avg_beta": 0.998}
 STYLEGAN2_SYNTHESIS = {**stylegan2_ada.SYNTHESIS, "num_fp16_res": 4}
 STYLEGAN2_BLOCK = {**stylegan2_ada.BLOCK, "conv_clamp": 256, "fused_modconv_default": True}
-_NEVER_IN_STYLEGAN3 = ("mapping.embed_proj.weight",)  # StyleGAN-XL
 
 
 def _is_stylegan3(record: NetworkRecord) -> bool:
     held = record.tensors
-    return (
-        "synthesis.input.freqs" in held
-        and "synthesis.input.transform" in held
-        and not any(name in held for name in _NEVER_IN_STYLEGAN3)
-    )
+    return "synthesis.input.freqs" in held and "synthesis.input.transform" in held
 
 
 def _is_stylegan2(record: NetworkRecord) -> bool:
@@ -56,16 +51,28 @@ def _parts(record: NetworkRecord) -> tuple[dict[str, int], dict[str, Any], dict[
     arguments = named_arguments(record)
     dims = sizes(record, arguments)
     mapping = completed(record, arguments.pop("mapping_kwargs", {}), MAPPING, "mapping_kwargs")
-    options = completed(record, arguments, DEFAULTS, "synthesis keywords")
+    options = checked_options(record, arguments, mapping)
+    try:
+        return dims, mapping, options, plan_synthesis(dims["img_resolution"], dims["img_channels"], options)
+    except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
+        raise HookError(f"{record.path}: its constructor arguments allow no network ({error})") from None
+
+
+def checked_options(record: NetworkRecord, given: dict[str, Any], mapping: dict[str, Any]) -> dict[str, Any]:
+    """Synthesis keywords with their defaults.
+
+    Raises:
+        HookError: one is unknown, or it or a mapping keyword makes no sense.
+    """
+    options = completed(record, given, DEFAULTS, "synthesis keywords")
+    if type(options["square"]) is not bool:
+        raise HookError(f"{record.path}: square is {options['square']!r:.40}")
     for key in ("num_layers", "channel_base", "channel_max", "filter_size", "conv_kernel", "lrelu_upsampling"):
         if type(options[key]) is not int or not 1 <= options[key] <= 1 << 24:
             raise HookError(f"{record.path}: {key} is {options[key]!r:.40}")
     if options["num_layers"] > 256 or type(mapping["num_layers"]) is not int or not 1 <= mapping["num_layers"] <= 256:
         raise HookError(f"{record.path}: num_layers is not sensible")
-    try:
-        return dims, mapping, options, plan_synthesis(dims["img_resolution"], dims["img_channels"], options)
-    except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
-        raise HookError(f"{record.path}: its constructor arguments allow no network ({error})") from None
+    return options
 
 
 def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
@@ -83,7 +90,12 @@ def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
         shapes.update(_linear(f"mapping.fc{index}", inputs, w_dim))
     if mapping["w_avg_beta"] is not None:
         shapes["mapping.w_avg"] = (w_dim,)
-    shapes.update(_linear("synthesis.input.affine", w_dim, 4))
+    return {**shapes, **synthesis_shapes(w_dim, plan)}
+
+
+def synthesis_shapes(w_dim: int, plan: SynthesisPlan) -> dict[str, tuple[int, ...]]:
+    """Every tensor of the synthesis network with its shape."""
+    shapes = _linear("synthesis.input.affine", w_dim, 4)
     shapes["synthesis.input.weight"] = (plan.channels, plan.channels)
     shapes["synthesis.input.transform"] = (3, 3)
     shapes["synthesis.input.freqs"] = (plan.channels, 2)
@@ -133,16 +145,21 @@ def style_layers(record: NetworkRecord) -> list[StyleLayer]:
     if not _is_stylegan3(record):
         return stylegan2_parts.style_layers(_stylegan2_plan(record), record)
     dims, _, _, plan = _parts(record)
-    gain = 1 / math.sqrt(dims["w_dim"])
+    return synthesis_layers(record, dims["w_dim"], plan)
+
+
+def synthesis_layers(record: NetworkRecord, w_dim: int, plan: SynthesisPlan) -> list[StyleLayer]:
+    """The affines of a synthesis network."""
+    gain = 1 / math.sqrt(w_dim)
     first = "synthesis.input.affine"
     layers = [StyleLayer(first, record.tensors[f"{first}.weight"], 0, "input", gain, size=plan.size)]
-    for layer in plan.layers:
+    for row, layer in enumerate(plan.layers, start=1):
         affine = f"synthesis.{layer.name}.affine"
         layers.append(
             StyleLayer(
                 affine,
                 record.tensors[f"{affine}.weight"],
-                layer.index + 1,
+                row,
                 "torgb" if layer.is_torgb else "conv",
                 gain,
                 1 / math.sqrt(layer.in_channels * layer.conv_kernel**2) if layer.is_torgb else 1.0,

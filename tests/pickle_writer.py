@@ -125,8 +125,14 @@ def persistent(class_name: str, state: dict, source: str = "# no source\n") -> C
     return Call(PERSISTENT, (meta,))
 
 
-def network(tensors: dict, kwargs: dict, class_name="Generator", source="# no source\n", none=(), **extra) -> Call:
-    """A whole network from its tensors by dotted name; inner classes are all called ``Part``."""
+def network(
+    tensors: dict, kwargs: dict, class_name="Generator", source="# no source\n", none=(), attributes=None, **extra
+) -> Call:
+    """A whole network from its tensors by dotted name; inner classes are all called ``Part``.
+
+    ``attributes`` are those of inner modules, by dotted name; ``extra`` those of the network itself.
+    """
+    given = attributes or {}
     tree: dict = {}
     for name, value in tensors.items():
         *path, last = name.split(".")
@@ -141,9 +147,13 @@ def network(tensors: dict, kwargs: dict, class_name="Generator", source="# no so
             node = node.setdefault(part, {})
         node[last] = None
 
-    def build(node: dict, name: str, **attributes) -> Call:
-        inner = {key: build(item, "Part") for key, item in node.items() if isinstance(item, dict)}
+    def build(node: dict, name: str, path: str, **attributes) -> Call:
+        inner = {
+            key: build(item, "Part", f"{path}{key}.", **given.get(f"{path}{key}", {}))
+            for key, item in node.items()
+            if isinstance(item, dict)
+        }
         held = {key: item for key, item in node.items() if not isinstance(item, dict)}
         return persistent(name, module_state(buffers=held, modules=inner, **attributes), source)
 
-    return build(tree, class_name, _init_args=(), _init_kwargs=kwargs, **extra)
+    return build(tree, class_name, "", _init_args=(), _init_kwargs=kwargs, **extra)

@@ -49,6 +49,7 @@ ALLOWED = {
     "generators/stylegan3_plan": set(),
     "generators/mapping": {"generators/ops"},
     "generators/stylegan2": {"generators/ops", "generators/mapping"},
+    "generators/stylegan_xl": {"generators/mapping", "generators/stylegan3", "generators/stylegan3_plan"},
     "generators/growing": set(),
     "generators/pggan": {"generators/growing", "generators/mapping"},
     "generators/stylegan1": {"generators/growing", "generators/mapping", "generators/ops", "generators/stylegan2"},

@@ -70,12 +70,14 @@ class SynthesisLayer(nn.Module):
         activation: str = "lrelu",
         resample_filter: Sequence[float] = (1, 3, 3, 1),
         conv_clamp: float | None = None,
+        square: bool = True,
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.w_dim = w_dim
         self.resolution = resolution
+        self.square = square
         self.up = up
         self.use_noise = use_noise
         self.activation = activation
@@ -87,7 +89,7 @@ class SynthesisLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("resample_filter", ops.setup_filter(resample_filter))
         if use_noise:
-            self.register_buffer("noise_const", torch.randn(resolution, resolution))
+            self.register_buffer("noise_const", torch.randn(resolution, resolution if square else resolution // 2))
             self.noise_strength = nn.Parameter(torch.zeros([]))
 
     def forward(self, x: Tensor, w: Tensor, noise_mode: str = "random", gain: float = 1) -> Tensor:
@@ -114,7 +116,7 @@ class SynthesisLayer(nn.Module):
             return x
         noise = self.noise_const
         if noise_mode == "random":
-            noise = torch.randn(len(x), 1, self.resolution, self.resolution, device=x.device)
+            noise = torch.randn(len(x), 1, *noise.shape, device=x.device)
         return _added(x, (noise * (self.noise_strength * gain)).to(x.dtype))
 
 
@@ -157,7 +159,10 @@ class SkipConv(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution: convolutions, and colours where the architecture has them."""
+    """One resolution: convolutions, and colours where the architecture has them.
+
+    ``resolution`` is the height; the width is the same, or half of it where not ``square`` (StyleGAN-Human).
+    """
 
     def __init__(
         self,
@@ -171,6 +176,7 @@ class SynthesisBlock(nn.Module):
         resample_filter: Sequence[float] = (1, 3, 3, 1),
         conv_clamp: float | None = None,
         use_fp16: bool = False,
+        square: bool = True,
         **layer_kwargs: Any,
     ) -> None:
         super().__init__()
@@ -183,10 +189,11 @@ class SynthesisBlock(nn.Module):
         self.use_fp16 = use_fp16
         self.num_conv = 1 if in_channels == 0 else 2
         self.num_torgb = 1 if is_last or architecture == "skip" else 0
-        common = {"conv_clamp": conv_clamp, **layer_kwargs}
+        self.square = square
+        common = {"conv_clamp": conv_clamp, "square": square, **layer_kwargs}
         self.register_buffer("resample_filter", ops.setup_filter(resample_filter))
         if in_channels == 0:
-            self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
+            self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution if square else resolution // 2))
         else:
             self.conv0 = SynthesisLayer(
                 in_channels, out_channels, w_dim, resolution, up=2, resample_filter=resample_filter, **common

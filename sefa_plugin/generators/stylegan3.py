@@ -17,7 +17,7 @@ from . import ops
 from .kaiser import lowpass
 from .mapping import BaseGenerator, FullyConnectedLayer, MappingNetwork, check_ws, refuse_unknown
 from .stylegan2 import styled_conv
-from .stylegan3_plan import DEFAULTS, LayerPlan, SynthesisPlan, plan_synthesis
+from .stylegan3_plan import DEFAULTS, LayerPlan, SynthesisPlan, plan_synthesis, width
 
 
 class SynthesisInput(nn.Module):
@@ -27,7 +27,7 @@ class SynthesisInput(nn.Module):
         super().__init__()
         self.w_dim = w_dim
         self.channels = plan.channels
-        self.size = [plan.size, plan.size]
+        self.size = [width(plan.size, plan.square), plan.size]
         self.sampling_rate = plan.sampling_rate
         self.bandwidth = plan.bandwidth
         # Frequencies spread evenly over a disc of radius `bandwidth`.
@@ -144,15 +144,25 @@ class SynthesisLayer(nn.Module):
 
 
 class SynthesisNetwork(nn.Module):
-    """Intermediate latents to pictures; keywords and defaults as in ``stylegan3_plan.DEFAULTS``."""
+    """Intermediate latents to pictures; keywords and defaults as in ``stylegan3_plan.DEFAULTS``.
 
-    def __init__(self, w_dim: int, img_resolution: int, img_channels: int, **options: Any) -> None:
+    ``plan`` lays out the layers otherwise than these keywords would (StyleGAN-XL's super-resolution).
+    """
+
+    def __init__(
+        self,
+        w_dim: int,
+        img_resolution: int,
+        img_channels: int,
+        plan: SynthesisPlan | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
         unknown = sorted(set(options) - set(DEFAULTS))
         if unknown:
             raise TypeError(f"synthesis does not take {', '.join(unknown)}")
         options = {**DEFAULTS, **options}
-        plan = plan_synthesis(img_resolution, img_channels, options)
+        plan = plan or plan_synthesis(img_resolution, img_channels, options)
         self.w_dim = w_dim
         self.num_ws = plan.num_ws
         self.img_resolution = img_resolution

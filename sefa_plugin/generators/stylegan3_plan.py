@@ -28,12 +28,16 @@ DEFAULTS = {
     "use_radial_filters": False,
     "conv_clamp": 256,
     "magnitude_ema_beta": 0.999,
+    "square": True,
 }
 
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """One layer: sizes in pixels, rates and cutoffs in pixels per picture width, filters in taps."""
+    """One layer: sizes in pixels, rates and cutoffs in pixels per picture width, filters in taps.
+
+    Sizes are heights; the width is the same, or half of it (StyleGAN-Human).
+    """
 
     index: int
     is_torgb: bool
@@ -56,20 +60,31 @@ class LayerPlan:
     down_factor: int
     down_taps: int
     down_radial: bool
+    square: bool = True
 
     @property
     def name(self) -> str:
         """The module's name in the toolkit."""
-        return f"L{self.index}_{self.out_size}_{self.out_channels}"
+        return f"L{self.index}_{width(self.out_size, self.square)}_{self.out_channels}"
 
     @property
     def padding(self) -> list[int]:
         """Left, right, top and bottom padding after up-sampling, so that the picture stays centred."""
-        total = (self.out_size - 1) * self.down_factor + 1
-        total -= (self.in_size + self.conv_kernel - 1) * self.up_factor
+        ends = (self.in_size, self.out_size)
+        wide = self._padding(*(width(size, self.square) for size in ends))
+        return [*wide, *self._padding(*ends)]
+
+    def _padding(self, in_size: int, out_size: int) -> tuple[int, int]:
+        total = (out_size - 1) * self.down_factor + 1
+        total -= (in_size + self.conv_kernel - 1) * self.up_factor
         total += self.up_taps + self.down_taps - 2
         low = (total + self.up_factor) // 2
-        return [low, total - low, low, total - low]
+        return low, total - low
+
+
+def width(height: int, square: bool) -> int:
+    """Width that goes with a height."""
+    return height if square else height // 2
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,7 @@ class SynthesisPlan:
     sampling_rate: float
     bandwidth: float
     layers: tuple[LayerPlan, ...]
+    square: bool = True
 
     @property
     def num_ws(self) -> int:
@@ -140,7 +156,8 @@ def plan_synthesis(img_resolution: int, img_channels: int, options: Mapping[str,
             down_factor=down,
             down_taps=options["filter_size"] * down if down > 1 and not is_torgb else 1,
             down_radial=bool(options["use_radial_filters"]) and not is_critical,
+            square=options["square"],
         )
 
     layers = tuple(layer(index) for index in range(count + 1))
-    return SynthesisPlan(channels[0], sizes[0], rates[0], cutoffs[0], layers)
+    return SynthesisPlan(channels[0], sizes[0], rates[0], cutoffs[0], layers, options["square"])

@@ -1,0 +1,115 @@
+"""StyleGAN-XL: StyleGAN3 with a mapping network for many classes.
+
+Sauer et al., "StyleGAN-XL: Scaling StyleGAN to Large Diverse Datasets" (2022), sections 3.2 and 3.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .mapping import BaseGenerator, FullyConnectedLayer, normalize_2nd_moment, refuse_unknown
+from .stylegan3 import SynthesisNetwork
+from .stylegan3_plan import SynthesisPlan
+
+
+class MappingNetwork(nn.Module):
+    """Latents and classes to intermediate latents; truncation is towards the average of the class.
+
+    The class is looked up in a table of features of a pretrained classifier, which has rows for all of its
+    classes, and the table stays in the network even where there are no labels.
+    """
+
+    def __init__(
+        self,
+        z_dim: int,
+        c_dim: int,
+        w_dim: int,
+        num_ws: int,
+        embeddings: tuple[int, int],
+        num_layers: int = 2,
+        lr_multiplier: float = 0.01,
+        w_avg_per_class: bool = True,
+    ) -> None:
+        super().__init__()
+        self.z_dim = z_dim
+        self.c_dim = c_dim
+        self.w_dim = w_dim
+        self.num_ws = num_ws
+        self.num_layers = num_layers
+        self.embed = nn.Embedding(*embeddings)
+        if c_dim:
+            self.embed_proj = FullyConnectedLayer(embeddings[1], z_dim, activation="lrelu")
+        widths = [z_dim * (2 if c_dim else 1)] + [w_dim] * num_layers
+        for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
+            setattr(self, f"fc{index}", FullyConnectedLayer(inputs, outputs, "lrelu", lr_multiplier))
+        self.register_buffer("w_avg", torch.zeros(*([c_dim] if c_dim and w_avg_per_class else []), w_dim))
+
+    def forward(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1,
+        truncation_cutoff: int | None = None,
+        **keywords: Any,
+    ) -> Tensor:
+        """Map latents ``[N, z_dim]`` and labels ``[N, c_dim]``, of which the largest entry counts.
+
+        Returns:
+            float32 ``[N, num_ws, w_dim]``.
+
+        Raises:
+            ValueError: shapes are wrong, or a network with labels was given none.
+        """
+        refuse_unknown(keywords, "mapping")
+        if z.ndim != 2 or z.shape[1] != self.z_dim:
+            raise ValueError(f"z is {list(z.shape)}, expected [N, {self.z_dim}]")
+        w, average = normalize_2nd_moment(z.to(torch.float32)), self.w_avg
+        if self.c_dim:
+            if c is None or c.ndim != 2 or c.shape[1] != self.c_dim:
+                given = "none" if c is None else list(c.shape)
+                raise ValueError(f"this network needs labels c of [N, {self.c_dim}], given: {given}")
+            classes = c.to(self.w_avg.device).argmax(dim=1)
+            w = torch.cat([w, normalize_2nd_moment(self.embed_proj(self.embed(classes)))], dim=1)
+            average = average[classes][:, None] if average.ndim == 2 else average
+        elif c is not None and c.shape[-1] != 0:
+            raise ValueError(f"this network takes no labels, given: {list(c.shape)}")
+        for index in range(self.num_layers):
+            w = getattr(self, f"fc{index}")(w)
+        ws = w[:, None].repeat(1, self.num_ws, 1)
+        if truncation_psi != 1:
+            rows = slice(0, truncation_cutoff)
+            ws[:, rows] = torch.lerp(average.expand_as(ws[:, rows]), ws[:, rows], truncation_psi)
+        return ws
+
+
+class Generator(BaseGenerator):
+    """StyleGAN-XL.
+
+    Args:
+        z_dim, c_dim, w_dim: sizes of latents, labels (0: none) and intermediate latents.
+        img_resolution: side of the picture in pixels; img_channels: 1 to 4.
+        embeddings: rows and columns of the table of classes.
+        mapping_kwargs: further keywords of :class:`MappingNetwork`.
+        plan: the layers of a super-resolution network; None where the keywords tell.
+        synthesis_kwargs: keywords of StyleGAN3's synthesis network.
+    """
+
+    def __init__(
+        self,
+        z_dim: int,
+        c_dim: int,
+        w_dim: int,
+        img_resolution: int,
+        img_channels: int,
+        embeddings: tuple[int, int],
+        mapping_kwargs: dict[str, Any] | None = None,
+        plan: SynthesisPlan | None = None,
+        **synthesis_kwargs: Any,
+    ) -> None:
+        super().__init__(z_dim, c_dim, w_dim, img_resolution, img_channels)
+        self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, plan, **synthesis_kwargs)
+        self.num_ws = self.synthesis.num_ws
+        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, embeddings, **(mapping_kwargs or {}))
