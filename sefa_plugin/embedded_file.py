@@ -11,7 +11,7 @@ from . import probe
 from .embedded import EmbeddedError, EmbeddedGenerator
 from .hook import HookError, StyleLayer
 from .network_record import NetworkRecord
-from .trusted_file import run_file
+from .trusted_file import Loaded, run_file
 
 _SEED = 0
 
@@ -92,8 +92,8 @@ class EmbeddedHook:
         """Nothing is left to be loaded."""
 
 
-def open_trusted(path: str, which: str) -> tuple[NetworkRecord, EmbeddedHook, str]:
-    """Run a file; gives its network as record and hook, and whose modules its source imported.
+def open_trusted(path: str, which: str) -> tuple[NetworkRecord, EmbeddedHook, Loaded]:
+    """Run a file; gives its network as record and hook, and how it was loaded.
 
     Raises:
         TrustedFileError: the code fails, or makes nothing that can be used; one line.
@@ -117,7 +117,7 @@ def open_trusted(path: str, which: str) -> tuple[NetworkRecord, EmbeddedHook, st
         init_kwargs=dict(getattr(network, "init_kwargs", {}) or {}),
         tensors={name: _array(tensor) for name, tensor in network.state_dict().items()},
     )
-    return record, made["hook"], loaded.modules_of
+    return record, made["hook"], loaded
 
 
 def _array(tensor: torch.Tensor) -> Any:

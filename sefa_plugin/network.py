@@ -143,10 +143,11 @@ def _recognised(record: NetworkRecord) -> OpenNetwork:
 def _run(local: str, which: str, known: list[StyleLayer] | None = None) -> OpenNetwork:
     from .embedded_file import open_trusted
 
-    record, hook, modules_of = open_trusted(local, which)
+    record, hook, loaded = open_trusted(local, which)
     sizes = hook.describe(record)
     layers = check_layers(known or hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
-    return OpenNetwork(record, hook, layers, sizes, f"the file's own, run with the modules of {modules_of}", ())
+    source = f"the file's own, run with the modules of {loaded.modules_of}"
+    return OpenNetwork(record, hook, layers, sizes, source, (loaded.remark,) if loaded.remark else ())
 
 
 def locate(

@@ -25,11 +25,15 @@ class TrustedFileError(Exception):
 
 
 class Loaded(NamedTuple):
-    """A live network: the object, the names beside it in its file, and whose modules its source imported."""
+    """A live network: the object, the names beside it in its file, and whose modules its source imported.
+
+    ``remark`` says why those are not the toolkit's own, where there is one.
+    """
 
     network: Any
     entries: tuple[str, ...]
     modules_of: str
+    remark: str = ""
 
 
 class Absent:
@@ -52,9 +56,14 @@ class Absent:
     extend = append
 
 
-def _absent(error: Exception) -> type[Absent]:
-    """A class, since a pickle may ask for one."""
-    return type("Absent", (Absent,), {"error": error})
+def _absent(error: Exception, problems: list[Exception]) -> type[Absent]:
+    """A class, since a pickle may ask for one.
+
+    A toolkit keeps a source that failed to import, and later only misses the names in it: the import is to blame.
+    """
+    problems.append(error)
+    first = next((problem for problem in problems if isinstance(problem, ImportError)), error)
+    return type("Absent", (Absent,), {"error": first if isinstance(error, (KeyError, AttributeError)) else error})
 
 
 def host_folder() -> Path | None:
@@ -90,9 +99,10 @@ def run_file(path: str, which: str, check: Callable[[Any], None]) -> Loaded:
         except TrustedFileError as error:
             first = error
         try:
-            return _attempt(path, which, check, _ours, f"sefa_plugin (those of {host.name} fail: {first})")
+            loaded = _attempt(path, which, check, _ours, "sefa_plugin")
         except TrustedFileError:
             raise first from None
+        return loaded._replace(remark=f"run with sefa_plugin's modules, since those of {host} fail: {first}")
     return _attempt(path, which, check, _ours, "sefa_plugin")
 
 
@@ -133,6 +143,8 @@ def _is_dict(value: Any) -> bool:
 def _missing(error: ImportError) -> str:
     name = error.name or str(error)
     top = name.partition(".")[0]
+    if top == "pkg_resources":
+        return "it imports pkg_resources, which newer setuptools no longer have: pip install 'setuptools<81'"
     if top in TOOLKIT or not isinstance(error, ModuleNotFoundError):
         return f"its source needs something of {name} that is not there ({' '.join(str(error).split())[:150]})"
     return (
@@ -163,6 +175,8 @@ def _first_absent(network: Any) -> Exception | None:
 def _unpickle(path: str, stand_in: Callable[[str], ModuleType | None] | None) -> Any:
     """Run the pickle; ``stand_in`` gives our modules for a toolkit's, without it the toolkit's own are taken."""
 
+    problems: list[Exception] = []
+
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
             if (module, name) == ("torch.storage", "_load_from_bytes"):
@@ -171,8 +185,8 @@ def _unpickle(path: str, stand_in: Callable[[str], ModuleType | None] | None) ->
                 home = None if stand_in is None else stand_in(module)
                 found = super().find_class(_numpy_name(module), name) if home is None else getattr(home, name)
             except (ImportError, AttributeError) as error:
-                return _absent(error)
-            return _guarded(found) if name == "_reconstruct_persistent_obj" else found
+                return _absent(error, problems)
+            return _guarded(found, problems) if name == "_reconstruct_persistent_obj" else found
 
     with open(path, "rb") as file:
         zipped = file.read(4) == b"PK\x03\x04"
@@ -216,13 +230,13 @@ def _storage_on_cpu(data: bytes) -> Any:
     return _torch_load(io.BytesIO(data))
 
 
-def _guarded(reconstruct: Callable[[dict], Any]) -> Callable[[dict], Any]:
+def _guarded(reconstruct: Callable[[dict], Any], problems: list[Exception]) -> Callable[[dict], Any]:
     """Let networks that are not asked for (discriminators) fail to import what they need."""
 
     def attempt(meta: dict) -> Any:
         try:
             return reconstruct(meta)
-        except (ImportError, AttributeError) as error:
-            return _absent(error)()
+        except (ImportError, AttributeError, KeyError) as error:
+            return _absent(error, problems)()
 
     return attempt
