@@ -1,0 +1,113 @@
+"""The compiled non-linearity, beside the same in PyTorch's operations."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from sefa_plugin import load_network
+from sefa_plugin.generators import kaiser, ops
+
+fused = pytest.importorskip("sefa_plugin.generators.fused", reason="Numba is not installed (the extra fast)")
+
+
+def taps(count, radial=False):
+    """A low-pass filter as StyleGAN3 designs them."""
+    return torch.as_tensor(kaiser.lowpass(count, 3.0, 4.0, 32.0, radial), dtype=torch.float32)
+
+
+def both(x, monkeypatch, **options):
+    with torch.no_grad():
+        compiled = ops.filtered_lrelu(x, **options)
+        with monkeypatch.context() as patch:
+            patch.setattr(ops, "compiled_kernels", lambda: None)
+            plain = ops.filtered_lrelu(x, **options)
+    return compiled, plain
+
+
+@pytest.mark.parametrize("radial", [False, True])
+@pytest.mark.parametrize(
+    "up, down, padding, size",
+    [
+        (2, 2, (9, 8, 9, 8), (14, 14)),
+        (2, 2, (3, 12, 8, 9), (11, 23)),
+        (4, 2, (-6, -9, -6, -9), (20, 20)),
+        (4, 2, (5, 14, -13, 0), (17, 9)),
+        (4, 4, (13, 14, 13, 14), (9, 12)),
+        (2, 2, (-11, -12, -11, -12), (31, 30)),
+        (2, 1, (9, 8, 9, 8), (9, 10)),
+    ],
+)
+@pytest.mark.parametrize("clamp", [None, 0.5])
+def test_equal_to_the_plain_operators(monkeypatch, radial, up, down, padding, size, clamp):
+    torch.manual_seed(0)
+    down_kernel = taps(12 if down == 1 else 6 * down, radial)
+    options = dict(up_kernel=taps(6 * up), down_kernel=down_kernel, bias=torch.randn(3), up=up, down=down)
+    x = torch.randn(2, 3, *size)
+    calls = []
+    run = fused.filtered_lrelu
+    monkeypatch.setattr(fused, "filtered_lrelu", lambda *args: calls.append(1) or run(*args))
+    compiled, plain = both(x, monkeypatch, **options, padding=padding, gain=1.7, slope=0.3, clamp=clamp)
+    assert calls == [1]  # or this would compare the plain one with itself
+    assert compiled.shape == plain.shape
+    assert abs(compiled - plain).max() < 1e-5 * max(1, float(plain.abs().max()))
+    last = x.contiguous(memory_format=torch.channels_last)
+    again, _ = both(last, monkeypatch, **options, padding=padding, gain=1.7, slope=0.3, clamp=clamp)
+    assert torch.equal(again, compiled)
+
+
+def test_what_it_is_not_written_for_is_left_to_the_operators(monkeypatch):
+    up, down = taps(12), taps(12)
+    good = (up.numpy(), down.numpy(), 2, 2, (9, 8, 9, 8))
+    assert fused.fits(*good)
+    lopsided = np.arange(144, dtype=np.float32).reshape(12, 12)
+    for place, other in (
+        (0, up.numpy()[:8]),
+        (0, np.outer(up, up)),
+        (1, down.numpy()[:10]),
+        (1, lopsided),
+        (2, 1),
+        (3, 3),
+        (4, (99, 8, 9, 8)),
+        (4, (9, 8, 9, -99)),
+    ):
+        changed = [*good]
+        changed[place] = other
+        assert not fused.fits(*changed), (place, other)
+    monkeypatch.setattr(fused, "filtered_lrelu", None)  # must not be called
+    x = torch.randn(1, 2, 12, 12)
+    options = dict(up=2, down=2, padding=(9, 8, 9, 8))
+    assert ops.filtered_lrelu(x.requires_grad_(), up, down, **options).requires_grad
+    with torch.no_grad():
+        ops.filtered_lrelu(x.double(), up, down, **options)
+        ops.filtered_lrelu(x, up, down, flip_filter=True, **options)
+        ops.filtered_lrelu(x, up, down, gain=-1, **options)
+        ops.filtered_lrelu(x, None, down, down=2, padding=(0, 0, 0, 0))
+
+
+@pytest.mark.parametrize("name", ["sg3t-64", "sg3r-64"])
+def test_a_whole_network_with_and_without(golden, monkeypatch, name):
+    case, G = golden(name), load_network(golden(name).pickle)
+    ws = torch.from_numpy(case["out/ws"])
+    with torch.no_grad():
+        compiled = G.synthesis(ws)
+        monkeypatch.setattr(ops, "compiled_kernels", lambda: None)
+        plain = G.synthesis(ws)
+    for picture in (compiled, plain):
+        assert abs(picture.numpy() - case["out/img_const"]).max() < 1e-5
+    assert math.isfinite(float(compiled.sum())) and not torch.equal(compiled, plain)
+
+
+def test_threads_follow_torch(monkeypatch):
+    import numba
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        x = torch.randn(1, 2, 12, 12)
+        with torch.no_grad():
+            ops.filtered_lrelu(x, taps(12), taps(12), up=2, down=2, padding=(9, 8, 9, 8))
+        assert numba.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
