@@ -38,9 +38,10 @@ def fits(record: NetworkRecord) -> bool:
 def _whole(record: NetworkRecord, module: str, key: str, most: int = MAX_SIZE) -> int:
     """A whole number among a module's attributes; of a pair (width, height) that is equal, the one number."""
     value = _attributes(record, module).get(key)
-    if hasattr(value, "numpy"):
-        numbers = set(value.numpy().reshape(-1).tolist()) if math.prod(value.shape) <= 2 else set()
-        value = numbers.pop() if len(numbers) == 1 else None
+    if hasattr(value, "numpy"):  # in a pickle; a list in a converted file
+        value = value.numpy().reshape(-1).tolist() if math.prod(value.shape) <= 2 else None
+    if isinstance(value, list):
+        value = value[0] if value and all(item == value[0] for item in value) else None
     value = int(value) if isinstance(value, float) and value.is_integer() else value
     if type(value) is not int or not 0 <= value <= most:
         raise HookError(f"{record.path}: {module or record.class_name} has no valid {key} ({value!r:.40})")

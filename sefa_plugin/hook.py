@@ -132,6 +132,8 @@ def _in_words(record: NetworkRecord) -> str:
     if record.family == "state_dict":
         some = ", ".join(shown(name, 40) for name in list(record.tensors)[:3])
         return f"this state_dict: weights without their network ({len(record.tensors)} tensors: {some}, ...)"
+    if record.class_name.startswith(("D_", "Discriminator")):
+        return f"a discriminator ({record.class_name}), which makes no pictures"
     if record.family == "tensorflow":
         return f"this TensorFlow network (built by {record.class_name}, version {record.layout})"
     return f"this network (class {record.class_name})"

@@ -43,7 +43,7 @@ def both(x, monkeypatch, **options):
 def test_equal_to_the_plain_operators(monkeypatch, radial, up, down, padding, size, clamp):
     torch.manual_seed(0)
     down_kernel = taps(12 if down == 1 else 6 * down, radial)
-    options = dict(up_kernel=taps(6 * up), down_kernel=down_kernel, bias=torch.randn(3), up=up, down=down)
+    options = {"up_kernel": taps(6 * up), "down_kernel": down_kernel, "bias": torch.randn(3), "up": up, "down": down}
     x = torch.randn(2, 3, *size)
     calls = []
     run = fused.filtered_lrelu
@@ -77,7 +77,7 @@ def test_what_it_is_not_written_for_is_left_to_the_operators(monkeypatch):
         assert not fused.fits(*changed), (place, other)
     monkeypatch.setattr(fused, "filtered_lrelu", None)  # must not be called
     x = torch.randn(1, 2, 12, 12)
-    options = dict(up=2, down=2, padding=(9, 8, 9, 8))
+    options = {"up": 2, "down": 2, "padding": (9, 8, 9, 8)}
     assert ops.filtered_lrelu(x.requires_grad_(), up, down, **options).requires_grad
     with torch.no_grad():
         ops.filtered_lrelu(x.double(), up, down, **options)

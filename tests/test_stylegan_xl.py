@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from pickle_writer import dumps, network
+from test_tf_networks import array
 
 from sefa_plugin import factorize, load_network
 from sefa_plugin.hook import HookError
@@ -28,11 +29,11 @@ def attributes(case):
             "margin_size": 10,
             "num_critical": 2,
         },
-        "synthesis.input": {**facts["input"], "size": facts["input"]["size"][0]},
+        "synthesis.input": {**facts["input"], "size": array(facts["input"]["size"], "i8")},
     }
     for layer in facts["layers"]:
         kept = {key: value for key, value in layer.items() if not key.endswith("_shape") and key != "name"}
-        kept.update(in_size=layer["in_size"][0], out_size=layer["out_size"][0])
+        kept.update(in_size=array(layer["in_size"], "i8"), out_size=array(layer["out_size"], "i8"))
         held[f"synthesis.{layer['name']}"] = kept
     return held
 
