@@ -18,6 +18,7 @@ BUILT_IN = (
     "pggan",
     "stylegan1",
     "stylegan2_tf",
+    "eg3d",
     "stylegan_xl",
     "stylegan3",
     "stylegan2_ada",

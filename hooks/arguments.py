@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sefa_plugin.hook import HookError
@@ -11,6 +11,35 @@ from sefa_plugin.network_file import NetworkRecord
 POSITIONAL = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
 SIZES = POSITIONAL[:5]
 MAX_SIZE = 65_536  # no dimension of a real generator comes near
+
+
+# Arguments of forks, and the values at which they change no picture.
+FORKS: dict[str, Callable[[Any], bool]] = {
+    "epochs": lambda value: isinstance(value, (int, float)),  # dvschultz: only noted
+    "extended_sgan2": lambda value: value is False,  # stylegan3-fun: other widths
+    "freeze_embed": lambda value: isinstance(value, bool),  # stylegan3-fun: of training
+    "freeze_layers": lambda value: isinstance(value, int),
+    "init_res": lambda value: list(value or ()) == [4, 4] if isinstance(value, (list, tuple)) else False,  # eps696
+    "padding": lambda value: value is False,  # DragGAN
+    "resize": lambda value: value is None,  # DragGAN
+}
+
+
+def without_forks(record: NetworkRecord, given: Any) -> Any:
+    """Arguments without those of forks that change nothing.
+
+    Raises:
+        HookError: one of them has a value that does.
+    """
+    if not isinstance(given, dict):
+        return given
+    for name in set(given) & set(FORKS):
+        if not FORKS[name](given[name]):
+            raise HookError(
+                f"{record.path}: {record.class_name} was built with {name} = {given[name]!r:.40}, "
+                "which changes its pictures in a way that is not known here"
+            )
+    return {name: value for name, value in given.items() if name not in FORKS}
 
 
 def named_arguments(record: NetworkRecord) -> dict[str, Any]:
@@ -25,7 +54,7 @@ def named_arguments(record: NetworkRecord) -> dict[str, Any]:
     twice = set(named) & set(record.init_kwargs)
     if twice:
         raise HookError(f"{record.path}: {record.class_name} was given {', '.join(sorted(twice))} twice")
-    return {**named, **record.init_kwargs}
+    return without_forks(record, {**named, **record.init_kwargs})
 
 
 def sizes(record: NetworkRecord, arguments: dict[str, Any]) -> dict[str, int]:
@@ -52,6 +81,7 @@ def completed(record: NetworkRecord, given: Any, defaults: Mapping[str, Any], wh
     """
     if not isinstance(given, dict):
         raise HookError(f"{record.path}: {where} of {record.class_name} is not a dict")
+    given = without_forks(record, given)
     unknown = sorted(str(name) for name in set(given) - set(defaults))
     if unknown:
         raise HookError(

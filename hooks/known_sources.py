@@ -23,6 +23,29 @@ KNOWN: dict[str, tuple[str, str]] = {
     "5a95967c582be5401fbc82961b8de699372014000e6762b9fc62c6330557f738": ("stylegan3", "PDillis/stylegan3-fun (2021)"),
     "dcd00dc7dbf6b363687de1b1c1a8ce82a3889cf98d15a26419b54e65c6a02acd": ("stylegan3", "Projected GAN (StyleGAN2)"),
     "6a4ea6b0a74197b19252afe37918a12d819dd03037cd9fe5789e86d4b6dda280": ("stylegan3", "StyleGAN-XL (StyleGAN2)"),
+    # Forks with the same arithmetic and arguments of their own, which must be at values that change nothing.
+    "e890b872c4a9caa9d6835d96574f509d294e7a0faaaf1d5e3aa7c3baf9460a00": ("stylegan3", "EG3D (StyleGAN2)"),
+    "4d1d9008aa36f3b6d800cbbf477c354cdf1c3936499a234f132be6e0fca3400f": ("eg3d", "EG3D"),
+    "88014a2f78c2330d430b432aa9f88afe2cce1a9101c8fe4d0af5b393cd46866b": ("eg3d", "EG3D (super-resolution)"),
+    "46b7565d9bac80f1c42580a3bce61dcb27738d66cde21a4d0d5ef5eb7aa15b8a": ("stylegan3", "EG3D (StyleGAN3)"),
+    "4955ac4b09e6d1ec2a259001de81cbb519715935c5388383da49fb939d949ef8": ("stylegan3", "stylegan3-fun (StyleGAN2)"),
+    "c8cf73d82ef680f20e79f92e712a6b2696a758dd6bec149000b8ee521b2a52f7": ("stylegan3", "stylegan3-fun (StyleGAN2)"),
+    "6a2987512274d845990ff530b02aef2c80f6364bb740a0b470d795dcaf1ed088": ("stylegan3", "stylegan3-fun (StyleGAN2)"),
+    "09448bb507f56aac4bfee248ebfd68404ceddd2bd3907d785ccff63bc1b3f165": ("stylegan3", "stylegan3-fun (StyleGAN2)"),
+    "fcb24dccf65a2eb9d3e0d3b6f24919555f4a6bbc6aec9fecaf352cba71e20969": ("stylegan3", "stylegan3-fun"),
+    "da0701430936c9d704927716fc8a8b741d1a7a7e325913f7dc4c3049b375888b": ("stylegan3", "stylegan3-fun"),
+    "c57a51a53afb955072611bbfde1b7a5d1a0fcb7b86d113b45f01fcecdde5ce1c": ("stylegan2_ada", "dvschultz (2021)"),
+    "3766284809dead0a364176141781d2878be1b959e67fdb5b663caec7bc42c0b9": ("stylegan2_ada", "dvschultz (2021-22)"),
+    "5604c15d5d1846a6b22259dc3ba536592760986a0173b006ea254ae0abdd21cd": ("stylegan2_ada", "dvschultz (2022)"),
+    "7e463d6a3f4615173dd593733ee915853a73aaec88702b16fb0499fc52b2d348": ("stylegan2_ada", "dvschultz (deepVogue)"),
+    "2d92b45e83ef91d94f8ad4d0986bfaae4f74298f7b3122f28de2b430c211488a": ("stylegan3", "DragGAN (StyleGAN2)"),
+    "9f42cff45f7114fba54071b0a939a96e3e2745ebc5e698e3676834c0ef47f2e7": ("stylegan3", "DragGAN (StyleGAN3)"),
+    "727ea0dcda801db12e1946d867d214ab9311681ac1379d0555f331baf42e9e47": ("stylegan3", "DragGAN (StyleGAN2)"),
+    "5aa33af43cf97ec6fee8dad0193e4ba20ee6fb4e8b69f0c1c68e9c4e35417d55": ("stylegan3", "DragGAN (StyleGAN3)"),
+    "45b8ffb01f0ca75681885bddef547346630e325d75a1bef6864f4669c64e1742": ("stylegan2_ada", "DragGAN (StyleGAN-Human)"),
+    "bb6294ad4f3035b12985e15ff7350b6c07af765123f4a1fb07454fe9f3c1aab2": ("stylegan3", "StyleGAN-XL (StyleGAN2)"),
+    "03c0b2d1d72b81f82e950c808d23910f183ea629b4ed1645b113fbb9fefea4d9": ("stylegan2_ada", "eps696"),
+    "8b9e83e6a59abbdb39097d82c3262f922d161108c59dca00f304b1d9079a92a0": ("stylegan2_ada", "eps696"),
     # StyleGAN-Human, both generations.
     "907d8bbe00b5bca77eca080c519f83ad9e4f2e965dbc9cc970615f123e98f006": ("stylegan2_ada", "StyleGAN-Human (sg2)"),
     "b07a910fc2506da4622df5387b91327896fb1e2e78d7f9084948ea6affbfea8e": (
@@ -34,7 +57,19 @@ KNOWN: dict[str, tuple[str, str]] = {
     "0a7805e134c3f44f1249357af235b5e7ddc2419fc7d77e103228a4616f63b5a6": ("stylegan_xl", "StyleGAN-XL"),
     "6f82d46a185f71d2545e4d350b4db5184bb76875c2307db8618d356709f4c137": ("stylegan_xl", "StyleGAN-XL"),
     "8461f126624228c82d3c434400efe89e0088c4eb467ff064594bba9572aed584": ("stylegan_xl", "StyleGAN-XL"),
+    # The TensorFlow toolkits.
+    "138e866ddfa655052e29e6aea3768f220d88c18d013e6f5408ef70954a98f78d": ("pggan", "progressive_growing_of_gans"),
+    "cfb9d7ffac442638698b5060bd7065295e1d422246152f8046d7594753b67668": ("pggan", "progressive_growing_of_gans"),
+    "41a6d1d883aa72b192ba977b5756f30b09e7e17b9f3de149e9254bbd13a6c72c": ("pggan", "stylegan (PGGAN)"),
+    "acfcf3cee4458fb7d9d813b268cf08ae7ce4dd0e46848d04eded7bef567f4d4d": ("stylegan1", "stylegan"),
+    "4db453a669e89af605d8fe8ae01a571bd25303387fd3ad71e2366ccda9dd0faa": ("stylegan1", "stylegan2 (StyleGAN)"),
+    "a6b0f4868acafa53dd5335c508534e524b058c155da3422ab418612a3aaa486c": ("stylegan2_tf", "stylegan2"),
+    "63bc76292b8a8d45275cf601fb6e682be8e7263ba59e6d3291235a665060107d": ("stylegan2_tf", "stylegan2-ada"),
 }
+
+
+# A hook that builds on another: the texts of that one are known to it too.
+_BUILDS_ON = {"eg3d": "stylegan3"}
 
 
 def judge(record: NetworkRecord, hook: str) -> tuple[str, str]:
@@ -49,7 +84,7 @@ def judge(record: NetworkRecord, hook: str) -> tuple[str, str]:
     names = []
     for digest in sorted(record.sources):
         owner, where = KNOWN.get(digest, ("", ""))
-        if owner != hook:
+        if owner not in (hook, _BUILDS_ON.get(hook)):
             return (
                 f"unknown ({digest[:16]})",
                 f"the source text in this file (digest {digest[:16]}) is not that of a toolkit known here: "

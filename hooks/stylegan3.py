@@ -27,12 +27,14 @@ def _is_stylegan3(record: NetworkRecord) -> bool:
 
 
 def _is_stylegan2(record: NetworkRecord) -> bool:
-    """StyleGAN2 whose synthesis keywords are flat; where there are none, by what only this toolkit keeps."""
-    if not stylegan2_ada.fits(record) or "synthesis_kwargs" in record.init_kwargs or len(record.init_args) > 6:
+    """StyleGAN2 of this toolkit: by what only it keeps, or by flat synthesis keywords (DragGAN nests them)."""
+    if not stylegan2_ada.fits(record):
         return False
-    flat = set(record.init_kwargs) & (set(STYLEGAN2_SYNTHESIS) | set(STYLEGAN2_BLOCK))
     synthesis = record.modules.get("synthesis")
-    return bool(flat) or (synthesis is not None and "num_fp16_res" in synthesis.attributes)
+    if synthesis is not None and "num_fp16_res" in synthesis.attributes:
+        return True
+    flat = set(record.init_kwargs) & (set(STYLEGAN2_SYNTHESIS) | set(STYLEGAN2_BLOCK) - {"square"})
+    return bool(flat) and "synthesis_kwargs" not in record.init_kwargs and len(record.init_args) <= 6
 
 
 def fits(record: NetworkRecord) -> bool:
@@ -42,7 +44,15 @@ def fits(record: NetworkRecord) -> bool:
 
 def _stylegan2_plan(record: NetworkRecord) -> stylegan2_parts.Plan:
     arguments = named_arguments(record)
-    flat = {key: arguments.pop(key) for key in [*STYLEGAN2_SYNTHESIS, *STYLEGAN2_BLOCK] if key in arguments}
+    nested = arguments.pop("synthesis_kwargs", {})
+    flat = {
+        key: arguments.pop(key)
+        for key in [*STYLEGAN2_SYNTHESIS, *STYLEGAN2_BLOCK]
+        if key in arguments and key != "square"
+    }
+    if flat and nested:
+        raise HookError(f"{record.path}: {record.class_name} was given synthesis keywords twice")
+    flat = flat or nested
     return stylegan2_ada.make_plan(record, arguments, flat, STYLEGAN2_MAPPING, STYLEGAN2_SYNTHESIS, STYLEGAN2_BLOCK)
 
 

@@ -18,12 +18,10 @@ MAX_BLOCKS = 15  # 65536 pixels
 # Of training, of how a graph is built, or of the network's own defaults for truncation: no picture changes.
 HARMLESS = {
     "components",
-    "conv_base_index",
     "D_func",
     "dlatent_avg_beta",
     "dlatent_broadcast",
     "dtype",
-    "epsilon",
     "force_clean_graph",
     "freeze_layers",
     "func_name",
@@ -33,11 +31,8 @@ HARMLESS = {
     "is_training",
     "is_validation",
     "label_fmaps",
-    "latent_res",
     "mapping_func",
-    "name",
     "num_fp16_res",
-    "pixelnorm_epsilon",
     "randomize_noise",
     "return_dlatents",
     "structure",
@@ -47,7 +42,6 @@ HARMLESS = {
     "truncation_cutoff_val",
     "truncation_psi",
     "truncation_psi_val",
-    "use_spectral_norm",
 }  # fmt: skip
 # Shapes say these; where both speak, they must agree (see `agree`).
 SHAPES = {

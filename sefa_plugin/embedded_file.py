@@ -33,6 +33,9 @@ class EmbeddedHook:
                 rows = torch.randn(G.num_ws, G.w_dim, generator=generator)
                 rows = rows * rows.square().mean(dim=1, keepdim=True).rsqrt()
                 self._layers = probe.style_layers(G.network, G.synthesis, rows, G.img_channels)
+                if self._mapping is None and len(self._layers) == 1 and G.z_dim == G.w_dim:
+                    # Its mapping hands z on: what ws enter by, z enters by (FastGAN).
+                    self._mapping = replace(self._layers[0], ws_index=-1, kind="mapping")
             else:
                 self._layers = [self._first_layer()]
 
@@ -50,6 +53,11 @@ class EmbeddedHook:
         weight = np.asarray(self._mapping.weight)
         weight = np.pad(weight, ((0, 0), (0, self.G.w_dim - weight.shape[1])))
         return replace(self._mapping, weight=weight, ws_index=0, kind="conv", size=self.G.img_resolution)
+
+    @property
+    def has_mapping(self) -> bool:
+        """Whether an affine layer that z enters was found."""
+        return self._mapping is not None
 
     def fits(self, record: NetworkRecord) -> bool:
         """It stands for its own file only."""

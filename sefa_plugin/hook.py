@@ -23,6 +23,10 @@ class HookError(Exception):
     """No hook fits a network, or a hook gave something that breaks the contract."""
 
 
+class NoHookError(HookError):
+    """No hook fits a network."""
+
+
 @dataclass(frozen=True, eq=False)
 class StyleLayer:
     """One affine transformation of the latent code: ``style = gain * (weight @ w) + bias``.
@@ -125,7 +129,7 @@ def find_hook(record: NetworkRecord, hooks: Iterable[Hook]) -> Hook:
         if hook.fits(record):
             return hook
         tried.append(hook.name)
-    raise HookError(f"{record.path}: no hook fits {_in_words(record)}; hooks tried: {', '.join(tried) or 'none'}")
+    raise NoHookError(f"{record.path}: no hook fits {_in_words(record)}; hooks tried: {', '.join(tried) or 'none'}")
 
 
 def _in_words(record: NetworkRecord) -> str:

@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import download
-from .hook import Hook, HookError, StyleLayer, built_state, check_layers, find_hook, remarks, why_no_pictures
+from .hook import (
+    Hook,
+    HookError,
+    NoHookError,
+    StyleLayer,
+    built_state,
+    check_layers,
+    find_hook,
+    remarks,
+    why_no_pictures,
+)
 from .network_file import ForeignNetworkError, NetworkFileError, NetworkRecord, read_network
 
 
@@ -27,7 +37,7 @@ class NetworkInfo:
         hook: name of the hook that built it.
         digest: SHA-256 of the network (``NetworkRecord.digest``).
         layers: its style layers, without weights that the generator holds.
-        mapping: its first mapping layer, likewise.
+        mapping: its first mapping layer, likewise; None where none is known.
     """
 
     path: str
@@ -36,7 +46,7 @@ class NetworkInfo:
     hook: str
     digest: str
     layers: tuple[StyleLayer, ...]
-    mapping: StyleLayer
+    mapping: StyleLayer | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,11 @@ class OpenNetwork:
     def mapping(self) -> StyleLayer:
         """The first mapping layer."""
         return self.hook.mapping_layer(self.record)
+
+    @property
+    def has_mapping(self) -> bool:
+        """Whether a first mapping layer is known (of a network that runs its own code it need not be)."""
+        return getattr(self.hook, "has_mapping", True)
 
     @property
     def why_no_pictures(self) -> str:
@@ -92,9 +107,11 @@ def open_network(
     try:
         record = read_network(local, which)
     except ForeignNetworkError as error:
-        if trust_pickle:
-            return _run(local, which)
-        raise ForeignNetworkError(f"{error} ({_WAY_OUT})", error.record) from None
+        record = error.record
+        if not _only_layers(record):
+            if trust_pickle:
+                return _run(local, which)
+            raise ForeignNetworkError(_named(error, record) + f" ({_WAY_OUT})", record) from None
     runs = record.family == "module" and record.format != "safetensors"  # others hold no code
     try:
         opened = _recognised(record)
@@ -103,11 +120,12 @@ def open_network(
     except HookError as error:
         if runs and trust_pickle:
             return _run(local, which)
-        raise HookError(f"{error} ({_WAY_OUT})" if runs else str(error)) from None
+        text = _named(error, record) if isinstance(error, NoHookError) else str(error)
+        raise HookError(f"{text} ({_WAY_OUT})" if runs else text) from None
     if not (runs and trust_pickle and (opened.warnings or opened.why_no_pictures)):
         return opened
     # What a hook knows for certain stays, so that directions are the same whether pictures are asked for or not.
-    return _run(local, which, known=None if opened.warnings else opened.layers)
+    return _run(local, which, known=opened.layers if opened.why_no_pictures else None)
 
 
 _WAY_OUT = (
@@ -127,6 +145,21 @@ def _hooks() -> tuple[Any, Any]:
             "the folder hooks/ is missing: copy it beside sefa_plugin/, or pip install this project"
         ) from None
     return all_hooks, judge
+
+
+def _only_layers(record: NetworkRecord) -> bool:
+    """Whether a hook takes the layers of a network and never makes it, so that its unknown classes do not matter."""
+    all_hooks, _ = _hooks()
+    able = (hook for hook in all_hooks() if hasattr(hook, "cannot_render"))
+    return any(hook.fits(record) and why_no_pictures(hook, record) for hook in able)
+
+
+def _named(error: Exception, record: NetworkRecord) -> str:
+    """The line of a refusal; of a network that is known by sight it says what that is."""
+    from .hooks.others import identify
+
+    family = identify(record)
+    return f"{record.path}: {family}" if family else str(error)
 
 
 def _recognised(record: NetworkRecord) -> OpenNetwork:
@@ -236,7 +269,7 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
         hook=opened.hook.name,
         digest=record.digest(),
         layers=tuple(_without_weight(G, layer) for layer in opened.layers),
-        mapping=_without_weight(G, opened.mapping),
+        mapping=_without_weight(G, opened.mapping) if opened.has_mapping else None,
     )
     return G.eval().requires_grad_(False).to(device)
 
@@ -290,8 +323,15 @@ def style_layers(G: Any) -> list[StyleLayer]:
 
 
 def mapping_layer(G: Any) -> StyleLayer:
-    """Give the first mapping layer of such a generator, with its present weight."""
-    return _with_weight(G, network_info(G).mapping)
+    """Give the first mapping layer of such a generator, with its present weight.
+
+    Raises:
+        HookError: ``G`` is something else, or none is known of it.
+    """
+    layer = network_info(G).mapping
+    if layer is None:
+        raise HookError("no affine layer that z enters was found in this network; use space w")
+    return _with_weight(G, layer)
 
 
 def network_info(G: Any) -> NetworkInfo:

@@ -98,7 +98,7 @@ def factorise_given(opened: Any, given: dict[str, Any], count: int | None) -> li
     from .layers import select_layers
     from .network import finite
 
-    for layer in [*opened.layers, opened.mapping]:
+    for layer in [*opened.layers, *([opened.mapping] if given["space"] == "z" else [])]:
         finite(opened.record.path, f"{layer.name}.weight", layer.weight)
     about = {
         "network": opened.record.name,

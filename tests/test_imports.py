@@ -67,7 +67,7 @@ ALLOWED = {
     "trusted_file": {"third_party/source_imports", "torch_file"},
     "embedded": {"orbit"},
     "embedded_file": {"embedded", "hook", "network_record", "probe", "trusted_file"},
-    "network": {"download", "embedded_file", "hook", "network_file", "hooks", "hooks/known_sources"},
+    "network": {"download", "embedded_file", "hook", "network_file", "hooks", "hooks/known_sources", "hooks/others"},
     "layers": {"hook"},
     "typed": set(),
     "directions_file": {"atomic"},

@@ -1,0 +1,103 @@
+"""Networks that are known by sight and read by no hook: what they are, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sefa_plugin.network_file import NetworkRecord
+
+
+def identify(record: NetworkRecord) -> str:
+    """Say what a network is that no hook takes; '' where that is not known.
+
+    ``record`` may be incomplete: plain classes that are not known stand in it by their dotted path.
+    """
+    return next((text for known, text in _KNOWN if known(record)), "")
+
+
+def _has(*parts: str) -> Callable[[NetworkRecord], bool]:
+    """Whether the name of some tensor contains one of ``parts``."""
+    return lambda record: any(part in name for part in parts for name in record.tensors)
+
+
+def _class_is(*names: str) -> Callable[[NetworkRecord], bool]:
+    """Whether a module's class has one of these bare names, or lies in a package of one of these names."""
+
+    def known(record: NetworkRecord) -> bool:
+        classes = [record.class_name, *(module.class_name for module in record.modules.values())]
+        return any(path.rpartition(".")[2] in names or path.startswith(names) for path in classes)
+
+    return known
+
+
+def _root_is(*names: str) -> Callable[[NetworkRecord], bool]:
+    return lambda record: record.class_name.rpartition(".")[2] in names
+
+
+def _either(*tests: Callable[[NetworkRecord], bool]) -> Callable[[NetworkRecord], bool]:
+    return lambda record: any(test(record) for test in tests)
+
+
+def _inside(checkout: str) -> str:
+    return f"; inside a checkout of {checkout}, its own code can be run"
+
+
+# The first that knows a network names it; facts from the repositories of the projects.
+_KNOWN: tuple[tuple[Callable[[NetworkRecord], bool], str], ...] = (
+    (
+        _either(_root_is("AugmentPipe"), _has("Hz_geom")),
+        "is an augmentation pipeline, part of a training; no network that makes pictures",
+    ),
+    (
+        lambda record: _has("Model.ExtractionLayer.")(record) or "Discriminator" in record.class_name,
+        "is a discriminator, which tells pictures apart and makes none; choose G_ema with --which",
+    ),
+    (
+        _either(
+            _root_is("pSp", "e4e", "GradualStyleEncoder", "Encoder4Editing"),
+            lambda record: bool(record.tensors) and all(name.startswith("encoder.") for name in record.tensors),
+        ),
+        "is an encoder (pSp, e4e or ReStyle), which turns photographs into latents; give the generator's own file",
+    ),
+    (
+        _either(_has("Model.MainLayers.0.Layers.0.LinearLayer."), _class_is("R3GAN.Networks")),
+        "is an R3GAN generator, which shares no more than its class's name with StyleGAN2-ADA's: it has neither W "
+        "nor truncation, and z enters one linear layer" + _inside("R3GAN"),
+    ),
+    (
+        _either(_has(".affine.proj.weight"), _class_is("StyleSplit", "networks.generator")),
+        "is a StyleGAN-T generator, whose styles are products of two affine functions of text and latent, so that "
+        "SeFa does not apply to them",
+    ),
+    (
+        _either(_has("synthesis.fg_nerf.", "synthesis.bg_nerf."), _class_is("NeRFSynthesisNetwork", "NeRFBlock")),
+        "is a StyleNeRF generator: a radiance field that is rendered by its own code only" + _inside("StyleNeRF"),
+    ),
+    (
+        _either(
+            _has("synthesis.tri_plane_decoder.", "synthesis.tri_plane_mlp."),
+            _class_is("TriPlaneMLP", "TriPlaneDecoder"),
+        ),
+        "is an EpiGRAF generator: a radiance field that is rendered by its own code only" + _inside("epigraf"),
+    ),
+    (
+        _either(_has("synthesis.motion_encoder.", ".time_encoder."), _class_is("MotionMappingNetwork", "src.training")),
+        "is a StyleGAN-V generator (videos; or an INR-GAN), whose pictures depend on motion codes and a moment"
+        + _inside("stylegan-v"),
+    ),
+    (
+        lambda record: "cfg" in record.init_kwargs and _has("synthesis.b4.input.")(record),
+        "is a generator of the StyleGAN-V or INR-GAN code, which is set up by a configuration" + _inside("stylegan-v"),
+    ),
+    (
+        _either(
+            _has("synthesis.to_big.", "synthesis.init.init."), _class_is("FastganSynthesis", "FastganSynthesisCond")
+        ),
+        "is a FastGAN generator (Projected GAN, StyleGAN-XL): it has no W, and z enters one transposed convolution"
+        + _inside("projected-gan"),
+    ),
+    (
+        lambda record: record.class_name == "TriPlaneGenerator",
+        "is an EG3D generator of another kind than the released ones" + _inside("eg3d"),
+    ),
+)
