@@ -26,6 +26,7 @@ BUILT_IN = (
     "genforce",
     "genforce_stylegan1",
     "genforce_pggan",
+    "growing_state",
     "stylegan3_state",
     "stylegan2_state",
 )
