@@ -131,20 +131,37 @@ class MappingNetwork(nn.Module):
         return ws
 
     def _input(self, z: Tensor, c: Tensor | None) -> Tensor:
-        if z.ndim != 2 or z.shape[1] != self.z_dim:
-            raise ValueError(f"z is {list(z.shape)}, expected [N, {self.z_dim}]")
-        parts = [z.to(torch.float32)] if self.z_dim else []
-        if self.c_dim:
-            if c is None or c.ndim != 2 or c.shape[1] != self.c_dim:
-                given = "none" if c is None else list(c.shape)
-                raise ValueError(f"this network needs labels c of [N, {self.c_dim}], given: {given}")
-            parts.append(self.embed(c.to(torch.float32)))
-        elif c is not None and c.shape[-1] != 0:
-            raise ValueError(f"this network takes no labels, given: {list(c.shape)}")
+        z, c = checked_latents(z, self.z_dim), checked_labels(c, self.c_dim)
+        parts = [z] if self.z_dim else []
+        if c is not None:
+            parts.append(self.embed(c))
         if self.label_concat:
             parts = [torch.cat(parts, dim=1)]
         normal = [self.normalize_latents] * bool(self.z_dim or self.label_concat) + [True]
         return torch.cat([normalize_2nd_moment(x) if wanted else x for x, wanted in zip(parts, normal)], dim=1)
+
+
+def checked_latents(z: Tensor, z_dim: int) -> Tensor:
+    """Give latents as float32; ``ValueError`` if they are not ``[N, z_dim]``."""
+    if z.ndim != 2 or z.shape[1] != z_dim:
+        raise ValueError(f"z is {list(z.shape)}, expected [N, {z_dim}]")
+    return z.to(torch.float32)
+
+
+def checked_labels(c: Tensor | None, c_dim: int) -> Tensor | None:
+    """Give labels as float32 ``[N, c_dim]``, None for networks without labels.
+
+    Raises:
+        ValueError: the network needs labels and has none, or has others, or takes none.
+    """
+    if not c_dim:
+        if c is not None and c.shape[-1] != 0:
+            raise ValueError(f"this network takes no labels, given: {list(c.shape)}")
+        return None
+    if c is None or c.ndim != 2 or c.shape[1] != c_dim:
+        given = "none" if c is None else list(c.shape)
+        raise ValueError(f"this network needs labels c of [N, {c_dim}], given: {given}")
+    return c.to(torch.float32)
 
 
 class BaseGenerator(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .growing import ToRGB, grown, pixel_norm, scaled_conv
-from .mapping import BaseGenerator, check_ws, refuse_unknown
+from .mapping import BaseGenerator, check_ws, checked_labels, checked_latents, refuse_unknown
 
 GAIN = math.sqrt(2)
 
@@ -43,13 +43,10 @@ class Mapping(nn.Module):
             ValueError: ``z`` has another shape, labels are given, or truncation is asked for.
         """
         refuse_unknown(keywords, "mapping")
-        if z.ndim != 2 or z.shape[1] != self.z_dim:
-            raise ValueError(f"z is {list(z.shape)}, expected [N, {self.z_dim}]")
-        if c is not None and c.shape[-1] != 0:
-            raise ValueError(f"this network takes no labels, given: {list(c.shape)}")
+        z, _ = checked_latents(z, self.z_dim), checked_labels(c, 0)
         if truncation_psi != 1:
             raise ValueError("PGGAN has no W and keeps no average, so truncation is not possible: use a psi of 1")
-        return pixel_norm(z.to(torch.float32))[:, None]
+        return pixel_norm(z)[:, None]
 
 
 class Dense(nn.Module):

@@ -10,7 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .mapping import BaseGenerator, FullyConnectedLayer, normalize_2nd_moment, refuse_unknown
+from .mapping import (
+    BaseGenerator,
+    FullyConnectedLayer,
+    checked_labels,
+    checked_latents,
+    normalize_2nd_moment,
+    refuse_unknown,
+)
 from .stylegan3 import SynthesisNetwork
 from .stylegan3_plan import SynthesisPlan
 
@@ -64,18 +71,12 @@ class MappingNetwork(nn.Module):
             ValueError: shapes are wrong, or a network with labels was given none.
         """
         refuse_unknown(keywords, "mapping")
-        if z.ndim != 2 or z.shape[1] != self.z_dim:
-            raise ValueError(f"z is {list(z.shape)}, expected [N, {self.z_dim}]")
-        w, average = normalize_2nd_moment(z.to(torch.float32)), self.w_avg
-        if self.c_dim:
-            if c is None or c.ndim != 2 or c.shape[1] != self.c_dim:
-                given = "none" if c is None else list(c.shape)
-                raise ValueError(f"this network needs labels c of [N, {self.c_dim}], given: {given}")
-            classes = c.to(self.w_avg.device).argmax(dim=1)
+        z, c = checked_latents(z, self.z_dim), checked_labels(c, self.c_dim)
+        w, average = normalize_2nd_moment(z), self.w_avg
+        if c is not None:
+            classes = c.argmax(dim=1).to(self.w_avg.device)
             w = torch.cat([w, normalize_2nd_moment(self.embed_proj(self.embed(classes)))], dim=1)
             average = average[classes][:, None] if average.ndim == 2 else average
-        elif c is not None and c.shape[-1] != 0:
-            raise ValueError(f"this network takes no labels, given: {list(c.shape)}")
         for index in range(self.num_layers):
             w = getattr(self, f"fc{index}")(w)
         ws = w[:, None].repeat(1, self.num_ws, 1)
