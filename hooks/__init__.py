@@ -14,14 +14,15 @@ from importlib.metadata import entry_points
 
 from sefa_plugin.hook import Hook, HookError
 
+# The first that fits is taken: the usual ones come first, and StyleGAN-XL before StyleGAN3, which it resembles.
 BUILT_IN = (
-    "pggan",
-    "stylegan1",
-    "stylegan2_tf",
-    "eg3d",
     "stylegan_xl",
     "stylegan3",
     "stylegan2_ada",
+    "eg3d",
+    "pggan",
+    "stylegan1",
+    "stylegan2_tf",
     "rosinality",
     "genforce",
     "genforce_stylegan1",
