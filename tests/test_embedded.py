@@ -144,6 +144,16 @@ def test_files_of_torch_save_run_likewise(tmp_path, monkeypatch):
     np.testing.assert_allclose(made(torch.ones(1, 6)), expected, atol=1e-5)
 
 
+def test_tensors_of_a_graphics_card_are_read_without_one(tmp_path, monkeypatch):
+    G = toys.live(toys.STYLED, "Strange")
+    with monkeypatch.context() as patch:  # as the file was written where they were
+        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+        path = toys.write(tmp_path / "net.pkl", {"G_ema": G}, patch)
+    assert b"cuda:0" in path.read_bytes()
+    made = load_network(path, trust_pickle=True)
+    assert torch.equal(made.network.synthesis.start, G.synthesis.start)
+
+
 def test_a_known_network_is_not_run_even_with_leave(golden):
     opened = open_network(golden("sg3t-64").pickle, trust_pickle=True)
     assert opened.hook.name == "stylegan3"

@@ -70,6 +70,14 @@ def test_every_protocol_and_a_network_alone(write, protocol):
     assert np.asarray(record.tensors["a"]).tolist() == [1.5]
 
 
+def test_files_with_fewer_networks(write):
+    """The last one is what is used, whatever is missing before it."""
+    last = network(variables=[("a", array([1.5]))])
+    assert read_network(write((network(), last))).entries == ("D", "G_ema")
+    assert read_network(write((None, network(), last))).entries == ("D", "G_ema")
+    assert "a" in read_network(write([last])).tensors
+
+
 def test_scalars_and_arrays_are_of_their_own_type(write):
     record = read_network(write(network(variables=[("a", scalar(0.1)), ("b", array([3], "i4"))])))
     assert np.asarray(record.tensors["a"]).dtype == np.float32
