@@ -2,14 +2,15 @@
 
 Names are not asked: a module that is given a row of ws and nothing else, and whose output is an affine
 function of it, is a style layer, whatever it is called. Its matrix is measured from its outputs, so gains,
-equalised learning rates and weights that are made on the fly are in it.
+equalised learning rates and weights that are made on the fly are in it. Where no such module is, but a row is
+multiplied by a matrix inside a larger one, that matrix is the layer.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from .hook import StyleLayer
+
+try:
+    from torch.utils._python_dispatch import TorchDispatchMode
+except ImportError:  # before torch 1.13: then only modules are seen
+    TorchDispatchMode = None
 
 _SAME = 1e-3  # relative difference up to which an input is a row (networks normalise with an epsilon)
 _AFFINE = 1e-3  # relative deviation from an affine function that rounding explains
@@ -30,13 +36,19 @@ class ProbeError(Exception):
 
 @dataclass
 class _Seen:
-    """A module that was given a row: which, the input as it came, and the height of what its parent put out."""
+    """A module that was given a row: which, the input as it came, and the height of what its parent put out.
+
+    ``scale`` is what the row was multiplied by on its way. ``matrix`` is set where the module, which is given
+    more than the row, multiplies it by that.
+    """
 
     name: str
     module: nn.Module
     row: int
     given: Tensor
+    scale: float = 1.0
     size: int = 0
+    matrix: Tensor | None = None
 
 
 def style_layers(network: nn.Module, run: Any, rows: Tensor, img_channels: int) -> list[StyleLayer]:
@@ -53,19 +65,31 @@ def style_layers(network: nn.Module, run: Any, rows: Tensor, img_channels: int) 
     """
     with _watching(network, rows) as seen:
         run(rows[None])
-    layers: list[StyleLayer] = []
+    found: dict[int, StyleLayer] = {}
     done: list[str] = []
-    for item in sorted(seen, key=lambda held: held.name.count(".")):  # outer modules first
+    modules = [item for item in seen if item.matrix is None]
+    products = _joined(item for item in seen if item.matrix is not None)
+    # Outer modules first; of products, those that are in no layer yet.
+    for item in [*sorted(modules, key=lambda held: held.name.count(".")), *products]:
         if any(item.name == name or item.name.startswith(f"{name}.") for name in done):
             continue
-        found = _weight(item, rows.shape[1])
-        if found is not None:
+        weight = _weight(item, rows.shape[1])
+        if weight is not None:
             done.append(item.name)
-            layers.append(_layer(network, item, *found, img_channels))
-    if not layers:
+            found[seen.index(item)] = _layer(network, item, *weight, img_channels)
+    if not found:
         raise ProbeError("no affine layer that is fed by a row of ws was found in it")
-    order = {item.name: index for index, item in enumerate(seen)}
-    return sorted(layers, key=lambda layer: order[layer.name])
+    return [found[place] for place in sorted(found)]
+
+
+def _joined(products: Iterable[_Seen]) -> list[_Seen]:
+    """Matrices that a module multiplies one row by (a scale and a shift, say), as one."""
+    first: dict[tuple[str, int], _Seen] = {}
+    for item in products:
+        held = first.setdefault((item.name, item.row), item)
+        if held is not item:
+            held.matrix = torch.cat([held.matrix, item.matrix * (item.scale / held.scale)])
+    return list(first.values())
 
 
 def mapping_layer(network: nn.Module, run: Any, z: Tensor) -> StyleLayer | None:
@@ -75,7 +99,7 @@ def mapping_layer(network: nn.Module, run: Any, z: Tensor) -> StyleLayer | None:
     """
     with _watching(network, z[None]) as seen:
         run(z[None])
-    for item in seen:
+    for item in sorted(seen, key=lambda held: held.matrix is not None):
         found = _weight(item, len(z))
         if found is not None:
             return StyleLayer(item.name, found[0], -1, "mapping", found[1])
@@ -84,64 +108,107 @@ def mapping_layer(network: nn.Module, run: Any, z: Tensor) -> StyleLayer | None:
 
 def _weight(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
     """The matrix of a module's affine part and its gain at run time; None where it has no such part."""
+    if item.matrix is not None:
+        return (item.matrix.to(torch.float32) * item.scale).cpu().numpy(), 1.0
     if next(item.module.parameters(), None) is None and next(item.module.buffers(), None) is None:
         return None  # a pass-through: dropout, an identity
     matrix = _matrix(item, width)
     return _behind_activation(item, width) if matrix is None else _stored(item.module, matrix)
 
 
+@dataclass(eq=False)
+class _Call:
+    """A running module: its name, and what was seen in it."""
+
+    name: str
+    module: nn.Module
+    inside: list[_Seen]
+
+
 @contextmanager
 def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
-    """Note every module that is called with a row (and no other tensor) while the context lasts."""
+    """Note every module that is called with a row (and no other tensor), and every product with one."""
     seen: list[_Seen] = []
-    parents: list[tuple[nn.Module, list[_Seen]]] = []
+    calls: list[_Call] = []
     handles = []
+
+    def note(item: _Seen, around: list[_Call]) -> None:
+        seen.append(item)
+        for call in around:
+            call.inside.append(item)
 
     def entering(name: str) -> Any:
         def hook(module: nn.Module, args: tuple) -> None:
-            parents.append((module, []))
+            calls.append(_Call(name, module, []))
             tensors = [arg for arg in args if isinstance(arg, Tensor)]
-            row = _row_of(tensors[0], rows) if len(tensors) == 1 else None
-            if row is not None and name and not any(item.name == name for item in seen):
-                item = _Seen(name, module, row, tensors[0].detach())
-                seen.append(item)
-                for _, held in parents[:-1]:
-                    held.append(item)
+            match = _row_of(tensors[0], rows) if len(tensors) == 1 else None
+            if match is not None and name and not any(item.name == name for item in seen):
+                note(_Seen(name, module, match[0], tensors[0].detach(), match[1]), calls[:-1])
 
         return hook
 
     def leaving(module: nn.Module, args: tuple, output: Any) -> None:
-        _, inside = parents.pop()
+        call = calls.pop()
         pictures = [out for out in (output if isinstance(output, (tuple, list)) else [output]) if _is_picture(out)]
-        for item in inside:
+        for item in call.inside:
             if pictures and not item.size:  # the innermost module around it that puts out pictures
                 item.size = int(pictures[0].shape[-2])
+
+    def multiplied(left: Tensor, right: Tensor) -> None:
+        if not calls or not calls[-1].name:
+            return
+        for vector, matrix in ((left, right.t()), (right.t(), left)):
+            match = _row_of(vector, rows) if vector.shape == (1, rows.shape[1]) else None
+            if match is not None:
+                call = calls[-1]
+                note(_Seen(call.name, call.module, *match[:1], vector, match[1], matrix=matrix.detach().clone()), calls)
+                return
 
     for name, module in network.named_modules():
         handles.append(module.register_forward_pre_hook(entering(name)))
         handles.append(module.register_forward_hook(leaving))
     try:
-        yield seen
+        with _products(multiplied):
+            yield seen
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _products(multiplied: Any) -> Any:
+    """A context that tells of every matrix product, where this torch can watch them."""
+    if TorchDispatchMode is None:
+        return nullcontext()
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+            kind = str(func).split(".")[1] if "." in str(func) else ""
+            factors = {"mm": args[:2], "addmm": args[1:3]}.get(kind, ())
+            if len(factors) == 2 and all(isinstance(factor, Tensor) for factor in factors):
+                multiplied(*factors)
+            return func(*args, **(kwargs or {}))
+
+    return Watch()
 
 
 def _is_picture(value: Any) -> bool:
     return isinstance(value, Tensor) and value.ndim == 4 and value.shape[-1] > 1
 
 
-def _row_of(given: Tensor, rows: Tensor) -> int | None:
-    """Which row an input is, if its first numbers are one (labels or motion codes may follow)."""
+def _row_of(given: Tensor, rows: Tensor) -> tuple[int, float] | None:
+    """Which row an input is, and times what, if its first numbers are one (labels or motion codes may follow)."""
     width = rows.shape[1]
     if not given.is_floating_point() or given.ndim < 2 or given.shape[0] != 1 or given[0].numel() < width:
         return None
     if given.shape[1] < width and given[0].numel() != width:
         return None  # a picture, not a vector
     start = given.detach().reshape(-1)[:width].to(rows)
-    distance = (rows - start).abs().amax(dim=1)
+    scales = (rows @ start) / rows.square().sum(dim=1)
+    distance = (rows * scales[:, None] - start).abs().amax(dim=1)
     best = int(distance.argmin())
-    return best if float(distance[best]) <= _SAME * float(rows.abs().max()) else None
+    scale, peak = float(scales[best]), float(start.abs().max())
+    alike = math.isfinite(scale) and peak > 0 and float(distance[best]) <= _SAME * peak
+    return (best, 1.0 if abs(scale - 1) <= _SAME else scale) if alike else None
 
 
 def _apply(item: _Seen, vectors: Tensor) -> Tensor:
@@ -168,7 +235,7 @@ def _matrix(item: _Seen, width: int) -> np.ndarray | None:
     scale = float(matrix.abs().max())
     if not math.isfinite(scale) or scale == 0 or not float(error) <= _AFFINE * scale * math.sqrt(width):
         return None
-    return matrix.t().contiguous().cpu().numpy()
+    return (matrix.t() * item.scale).contiguous().cpu().numpy()
 
 
 def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
@@ -212,7 +279,7 @@ def _stored(module: nn.Module, matrix: np.ndarray) -> tuple[Any, float]:
 
 
 def _layer(network: nn.Module, item: _Seen, weight: np.ndarray, gain: float, img_channels: int) -> StyleLayer:
-    parent = network.get_submodule(item.name.rpartition(".")[0])
+    parent = item.module if item.matrix is not None else network.get_submodule(item.name.rpartition(".")[0])
     kind, style_gain = _kind(parent, item.name, weight, img_channels)
     detail = None
     if kind != "input":

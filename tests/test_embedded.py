@@ -222,7 +222,7 @@ def test_only_the_network_asked_for_needs_what_it_imports(tmp_path, monkeypatch)
     [
         (("self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim", "pass"), "does not say how large"),
         (("x = self.early(", "x = 1 / 0 + self.early("), "its own code fails (ZeroDivisionError"),
-        (("self.entry(w)", "self.entry(w * 0.5)"), "no affine layer that is fed by a row"),
+        (("self.entry(w)", "self.entry(w.abs())"), "no affine layer that is fed by a row"),
         (("def forward(self, ws, noise_mode", "def forward(self, ws, mood, noise_mode"), "needs 'mood'"),
         (("return self.late(x, ws[:, 0])", "return 'a picture'"), "gives a str"),
     ],

@@ -132,6 +132,52 @@ def test_further_inputs_behind_the_row_are_no_directions():
     np.testing.assert_allclose(layer.weight, module.weight.detach()[:, :8], atol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [0.5, -2.0])
+def test_a_row_that_was_scaled_on_its_way(scale):
+    module = nn.Linear(8, 5)
+    (layer,) = found_in(module, use=lambda m, w: m(w * scale))
+    np.testing.assert_allclose(layer.weight * layer.weight_gain, module.weight.detach() * scale, atol=1e-5)
+
+
+class Inside(nn.Module):
+    """A convolution that makes its style itself, by parameters of its own."""
+
+    def __init__(self, left):
+        super().__init__()
+        self.left = left
+        self.style = nn.Parameter(torch.randn(5, 8))
+        self.shift = nn.Parameter(torch.randn(5))
+        self.weight = nn.Parameter(torch.randn(3, 5, 1, 1))
+
+    def forward(self, x, w):
+        style = (self.style * 0.1 @ w.t()).t() if self.left else nn.functional.linear(w, self.style * 0.1, self.shift)
+        return nn.functional.conv2d(x * style[:, :, None, None], self.weight)
+
+
+def test_two_products_with_one_row_are_one_layer():
+    class ScaleAndShift(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Parameter(torch.randn(5, 8)), nn.Parameter(torch.randn(4, 8))
+
+        def forward(self, x, w):
+            return x * (w @ self.one.t()).sum() + (2 * w @ self.two.t()).sum()
+
+    pytest.importorskip("torch.utils._python_dispatch")
+    module = ScaleAndShift()
+    (layer,) = found_in(module, use=lambda m, w: m(torch.ones(len(w), 5, 4, 4), w))
+    np.testing.assert_allclose(layer.weight, torch.cat([module.one, 2 * module.two]).detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_product_inside_a_larger_module(left):
+    pytest.importorskip("torch.utils._python_dispatch")
+    module = Inside(left)
+    (layer,) = found_in(module, use=lambda m, w: m(torch.ones(len(w), 5, 4, 4), w))
+    assert (layer.name, layer.ws_index, layer.kind, layer.size) == ("entry", 1, "torgb", 4)
+    np.testing.assert_allclose(layer.weight, module.style.detach() * 0.1, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "module, use",
     [
