@@ -1,4 +1,4 @@
-"""PGGAN: TensorFlow pickles of version 2 (``tfutil.Network``)."""
+"""PGGAN: TensorFlow pickles of version 2 (``tfutil.Network``), and version 3 where StyleGAN's toolkit wrote them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _KNOWN = {
     "normalize_latents": (True,),
     "use_wscale": (True,),
     "use_pixelnorm": (True,),
+    "pixelnorm_epsilon": (1e-8,),
     "use_leakyrelu": (True,),
     "fused_scale": (True, False),
 }
@@ -38,6 +39,11 @@ def _up(record: NetworkRecord) -> str:
     return "Conv0_up" if "8x8/Conv0_up/weight" in record.tensors else "Conv0"
 
 
+def _transposed(record: NetworkRecord) -> bool:
+    """Whether fused kernels are stored ``[kh, kw, out, in]``; StyleGAN's toolkit has them like all others."""
+    return _up(record) == "Conv0_up" and record.layout == "2"
+
+
 def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
     sizes, resolutions = describe(record), _resolutions(record)
     up = _up(record)
@@ -52,7 +58,7 @@ def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
     for index, side in enumerate(resolutions):
         if side > 4:
             width = tf.axis(record, f"{side}x{side}/Conv1/weight", 3, 4)
-            inside = (width, before) if up == "Conv0_up" else (before, width)
+            inside = (width, before) if _transposed(record) else (before, width)
             shapes[f"{side}x{side}/{up}/weight"] = (3, 3, *inside)
             shapes[f"{side}x{side}/Conv1/weight"] = (3, 3, width, width)
             shapes[f"{side}x{side}/{up}/bias"] = shapes[f"{side}x{side}/Conv1/bias"] = (width,)
@@ -134,9 +140,10 @@ def state(record: NetworkRecord) -> dict[str, Any]:
         )
         names["torgb"] = f"ToRGB_lod{len(resolutions) - 1 - index}"
         for ours, theirs in names.items():
-            kernel = tf.conv(held[f"{theirs}/weight"])
-            if theirs.endswith("Conv0_up"):  # a transposed convolution: stored [out, in], and turned around
-                kernel = kernel.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1].copy()
+            # Fused, it is a transposed convolution: turned around, and in the first toolkit stored [out, in].
+            kernel = tf.conv(held[f"{theirs}/weight"], turned=theirs.endswith("Conv0_up"))
+            if theirs.endswith("Conv0_up") and _transposed(record):
+                kernel = kernel.transpose(1, 0, 2, 3).copy()
             made[f"synthesis.b{side}.{ours}.weight"] = kernel
             made[f"synthesis.b{side}.{ours}.bias"] = tf.array(held[f"{theirs}/bias"])
     return made

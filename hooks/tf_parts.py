@@ -18,14 +18,11 @@ MAX_BLOCKS = 15  # 65536 pixels
 # Of training, of how a graph is built, or of the network's own defaults for truncation: no picture changes.
 HARMLESS = {
     "components",
-    "conv_base_index",
     "D_func",
     "dlatent_avg_beta",
     "dlatent_broadcast",
     "dtype",
-    "epsilon",
     "force_clean_graph",
-    "freeze_layers",
     "func_name",
     "fused_modconv",
     "G_func",
@@ -33,11 +30,9 @@ HARMLESS = {
     "is_training",
     "is_validation",
     "label_fmaps",
-    "latent_res",
     "mapping_func",
     "name",
     "num_fp16_res",
-    "pixelnorm_epsilon",
     "randomize_noise",
     "return_dlatents",
     "structure",
@@ -47,7 +42,6 @@ HARMLESS = {
     "truncation_cutoff_val",
     "truncation_psi",
     "truncation_psi_val",
-    "use_spectral_norm",
 }  # fmt: skip
 # Shapes say these; where both speak, they must agree (see `agree`).
 SHAPES = {
@@ -168,7 +162,7 @@ def level_of_detail(record: NetworkRecord, blocks: int) -> float:
     """
     tensor = record.tensors.get("lod")
     lod = float(tensor.numpy()) if tensor is not None and tuple(tensor.shape) == () else -1.0
-    if not 0 <= lod <= blocks:
+    if not 0 <= lod <= blocks - 1:  # at most, 4 pixels are all there is
         raise HookError(f"{record.path}: its level of detail (lod) is missing or {lod:g}: a damaged network")
     return lod
 
