@@ -161,7 +161,7 @@ def level_of_detail(record: NetworkRecord, blocks: int) -> float:
         HookError: the variable is missing, or says what no network can be.
     """
     tensor = record.tensors.get("lod")
-    lod = float(tensor.numpy()) if tensor is not None and tuple(tensor.shape) == () else -1.0
+    lod = float(array(tensor)) if tensor is not None and tuple(tensor.shape) == () else -1.0
     if not 0 <= lod <= blocks - 1:  # at most, 4 pixels are all there is
         raise HookError(f"{record.path}: its level of detail (lod) is missing or {lod:g}: a damaged network")
     return lod
