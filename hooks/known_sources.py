@@ -15,6 +15,13 @@ KNOWN: dict[str, tuple[str, str]] = {
     "5f546cf52ebf7561e6efd7a18185d05afae044ebcd871a41f1d983634556d15f": ("stylegan2_ada", "stylegan2-ada-pytorch"),
     "0d54e0a8df51b3a228bb03fddeb81d36ceca91b652a6b04f66a9eae30ac574a7": ("stylegan3", "stylegan3 (StyleGAN2)"),
     "62fcebfee6844fb2e4677f769ee60fae4a2ec3395dd5da996fcb1e57fdc3ce30": ("stylegan3", "stylegan3"),
+    # The TensorFlow toolkits. PGGAN's first text (February 2018) is not here: its first layer is four times as strong.
+    "138e866ddfa655052e29e6aea3768f220d88c18d013e6f5408ef70954a98f78d": ("pggan", "progressive_growing_of_gans"),
+    "41a6d1d883aa72b192ba977b5756f30b09e7e17b9f3de149e9254bbd13a6c72c": ("pggan", "stylegan (PGGAN)"),
+    "acfcf3cee4458fb7d9d813b268cf08ae7ce4dd0e46848d04eded7bef567f4d4d": ("stylegan1", "stylegan"),
+    "4db453a669e89af605d8fe8ae01a571bd25303387fd3ad71e2366ccda9dd0faa": ("stylegan1", "stylegan2 (config A)"),
+    "a6b0f4868acafa53dd5335c508534e524b058c155da3422ab418612a3aaa486c": ("stylegan2_tf", "stylegan2"),
+    "63bc76292b8a8d45275cf601fb6e682be8e7263ba59e6d3291235a665060107d": ("stylegan2_tf", "stylegan2-ada"),
     # Forks whose generator classes are the same, by comparison of their syntax trees.
     "9a836a8fc6644d0289a5cd19dd705e09a43497122163b6476a3311d5d96090c0": (
         "stylegan2_ada",
@@ -57,14 +64,6 @@ KNOWN: dict[str, tuple[str, str]] = {
     "0a7805e134c3f44f1249357af235b5e7ddc2419fc7d77e103228a4616f63b5a6": ("stylegan_xl", "StyleGAN-XL"),
     "6f82d46a185f71d2545e4d350b4db5184bb76875c2307db8618d356709f4c137": ("stylegan_xl", "StyleGAN-XL"),
     "8461f126624228c82d3c434400efe89e0088c4eb467ff064594bba9572aed584": ("stylegan_xl", "StyleGAN-XL"),
-    # The TensorFlow toolkits.
-    "138e866ddfa655052e29e6aea3768f220d88c18d013e6f5408ef70954a98f78d": ("pggan", "progressive_growing_of_gans"),
-    "cfb9d7ffac442638698b5060bd7065295e1d422246152f8046d7594753b67668": ("pggan", "progressive_growing_of_gans"),
-    "41a6d1d883aa72b192ba977b5756f30b09e7e17b9f3de149e9254bbd13a6c72c": ("pggan", "stylegan (PGGAN)"),
-    "acfcf3cee4458fb7d9d813b268cf08ae7ce4dd0e46848d04eded7bef567f4d4d": ("stylegan1", "stylegan"),
-    "4db453a669e89af605d8fe8ae01a571bd25303387fd3ad71e2366ccda9dd0faa": ("stylegan1", "stylegan2 (StyleGAN)"),
-    "a6b0f4868acafa53dd5335c508534e524b058c155da3422ab418612a3aaa486c": ("stylegan2_tf", "stylegan2"),
-    "63bc76292b8a8d45275cf601fb6e682be8e7263ba59e6d3291235a665060107d": ("stylegan2_tf", "stylegan2-ada"),
 }
 
 

@@ -1,4 +1,4 @@
-"""PGGAN: TensorFlow pickles of version 2 (``tfutil.Network``), and of version 3 where StyleGAN's toolkit made it."""
+"""PGGAN: TensorFlow pickles of version 2 (``tfutil.Network``), and version 3 where StyleGAN's toolkit wrote them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _KNOWN = {
     "normalize_latents": (True,),
     "use_wscale": (True,),
     "use_pixelnorm": (True,),
-    "use_leakyrelu": (True,),
     "pixelnorm_epsilon": (1e-8,),
+    "use_leakyrelu": (True,),
     "fused_scale": (True, False),
 }
 
@@ -39,9 +39,9 @@ def _up(record: NetworkRecord) -> str:
     return "Conv0_up" if "8x8/Conv0_up/weight" in record.tensors else "Conv0"
 
 
-def _swapped(record: NetworkRecord, layer: str) -> bool:
-    """Whether a kernel is stored ``[kh, kw, out, in]``, as the first toolkit stores those that enlarge."""
-    return layer.endswith("Conv0_up") and record.layout == "2"
+def _transposed(record: NetworkRecord) -> bool:
+    """Whether fused kernels are stored ``[kh, kw, out, in]``; StyleGAN's toolkit has them like all others."""
+    return _up(record) == "Conv0_up" and record.layout == "2"
 
 
 def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
@@ -58,7 +58,7 @@ def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
     for index, side in enumerate(resolutions):
         if side > 4:
             width = tf.axis(record, f"{side}x{side}/Conv1/weight", 3, 4)
-            inside = (width, before) if _swapped(record, up) else (before, width)
+            inside = (width, before) if _transposed(record) else (before, width)
             shapes[f"{side}x{side}/{up}/weight"] = (3, 3, *inside)
             shapes[f"{side}x{side}/Conv1/weight"] = (3, 3, width, width)
             shapes[f"{side}x{side}/{up}/bias"] = shapes[f"{side}x{side}/Conv1/bias"] = (width,)
@@ -140,11 +140,10 @@ def state(record: NetworkRecord) -> dict[str, Any]:
         )
         names["torgb"] = f"ToRGB_lod{len(resolutions) - 1 - index}"
         for ours, theirs in names.items():
-            kernel = tf.conv(held[f"{theirs}/weight"])
-            if _swapped(record, theirs):
-                kernel = kernel.transpose(1, 0, 2, 3)
-            if theirs.endswith("Conv0_up"):  # a transposed convolution meets its kernel turned around
-                kernel = kernel[:, :, ::-1, ::-1].copy()
+            # Fused, it is a transposed convolution: turned around, and in the first toolkit stored [out, in].
+            kernel = tf.conv(held[f"{theirs}/weight"], turned=theirs.endswith("Conv0_up"))
+            if theirs.endswith("Conv0_up") and _transposed(record):
+                kernel = kernel.transpose(1, 0, 2, 3).copy()
             made[f"synthesis.b{side}.{ours}.weight"] = kernel
             made[f"synthesis.b{side}.{ours}.bias"] = tf.array(held[f"{theirs}/bias"])
     return made

@@ -54,7 +54,8 @@ def _is_revised(record: NetworkRecord) -> bool:
 
 
 def _options(record: NetworkRecord) -> dict[str, Any]:
-    return tf.arguments(record, _KNOWN, {"mapping_lrmul": 0.01, "conv_clamp": None})
+    clamps = {"conv_clamp": None} if record.layout == "5" else {}  # before ADA there was no such argument
+    return {"conv_clamp": None, **tf.arguments(record, _KNOWN, {"mapping_lrmul": 0.01, **clamps})}
 
 
 def _plan(record: NetworkRecord) -> parts.Plan:

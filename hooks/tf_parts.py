@@ -23,7 +23,6 @@ HARMLESS = {
     "dlatent_broadcast",
     "dtype",
     "force_clean_graph",
-    "freeze_layers",
     "func_name",
     "fused_modconv",
     "G_func",
@@ -162,7 +161,7 @@ def level_of_detail(record: NetworkRecord, blocks: int) -> float:
     """
     tensor = record.tensors.get("lod")
     lod = float(array(tensor)) if tensor is not None and tuple(tensor.shape) == () else -1.0
-    if not 0 <= lod <= blocks:
+    if not 0 <= lod <= blocks - 1:  # at most, 4 pixels are all there is
         raise HookError(f"{record.path}: its level of detail (lod) is missing or {lod:g}: a damaged network")
     return lod
 

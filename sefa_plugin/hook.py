@@ -129,6 +129,8 @@ def find_hook(record: NetworkRecord, hooks: Iterable[Hook]) -> Hook:
         if hook.fits(record):
             return hook
         tried.append(hook.name)
+    if record.which == "D":
+        raise NoHookError(f"{record.path}: D is a discriminator, which makes no pictures; choose G_ema with --which")
     raise NoHookError(f"{record.path}: no hook fits {_in_words(record)}; hooks tried: {', '.join(tried) or 'none'}")
 
 

@@ -48,6 +48,10 @@ class Writer(pickle._Pickler):
             self.save(obj.state)
             self.write(pickle.BUILD)
 
+    def save_view(self, obj: memoryview) -> None:
+        """Bytes of a pickle that was read."""
+        self.save(bytes(obj))
+
     def save_reference(self, obj: PersistentId) -> None:
         self.save(obj.pid)
         self.write(pickle.BINPERSID)
@@ -55,6 +59,7 @@ class Writer(pickle._Pickler):
     dispatch[Global] = save_name
     dispatch[Call] = save_call
     dispatch[PersistentId] = save_reference
+    dispatch[memoryview] = save_view
 
 
 def dumps(value: object, protocol: int = 4) -> bytes:
@@ -157,3 +162,32 @@ def network(
         return persistent(name, module_state(buffers=held, modules=inner, **attributes), source)
 
     return build(tree, class_name, "", _init_args=(), _init_kwargs=kwargs, **extra)
+
+
+def numpy_array(values, kind="f4") -> Call:
+    """A NumPy array as NumPy itself pickles it, under its name in NumPy 1."""
+    held = np.asarray(values, "<" + kind)
+    dtype = call("numpy.dtype", kind, 0, 1, state=(3, "<", None, None, None, -1, -1, 0))
+    made = call("numpy.core.multiarray._reconstruct", call("numpy.ndarray"), (0,), b"b")
+    made.state = (1, held.shape, dtype, False, held.tobytes())
+    return made
+
+
+def numpy_scalar(value) -> Call:
+    """A NumPy float32 as NumPy itself pickles it."""
+    dtype = call("numpy.dtype", "f4", 0, 1, state=(3, "<", None, None, None, -1, -1, 0))
+    return call("numpy.core.multiarray.scalar", dtype, np.float32(value).tobytes())
+
+
+def tensorflow_network(version, build, kwargs, variables, components=None, source="# a comment only\n") -> Call:
+    """A network as the TensorFlow toolkits pickle it; ``variables`` are arrays by name."""
+    state = {
+        "version": version,
+        "name": "Gs",
+        "static_kwargs": kwargs,
+        "components": components or {},
+        "build_module_src": source,
+        "build_func_name": build,
+        "variables": [(k, numpy_array(v) if np.ndim(v) else numpy_scalar(v)) for k, v in dict(variables).items()],
+    }
+    return call("tfutil.Network" if version == 2 else "dnnlib.tflib.network.Network", state=state)

@@ -3,26 +3,14 @@
 import numpy as np
 import pytest
 from pickle_writer import call, dumps
+from pickle_writer import numpy_array as array
+from pickle_writer import numpy_scalar as scalar
 
 from sefa_plugin.hook import HookError
 from sefa_plugin.network import open_network
 from sefa_plugin.network_file import NetworkFileError, read_network
 
 SOURCE = "# a comment only\n"
-
-
-def array(values, kind="f4"):
-    """A NumPy array as NumPy itself pickles it, under its name in NumPy 1."""
-    held = np.asarray(values, "<" + kind)
-    dtype = call("numpy.dtype", kind, 0, 1, state=(3, "<", None, None, None, -1, -1, 0))
-    made = call("numpy.core.multiarray._reconstruct", call("numpy.ndarray"), (0,), b"b")
-    made.state = (1, held.shape, dtype, False, held.tobytes())
-    return made
-
-
-def scalar(value):
-    dtype = call("numpy.dtype", "f4", 0, 1, state=(3, "<", None, None, None, -1, -1, 0))
-    return call("numpy.core.multiarray.scalar", dtype, np.float32(value).tobytes())
 
 
 def network(version=4, build="G_main", variables=(), components=None, source=SOURCE, kwargs=None):
