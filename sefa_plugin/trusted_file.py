@@ -18,6 +18,20 @@ from typing import Any, NamedTuple
 
 TOOLKIT = ("dnnlib", "torch_utils")
 _NAMES = ("G_ema", "G", "D")
+# Packages that sources of the line import, and the names to install them by; anything else may be a toolkit's own.
+_PACKAGES = {
+    "cv2": "opencv-python",
+    "dill": "dill",
+    "einops": "einops",
+    "kornia": "kornia",
+    "omegaconf": "omegaconf",
+    "PIL": "pillow",
+    "requests": "requests",
+    "scipy": "scipy",
+    "timm": "timm",
+    "torchvision": "torchvision",
+    "tqdm": "tqdm",
+}
 
 
 class TrustedFileError(Exception):
@@ -100,8 +114,9 @@ def run_file(path: str, which: str, check: Callable[[Any], None]) -> Loaded:
             first = error
         try:
             loaded = _attempt(path, which, check, _ours, "sefa_plugin")
-        except TrustedFileError:
-            raise first from None
+        except TrustedFileError as error:
+            second = str(error).removeprefix(f"{path}: ")
+            raise TrustedFileError(f"{first}; with sefa_plugin's own modules: {second}") from None
         return loaded._replace(remark=f"run with sefa_plugin's modules, since those of {host} fail: {first}")
     return _attempt(path, which, check, _ours, "sefa_plugin")
 
@@ -145,6 +160,8 @@ def _missing(error: ImportError) -> str:
     top = name.partition(".")[0]
     if top == "pkg_resources":
         return "it imports pkg_resources, which newer setuptools no longer have: pip install 'setuptools<81'"
+    if top in _PACKAGES:
+        return f"its source imports {top}, which is not installed here: pip install {_PACKAGES[top]}"
     if top in TOOLKIT or not isinstance(error, ModuleNotFoundError):
         return f"its source needs something of {name} that is not there ({' '.join(str(error).split())[:150]})"
     return (

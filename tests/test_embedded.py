@@ -242,6 +242,27 @@ def test_a_file_that_holds_no_network(tmp_path, monkeypatch):
         load_network(path, which="D", trust_pickle=True)
 
 
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("timm", "imports timm, which is not installed here: pip install timm"),
+        ("cv2", "pip install opencv-python"),
+        ("pkg_resources", "newer setuptools no longer have"),
+        ("legacy", "imports legacy, which is not here: run this inside the checkout"),
+    ],
+)
+def test_what_is_missing_comes_with_a_way_out(tmp_path, monkeypatch, name, message):
+    source = toys.STYLED.replace("import dnnlib\n", f"import dnnlib\nimport {name}\n", 1)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, name, type(sys)(name))
+        path = toys.write(tmp_path / "net.pkl", {"G_ema": toys.live(source, "Strange")}, patch)
+    toys.persistence._modules.pop(source)
+    monkeypatch.setitem(sys.modules, name, None)  # absent, whatever is installed
+    with pytest.raises(TrustedFileError, match=message) as caught:
+        load_network(path, trust_pickle=True)
+    assert "\n" not in str(caught.value)
+
+
 HOST = '''
 """A toolkit's own persistence, told from ours by what it leaves behind."""
 import sys
