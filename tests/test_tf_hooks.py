@@ -1,12 +1,14 @@
 """PGGAN, StyleGAN and StyleGAN2 of the TensorFlow toolkits, against the numbers of their own functions."""
 
 import copy
+import json
+import math
 
 import numpy as np
 import pytest
 import torch
 from conftest import GOLDEN
-from pickle_writer import dumps, numpy_array, numpy_scalar
+from pickle_writer import dumps, numpy_array, numpy_scalar, tensorflow_network
 
 from sefa_plugin import factorize, load_network
 from sefa_plugin.hook import HookError
@@ -254,6 +256,71 @@ def test_directions_of_z(generator):
             assert abs(matrix @ (matrix.T @ vector) - value * vector).max() < 1e-5 * max(1, value)
 
 
+# Further settings at 16 pixels; numbers of the official functions, as above.
+VARIANTS = json.loads((GOLDEN / "tf-variants.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def variants():
+    with np.load(GOLDEN / "tf-variants.npz") as file:
+        return {key: file[key] for key in file.files}
+
+
+def variant_file(name, held, path, change=None):
+    """Write the network of a variant as its toolkit would."""
+    facts = VARIANTS[name]
+    parts, start = {part: {} for part in facts["build"]}, 0
+    for key, shape in facts["variables"].items():
+        part, _, rest = key.partition("/")
+        part, rest = (part, rest) if part and part in parts else ("", key)
+        size = math.prod(shape)
+        parts[part][rest] = held[f"{name}/variables"][start : start + size].reshape(shape)
+        start += size
+    assert start == len(held[f"{name}/variables"])
+    if change:
+        change(parts)
+    made = {
+        part: tensorflow_network(facts["version"], facts["build"][part], facts["kwargs"][part], variables)
+        for part, variables in parts.items()
+        if part
+    }
+    root = tensorflow_network(facts["version"], facts["build"][""], facts["kwargs"][""], parts[""], made)
+    path.write_bytes(dumps((root, root, root)))
+    return path
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_other_settings(variants, tmp_path, name):
+    G = load_network(variant_file(name, variants, tmp_path / "net.pkl"))
+    z, c = (torch.from_numpy(variants[f"{name}/in/{k}"]) if f"{name}/in/{k}" in variants else None for k in "zc")
+    if f"{name}/out/ws" in variants:
+        assert abs(G.mapping(z, c).numpy() - variants[f"{name}/out/ws"]).max() < 1e-5
+    assert near(G(z, c, noise_mode="const"), variants[f"{name}/out/img"])
+
+
+def test_configs_b_to_d_that_are_still_growing(variants, tmp_path):
+    def younger(parts):
+        parts[""]["lod"] = np.float32(0.5)
+
+    path = variant_file("stylegan2-revised", variants, tmp_path / "net.pkl", younger)
+    assert "is still growing (lod 0.5), which is not supported" in refusal(path)
+
+
+def test_configs_b_to_d_need_all_their_colours_or_the_last(variants, tmp_path):
+    def ungrown(parts):
+        for key in [key for key in parts["synthesis"] if key.startswith(("ToRGB_lod1", "ToRGB_lod2"))]:
+            del parts["synthesis"][key]
+
+    def broken(parts):
+        del parts["synthesis"]["ToRGB_lod1/mod_bias"]
+
+    name = "stylegan2-revised"
+    G = load_network(variant_file(name, variants, tmp_path / "net.pkl", ungrown))
+    assert near(G(torch.from_numpy(variants[f"{name}/in/z"]), noise_mode="const"), variants[f"{name}/out/img"])
+    said = refusal(variant_file(name, variants, tmp_path / "net.pkl", broken))
+    assert "lacks tensor synthesis/ToRGB_lod1/mod_bias" in said
+
+
 # --- the common interface ----------------------------------------------------------------------------
 
 
@@ -293,7 +360,7 @@ def test_a_copy_is_a_network_of_its_own(generator, golden, name):
     other = copy.deepcopy(G)
     want = G(z, noise_mode="const")
     assert (other(z, noise_mode="const") == want).all()
-    other.synthesis.b8.conv0.weight.mul_(2)
+    other.synthesis.b8.conv0.bias.add_(1)
     assert (other(z, noise_mode="const") != want).any()
     assert (G(z, noise_mode="const") == want).all()
 
