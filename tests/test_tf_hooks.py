@@ -12,9 +12,11 @@ from pickle_writer import dumps, numpy_array, numpy_scalar, tensorflow_network
 
 from sefa_plugin import factorize, load_network
 from sefa_plugin.hook import HookError
+from sefa_plugin.hooks import known_sources
 from sefa_plugin.inert_pickle import load
 from sefa_plugin.network import open_network
 from sefa_plugin.network_file import read_network, write_converted
+from sefa_plugin.network_walk import source_digest
 
 PGGAN = ["pggan-32", "pggan-fused-32"]
 STYLEGAN1 = ["stylegan1-32", "stylegan1-auto-128"]
@@ -148,6 +150,8 @@ def test_pggan(generator, golden, name):
     ws = G.mapping(tensor(case, "in/z"))
     assert ws.shape == (2, 1, G.z_dim)
     assert near(G.synthesis(ws, noise_mode="const"), case["out/img"])
+    # What was edited has another length, and is normalised again.
+    assert near(G.synthesis(tensor(case, "in/z_edit")[:, None]), case["out/img_edit"])
 
 
 @pytest.mark.parametrize("lod, key", [(1, "out/img_lod1"), (0.4, "out/img_lod0p4")])
@@ -544,3 +548,25 @@ def test_endless_blocks(remade):
     """Sizes are looked at before anything is made or counted on."""
     many = {f"{4 << i}x{4 << i}/Conv1/weight": np.zeros((3, 3, 1, 1)) for i in range(1, 20)}
     assert "more blocks than any network" in refusal(remade("pggan-32", many))
+
+
+def test_the_source_text_of_a_file_is_judged(tmp_path, monkeypatch):
+    network = Network("stylegan1-32")
+    text = "def G_style(latents_in, labels_in, **kwargs): pass\n"
+    for state in (network.gs, *(item.state for item in network.gs["components"].values())):
+        state["build_module_src"] = text
+    path = network.write(tmp_path / "net.pkl")
+    digest = source_digest(text)
+    opened = open_network(path)
+    assert digest[:16] in opened.warnings[0] and opened.source.startswith("unknown")
+    assert "refused because of --strict" in refusal(path, strict=True)
+    monkeypatch.setitem(known_sources.KNOWN, digest, ("stylegan1", "a toolkit"))
+    assert (open_network(path).source, open_network(path).warnings) == ("a toolkit", ())
+    monkeypatch.setitem(known_sources.KNOWN, digest, ("pggan", "another toolkit"))
+    assert open_network(path).warnings
+
+
+def test_every_known_toolkit_has_its_sources():
+    hooks = [hook for hook, _ in known_sources.KNOWN.values()]
+    assert [hooks.count(name) for name in ("pggan", "stylegan1", "stylegan2_tf")] == [2, 2, 2]
+    assert all(len(digest) == 64 for digest in known_sources.KNOWN)
