@@ -1,18 +1,22 @@
 """PGGAN, StyleGAN and StyleGAN2 of the TensorFlow toolkits, against the numbers of their own functions."""
 
 import copy
+import json
+import math
 
 import numpy as np
 import pytest
 import torch
 from conftest import GOLDEN
-from pickle_writer import dumps, numpy_array, numpy_scalar
+from pickle_writer import dumps, numpy_array, numpy_scalar, tensorflow_network
 
 from sefa_plugin import factorize, load_network
 from sefa_plugin.hook import HookError
+from sefa_plugin.hooks import known_sources
 from sefa_plugin.inert_pickle import load
 from sefa_plugin.network import open_network
 from sefa_plugin.network_file import read_network, write_converted
+from sefa_plugin.network_walk import source_digest
 
 PGGAN = ["pggan-32", "pggan-fused-32"]
 STYLEGAN1 = ["stylegan1-32", "stylegan1-auto-128"]
@@ -146,6 +150,8 @@ def test_pggan(generator, golden, name):
     ws = G.mapping(tensor(case, "in/z"))
     assert ws.shape == (2, 1, G.z_dim)
     assert near(G.synthesis(ws, noise_mode="const"), case["out/img"])
+    # What was edited has another length, and is normalised again.
+    assert near(G.synthesis(tensor(case, "in/z_edit")[:, None]), case["out/img_edit"])
 
 
 @pytest.mark.parametrize("lod, key", [(1, "out/img_lod1"), (0.4, "out/img_lod0p4")])
@@ -252,6 +258,71 @@ def test_directions_of_z(generator):
         matrix = matrix / np.linalg.norm(matrix, axis=0)
         for vector, value in zip(found.vectors, found.eigenvalues):
             assert abs(matrix @ (matrix.T @ vector) - value * vector).max() < 1e-5 * max(1, value)
+
+
+# Further settings at 16 pixels; numbers of the official functions, as above.
+VARIANTS = json.loads((GOLDEN / "tf-variants.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def variants():
+    with np.load(GOLDEN / "tf-variants.npz") as file:
+        return {key: file[key] for key in file.files}
+
+
+def variant_file(name, held, path, change=None):
+    """Write the network of a variant as its toolkit would."""
+    facts = VARIANTS[name]
+    parts, start = {part: {} for part in facts["build"]}, 0
+    for key, shape in facts["variables"].items():
+        part, _, rest = key.partition("/")
+        part, rest = (part, rest) if part and part in parts else ("", key)
+        size = math.prod(shape)
+        parts[part][rest] = held[f"{name}/variables"][start : start + size].reshape(shape)
+        start += size
+    assert start == len(held[f"{name}/variables"])
+    if change:
+        change(parts)
+    made = {
+        part: tensorflow_network(facts["version"], facts["build"][part], facts["kwargs"][part], variables)
+        for part, variables in parts.items()
+        if part
+    }
+    root = tensorflow_network(facts["version"], facts["build"][""], facts["kwargs"][""], parts[""], made)
+    path.write_bytes(dumps((root, root, root)))
+    return path
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_other_settings(variants, tmp_path, name):
+    G = load_network(variant_file(name, variants, tmp_path / "net.pkl"))
+    z, c = (torch.from_numpy(variants[f"{name}/in/{k}"]) if f"{name}/in/{k}" in variants else None for k in "zc")
+    if f"{name}/out/ws" in variants:
+        assert abs(G.mapping(z, c).numpy() - variants[f"{name}/out/ws"]).max() < 1e-5
+    assert near(G(z, c, noise_mode="const"), variants[f"{name}/out/img"])
+
+
+def test_configs_b_to_d_that_are_still_growing(variants, tmp_path):
+    def younger(parts):
+        parts[""]["lod"] = np.float32(0.5)
+
+    path = variant_file("stylegan2-revised", variants, tmp_path / "net.pkl", younger)
+    assert "is still growing (lod 0.5), which is not supported" in refusal(path)
+
+
+def test_configs_b_to_d_need_all_their_colours_or_the_last(variants, tmp_path):
+    def ungrown(parts):
+        for key in [key for key in parts["synthesis"] if key.startswith(("ToRGB_lod1", "ToRGB_lod2"))]:
+            del parts["synthesis"][key]
+
+    def broken(parts):
+        del parts["synthesis"]["ToRGB_lod1/mod_bias"]
+
+    name = "stylegan2-revised"
+    G = load_network(variant_file(name, variants, tmp_path / "net.pkl", ungrown))
+    assert near(G(torch.from_numpy(variants[f"{name}/in/z"]), noise_mode="const"), variants[f"{name}/out/img"])
+    said = refusal(variant_file(name, variants, tmp_path / "net.pkl", broken))
+    assert "lacks tensor synthesis/ToRGB_lod1/mod_bias" in said
 
 
 # --- the common interface ----------------------------------------------------------------------------
@@ -477,3 +548,25 @@ def test_endless_blocks(remade):
     """Sizes are looked at before anything is made or counted on."""
     many = {f"{4 << i}x{4 << i}/Conv1/weight": np.zeros((3, 3, 1, 1)) for i in range(1, 20)}
     assert "more blocks than any network" in refusal(remade("pggan-32", many))
+
+
+def test_the_source_text_of_a_file_is_judged(tmp_path, monkeypatch):
+    network = Network("stylegan1-32")
+    text = "def G_style(latents_in, labels_in, **kwargs): pass\n"
+    for state in (network.gs, *(item.state for item in network.gs["components"].values())):
+        state["build_module_src"] = text
+    path = network.write(tmp_path / "net.pkl")
+    digest = source_digest(text)
+    opened = open_network(path)
+    assert digest[:16] in opened.warnings[0] and opened.source.startswith("unknown")
+    assert "refused because of --strict" in refusal(path, strict=True)
+    monkeypatch.setitem(known_sources.KNOWN, digest, ("stylegan1", "a toolkit"))
+    assert (open_network(path).source, open_network(path).warnings) == ("a toolkit", ())
+    monkeypatch.setitem(known_sources.KNOWN, digest, ("pggan", "another toolkit"))
+    assert open_network(path).warnings
+
+
+def test_every_known_toolkit_has_its_sources():
+    hooks = [hook for hook, _ in known_sources.KNOWN.values()]
+    assert [hooks.count(name) for name in ("pggan", "stylegan1", "stylegan2_tf")] == [2, 2, 2]
+    assert all(len(digest) == 64 for digest in known_sources.KNOWN)
