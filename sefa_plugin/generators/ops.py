@@ -342,7 +342,7 @@ def compiled_kernels() -> Any:
     return fused
 
 
-def _compiled_kernel(x: Tensor, up_kernel: Any, down_kernel: Any, up: int, down: int, padding: Any, flip: bool) -> Any:
+def _compiled_kernel(x: Tensor, up_kernel: Any, down_kernel: Any, up: int, down: int, flip: bool) -> Any:
     """The compiled loops where they serve for these arguments, else None."""
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and not flip
     if not plain or up_kernel is None or down_kernel is None or x.ndim != 4:
@@ -350,7 +350,7 @@ def _compiled_kernel(x: Tensor, up_kernel: Any, down_kernel: Any, up: int, down:
     module = compiled_kernels()
     if module is None or up_kernel.dtype != torch.float32 or down_kernel.dtype != torch.float32:
         return None
-    fitting = module.fits(up_kernel.detach().numpy(), down_kernel.detach().numpy(), up, down, padding)
+    fitting = module.fits(up_kernel.detach().numpy(), down_kernel.detach().numpy(), up, down)
     return module if fitting else None
 
 
@@ -372,12 +372,14 @@ def filtered_lrelu(
     StyleGAN3, section 3.2: add the bias, enlarge by ``up``, activate, reduce by ``down``. On a CPU, where no
     gradient is needed and Numba is installed (the extra ``fast``), this is one pass over each channel.
     """
-    compiled = _compiled_kernel(x, up_kernel, down_kernel, up, down, padding, flip_filter)
+    compiled = _compiled_kernel(x, up_kernel, down_kernel, up, down, flip_filter)
     if compiled is not None and gain > 0:
-        arrays = [t.detach().contiguous().numpy() for t in (x, up_kernel, down_kernel)]
+        pixels = x.detach().permute(0, 2, 3, 1)  # channels last, as they are in memory where a convolution made them
+        arrays = [t.detach().contiguous().numpy() for t in (pixels, up_kernel, down_kernel)]
         biases = torch.zeros(x.shape[1]) if bias is None else bias.detach().contiguous()
         numbers = (slope, math.inf if clamp is None else clamp, gain, torch.get_num_threads())
-        return torch.from_numpy(compiled.filtered_lrelu(*arrays, biases.numpy(), up, down, padding, *numbers))
+        done = compiled.filtered_lrelu(*arrays, biases.numpy(), up, down, padding, *numbers)
+        return torch.from_numpy(done).permute(0, 3, 1, 2)
     x = bias_act(x, bias)
     x = upfirdn2d(x, up_kernel, up=up, padding=padding, gain=up * up, flip_filter=flip_filter)
     x = bias_act(x, act="lrelu", alpha=slope, gain=gain, clamp=clamp, overwrite=True)

@@ -190,9 +190,8 @@ class SynthesisNetwork(nn.Module):
         refuse_unknown(keywords, "synthesis")
         rows = check_ws(ws, self.num_ws, self.w_dim).unbind(dim=1)
         x = self.input(rows[0])
-        if x.device.type == "cpu":  # the compiled loops run over planes, PyTorch's filters over pixels
-            planes = ops.compiled_kernels() is not None and not torch.is_grad_enabled()
-            x = x.contiguous(memory_format=torch.contiguous_format if planes else torch.channels_last)
+        if x.device.type == "cpu":  # there, all that follows takes half the time in this order
+            x = x.contiguous(memory_format=torch.channels_last)
         for name, w in zip(self.layer_names, rows[1:]):
             x = getattr(self, name)(x, w, force_fp32)
         return x.to(torch.float32) * self.output_scale

@@ -1,0 +1,86 @@
+"""What the machine can do: the rate of its matrix products, and what it is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+SIZE = 2048  # of the matrices: large enough that nothing but arithmetic counts
+# A machine without AVX-512 and without matrix units, in the words of each library that chooses code by them.
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "NUMBA_CPU_NAME": "haswell",
+}
+
+
+def gemm_rate(dtype: str, device: str = "cpu", repetitions: int = 12) -> float:
+    """The best rate of products of square matrices, in floating-point operations per second."""
+    import torch
+
+    a, b = (torch.randn(SIZE, SIZE, device=device).to(getattr(torch, dtype)) for _ in range(2))
+    best = 0.0
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        a @ b
+        if device == "cuda":
+            torch.cuda.synchronize()
+        best = max(best, 2 * SIZE**3 / (time.perf_counter() - start))
+    return best
+
+
+def peak_memory() -> int:
+    """The largest resident set of this process so far, in bytes; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether products in bfloat16 are done by the processor; without that they take a hundred times as long."""
+    from sefa_plugin.precision import cpu_has_bfloat16
+
+    return cpu_has_bfloat16()
+
+
+def describe() -> dict[str, Any]:
+    """The machine and the versions that a result depends on."""
+    import numpy
+    import torch
+
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "numba": _version("numba"),
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
