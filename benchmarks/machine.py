@@ -44,13 +44,6 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def has_fast_bfloat16() -> bool:
-    """Whether products in bfloat16 are done by the processor; without that they take a hundred times as long."""
-    from sefa_plugin.precision import cpu_has_bfloat16
-
-    return cpu_has_bfloat16()
-
-
 def describe() -> dict[str, Any]:
     """The machine and the versions that a result depends on."""
     import numpy

@@ -10,19 +10,14 @@ from . import networks, plain
 
 def our_pictures(case_name: str, precision: str, device: str) -> Callable[[int], Any]:
     """Our generator."""
-    import torch
+    from sefa_plugin.memory import keep_freed_memory
 
-    from sefa_plugin.threads import share_cores
-
-    share_cores()
+    if device == "cpu":
+        keep_freed_memory()  # as the commands do
     case = _case(case_name)
     G = networks.ours(case).to(device)
-    if precision == "float32":
-        return _on(device, case, G, lambda ws: G.synthesis(ws, noise_mode="const", force_fp32=True))
-    from sefa_plugin.precision import use_precision
-
-    use_precision(G, getattr(torch, precision))
-    return _on(device, case, G, lambda ws: G.synthesis(ws, noise_mode="const"))
+    full = precision == "float32"
+    return _on(device, case, G, lambda ws: G.synthesis(ws, noise_mode="const", force_fp32=full))
 
 
 def plain_pictures(case_name: str, device: str) -> Callable[[int], Any]:

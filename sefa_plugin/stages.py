@@ -130,6 +130,7 @@ def _device(name: str) -> str:
 def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
     """Build the generator and point a camera at the seeds."""
     from .camera import Camera, Look
+    from .memory import keep_freed_memory
     from .network import build_network
 
     label, classes = given["label"], opened.sizes["c_dim"]
@@ -153,6 +154,8 @@ def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
         force_fp32=given["precision"] == "float32",
     )
     device = _device(given["device"])
+    if device == "cpu":
+        keep_freed_memory()
     G = build_network(opened, device)
     moved = (*look.translate, look.rotate) != (0, 0, 0)
     if moved and not hasattr(getattr(G.synthesis, "input", None), "transform"):

@@ -62,6 +62,7 @@ ALLOWED = {
         "generators/stylegan3_plan",
     },
     "download": {"atomic"},
+    "memory": set(),
     "orbit": set(),
     "probe": {"hook"},
     "trusted_file": {"third_party/source_imports", "torch_file"},

@@ -262,6 +262,7 @@ class SynthesisNetwork(nn.Module):
         self.num_fp16_res = num_fp16_res
         self.block_resolutions = [2**i for i in range(2, self.img_resolution_log2 + 1)]
         half_from = max(2 ** (self.img_resolution_log2 + 1 - num_fp16_res), 8)
+        self._first_rows = {}  # of ws, by block
         self.num_ws = 0
         before = 0
         for resolution in self.block_resolutions:
@@ -271,6 +272,7 @@ class SynthesisNetwork(nn.Module):
                 before, width, w_dim, resolution, img_channels, last, use_fp16=resolution >= half_from, **block_kwargs
             )
             setattr(self, f"b{resolution}", block)
+            self._first_rows[resolution] = self.num_ws
             self.num_ws += block.num_conv + (block.num_torgb if last else 0)
             before = width
 
@@ -292,14 +294,24 @@ class SynthesisNetwork(nn.Module):
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode {noise_mode!r}: choose one of {', '.join(NOISE_MODES)}")
         ws = check_ws(ws, self.num_ws, self.w_dim)
-        x = img = None
-        row = 0
-        for resolution in self.block_resolutions:
-            block = getattr(self, f"b{resolution}")
-            rows = ws[:, row : row + block.num_conv + block.num_torgb]
-            x, img = block(x, img, rows, noise_mode, force_fp32)
-            row += block.num_conv
-        return img
+        options = (noise_mode, force_fp32)
+        # Large pictures on a CPU go one by one, which takes less time for each and less memory. Not with random
+        # noise, which a batch draws for all its pictures before the next layer's.
+        apart = len(ws) > 1 and ws.device.type == "cpu" and noise_mode != "random"
+        small = [res for res in self.block_resolutions if not apart or res <= FOLD_ABOVE]
+        large = self.block_resolutions[len(small) :]
+        x, img = self._blocks(small, None, None, ws, options)
+        if not large:
+            return img
+        pictures = [None] * len(ws) if img is None else img.split(1)
+        return torch.cat([self._blocks(large, *one, options)[1] for one in zip(x.split(1), pictures, ws.split(1))])
+
+    def _blocks(self, resolutions: Sequence[int], x: Any, img: Any, ws: Tensor, options: Any) -> tuple[Any, Any]:
+        """Features and picture after the blocks of some resolutions, all ws given."""
+        for resolution in resolutions:
+            block, row = getattr(self, f"b{resolution}"), self._first_rows[resolution]
+            x, img = block(x, img, ws[:, row : row + block.num_conv + block.num_torgb], *options)
+        return x, img
 
 
 class Generator(BaseGenerator):
