@@ -13,8 +13,8 @@ from sefa_plugin.memory import keep_freed_memory
 import torch
 if sys.argv[1] == "keep":
     assert keep_freed_memory() in (True, False)
-for number in range(6):
-    if number == 3:
+for number in range(30):
+    if number == 20:  # glibc finds a place for such a block only after some attempts
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(4_000_000)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
@@ -28,8 +28,7 @@ def faults(mode):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="settles how glibc behaves")
 def test_pages_are_not_asked_for_again():
-    assert faults("leave") > 1000
-    assert faults("keep") < 200
+    assert faults("keep") < faults("leave") / 4
 
 
 def test_other_systems_and_libraries_are_left_alone(monkeypatch):
