@@ -11,12 +11,15 @@ from . import networks, plain
 def our_pictures(case_name: str, precision: str, device: str) -> Callable[[int], Any]:
     """Our generator."""
     from sefa_plugin.memory import keep_freed_memory
+    from sefa_plugin.precision import use_bfloat16
 
     if device == "cpu":
         keep_freed_memory()  # as the commands do
     case = _case(case_name)
     G = networks.ours(case).to(device)
     full = precision == "float32"
+    if not full and device == "cpu":
+        use_bfloat16(G)
     return _on(device, case, G, lambda ws: G.synthesis(ws, noise_mode="const", force_fp32=full))
 
 

@@ -32,6 +32,7 @@ class Look:
         translate, rotate: StyleGAN3's input transform, in picture widths and degrees.
         camera, fov: where EG3D's networks are seen from (yaw and pitch) and how wide, in degrees.
         force_fp32: float32 even where the network asks for float16.
+        bf16: bfloat16 on a CPU; the generator was told so by ``precision.use_bfloat16``.
     """
 
     trunc: float = 1.0
@@ -43,6 +44,7 @@ class Look:
     camera: tuple[float, float] = (0.0, 0.0)
     fov: float = FIELD_OF_VIEW
     force_fp32: bool = False
+    bf16: bool = False
 
 
 class Camera:

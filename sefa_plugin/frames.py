@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .precision import uses_bfloat16
+
 NOISE_SEED = 0
 
 
@@ -47,7 +49,7 @@ def render(
         batch_size: frames rendered at once.
         noise_mode: ``const``, ``none``, or ``random``: drawn once, then the same in every frame.
         force_fp32: float32 even where the network asks for float16 (which it gets on CUDA only:
-            elsewhere float16 is slow or not there).
+            elsewhere float16 is slow or not there), or ``use_bfloat16`` for bfloat16.
 
     Yields:
         uint8 ``[H, W, C]``, C as the network has it.
@@ -59,7 +61,7 @@ def render(
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size}: at least 1 is needed")
     device = _device(G)
-    force_fp32 = force_fp32 or device.type != "cuda"
+    force_fp32 = force_fp32 or (device.type != "cuda" and not uses_bfloat16(G))
     rows = _rows(ws_schedule)
     # Fresh noise belongs to a frame by its place in the batch, so it is drawn for one frame at a time.
     size = 1 if noise_mode == "random" else batch_size

@@ -148,8 +148,8 @@ rendering = _stack(
     ),
     click.option(
         "--precision",
-        type=click.Choice(["auto", "float32"]),
+        type=click.Choice(["auto", "float32", "bf16"]),
         default="auto",
-        help="auto lets the network use float16 on CUDA.",
+        help="auto lets the network use float16 on CUDA; bf16 is for CPUs that have it.",
     ),
 )

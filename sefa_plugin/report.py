@@ -76,6 +76,7 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
         words.append("--translate={:g},{:g}".format(*look["translate"]))
     if any(look.get("camera", ())):
         words.append("--camera={:g},{:g}".format(*look["camera"]))
+    words += ["--precision", "bf16"] if look.get("bf16") else []
     words += [] if about["normalize"] else ["--no-normalize"]
     words += [] if about["torgb"] == "last" else ["--torgb", about["torgb"]]
     usual = {"frames": 60, "fps": 30.0, "loop": "pingpong", "easing": "linear", "video": "mp4"}

@@ -132,6 +132,7 @@ def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
     from .camera import Camera, Look
     from .memory import keep_freed_memory
     from .network import build_network
+    from .precision import use_bfloat16
 
     label, classes = given["label"], opened.sizes["c_dim"]
     if label is not None and not classes:
@@ -152,11 +153,17 @@ def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
         camera=given["camera"] or (0.0, 0.0),
         fov=given["fov_deg"],
         force_fp32=given["precision"] == "float32",
+        bf16=given["precision"] == "bf16",
     )
     device = _device(given["device"])
     if device == "cpu":
         keep_freed_memory()
+    if look.bf16 and device != "cpu":
+        raise click.UsageError("--precision bf16 is for CPUs; leave --precision out, and networks use float16 here")
     G = build_network(opened, device)
+    if look.bf16:
+        with usage():
+            use_bfloat16(G)
     moved = (*look.translate, look.rotate) != (0, 0, 0)
     if moved and not hasattr(getattr(G.synthesis, "input", None), "transform"):
         warn("--translate and --rotate are ignored: only StyleGAN3 can move its input")

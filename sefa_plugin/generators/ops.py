@@ -332,6 +332,16 @@ def style_scale(weight: Tensor, styles: Tensor) -> Tensor:
     return (styles.square() @ power.t() + 1e-8).rsqrt()
 
 
+def working_dtype(layer: Any, device: torch.device, force_fp32: bool) -> torch.dtype:
+    """In what a layer computes: float16 on CUDA where the network asks for it, bfloat16 on a CPU where we do.
+
+    ``layer`` says so by ``use_fp16`` and ``bfloat16_on_cpu``.
+    """
+    if device.type == "cuda" and layer.use_fp16 and not force_fp32:
+        return torch.float16
+    return torch.bfloat16 if device.type == "cpu" and layer.bfloat16_on_cpu and not force_fp32 else torch.float32
+
+
 @lru_cache(maxsize=1)
 def compiled_kernels() -> Any:
     """The module with loops compiled by Numba, or None where Numba is not installed or does not work here."""

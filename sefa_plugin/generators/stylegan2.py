@@ -36,14 +36,15 @@ def styled_conv(x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor | None,
         scale = rest.expand(-1, weight.shape[0]) if scale is None else scale * rest
     if _folds(x):
         weight = weight * styles[0][:, None, None]
-        return conv(x, weight if scale is None else weight * scale[0][:, None, None, None])
+        weight = weight if scale is None else weight * scale[0][:, None, None, None]
+        return conv(x, weight.to(x.dtype))
     x = conv(x * styles.to(x.dtype)[:, :, None, None], weight.to(x.dtype))
     return x if scale is None else _multiplied(x, scale.to(x.dtype)[:, :, None, None])
 
 
 def _folds(x: Tensor) -> bool:
     """One large picture: cheaper to scale the weights than the pixels."""
-    return len(x) == 1 and x.shape[-1] > FOLD_ABOVE and x.dtype == torch.float32
+    return len(x) == 1 and x.shape[-1] > FOLD_ABOVE and x.dtype != torch.float16
 
 
 def _multiplied(x: Tensor, factor: Tensor) -> Tensor:
@@ -101,7 +102,8 @@ class SynthesisLayer(nn.Module):
         if _folds(x) and self.activation in SCALES_THROUGH:
             # Then the gain can go through the activation, and the bias into the convolution.
             weight = self.weight * styles[0][:, None, None] * (scale[0] * gain)[:, None, None, None]
-            x = self._add_noise(self._conv(x, weight, self.bias * gain), noise_mode, gain)
+            x = self._conv(x, weight.to(x.dtype), (self.bias * gain).to(x.dtype))
+            x = self._add_noise(x, noise_mode, gain)
             return ops.bias_act(x, None, self.activation, gain=1, clamp=clamp, overwrite=True)
         x = self._add_noise(styled_conv(x, self.weight, styles, scale, self._conv), noise_mode)
         return ops.bias_act(x, self.bias.to(x.dtype), self.activation, gain=gain, clamp=clamp, overwrite=True)
@@ -164,6 +166,8 @@ class SynthesisBlock(nn.Module):
     ``resolution`` is the height; the width is the same, or half of it where not ``square`` (StyleGAN-Human).
     """
 
+    bfloat16_on_cpu = False  # see ops.working_dtype
+
     def __init__(
         self,
         in_channels: int,
@@ -214,8 +218,7 @@ class SynthesisBlock(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Features, picture so far and ``[N, num_conv + num_torgb, w_dim]`` to features and picture."""
         rows = iter(ws.unbind(dim=1))
-        half = self.use_fp16 and not force_fp32 and ws.device.type == "cuda"
-        dtype = torch.float16 if half else torch.float32
+        dtype = ops.working_dtype(self, ws.device, force_fp32)
         if self.in_channels == 0:
             x = self.const.to(dtype).unsqueeze(0).expand(len(ws), -1, -1, -1)
             if ws.device.type == "cpu":  # there, all that follows takes half the time in this order
@@ -282,7 +285,7 @@ class SynthesisNetwork(nn.Module):
         Args:
             ws: ``[N, num_ws, w_dim]``.
             noise_mode: ``const`` (the network's own), ``random`` (torch's generator) or ``none``.
-            force_fp32: float32 everywhere; without it, float16 where the network asks, on CUDA only.
+            force_fp32: float32 everywhere; without it, what ``ops.working_dtype`` says.
 
         Returns:
             float32 ``[N, img_channels, img_resolution, img_resolution]``, about -1 to 1, not clipped.

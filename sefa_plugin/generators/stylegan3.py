@@ -75,6 +75,8 @@ class SynthesisInput(nn.Module):
 class SynthesisLayer(nn.Module):
     """Styled convolution and filtered non-linearity; the last layer makes colours."""
 
+    bfloat16_on_cpu = False  # see ops.working_dtype
+
     def __init__(self, w_dim: int, plan: LayerPlan, conv_clamp: float | None, magnitude_ema_beta: float) -> None:
         super().__init__()
         self.w_dim = w_dim
@@ -123,9 +125,9 @@ class SynthesisLayer(nn.Module):
             styles = styles * styles.square().mean().rsqrt()
             scale = ops.style_scale(weight, styles)
         styles = styles * self.magnitude_ema.rsqrt()
-        half = self.use_fp16 and not force_fp32 and x.device.type == "cuda"
-        x = x.to(torch.float16 if half else torch.float32)
+        x = x.to(ops.working_dtype(self, x.device, force_fp32))
         x = styled_conv(x, weight, styles, scale, self._conv)
+        x = x.to(torch.float32) if x.dtype == torch.bfloat16 else x  # the filters gain nothing from it
         return ops.filtered_lrelu(
             x,
             self.up_filter,

@@ -1,0 +1,45 @@
+"""Rendering in bfloat16 on processors that compute with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+class PrecisionError(ValueError):
+    """A precision that this processor or this network does not have."""
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether convolutions in bfloat16 are this processor's own; elsewhere they take a hundred times as long.
+
+    Asks oneDNN, which does them, so its ``ONEDNN_MAX_CPU_ISA`` is heeded; an old torch that cannot tell has none.
+    """
+    try:
+        asked = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return bool(asked and torch.cpu._is_avx512_bf16_supported())
+    except (AttributeError, RuntimeError):
+        return False
+
+
+def use_bfloat16(G: Any, wanted: bool = True) -> None:
+    """Let the synthesis of ``G`` work in bfloat16 wherever it is on a CPU and ``force_fp32`` is not asked for.
+
+    Styles, demodulation, StyleGAN3's filters and the sum of the colours stay in float32.
+
+    Raises:
+        PrecisionError: the generator is not one of our StyleGAN2 or StyleGAN3, or the processor lacks bfloat16.
+    """
+    layers = [module for module in G.synthesis.modules() if hasattr(module, "bfloat16_on_cpu")]
+    if wanted and not layers:
+        raise PrecisionError("--precision bf16: this network renders in float32 only; leave --precision out")
+    if wanted and not cpu_has_bfloat16():
+        raise PrecisionError("--precision bf16: this processor has no bfloat16; leave --precision out")
+    for layer in layers:
+        layer.bfloat16_on_cpu = wanted
+
+
+def uses_bfloat16(G: Any) -> bool:
+    """Whether :func:`use_bfloat16` was asked of ``G``."""
+    return any(getattr(module, "bfloat16_on_cpu", False) for module in G.synthesis.modules())
