@@ -3,13 +3,16 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: $(VENV)/ready
 	$(RUN) gen_sefa.py --network demo
 
 test: lint
 	$(RUN) -m pytest
+
+bench: $(VENV)/ready
+	$(RUN) -m benchmarks run --json bench.json $(BENCH)
 
 lint: $(VENV)/ready
 	$(RUN) -m ruff check .

@@ -1,0 +1,80 @@
+"""The commands ``run`` and ``compare``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import contest, machine, networks, report
+
+_MAKERS = "benchmarks.rendering:"
+
+
+@click.group()
+def main() -> None:
+    """Measure how fast pictures are made."""
+
+
+@main.command()
+@click.option("--case", "names", multiple=True, type=click.Choice([case.name for case in networks.CASES]))
+@click.option("--official", type=click.Path(exists=True, file_okay=False), help="Folder that holds the checkouts.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu")
+@click.option("--isa", type=click.Choice(["native", "avx2"]), default="native", help="avx2: as on a laptop.")
+@click.option("--repetitions", type=click.IntRange(1), default=5)
+@click.option("--json", "path", type=click.Path(dir_okay=False), help="Also write all figures there.")
+def run(names: tuple[str, ...], official: str | None, device: str, isa: str, repetitions: int, path: Any) -> None:
+    """Render random networks: ours, plain operators, and the official code with --official.
+
+    The folder holds `stylegan2-ada-pytorch` and `stylegan3`, as git clones them.
+    """
+    if isa == "avx2" and os.environ.get("SEFA_BENCH_ISA") != "avx2":  # libraries look once, when they are loaded
+        again = {**os.environ, **machine.AVX2, "SEFA_BENCH_ISA": "avx2"}
+        sys.exit(subprocess.run([sys.executable, "-m", "benchmarks", *sys.argv[1:]], env=again).returncode)
+    from sefa_plugin.precision import cpu_has_bfloat16
+
+    precisions = ["float32"] + (["bfloat16"] if device == "cuda" or cpu_has_bfloat16() else [])
+    rates = {dtype: machine.gemm_rate(dtype, device) for dtype in precisions}
+    about = {**machine.describe(), "isa": isa, "device": device, "rates": rates}
+    click.echo(f"{about['processor']}, {about['cores']} cores, {isa}; torch {about['torch']}")
+    click.echo(", ".join(f"{dtype} {rate / 1e9:.0f} GFLOP/s in matrix products" for dtype, rate in rates.items()))
+    rows = []
+    for case in networks.CASES:
+        if names and case.name not in names:
+            continue
+        results = contest.compete(_entries(case, precisions, official, device), repetitions)
+        work = networks.convolution_work(networks.ours(case))
+        rows.append(report.row(case, results, work, rates))
+        click.echo("\n".join(report.lines(rows[-1])))
+        if path:
+            Path(path).write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def _entries(case: networks.Case, precisions: list[str], official: str | None, device: str) -> list[contest.Entry]:
+    made = []
+    for precision in precisions:
+        # On CUDA the network's own choice, float16, takes the place of bfloat16.
+        made.append(contest.Entry(f"ours {precision}", f"{_MAKERS}our_pictures", (case.name, precision, device)))
+    made.append(contest.Entry("plain", f"{_MAKERS}plain_pictures", (case.name, device)))
+    if official:
+        checkout = str(Path(official) / case.checkout)
+        made.append(contest.Entry("official", f"{_MAKERS}official_pictures", (case.name, checkout, device)))
+    return made
+
+
+@main.command()
+@click.argument("before", type=click.Path(exists=True, dir_okay=False))
+@click.argument("after", type=click.Path(exists=True, dir_okay=False))
+def compare(before: str, after: str) -> None:
+    """Compare two files that `run --json` has written."""
+    held = [json.loads(Path(name).read_text(encoding="utf-8")) for name in (before, after)]
+    click.echo("\n".join(report.compare(*held)))
+
+
+if __name__ == "__main__":
+    main()
