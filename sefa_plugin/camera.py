@@ -96,11 +96,15 @@ class Camera:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def pictures(self, ws: Iterable[Tensor]) -> Iterator[list[np.ndarray]]:
-        """Render ws of all subjects at once: for each ``[subjects, num_ws, w_dim]`` a list of uint8 pictures."""
+    def pictures(self, ws: Iterable[Tensor], unchanged_rows: int = 0) -> Iterator[list[np.ndarray]]:
+        """Render ws of all subjects at once: for each ``[subjects, num_ws, w_dim]`` a list of uint8 pictures.
+
+        Each subject keeps its first ``unchanged_rows`` rows.
+        """
         look = self.look
         batch = _batch_size(self.device, len(self), self.G.img_resolution)
-        flat = render(self.G, ws, batch_size=batch, noise_mode=look.noise_mode, force_fp32=look.force_fp32)
+        options = {"noise_mode": look.noise_mode, "force_fp32": look.force_fp32, "unchanged_rows": unchanged_rows}
+        flat = render(self.G, ws, batch_size=batch, **options)
         while True:
             row = list(islice(flat, len(self)))
             if not row:
@@ -114,7 +118,7 @@ class Camera:
             ValueError: directions of Z cannot edit projected ws.
         """
         if directions.space == "w":
-            return self.pictures(edited_ws(self.ws, directions, key, distances))
+            return self.pictures(edited_ws(self.ws, directions, key, distances), min(directions.layers))
         if self.projected:
             raise ValueError(NO_Z)
         return self.pictures(self._through_z(directions, key, distances, range(len(self))))
@@ -161,7 +165,8 @@ class Camera:
 def _batch_size(device: torch.device, subjects: int, resolution: int) -> int:
     """Pictures at once: small ones gain from company, large ones only take memory."""
     room = 16 if device.type == "cuda" else 4
-    return max(1, min(subjects, room * 256 * 256 // resolution**2))
+    most = max(1, min(subjects, room * 256 * 256 // resolution**2))
+    return next(size for size in range(most, 0, -1) if subjects % size == 0)  # the same batches for every frame
 
 
 def set_transform(G: Any, translate: tuple[float, float], rotate: float) -> bool:

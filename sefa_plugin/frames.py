@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .generators.prefixes import Prefixes
 from .precision import uses_bfloat16
 
 NOISE_SEED = 0
@@ -39,6 +40,7 @@ def render(
     batch_size: int = 1,
     noise_mode: str = "const",
     force_fp32: bool = False,
+    unchanged_rows: int = 0,
 ) -> Iterator[np.ndarray]:
     """Render a schedule of intermediate latents.
 
@@ -50,6 +52,8 @@ def render(
         noise_mode: ``const``, ``none``, or ``random``: drawn once, then the same in every frame.
         force_fp32: float32 even where the network asks for float16 (which it gets on CUDA only:
             elsewhere float16 is slow or not there), or ``use_bfloat16`` for bfloat16.
+        unchanged_rows: how many rows of ws, from the first on, come again and again: what a StyleGAN2 or StyleGAN3
+            makes of them is then computed once. The pictures are the same.
 
     Yields:
         uint8 ``[H, W, C]``, C as the network has it.
@@ -63,6 +67,9 @@ def render(
     device = _device(G)
     force_fp32 = force_fp32 or (device.type != "cuda" and not uses_bfloat16(G))
     rows = _rows(ws_schedule)
+    reuse = {}
+    if unchanged_rows and getattr(G.synthesis, "takes_prefixes", False):
+        reuse = {"prefixes": Prefixes(unchanged_rows)}
     # Fresh noise belongs to a frame by its place in the batch, so it is drawn for one frame at a time.
     size = 1 if noise_mode == "random" else batch_size
     while True:
@@ -71,7 +78,7 @@ def render(
             return
         ws = torch.stack([row.to(device) for row in batch])
         with torch.no_grad(), _same_noise(noise_mode == "random", device):
-            img = G.synthesis(ws, noise_mode=noise_mode, force_fp32=force_fp32)
+            img = G.synthesis(ws, noise_mode=noise_mode, force_fp32=force_fp32, **reuse)
         yield from to_uint8(img)
 
 

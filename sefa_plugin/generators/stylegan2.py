@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 
 from . import ops
 from .mapping import BaseGenerator, FullyConnectedLayer, MappingNetwork, check_ws, refuse_unknown
+from .prefixes import Prefixes
 
 NOISE_MODES = ("const", "random", "none")
 FOLD_ABOVE = 32  # pixels per side
@@ -246,6 +248,8 @@ class SynthesisNetwork(nn.Module):
     ``channels`` gives the width of every block by its resolution, where no ``channel_base`` does.
     """
 
+    takes_prefixes = True
+
     def __init__(
         self,
         w_dim: int,
@@ -279,13 +283,21 @@ class SynthesisNetwork(nn.Module):
             self.num_ws += block.num_conv + (block.num_torgb if last else 0)
             before = width
 
-    def forward(self, ws: Tensor, noise_mode: str = "random", force_fp32: bool = False, **keywords: Any) -> Tensor:
+    def forward(
+        self,
+        ws: Tensor,
+        noise_mode: str = "random",
+        force_fp32: bool = False,
+        prefixes: Prefixes | None = None,
+        **keywords: Any,
+    ) -> Tensor:
         """Render ``ws``.
 
         Args:
             ws: ``[N, num_ws, w_dim]``.
             noise_mode: ``const`` (the network's own), ``random`` (torch's generator) or ``none``.
             force_fp32: float32 everywhere; without it, what ``ops.working_dtype`` says.
+            prefixes: features of earlier calls, to be used and added to; not with random noise.
 
         Returns:
             float32 ``[N, img_channels, img_resolution, img_resolution]``, about -1 to 1, not clipped.
@@ -303,17 +315,47 @@ class SynthesisNetwork(nn.Module):
         apart = len(ws) > 1 and ws.device.type == "cpu" and noise_mode != "random"
         small = [res for res in self.block_resolutions if not apart or res <= FOLD_ABOVE]
         large = self.block_resolutions[len(small) :]
-        x, img = self._blocks(small, None, None, ws, options)
+        kept = None if noise_mode == "random" or torch.is_grad_enabled() else prefixes
         if not large:
-            return img
-        pictures = [None] * len(ws) if img is None else img.split(1)
-        return torch.cat([self._blocks(large, *one, options)[1] for one in zip(x.split(1), pictures, ws.split(1))])
+            return self._resumed(small, lambda: (None, None), ws, options, kept)[1]
+        started: list[Any] = []
+
+        def start(index: int) -> tuple[Any, Any]:
+            if not started:  # not at all where all the pictures have been further before
+                started.append(self._resumed(small, lambda: (None, None), ws, options, kept))
+            return tuple(t if t is None else t[index : index + 1] for t in started[0])
+
+        parts = enumerate(ws.split(1))
+        made = [self._resumed(large, partial(start, i), one, options, kept, len(ws))[1] for i, one in parts]
+        return torch.cat(made)
+
+    def _resumed(
+        self, resolutions: Sequence[int], start: Any, ws: Tensor, options: Any, prefixes: Any, company: int = 1
+    ) -> tuple[Any, Any]:
+        """Features and picture after some blocks, from what ``start`` gives or from where an earlier call has been."""
+        if prefixes is None:
+            return self._blocks(resolutions, *start(), ws, options)
+        ends = [self._rows(resolution).stop for resolution in resolutions]
+        count = prefixes.deepest(ends)
+        if count == 0:
+            return self._blocks(resolutions, *start(), ws, options)
+        # Company is part of the key: in another batch the same features differ in their last digits.
+        key = prefixes.key(ws, ends[count - 1], resolutions[count - 1], company, options)
+        held = prefixes.get(key)
+        if held is None:
+            held = self._blocks(resolutions[:count], *start(), ws, options)
+            prefixes.put(key, *held)
+        return self._blocks(resolutions[count:], *held, ws, options)
+
+    def _rows(self, resolution: int) -> slice:
+        """The rows of ws that a block reads."""
+        block, row = getattr(self, f"b{resolution}"), self._first_rows[resolution]
+        return slice(row, row + block.num_conv + block.num_torgb)
 
     def _blocks(self, resolutions: Sequence[int], x: Any, img: Any, ws: Tensor, options: Any) -> tuple[Any, Any]:
         """Features and picture after the blocks of some resolutions, all ws given."""
         for resolution in resolutions:
-            block, row = getattr(self, f"b{resolution}"), self._first_rows[resolution]
-            x, img = block(x, img, ws[:, row : row + block.num_conv + block.num_torgb], *options)
+            x, img = getattr(self, f"b{resolution}")(x, img, ws[:, self._rows(resolution)], *options)
         return x, img
 
 

@@ -7,6 +7,7 @@ activations around one shared convolution.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 from . import ops
 from .kaiser import lowpass
 from .mapping import BaseGenerator, FullyConnectedLayer, MappingNetwork, check_ws, refuse_unknown
+from .prefixes import Prefixes
 from .stylegan2 import styled_conv
 from .stylegan3_plan import DEFAULTS, LayerPlan, SynthesisPlan, plan_synthesis, width
 
@@ -151,6 +153,8 @@ class SynthesisNetwork(nn.Module):
     ``plan`` lays out the layers otherwise than these keywords would (StyleGAN-XL's super-resolution).
     """
 
+    takes_prefixes = True
+
     def __init__(
         self,
         w_dim: int,
@@ -181,22 +185,43 @@ class SynthesisNetwork(nn.Module):
             setattr(self, layer.name, made)
             self.layer_names.append(layer.name)
 
-    def forward(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: Any) -> Tensor:
+    def forward(
+        self,
+        ws: Tensor,
+        noise_mode: str = "const",
+        force_fp32: bool = False,
+        prefixes: Prefixes | None = None,
+        **keywords: Any,
+    ) -> Tensor:
         """Render ``ws`` ``[N, num_ws, w_dim]`` to float32 ``[N, C, H, W]``, about -1 to 1, not clipped.
 
         ``noise_mode`` is taken for the sake of the common interface: these networks have no noise.
+        ``prefixes`` holds features of earlier calls, to be used and added to.
 
         Raises:
             ValueError: ``ws`` has another shape.
         """
         refuse_unknown(keywords, "synthesis")
         rows = check_ws(ws, self.num_ws, self.w_dim).unbind(dim=1)
-        x = self.input(rows[0])
-        if x.device.type == "cpu":  # there, all that follows takes half the time in this order
-            x = x.contiguous(memory_format=torch.channels_last)
-        for name, w in zip(self.layer_names, rows[1:]):
+        prefixes = None if torch.is_grad_enabled() else prefixes
+        done = 0 if prefixes is None else max(prefixes.deepest(range(1, self.num_ws + 1)) - 1, 0)  # layers
+        key = None if done == 0 else prefixes.key(ws, done + 1, force_fp32)
+        held = None if done == 0 else prefixes.get(key)
+        if held is not None:
+            x = held[0]
+        else:
+            x = self.input(rows[0])
+            if x.device.type == "cpu":  # there, all that follows takes half the time in this order
+                x = x.contiguous(memory_format=torch.channels_last)
+            x = self._layers(0, done, x, rows, force_fp32)
+            if done:
+                prefixes.put(key, x)
+        return self._layers(done, len(self.layer_names), x, rows, force_fp32).to(torch.float32) * self.output_scale
+
+    def _layers(self, first: int, stop: int, x: Tensor, rows: Sequence[Tensor], force_fp32: bool) -> Tensor:
+        for name, w in zip(self.layer_names[first:stop], rows[first + 1 : stop + 1]):
             x = getattr(self, name)(x, w, force_fp32)
-        return x.to(torch.float32) * self.output_scale
+        return x
 
 
 class Generator(BaseGenerator):
