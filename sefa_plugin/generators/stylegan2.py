@@ -217,8 +217,12 @@ class SynthesisBlock(nn.Module):
         ws: Tensor,
         noise_mode: str = "random",
         force_fp32: bool = False,
+        entered: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """Features, picture so far and ``[N, num_conv + num_torgb, w_dim]`` to features and picture."""
+        """Features, picture so far and ``[N, num_conv + num_torgb, w_dim]`` to features and picture.
+
+        ``entered``: the features have been through :meth:`enter` already.
+        """
         rows = iter(ws.unbind(dim=1))
         dtype = ops.working_dtype(self, ws.device, force_fp32)
         if self.in_channels == 0:
@@ -232,7 +236,8 @@ class SynthesisBlock(nn.Module):
             x = self.conv0(x, next(rows), noise_mode)
             x = _added(self.conv1(x, next(rows), noise_mode, gain=math.sqrt(0.5)), shortcut)
         else:
-            x = self.conv0(x.to(dtype), next(rows), noise_mode)
+            w = next(rows)
+            x = x if entered else self.enter(x, w, noise_mode, force_fp32)
             x = self.conv1(x, next(rows), noise_mode)
         if img is not None:
             img = ops.upsample2d(img, self.resample_filter)
@@ -240,6 +245,10 @@ class SynthesisBlock(nn.Module):
             colours = self.torgb(x, next(rows)).to(torch.float32)
             img = colours if img is None else _added(img, colours)
         return x, img
+
+    def enter(self, x: Tensor, w: Tensor, noise_mode: str = "random", force_fp32: bool = False) -> Tensor:
+        """The first convolution, to twice the size, of a block that is not the first and has no shortcut."""
+        return self.conv0(x.to(ops.working_dtype(self, w.device, force_fp32)), w, noise_mode)
 
 
 class SynthesisNetwork(nn.Module):
@@ -337,25 +346,39 @@ class SynthesisNetwork(nn.Module):
             return self._blocks(resolutions, *start(), ws, options)
         ends = [self._rows(resolution).stop for resolution in resolutions]
         count = prefixes.deepest(ends)
-        if count == 0:
+        following = resolutions[count] if count < len(resolutions) else None
+        enters = following is not None and self._enters(following, prefixes.first)
+        if count == 0 and not enters:
             return self._blocks(resolutions, *start(), ws, options)
         # Company is part of the key: in another batch the same features differ in their last digits.
-        key = prefixes.key(ws, ends[count - 1], resolutions[count - 1], company, options)
+        end = self._rows(following).start + 1 if enters else ends[count - 1]
+        key = prefixes.key(ws, end, count, enters, resolutions[0], company, options)
         held = prefixes.get(key)
         if held is None:
-            held = self._blocks(resolutions[:count], *start(), ws, options)
+            x, img = self._blocks(resolutions[:count], *start(), ws, options)
+            if enters:
+                x = getattr(self, f"b{following}").enter(x, ws[:, end - 1], *options)
+            held = (x, img)
             prefixes.put(key, *held)
-        return self._blocks(resolutions[count:], *held, ws, options)
+        return self._blocks(resolutions[count:], *held, ws, options, entered=enters)
+
+    def _enters(self, resolution: int, first: int) -> bool:
+        """Whether the first convolution of a block comes before a row of ws and can be done apart."""
+        block = getattr(self, f"b{resolution}")
+        return block.in_channels > 0 and block.architecture != "resnet" and self._rows(resolution).start < first
 
     def _rows(self, resolution: int) -> slice:
         """The rows of ws that a block reads."""
         block, row = getattr(self, f"b{resolution}"), self._first_rows[resolution]
         return slice(row, row + block.num_conv + block.num_torgb)
 
-    def _blocks(self, resolutions: Sequence[int], x: Any, img: Any, ws: Tensor, options: Any) -> tuple[Any, Any]:
+    def _blocks(
+        self, resolutions: Sequence[int], x: Any, img: Any, ws: Tensor, options: Any, entered: bool = False
+    ) -> tuple[Any, Any]:
         """Features and picture after the blocks of some resolutions, all ws given."""
         for resolution in resolutions:
-            x, img = getattr(self, f"b{resolution}")(x, img, ws[:, self._rows(resolution)], *options)
+            x, img = getattr(self, f"b{resolution}")(x, img, ws[:, self._rows(resolution)], *options, entered)
+            entered = False
         return x, img
 
 
