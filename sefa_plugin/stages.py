@@ -159,7 +159,7 @@ def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
     if device == "cpu":
         keep_freed_memory()
     if look.bf16 and device != "cpu":
-        raise click.UsageError("--precision bf16 is for CPUs; leave --precision out, and networks use float16 here")
+        raise click.UsageError("--precision bf16 is for CPUs; leave --precision out, or use --device cpu")
     G = build_network(opened, device)
     if look.bf16:
         with usage():
