@@ -36,6 +36,7 @@ def run(names: tuple[str, ...], official: str | None, device: str, isa: str, rep
     if isa == "avx2" and os.environ.get("SEFA_BENCH_ISA") != "avx2":  # libraries look once, when they are loaded
         again = {**os.environ, **machine.AVX2, "SEFA_BENCH_ISA": "avx2"}
         sys.exit(subprocess.run([sys.executable, "-m", "benchmarks", *sys.argv[1:]], env=again).returncode)
+    from sefa_plugin.atomic import whole_file
     from sefa_plugin.precision import cpu_has_bfloat16
 
     precisions = ["float32"] + (["bfloat16"] if device == "cuda" or cpu_has_bfloat16() else [])
@@ -52,7 +53,8 @@ def run(names: tuple[str, ...], official: str | None, device: str, isa: str, rep
         rows.append(report.row(case, results, work, rates))
         click.echo("\n".join(report.lines(rows[-1])))
         if path:
-            Path(path).write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+            with whole_file(path) as file:
+                file.write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 def _entries(case: networks.Case, precisions: list[str], official: str | None, device: str) -> list[contest.Entry]:
