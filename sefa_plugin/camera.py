@@ -14,7 +14,16 @@ import torch
 from torch import Tensor
 
 from .frames import render
-from .latents import edit, edited_through_z, edited_ws, load_projected_w, normalize_z, one_hot, z_from_seeds
+from .latents import (
+    classes_from_seeds,
+    edit,
+    edited_through_z,
+    edited_ws,
+    load_projected_w,
+    normalize_z,
+    one_hot,
+    z_from_seeds,
+)
 from .orbit import FIELD_OF_VIEW
 
 SAMPLES = 512  # latent codes whose spread is measured
@@ -55,13 +64,16 @@ class Camera:
         look: see :class:`Look`.
         seeds: drawn as the toolkits do.
         projected: an ``.npz`` of projected ws, or None; those come first, and are never truncated.
+        draw_classes: of a conditional network, give each seed a class of its own where ``look`` names none.
 
     Raises:
         ValueError: a label is missing or out of range, or nothing is left to look at.
         LatentsError: the file of ws cannot be used.
     """
 
-    def __init__(self, G: Any, look: Look, seeds: Sequence[int], projected: Any = None) -> None:
+    def __init__(
+        self, G: Any, look: Look, seeds: Sequence[int], projected: Any = None, draw_classes: bool = False
+    ) -> None:
         self.G = G
         self.look = look
         self.device = next(G.parameters()).device
@@ -74,7 +86,12 @@ class Camera:
             ws.append(held.to(self.device))
             self.projected = hashlib.sha256(held.numpy().tobytes()).hexdigest()
         self.z = z_from_seeds(seeds, G.z_dim).to(self.device) if seeds else None
-        self.c = one_hot(look.label, G.c_dim, len(seeds)) if seeds else None
+        self.c = None
+        if seeds and draw_classes and G.c_dim and look.label is None:
+            drawn = torch.tensor(classes_from_seeds(seeds, G.z_dim, G.c_dim))
+            self.c = torch.nn.functional.one_hot(drawn, G.c_dim).float()
+        elif seeds:
+            self.c = one_hot(look.label, G.c_dim, len(seeds))
         if self.c is not None:
             self.c = self.c.to(self.device)
         for index, seed in enumerate(seeds):  # one by one: a seed's picture must not depend on its company
@@ -85,9 +102,7 @@ class Camera:
         if not ws:
             raise ValueError("no seeds and no projected ws: nothing to look at")
         self.ws = torch.cat(ws)  # [subjects, num_ws, w_dim]
-        set_transform(G, look.translate, look.rotate)
-        if hasattr(G, "camera"):
-            G.camera.copy_(G.seen_from(*look.camera, look.fov))
+        aim(G, look)
 
     @property
     def _truncation(self) -> dict[str, Any]:
@@ -102,7 +117,7 @@ class Camera:
         Each subject keeps its first ``unchanged_rows`` rows.
         """
         look = self.look
-        batch = _batch_size(self.device, len(self), self.G.img_resolution)
+        batch = batch_size(self.device, len(self), self.G.img_resolution)
         options = {"noise_mode": look.noise_mode, "force_fp32": look.force_fp32, "unchanged_rows": unchanged_rows}
         flat = render(self.G, ws, batch_size=batch, **options)
         while True:
@@ -142,7 +157,7 @@ class Camera:
         return self._all_of(self.ws[list(subjects)])
 
     def _all_of(self, ws: Tensor) -> list[np.ndarray]:
-        batch = _batch_size(self.device, len(ws), self.G.img_resolution)
+        batch = batch_size(self.device, len(ws), self.G.img_resolution)
         look = self.look
         return list(render(self.G, [ws], batch_size=batch, noise_mode=look.noise_mode, force_fp32=look.force_fp32))
 
@@ -162,7 +177,14 @@ class Camera:
         return (codes.double().cpu().numpy() @ directions.vectors.T.astype(np.float64)).std(axis=0)
 
 
-def _batch_size(device: torch.device, subjects: int, resolution: int) -> int:
+def aim(G: Any, look: Look) -> None:
+    """Turn a StyleGAN3's input, or EG3D's camera, as a look says; other networks have neither."""
+    set_transform(G, look.translate, look.rotate)
+    if hasattr(G, "camera"):
+        G.camera.copy_(G.seen_from(*look.camera, look.fov))
+
+
+def batch_size(device: torch.device, subjects: int, resolution: int) -> int:
     """Pictures at once: small ones gain from company, large ones only take memory."""
     room = 16 if device.type == "cuda" else 4
     most = max(1, min(subjects, room * 256 * 256 // resolution**2))

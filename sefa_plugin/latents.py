@@ -29,6 +29,16 @@ def z_from_seeds(seeds: Sequence[int], z_dim: int) -> Tensor:
     return torch.from_numpy(np.stack([np.random.RandomState(seed).randn(z_dim) for seed in seeds]))
 
 
+def classes_from_seeds(seeds: Sequence[int], z_dim: int, c_dim: int) -> list[int]:
+    """A class for each seed, drawn evenly by the seed's own generator, after its z."""
+    classes = []
+    for seed in seeds:
+        generator = np.random.RandomState(seed)
+        generator.randn(z_dim)
+        classes.append(int(generator.randint(c_dim)))
+    return classes
+
+
 def one_hot(label: int | None, c_dim: int, count: int) -> Tensor | None:
     """Labels ``[count, c_dim]`` float32; None for networks without labels.
 

@@ -6,6 +6,7 @@ import pickle
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from sefa_plugin import third_party
@@ -138,6 +139,43 @@ class Seen(torch.nn.Module):
         colour = self.backbone(ws[:, 0]) + c[:, 3:12:4] + 1e-3 * torch.rand(1)
         return dict(image=colour[:, :, None, None].repeat(1, 1, 4, 4), image_depth=None)
 """
+
+
+class Planted(torch.nn.Module):
+    """A generator whose pictures show its latents: attribute k is the brightness of one patch, row ``k % 3`` of ws says
+    how bright, and nothing else does. Its W is its Z. With classes, the class is a shift of attribute 0."""
+
+    z_dim = w_dim = 6
+    num_ws, img_resolution, img_channels = 3, 8, 3
+    STEP = 0.2  # brightness for one unit of w; beyond 5 units a patch is white
+
+    def __init__(self, classes: int = 0) -> None:
+        super().__init__()
+        self.c_dim = classes
+        self.synthesis = _Patches()
+
+    def mapping(self, z, c=None, truncation_psi=1, truncation_cutoff=None):
+        w = z.float().clone()
+        if self.c_dim:
+            w[:, 0] += c.argmax(dim=1) * 1.0
+        return (w * truncation_psi)[:, None].repeat(1, 3, 1)
+
+
+class _Patches(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, ws, noise_mode="const", force_fp32=False):
+        shown = torch.stack([ws[:, k % 3, k] for k in range(6)], dim=1) * self.one * Planted.STEP
+        return shown.reshape(-1, 3, 2, 1, 1).expand(-1, -1, -1, 4, 8).reshape(-1, 3, 8, 8)
+
+
+def patches(pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """The scorer that reads a ``Planted`` picture: in units of w, exact but for the rounding of pixels."""
+    bright = (pictures.astype(float) - 127.5) / 127.5 / Planted.STEP
+    means = bright.reshape(len(pictures), 2, 4, 8, 3).mean(axis=(2, 3)).transpose(0, 2, 1).reshape(-1, 6)
+    return {f"a{k}": means[:, k] for k in range(6)}
 
 
 def live(source: str, name: str, seed: int = 0, **arguments: object) -> torch.nn.Module:

@@ -1,0 +1,84 @@
+"""Asks a scorer about pictures, and checks what it answers.
+
+A scorer is a callable: pictures uint8 ``[N, H, W, C]`` (C 1, 3 or 4, any size) give a dict of float ``[N]`` by the
+name of an attribute. It may have ``features(pictures)``, float ``[N, d]``, for distances between sets of pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+class ScorerError(Exception):
+    """A scorer that cannot be loaded, or that answers with what is not a score."""
+
+
+def ask(scorer: Any, pictures: np.ndarray, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Score pictures.
+
+    Args:
+        scorer: see above.
+        pictures: uint8 ``[N, H, W, C]``.
+        names: the attributes that it named before, if it was asked before.
+
+    Returns:
+        float64 ``[N]`` by attribute.
+
+    Raises:
+        ScorerError: it gives something else than finite numbers, one for each picture, or other attributes than before.
+    """
+    answer = scorer(pictures)
+    if not isinstance(answer, dict) or not answer:
+        raise ScorerError(f"the scorer {_called(scorer)} gives {_kind(answer)}, not a dict of scores by attribute")
+    if names is not None and set(answer) != set(names):
+        changed = ", ".join(sorted(map(str, set(answer) ^ set(names))))[:80]
+        raise ScorerError(f"the scorer {_called(scorer)} names other attributes than before ({changed})")
+    scores = {}
+    for name in names if names is not None else answer:
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            raise ScorerError(f"the scorer {_called(scorer)} names an attribute {name!r:.40}, which is no name")
+        what = f"the scorer {_called(scorer)} gives for {name!r:.40}"
+        scores[name] = values = _numbers(answer[name], what)
+        if values.shape != (len(pictures),):
+            raise ScorerError(f"{what} {list(values.shape)}, expected [{len(pictures)}], one for each picture")
+        if not np.isfinite(values).all():
+            raise ScorerError(
+                f"{what} NaN or infinity for {int((~np.isfinite(values)).sum())} of {len(values)} pictures"
+            )
+    return scores
+
+
+def ask_features(scorer: Any, pictures: np.ndarray) -> np.ndarray:
+    """Features of pictures uint8 ``[N, H, W, C]``: float32 ``[N, d]``.
+
+    Raises:
+        ScorerError: the scorer has none, or gives something else.
+    """
+    if not callable(getattr(scorer, "features", None)):
+        raise ScorerError(f"the scorer {_called(scorer)} has no features(pictures)")
+    what = f"the scorer {_called(scorer)} gives as features"
+    values = _numbers(scorer.features(pictures), what)
+    if values.ndim != 2 or len(values) != len(pictures) or not np.isfinite(values).all():
+        raise ScorerError(f"{what} {list(values.shape)} or NaN, expected finite [{len(pictures)}, d]")
+    return values.astype(np.float32)
+
+
+def _numbers(values: Any, what: str) -> np.ndarray:
+    """float64 of whatever array it is; a tensor may be on a device and need a gradient."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().double().numpy()
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ScorerError(f"{what} {_kind(values)}, not an array of numbers") from None
+
+
+def _called(scorer: Any) -> str:
+    return str(getattr(scorer, "title", None) or getattr(scorer, "__name__", None) or type(scorer).__name__)
+
+
+def _kind(value: Any) -> str:
+    return "an empty dict" if value == {} else f"a {type(value).__name__}"
