@@ -166,7 +166,10 @@ class Camera:
         return edited_through_z(self.G, self.z[list(who)], c, directions, key, distances, **self._truncation)
 
     def spread_along(self, directions: Any) -> np.ndarray:
-        """Standard deviation of the latent code along each direction, over untruncated samples: float64 ``[k]``."""
+        """Standard deviation of the latent code along each direction, over untruncated samples: float64 ``[k]``.
+
+        Of a direction with a row for each layer the root mean square over them.
+        """
         z = z_from_seeds(range(SAMPLES), self.G.z_dim)
         if directions.space == "z":
             codes = normalize_z(z)
@@ -174,7 +177,9 @@ class Camera:
             c = one_hot(self.look.label or 0, self.G.c_dim, SAMPLES)
             with torch.no_grad():
                 codes = self.G.mapping(z.to(self.device), None if c is None else c.to(self.device))[:, -1]
-        return (codes.double().cpu().numpy() @ directions.vectors.T.astype(np.float64)).std(axis=0)
+        vectors = directions.vectors.astype(np.float64)
+        spread = (codes.double().cpu().numpy() @ vectors.reshape(-1, directions.dim).T).std(axis=0)
+        return np.sqrt(np.square(spread).reshape(len(directions), -1).mean(axis=1))
 
 
 def aim(G: Any, look: Look) -> None:

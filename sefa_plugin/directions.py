@@ -27,8 +27,11 @@ class Directions:
     """Editing directions of one network.
 
     Attributes:
-        vectors: float32 ``[k, dim]``, unit rows; ``dim`` is ``w_dim``, or ``z_dim`` in Z.
-        eigenvalues: float64 ``[k]``, descending: how strongly the chosen layers respond.
+        vectors: float32 ``[k, dim]``, unit rows; ``dim`` is ``w_dim``, or ``z_dim`` in Z. Directions that change
+            each layer in a way of its own, which only imported ones do, are ``[k, len(layers), dim]``, and the
+            squares of the lengths of a direction's rows are 1 on average.
+        eigenvalues: float64 ``[k]``, descending: how strongly the chosen layers respond. Of imported directions
+            in the order of their file, and 0 where it is not known.
         layers: ws indices that an edit changes (all of them in Z).
         label: name of the selection, ``all`` or ``coarse`` or ``0-1_5``; letters, digits and ``_.-``.
         layer_names: the modules whose weights were factorised.
@@ -67,7 +70,7 @@ class Directions:
     def __post_init__(self) -> None:
         vectors = np.ascontiguousarray(self.vectors, dtype=np.float32)
         values = np.ascontiguousarray(self.eigenvalues, dtype=np.float64)
-        if vectors.ndim != 2 or 0 in vectors.shape or values.shape != vectors.shape[:1]:
+        if vectors.ndim not in (2, 3) or 0 in vectors.shape or values.shape != vectors.shape[:1]:
             raise ValueError(f"directions {list(vectors.shape)} and eigenvalues {list(values.shape)} do not agree")
         if not (np.isfinite(vectors).all() and np.isfinite(values).all()):
             raise ValueError("directions hold NaN or infinity")
@@ -78,6 +81,8 @@ class Directions:
         layers = tuple(self.layers)
         if (self.space == "w" and not layers) or list(layers) != sorted(set(layers)) or min(layers, default=0) < 0:
             raise ValueError(f"layers {str(list(layers)):.40} are not ascending ws indices")
+        if vectors.ndim == 3 and (self.space == "z" or vectors.shape[1] != len(layers)):
+            raise ValueError(f"directions with {vectors.shape[1]} rows each, one for a layer, cannot change others")
         names = tuple(self.names) or ("",) * len(vectors)
         if len(names) != len(vectors):
             raise ValueError(f"{len(names)} names for {len(vectors)} directions")
@@ -96,6 +101,16 @@ class Directions:
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    @property
+    def dim(self) -> int:
+        """Components of the space that they lie in."""
+        return self.vectors.shape[-1]
+
+    @property
+    def per_row(self) -> bool:
+        """Whether each layer is changed in a way of its own."""
+        return self.vectors.ndim == 3
 
     def index(self, key: int | str) -> int:
         """Give the number of a direction from its number or name.
@@ -135,9 +150,9 @@ class Directions:
             DirectionsFileError: sizes do not agree.
         """
         dim = w_dim if self.space == "w" else z_dim
-        if self.vectors.shape[1] != dim:
+        if self.dim != dim:
             raise DirectionsFileError(
-                f"directions of {self.network or 'another network'} have {self.vectors.shape[1]} components, "
+                f"directions of {self.network or 'another network'} have {self.dim} components, "
                 f"{network} needs {dim}: they belong to another network"
             )
         if self.num_ws and self.num_ws != num_ws:

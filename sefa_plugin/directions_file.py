@@ -104,7 +104,8 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
         broken=tuple(parsed("broken", list, str, "[]")),
         **{key: about.get(key, "") for key in _WORDS},
     )
-    if not np.allclose(np.linalg.norm(held.vectors.astype(np.float64), axis=1), 1, atol=1e-3):
+    squares = np.square(held.vectors.astype(np.float64)).sum(axis=-1)
+    if not np.allclose(np.sqrt(squares.mean(axis=1) if held.per_row else squares), 1, atol=1e-3):
         raise ValueError("its directions are not of unit length")
     return held
 

@@ -111,8 +111,8 @@ def edit(ws: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
     """
     if directions.space != "w":
         raise ValueError("these directions are of Z; edit latents with edit_z before the mapping network")
-    if ws.shape[-1] != directions.vectors.shape[1]:
-        raise ValueError(f"ws have {ws.shape[-1]} components, the directions {directions.vectors.shape[1]}")
+    if ws.shape[-1] != directions.dim:
+        raise ValueError(f"ws have {ws.shape[-1]} components, the directions {directions.dim}")
     if max(directions.layers) >= ws.shape[-2]:
         raise ValueError(f"the directions change row {max(directions.layers)}, ws has 0-{ws.shape[-2] - 1}")
     result = ws.clone()
@@ -130,14 +130,14 @@ def edit_z(z: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
     """
     if directions.space != "z":
         raise ValueError("these directions are of W; edit ws with edit after the mapping network")
-    if z.shape[-1] != directions.vectors.shape[1]:
-        raise ValueError(f"z has {z.shape[-1]} components, the directions {directions.vectors.shape[1]}")
+    if z.shape[-1] != directions.dim:
+        raise ValueError(f"z has {z.shape[-1]} components, the directions {directions.dim}")
     return normalize_z(z) + _step(directions, amounts, z)
 
 
 def _step(directions: Any, amounts: Mapping[Any, float], like: Tensor) -> Tensor:
-    """Sum of distance x unit direction: ``[dim]``."""
-    total = np.zeros(directions.vectors.shape[1])
+    """Sum of distance x unit direction: ``[dim]``, or a row for each layer."""
+    total = np.zeros(directions.vectors.shape[1:])
     for key, distance in amounts.items():
         total += float(distance) * directions.vectors[directions.index(key)].astype(np.float64)
     return torch.as_tensor(total, dtype=like.dtype, device=like.device)

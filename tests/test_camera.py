@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,12 @@ def test_distance_zero_is_the_unedited_picture_exactly(G):
     assert abs(np.stack(zero).astype(int) - want).max() <= 1
     ((alone,),) = Camera(G, Look(), [1]).shots(directions, 1, [0.0])
     assert abs(alone.astype(int) - zero[1]).max() <= 1
+
+
+def test_the_spread_along_rows_that_are_alike_is_that_of_the_direction(G):
+    camera, made = Camera(G, Look(), [0]), factorize(G, layers="2-4", num_directions=3)
+    rows = replace(made, vectors=np.tile(made.vectors[:, None], (1, 3, 1)))
+    assert camera.spread_along(rows) == pytest.approx(camera.spread_along(made), rel=1e-6)
 
 
 def test_shots_come_in_the_order_of_the_distances(G):

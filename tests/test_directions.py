@@ -253,3 +253,22 @@ def test_odd_measurements_are_refused(tmp_path, key, text):
     save_file(tensors, str(path), about)
     with pytest.raises(DirectionsFileError, match="not a valid directions file"):
         Directions.load(path)
+
+
+def test_directions_with_a_row_for_each_layer(tmp_path):
+    rows = np.random.RandomState(0).randn(2, 3, 5)
+    rows /= np.sqrt(np.square(rows).sum(axis=2).mean(axis=1))[:, None, None]
+    made = Directions(rows, np.zeros(2), (0, 2, 3), label="rows", names=("", "smile"))
+    assert (made.per_row, made.dim, len(made)) == (True, 5, 2)
+    made.save(tmp_path / "d.safetensors")
+    again = Directions.load(tmp_path / "d.safetensors")
+    assert again.same_as(made) and again.layers == (0, 2, 3) and again.per_row
+    assert again.check_fits(network="x", w_dim=5, z_dim=9, num_ws=4) == ""
+    with pytest.raises(DirectionsFileError, match="have 5 components, x needs 3"):
+        again.check_fits(network="x", w_dim=3, z_dim=9, num_ws=4)
+    for change in ({"layers": (0, 1)}, {"space": "z"}):  # they are not to be had at other layers
+        with pytest.raises(ValueError, match="3 rows each, one for a layer"):
+            replace(made, **change)
+    Directions(rows * 2, np.zeros(2), (0, 2, 3)).save(tmp_path / "long.safetensors")
+    with pytest.raises(DirectionsFileError, match="unit length"):
+        Directions.load(tmp_path / "long.safetensors")

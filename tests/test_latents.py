@@ -147,6 +147,16 @@ def test_edits_add_up():
     assert torch.allclose(both, edit(edit(ws, held, {0: 1.5}), held, {3: -2}), atol=1e-6)
 
 
+def test_rows_that_differ_from_layer_to_layer():
+    rows = np.random.RandomState(0).randn(2, 2, 8)
+    held, ws = Directions(rows, np.zeros(2), (1, 3)), torch.randn(3, 5, 8)
+    moved = edit(ws, held, {1: 2.0, 0: -1}) - ws
+    assert torch.allclose(moved[:, [1, 3]], torch.from_numpy(2 * rows[1] - rows[0]).float(), atol=1e-5)
+    assert moved[:, [0, 2, 4]].abs().max() == 0
+    alike = np.tile(directions().vectors[:, None], (1, 2, 1))  # the same in every row: the usual edit
+    assert torch.equal(edit(ws, Directions(alike, np.zeros(8), (1, 2)), {4: 3}), edit(ws, directions(), {4: 3}))
+
+
 def test_edits_that_make_no_sense():
     ws = torch.zeros(1, 4, 8)
     with pytest.raises(ValueError, match="direction 8 asked for, there are 8"):
