@@ -1,0 +1,141 @@
+"""What is said of directions whose edits have been scored: how much, how purely, how many attributes, how alike.
+
+Pure mathematics on arrays. *Changes* are ``[k, N, A]``: direction, sample, attribute. A *matrix* is ``[k, A]``, the
+mean change in units of the attribute's own standard deviation among unedited samples, so that attributes of different
+units can be compared and added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+REACHED = 0.5  # standard deviations over the whole range: from here on an attribute counts as reached
+SURE = 1.96  # standard errors beyond it
+CONSTANT = 1e-9  # an attribute that varies less than this share of its size does not vary
+
+
+def spreads(before: np.ndarray) -> np.ndarray:
+    """Standard deviations ``[A]`` of unedited scores ``[N, A]``; infinite where a score never varies.
+
+    What is divided by it is then 0: of an attribute without variation nothing can be said.
+    """
+    deviation = before.std(axis=0)
+    return np.where(deviation > CONSTANT * np.maximum(np.abs(before).max(axis=0), 1e-30), deviation, np.inf)
+
+
+def unlikeness(before: np.ndarray) -> np.ndarray:
+    """Mean absolute difference ``[A]`` of two unrelated samples (Gini's); infinite where a score never varies."""
+    count = len(before)
+    order = np.sort(before, axis=0)
+    weights = (2 * np.arange(1, count + 1) - count - 1)[:, None]
+    apart = (weights * order).sum(axis=0) * 2 / (count * max(count - 1, 1))
+    return np.where(np.isfinite(spreads(before)), apart, np.inf)
+
+
+def matrix_of(changes: np.ndarray, spread: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean normalised change ``[k, A]`` of changes ``[k, N, A]``; ``[B, k, A]`` for weights ``[B, N]`` of the samples."""
+    if weights is None:
+        return changes.mean(axis=1) / spread
+    k, count, attributes = changes.shape
+    flat = changes.transpose(1, 0, 2).reshape(count, -1)
+    means = weights @ flat / weights.sum(axis=1, keepdims=True)
+    return means.reshape(len(weights), k, attributes) / spread
+
+
+def shares(matrix: np.ndarray) -> np.ndarray:
+    """*Disentanglement*: of all the change that a direction makes, the share that falls on each attribute.
+
+    ``[..., k, A]``, each row adding up to 1 (to 0 where nothing changes).
+    """
+    size = np.abs(matrix)
+    total = size.sum(axis=-1, keepdims=True)
+    return size / np.where(total > 0, total, 1)
+
+
+def preserved(moves: np.ndarray) -> np.ndarray:
+    """*Rest preserved*: how much of everything else an edit leaves as it was.
+
+    Args:
+        moves: ``[..., k, A]``, mean absolute difference of a picture and its edit, divided by :func:`unlikeness`.
+
+    Returns:
+        ``[..., k, A]``: for each direction and intended attribute, 1 minus the mean over the other attributes. 1 is
+        untouched; 0 is as different as another sample.
+    """
+    count = moves.shape[-1]
+    if count < 2:
+        return np.ones_like(moves)
+    return 1 - (moves.sum(axis=-1, keepdims=True) - moves) / (count - 1)
+
+
+def reached(changes: np.ndarray, spread: np.ndarray, threshold: float = REACHED) -> np.ndarray:
+    """Which attributes some direction changes by more than a threshold, beyond noise: bool ``[A]``.
+
+    The mean must exceed it by ``SURE`` standard errors.
+    """
+    count = changes.shape[1]
+    mean = np.abs(changes.mean(axis=1)) / spread
+    error = changes.std(axis=1, ddof=1 if count > 1 else 0) / np.sqrt(count) / spread
+    return (mean - SURE * error > threshold).any(axis=0)
+
+
+def effective_rank(matrix: np.ndarray) -> float:
+    """How many independent things a set of directions does: exp of the entropy of the singular values.
+
+    Roy & Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO 2007; 0 for zeros.
+    """
+    values = np.linalg.svd(matrix, compute_uv=False)
+    if not values.sum() > 0:
+        return 0.0
+    parts = values[values > 0] / values.sum()
+    return float(np.exp(-(parts * np.log(parts)).sum()))
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Absolute cosines ``[k, m]`` of two sets of directions ``[k, dim]`` and ``[m, dim]``.
+
+    Raises:
+        ValueError: they are of different widths.
+    """
+    if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1]:
+        raise ValueError(f"directions {list(one.shape)} and {list(other.shape)} are not of one space")
+    one, other = (rows.astype(np.float64) for rows in (one, other))
+    one, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (one, other))
+    return np.abs(one @ other.T)
+
+
+def best_match(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean over the directions of ``one`` of the absolute cosine with the most similar one of ``other``."""
+    return float(agreement(one, other).max(axis=1).mean())
+
+
+def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
+    """Fréchet distance of two sets of features ``[N, d]`` and ``[M, d]``, as if they were Gaussian.
+
+    Dowson & Landau 1982; on Inception's features it is the FID of Heusel et al. 2017. In float64, with symmetric
+    solvers: the trace of the root of a product is the sum of the roots of eigenvalues that are never negative.
+
+    Raises:
+        ValueError: fewer than two rows, or different widths.
+    """
+    one, other = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or min(len(one), len(other)) < 2:
+        raise ValueError(f"features {list(one.shape)} and {list(other.shape)}: expected [N, d] with at least 2 rows")
+    apart = one.mean(axis=0) - other.mean(axis=0)
+    first, second = (np.atleast_2d(np.cov(rows, rowvar=False)) for rows in (one, other))
+    values, columns = np.linalg.eigh(first)
+    root = (columns * np.sqrt(np.maximum(values, 0))) @ columns.T
+    inner = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ second @ root), 0)).sum()
+    return max(0.0, float(apart @ apart + np.trace(first) + np.trace(second) - 2 * inner))
+
+
+def strongest(matrix: np.ndarray) -> np.ndarray:
+    """For each attribute the direction that changes it most: int ``[A]``."""
+    return np.abs(matrix).argmax(axis=-2)
+
+
+def own_of(values: np.ndarray, chosen: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Of ``[..., k, A]`` the entries of the chosen direction of each attribute: ``[..., A]``."""
+    return values[..., np.asarray(chosen), np.arange(values.shape[-1])]
