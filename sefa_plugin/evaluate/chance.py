@@ -6,7 +6,7 @@ import numpy as np
 
 
 def random_directions(dim: int, count: int, seed: int = 0) -> np.ndarray:
-    """Draw ``count`` orthonormal directions, uniformly (QR of a Gaussian matrix, signs fixed): float64 ``[count, dim]``.
+    """Draw orthonormal directions, uniformly: float64 ``[count, dim]``, by the QR of a Gaussian matrix.
 
     Raises:
         ValueError: more than ``dim`` of them, or fewer than one.

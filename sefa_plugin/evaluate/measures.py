@@ -35,7 +35,7 @@ def unlikeness(before: np.ndarray) -> np.ndarray:
 
 
 def matrix_of(changes: np.ndarray, spread: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Mean normalised change ``[k, A]`` of changes ``[k, N, A]``; ``[B, k, A]`` for weights ``[B, N]`` of the samples."""
+    """Mean normalised change ``[k, A]`` of changes; for weights ``[B, N]`` of the samples ``[B, k, A]``."""
     if weights is None:
         return changes.mean(axis=1) / spread
     k, count, attributes = changes.shape
