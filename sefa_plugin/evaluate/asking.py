@@ -6,7 +6,7 @@ name of an attribute. It may have ``features(pictures)``, float ``[N, d]``, for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,10 @@ def ask(scorer: Any, pictures: np.ndarray, names: Sequence[str] | None = None) -
         float64 ``[N]`` by attribute.
 
     Raises:
-        ScorerError: it gives something else than finite numbers, one for each picture, or other attributes than before.
+        ScorerError: it fails, or gives something else than finite numbers, one for each picture, or other attributes
+            than before.
     """
-    answer = scorer(pictures)
+    answer = _asked(scorer, scorer, pictures)
     if not isinstance(answer, dict) or not answer:
         raise ScorerError(f"the scorer {_called(scorer)} gives {_kind(answer)}, not a dict of scores by attribute")
     if names is not None and set(answer) != set(names):
@@ -55,15 +56,28 @@ def ask_features(scorer: Any, pictures: np.ndarray) -> np.ndarray:
     """Features of pictures uint8 ``[N, H, W, C]``: float32 ``[N, d]``.
 
     Raises:
-        ScorerError: the scorer has none, or gives something else.
+        ScorerError: the scorer has none, fails, or gives something else.
     """
     if not callable(getattr(scorer, "features", None)):
         raise ScorerError(f"the scorer {_called(scorer)} has no features(pictures)")
     what = f"the scorer {_called(scorer)} gives as features"
-    values = _numbers(scorer.features(pictures), what)
+    values = _numbers(_asked(scorer, scorer.features, pictures), what)
     if values.ndim != 2 or len(values) != len(pictures) or not np.isfinite(values).all():
         raise ScorerError(f"{what} {list(values.shape)} or NaN, expected finite [{len(pictures)}, d]")
     return values.astype(np.float32)
+
+
+def _asked(scorer: Any, method: Callable[[np.ndarray], Any], pictures: np.ndarray) -> Any:
+    """Run somebody's code; what goes wrong there is said to be theirs."""
+    try:
+        return method(pictures)
+    except (ScorerError, MemoryError):
+        raise
+    except Exception as error:
+        if "out of memory" in str(error):
+            raise
+        words = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ScorerError(f"the scorer {_called(scorer)} failed: {words}") from error
 
 
 def _numbers(values: Any, what: str) -> np.ndarray:
