@@ -114,17 +114,14 @@ ALLOWED = {
     "naming": {"directions", "manifest", "report"},
     "evaluate/__init__": set(),
     "evaluate/asking": set(),
-<<<<<<< HEAD
     "evaluate/interfacegan": {"atomic"},
     "evaluate/ganspace": set(),
     "evaluate/chance": set(),
     "evaluate/measures": set(),
     "evaluate/bootstrap": set(),
-=======
     "evaluate/clip_scorer": {"evaluate/asking", "network_file", "pictures"},
     "evaluate/onnx_scorer": {"evaluate/asking", "pictures"},
     "evaluate/scorers": {"evaluate/asking", "evaluate/clip_scorer", "evaluate/onnx_scorer", "evaluate/predictor"},
->>>>>>> 29e956e (Scorers: a person's own code, CLIP of transformers and open_clip, ONNX models, several at once)
     "evaluate/sampling": {"camera", "evaluate/asking", "frames", "latents"},
     "threads": set(),
     "environment": set(),
