@@ -75,8 +75,7 @@ factorisation = _stack(
     ),
 )
 
-latents = _stack(
-    click.option("--seeds", help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
+look = _stack(
     click.option("--class", "label", type=click.IntRange(min=0), help="Class of a conditional network.", metavar="INT"),
     click.option("--trunc", type=float, default=1.0, help="Truncation psi.", metavar="FLOAT"),
     click.option(
@@ -93,6 +92,11 @@ latents = _stack(
         "--fov-deg", type=click.FloatRange(1, 179), default=18.837, help="EG3D's field of view.", metavar="ANGLE"
     ),
     click.option("--rotate", type=float, default=0.0, help="Turn of StyleGAN3's input in degrees.", metavar="ANGLE"),
+)
+
+latents = _stack(
+    click.option("--seeds", help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
+    look,
     click.option("--projected-w", help="Projected ws (.npz) instead of seeds.", metavar="FILE"),
 )
 

@@ -129,7 +129,19 @@ def _device(name: str) -> str:
 
 def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
     """Build the generator and point a camera at the seeds."""
-    from .camera import Camera, Look
+    from .camera import Camera
+
+    classes = opened.sizes["c_dim"]
+    if classes and given["label"] is None and seeds:
+        raise click.UsageError(f"this network is conditional: choose a class with --class 0-{classes - 1}")
+    G, look = generator_given(opened, given)
+    with usage():
+        return Camera(G, look, seeds, given["projected_w"])
+
+
+def generator_given(opened: Any, given: dict[str, Any]) -> tuple[Any, Any]:
+    """Build the generator, and say how it is to be looked at."""
+    from .camera import Look
     from .memory import keep_freed_memory
     from .network import build_network
     from .precision import use_bfloat16
@@ -138,8 +150,8 @@ def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
     if label is not None and not classes:
         warn("--class is ignored: this network has no classes")
         label = None
-    if classes and label is None and seeds:
-        raise click.UsageError(f"this network is conditional: choose a class with --class 0-{classes - 1}")
+    if label is not None and label >= classes:
+        raise click.UsageError(f"class {label}: this network has classes 0-{classes - 1}")
     cutoff = given["trunc_cutoff"]
     if cutoff is not None and cutoff > opened.sizes["num_ws"]:
         raise click.UsageError(f"--trunc-cutoff {cutoff}: this network has {opened.sizes['num_ws']} rows of ws")
@@ -169,8 +181,7 @@ def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
         warn("--translate and --rotate are ignored: only StyleGAN3 can move its input")
     if given["camera"] is not None and not hasattr(G, "camera"):
         warn("--camera is ignored: only EG3D's networks are seen by one")
-    with usage():
-        return Camera(G, look, seeds, given["projected_w"])
+    return G, look
 
 
 def make_outputs(
