@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from .layers import TORGB, LayerGroup, select_layers
 from .typed import check_name
 
 SPACES = ("w", "z")
+NAMERS = ("", "person", "auto")
 BROKEN = ("", "low", "high", "both")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,149}")  # it becomes part of file names
 
@@ -40,6 +42,9 @@ class Directions:
         network, digest: name and digest of the network, '' where it is not known.
         num_ws: rows of ws of that network.
         names: a name for each direction, '' where it has none; no commas, not a number or a range.
+        named_by: who gave each name: ``person``, ``auto`` (re-scoring), '' where there is none. Names of which that is
+            not said are a person's.
+        purity: for each name of ``auto`` the share of all measured change that the name stands for, 0 to 1; else None.
         sigmas: for each the standard deviation of w along it, None where it was not measured.
         ranges: for each ``(low, high)``, the distances at which pictures have visibly changed
             (``calibrate``), None where that was not measured.
@@ -62,6 +67,8 @@ class Directions:
     digest: str = ""
     num_ws: int = 0
     names: tuple[str, ...] = ()
+    named_by: tuple[str, ...] = ()
+    purity: tuple[float | None, ...] = ()
     sigmas: tuple[float | None, ...] = ()
     ranges: tuple[tuple[float, float] | None, ...] = ()
     broken: tuple[str, ...] = ()
@@ -88,6 +95,7 @@ class Directions:
             raise ValueError(f"{len(names)} names for {len(vectors)} directions")
         for name in names:
             check_name(name)
+        named_by, purity = _namers(names, self.named_by, self.purity)
         sigmas, ranges = _measured(self.sigmas, self.ranges, len(vectors))
         broken = tuple(self.broken) or ("",) * len(vectors)
         if len(broken) != len(vectors) or not set(broken) <= set(BROKEN):
@@ -95,6 +103,7 @@ class Directions:
         # A file name may hold anything; ours goes into messages and metadata.
         network = "".join(letter if letter.isprintable() else "?" for letter in self.network)
         held = {"vectors": vectors, "eigenvalues": values, "layers": layers, "names": names, "network": network}
+        held.update(named_by=named_by, purity=purity)
         held.update(sigmas=sigmas, ranges=ranges, broken=broken)
         for field, value in held.items():
             object.__setattr__(self, field, value)
@@ -182,6 +191,8 @@ class Directions:
         return replace(
             self,
             names=other.names + ("",) * fill,
+            named_by=other.named_by + ("",) * fill,
+            purity=other.purity + (None,) * fill,
             sigmas=other.sigmas + (None,) * fill,
             ranges=other.ranges + (None,) * fill,
             broken=other.broken + ("",) * fill,
@@ -189,23 +200,63 @@ class Directions:
         )
 
     def named(self, index: int, name: str) -> Directions:
-        """With another name for one direction.
+        """With another name for one direction, given by a person.
+
+        A name of re-scoring that is in the way goes: it is the person's now, and the next re-scoring gives another.
 
         Raises:
-            ValueError: there is no such direction, the name is taken, or it cannot be one.
+            ValueError: there is no such direction, a person has given the name to another, or it cannot be one.
         """
         index = self.index(index)
-        if name and name in self.names and self.names.index(name) != index:
-            raise ValueError(f"direction {self.names.index(name)} is already called {name!r}")
-        names = list(self.names)
-        names[index] = name
-        return replace(self, names=tuple(names))
+        names, namers, purity = list(self.names), list(self.named_by), list(self.purity)
+        if name and name in names and names.index(name) != index:
+            other = names.index(name)
+            if namers[other] == "person":
+                raise ValueError(f"direction {other} is already called {name!r}")
+            names[other], namers[other], purity[other] = "", "", None
+        names[index], namers[index], purity[index] = name, "person" if name else "", None
+        return replace(self, names=tuple(names), named_by=tuple(namers), purity=tuple(purity))
+
+    def with_auto_names(self, found: Mapping[int, tuple[str, float]], measured: Iterable[int]) -> Directions:
+        """With names that re-scoring gives: ``(name, purity)`` by direction.
+
+        A person's names stay, and names that are taken get a number behind them, in the order of ``found``. Of the
+        ``measured`` directions those without a new name lose the automatic one of before.
+
+        Raises:
+            ValueError: there is no such direction, or one of these cannot be a name.
+        """
+        names, namers, purity = list(self.names), list(self.named_by), list(self.purity)
+        for index in map(self.index, measured):
+            if namers[index] == "auto":
+                names[index], namers[index], purity[index] = "", "", None
+        for key, (name, share) in found.items():
+            index = self.index(key)
+            if namers[index] == "person":
+                continue
+            spare = itertools.chain([name], (f"{name} {count}" for count in itertools.count(2)))
+            names[index], namers[index], purity[index] = next(n for n in spare if n not in names), "auto", float(share)
+        return replace(self, names=tuple(names), named_by=tuple(namers), purity=tuple(purity))
 
     def with_range(self, index: int, sigma: float, low: float, high: float, broken: str = "") -> Directions:
         """With the measured range of one direction."""
         sigmas, ranges, sides = list(self.sigmas), list(self.ranges), list(self.broken)
         sigmas[index], ranges[index], sides[index] = float(sigma), (float(low), float(high)), broken
         return replace(self, sigmas=tuple(sigmas), ranges=tuple(ranges), broken=tuple(sides))
+
+
+def _namers(names: tuple[str, ...], named_by: Sequence[Any], purity: Sequence[Any]) -> tuple[tuple, tuple]:
+    """Both, checked and of the right length."""
+    named_by = tuple(named_by) or ("",) * len(names)
+    purity = tuple(None if item is None else float(item) for item in purity) or (None,) * len(names)
+    if len(named_by) != len(names) or len(purity) != len(names) or not set(named_by) <= set(NAMERS):
+        raise ValueError(f"{len(named_by)} namers and {len(purity)} purities for {len(names)} names, or odd ones")
+    if not all(item is None or 0 <= item <= 1 for item in purity):
+        raise ValueError("a purity is not between 0 and 1")
+    # A file of before says nothing, and one that was edited by hand may say it of an empty name.
+    return tuple((who or "person") if name else "" for name, who in zip(names, named_by)), tuple(
+        share if name and who == "auto" else None for name, who, share in zip(names, named_by, purity)
+    )
 
 
 def _measured(sigmas: Sequence[Any], ranges: Sequence[Any], count: int) -> tuple[tuple, tuple]:

@@ -29,6 +29,8 @@ def write_directions(path: str | os.PathLike, directions: Any) -> None:
         "layers": json.dumps(list(directions.layers)),
         "layer_names": json.dumps(list(directions.layer_names)),
         "names": json.dumps(list(directions.names)),
+        "named_by": json.dumps(list(directions.named_by)),
+        "purity": json.dumps(list(directions.purity)),
         "normalize": json.dumps(directions.normalize),
         "num_ws": json.dumps(directions.num_ws),
         "sigmas": json.dumps(list(directions.sigmas)),
@@ -97,6 +99,8 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
         layers=tuple(parsed("layers", list, int)),
         layer_names=tuple(parsed("layer_names", list, str)),
         names=tuple(parsed("names", list, str)),
+        named_by=tuple(parsed("named_by", list, str, "[]")),  # files of before have neither
+        purity=_numbers(about, "purity"),
         normalize=parsed("normalize", bool),
         num_ws=parsed("num_ws", int),
         sigmas=_numbers(about, "sigmas"),
@@ -120,8 +124,8 @@ def _numbers(about: Mapping[str, str], key: str) -> tuple:
     def fits(item: Any) -> bool:
         if key == "ranges" and isinstance(item, list):
             return len(item) == 2 and all(map(number, item))
-        return item is None or (key == "sigmas" and number(item))
+        return item is None or (key != "ranges" and number(item))
 
     if not isinstance(held, list) or not all(map(fits, held)):
-        raise ValueError(f"its {key} are malformed")
+        raise ValueError(f"its {key} {'is' if key == 'purity' else 'are'} malformed")
     return tuple(tuple(item) if isinstance(item, list) else item for item in held)

@@ -1,4 +1,4 @@
-"""A person's names for directions, kept in their file and shown on the page."""
+"""Names of directions, a person's and those of re-scoring, kept in their file and shown on the page."""
 
 from __future__ import annotations
 
@@ -39,8 +39,24 @@ def listed(path: str | os.PathLike) -> list[str]:
     for index, (name, ends) in enumerate(zip(held.names, held.ranges)):
         if name or ends:
             span = f"{ends[0]:+g} to {ends[1]:+g}" if ends else ""
-            lines.append(f"  {index:4d}  {span:<16}{name}".rstrip())
+            auto = f" (auto, purity {held.purity[index]:.2f})" if held.purity[index] is not None else ""
+            lines.append(f"  {index:4d}  {span:<16}{name}{auto}".rstrip())
     return lines
+
+
+def refresh_page(folder: Path) -> bool:
+    """Write the page of a folder anew, where a run has left one; says whether there is one.
+
+    Raises:
+        OSError: it cannot be written; the old one stays.
+    """
+    if not ((folder / PAGE).is_file() and (folder / NAME).is_file()):
+        return False
+    manifest = Manifest.of(folder)
+    if manifest is None:
+        return False
+    write_report(manifest)
+    return True
 
 
 def rename(path: str | os.PathLike, key: str, name: str) -> str:
@@ -57,8 +73,5 @@ def rename(path: str | os.PathLike, key: str, name: str) -> str:
     held = Directions.load(file)
     index = held.index(int(key) if re.fullmatch(r"\d+", key) else key)
     held.named(index, name).save(file)
-    if (file.parent / PAGE).is_file() and (file.parent / NAME).is_file():
-        manifest = Manifest.of(file.parent)
-        if manifest is not None:
-            write_report(manifest)
+    refresh_page(file.parent)
     return f"{file}: direction {index} is called {name!r}" if name else f"{file}: direction {index} has no name now"

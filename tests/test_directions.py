@@ -241,6 +241,12 @@ def test_files_of_before_have_no_ranges(tmp_path):
         ("broken", '["up","",""]'),
         ("broken", '["low"]'),
         ("broken", "[1,2,3]"),
+        ("named_by", '["somebody","",""]'),
+        ("named_by", '["auto"]'),
+        ("named_by", "[1,2,3]"),
+        ("purity", "[2,null,null]"),
+        ("purity", "[0.5]"),
+        ("purity", '["0.5",null,null]'),
     ],
 )
 def test_odd_measurements_are_refused(tmp_path, key, text):
