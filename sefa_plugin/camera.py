@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .edits import Edit, edited_rows, edited_z
 from .frames import render
 from .latents import (
     classes_from_seeds,
@@ -63,7 +65,8 @@ class Camera:
         G: a generator of ``load_network``.
         look: see :class:`Look`.
         seeds: drawn as the toolkits do.
-        projected: an ``.npz`` of projected ws, or None; those come first, and are never truncated.
+        projected: an ``.npz`` of projected ws, the ws themselves ``[N, num_ws, w_dim]``, or None; those come first,
+            and are never truncated.
         draw_classes: of a conditional network, give each seed a class of its own where ``look`` names none.
 
     Raises:
@@ -81,7 +84,8 @@ class Camera:
         ws = []
         self.projected = ""  # digest of the ws of a file
         if projected is not None:
-            held = load_projected_w(projected, G.num_ws, G.w_dim)
+            there = isinstance(projected, (str, os.PathLike))
+            held = load_projected_w(projected, G.num_ws, G.w_dim) if there else torch.as_tensor(projected).cpu()
             self.labels += [f"w {index}" for index in range(len(held))]
             ws.append(held.to(self.device))
             self.projected = hashlib.sha256(held.numpy().tobytes()).hexdigest()
@@ -110,6 +114,36 @@ class Camera:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def edited(self, who: int, changes: Sequence[Edit], weights: Sequence[float] | None = None) -> Tensor:
+        """ws ``[1, num_ws, w_dim]`` of one subject with edits of Z, then of W; see :mod:`edits`.
+
+        Raises:
+            ValueError: an edit does not fit, or is of Z where the subject has no z.
+        """
+        if any(change.space == "z" for change in changes):
+            if self.projected:
+                raise ValueError(NO_Z)
+            return self.edited_from(self.z[who : who + 1], changes, weights, who)
+        return edited_rows(self.ws[who : who + 1], changes, weights)
+
+    def edited_from(
+        self, z: Tensor, changes: Sequence[Edit], weights: Sequence[float] | None = None, who: int = 0
+    ) -> Tensor:
+        """As :meth:`edited`, of a latent ``[1, z_dim]`` with the class of ``who``."""
+        z = edited_z(z, changes, weights)
+        with torch.no_grad():
+            ws = self.G.mapping(z, None if self.c is None else self.c[who : who + 1], **self._truncation)
+        return edited_rows(ws, changes, weights)
+
+    def one_by_one(self, ws: Iterable[Tensor], unchanged_rows: int = 0) -> Iterator[np.ndarray]:
+        """Render ws ``[N, num_ws, w_dim]`` to a uint8 picture each, which depends on no other one.
+
+        Batches round differently, so :meth:`pictures` may differ from these by 1.
+        """
+        look = self.look
+        options = {"noise_mode": look.noise_mode, "force_fp32": look.force_fp32, "unchanged_rows": unchanged_rows}
+        return render(self.G, ws, batch_size=1, **options)
 
     def pictures(self, ws: Iterable[Tensor], unchanged_rows: int = 0) -> Iterator[list[np.ndarray]]:
         """Render ws of all subjects at once: for each ``[subjects, num_ws, w_dim]`` a list of uint8 pictures.

@@ -10,6 +10,7 @@ import click
 
 from . import __version__, options
 from .command import Command, Download, Group, usage, warn
+from .editing_commands import check_without_recipe, edit, render_recipe
 from .stages import camera_given, directions_given, factorise_given, make_outputs, open_given, save_directions
 
 _SHOW_DEFAULTS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
@@ -34,29 +35,22 @@ def sefa(ctx: click.Context) -> None:
 
 # --- the main job ---------------------------------------------------------------------------------
 
-_RUN_OPTIONS = [
-    options.factorisation,
-    options.latents,
-    options.which_directions,
-    options.video,
-    options.rendering,
-    options.outdir,
-    options.overwrite,
-    options.strict,
-    options.debug,
-]
+def _run_options(video: Any = options.video) -> Any:
+    held = [options.factorisation, options.latents, options.which_directions, video]
+    held += [options.rendering, options.outdir, options.overwrite, options.strict, options.debug]
 
+    def apply(function: Any) -> Any:
+        for option in reversed(held):
+            function = option(function)
+        return function
 
-def _run_options(function: Any) -> Any:
-    for option in reversed(_RUN_OPTIONS):
-        function = option(function)
-    return function
+    return apply
 
 
 @click.command("gen-sefa", cls=Command, context_settings=_SHOW_DEFAULTS)
 @click.version_option(__version__, package_name="sefa_plugin", message="sefa_plugin %(version)s")
 @options.network
-@_run_options
+@_run_options()
 def gen_sefa(**given: Any) -> None:
     """Find editing directions of a network and make a sheet and a video of each.
 
@@ -76,16 +70,23 @@ def gen_sefa(**given: Any) -> None:
 
 
 @sefa.command()
-@options.network
-@_run_options
-def render(**given: Any) -> None:
-    """Make videos of directions.
+@options.network_or_recipe
+@options.recipe
+@_run_options(options.video_of_recipes)
+@click.pass_context
+def render(ctx: click.Context, **given: Any) -> None:
+    """Make videos of directions, or the pictures or a video of a recipe.
 
     \b
     Examples:
       sefa render --network ffhq.pkl --seeds 7 --directions 0-2 --video gif
       sefa render --network ffhq.pkl --directions-file sefa-out/ffhq/directions.safetensors --directions 3
+      sefa render --recipe recipe.json
+      sefa render --recipe recipe.json --animate walk --seeds 5,9,12 --frames 240
     """
+    if given["recipe"]:
+        return render_recipe(ctx, given)
+    check_without_recipe(given)
     if given["video"] == "none":
         raise click.UsageError("--video none leaves nothing to make; `sefa sheet` makes sheets only")
     _run(sheets=False, **given)
@@ -93,7 +94,7 @@ def render(**given: Any) -> None:
 
 @sefa.command()
 @options.network
-@_run_options
+@_run_options()
 def sheet(**given: Any) -> None:
     """Make a contact sheet of each direction: seeds down, distances across.
 
@@ -106,7 +107,7 @@ def sheet(**given: Any) -> None:
 
 
 @sefa.command()
-@_run_options
+@_run_options()
 def demo(**given: Any) -> None:
     """Run everything on the bundled network: small drawn faces.
 
@@ -141,6 +142,9 @@ def _run(*, sheets: bool, **given: Any) -> None:
     groups = directions_given(opened, given, wanted, outdir)
     camera = camera_given(opened, given, seeds)
     make_outputs(opened, given, groups, wanted, camera, outdir, distance, sheets)
+
+
+sefa.add_command(edit)
 
 
 # --- the parts ------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from .typed import check_name
 SPACES = ("w", "z")
 NAMERS = ("", "person", "auto")
 BROKEN = ("", "low", "high", "both")
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,149}")  # it becomes part of file names
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,8 @@ class Directions:
         eigenvalues: float64 ``[k]``, descending: how strongly the chosen layers respond. Of imported directions
             in the order of their file, and 0 where it is not known.
         layers: ws indices that an edit changes (all of them in Z).
-        label: name of the selection, ``all`` or ``coarse`` or ``0-1_5``; letters, digits and ``_.-``.
+        label: name of the selection, ``all`` or ``coarse`` or ``0-1_5``; letters, digits and ``_.-``. Where edits
+            change other rows than those of the factorised layers: ``all@coarse``.
         layer_names: the modules whose weights were factorised.
         space: ``w`` or ``z``.
         normalize, torgb: options of the factorisation.
@@ -84,7 +85,7 @@ class Directions:
         if self.space not in SPACES or self.torgb not in TORGB:
             raise ValueError(f"space {self.space!r:.20} or torgb {self.torgb!r:.20} is not a known one")
         if not _LABEL.fullmatch(self.label):
-            raise ValueError(f"label {self.label!r:.40}: only letters, digits and _.- can be used")
+            raise ValueError(f"label {self.label!r:.40}: only letters, digits and _.-@ can be used")
         layers = tuple(self.layers)
         if (self.space == "w" and not layers) or list(layers) != sorted(set(layers)) or min(layers, default=0) < 0:
             raise ValueError(f"layers {str(list(layers)):.40} are not ascending ws indices")
@@ -122,15 +123,24 @@ class Directions:
         return self.vectors.ndim == 3
 
     def index(self, key: int | str) -> int:
-        """Give the number of a direction from its number or name.
+        """Give the number of a direction from its number or name; -1 is the weakest of all ``dim`` there are.
 
         Raises:
-            ValueError: there is none such; the message gives the range or the names.
+            ValueError: there is none such; the message gives the range or the names. Or the number counts from
+                the weakest, and that one is not here.
         """
         if isinstance(key, str) and key in self.names and key:
             return self.names.index(key)
         if isinstance(key, (int, np.integer)) and 0 <= key < len(self):
             return int(key)
+        whole = self.dim
+        if isinstance(key, (int, np.integer)) and -whole <= key < 0:
+            if len(self) == whole:
+                return whole + int(key)
+            raise ValueError(
+                f"direction {key} counts from the weakest of {whole}, here are only {len(self)}; "
+                "`sefa factorize` without -K finds all"
+            )
         named = [name for name in self.names if name]
         known = f"; named: {', '.join(named)}" if named else ""
         raise ValueError(f"direction {key} asked for, there are {len(self)} (0-{len(self) - 1}){known}")
@@ -198,6 +208,25 @@ class Directions:
             broken=other.broken + ("",) * fill,
             calibration=other.calibration,
         )
+
+    def edited_at(self, rows: Sequence[int], label: str) -> Directions:
+        """The same directions, added to other rows of ws; ranges, which hold for the old ones, are left out.
+
+        Args:
+            rows: ws indices, ascending.
+            label: what these rows are called, ``coarse`` or ``4-7``.
+
+        Raises:
+            ValueError: these are directions of Z, or change each layer in a way of its own.
+        """
+        if self.space != "w":
+            raise ValueError("directions of Z change z, which has no layers to choose; use --space w")
+        if tuple(rows) == self.layers:
+            return self
+        if self.per_row:
+            raise ValueError("these directions change each of their layers in a way of its own, and no other ones")
+        label = f"{self.label.partition('@')[0]}@{label}"
+        return replace(self, layers=tuple(rows), label=label, ranges=(), broken=(), calibration="")
 
     def named(self, index: int, name: str) -> Directions:
         """With another name for one direction, given by a person.

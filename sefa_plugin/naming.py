@@ -71,7 +71,7 @@ def rename(path: str | os.PathLike, key: str, name: str) -> str:
     """
     file = _file_of(path)
     held = Directions.load(file)
-    index = held.index(int(key) if re.fullmatch(r"\d+", key) else key)
+    index = held.index(int(key) if re.fullmatch(r"-?\d+", key) else key)
     held.named(index, name).save(file)
     refresh_page(file.parent)
     return f"{file}: direction {index} is called {name!r}" if name else f"{file}: direction {index} has no name now"

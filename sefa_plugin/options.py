@@ -45,20 +45,24 @@ trust_pickle = click.option(
     help="Run the file's own code where its network is not known. It can do anything: only if you trust its maker.",
 )
 outdir = click.option("--outdir", help="Where to put everything.  [default: sefa-out/NETWORK]", metavar="DIR")
+outdir_of_edits = click.option(
+    "--outdir", help="Where to put everything.  [default: a folder in sefa-out/NETWORK/edits]", metavar="DIR"
+)
 overwrite = click.option("--overwrite", is_flag=True, help="Make outputs again even where they are up to date.")
 
 
-network = _stack(
-    click.option(
-        "--network",
-        required=True,
-        help="Network file (.pkl, .pt, .safetensors), URL, or 'demo' for the bundled one.",
-        metavar="FILE|URL",
-    ),
-    click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file."),
-    click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
-    trust_pickle,
-)
+def _network(required: bool, help: str) -> Decorator:
+    return _stack(
+        click.option("--network", required=required, help=help, metavar="FILE|URL"),
+        click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file."),
+        click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
+        trust_pickle,
+    )
+
+
+_NETWORK = "Network file (.pkl, .pt, .safetensors), URL, or 'demo' for the bundled one."
+network = _network(True, _NETWORK)
+network_or_recipe = _network(False, f"{_NETWORK}  [default: that of --recipe]")
 
 
 factorisation = _stack(
@@ -100,6 +104,15 @@ latents = _stack(
     click.option("--projected-w", help="Projected ws (.npz) instead of seeds.", metavar="FILE"),
 )
 
+directions_file = click.option(
+    "--directions-file", help="Use a directions file instead of factorising.", metavar="FILE"
+)
+edit_layers = click.option(
+    "--edit-layers",
+    help="Layers that edits change, like --layers.  [default: the factorised ones]",
+    metavar="LAYERS",
+)
+
 which_directions = _stack(
     click.option(
         "-K",
@@ -109,8 +122,13 @@ which_directions = _stack(
         help="How many, strongest first.",
         metavar="INT",
     ),
-    click.option("--directions", help="Which ones, like 0,3,7-9,smile.  [default: the first K]", metavar="LIST"),
-    click.option("--directions-file", help="Use a directions file instead of factorising.", metavar="FILE"),
+    click.option(
+        "--directions",
+        help="Which ones, like 0,3,7-9,smile; -1 is the weakest.  [default: the first K]",
+        metavar="LIST",
+    ),
+    directions_file,
+    edit_layers,
     click.option(
         "--distance",
         default="auto",
@@ -119,16 +137,40 @@ which_directions = _stack(
     ),
 )
 
-video = _stack(
-    click.option("--frames", type=click.IntRange(1, 100_000), default=60, help="Frames of a video.", metavar="INT"),
-    click.option(
-        "--fps", type=click.FloatRange(1, 1000), help="Frames per second.  [default: 30, gif 15]", metavar="FLOAT"
-    ),
-    click.option(
-        "--loop", type=click.Choice(["pingpong", "once"]), default="pingpong", help="There and back, or once."
-    ),
+frames = click.option(
+    "--frames", type=click.IntRange(1, 100_000), help="Frames of a video.  [default: 60]", metavar="INT"
+)
+fps = click.option(
+    "--fps", type=click.FloatRange(1, 1000), help="Frames per second.  [default: 30, gif 15]", metavar="FLOAT"
+)
+loop = click.option(
+    "--loop", type=click.Choice(["pingpong", "once"]), help="There and back, or once.  [default: pingpong]"
+)
+easing = click.option(
+    "--easing", type=click.Choice(["linear", "sine"]), help="sine slows at both ends.  [default: linear]"
+)
+
+# Of `sefa render`, which can also go through the key frames of a recipe.
+stretches = click.option(
+    "--frames",
+    type=click.IntRange(1, 100_000),
+    help="Frames of a video.  [default: 60; of a sequence or walk 60 a key frame]",
+    metavar="INT",
+)
+loop_through = click.option(
+    "--loop",
+    type=click.Choice(["pingpong", "once", "closed"]),
+    help="There and back, once, or (sequence, walk) from the last to the first.  [default: pingpong; closed for these]",
+)
+easing_through = click.option(
+    "--easing",
+    type=click.Choice(["linear", "sine", "cubic", "spherical"]),
+    help="sine slows at key frames; of a recipe also cubic: a smooth curve through them, and of a walk spherical: "
+    "through Z.  [default: linear; of a walk cubic]",
+)
+
+clips = _stack(
     click.option("--video", type=click.Choice(["mp4", "gif", "png", "none"]), default="mp4", help="What to write."),
-    click.option("--easing", type=click.Choice(["linear", "sine"]), default="linear", help="sine slows at both ends."),
     click.option("--grid", is_flag=True, help="One more video: seeds down, directions across."),
     click.option("--captions", is_flag=True, help="Write direction and distance below the frames."),
     click.option(
@@ -141,6 +183,19 @@ video = _stack(
         help="Largest GIF in megabytes; it is made smaller until it fits.",
         metavar="MB",
     ),
+)
+
+video = _stack(frames, fps, loop, easing, clips)
+video_of_recipes = _stack(stretches, fps, loop_through, easing_through, clips)
+
+recipe = _stack(
+    click.option("--recipe", help="A recipe.json of `sefa edit`: make its pictures, or --animate it.", metavar="FILE"),
+    click.option(
+        "--animate",
+        type=click.Choice(["edit", "sequence", "walk"]),
+        help="Video of a recipe: unedited to edited, one edit after the other, or from seed to seed, edited.",
+    ),
+    click.option("--other-network", is_flag=True, help="Use a recipe with another network than its own."),
 )
 
 rendering = _stack(

@@ -84,6 +84,13 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
     return np.rint(mixed).astype(np.uint8)
 
 
+def as_image(picture: np.ndarray) -> Any:
+    """uint8 ``[H, W, C]`` as a Pillow image, exact; of two channels the first is shown, as grey."""
+    from PIL import Image
+
+    return Image.fromarray(picture[..., 0] if picture.shape[2] in (1, 2) else picture)
+
+
 def png_text(comment: str) -> Any:
     """PNG metadata that holds ``comment``; None where there is none."""
     from PIL.PngImagePlugin import PngInfo

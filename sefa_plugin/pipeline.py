@@ -203,7 +203,7 @@ class Run:
             return []
         path, labels = self.manifest.outdir / UNEDITED, self.camera.labels[:ROW]
         more = f", the first {ROW} of {len(self.camera)}" if len(self.camera) > ROW else ""
-        with _named(path):
+        with named(path):
             boxes = write_sheet(
                 path,
                 [[fit(picture, CELL) for picture in self.unedited[:ROW]]],
@@ -221,7 +221,7 @@ class Run:
             if job in unknown:
                 self._settle(job)
             if job.sheet:
-                with _named(self.manifest.outdir / job.sheet):
+                with named(self.manifest.outdir / job.sheet):
                     self._sheet(job, store)
                 made.append(job.sheet)
                 self.page(True)
@@ -309,7 +309,7 @@ class Run:
     ) -> None:
         path = self.manifest.outdir / name
         film = self.film
-        with _named(path):
+        with named(path):
             frames = replay(frames, line.order)
             write_video(path, frames, film.fps, film.video, comment=about["command"], max_bytes=film.max_bytes)
         self.manifest.add(name, settings, line.per_frame, about)
@@ -350,7 +350,7 @@ class Run:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named(path: Path) -> Iterator[None]:
     """Give an error of the operating system the name of the output, where it has none (a full disk)."""
     try:
         yield

@@ -32,7 +32,8 @@ _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "
 
 def about_direction(directions: Directions, index: int, ends: tuple[float, float]) -> dict[str, Any]:
     """Words about one direction: title, name, eigenvalue, and a range in units of w and in sigmas."""
-    name, place = directions.names[index], "Z" if directions.space == "z" else f"layers {directions.label}"
+    name, (found, _, changed) = directions.names[index], directions.label.partition("@")
+    place = "Z" if directions.space == "z" else f"layers {found}{f', edited at {changed}' if changed else ''}"
     low, high = (f"{end:+.3g}" if end else "0" for end in ends)
     sigma = directions.sigmas[index]
     spans = f" ({ends[0] / sigma:+.1f} to {ends[1] / sigma:+.1f} sigmas)" if sigma else ""
@@ -60,8 +61,10 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
     words = ["gen_sefa.py", "--network", network if "://" in network else os.path.basename(network)]
     if settings["space"] == "z":
         words += ["--space", "z"]
-    elif settings["label"] != "all":
-        words += ["--layers", re.sub(r"^layer0?", "", settings["label"]).replace("_", ",")]
+    else:
+        found, _, changed = settings["label"].partition("@")
+        words += ["--layers", _typed(found)] if found != "all" else []
+        words += ["--edit-layers", _typed(changed)] if changed else []
     words += ["--directions", str(settings["index"])]
     film, look = settings["film"], settings["look"]
     words.append(f"--distance={film['low']:g},{film['high']:g}")
@@ -85,6 +88,11 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
             words += [f"--{key}", f"{film[key]:g}" if key in ("frames", "fps") else film[key]]
     words += ["--captions"] if film.get("captions") else []
     return f"python {' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"
+
+
+def _typed(label: str) -> str:
+    """What a person types for a group of layers."""
+    return re.sub(r"^layer0?", "", label).replace("_", ",")
 
 
 def command_of(manifest: Manifest) -> str:
@@ -162,7 +170,7 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
         rows = next(iter(held.values()))["layers"]
         text = f"Edits change {'row' if len(rows) == 1 else 'rows'} {_spans(rows)} of ws."
         made = [_card(manifest, f"{label}-dir{index:02d}", held[index], index) for index in sorted(held)]
-        sections.append(Section(f"layers-{label}", _TITLES.get(label, f"{label.capitalize()} layers"), text, made))
+        sections.append(Section(f"layers-{label}", _section_title(label), text, made))
     if grids:
         sections.append(Section("grids", "All directions at once", "Subjects down, directions across.", grids))
     network = manifest.network
@@ -179,6 +187,12 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
         busy=busy,
     )
     return path
+
+
+def _section_title(label: str) -> str:
+    found, _, changed = label.partition("@")
+    title = _TITLES.get(found, f"{found.capitalize()} layers")
+    return f"{title}, edited at {changed}" if changed else title
 
 
 def _without_folder(word: str) -> str:

@@ -34,10 +34,13 @@ def open_given(given: dict[str, Any]) -> Any:
     return opened
 
 
-def directions_given(opened: Any, given: dict[str, Any], wanted: list[Any] | None, outdir: Path) -> list[Any]:
+def directions_given(
+    opened: Any, given: dict[str, Any], wanted: list[Any] | None, outdir: Path, paths: Any = None
+) -> list[Any]:
     """Factorise, or read the directions file; gives groups that save themselves when more is known of them.
 
-    What an earlier run has left in the folder (names, ranges) is taken over.
+    What an earlier run has left in the folder (names, ranges) is taken over. ``paths`` gives the file of each group
+    in the folder, by default those that a run writes.
     """
     from .directions import Directions, DirectionsFileError
     from .ranges import Group
@@ -54,27 +57,73 @@ def directions_given(opened: Any, given: dict[str, Any], wanted: list[Any] | Non
         groups = [Group(held, _saver(path))]
     else:
         space = opened.sizes["w_dim"] if given["space"] == "w" else opened.sizes["z_dim"]
-        numbers = [key for key in wanted or [] if isinstance(key, int)]
         with usage():
-            if numbers and max(numbers) >= space:
-                raise ValueError(f"direction {max(numbers)} asked for, this network has 0-{space - 1}")
-            count = min(max(given["num_directions"], max(numbers, default=0) + 1), space)
-            found = factorise_given(opened, given, count)
-        groups = [Group(_adopting(held, path), _saver(path)) for held, path in zip(found, _paths(found, outdir))]
+            count = max(given["num_directions"], _needed(wanted or [], space))
+            found = factorise_given(opened, given, min(count, space))
+        files = (paths or _paths)(found, outdir)
+        groups = [Group(_adopting(held, path), _saver(path)) for held, path in zip(found, files)]
     with usage():
+        if given["edit_layers"]:
+            rows = edit_rows(opened, given["edit_layers"])
+            groups = [_edited_at(group, rows, outdir) for group in groups]
         for key in wanted or []:
             if not any(_has(group.directions, key) for group in groups):
                 groups[0].directions.index(key)  # says what there is
     return groups
 
 
+def _needed(wanted: list[Any], space: int) -> int:
+    """How many directions must be found so that these numbers are among them."""
+    places = [(key if key >= 0 else space + key, key) for key in wanted if isinstance(key, int)]
+    for place, key in places:
+        if not 0 <= place < space:
+            raise ValueError(f"direction {key} asked for, this network has 0-{space - 1} (-1 is the last)")
+    # Those that count from the end come only with a whole factorisation.
+    return space if any(key < 0 for _, key in places) else max(places, default=(0, 0))[0] + 1
+
+
 def _has(directions: Any, key: Any) -> bool:
-    return key in directions.names if isinstance(key, str) else key < len(directions)
+    if isinstance(key, str):
+        return key in directions.names
+    return key < len(directions) and (key >= 0 or len(directions) == directions.dim)
 
 
-def _adopting(found: Any, path: Path) -> Any:
+def edit_rows(opened: Any, spec: str) -> Any:
+    """The group of layers, one, whose rows of ws edits change.
+
+    Raises:
+        ValueError: the specification cannot be read, or gives several groups.
+    """
+    from .layers import select_layers
+
+    groups = select_layers(opened.layers, spec)
+    if len(groups) != 1:
+        raise ValueError(f"--edit-layers {spec!r} gives {len(groups)} groups; edits change one, like coarse or 0-3,5")
+    return groups[0]
+
+
+def _edited_at(group: Any, rows: Any, outdir: Path) -> Any:
+    """The group with edits at other rows, kept in a file of its own; names are those of the directions."""
+    from dataclasses import replace
+
+    from .ranges import Group
+
+    held = group.directions
+    moved = held.edited_at(rows.ws_indices, rows.label)
+    if moved is held:
+        return group
+    path = _paths([moved], outdir)[0]
+    moved = _adopting(moved, path)
+    names = list(moved.names)
+    names[: len(held)] = [mine or theirs for mine, theirs in zip(held.names, names)]
+    return Group(replace(moved, names=tuple(names)), _saver(path))
+
+
+def _adopting(found: Any, path: Path | None) -> Any:
     from .directions import Directions, DirectionsFileError
 
+    if path is None:
+        return found
     try:
         earlier = Directions.load(path)
     except DirectionsFileError:
@@ -82,8 +131,16 @@ def _adopting(found: Any, path: Path) -> Any:
     return found.adopting(earlier) if found.same_as(earlier) else found
 
 
-def _saver(path: Path) -> Any:
+def known_paths(groups: list[Any], outdir: Path) -> list[Path | None]:
+    """Of each group the file in a folder that holds it already; of others none, so that nothing is replaced."""
+    files = sorted(outdir.glob("directions*.safetensors"))
+    return [next((file for file in files if _adopting(held, file) is not held), None) for held in groups]
+
+
+def _saver(path: Path | None) -> Any:
     def save(directions: Any) -> None:
+        if path is None:
+            return
         try:
             directions.save(path)
         except OSError as error:
@@ -200,22 +257,14 @@ def make_outputs(
     from .ranges import Ranges
     from .report import Pages
 
-    about = {
-        "path": str(given["network"]),
-        "name": opened.record.name,
-        "which": opened.record.which,
-        "class": opened.record.class_name,
-        "hook": opened.hook.name,
-        "digest": camera.G.sefa.digest,
-    }
-    manifest = Manifest(outdir, sys.argv, about)
-    if not given["directions_file"]:
+    manifest = Manifest(outdir, sys.argv, network_about(opened, given, camera))
+    if not given["directions_file"] or given["edit_layers"]:
         for group, path in zip(groups, _paths([group.directions for group in groups], outdir)):
             group.directions.save(path)
     with Progress() as progress:
         ranges = Ranges(camera, distance, progress.advance)
         pages = Pages(manifest)
-        run = Run(camera, _film(given, sheets), ranges, manifest, progress, given["overwrite"], pages)
+        run = Run(camera, film_given(given, sheets), ranges, manifest, progress, given["overwrite"], pages)
         jobs = []
         for group in groups:
             held = group.directions
@@ -232,15 +281,27 @@ def make_outputs(
     click.echo(f"Look at {outdir / 'index.html'}")
 
 
-def _film(given: dict[str, Any], sheets: bool) -> Any:
+def network_about(opened: Any, given: dict[str, Any], camera: Any) -> dict[str, str]:
+    """What a record says of the network."""
+    return {
+        "path": str(given["network"]),
+        "name": opened.record.name,
+        "which": opened.record.which,
+        "class": opened.record.class_name,
+        "hook": opened.hook.name,
+        "digest": camera.G.sefa.digest,
+    }
+
+
+def film_given(given: dict[str, Any], sheets: bool, **usual: Any) -> Any:
+    """The film that was asked for; ``usual`` may hold frames, loop and easing where they are not."""
     from .film import RATE, RATES, WIDTH, WIDTHS, Film
 
     kind, size = given["video"], given["size"]
+    line = {key: given[key] for key in ("frames", "loop", "easing") if given[key] is not None}
     return Film(
-        frames=given["frames"],
+        **{**usual, **line},
         fps=given["fps"] or RATES.get(kind, RATE),
-        loop=given["loop"],
-        easing=given["easing"],
         video=kind,
         max_width=None if size == "native" else size or WIDTHS.get(kind, WIDTH),
         max_bytes=int(given["max_mb"] * 1e6) if kind == "gif" else None,
@@ -251,8 +312,9 @@ def _film(given: dict[str, Any], sheets: bool) -> Any:
 
 
 def _paths(groups: list[Any], outdir: Path) -> list[Path]:
-    """One file for one group, ``directions.safetensors``; for several the label is in the name."""
-    labels = [""] if len(groups) == 1 else [f"-{directions.label}" for directions in groups]
+    """One file for one group, ``directions.safetensors``; for several, or edits elsewhere, the label is in the name."""
+    alone = len(groups) == 1 and "@" not in groups[0].label
+    labels = [""] if alone else [f"-{directions.label}" for directions in groups]
     return [outdir / f"directions{label}.safetensors" for label in labels]
 
 

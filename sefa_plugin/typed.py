@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from typing import NamedTuple
 
 MAX_SEED = 2**32 - 1
 MAX_SEEDS = 10_000
+MAX_DIRECTION = 10**6
+MAX_PARTS = 100  # of a calibrated range
 MAX_DISTANCE = 1e6  # further out float32 rounds the latent itself away
 
 
@@ -68,17 +71,85 @@ def parse_distance(text: str) -> tuple[float, float] | None:
 def parse_keys(text: str) -> list[int | str]:
     """Read what a person types for directions: numbers, ranges and names, ``0,3,7-9,smile``.
 
+    Numbers below 0 count from the weakest one, which is -1.
+
     Raises:
         ValueError: a part is empty, or neither a number nor a possible name.
     """
     keys: list[int | str] = []
     for part in map(str.strip, str(text).split(",")):
-        if re.fullmatch(r"[\s\d+-]*", part):
-            keys += parse_numbers(part, "direction", 10**6)
+        if re.match(r"-\s*\d", part) and re.fullmatch(r"[\s\d-]*", part):
+            keys += _from_the_end(part)
+        elif re.fullmatch(r"[\s\d+-]*", part):
+            keys += parse_numbers(part, "direction", MAX_DIRECTION)
         else:
             check_name(part)
             keys.append(part)
     return keys
+
+
+class TypedEdit(NamedTuple):
+    """``coarse:smile=+2@4-7``: layers that are factorised, direction, distance, layers that are edited.
+
+    ``group`` and ``rows`` are ``''`` where nothing is typed. A ``relative`` distance is a part of the calibrated range
+    on its side.
+    """
+
+    group: str
+    key: int | str
+    distance: float
+    relative: bool
+    rows: str
+
+
+_GROUP = r"(?:(?P<group>all|coarse|middle|fine|input|z|[\d\s,-]*\d\s*):)?"
+
+
+def parse_key(text: str) -> tuple[str, int | str]:
+    """Read one direction with or without its layers, ``3``, ``-1``, ``smile``, ``coarse:0``: layers, and key.
+
+    Raises:
+        ValueError: there are several, or it is neither a number nor a possible name.
+    """
+    match = re.fullmatch(_GROUP + r"\s*(?P<key>.*)", str(text).strip(), re.DOTALL)
+    keys = parse_keys(match["key"])
+    if len(keys) != 1:
+        raise ValueError(f"direction {text!r:.60}: one is needed here")
+    return "".join((match["group"] or "").split()), keys[0]
+
+
+def parse_edit(text: str) -> TypedEdit:
+    """Read an edit: ``0=+2.5``, ``smile=-1``, ``coarse:0=2``, ``3=auto``, ``3=-50%``, ``0=2@4-7``.
+
+    Raises:
+        ValueError: it cannot be read, or the distance is out of range.
+    """
+    key, equals, rest = str(text).rpartition("=")
+    distance, at, rows = rest.partition("@")
+    if not equals or (at and not rows.strip()):
+        raise ValueError(f"edit {text!r:.60}: expected direction=distance, like 0=+2.5 or smile=-1")
+    group, key = parse_key(key)
+    match = re.fullmatch(r"\s*([+-]?)(?:auto|(\d+(?:\.\d*)?)\s*%)\s*", distance)
+    try:
+        number = float(f"{match[1]}{match[2] or 100}") / 100 if match else float(distance)
+    except ValueError:
+        number = math.nan
+    if not abs(number) <= (MAX_PARTS if match else MAX_DISTANCE):  # NaN is not
+        raise ValueError(f"edit {text!r:.60}: its distance is a number like +2.5 (at most {MAX_DISTANCE:g}), auto or 50%")
+    return TypedEdit(group, key, number, bool(match), rows.strip())
+
+
+def _from_the_end(part: str) -> list[int]:
+    """``-1``, or ``-3--1`` for -3, -2, -1."""
+    match = re.fullmatch(r"-(\d{1,20})(?:-(-?)(\d{1,20}))?", part)
+    if match is None or (match[3] and not match[2]):
+        raise ValueError(f"direction {part!r:.60}: expected numbers like -1, or a range like -3--1")
+    first, last = -int(match[1]), -int(match[3] or match[1])
+    if first > last:
+        raise ValueError(f"direction {part!r}: the range runs backwards")
+    if -first > MAX_DIRECTION or last - first >= MAX_SEEDS:
+        raise ValueError(f"direction {part!r}: out of range")
+    return list(range(first, last + 1))
 
 
 def check_name(name: str) -> None:

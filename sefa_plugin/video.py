@@ -11,7 +11,7 @@ import numpy as np
 
 from .atomic import whole_folder
 from .mp4 import CRF, VideoError, check_ffmpeg, write_mp4
-from .pictures import as_rgb, png_text
+from .pictures import as_image, as_rgb, png_text
 
 __all__ = ["CRF", "KINDS", "VideoError", "check_ffmpeg", "write_video"]
 
@@ -115,10 +115,7 @@ class _Checked:
 
 
 def _write_folder(path: str | os.PathLike, frames: Iterator[np.ndarray], comment: str) -> None:
-    from PIL import Image
-
     with whole_folder(path) as part:
         for index, frame in enumerate(frames):
-            picture = frame[..., 0] if frame.shape[2] in (1, 2) else frame
             # Level 1: pictures of this kind gain little from more, and it takes longer than rendering.
-            Image.fromarray(picture).save(part / f"frame{index:04d}.png", compress_level=1, pnginfo=png_text(comment))
+            as_image(frame).save(part / f"frame{index:04d}.png", compress_level=1, pnginfo=png_text(comment))

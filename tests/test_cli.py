@@ -365,6 +365,56 @@ def test_files_say_how_they_were_made(finished):
     assert str(out) not in told.split("comment", 1)[1].splitlines()[0]
 
 
+def test_the_weakest_directions(net, tmp_path):
+    words = ["sheet", "--network", net, "--seeds", "0", "--distance", "4", "--outdir", tmp_path]
+    assert sefa(*words, "--directions", "-1,-2").exit_code == 0
+    assert sefa(*words, "--directions=-3").exit_code == 0
+    made = {p.name for p in (tmp_path / "sheets").glob("all-*")}
+    assert made == {"all-dir31.jpg", "all-dir30.jpg", "all-dir29.jpg"}
+    held = Directions.load(tmp_path / "directions.safetensors")
+    assert len(held) == 32
+    assert held.eigenvalues[31] == held.eigenvalues.min()
+    refused(sefa(*words, "--directions", "-33"), 2, "direction -33", "0-31")
+    sefa("factorize", "--network", net, "-K", "3", "--outdir", tmp_path / "three")
+    short = ["--directions-file", tmp_path / "three" / "directions.safetensors"]
+    refused(sefa(*words, *short, "--directions", "-1"), 2, "from the weakest of 32", "only 3")
+
+
+def test_edits_at_other_layers_than_the_factorised(net, tmp_path):
+    from PIL import Image
+
+    out = tmp_path / "out"
+    words = ["--network", net, "--seeds", "1", "-K", "2", "--frames", "2", "--video", "png", "--outdir", out]
+    assert gen(*words).exit_code == 0
+    sefa("name", out, "1", "nose")
+    before = (out / "directions.safetensors").read_bytes()
+    assert gen(*words, "--edit-layers", "0-1", "--directions", "nose", "--distance", "4").exit_code == 0
+    assert (out / "directions.safetensors").read_bytes() == before
+    held, moved = (Directions.load(out / f"directions{label}.safetensors") for label in ("", "-all@0-1"))
+    assert (held.vectors[1] == moved.vectors[1]).all()
+    assert (moved.layers, moved.names[1]) == ((0, 1), "nose")
+    G = load_network(net)
+    ws = G.mapping(torch.from_numpy(np.random.RandomState(1).randn(1, 48)), None)
+    ws[:, :2] += 4 * torch.from_numpy(held.vectors[1])
+    (want,) = render(G, ws)
+    frame = np.asarray(Image.open(out / "videos" / "all@0-1-dir01" / "frame0001.png"))
+    assert abs(frame.astype(int) - want).max() <= 1
+    entry = json.loads((out / "run.json").read_text())["outputs"]["sheets/all@0-1-dir01.jpg"]
+    assert entry["settings"]["layers"] == [0, 1]
+    assert "--edit-layers 0-1" in entry["about"]["command"]
+    assert "edited at 0-1" in (out / "index.html").read_text(encoding="utf-8")
+    # Ranges are those of the edited rows; a second run measures nothing.
+    assert gen(*words, "--edit-layers", "coarse", "--directions", "1").exit_code == 0
+    again = gen(*words, "--edit-layers", "coarse", "--directions", "1")
+    assert "0 outputs made, 2 kept" in again.stdout
+    assert Directions.load(out / "directions-all@coarse.safetensors").ranges[1] != held.ranges[1]
+    # The factorised rows themselves are nothing special.
+    assert "1 outputs made, 3 kept" in gen(*words, "--edit-layers", "all").stdout  # the sheet shows its name now
+    refused(gen(*words, "--edit-layers", "coarse,fine"), 2, "2 groups")
+    refused(gen(*words, "--edit-layers", "77"), 2, "layers 0-9")
+    refused(gen(*words, "--edit-layers", "0", "--space", "z"), 2, "--space w")
+
+
 # --- the other commands ---------------------------------------------------------------------------------
 
 

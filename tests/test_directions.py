@@ -278,3 +278,25 @@ def test_directions_with_a_row_for_each_layer(tmp_path):
     Directions(rows * 2, np.zeros(2), (0, 2, 3)).save(tmp_path / "long.safetensors")
     with pytest.raises(DirectionsFileError, match="unit length"):
         Directions.load(tmp_path / "long.safetensors")
+
+
+def test_negative_numbers_count_from_the_weakest():
+    whole = Directions(np.eye(4), [4, 3, 2, 1], (0, 1))
+    assert [whole.index(key) for key in (-1, -4, np.int64(-2))] == [3, 0, 2]
+    with pytest.raises(ValueError, match="direction -5"):
+        whole.index(-5)
+    some = Directions(np.eye(4)[:2], [4, 3], (0, 1))
+    with pytest.raises(ValueError, match="from the weakest of 4, here are only 2"):
+        some.index(-1)
+
+
+def test_edits_at_other_layers():
+    held = Directions(np.eye(4), [4, 3, 2, 1], (0, 1), names=("a", "", "", "")).with_range(0, 1.0, -1, 1)
+    moved = held.edited_at([2, 3], "fine")
+    assert (moved.layers, moved.label, moved.names, moved.sigmas) == ((2, 3), "all@fine", held.names, held.sigmas)
+    assert moved.ranges == (None,) * 4  # they were measured with the other rows
+    assert not moved.same_as(held)
+    assert moved.edited_at([0], "0").label == "all@0"
+    assert held.edited_at([0, 1], "all") is held
+    with pytest.raises(ValueError, match="--space w"):
+        Directions(np.eye(4), [4, 3, 2, 1], (0, 1), space="z").edited_at([0], "0")

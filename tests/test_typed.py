@@ -1,5 +1,8 @@
 import pytest
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from sefa_plugin.typed import check_name, parse_distance, parse_keys, parse_numbers, parse_seeds
 
 
@@ -82,16 +85,33 @@ def test_auto_is_a_distance():
         ("smile", ["smile"]),
         ("brush size, 2 ,3d glasses", ["brush size", 2, "3d glasses"]),
         ("0-1,smile,5", [0, 1, "smile", 5]),
+        ("-1,-2", [-1, -2]),
+        (" -3--1 ,0", [-3, -2, -1, 0]),
     ],
 )
 def test_directions_by_number_or_name(text, keys):
     assert parse_keys(text) == keys
 
 
-@pytest.mark.parametrize("text", ["", "3,,4", "-1", "smile,", "a" * 101, "sm\nile"])
+@pytest.mark.parametrize("text", ["", "3,,4", "-", "-3-1", "0--1", "-1--3", "-9999999", "smile,", "a" * 101, "sm\nile"])
 def test_directions_that_make_no_sense(text):
     with pytest.raises(ValueError, match="direction|name"):
         parse_keys(text)
+
+
+@given(st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=8))
+def test_any_numbers_come_back(numbers):
+    assert parse_keys(",".join(map(str, numbers))) == numbers
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_read_or_refused(text):
+    try:
+        keys = parse_keys(text)
+    except ValueError as error:
+        assert "\n" not in str(error)
+    else:
+        assert all(isinstance(key, (int, str)) for key in keys)
 
 
 @pytest.mark.parametrize("name", ["3", "1-2", "3 4", "a,b", " x", "x ", "a\tb", "-", "a" * 101])

@@ -1,0 +1,152 @@
+"""Edits with all that they need: a direction's own numbers, the rows of ws that it changes, and how far."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .latents import normalize_z
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """One direction at one distance.
+
+    Attributes:
+        vector: float32 ``[dim]``, of unit length; ``dim`` is ``w_dim``, or ``z_dim`` in Z. Or ``[len(rows), dim]``
+            where each row changes in a way of its own (see ``Directions``).
+        distance: in units of w (or z) along it.
+        rows: ws indices that change, ascending; none in Z.
+        space: ``w`` or ``z``.
+        index, name, label, normalize, torgb: which direction of which factorisation it is; for people.
+
+    Raises:
+        ValueError: these do not agree with each other.
+    """
+
+    vector: np.ndarray
+    distance: float
+    rows: tuple[int, ...]
+    space: str = "w"
+    index: int = 0
+    name: str = ""
+    label: str = "all"
+    normalize: bool = True
+    torgb: str = "last"
+
+    def __post_init__(self) -> None:
+        vector = np.ascontiguousarray(self.vector, dtype=np.float32)
+        if vector.ndim not in (1, 2) or not vector.size or not np.isfinite(vector).all():
+            raise ValueError(f"an edit's vector is {list(vector.shape)}, or holds NaN")
+        if vector.ndim == 2 and len(vector) != len(self.rows):
+            raise ValueError(f"an edit has vectors for {len(vector)} rows, and changes {len(self.rows)}")
+        if abs(math.sqrt(np.square(vector.astype(np.float64)).sum(axis=-1).mean()) - 1) > 2e-3:
+            raise ValueError("an edit's vector is not of unit length")
+        if not math.isfinite(self.distance):
+            raise ValueError(f"an edit's distance is {self.distance}")
+        rows = tuple(self.rows)
+        if self.space not in ("w", "z") or list(rows) != sorted(set(rows)) or (self.space == "w") != bool(rows):
+            raise ValueError(f"an edit of space {self.space!r:.10} changes rows {str(list(rows)):.40}")
+        if min(rows, default=0) < 0:
+            raise ValueError(f"an edit changes row {min(rows)}")
+        object.__setattr__(self, "vector", vector)
+        object.__setattr__(self, "rows", rows)
+
+    def scaled(self, weight: float) -> Edit:
+        """The same at ``weight`` times its distance."""
+        return replace(self, distance=self.distance * float(weight))
+
+    @property
+    def dim(self) -> int:
+        """Components of the space that it is in."""
+        return self.vector.shape[-1]
+
+    @property
+    def typed(self) -> str:
+        """As a person types it after ``--edit``: ``smile=-1``, ``coarse:0=+2.5``, ``3=+1@4-7``."""
+        found, _, changed = re.sub(r"\blayer0?", "", self.label).replace("_", ",").partition("@")
+        group = "" if found == "all" else f"{found}:"
+        return f"{group}{self.name or self.index}={self.distance:+.4g}{f'@{changed}' if changed else ''}"
+
+
+def edit_of(directions: Any, key: int | str, distance: float) -> Edit:
+    """The edit along one of ``Directions``.
+
+    Raises:
+        ValueError: there is no such direction.
+    """
+    index = directions.index(key)
+    return Edit(
+        vector=directions.vectors[index],
+        distance=float(distance),
+        rows=directions.layers if directions.space == "w" else (),
+        space=directions.space,
+        index=index,
+        name=directions.names[index],
+        label=directions.label,
+        normalize=directions.normalize,
+        torgb=directions.torgb,
+    )
+
+
+def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Sequence[float] | None = None) -> Tensor:
+    """Add edits of W to ws at their rows; those of Z are left to :func:`edited_z`.
+
+    CVPR 2021, equation 2, in W. For one factorisation this is ``latents.edit``, to the last bit.
+
+    Args:
+        ws: ``[N, num_ws, w_dim]``, already truncated.
+        edits: in any number.
+        weights: for each edit a factor of its distance; None for 1.
+
+    Returns:
+        A new tensor; rows of no edit, or of edits that come to 0, are those of ``ws``.
+
+    Raises:
+        ValueError: an edit is of another width, or changes a row that is not there.
+    """
+    result = ws.clone()
+    for row, step in _steps(edits, weights, "w").items():
+        if len(step) != ws.shape[-1]:
+            raise ValueError(f"ws have {ws.shape[-1]} components, an edit has {len(step)}")
+        if row >= ws.shape[-2]:
+            raise ValueError(f"an edit changes row {row}, ws has 0-{ws.shape[-2] - 1}")
+        result[..., row, :] += torch.tensor(step, dtype=ws.dtype, device=ws.device)
+    return result
+
+
+def edited_z(z: Tensor, edits: Sequence[Edit], weights: Sequence[float] | None = None) -> Tensor:
+    """Normalise latents ``[N, z_dim]`` and add edits of Z; where they come to nothing, z as it is.
+
+    Raises:
+        ValueError: an edit is of another width.
+    """
+    steps = _steps(edits, weights, "z")
+    if not steps:
+        return z  # normalised here and again by the network, it would differ in its last bits
+    step = steps[-1]
+    if len(step) != z.shape[-1]:
+        raise ValueError(f"z has {z.shape[-1]} components, an edit has {len(step)}")
+    return normalize_z(z) + torch.tensor(step, dtype=z.dtype, device=z.device)
+
+
+def _steps(edits: Sequence[Edit], weights: Sequence[float] | None, space: str) -> dict[int, np.ndarray]:
+    """For each row (-1 in Z) the sum of distance x direction, float64 ``[dim]``; none where nothing moves."""
+    steps: dict[int, np.ndarray] = {}
+    for edit, weight in zip(edits, weights if weights is not None else [1.0] * len(edits)):
+        distance = edit.distance * float(weight)
+        if edit.space != space or not distance:
+            continue
+        rows = edit.rows if space == "w" else (-1,)
+        for row, step in zip(rows, np.broadcast_to(distance * edit.vector.astype(np.float64), (len(rows), edit.dim))):
+            if row in steps and len(steps[row]) != len(step):
+                raise ValueError(f"edits have {len(steps[row])} and {len(step)} components")
+            steps[row] = steps[row] + step if row in steps else step
+    return steps
