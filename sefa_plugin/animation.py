@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .camera import NO_Z, Camera
+from .camera import Camera
 from .edits import Edit, edited_rows
 from .keyframes import path, timeline
 from .latents import Schedule
@@ -90,7 +90,7 @@ def _walk(camera: Camera, edits: Sequence[Edit], line: Schedule, easing: str, lo
     in_z = [edit for edit in edits if edit.space == "z"]
     if easing == "spherical":
         if camera.projected:
-            raise ValueError(f"--easing spherical goes through Z: {NO_Z.split(',')[0]}")
+            raise ValueError("--easing spherical goes through Z, and --projected-w has no z; use cubic")
         codes = path(camera.z.cpu().numpy(), easing, loop)
 
         def at(position: float) -> Tensor:

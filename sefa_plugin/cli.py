@@ -35,6 +35,7 @@ def sefa(ctx: click.Context) -> None:
 
 # --- the main job ---------------------------------------------------------------------------------
 
+
 def _run_options(video: Any = options.video) -> Any:
     held = [options.factorisation, options.latents, options.which_directions, video]
     held += [options.rendering, options.outdir, options.overwrite, options.strict, options.debug]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from . import __version__
 from .animation import Motion
 from .atomic import whole_file
 from .camera import Camera
@@ -20,7 +22,7 @@ from .manifest import Manifest
 from .pictures import as_image, png_text, side_by_side
 from .pipeline import RENDERER, Reporter, named
 from .recipe import NAME, Recipe, RecipeError
-from .report import command_of
+from .report import look_words
 from .spool import replay
 from .video import write_video
 
@@ -125,7 +127,7 @@ class Editing:
                 if isinstance(content, Tensor):
                     np.savez(part, w=content.cpu().numpy())
                 else:
-                    as_image(content).save(part, pnginfo=png_text(command_of(self.manifest)))
+                    as_image(content).save(part, pnginfo=png_text(command_for(self.recipe)))
         self.manifest.add(name, self._settings, [])
 
     # --- videos -----------------------------------------------------------------------------------
@@ -152,9 +154,9 @@ class Editing:
                 raise EditingError(f"{path}: was not made here, or was changed since; move it away, or --overwrite it")
             self.reporter.say(f"{name}: was made with other settings, will be replaced")
         frames = self._frames(motion, film)
-        comment = command_of(self.manifest)
         with named(path):
             frames = replay(frames, motion.line.order)
+            comment = command_for(self.recipe, kind, film)
             write_video(path, frames, film.fps, film.video, comment=comment, max_bytes=film.max_bytes)
         self.manifest.add(name, settings, motion.line.per_frame)
         return [name], []
@@ -176,3 +178,20 @@ def file_name(label: str) -> str:
     """``seed0005`` and ``proj00``, as the toolkits name pictures, for the labels of a camera."""
     kind, number = label.split()
     return f"seed{int(number):04d}" if kind == "seed" else f"proj{int(number):02d}"
+
+
+def command_for(recipe: Recipe, kind: str = "", film: Film | None = None) -> str:
+    """The command that makes the stills of a recipe again, or its video; without folders of the maker's machine."""
+    if film is not None:
+        words = ["sefa", "render", "--recipe", NAME, "--animate", kind, "--frames", f"{film.frames}"]
+        words += ["--fps", f"{film.fps:g}", "--loop", film.loop, "--easing", film.easing, "--video", film.video]
+    else:
+        path = recipe.network["path"]
+        words = ["sefa", "edit", "--network", path if "://" in path else re.split(r"[/\\]", path)[-1]]
+        words += ["--seeds", ",".join(map(str, recipe.seeds))] if recipe.seeds else []
+        words += ["--projected-w", recipe.ws_file or "FILE.npz"] if recipe.ws is not None else []
+        words += look_words(asdict(recipe.look))
+        words += [word for edit in recipe.edits for word in ("--edit", edit.command)]
+        words += [] if all(edit.normalize for edit in recipe.edits) else ["--no-normalize"]
+        words += [word for torgb in {edit.torgb for edit in recipe.edits} - {"last"} for word in ("--torgb", torgb)]
+    return f"{' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"

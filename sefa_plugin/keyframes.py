@@ -42,6 +42,8 @@ def timeline(frames: int, keys: int, loop: str) -> Schedule:
 
 def _met(steps: int, stretches: int) -> tuple[float, ...]:
     """``steps`` + 1 positions from 0 to ``stretches``, among them the whole numbers as far as there is room."""
+    if steps < stretches:
+        return tuple(step * stretches / steps for step in range(steps + 1))
     starts = [round(stretch * steps / stretches) for stretch in range(stretches + 1)]
     positions = []
     for stretch, (start, end) in enumerate(zip(starts, starts[1:])):

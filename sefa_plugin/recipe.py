@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ class Recipe:
         if self.ws is not None:
             projected = {"file": self.ws_file, "shape": list(self.ws.shape), "data": _packed(self.ws)}
         return {
-            "network": dict(self.network),
+            "network": {key: self.network[key] for key in ("path", "name", "which", "digest")},
             "seeds": list(self.seeds),
             "projected": projected,
             "look": {
@@ -120,7 +121,9 @@ class Recipe:
             ValueError: a setting is out of range, or there are too many ws.
         """
         content = {"format": FORMAT, "version": VERSION, "made_by": f"sefa_plugin {__version__}", **self._content()}
-        data = (json.dumps(content, indent=1) + "\n").encode()
+        lines = json.dumps(content, indent=1)
+        lines = re.sub(r"\[\n[^][{}\"]*\]", lambda numbers: re.sub(r"\n\s*", " ", numbers[0]), lines)
+        data = (lines.replace("[ ", "[").replace(" ]", "]") + "\n").encode()
         if len(data) > MAX_BYTES:
             raise ValueError(f"a recipe of {len(data) >> 20} MB, at most {MAX_BYTES >> 20} MB can be used: fewer ws")
         self.parse(data)
@@ -259,8 +262,11 @@ def _packed(numbers: np.ndarray) -> str:
 def _array(part: Part, key: str, most: int) -> np.ndarray:
     """float32 numbers of an entry, in its part's ``shape`` of at most so many axes."""
     shape = part.take("shape", each(whole(1, 10**6), most))
-    data = part.take(key, text(MAX_BYTES))
-    data = base64.b64decode(data.encode("ascii", "replace"), validate=True)
+    packed = part.take(key, text(MAX_BYTES))
+    try:
+        data = base64.b64decode(packed.encode("ascii", "replace"), validate=True)
+    except ValueError:
+        raise ValueError(f"{key} of {part.what} is no base64") from None
     if not shape or 4 * math.prod(shape) != len(data):
         raise ValueError(f"{key} of {part.what}: {len(data)} bytes for float32 numbers of shape {shape}")
     numbers = np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(shape)

@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +71,7 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
     seeds = [label.split()[1] for label in settings["subjects"] if label.startswith("seed ")]
     words += ["--seeds", ",".join(seeds)] if seeds else []
     words += ["--projected-w", "FILE.npz"] if settings["projected"] else []
-    plain = {"trunc": 1.0, "trunc_cutoff": None, "noise_mode": "const", "label": None, "rotate": 0.0, "fov": 18.837}
-    for key, usual in plain.items():
-        if look.get(key, usual) != usual:
-            words += [_OPTIONS.get(key) or f"--{key.replace('_', '-')}", f"{look[key]}"]
-    if any(look["translate"]):
-        words.append("--translate={:g},{:g}".format(*look["translate"]))
-    if any(look.get("camera", ())):
-        words.append("--camera={:g},{:g}".format(*look["camera"]))
-    words += ["--precision", "bf16"] if look.get("bf16") else []
+    words += look_words(look)
     words += [] if about["normalize"] else ["--no-normalize"]
     words += [] if about["torgb"] == "last" else ["--torgb", about["torgb"]]
     usual = {"frames": 60, "fps": 30.0, "loop": "pingpong", "easing": "linear", "video": "mp4"}
@@ -88,6 +80,20 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
             words += [f"--{key}", f"{film[key]:g}" if key in ("frames", "fps") else film[key]]
     words += ["--captions"] if film.get("captions") else []
     return f"python {' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"
+
+
+def look_words(look: Mapping[str, Any]) -> list[str]:
+    """What a person types for a look (its fields, by name), where that is not the usual one."""
+    words = []
+    plain = {"trunc": 1.0, "trunc_cutoff": None, "noise_mode": "const", "label": None, "rotate": 0.0, "fov": 18.837}
+    for key, usual in plain.items():
+        if look.get(key, usual) != usual:
+            words += [_OPTIONS.get(key) or f"--{key.replace('_', '-')}", f"{look[key]}"]
+    if any(look["translate"]):
+        words.append("--translate={:g},{:g}".format(*look["translate"]))
+    if any(look.get("camera", ())):
+        words.append("--camera={:g},{:g}".format(*look["camera"]))
+    return words + (["--precision", "bf16"] if look.get("bf16") else [])
 
 
 def _typed(label: str) -> str:

@@ -135,7 +135,8 @@ def parse_edit(text: str) -> TypedEdit:
     except ValueError:
         number = math.nan
     if not abs(number) <= (MAX_PARTS if match else MAX_DISTANCE):  # NaN is not
-        raise ValueError(f"edit {text!r:.60}: its distance is a number like +2.5 (at most {MAX_DISTANCE:g}), auto or 50%")
+        kinds = f"a number like +2.5 (at most {MAX_DISTANCE:g}), auto or 50%"
+        raise ValueError(f"edit {text!r:.60}: its distance is {kinds}")
     return TypedEdit(group, key, number, bool(match), rows.strip())
 
 

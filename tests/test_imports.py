@@ -129,6 +129,7 @@ ALLOWED = {
         "report",
         "spool",
         "video",
+        "",
     },
     "naming": {"directions", "manifest", "report"},
     "evaluate/__init__": set(),

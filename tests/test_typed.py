@@ -1,9 +1,16 @@
 import pytest
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sefa_plugin.typed import check_name, parse_distance, parse_keys, parse_numbers, parse_seeds
+from sefa_plugin.typed import (
+    check_name,
+    parse_distance,
+    parse_edit,
+    parse_key,
+    parse_keys,
+    parse_numbers,
+    parse_seeds,
+)
 
 
 @pytest.mark.parametrize(
@@ -123,3 +130,75 @@ def test_what_cannot_be_a_name(name):
 @pytest.mark.parametrize("name", ["", "smile", "brush size", "3d", "großes Lächeln", "-1 to 1?"])
 def test_what_can_be_a_name(name):
     check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("3", ("", 3)),
+        (" -1 ", ("", -1)),
+        ("brush size", ("", "brush size")),
+        ("coarse:smile", ("coarse", "smile")),
+        ("0-1, 5: 7", ("0-1,5", 7)),
+        ("12:-2", ("12", -2)),
+        ("z:0", ("z", 0)),
+        ("size: large", ("", "size: large")),  # a name
+    ],
+)
+def test_one_direction_of_some_layers(text, key):
+    assert parse_key(text) == key
+
+
+@pytest.mark.parametrize("text", ["", "0,1", "2-4", "coarse:", "fine:0,1", "a\tb"])
+def test_what_is_not_one_direction(text):
+    with pytest.raises(ValueError, match="direction|name"):
+        parse_key(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "edit"),
+    [
+        ("0=+2.5", ("", 0, 2.5, False, "")),
+        ("-1=-3e-1", ("", -1, -0.3, False, "")),
+        ("smile = -1", ("", "smile", -1, False, "")),
+        ("a=b=1", ("", "a=b", 1, False, "")),
+        ("coarse:0=2@4-7,9", ("coarse", 0, 2, False, "4-7,9")),
+        ("3=auto", ("", 3, 1, True, "")),
+        ("3=-auto", ("", 3, -1, True, "")),
+        ("3=50%", ("", 3, 0.5, True, "")),
+        ("3=-12.5 % @fine", ("", 3, -0.125, True, "fine")),
+        ("0=0", ("", 0, 0, False, "")),
+    ],
+)
+def test_edits(text, edit):
+    assert parse_edit(text) == edit
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("0", "direction=distance"),
+        ("=1", "name|direction"),
+        ("0=", "its distance is"),
+        ("0=x", "its distance is"),
+        ("0=nan", "its distance is"),
+        ("0=-inf", "its distance is"),
+        ("0=1000001", "at most 1e[+]06"),
+        ("0=10001%", "its distance is"),
+        ("0=1@", "direction=distance"),
+        ("0,1=1", "one is needed"),
+    ],
+)
+def test_edits_that_make_no_sense(text, says):
+    with pytest.raises(ValueError, match=says):
+        parse_edit(text)
+
+
+@given(st.text(max_size=40))
+def test_any_edit_is_read_or_refused(text):
+    try:
+        found = parse_edit(text)
+    except ValueError as error:
+        assert "\n" not in str(error)
+    else:
+        assert abs(found.distance) <= 1e6
