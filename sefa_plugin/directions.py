@@ -368,9 +368,9 @@ def factorize(
     """Find the editing directions of a generator, or of raw weight matrices.
 
     Args:
-        G_or_weights: a generator of ``load_network``; or a list of ``StyleLayer``; or a list, or a dict by
-            name, of matrices ``[channels, dim]`` (matrix i then stands for ws index i, its gains are
-            already applied, and ``layers`` must be ``all``).
+        G_or_weights: a generator of ``load_network``, or any in memory with ``mapping`` and ``synthesis``; or a
+            list of ``StyleLayer``; or a list, or a dict by name, of matrices ``[channels, dim]`` (matrix i then
+            stands for ws index i, its gains are already applied, and ``layers`` must be ``all``).
         layers: see ``layers.select_layers``; one group.
         space: ``w``, or ``z`` for the first mapping layer.
         normalize: scale the rows of the weights to unit length, as the authors do.
@@ -379,7 +379,7 @@ def factorize(
 
     Raises:
         ValueError: an argument is out of range, or a weight holds NaN.
-        HookError: the generator is of an unknown kind.
+        HookError: it is no generator, or one that cannot be run.
     """
     found = factorize_groups(G_or_weights, layers, space, normalize, torgb, num_directions)
     if len(found) != 1:
@@ -410,13 +410,13 @@ def factorize_groups(
             return [_factorize_matrices(named, torgb, **options)]
         style, about = list(named.values()), {}
     else:
-        from .network import mapping_layer, network_info, style_layers
+        from .network import generator_of, mapping_layer, style_layers
 
-        info = network_info(G_or_weights)
-        about = {"network": info.name, "digest": info.digest, "num_ws": G_or_weights.num_ws}
+        G = generator_of(G_or_weights)
+        about = {"network": G.sefa.name, "digest": G.sefa.digest, "num_ws": G.num_ws}
         if space == "z":
-            return [factorize_mapping(mapping_layer(G_or_weights), G_or_weights.z_dim, **options, **about)]
-        style = style_layers(G_or_weights)
+            return [factorize_mapping(mapping_layer(G), G.z_dim, **options, **about)]
+        style = style_layers(G)
     groups = select_layers(style, layers, torgb)
     return [factorize_group(group, torgb=torgb, **options, **about) for group in groups]
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .generators.prefixes import Prefixes
+from .live import evaluating, usable
 from .precision import uses_bfloat16
 
 NOISE_SEED = 0
@@ -45,7 +46,8 @@ def render(
     """Render a schedule of intermediate latents.
 
     Args:
-        G: a generator with NVIDIA's interface; only ``G.synthesis`` is used.
+        G: a generator with NVIDIA's interface, of which only ``G.synthesis`` is used; or any module in memory
+            with ``mapping`` and ``synthesis`` (see ``live.adopt``).
         ws_schedule: ``[num_ws, w_dim]`` tensors, or ``[N, num_ws, w_dim]`` ones whose rows are N frames;
             any iterable, pulled as frames are needed.
         batch_size: frames rendered at once.
@@ -61,9 +63,11 @@ def render(
     Raises:
         ValueError: ``batch_size`` is below 1, or ws are of a wrong shape.
         FramesError: pixels are NaN or infinite.
+        LiveError: ``G`` is no generator, or one that cannot be run.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size}: at least 1 is needed")
+    G = usable(G)
     device = _device(G)
     force_fp32 = force_fp32 or (device.type != "cuda" and not uses_bfloat16(G))
     rows = _rows(ws_schedule)
@@ -77,7 +81,7 @@ def render(
         if not batch:
             return
         ws = torch.stack([row.to(device) for row in batch])
-        with torch.no_grad(), _same_noise(noise_mode == "random", device):
+        with torch.no_grad(), evaluating(G.synthesis), _same_noise(noise_mode == "random", device):
             img = G.synthesis(ws, noise_mode=noise_mode, force_fp32=force_fp32, **reuse)
         yield from to_uint8(img)
 

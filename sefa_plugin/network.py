@@ -314,12 +314,17 @@ def _compare_attributes(G: Any, record: NetworkRecord) -> None:
 
 
 def style_layers(G: Any) -> list[StyleLayer]:
-    """List the style layers of a generator that :func:`load_network` gave, with its present weights.
+    """List the style layers of a generator, with its present weights.
+
+    Args:
+        G: a generator that :func:`load_network` gave, or any module in memory with ``mapping`` and ``synthesis``
+            (see ``live.adopt``); of that the layers are found by watching it run.
 
     Raises:
-        HookError: ``G`` is something else.
+        HookError: ``G`` is neither.
     """
-    return [_with_weight(G, layer) for layer in network_info(G).layers]
+    G = generator_of(G)
+    return [_with_weight(G, layer) for layer in G.sefa.layers]
 
 
 def mapping_layer(G: Any) -> StyleLayer:
@@ -328,22 +333,41 @@ def mapping_layer(G: Any) -> StyleLayer:
     Raises:
         HookError: ``G`` is something else, or none is known of it.
     """
-    layer = network_info(G).mapping
+    G = generator_of(G)
+    layer = G.sefa.mapping
     if layer is None:
         raise HookError("no affine layer that z enters was found in this network; use space w")
     return _with_weight(G, layer)
 
 
 def network_info(G: Any) -> NetworkInfo:
-    info = getattr(G, "sefa", None)
-    if not isinstance(info, NetworkInfo):
-        raise HookError(f"{type(G).__name__} is not a generator of load_network; load its file with that")
-    return info
+    """Where a generator came from, its digest and its layers; see :func:`generator_of`."""
+    return generator_of(G).sefa
+
+
+def generator_of(G: Any) -> Any:
+    """Give a generator with a :class:`NetworkInfo` as ``sefa``: ``G`` itself, or our interface around it.
+
+    Raises:
+        HookError: ``G`` is no generator, or one that cannot be used (``live.LiveError``).
+    """
+    from .live import adopt, unwrapped
+
+    inside = unwrapped(G)
+    if isinstance(getattr(inside, "sefa", None), NetworkInfo):
+        return inside
+    made = adopt(inside)
+    record, (layers, first) = made.record(), made.look()
+    made.sefa = NetworkInfo(record.path, record.name, "", "live", record.digest(), tuple(layers), first)
+    return made
 
 
 def _without_weight(G: Any, layer: StyleLayer) -> StyleLayer:
     """A layer whose weight is to be read from the generator; one that was measured keeps it."""
-    held = getattr(G.get_submodule(layer.name), "weight", None)
+    try:
+        held = getattr(G.get_submodule(layer.name), "weight", None)
+    except AttributeError:  # a further row of a module that serves several
+        return layer
     return replace(layer, weight=None) if held is not None and tuple(held.shape) == tuple(layer.weight.shape) else layer
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ except ImportError:  # before torch 1.13: then only modules are seen
 
 _SAME = 1e-3  # relative difference up to which an input is a row (networks normalise with an epsilon)
 _AFFINE = 1e-3  # relative deviation from an affine function that rounding explains
+_STORED = 1e-4  # the same, from the module's own weight
+_COARSER = {torch.float16: 8, torch.bfloat16: 64}  # how much more rounding explains in these
 _MAX_OUTPUTS = 1 << 20  # outputs of one style layer; more is something else
 
 
@@ -34,7 +36,7 @@ class ProbeError(Exception):
     """A generator cannot be run, or no style layer is found in it."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Seen:
     """A module that was given a row: which, the input as it came, and the height of what its parent put out.
 
@@ -50,9 +52,17 @@ class _Seen:
     size: int = 0
     matrix: Tensor | None = None
 
+    @property
+    def coarser(self) -> float:
+        """How much more than in float32 rounding explains."""
+        return _COARSER.get(self.given.dtype, 1)
+
 
 def style_layers(network: nn.Module, run: Any, rows: Tensor, img_channels: int) -> list[StyleLayer]:
     """Find the affine transformations of the rows of ws, in the order of execution.
+
+    A module that serves several rows is a layer for each: the first has the module's name, later ones have the
+    row behind it (``affine[3]``).
 
     Args:
         network: the module whose submodules are watched; layers get their names in it.
@@ -66,20 +76,30 @@ def style_layers(network: nn.Module, run: Any, rows: Tensor, img_channels: int) 
     with _watching(network, rows) as seen:
         run(rows[None])
     found: dict[int, StyleLayer] = {}
-    done: list[str] = []
+    done: list[tuple[str, int]] = []
     modules = [item for item in seen if item.matrix is None]
     products = _joined(item for item in seen if item.matrix is not None)
     # Outer modules first; of products, those that are in no layer yet.
     for item in [*sorted(modules, key=lambda held: held.name.count(".")), *products]:
-        if any(item.name == name or item.name.startswith(f"{name}.") for name in done):
+        if any(item.row == row and (item.name == name or item.name.startswith(f"{name}.")) for name, row in done):
             continue
         weight = _weight(item, rows.shape[1])
         if weight is not None:
-            done.append(item.name)
+            done.append((item.name, item.row))
             found[seen.index(item)] = _layer(network, item, *weight, img_channels)
     if not found:
         raise ProbeError("no affine layer that is fed by a row of ws was found in it")
-    return [found[place] for place in sorted(found)]
+    return _told_apart([found[place] for place in sorted(found)])
+
+
+def _told_apart(layers: list[StyleLayer]) -> list[StyleLayer]:
+    """Layers of one module under names of their own."""
+    names: set[str] = set()
+    for place, layer in enumerate(layers):
+        if layer.name in names:
+            layers[place] = replace(layer, name=f"{layer.name}[{layer.ws_index}]")
+        names.add(layer.name)
+    return layers
 
 
 def _joined(products: Iterable[_Seen]) -> list[_Seen]:
@@ -113,7 +133,7 @@ def _weight(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
     if next(item.module.parameters(), None) is None and next(item.module.buffers(), None) is None:
         return None  # a pass-through: dropout, an identity
     matrix = _matrix(item, width)
-    return _behind_activation(item, width) if matrix is None else _stored(item.module, matrix)
+    return _behind_activation(item, width) if matrix is None else _stored(item, matrix)
 
 
 @dataclass(eq=False)
@@ -142,7 +162,8 @@ def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
             calls.append(_Call(name, module, []))
             tensors = [arg for arg in args if isinstance(arg, Tensor)]
             match = _row_of(tensors[0], rows) if len(tensors) == 1 else None
-            if match is not None and name and not any(item.name == name for item in seen):
+            known = match is None or any((item.name, item.row) == (name, match[0]) for item in seen)
+            if not known and name:
                 note(_Seen(name, module, match[0], tensors[0].detach(), match[1]), calls[:-1])
 
         return hook
@@ -206,9 +227,10 @@ def _row_of(given: Tensor, rows: Tensor) -> tuple[int, float] | None:
     scales = (rows @ start) / rows.square().sum(dim=1)
     distance = (rows * scales[:, None] - start).abs().amax(dim=1)
     best = int(distance.argmin())
+    same = _SAME * _COARSER.get(given.dtype, 1)
     scale, peak = float(scales[best]), float(start.abs().max())
-    alike = math.isfinite(scale) and peak > 0 and float(distance[best]) <= _SAME * peak
-    return (best, 1.0 if abs(scale - 1) <= _SAME else scale) if alike else None
+    alike = math.isfinite(scale) and peak > 0 and float(distance[best]) <= same * peak
+    return (best, 1.0 if abs(scale - 1) <= same else scale) if alike else None
 
 
 def _apply(item: _Seen, vectors: Tensor) -> Tensor:
@@ -233,7 +255,8 @@ def _matrix(item: _Seen, width: int) -> np.ndarray | None:
     except Exception:  # a module that takes no batch, or gives no tensor, is no style layer
         return None
     scale = float(matrix.abs().max())
-    if not math.isfinite(scale) or scale == 0 or not float(error) <= _AFFINE * scale * math.sqrt(width):
+    most = _AFFINE * item.coarser * scale * math.sqrt(width)
+    if not math.isfinite(scale) or scale == 0 or not float(error) <= most:
         return None
     return (matrix.t() * item.scale).contiguous().cpu().numpy()
 
@@ -267,14 +290,17 @@ def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | No
     return held.cpu().numpy(), float(gain) if isinstance(gain, (int, float)) else 1.0
 
 
-def _stored(module: nn.Module, matrix: np.ndarray) -> tuple[Any, float]:
+def _stored(item: _Seen, matrix: np.ndarray) -> tuple[Any, float]:
     """The module's own weight and the gain at run time where the matrix is that, else the matrix and 1."""
-    weight = getattr(module, "weight", None)
+    weight = getattr(item.module, "weight", None)
     if isinstance(weight, Tensor) and tuple(weight.shape) == matrix.shape:
         held = weight.detach().to(torch.float32).cpu().numpy()
         gain = float((held * matrix).sum() / max(float((held * held).sum()), 1e-30))
-        if gain > 0 and np.abs(matrix - gain * held).max() <= 1e-4 * np.abs(matrix).max():
-            return held, gain
+        most = _STORED * item.coarser
+        if gain > 0 and np.abs(matrix - gain * held).max() <= most * np.abs(matrix).max():
+            named = getattr(item.module, "weight_gain", 1.0)  # what was measured, without the rounding
+            exact = isinstance(named, (int, float)) and abs(gain - named) <= most * gain
+            return held, float(named) if exact else gain
     return matrix, 1.0
 
 

@@ -220,7 +220,6 @@ def test_only_the_network_asked_for_needs_what_it_imports(tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     "change, message",
     [
-        (("self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim", "pass"), "does not say how large"),
         (("x = self.early(", "x = 1 / 0 + self.early("), "its own code fails (ZeroDivisionError"),
         (("self.entry(w)", "self.entry(w.abs())"), "no affine layer that is fed by a row"),
         (("def forward(self, ws, noise_mode", "def forward(self, ws, mood, noise_mode"), "needs 'mood'"),
@@ -234,6 +233,18 @@ def test_code_that_cannot_be_used_says_why(tmp_path, monkeypatch, change, messag
     with pytest.raises(TrustedFileError) as caught:
         load_network(path, trust_pickle=True)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_sizes_that_it_does_not_tell(tmp_path, monkeypatch):
+    """Of a network with a mapping they are found out; of others nothing tells how wide z is."""
+    silent = toys.STYLED.replace("self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim", "pass")
+    path = toys.write(tmp_path / "net.pkl", {"G_ema": toys.live(silent, "Strange")}, monkeypatch)
+    made = load_network(path, trust_pickle=True)
+    assert (made.z_dim, made.c_dim, made.w_dim, made.num_ws) == (6, 0, 8, 3)
+    silent = toys.UNSTYLED.replace("self.z_dim, self.c_dim = z_dim, c_dim", "self.c_dim = c_dim")
+    path = toys.write(tmp_path / "net.pkl", {"G_ema": toys.live(silent, "Unstyled")}, monkeypatch)
+    with pytest.raises(TrustedFileError, match="does not say how large its latents are"):
+        load_network(path, trust_pickle=True)
 
 
 def test_a_file_that_holds_no_network(tmp_path, monkeypatch):
