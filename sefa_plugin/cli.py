@@ -10,7 +10,7 @@ import click
 
 from . import __version__, options
 from .command import Command, Download, Group, usage, warn
-from .editing_commands import check_without_recipe, edit, render_recipe
+from .editing_commands import check_without_recipe, edit, plane, render_recipe
 from .stages import camera_given, directions_given, factorise_given, make_outputs, open_given, save_directions
 
 _SHOW_DEFAULTS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
@@ -146,6 +146,7 @@ def _run(*, sheets: bool, **given: Any) -> None:
 
 
 sefa.add_command(edit)
+sefa.add_command(plane)
 
 
 # --- the parts ------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from .manifest import Manifest
 from .pictures import as_image, png_text, side_by_side
 from .pipeline import RENDERER, Reporter, named
 from .recipe import NAME, Recipe, RecipeError
-from .report import look_words
+from .report import file_of, look_words
 from .spool import replay
 from .video import write_video
 
@@ -186,8 +185,7 @@ def command_for(recipe: Recipe, kind: str = "", film: Film | None = None) -> str
         words = ["sefa", "render", "--recipe", NAME, "--animate", kind, "--frames", f"{film.frames}"]
         words += ["--fps", f"{film.fps:g}", "--loop", film.loop, "--easing", film.easing, "--video", film.video]
     else:
-        path = recipe.network["path"]
-        words = ["sefa", "edit", "--network", path if "://" in path else re.split(r"[/\\]", path)[-1]]
+        words = ["sefa", "edit", "--network", file_of(recipe.network["path"])]
         words += ["--seeds", ",".join(map(str, recipe.seeds))] if recipe.seeds else []
         words += ["--projected-w", recipe.ws_file or "FILE.npz"] if recipe.ws is not None else []
         words += look_words(asdict(recipe.look))

@@ -8,7 +8,7 @@ import click
 
 from . import options
 from .command import Command, usage
-from .editing_stages import camera_of, edits_given, make_recipe, network_of, recipe_of
+from .editing_stages import camera_of, edits_given, make_plane, make_recipe, network_of, recipe_of
 from .stages import camera_given, open_given
 
 _FIXED = {  # what a recipe holds already, by parameter
@@ -65,11 +65,57 @@ def edit(**given: Any) -> None:
 
     with usage():
         typed = [parse_edit(text) for text in given["edits"]]
-        seeds = _seeds(given, [] if given["projected_w"] else [0])
+        seeds = _seeds(given, [] if given["projected_w"] else [0, 1, 2])
     opened = _opened(given)
     camera = camera_given(opened, given, seeds)
     edits = edits_given(opened, given, typed, camera)
     make_recipe(opened, given, recipe_of(opened, given, camera, seeds, edits), camera)
+
+
+def _axis(option: str, where: str) -> Any:
+    return click.option(
+        option,
+        required=True,
+        help=f"The direction {where}: 0, smile, -1, coarse:0; with a range smile=2 or 0=-1,3.  [default: auto]",
+        metavar="DIRECTION",
+    )
+
+
+@click.command(cls=Command)
+@options.network
+@_axis("--across", "from left to right")
+@_axis("--down", "from top to bottom")
+@options.factorisation
+@options.latents
+@options.directions_file
+@options.edit_layers
+@options.video_of_planes
+@click.option(
+    "--path",
+    type=click.Choice(["ellipse", "corners"]),
+    default="ellipse",
+    help="Of the video: an ellipse that touches all four edges of the sheet, or along them from corner to corner.",
+)
+@options.rendering
+@options.outdir
+@options.overwrite
+@options.strict
+@options.debug
+def plane(**given: Any) -> None:
+    """Two directions at once: a sheet of each seed, one across and one down, and a closed video round them.
+
+    \b
+    Examples:
+      sefa plane --network ffhq.pkl --across 0 --down 3 --seeds 5
+      sefa plane --network ffhq.pkl --across coarse:smile=2 --down fine:0=-1,3 --video gif
+    """
+    from .typed import parse_axis
+
+    with usage():
+        typed = [parse_axis(given[option]) for option in ("across", "down")]
+        seeds = _seeds(given, [] if given["projected_w"] else [0, 1, 2])
+    opened = _opened(given)
+    make_plane(opened, given, typed, camera_given(opened, given, seeds))
 
 
 def render_recipe(ctx: click.Context, given: dict[str, Any]) -> None:

@@ -17,22 +17,18 @@ from .stages import camera_given, directions_given, edit_rows, film_given, known
 def edits_given(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any) -> list[Any]:
     """Factorise, or read the directions file, for each group of layers that is asked for; gives ``Edit`` objects."""
     from .edits import edit_of
+    from .pipeline import output_folder
 
     keys: dict[str, list[Any]] = {}
     for edit in typed:
         keys.setdefault(edit.group, []).append(edit.key)
-    groups = {name: _group(opened, given, name, wanted) for name, wanted in keys.items()}
+    home = output_folder(None, opened.record.name)
+    groups = {name: _group(opened, given, name, wanted, home) for name, wanted in keys.items()}
     edits = []
     with Progress() as progress, usage():
         ranges = None
         for edit in typed:
-            group = groups[edit.group]
-            if group.directions.space == "z" and camera.projected:
-                from .camera import NO_Z
-
-                raise ValueError(NO_Z)
-            if edit.rows or given["edit_layers"]:
-                group = _moved(group, edit_rows(opened, edit.rows or given["edit_layers"]))
+            group = _at_rows(opened, given, groups[edit.group], edit.rows, camera)
             distance = edit.distance
             if edit.relative:
                 from .ranges import Ranges
@@ -43,27 +39,41 @@ def edits_given(opened: Any, given: dict[str, Any], typed: list[Any], camera: An
     return edits
 
 
-def _group(opened: Any, given: dict[str, Any], name: str, keys: list[Any]) -> Any:
-    """The directions of one group; '' is that of ``--layers`` and ``--space``, or the directions file."""
-    from .pipeline import output_folder
+def _group(opened: Any, given: dict[str, Any], name: str, keys: list[Any], home: Path) -> Any:
+    """The directions of one group; '' is that of ``--layers`` and ``--space``, or the directions file.
 
+    Names and ranges of a run are found in ``home``, and nothing new is put there.
+    """
     if name and given["directions_file"]:
-        raise click.UsageError(f"--edit {name}:...: a directions file has layers of its own; leave {name}: out")
+        raise click.UsageError(f"{name}:{keys[0]}: a directions file has layers of its own; leave {name}: out")
     asked = {"edit_layers": None, "num_directions": 1}
     if name:
         asked.update(layers="all" if name == "z" else name, space="z" if name == "z" else "w")
-    home = output_folder(None, opened.record.name)
     found = directions_given(opened, {**given, **asked}, keys, home, known_paths)
     if len(found) != 1:
         raise click.UsageError(
-            f"--layers {given['layers']} gives {len(found)} groups; say for each edit which it is of, like coarse:0=2"
+            f"--layers {given['layers']} gives {len(found)} groups; say with each direction which it is of: coarse:0"
         )
     return found[0]
 
 
-def _moved(group: Any, rows: Any) -> Any:
-    """Edits at other rows; their ranges are kept nowhere."""
-    return replace(group, directions=group.directions.edited_at(rows.ws_indices, rows.label), save=lambda held: None)
+def _at_rows(opened: Any, given: dict[str, Any], group: Any, typed: str, camera: Any) -> Any:
+    """The group as it is edited: at rows that are typed with a direction, those of ``--edit-layers``, or its own.
+
+    Raises:
+        ValueError: it cannot be edited there, or not with these subjects.
+    """
+    from .camera import NO_Z
+
+    if group.directions.space == "z" and camera.projected:
+        raise ValueError(NO_Z)
+    spec = typed or given["edit_layers"]
+    if not spec:
+        return group
+    rows = edit_rows(opened, spec)
+    moved = group.directions.edited_at(rows.ws_indices, rows.label)
+    # Ranges at other rows are kept nowhere.
+    return group if moved is group.directions else replace(group, directions=moved, save=lambda held: None)
 
 
 def _part_of(ends: tuple[float, float], edit: Any) -> float:
@@ -175,3 +185,42 @@ def make_recipe(opened: Any, given: dict[str, Any], recipe: Any, camera: Any) ->
     click.echo(f"{outdir}: {len(made)} outputs made, {len(kept)} kept")
     for name in made:
         click.echo(f"  {outdir / name}")
+
+
+def make_plane(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any) -> None:
+    """Make the sheets and the video of two directions, across and down, and say what was made."""
+    from .manifest import Manifest
+    from .pipeline import check_folder, output_folder
+    from .plane import Axis, Plane
+    from .ranges import Ranges
+    from .report import Pages
+
+    outdir = output_folder(given["outdir"], opened.record.name)
+    check_folder(outdir)
+    film = film_given({**given, "loop": None, "easing": None, "grid": False}, True)
+    if film.video == "mp4":
+        from .mp4 import check_ffmpeg
+
+        check_ffmpeg()
+    keys: dict[str, list[Any]] = {}
+    for axis in typed:
+        keys.setdefault(axis.group, []).append(axis.key)
+    groups = {name: _group(opened, given, name, wanted, outdir) for name, wanted in keys.items()}
+    manifest = Manifest(outdir, sys.argv, network_about(opened, given, camera))
+    with usage():
+        moved = [_at_rows(opened, given, groups[axis.group], axis.rows, camera) for axis in typed]
+        same = {(group.directions.label, group.directions.index(axis.key)) for group, axis in zip(moved, typed)}
+        if len(same) == 1:
+            raise ValueError(f"--across and --down are both direction {typed[0].key}: give two")
+    with Progress() as progress:
+        axes = []
+        for group, axis in zip(moved, typed):
+            ranges = Ranges(camera, axis.ends, progress.advance)
+            axes.append(Axis.of(group, axis.key, ranges.of(group, group.directions.index(axis.key))))
+        across, down = axes
+        plane = Plane(camera, across, down, manifest, progress, given["overwrite"], Pages(manifest))
+        made, kept = plane.make(film, given["path"])
+    click.echo(f"{outdir}: {len(made)} outputs made, {kept} kept")
+    for name in made:
+        click.echo(f"  {outdir / name}")
+    click.echo(f"Look at {outdir / 'index.html'}")

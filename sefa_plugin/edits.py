@@ -71,14 +71,15 @@ class Edit:
     @property
     def typed(self) -> str:
         """As a person types it after ``--edit``, to four digits: ``smile=-1``, ``coarse:0=+2.5``, ``3=+1@4-7``."""
-        return self._typed(f"{self.distance:+.4g}")
+        return self.typed_with(f"{self.distance:+.4g}")
 
     @property
     def command(self) -> str:
         """The same with all digits."""
-        return self._typed(re.sub(r"\.0$", "", f"{'' if self.distance < 0 else '+'}{self.distance!r}"))
+        return self.typed_with(re.sub(r"\.0$", "", f"{'' if self.distance < 0 else '+'}{self.distance!r}"))
 
-    def _typed(self, distance: str) -> str:
+    def typed_with(self, distance: str) -> str:
+        """The same with these words for the distance."""
         found, _, changed = re.sub(r"\blayer0?", "", self.label).replace("_", ",").partition("@")
         group = "" if found == "all" else f"{found}:"
         return f"{group}{self.name or self.index}={distance}{f'@{changed}' if changed else ''}"

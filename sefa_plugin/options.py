@@ -169,9 +169,9 @@ easing_through = click.option(
     "through Z.  [default: linear; of a walk cubic]",
 )
 
+kind = click.option("--video", type=click.Choice(["mp4", "gif", "png", "none"]), default="mp4", help="What to write.")
+grid = click.option("--grid", is_flag=True, help="One more video: seeds down, directions across.")
 clips = _stack(
-    click.option("--video", type=click.Choice(["mp4", "gif", "png", "none"]), default="mp4", help="What to write."),
-    click.option("--grid", is_flag=True, help="One more video: seeds down, directions across."),
     click.option("--captions", is_flag=True, help="Write direction and distance below the frames."),
     click.option(
         "--size", callback=_width, help="Largest video width, or native.  [default: 1920, gif 480]", metavar="PIXELS"
@@ -185,8 +185,9 @@ clips = _stack(
     ),
 )
 
-video = _stack(frames, fps, loop, easing, clips)
-video_of_recipes = _stack(stretches, fps, loop_through, easing_through, clips)
+video = _stack(frames, fps, loop, kind, easing, grid, clips)
+video_of_recipes = _stack(stretches, fps, loop_through, kind, easing_through, grid, clips)
+video_of_planes = _stack(frames, fps, kind, clips)
 
 recipe = _stack(
     click.option("--recipe", help="A recipe.json of `sefa edit`: make its pictures, or --animate it.", metavar="FILE"),

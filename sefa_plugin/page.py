@@ -41,6 +41,7 @@ class Card:
         heat: uint8 RGB ``[h, w, 3]``, at most 64 pixels a side.
         rows: pictures uint8 ``[H, W, C]``, a row for each subject, a column for each distance.
         marked: the column of the unedited pictures.
+        axes: what lies down and across.
         sheet, video: paths relative to the page, ``''`` where there is none.
     """
 
@@ -56,6 +57,7 @@ class Card:
     row_labels: Sequence[str] = ()
     column_labels: Sequence[str] = ()
     marked: int | None = None
+    axes: str = "subjects down, distances across"
     sheet: str = ""
     video: str = ""
 
@@ -243,7 +245,7 @@ def _sheet(card: Card, thumbnail: Callable[[np.ndarray], str], rows: int | None)
             for column, (at, picture) in enumerate(zip(card.column_labels, pictures))
         )
         lines.append(f'<tr><th scope="row">{_text(label)}</th>{cells}</tr>')
-    caption = f'<caption class="hidden">{_text(card.called)}: subjects down, distances across</caption>'
+    caption = f'<caption class="hidden">{_text(card.called)}: {_text(card.axes)}</caption>'
     table = f"<table>{caption}<thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
     region = f'<div class="sheet" tabindex="0" role="region" aria-label="Sheet of {_text(card.called)}">{table}</div>'
     return region + link

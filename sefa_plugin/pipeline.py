@@ -123,14 +123,7 @@ class Run:
         }
 
     def _common(self) -> dict[str, Any]:
-        look = self.camera.look
-        return {
-            "renderer": RENDERER,
-            "network": self.manifest.network["digest"],
-            "subjects": self.camera.labels,
-            "projected": self.camera.projected,
-            "look": {**asdict(look), "translate": list(look.translate), "camera": list(look.camera)},
-        }
+        return common_settings(self.camera, self.manifest)
 
     def _settle(self, job: Job) -> None:
         """Fix the range of a job and drop from it what is up to date."""
@@ -141,12 +134,7 @@ class Run:
                 setattr(job, output, None)
 
     def _is_current(self, name: str, settings: dict[str, Any]) -> bool:
-        if not self.overwrite and self.manifest.is_current(name, settings):
-            self.reporter.say(f"{name}: is up to date, kept")
-            return True
-        if (self.manifest.outdir / name).exists():
-            self.reporter.say(f"{name}: was made with other settings, will be replaced")
-        return False
+        return not self.overwrite and is_current(self.manifest, name, settings, self.reporter)
 
     # --- making -----------------------------------------------------------------------------------
 
@@ -347,6 +335,28 @@ class Run:
         about["command"] = command_of(self.manifest)
         self._write(name, frames(), common, settings, about)
         return [name]
+
+
+def common_settings(camera: Camera, manifest: Manifest) -> dict[str, Any]:
+    """What decides all pictures of a camera, for the record."""
+    look = camera.look
+    return {
+        "renderer": RENDERER,
+        "network": manifest.network["digest"],
+        "subjects": camera.labels,
+        "projected": camera.projected,
+        "look": {**asdict(look), "translate": list(look.translate), "camera": list(look.camera)},
+    }
+
+
+def is_current(manifest: Manifest, name: str, settings: dict[str, Any], reporter: Reporter) -> bool:
+    """Whether an output is up to date; says so, or that it will be replaced."""
+    if manifest.is_current(name, settings):
+        reporter.say(f"{name}: is up to date, kept")
+        return True
+    if (manifest.outdir / name).exists():
+        reporter.say(f"{name}: was made with other settings, will be replaced")
+    return False
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
 import shlex
 import time
@@ -57,8 +56,7 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
 
     The network comes by its file's name alone: folders of the maker's machine go into no picture.
     """
-    network = manifest.network["path"]
-    words = ["gen_sefa.py", "--network", network if "://" in network else os.path.basename(network)]
+    words = ["gen_sefa.py", "--network", file_of(manifest.network["path"])]
     if settings["space"] == "z":
         words += ["--space", "z"]
     else:
@@ -66,12 +64,9 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
         words += ["--layers", _typed(found)] if found != "all" else []
         words += ["--edit-layers", _typed(changed)] if changed else []
     words += ["--directions", str(settings["index"])]
-    film, look = settings["film"], settings["look"]
+    film = settings["film"]
     words.append(f"--distance={film['low']:g},{film['high']:g}")
-    seeds = [label.split()[1] for label in settings["subjects"] if label.startswith("seed ")]
-    words += ["--seeds", ",".join(seeds)] if seeds else []
-    words += ["--projected-w", "FILE.npz"] if settings["projected"] else []
-    words += look_words(look)
+    words += subject_words(settings)
     words += [] if about["normalize"] else ["--no-normalize"]
     words += [] if about["torgb"] == "last" else ["--torgb", about["torgb"]]
     usual = {"frames": 60, "fps": 30.0, "loop": "pingpong", "easing": "linear", "video": "mp4"}
@@ -80,6 +75,19 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
             words += [f"--{key}", f"{film[key]:g}" if key in ("frames", "fps") else film[key]]
     words += ["--captions"] if film.get("captions") else []
     return f"python {' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"
+
+
+def file_of(network: str) -> str:
+    """A network's file without its folder, or its address."""
+    return network if "://" in network else re.split(r"[/\\]", network)[-1]
+
+
+def subject_words(settings: dict[str, Any]) -> list[str]:
+    """What a person types for the subjects of an output and how they are looked at."""
+    seeds = [label.split()[1] for label in settings["subjects"] if label.startswith("seed ")]
+    words = ["--seeds", ",".join(seeds)] if seeds else []
+    words += ["--projected-w", "FILE.npz"] if settings["projected"] else []
+    return words + look_words(settings["look"])
 
 
 def look_words(look: Mapping[str, Any]) -> list[str]:
@@ -157,13 +165,17 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
     """
     named = _names(manifest.outdir)
     cards: dict[str, dict[int, dict[str, Any]]] = {}
-    grids = []
+    grids, planes = [], []
     for name, entry in manifest.outputs.items():
         settings, about = entry.get("settings", {}), entry.get("about") or {}
         if not about.get("title") or not (manifest.outdir / name).exists():
             continue
         if "grid" in settings:
             grids.append(_card(manifest, "grid", {"video": name, **about}))
+            continue
+        if "plane" in settings:
+            held = {"sheet" if name.startswith("sheets/") else "video": name}
+            planes.append(_card(manifest, f"plane{len(planes)}", {**held, **about}))
             continue
         kind = "sheet" if name.startswith("sheets/") else "video"
         card = cards.setdefault(settings["label"], {}).setdefault(settings["index"], {})
@@ -179,6 +191,8 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
         sections.append(Section(f"layers-{label}", _section_title(label), text, made))
     if grids:
         sections.append(Section("grids", "All directions at once", "Subjects down, directions across.", grids))
+    if planes:
+        sections.append(Section("planes", "Two directions at once", "One across, one down.", planes))
     network = manifest.network
     facts = [("network", network["name"]), ("class", f"{network['class']} ({network['hook']})")]
     path = manifest.outdir / PAGE
@@ -231,6 +245,7 @@ def _card(manifest: Manifest, anchor: str, about: dict[str, Any], index: int | N
         row_labels=about.get("rows", ()) if sheet else (),
         column_labels=columns if sheet else (),
         marked=columns.index("0") if sheet and "0" in columns else None,
+        axes=about.get("axes", Card.axes),
         sheet=sheet,
         video=about.get("video", ""),
     )

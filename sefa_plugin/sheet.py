@@ -30,7 +30,7 @@ def compose_sheet(
     title: str = "",
     text: str = "",
     aside: np.ndarray | None = None,
-    marked: int | None = None,
+    marked: int | tuple[int, int] | None = None,
     cell: int = CELL,
 ) -> np.ndarray:
     """Lay out a contact sheet.
@@ -40,7 +40,7 @@ def compose_sheet(
         row_labels, column_labels: captions, one for each row and column.
         title, text: a line above and a smaller one below it, wrapped where they are too long.
         aside: a small picture (the heat map) right of the first row, uint8 RGB.
-        marked: the column that is framed (the unedited one); None frames none.
+        marked: the column, or the row and column of the one picture, that is framed (the unedited); None frames none.
         cell: longest side of a picture on the sheet, in pixels.
 
     Returns:
@@ -59,25 +59,30 @@ def _lay_out(rows, row_labels, column_labels, title="", text="", aside=None, cel
     return _Plan(cells[0][0].size, row_labels, column_labels, title, text, aside is not None), cells
 
 
-def _draw(plan: _Plan, cells: list, aside: np.ndarray | None, marked: int | None) -> np.ndarray:
+def _draw(plan: _Plan, cells: list, aside: np.ndarray | None, marked: int | tuple[int, int] | None) -> np.ndarray:
     from PIL import Image, ImageDraw
 
     sheet = Image.new("RGB", plan.size, PAPER)
     pen = ImageDraw.Draw(sheet)
+    first, last, framed = 0, len(cells) - 1, marked
+    if isinstance(marked, tuple):
+        first, framed = marked
+        last = first
     for index, words in enumerate(plan.title):
         pen.text((MARGIN, MARGIN + index * plan.line), words, INK, font=plan.large)
     for index, words in enumerate(plan.text):
         pen.text((MARGIN, MARGIN + (index + len(plan.title)) * plan.line), words, FAINT, font=plan.font)
     for column, label in enumerate(map(legible, plan.column_labels)):
         x = plan.x(column) + (plan.wide - width_of(plan.font, label)) // 2
-        pen.text((x, plan.captions), label, MARK if column == marked else FAINT, font=plan.font)
+        pen.text((x, plan.captions), label, MARK if column == framed else FAINT, font=plan.font)
     for row, label in enumerate(map(legible, plan.row_labels)):
-        pen.text((MARGIN, plan.y(row) + (plan.high - plan.letter) // 2), label, FAINT, font=plan.font)
+        ink = MARK if marked == (row, framed) else FAINT
+        pen.text((MARGIN, plan.y(row) + (plan.high - plan.letter) // 2), label, ink, font=plan.font)
         for column, image in enumerate(cells[row]):
             sheet.paste(image, (plan.x(column), plan.y(row)))
-    if marked is not None:
-        left, top = plan.x(marked) - GAP // 2, plan.y(0) - GAP // 2
-        right, bottom = plan.x(marked) + plan.wide, plan.y(len(cells) - 1) + plan.high
+    if framed is not None:
+        left, top = plan.x(framed) - GAP // 2, plan.y(first) - GAP // 2
+        right, bottom = plan.x(framed) + plan.wide, plan.y(last) + plan.high
         pen.rectangle((left, top, right + GAP // 2 - 1, bottom + GAP // 2 - 1), outline=MARK, width=GAP // 2)
     if aside is not None:
         heat = Image.fromarray(aside).resize((plan.wide, plan.high), 2)  # bilinear
@@ -92,7 +97,7 @@ def write_sheet(
     rows: Sequence[Sequence[np.ndarray]],
     *,
     aside: np.ndarray | None = None,
-    marked: int | None = None,
+    marked: int | tuple[int, int] | None = None,
     comment: str = "",
     **captions: Any,
 ) -> list[list[list[int]]]:

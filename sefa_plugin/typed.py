@@ -102,7 +102,8 @@ class TypedEdit(NamedTuple):
     rows: str
 
 
-_GROUP = r"(?:(?P<group>all|coarse|middle|fine|input|z|[\d\s,-]*\d\s*):)?"
+_LAYERS = r"all|coarse|middle|fine|input|[\d\s,-]*\d\s*"
+_GROUP = rf"(?:(?P<group>z|{_LAYERS}):)?"
 
 
 def parse_key(text: str) -> tuple[str, int | str]:
@@ -138,6 +139,31 @@ def parse_edit(text: str) -> TypedEdit:
         kinds = f"a number like +2.5 (at most {MAX_DISTANCE:g}), auto or 50%"
         raise ValueError(f"edit {text!r:.60}: its distance is {kinds}")
     return TypedEdit(group, key, number, bool(match), rows.strip())
+
+
+class TypedAxis(NamedTuple):
+    """``coarse:smile=-2,3@4-7``: as in :class:`TypedEdit`, with a range, None for ``auto``."""
+
+    group: str
+    key: int | str
+    ends: tuple[float, float] | None
+    rows: str
+
+
+def parse_axis(text: str) -> TypedAxis:
+    """Read a direction with or without a range: ``0``, ``smile=2`` (from -2 to 2), ``coarse:0=-1,3@4-7``.
+
+    Raises:
+        ValueError: it cannot be read, or leads nowhere.
+    """
+    key, equals, rest = str(text).rpartition("=")
+    if not equals:
+        match = re.fullmatch(rf"(.*?)(@\s*(?:{_LAYERS}))?", str(text), re.DOTALL)
+        key, rest = match[1], f"auto{match[2] or ''}"
+    distance, at, rows = rest.partition("@")
+    if at and not rows.strip():
+        raise ValueError(f"direction {text!r:.60}: expected layers after @, like 0=2@4-7")
+    return TypedAxis(*parse_key(key), parse_distance(distance), rows.strip())
 
 
 def _from_the_end(part: str) -> list[int]:

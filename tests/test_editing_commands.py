@@ -302,7 +302,7 @@ def test_a_closed_walk_has_no_seam(net, here):
 )
 def test_recipes_typed_wrongly(here, words, code, says):
     if "R" in words:
-        assert sefa("edit", "--network", "demo", "--edit", "0=1", "--outdir", "out").exit_code == 0
+        assert sefa("edit", "--network", "demo", "--seeds", "0", "--edit", "0=1", "--outdir", "out").exit_code == 0
         words = ["out/recipe.json" if word == "R" else word for word in words]
     refused(sefa("render", *words), code, says)
 

@@ -144,3 +144,19 @@ def test_what_does_not_fit_together_is_refused(tmp_path, rows, options, message)
 def test_another_suffix_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a\.tiff: a sheet is written as one of \.jpg, \.jpeg, \.png"):
         write_sheet(tmp_path / "a.tiff", grid(1, 1), row_labels=["a"], column_labels=["b"])
+
+
+def test_one_framed_picture():
+    """Only the one picture's frame and labels have the colour of what is marked."""
+    rows = grid(3, 3)
+    sheet = composed(rows, marked=(1, 2))
+    plain = composed(rows, marked=None)
+    touched = np.argwhere((sheet != plain).any(axis=2))
+    (top, left, high, wide), *_ = boxes(sheet, [rows[1][2][0, 0]])
+    framed = (sheet == MARK).all(axis=2)
+    assert framed[top - 1, left : left + wide].all()
+    assert framed[top : top + high, left + wide].all()
+    inside = (touched >= (top - 2, left - 2)).all(axis=1) & (touched < (top + high + 2, left + wide + 2)).all(axis=1)
+    rest = touched[~inside]  # its labels: left of its row, and above its column
+    assert len(rest)
+    assert all(x < left - wide or y < top - high for y, x in rest)

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from sefa_plugin.typed import (
     check_name,
+    parse_axis,
     parse_distance,
     parse_edit,
     parse_key,
@@ -202,3 +203,25 @@ def test_any_edit_is_read_or_refused(text):
         assert "\n" not in str(error)
     else:
         assert abs(found.distance) <= 1e6
+
+
+@pytest.mark.parametrize(
+    ("text", "axis"),
+    [
+        ("0", ("", 0, None, "")),
+        ("coarse:-1", ("coarse", -1, None, "")),
+        ("smile=2", ("", "smile", (-2, 2), "")),
+        ("0=-1,3@4-7", ("", 0, (-1, 3), "4-7")),
+        ("0@fine", ("", 0, None, "fine")),
+        ("me@home", ("", "me@home", None, "")),  # a name
+        ("0=auto@fine", ("", 0, None, "fine")),
+    ],
+)
+def test_axes(text, axis):
+    assert parse_axis(text) == axis
+
+
+@pytest.mark.parametrize("text", ["", "0=", "0=3,1", "0=0", "0,1", "0=1@", "=2"])
+def test_axes_that_make_no_sense(text):
+    with pytest.raises(ValueError, match="direction|distance|name"):
+        parse_axis(text)
