@@ -46,6 +46,11 @@ class Recipe:
     r1_gamma: float = 0.1
     r1_every: int = 16
     ema_kimg: float = 5.0  # half-life of the moving average
+    # From here on the optimisers start afresh, the rate falls on a line, and the average remembers longer.
+    refine_from: float = 384.0  # kimg
+    refine_to: float = 544.0  # kimg at which the rate is the last one
+    last_rate: float = 0.00025
+    refined_ema_kimg: float = 10.0
 
     def generator(self) -> Generator:
         """A fresh generator."""
@@ -67,20 +72,40 @@ class Training:
         self.pictures = pictures  # uint8 [count, H, W, 3]
         self.G, self.D = recipe.generator(), recipe.discriminator()
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        lazy = recipe.r1_every / (recipe.r1_every + 1)  # fewer penalties, so smaller steps in between
-        rate = recipe.learning_rate
+        self.fresh_optimisers()
+        self.steps = 0
+
+    def fresh_optimisers(self) -> None:
+        """Forget all moments."""
+        rate, lazy = self.recipe.learning_rate, self.lazy
         self.G_opt = torch.optim.Adam(self.G.parameters(), rate, betas=(0.0, 0.99), eps=1e-8)
         self.D_opt = torch.optim.Adam(self.D.parameters(), rate * lazy, betas=(0.0, 0.99**lazy), eps=1e-8)
-        self.steps = 0
+
+    @property
+    def lazy(self) -> float:
+        """What the discriminator's rates are multiplied by: fewer penalties, so smaller steps in between."""
+        return self.recipe.r1_every / (self.recipe.r1_every + 1)
 
     @property
     def images(self) -> int:
         """Real pictures shown so far."""
         return self.steps * self.recipe.batch
 
+    def refine(self) -> None:
+        """Past ``refine_from``: fresh optimisers once, and the rate of this step."""
+        recipe, since = self.recipe, self.images - self.recipe.refine_from * 1000
+        if since < 0:
+            return
+        if since < recipe.batch:
+            self.fresh_optimisers()
+        done = min(since / ((recipe.refine_to - recipe.refine_from) * 1000), 1)
+        rate = recipe.learning_rate + (recipe.last_rate - recipe.learning_rate) * done
+        self.G_opt.param_groups[0]["lr"], self.D_opt.param_groups[0]["lr"] = rate, rate * self.lazy
+
     def step(self) -> dict[str, float]:
         """One update of both networks and of the average; gives the losses."""
         recipe = self.recipe
+        self.refine()
         # Numbers follow the step, so that an interrupted run goes on as if it had not been.
         rng = np.random.RandomState((recipe.seed * 1_000_003 + self.steps) % 2**32)
         torch.manual_seed(int(rng.randint(2**31)))
@@ -113,7 +138,9 @@ class Training:
 
     def average(self) -> None:
         """Move the averaged generator; early on its memory is short."""
-        half = min(self.recipe.ema_kimg * 1000, max(self.images, 1) * 0.05 + 1)
+        recipe = self.recipe
+        longest = recipe.ema_kimg if self.images < recipe.refine_from * 1000 else recipe.refined_ema_kimg
+        half = min(longest * 1000, max(self.images, 1) * 0.05 + 1)
         keep = 0.5 ** (self.recipe.batch / half)
         with torch.no_grad():
             for held, new in zip(self.G_ema.parameters(), self.G.parameters()):

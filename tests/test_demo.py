@@ -22,9 +22,8 @@ from sefa_plugin.network_walk import source_digest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = (ROOT / "demo" / "network.py").read_text(encoding="utf-8")
-TINY = train.Recipe(
-    pictures=12, z_dim=8, w_dim=8, mapping_layers=2, channel_base=256, channel_max=8, batch=4, r1_every=2
-)
+SMALL = {"pictures": 12, "z_dim": 8, "w_dim": 8, "mapping_layers": 2, "channel_base": 256, "channel_max": 8}
+TINY = train.Recipe(**SMALL, batch=4, r1_every=2, refine_from=0.012, refine_to=0.032)  # from the fourth step on
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -101,6 +100,30 @@ def test_training_changes_the_networks_and_goes_on_as_if_never_interrupted(pictu
     moved = [key for key, value in straight.G_ema.state_dict().items() if (value != start[key]).any()]
     assert len(moved) > 20
     assert straight.samples(2).shape == (128, 128, 3)
+
+
+def test_refinement_starts_with_fresh_optimisers_and_slows_down(pictures):
+    recipe = replace(TINY, refine_from=0.008, refine_to=0.016, last_rate=0.0005)
+    training = train.Training(recipe, pictures)
+    rates, updates = [], []
+    for _ in range(6):
+        training.step()
+        rates.append([opt.param_groups[0]["lr"] for opt in (training.G_opt, training.D_opt)])
+        updates.append([int(next(iter(opt.state.values()))["step"]) for opt in (training.G_opt, training.D_opt)])
+    assert np.allclose([rate for rate, _ in rates], [0.0025, 0.0025, 0.0025, 0.0015, 0.0005, 0.0005])
+    assert np.allclose([rate for _, rate in rates], np.array([rate for rate, _ in rates]) * 2 / 3)
+    assert [list(both) for both in zip(*updates)] == [[1, 2, 1, 2, 3, 4]] * 2
+
+
+def test_an_average_that_remembers_longer_moves_less(pictures):
+    moved = []
+    for half in (0.001, 100.0):
+        training = train.Training(replace(TINY, refine_from=0, refined_ema_kimg=half), pictures)
+        training.steps = 1_000_000  # far from the start, where every memory is short
+        before = training.G_ema.synthesis.b4.const.clone()
+        training.step()
+        moved.append(float((training.G_ema.synthesis.b4.const - before).abs().mean()))
+    assert moved[1] < moved[0] / 10
 
 
 def test_a_checkpoint_becomes_a_network_file(pictures, tmp_path):

@@ -170,6 +170,7 @@ ALLOWED = {
     "evaluate/onnx_scorer": {"evaluate/asking", "pictures"},
     "evaluate/scorers": {"evaluate/asking", "evaluate/clip_scorer", "evaluate/onnx_scorer", "evaluate/predictor"},
     "evaluate/sampling": {"camera", "evaluate/asking", "frames", "latents"},
+    "evaluate/predictor": {"atomic", "pictures"},
     "threads": set(),
     "environment": set(),
     "dropped_file": set(),
@@ -294,7 +295,7 @@ def test_the_wheel_holds_everything_it_needs(tmp_path):
         archive.extractall(site)
     tops = {name.split("/")[0].split("-")[0] for name in names}
     assert tops == {"sefa_plugin"}
-    assert "sefa_plugin/data/demo.pkl" in names
+    assert {"sefa_plugin/data/demo.pkl", "sefa_plugin/data/predictor.safetensors"} <= set(names)
     assert "sefa_plugin/py.typed" in names
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r})\n"
