@@ -34,7 +34,7 @@ class Recipe:
     pictures: int = 48_000
     held_seed: int = 2000
     held_out: int = 6_000
-    epochs: int = 12
+    epochs: int = 5
     batch: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3

@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from ..pictures import as_rgb
 
 FILE = Path(__file__).resolve().parent.parent / "data" / "predictor.safetensors"
-FORMAT = "sefa_predictor"
-VERSION = "1"
+FORMAT = "sefa_predictor"  # the one key of the file's metadata: JSON, so that equal networks give equal bytes
+VERSION = 1
 SIZE = 64  # pixels a side that the network sees
 BATCH = 256  # pictures at a time
 
@@ -133,24 +133,21 @@ def load_predictor(path: str | os.PathLike = FILE, device: str = "cpu") -> Predi
         with open(path, "rb"):
             pass  # safetensors' own messages for missing files name no file
         with safe_open(os.fspath(path), framework="pt") as file:
-            about = file.metadata() or {}
-            if about.get("format") != FORMAT:
+            about = json.loads((file.metadata() or {}).get(FORMAT, "null"))
+            if not isinstance(about, dict):
                 raise ValueError("it was not written by python -m demo.predictor")
             if about.get("version") != VERSION:
                 raise ValueError(f"its version is {about.get('version')!r:.20}, this program reads {VERSION!r}")
             held = set(file.keys())
             tensors = {name: file.get_tensor(name) for name in held}
-        return Predictor(tensors, {key: json.loads(about[key]) for key in _ABOUT}, device)
+        return Predictor(tensors, about, device)
     except FileNotFoundError:
         raise PredictorError(f"{path}: no such file") from None
     except OSError as error:
         raise PredictorError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise PredictorError(f"{path}: is not a predictor's file: {reason}") from None
-
-
-_ABOUT = ("names", "probabilities", "mean", "std", "card")
 
 
 def save_predictor(
@@ -166,9 +163,8 @@ def save_predictor(
 
     from ..atomic import whole_file
 
-    held = {"names": list(names), "probabilities": ["glasses"], "card": card}
-    held["mean"], held["std"] = ([float(value) for value in part] for part in scale)
-    about = {"format": FORMAT, "version": VERSION, **{key: json.dumps(held[key]) for key in _ABOUT}}
+    mean, std = ([float(value) for value in part] for part in scale)
+    about = {"version": VERSION, "names": list(names), "probabilities": ["glasses"], "mean": mean, "std": std}
     state = {name: value.half() for name, value in net.state_dict().items() if value.is_floating_point()}
     with whole_file(path) as part:
-        part.write_bytes(save(state, about))
+        part.write_bytes(save(state, {FORMAT: json.dumps({**about, "card": card})}))
