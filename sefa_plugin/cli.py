@@ -240,7 +240,7 @@ def factorize(**given: Any) -> None:
         click.echo(f"{path}: {len(directions)} directions of {directions.label}, eigenvalues {values}{more}")
 
 
-@sefa.command()
+@sefa.command(context_settings={"ignore_unknown_options": True})  # -1 is a direction
 @click.argument("file", metavar="FILE")
 @click.argument("index", metavar="INDEX|NAME", required=False)
 @click.argument("name", metavar="NAME", required=False)
@@ -258,6 +258,9 @@ def name(file: str, index: str | None, name: str | None, debug: bool) -> None:
     """
     from .naming import listed, rename
 
+    for word in (file, index, name):
+        if word and word.startswith("--"):
+            raise click.NoSuchOption(word)
     with usage():
         if name is None and index is not None:
             raise ValueError(f"{index!r}: give a number and a name, or neither to list them")

@@ -375,6 +375,8 @@ def test_the_weakest_directions(net, tmp_path):
     assert len(held) == 32
     assert held.eigenvalues[31] == held.eigenvalues.min()
     refused(sefa(*words, "--directions", "-33"), 2, "direction -33", "0-31")
+    assert "direction 31 is called 'least'" in sefa("name", tmp_path, "-1", "least").stdout
+    refused(sefa("name", tmp_path, "-1", "--nonsense"), 2, "--nonsense")
     sefa("factorize", "--network", net, "-K", "3", "--outdir", tmp_path / "three")
     short = ["--directions-file", tmp_path / "three" / "directions.safetensors"]
     refused(sefa(*words, *short, "--directions", "-1"), 2, "from the weakest of 32", "only 3")

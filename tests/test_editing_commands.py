@@ -307,6 +307,22 @@ def test_recipes_typed_wrongly(here, words, code, says):
     refused(sefa("render", *words), code, says)
 
 
+def test_hostile_recipes_are_one_line(here):
+    assert sefa("edit", "--network", "demo", "--seeds", "0", "--edit", "0=1", "--outdir", "out").exit_code == 0
+    good = Path("out/recipe.json").read_text()
+    for text in ("[" * 10**6, good.replace('"trunc": 1.0', '"trunc": NaN'), good.replace("demo", "demo\\n\\u001b[2J")):
+        Path("bad.json").write_text(text)
+        refused(sefa("render", "--recipe", "bad.json", "--outdir", "bad"), 1, "bad.json: is not a recipe")
+    Path("bad.json").write_text(
+        good.replace('"distance": 1.0', '"distance": 999999').replace('"trunc_cutoff": null', '"trunc_cutoff": 99')
+    )
+    refused(sefa("render", "--recipe", "bad.json", "--outdir", "bad"), 2, "--trunc-cutoff 99")
+    with open("bad.json", "wb") as file:
+        file.truncate(1 << 30)
+    refused(sefa("render", "--recipe", "bad.json", "--outdir", "bad"), 1, "larger than 64 MB")
+    assert not Path("bad").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
