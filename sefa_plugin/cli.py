@@ -11,6 +11,7 @@ import click
 from . import __version__, options
 from .command import Command, Download, Group, usage, warn
 from .editing_commands import check_without_recipe, edit, plane, render_recipe
+from .evaluate_commands import evaluate
 from .stages import camera_given, directions_given, factorise_given, make_outputs, open_given, save_directions
 
 _SHOW_DEFAULTS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
@@ -296,6 +297,8 @@ def convert(**given: Any) -> None:
     write_converted(opened.record, path)
     click.echo(f"{path}: {opened.record.which} of {opened.record.name}, {path.stat().st_size / 1e6:.1f} MB")
 
+
+sefa.add_command(evaluate)
 
 # --- inside a toolkit -----------------------------------------------------------------------------
 

@@ -246,6 +246,18 @@ class Directions:
         names[index], namers[index], purity[index] = name, "person" if name else "", None
         return replace(self, names=tuple(names), named_by=tuple(namers), purity=tuple(purity))
 
+    def with_names_of(self, other: Directions) -> Directions:
+        """With the names that another set has for the same directions; its own where that has none."""
+        names, namers, purity = list(self.names), list(self.named_by), list(self.purity)
+        for index in range(min(len(self), len(other))):
+            if other.names[index]:
+                names[index], namers[index] = other.names[index], other.named_by[index]
+                purity[index] = other.purity[index]
+        for index, name in enumerate(names):  # what another direction is called now
+            if name in names[:index]:
+                names[index] = ""
+        return replace(self, names=tuple(names), named_by=tuple(namers), purity=tuple(purity))
+
     def with_auto_names(self, found: Mapping[int, tuple[str, float]], measured: Iterable[int]) -> Directions:
         """With names that re-scoring gives: ``(name, purity)`` by direction.
 

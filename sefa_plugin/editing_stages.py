@@ -178,7 +178,7 @@ def make_recipe(opened: Any, given: dict[str, Any], recipe: Any, camera: Any) ->
 
             check_ffmpeg()
     check_folder(outdir)
-    manifest = Manifest(outdir, sys.argv, network_about(opened, given, camera))
+    manifest = Manifest(outdir, sys.argv, network_about(opened, given))
     with Progress() as progress:
         editing = Editing(recipe, camera, manifest, progress, given["overwrite"])
         made, kept = editing.video(kind, move, film) if move else editing.stills()

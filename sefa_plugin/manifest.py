@@ -80,11 +80,17 @@ class Manifest:
             return False
 
     def add(
-        self, name: str, settings: dict[str, Any], distances: Sequence[float], about: dict[str, Any] | None = None
+        self,
+        name: str,
+        settings: dict[str, Any],
+        distances: Sequence[float],
+        about: dict[str, Any] | None = None,
+        command: Sequence[str] | None = None,
     ) -> None:
         """Note a finished output and write the record.
 
-        ``distances`` has one entry a frame or column; ``about`` is for people, and decides nothing.
+        ``distances`` has one entry a frame or column; ``about`` is for people, and decides nothing; ``command`` is
+        what made it, where that is not the command of the whole folder.
 
         Raises:
             OSError: the record cannot be written.
@@ -93,7 +99,7 @@ class Manifest:
             "settings": settings,
             "distances": list(distances),
             "sha256": digest_of(self.outdir / name),
-            "command": self.command,
+            "command": self.command if command is None else list(command),
             "about": about or {},
         }
         self.write()

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import numpy as np
 
 from .atomic import whole_file
+from .page_matrix import Matrix, matrix_html
 from .page_style import SCRIPT, STYLE
 from .pictures import as_rgb, fit
 
@@ -87,6 +88,7 @@ def write_page(
     command: str = "",
     busy: bool = False,
     notes: Sequence[str] = (),
+    matrices: Sequence[Matrix] = (),
 ) -> int:
     """Write the page; it appears whole or not at all.
 
@@ -97,6 +99,7 @@ def write_page(
         command: of the whole run.
         busy: whether more is to come, which the page then says.
         notes: further lines below the title.
+        matrices: tables of scores.
 
     Returns:
         Bytes written, at most ``BUDGET``: pictures are embedded in the largest size that fits, and if
@@ -109,7 +112,7 @@ def write_page(
     for size, rows in trials:
         if size and _too_large(sections, size, rows):
             continue
-        text = _page(title, facts, sections, unedited, command, busy, notes, _Thumbnails(size), rows)
+        text = _page(title, facts, sections, unedited, command, busy, notes, matrices, _Thumbnails(size), rows)
         data = text.encode("utf-8", "replace")
         if len(data) <= BUDGET:
             break
@@ -152,6 +155,7 @@ def _page(
     command: str,
     busy: bool,
     notes: Sequence[str],
+    matrices: Sequence[Matrix],
     thumbnail: Callable[[np.ndarray], str],
     rows: int | None,
 ) -> str:
@@ -177,7 +181,11 @@ def _page(
             for label, picture in unedited
         )
         parts.append(f'<section aria-label="Unedited pictures"><div class="row">{figures}</div></section>')
-    parts += [_command(command), "</header>", _contents(sections), '<main id="directions">']
+    parts += [_command(command), "</header>", _contents(sections, bool(matrices)), '<main id="directions">']
+    if matrices:
+        tables = "".join(map(matrix_html, matrices))
+        head = '<h2 id="scores">Attributes</h2>'
+        parts.append(f'<section class="group" aria-labelledby="scores">{head}{tables}</section>')
     for section in sections:
         cards = "".join(_card(card, thumbnail, rows) for card in section.cards)
         head = f'<h2 id="{_text(section.anchor)}">{_text(section.title)}</h2><p class="about">{_text(section.text)}</p>'
@@ -186,9 +194,9 @@ def _page(
     return "".join([*parts, f"</main><footer><p>{end}</p></footer><script>{SCRIPT}</script></body></html>\n"])
 
 
-def _contents(sections: Sequence[Section]) -> str:
-    """Links to every direction, group by group."""
-    groups = []
+def _contents(sections: Sequence[Section], scores: bool) -> str:
+    """Links to the scores, and to every direction, group by group."""
+    groups = ['<div><a class="to" href="#scores">Attributes</a></div>'] if scores else []
     for section in sections:
         links = "".join(
             f'<li><a href="#{_text(card.anchor)}" aria-label="{_text(card.called)}">{_chip(card)}</a></li>'

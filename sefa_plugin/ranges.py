@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from .camera import Camera
 
 @dataclass
 class Group:
-    """Directions of one group of layers, and how they are kept when more is known of them."""
+    """Directions of one group of layers, how they are kept when more is known of them, and in which file."""
 
     directions: Any
     save: Callable[[Any], None] = lambda directions: None
+    path: Path | None = None
 
 
 class Ranges:

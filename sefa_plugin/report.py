@@ -18,6 +18,7 @@ from .describe import heat_picture
 from .directions import Directions, DirectionsFileError
 from .manifest import Manifest
 from .page import Card, Section, write_page
+from .report_scores import scored
 
 PAGE = "index.html"
 _BREAKS = {
@@ -111,7 +112,12 @@ def _typed(label: str) -> str:
 
 def command_of(manifest: Manifest) -> str:
     """The command of the whole run, likewise without folders."""
-    return " ".join(shlex.quote(_without_folder(word)) for word in manifest.command)
+    return without_folders(manifest.command)
+
+
+def without_folders(command: Sequence[str]) -> str:
+    """A command as one line, in which things on the maker's machine go by their own names alone."""
+    return " ".join(shlex.quote(_without_folder(word)) for word in command)
 
 
 def packed(heat: np.ndarray) -> str:
@@ -181,12 +187,17 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
         card = cards.setdefault(settings["label"], {}).setdefault(settings["index"], {})
         card.update({key: value for key, value in about.items() if kind == "sheet" or key not in card})
         card[kind] = name
-        card["name"] = named.get((settings["label"], settings["index"], settings["direction"]), about["name"])
+        card["direction"] = settings["direction"]
+        key = settings["label"], settings["index"], settings["direction"]
+        card["name"], card["purity"] = named.get(key, (about["name"], None))
         card["layers"] = settings["layers"]
+    scores = scored(manifest, {key: name for key, (name, _) in named.items()}, cards)
     sections = []
     for label, held in sorted(cards.items(), key=_rank):
         rows = next(iter(held.values()))["layers"]
         text = f"Edits change {'row' if len(rows) == 1 else 'rows'} {_spans(rows)} of ws."
+        for index, card in held.items():
+            card["moves"] = scores.moves.get((label, index, card["direction"]), "")
         made = [_card(manifest, f"{label}-dir{index:02d}", held[index], index) for index in sorted(held)]
         sections.append(Section(f"layers-{label}", _section_title(label), text, made))
     if grids:
@@ -205,6 +216,7 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
         unedited=_row(manifest.outdir, unedited.get("about") or {}),
         command=command_of(manifest),
         busy=busy,
+        matrices=scores.matrices,
     )
     return path
 
@@ -231,7 +243,9 @@ def _rank(item: tuple[str, Any]) -> tuple[int, str]:
 def _card(manifest: Manifest, anchor: str, about: dict[str, Any], index: int | None = None) -> Card:
     heat = _unpacked(about["heat"]) if about.get("heat") else None
     sheet, columns = about.get("sheet", ""), about.get("columns", ())
-    facts = [(key, about[key]) for key in ("eigenvalue", "range") if about.get(key)]
+    facts = [(key, about[key]) for key in ("eigenvalue", "range", "moves") if about.get(key)]
+    if about.get("purity") is not None:
+        facts.append(("name", f"by re-scoring, purity {about['purity']:.2f}"))
     return Card(
         anchor=anchor,
         title=about["title"] if index is None else f"Direction {index}",
@@ -268,8 +282,8 @@ def _cells(path: Path, boxes: Any) -> list[list[np.ndarray]]:
         return []
 
 
-def _names(outdir: Path) -> dict[tuple[str, int, str], str]:
-    """Present names by label, index and digest of the direction: a person may have given one since."""
+def _names(outdir: Path) -> dict[tuple[str, int, str], tuple[str, float | None]]:
+    """Present names and their purity by label, index and digest of the direction: one may have been given since."""
     import hashlib
 
     names = {}
@@ -279,7 +293,8 @@ def _names(outdir: Path) -> dict[tuple[str, int, str], str]:
         except DirectionsFileError:
             continue
         for index, name in enumerate(held.names):
-            names[held.label, index, hashlib.sha256(held.vectors[index].tobytes()).hexdigest()] = name
+            digest = hashlib.sha256(held.vectors[index].tobytes()).hexdigest()
+            names[held.label, index, digest] = name, held.purity[index]
     return names
 
 

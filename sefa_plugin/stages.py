@@ -54,14 +54,14 @@ def directions_given(
             raise DirectionsFileError(f"{text} (refused because of --strict)")
         if text:
             warn(text)
-        groups = [Group(held, _saver(path))]
+        groups = [Group(held, _saver(path), path)]
     else:
         space = opened.sizes["w_dim"] if given["space"] == "w" else opened.sizes["z_dim"]
         with usage():
             count = max(given["num_directions"], _needed(wanted or [], space))
             found = factorise_given(opened, given, min(count, space))
         files = (paths or _paths)(found, outdir)
-        groups = [Group(_adopting(held, path), _saver(path)) for held, path in zip(found, files)]
+        groups = [Group(_adopting(held, path), _saver(path), path) for held, path in zip(found, files)]
     with usage():
         if given["edit_layers"]:
             rows = edit_rows(opened, given["edit_layers"])
@@ -104,8 +104,6 @@ def edit_rows(opened: Any, spec: str) -> Any:
 
 def _edited_at(group: Any, rows: Any, outdir: Path) -> Any:
     """The group with edits at other rows, kept in a file of its own; names are those of the directions."""
-    from dataclasses import replace
-
     from .ranges import Group
 
     held = group.directions
@@ -114,9 +112,7 @@ def _edited_at(group: Any, rows: Any, outdir: Path) -> Any:
         return group
     path = _paths([moved], outdir)[0]
     moved = _adopting(moved, path)
-    names = list(moved.names)
-    names[: len(held)] = [mine or theirs for mine, theirs in zip(held.names, names)]
-    return Group(replace(moved, names=tuple(names)), _saver(path))
+    return Group(moved.with_names_of(held), _saver(path), path)
 
 
 def _adopting(found: Any, path: Path | None) -> Any:
@@ -257,10 +253,10 @@ def make_outputs(
     from .ranges import Ranges
     from .report import Pages
 
-    manifest = Manifest(outdir, sys.argv, network_about(opened, given, camera))
+    manifest = Manifest(outdir, sys.argv, network_about(opened, given))
     if not given["directions_file"] or given["edit_layers"]:
-        for group, path in zip(groups, _paths([group.directions for group in groups], outdir)):
-            group.directions.save(path)
+        for group in groups:
+            group.directions.save(group.path)
     with Progress() as progress:
         ranges = Ranges(camera, distance, progress.advance)
         pages = Pages(manifest)
@@ -271,8 +267,7 @@ def make_outputs(
             keys = wanted if wanted is not None else range(min(given["num_directions"], len(held)))
             if held.space == "z" and camera.projected:
                 raise click.UsageError("directions of Z cannot edit --projected-w, which has no z; use --space w")
-            indices = [held.index(key) for key in keys if _has(held, key)]
-            jobs += [run.plan(group, index) for index in dict.fromkeys(indices)]
+            jobs += [run.plan(group, index) for index in indices_given(held, keys)]
         manifest.write()
         made, kept = run.make(jobs)
     click.echo(f"{outdir}: {len(made)} outputs made, {kept} kept")
@@ -281,7 +276,7 @@ def make_outputs(
     click.echo(f"Look at {outdir / 'index.html'}")
 
 
-def network_about(opened: Any, given: dict[str, Any], camera: Any) -> dict[str, str]:
+def network_about(opened: Any, given: dict[str, Any]) -> dict[str, str]:
     """What a record says of the network."""
     return {
         "path": str(given["network"]),
@@ -289,8 +284,13 @@ def network_about(opened: Any, given: dict[str, Any], camera: Any) -> dict[str, 
         "which": opened.record.which,
         "class": opened.record.class_name,
         "hook": opened.hook.name,
-        "digest": camera.G.sefa.digest,
+        "digest": opened.record.digest(),
     }
+
+
+def indices_given(directions: Any, keys: Any) -> list[int]:
+    """Those of some numbers and names that one group has, each once."""
+    return list(dict.fromkeys(directions.index(key) for key in keys if _has(directions, key)))
 
 
 def film_given(given: dict[str, Any], sheets: bool, **usual: Any) -> Any:

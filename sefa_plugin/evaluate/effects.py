@@ -1,0 +1,97 @@
+"""From scores to what directions do: changes over a range, their intervals, and in units of an attribute's spread.
+
+The re-scoring of SeFa (section 4.2) and of InterFaceGAN before it: the same samples at both ends of a direction's
+range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .measures import spreads
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """What k directions do to A attributes of the same N samples.
+
+    Attributes:
+        attributes: their names.
+        change: ``[k, A]``, mean over the samples of the score at the high end minus that at the low end.
+        error: ``[k, A]``, standard error of that mean: over samples, of the paired differences.
+        mean, spread: ``[A]``, mean and standard deviation of the unedited scores; ``spread`` is infinite where an
+            attribute never varies, and all that is divided by it 0.
+        count: N.
+    """
+
+    attributes: tuple[str, ...]
+    change: np.ndarray
+    error: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+    count: int
+
+    @property
+    def normalized(self) -> np.ndarray:
+        """``[k, A]``, the change in standard deviations of the attribute over unedited samples."""
+        return self.change / self.spread
+
+    def interval(self, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+        """Low and high ends ``[k, A]`` of the paired t interval of the change."""
+        reach = t_quantile((1 + level) / 2, self.count - 1) * self.error
+        return self.change - reach, self.change + reach
+
+    def significant(self, level: float = LEVEL) -> np.ndarray:
+        """bool ``[k, A]``: changes whose interval excludes 0, at a level for the matrix as a whole (Bonferroni)."""
+        low, high = self.interval(1 - (1 - level) / max(1, self.change.size))
+        return (low > 0) | (high < 0)
+
+
+def effects_of(attributes: list[str], low: np.ndarray, high: np.ndarray, unedited: np.ndarray) -> Effects:
+    """Effects of scores ``[k, N, A]`` at both ends, and ``[N, A]`` of the unedited samples.
+
+    Raises:
+        ValueError: fewer than two samples, which tell nothing of how much they vary.
+    """
+    count = len(unedited)
+    if count < 2:
+        raise ValueError(f"{count} samples: at least 2 are needed")
+    paired = high - low
+    return Effects(
+        attributes=tuple(attributes),
+        change=paired.mean(axis=1),
+        error=paired.std(axis=1, ddof=1) / np.sqrt(count),
+        mean=unedited.mean(axis=0),
+        spread=spreads(unedited),
+        count=count,
+    )
+
+
+def t_quantile(p: float, freedom: int) -> float:
+    """Quantile of Student's t distribution, ``0.5 < p < 1``.
+
+    The normal one corrected for the degrees of freedom (Abramowitz & Stegun 26.7.5), and exact formulae for 1 and 2.
+    For 95 % off by at most 0.2 %; far out (99.99 %) by less than 0.1 % from 10 degrees of freedom on, too small below.
+    """
+    if freedom == 1:
+        return float(np.tan(np.pi * (p - 0.5)))
+    if freedom == 2:
+        return float((2 * p - 1) / np.sqrt(2 * p * (1 - p)))
+    x, n = _normal_quantile(p), float(freedom)
+    terms = [
+        (x**3 + x) / 4,
+        (5 * x**5 + 16 * x**3 + 3 * x) / 96,
+        (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
+        (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
+    ]
+    return x + sum(term / n ** (place + 1) for place, term in enumerate(terms))
+
+
+def _normal_quantile(p: float) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(p)

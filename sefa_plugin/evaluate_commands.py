@@ -1,0 +1,198 @@
+"""The commands of `sefa evaluate`: what directions do, by attribute scores of edited samples."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options
+from .command import Group, Progress, usage
+from .stages import about_network, directions_given, generator_given, indices_given, open_given
+
+
+@click.group(cls=Group)
+def evaluate() -> None:
+    """Measure what directions do, with scorers of attributes.
+
+    A scorer is the bundled predictor (demo), CLIP, an ONNX model, or MODULE:NAME, code of your own, which is imported
+    and run: only give one that you trust.
+
+    \b
+    Examples:
+      sefa evaluate rescore --network demo
+      sefa evaluate rescore --network ffhq.pkl --scorer my_scorer.py:score --layers middle -K 8
+    """
+
+
+def _stack(*stacked: Any) -> Any:
+    def apply(function: Any) -> Any:
+        for option in reversed(stacked):
+            function = option(function)
+        return function
+
+    return apply
+
+
+scoring = _stack(
+    click.option(
+        "--scorer",
+        "scorers",
+        multiple=True,
+        help="demo, clip, open_clip, onnx:FILE, or MODULE:NAME of yours, which is run; may be repeated.  "
+        "[default: demo for the bundled network]",
+        metavar="SCORER",
+    ),
+    click.option(
+        "--attribute",
+        "attributes",
+        multiple=True,
+        help="For CLIP: 'glasses=a face with glasses|a face'; may be repeated.",
+        metavar="NAME=FOR|AGAINST",
+    ),
+    click.option("--clip-model", help="Folder of a CLIP model (clip), or its name (open_clip).", metavar="FOLDER|NAME"),
+    click.option("--clip-weights", help="Weights of a model of open_clip.", metavar="FILE"),
+    click.option(
+        "--samples", type=click.IntRange(2, 1_000_000), default=2000, help="Samples to measure on.", metavar="INT"
+    ),
+    click.option(
+        "--first-seed", type=click.IntRange(0, 2**32 - 1_000_001), default=1000, help="Their first seed.", metavar="INT"
+    ),
+)
+
+
+def scorer_given(given: dict[str, Any], device: str = "cpu") -> Any:
+    """The scorer, or several as one, that options name."""
+    from .evaluate.scorers import load_scorers
+
+    specs = list(given["scorers"])
+    if not specs and given["network"] == "demo":
+        specs = ["demo"]
+    if not specs:
+        raise click.UsageError("which attributes? Name a --scorer: clip, open_clip, onnx:FILE, or MODULE:NAME of yours")
+    for option, used in (("attributes", ("clip", "open_clip")), ("clip_model", ("clip", "open_clip"))):
+        if given[option] and not set(used) & set(specs):
+            raise click.UsageError(f"--{option.rstrip('s').replace('_', '-')} is for --scorer clip or open_clip")
+    with usage():
+        return load_scorers(
+            specs,
+            device=device,
+            attributes=given["attributes"],
+            clip_model=given["clip_model"],
+            clip_weights=given["clip_weights"],
+        )
+
+
+@evaluate.command()
+@options.network
+@options.factorisation
+@options.which_directions
+@scoring
+@options.look
+@options.rendering
+@options.outdir
+@click.option("--no-names", is_flag=True, help="Leave the names in the directions file alone.")
+@click.option("--overwrite", is_flag=True, help="Score anew, whatever an earlier run has left.")
+@options.strict
+@options.debug
+def rescore(**given: Any) -> None:
+    """Score what each direction changes, and name the directions by it.
+
+    Samples are edited to both ends of each direction's range, and a scorer tells what has changed: a matrix of
+    directions and attributes with 95 % intervals, as picture, CSV and JSON, on the page of a run in the same folder,
+    and as names in the directions file. A name that you have given (`sefa name`) stays. What an interrupted run has
+    scored is used by the next one with the same settings.
+
+    \b
+    Examples:
+      sefa evaluate rescore --network demo
+      sefa evaluate rescore --network ffhq.pkl --scorer clip --clip-model ~/clip-vit-base-patch32 \\
+          --attribute "glasses=a face with glasses|a face" --attribute "age=an old face|a young face"
+      sefa evaluate rescore --network cars.pkl --scorer onnx:colours.onnx --layers coarse,middle,fine -K 10
+    """
+    from .typed import parse_distance, parse_keys
+
+    with usage():
+        distance = parse_distance(given["distance"])
+        wanted = parse_keys(given["directions"]) if given["directions"] else None
+    opened = open_given(given)
+    if opened.why_no_pictures:
+        raise click.ClickException(f"{opened.record.path}: {opened.why_no_pictures}")
+    from .pipeline import check_folder, output_folder
+
+    outdir = output_folder(given["outdir"], opened.record.name)
+    check_folder(outdir)
+    groups = directions_given(opened, given, wanted, outdir)
+    G, look = generator_given(opened, given)
+    scorer = scorer_given(given, str(next(G.parameters()).device))
+    _rescore(opened, given, groups, wanted, G, look, scorer, outdir, distance)
+
+
+def _rescore(
+    opened: Any,
+    given: dict[str, Any],
+    groups: list[Any],
+    wanted: list[Any] | None,
+    G: Any,
+    look: Any,
+    scorer: Any,
+    outdir: Path,
+    distance: tuple[float, float] | None,
+) -> None:
+    """Calibrate, score, write, name."""
+    from .calibrate import seeds_for
+    from .camera import Camera
+    from .evaluate import rescore as work
+    from .evaluate.names import apply_names, record_tables
+    from .evaluate.sampling import Samples
+    from .evaluate.scores import Scores
+    from .ranges import Ranges
+    from .report import without_folders
+
+    with usage():
+        samples = Samples(G, look, given["samples"], given["first_seed"])
+        keys = wanted if wanted is not None else range(given["num_directions"])
+        chosen = [(group, indices_given(group.directions, keys)) for group in groups]
+    settings = work.settings_of(samples, scorer, opened.record.digest())
+    path = outdir / work.FOLDER / work.SCORES
+    if given["overwrite"]:
+        path.unlink(missing_ok=True)
+    scores = Scores(len(samples), settings, path)
+    with Progress() as progress:
+        taken = work.trial(samples, scorer)
+        ranges = Ranges(Camera(G, look, seeds_for(G), draw_classes=True), distance, progress.advance)
+        measured = []
+        for group, indices in chosen:
+            unknown = sum(not ranges.known(group, index) for index in indices)
+            if unknown:
+                progress.say(f"{group.directions.label}: calibrating {unknown} directions")
+            ends = [ranges.of(group, index) for index in indices]
+            if indices:
+                measured.append([work.Row(group.directions, index, *end) for index, end in zip(indices, ends)])
+
+        def begin(pictures: int) -> None:
+            if pictures:
+                progress.expect(pictures, pictures * taken)
+            else:
+                progress.say("all of it has been scored before")
+
+        tables = work.rescore(
+            samples,
+            measured,
+            scorer,
+            scores=scores,
+            about={"network": opened.record.name},
+            advance=progress.advance,
+            begin=begin,
+        )
+    command = without_folders(sys.argv)
+    paths = {group.directions.label: group.path for group, _ in chosen}
+    tables = [apply_names(paths[table.label], table, not given["no_names"]) for table in tables]
+    files = [work.write_table(outdir / work.FOLDER, table, command) for table in tables]
+    record_tables(outdir, sys.argv, about_network(opened, given), [made[-1] for made in files])
+    for table, made in zip(tables, files):
+        click.echo(f"{made[0]}: {len(table.rows)} directions, {len(table.effects.attributes)} attributes")
+        for line in work.told(table):
+            click.echo(f"  {line}")
