@@ -10,7 +10,7 @@ import click
 
 from . import options
 from .command import Group, Progress, usage
-from .stages import about_network, directions_given, generator_given, indices_given, open_given
+from .stages import directions_given, generator_given, indices_given, network_about, open_given, save_found
 
 
 @click.group(cls=Group)
@@ -25,42 +25,6 @@ def evaluate() -> None:
       sefa evaluate rescore --network demo
       sefa evaluate rescore --network ffhq.pkl --scorer my_scorer.py:score --layers middle -K 8
     """
-
-
-def _stack(*stacked: Any) -> Any:
-    def apply(function: Any) -> Any:
-        for option in reversed(stacked):
-            function = option(function)
-        return function
-
-    return apply
-
-
-scoring = _stack(
-    click.option(
-        "--scorer",
-        "scorers",
-        multiple=True,
-        help="demo, clip, open_clip, onnx:FILE, or MODULE:NAME of yours, which is run; may be repeated.  "
-        "[default: demo for the bundled network]",
-        metavar="SCORER",
-    ),
-    click.option(
-        "--attribute",
-        "attributes",
-        multiple=True,
-        help="For CLIP: 'glasses=a face with glasses|a face'; may be repeated.",
-        metavar="NAME=FOR|AGAINST",
-    ),
-    click.option("--clip-model", help="Folder of a CLIP model (clip), or its name (open_clip).", metavar="FOLDER|NAME"),
-    click.option("--clip-weights", help="Weights of a model of open_clip.", metavar="FILE"),
-    click.option(
-        "--samples", type=click.IntRange(2, 1_000_000), default=2000, help="Samples to measure on.", metavar="INT"
-    ),
-    click.option(
-        "--first-seed", type=click.IntRange(0, 2**32 - 1_000_001), default=1000, help="Their first seed.", metavar="INT"
-    ),
-)
 
 
 def scorer_given(given: dict[str, Any], device: str = "cpu") -> Any:
@@ -89,7 +53,7 @@ def scorer_given(given: dict[str, Any], device: str = "cpu") -> Any:
 @options.network
 @options.factorisation
 @options.which_directions
-@scoring
+@options.scoring
 @options.look
 @options.rendering
 @options.outdir
@@ -162,6 +126,7 @@ def _rescore(
     scores = Scores(len(samples), settings, path)
     with Progress() as progress:
         taken = work.trial(samples, scorer)
+        save_found(groups, given)
         ranges = Ranges(Camera(G, look, seeds_for(G), draw_classes=True), distance, progress.advance)
         measured = []
         for group, indices in chosen:
@@ -191,7 +156,7 @@ def _rescore(
     paths = {group.directions.label: group.path for group, _ in chosen}
     tables = [apply_names(paths[table.label], table, not given["no_names"]) for table in tables]
     files = [work.write_table(outdir / work.FOLDER, table, command) for table in tables]
-    record_tables(outdir, sys.argv, about_network(opened, given), [made[-1] for made in files])
+    record_tables(outdir, sys.argv, network_about(opened, given), [made[-1] for made in files])
     for table, made in zip(tables, files):
         click.echo(f"{made[0]}: {len(table.rows)} directions, {len(table.effects.attributes)} attributes")
         for line in work.told(table):

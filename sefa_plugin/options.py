@@ -213,3 +213,29 @@ rendering = _stack(
         help="auto lets the network use float16 on CUDA; bf16 is for CPUs that have it.",
     ),
 )
+
+scoring = _stack(
+    click.option(
+        "--scorer",
+        "scorers",
+        multiple=True,
+        help="demo, clip, open_clip, onnx:FILE, or MODULE:NAME of yours, which is run; may be repeated.  "
+        "[default: demo for the bundled network]",
+        metavar="SCORER",
+    ),
+    click.option(
+        "--attribute",
+        "attributes",
+        multiple=True,
+        help="For CLIP: 'glasses=a face with glasses|a face'; may be repeated.",
+        metavar="NAME=FOR|AGAINST",
+    ),
+    click.option("--clip-model", help="Folder of a CLIP model (clip), or its name (open_clip).", metavar="FOLDER|NAME"),
+    click.option("--clip-weights", help="Weights of a model of open_clip.", metavar="FILE"),
+    click.option(
+        "--samples", type=click.IntRange(2, 1_000_000), default=2000, help="Samples to measure on.", metavar="INT"
+    ),
+    click.option(
+        "--first-seed", type=click.IntRange(0, 2**32 - 1_000_001), default=1000, help="Their first seed.", metavar="INT"
+    ),
+)

@@ -47,7 +47,7 @@ def matrix_html(matrix: Matrix) -> str:
     links = ", ".join(f'<a href="{_text(quote(path))}">{_text(path)}</a>' for path in matrix.files)
     return (
         f'<div class="scores"><h3 id="{_text(matrix.anchor)}">{_text(matrix.title)}</h3>'
-        f'<div class="wide" tabindex="0" role="region" aria-label="Scores of {_text(matrix.title)}">{table}</div>'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{_text(matrix.title)}">{table}</div>'
         f'<p class="about">{_text(matrix.text)}</p>' + (f'<p class="full">{links}</p>' if links else "") + "</div>"
     )
 

@@ -254,9 +254,7 @@ def make_outputs(
     from .report import Pages
 
     manifest = Manifest(outdir, sys.argv, network_about(opened, given))
-    if not given["directions_file"] or given["edit_layers"]:
-        for group in groups:
-            group.directions.save(group.path)
+    save_found(groups, given)
     with Progress() as progress:
         ranges = Ranges(camera, distance, progress.advance)
         pages = Pages(manifest)
@@ -286,6 +284,17 @@ def network_about(opened: Any, given: dict[str, Any]) -> dict[str, str]:
         "hook": opened.hook.name,
         "digest": opened.record.digest(),
     }
+
+
+def save_found(groups: list[Any], given: dict[str, Any]) -> None:
+    """Write each group to its file, but for the file that was given.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    for group in groups:
+        if not given["directions_file"] or group.path != Path(given["directions_file"]):
+            group.directions.save(group.path)
 
 
 def indices_given(directions: Any, keys: Any) -> list[int]:

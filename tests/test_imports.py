@@ -195,12 +195,9 @@ ALLOWED = {
     "command": {"threads"},
     "options": set(),
     "stages": None,  # everything below
-<<<<<<< HEAD
     "editing_stages": None,
     "editing_commands": None,
-=======
     "evaluate_commands": None,
->>>>>>> f7fab71 (wip: re-scoring, its names and its place on the page)
     "cli": None,
     "__main__": {"cli", "environment"},
     "__init__": set(),

@@ -110,3 +110,14 @@ def test_names_of_files_of_before_are_a_persons(file):
     save_file(tensors, str(file), about)
     assert Directions.load(file).named_by == ("person", "", "", "")
     assert auto(file, d0="hair").names[0] == "skin"
+
+
+def test_names_of_the_same_directions_elsewhere(file):
+    held = auto(file, d2="skin", d0="hair")
+    other = Directions(held.vectors, held.eigenvalues, (3,), label="3", names=("skin", "own", "", "b"))
+    merged = other.with_names_of(held)
+    assert merged.names == ("hair", "own", "skin", "b")
+    assert merged.named_by == ("auto", "person", "auto", "person")
+    assert merged.purity == (0.5, None, 0.5, None)
+    late = Directions(held.vectors, held.eigenvalues, (3,), label="3", names=("", "", "", "skin"))
+    assert late.with_names_of(held).names == ("hair", "", "skin", "")

@@ -70,7 +70,7 @@ class Scores:
 
     def _read(self) -> None:
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with open(self.path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                 about = json.loads(str(file[_ABOUT]))
                 if about["settings"] != self._settings:
                     return
