@@ -85,7 +85,11 @@ class Camera:
         self.projected = ""  # digest of the ws of a file
         if projected is not None:
             there = isinstance(projected, (str, os.PathLike))
-            held = load_projected_w(projected, G.num_ws, G.w_dim) if there else torch.as_tensor(projected).cpu()
+            held = (
+                load_projected_w(projected, G.num_ws, G.w_dim)
+                if there
+                else torch.as_tensor(projected, dtype=torch.float32).cpu()
+            )
             self.labels += [f"w {index}" for index in range(len(held))]
             ws.append(held.to(self.device))
             self.projected = hashlib.sha256(held.numpy().tobytes()).hexdigest()

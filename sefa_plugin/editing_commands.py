@@ -121,8 +121,9 @@ def plane(**given: Any) -> None:
 def render_recipe(ctx: click.Context, given: dict[str, Any]) -> None:
     """What ``sefa render --recipe`` does."""
     from dataclasses import replace
+    from pathlib import Path
 
-    from .recipe import Recipe
+    from .recipe import NAME, Recipe
 
     typed = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     called = {param.name: param.opts[0] for param in ctx.command.params}
@@ -135,8 +136,10 @@ def render_recipe(ctx: click.Context, given: dict[str, Any]) -> None:
         raise click.UsageError(f"{name} is for videos: add --animate edit, sequence or walk")
     if given["animate"] and given["video"] == "none":
         raise click.UsageError("--video none leaves nothing to make; without --animate the pictures are made")
-    recipe = Recipe.load(given["recipe"])
-    given = {**given, "network": given["network"] or network_of(recipe, given["recipe"])}
+    path = Path(given["recipe"])
+    path = path / NAME if path.is_dir() else path
+    recipe = Recipe.load(path)
+    given = {**given, "network": given["network"] or network_of(recipe, path)}
     if "which" not in typed:
         given["which"] = recipe.network["which"]
     other = {"seeds", "projected_w"} & typed

@@ -54,7 +54,18 @@ def _group(opened: Any, given: dict[str, Any], name: str, keys: list[Any], home:
         raise click.UsageError(
             f"--layers {given['layers']} gives {len(found)} groups; say with each direction which it is of: coarse:0"
         )
-    return found[0]
+    return _careful(found[0])
+
+
+def _careful(group: Any) -> Any:
+    """The group, but ranges of another truncation or class never replace those that its file has."""
+    held, save = group.directions, group.save
+
+    def kept(now: Any) -> None:
+        if held.calibration in ("", now.calibration):
+            save(now)
+
+    return replace(group, save=kept)
 
 
 def _at_rows(opened: Any, given: dict[str, Any], group: Any, typed: str, camera: Any) -> Any:
@@ -112,7 +123,7 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def network_of(recipe: Any, path: str) -> str:
+def network_of(recipe: Any, path: Path) -> str:
     """Where the network of a recipe is: where it was, or beside the recipe.
 
     Raises:
@@ -122,7 +133,7 @@ def network_of(recipe: Any, path: str) -> str:
     from .recipe import RecipeError
 
     held = recipe.network["path"]
-    beside = Path(path).parent / re.split(r"[/\\]", held)[-1]
+    beside = path.parent / re.split(r"[/\\]", held)[-1]
     if held == "demo" or is_url(held) or Path(held).is_file():
         return held
     if beside.is_file():

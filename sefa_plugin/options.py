@@ -190,7 +190,11 @@ video_of_recipes = _stack(stretches, fps, loop_through, kind, easing_through, gr
 video_of_planes = _stack(frames, fps, kind, clips)
 
 recipe = _stack(
-    click.option("--recipe", help="A recipe.json of `sefa edit`: make its pictures, or --animate it.", metavar="FILE"),
+    click.option(
+        "--recipe",
+        help="A recipe.json of `sefa edit`, or its folder: make its pictures, or --animate it.",
+        metavar="FILE",
+    ),
     click.option(
         "--animate",
         type=click.Choice(["edit", "sequence", "walk"]),

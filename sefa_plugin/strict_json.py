@@ -31,13 +31,13 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 
 def parsed(data: bytes) -> Any:
-    """Read JSON in UTF-8, without NaN, infinity and numbers of many digits.
+    """Read JSON in UTF-8 (a byte order mark may come first), without NaN, infinity and numbers of many digits.
 
     Raises:
         ValueError: it is not that.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(data.decode("utf-8"), parse_int=_short_int, parse_constant=_no_constant)
+    return json.loads(data.decode("utf-8-sig"), parse_int=_short_int, parse_constant=_no_constant)
 
 
 def _short_int(text: str) -> int:

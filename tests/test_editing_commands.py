@@ -95,6 +95,10 @@ def test_layers_and_distances(net, here):
     assert [one.distance for one in auto.edits] == [high, low / 2]
     assert auto.edits[0].name == "nose"
     assert before.items() <= digests("sefa-out/sg2ada-skip-64").items()  # nothing there was touched
+    # Measured for another truncation: the file keeps what it has.
+    out = made(sefa(*words, "--edit", "nose=auto", "--trunc", "0.5"))
+    assert Recipe.load(out / "recipe.json").edits[0].distance > 0
+    assert before.items() <= digests("sefa-out/sg2ada-skip-64").items()
     new = Recipe.load(made(sefa(*words, "--edit", "fine:0=auto")) / "recipe.json")
     assert new.edits[0].distance > 0
     assert before.items() <= digests("sefa-out/sg2ada-skip-64").items()
@@ -175,7 +179,7 @@ def test_recipes_give_identical_pixels(golden, here, name, look, edits):
         assert (np.load(again / f"{seed}.npz")["w"] == np.load(out / f"{seed}.npz")["w"]).all()
     assert (again / "recipe.json").read_bytes() == (out / "recipe.json").read_bytes()
     # Without --outdir it finds what is there.
-    assert "0 outputs made, 5 kept" in sefa("render", "--recipe", again / "recipe.json").stdout
+    assert "0 outputs made, 5 kept" in sefa("render", "--recipe", again).stdout
 
 
 def test_recipes_of_z(net, here):
@@ -206,6 +210,12 @@ def test_a_recipe_for_other_seeds_and_networks(golden, net, here):
     assert others.name.startswith("seed8_")
     sefa("edit", "--network", net, "--seeds", "8", *TWO, "--outdir", "same")
     assert (pixels(others / "seed0008.png") == pixels("same/seed0008.png")).all()
+    # The same edit of somebody's own picture.
+    np.savez("mine.npz", w=np.load(out / "seed0005.npz")["w"])
+    mine = made(sefa("render", "--recipe", out / "recipe.json", "--projected-w", "mine.npz"))
+    assert mine.name.startswith("w0_")
+    sefa("edit", "--network", net, "--projected-w", "mine.npz", *TWO, "--outdir", "same-w")
+    assert (pixels(mine / "proj00.png") == pixels("same-w/proj00.png")).all()
     # Another network of the same sizes: only where it is asked for.
     sefa("convert", "--network", net, "--output", "copy.safetensors")
     words = ["render", "--recipe", out / "recipe.json", "--outdir", "copy"]

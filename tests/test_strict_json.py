@@ -112,6 +112,7 @@ def test_parts_are_taken_whole():
 
 def test_numbers_that_json_does_not_have():
     assert parsed(b'{"a": [1, 2.5, -3e2]}') == {"a": [1, 2.5, -300.0]}
+    assert parsed(b"\xef\xbb\xbf[]") == []
     for data, says in ((b"[NaN]", "NaN"), (b"[-Infinity]", "-Infinity"), (b"[" + b"9" * 5000 + b"]", "5000 digits")):
         with pytest.raises(ValueError, match=says):
             parsed(data)
