@@ -217,7 +217,7 @@ def make_plane(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any
     for axis in typed:
         keys.setdefault(axis.group, []).append(axis.key)
     groups = {name: _group(opened, given, name, wanted, outdir) for name, wanted in keys.items()}
-    manifest = Manifest(outdir, sys.argv, network_about(opened, given, camera))
+    manifest = Manifest(outdir, sys.argv, network_about(opened, given))
     with usage():
         moved = [_at_rows(opened, given, groups[axis.group], axis.rows, camera) for axis in typed]
         same = {(group.directions.label, group.directions.index(axis.key)) for group, axis in zip(moved, typed)}
