@@ -12,6 +12,7 @@ from . import __version__, options
 from .command import Command, Download, Group, usage, warn
 from .editing_commands import check_without_recipe, edit, plane, render_recipe
 from .evaluate_commands import evaluate
+from .formats_commands import compare, export, import_
 from .stages import camera_given, directions_given, factorise_given, make_outputs, open_given, save_directions
 
 _SHOW_DEFAULTS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
@@ -148,6 +149,9 @@ def _run(*, sheets: bool, **given: Any) -> None:
 
 sefa.add_command(edit)
 sefa.add_command(plane)
+sefa.add_command(compare)
+sefa.add_command(import_)
+sefa.add_command(export)
 
 
 # --- the parts ------------------------------------------------------------------------------------

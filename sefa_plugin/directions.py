@@ -50,6 +50,7 @@ class Directions:
         ranges: for each ``(low, high)``, the distances at which pictures have visibly changed
             (``calibrate``), None where that was not measured.
         broken: for each the sides of its range that end where pictures break: '', low, high or both.
+        origin: whose file they were imported from, in words; '' of those that were factorised here.
         calibration: under which settings ranges were measured, as text to compare; '' if never.
 
     Raises:
@@ -74,6 +75,7 @@ class Directions:
     ranges: tuple[tuple[float, float] | None, ...] = ()
     broken: tuple[str, ...] = ()
     calibration: str = ""
+    origin: str = ""
 
     def __post_init__(self) -> None:
         vectors = np.ascontiguousarray(self.vectors, dtype=np.float32)
@@ -91,6 +93,8 @@ class Directions:
             raise ValueError(f"layers {str(list(layers)):.40} are not ascending ws indices")
         if vectors.ndim == 3 and (self.space == "z" or vectors.shape[1] != len(layers)):
             raise ValueError(f"directions with {vectors.shape[1]} rows each, one for a layer, cannot change others")
+        if len(self.origin) > 100 or not self.origin.isprintable():
+            raise ValueError("the origin of the directions is no short line")
         names = tuple(self.names) or ("",) * len(vectors)
         if len(names) != len(vectors):
             raise ValueError(f"{len(names)} names for {len(vectors)} directions")

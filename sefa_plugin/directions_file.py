@@ -12,7 +12,7 @@ import numpy as np
 from .atomic import whole_file
 
 FORMAT = "1"
-_WORDS = ("label", "space", "torgb", "network", "digest", "calibration")
+_WORDS = ("label", "space", "torgb", "network", "digest", "calibration", "origin")
 
 
 class DirectionsFileError(Exception):
@@ -41,6 +41,17 @@ def write_directions(path: str | os.PathLike, directions: Any) -> None:
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
     with whole_file(path) as part:
         part.write_bytes(save(tensors, about))  # save_file would let nobody else read it
+
+
+def is_directions_file(path: str | os.PathLike) -> bool:
+    """Whether a file is, or once was, one of :func:`write_directions`; never raises on odd input."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="np") as file:
+            return (file.metadata() or {}).get("format") == "sefa_directions"
+    except (OSError, SafetensorError, ValueError):
+        return False
 
 
 def read_directions(path: str | os.PathLike, cls: type) -> Any:

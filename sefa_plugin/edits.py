@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .latents import normalize_z
+from .layers import is_selection
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ class Edit:
     def typed_with(self, distance: str) -> str:
         """The same with these words for the distance."""
         found, _, changed = re.sub(r"\blayer0?", "", self.label).replace("_", ",").partition("@")
-        group = "" if found == "all" else f"{found}:"
+        group = f"{found}:" if found != "all" and is_selection(self.label) else ""
         return f"{group}{self.name or self.index}={distance}{f'@{changed}' if changed else ''}"
 
 

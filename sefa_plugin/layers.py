@@ -134,6 +134,11 @@ def _numbered(parts: Sequence[str], layers: Sequence[StyleLayer], torgb: str) ->
     return [_group(layers, sorted(rows), _label(sorted(rows)), torgb)]
 
 
+def is_selection(label: str) -> bool:
+    """Whether a label is one that a selection of layers has; imported directions have the name of their file."""
+    return bool(re.fullmatch(rf"all|{'|'.join(GROUPS)}|input|z|layer\d+|[\d_-]+", label.partition("@")[0]))
+
+
 def _label(rows: Sequence[int]) -> str:
     """``0-1_5`` for 0, 1 and 5: equal selections have equal labels, however they were typed."""
     runs: list[list[int]] = []

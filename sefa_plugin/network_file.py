@@ -50,6 +50,22 @@ def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord
         raise NetworkFileError(f"{shown_path}: is nested too deeply to be a network file") from None
 
 
+def read_inert(path: str | os.PathLike) -> tuple[Any, Values]:
+    """Read a ``.pkl`` or ``.pt`` of any content: the inert value, and what turns its parts into plain ones.
+
+    Raises:
+        NetworkFileError: one line that says what is wrong.
+    """
+    shown_path = os.fspath(path)
+    try:
+        value, values, _, _ = _parse(shown_path, _map(shown_path))
+    except (InertPickleError, TorchFileError, ValueProblem) as error:
+        raise NetworkFileError(f"{shown_path}: {_hint(error)}") from None
+    except RecursionError:
+        raise NetworkFileError(f"{shown_path}: is nested too deeply") from None
+    return unwrap_new(value), values
+
+
 def _hint(error: Exception) -> str:
     if isinstance(error, TruncatedPickle) or "cut short" in str(error):
         return f"the file {error}; it is truncated: download or copy it again"

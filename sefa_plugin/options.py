@@ -51,10 +51,13 @@ outdir_of_edits = click.option(
 overwrite = click.option("--overwrite", is_flag=True, help="Make outputs again even where they are up to date.")
 
 
+which = click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
+
+
 def _network(required: bool, help: str) -> Decorator:
     return _stack(
         click.option("--network", required=required, help=help, metavar="FILE|URL"),
-        click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file."),
+        which,
         click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
         trust_pickle,
     )
@@ -63,6 +66,7 @@ def _network(required: bool, help: str) -> Decorator:
 _NETWORK = "Network file (.pkl, .pt, .safetensors), URL, or 'demo' for the bundled one."
 network = _network(True, _NETWORK)
 network_or_recipe = _network(False, f"{_NETWORK}  [default: that of --recipe]")
+network_of_directions = _network(False, "Network that the directions are for: gives layers, sizes and eigenvalues.")
 
 
 factorisation = _stack(

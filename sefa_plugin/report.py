@@ -16,6 +16,7 @@ import numpy as np
 from . import __version__
 from .describe import heat_picture
 from .directions import Directions, DirectionsFileError
+from .layers import is_selection
 from .manifest import Manifest
 from .page import Card, Section, write_page
 from .report_scores import scored
@@ -33,7 +34,9 @@ _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "
 def about_direction(directions: Directions, index: int, ends: tuple[float, float]) -> dict[str, Any]:
     """Words about one direction: title, name, eigenvalue, and a range in units of w and in sigmas."""
     name, (found, _, changed) = directions.names[index], directions.label.partition("@")
-    place = "Z" if directions.space == "z" else f"layers {found}{f', edited at {changed}' if changed else ''}"
+    found = found if directions.origin else f"layers {found}"
+    place = "Z" if directions.space == "z" else f"{found}{f', edited at {changed}' if changed else ''}"
+    value = directions.eigenvalues[index]
     low, high = (f"{end:+.3g}" if end else "0" for end in ends)
     sigma = directions.sigmas[index]
     spans = f" ({ends[0] / sigma:+.1f} to {ends[1] / sigma:+.1f} sigmas)" if sigma else ""
@@ -42,10 +45,11 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
     return {
         "title": f"direction {index}{f' ({name})' if name else ''} of {place}",
         "name": name,
-        "eigenvalue": f"{directions.eigenvalues[index]:.4g}",
+        "eigenvalue": "not known" if directions.origin and not value else f"{value:.4g}",
         "range": f"{low} to {high} units of {directions.space}{spans}",
         "normalize": directions.normalize,
         "torgb": directions.torgb,
+        "origin": directions.origin,
     }
 
 
@@ -58,12 +62,14 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
     The network comes by its file's name alone: folders of the maker's machine go into no picture.
     """
     words = ["gen_sefa.py", "--network", file_of(manifest.network["path"])]
-    if settings["space"] == "z":
+    found, _, changed = settings["label"].partition("@")
+    if about.get("origin"):
+        words += ["--directions-file", "FILE.safetensors"]
+    elif settings["space"] == "z":
         words += ["--space", "z"]
-    else:
-        found, _, changed = settings["label"].partition("@")
-        words += ["--layers", _typed(found)] if found != "all" else []
-        words += ["--edit-layers", _typed(changed)] if changed else []
+    elif found != "all":
+        words += ["--layers", _typed(found)]
+    words += ["--edit-layers", _typed(changed)] if changed else []
     words += ["--directions", str(settings["index"])]
     film = settings["film"]
     words.append(f"--distance={film['low']:g},{film['high']:g}")
@@ -223,7 +229,7 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
 
 def _section_title(label: str) -> str:
     found, _, changed = label.partition("@")
-    title = _TITLES.get(found, f"{found.capitalize()} layers")
+    title = _TITLES.get(found, f"{found.capitalize()} layers" if is_selection(found) else found)
     return f"{title}, edited at {changed}" if changed else title
 
 

@@ -25,19 +25,19 @@ _EXTRA = "latent_avg"  # beside the network in rosinality's files
 _DICTS = ("OrderedDict", "EasyDict", "dict")
 
 
-def _pairs(value: Any) -> dict | None:
+def pairs(value: Any) -> dict | None:
     """Contents of a dict in any of its pickled forms; None for anything else. Nothing inside is interpreted."""
     value = unwrap_new(value)
     if isinstance(value, dict):
         return value
     if not (isinstance(value, Call) and isinstance(value.func, Global) and value.func.name in _DICTS):
         return None
-    pairs = list(value.pairs)
+    found = list(value.pairs)
     for arg in value.args:  # protocols 0 and 1 give an OrderedDict its pairs as an argument
         if isinstance(arg, (list, tuple)):
-            pairs.extend(tuple(pair) for pair in arg if isinstance(pair, (list, tuple)) and len(pair) == 2)
+            found.extend(tuple(pair) for pair in arg if isinstance(pair, (list, tuple)) and len(pair) == 2)
     try:
-        return dict(pairs)
+        return dict(found)
     except TypeError:
         return None
 
@@ -51,15 +51,15 @@ def _is_tensor(value: Any, values: Values) -> bool:
 
 def entries(value: Any, values: Values) -> dict[str, tuple[str, dict, Any]] | None:
     """Networks by the names of NVIDIA's files: ``(layout, tensors, latent_avg)``; None where there are none."""
-    held = _pairs(value)
+    held = pairs(value)
     if not held:
         return None
     for layout, names in LAYOUTS.items():
-        inside = _pairs(held.get("models")) if layout == "genforce" and "models" in held else held
-        found = {ours: _pairs((inside or {}).get(theirs)) for ours, theirs in names.items()}
+        inside = pairs(held.get("models")) if layout == "genforce" and "models" in held else held
+        found = {ours: pairs((inside or {}).get(theirs)) for ours, theirs in names.items()}
         if any(found.values()):
             return {ours: (layout, part, held.get(_EXTRA)) for ours, part in found.items() if part}
-    inner = _pairs(held.get("state_dict"))
+    inner = pairs(held.get("state_dict"))
     if inner and any(key.startswith("encoder.") for key in inner if isinstance(key, str)):
         raise ValueProblem(
             "it holds an encoder (pSp, e4e or ReStyle), which turns photographs into latents; "
