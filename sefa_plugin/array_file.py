@@ -101,7 +101,7 @@ def numbers(array: Any, what: str) -> np.ndarray:
     array = np.asarray(array)
     if array.dtype.kind not in "fiu":
         raise ArrayFileError(f"{what} holds {str(array.dtype)[:40]}, not numbers")
-    array = np.ascontiguousarray(array, dtype=np.float64)
+    array = np.array(array, dtype=np.float64, order="C")
     if not (np.abs(array) <= np.finfo(np.float32).max).all():  # NaN compares as false
         raise ArrayFileError(f"{what} holds NaN or infinity")
     return array
@@ -114,10 +114,12 @@ def _header(stream: BinaryIO, what: str) -> tuple[tuple[int, ...], bool, np.dtyp
         if version not in readers:
             raise ArrayFileError(f"{what} is of .npy version {version}, which is not known")
         shape, fortran, kind = readers[version](stream)
-        if not all(type(length) is int and length >= 0 for length in shape):
-            raise ArrayFileError(f"{what} has the shape {str(shape):.60}")
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError) as error:
+    except ArrayFileError:
+        raise
+    except Exception as error:  # NumPy reads the header with Python's parser, which fails in many ways
         raise ArrayFileError(f"{what} is no array ({_short(error)})") from None
+    if not all(type(length) is int and length >= 0 for length in shape):
+        raise ArrayFileError(f"{what} has the shape {str(shape):.60}")
     return shape, fortran, kind
 
 

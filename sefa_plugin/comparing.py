@@ -199,11 +199,11 @@ def as_lines(found: Comparison, indices: Sequence[int]) -> Iterator[str]:
         yield f"  ({len(found.matches) - len(indices)} more; --json lists all, --directions chooses)"
     yield "Angles between what the first k span, in degrees (0: the same space):"
     for size, degrees in found.spans.items():
-        yield f"  k {size:4d}: smallest {degrees.min():.4g}, mean {degrees.mean():.4g}, largest {degrees.max():.4g}"
+        yield f"  k {size:4d}: smallest {degrees.min():.3f}, mean {degrees.mean():.3f}, largest {degrees.max():.3f}"
     for run, angle in zip(found.ties[0], found.tied_angles):
         yield (
             f"A: {_ranges(run)} have equal eigenvalues, so that only the space that they span is defined; "
-            f"it is within {angle:.3g} degrees of that of their matches"
+            f"it is within {angle:.3f} degrees of that of their matches"
         )
     for run in found.ties[1]:
         yield f"B: {_ranges(run)} have equal eigenvalues, so that only the space that they span is defined"

@@ -79,6 +79,12 @@ def assemble(
             f"{path}: holds directions of {vectors.shape[-1]} components, {space.upper()} of {target.name} has {dim}"
         )
     rows, vectors = _rows(found, path, target, layers, space)
+    left_out = {layer.ws_index for layer in target.layers if layer.kind == "input"} - set(rows)
+    if space == "w" and left_out and layers is None and found.layers is None and vectors.ndim == 2:
+        remarks.append(
+            f"layer {min(left_out)}, which moves the picture as a whole, is left out; "
+            f"--layers 0-{target.num_ws - 1} takes it along"
+        )
     lengths = np.sqrt(np.square(vectors).sum(axis=-1))
     lengths = np.sqrt(np.square(lengths).mean(axis=1)) if vectors.ndim == 3 else lengths
     vectors = vectors / lengths.reshape(-1, *[1] * (vectors.ndim - 1))
