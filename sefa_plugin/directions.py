@@ -23,6 +23,8 @@ NAMERS = ("", "person", "auto")
 BROKEN = ("", "low", "high", "both")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
 
+_EACH = ("vectors", "eigenvalues", "names", "named_by", "purity", "sigmas", "ranges", "broken")  # one per direction
+
 
 @dataclass(frozen=True, eq=False)
 class Directions:
@@ -148,6 +150,15 @@ class Directions:
         named = [name for name in self.names if name]
         known = f"; named: {', '.join(named)}" if named else ""
         raise ValueError(f"direction {key} asked for, there are {len(self)} (0-{len(self) - 1}){known}")
+
+    def chosen(self, keys: Sequence[int | str]) -> Directions:
+        """Only some directions, in the order asked for, with all that is known of each.
+
+        Raises:
+            ValueError: there is none such.
+        """
+        places = [self.index(key) for key in keys]
+        return replace(self, **{name: [getattr(self, name)[place] for place in places] for name in _EACH})
 
     def save(self, path: str | os.PathLike) -> None:
         """Write a safetensors file: tensors ``directions`` and ``eigenvalues``, the rest as metadata.

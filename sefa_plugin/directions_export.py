@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 
@@ -37,20 +36,6 @@ def export(directions: Directions, layout: str, path: str | os.PathLike) -> list
     with whole_file(path) as part:
         part.write_bytes(data)
     return _lost(directions, layout)
-
-
-def selected(directions: Directions, keys: Sequence[int | str]) -> Directions:
-    """Only some directions, in the order asked for.
-
-    Raises:
-        ValueError: there is none such.
-    """
-    places = [directions.index(key) for key in keys]
-    held = {name: [getattr(directions, name)[place] for place in places] for name in _EACH}
-    return replace(directions, **held)
-
-
-_EACH = ("vectors", "eigenvalues", "names", "sigmas", "ranges", "broken")
 
 
 def _npy(directions: Directions) -> bytes:

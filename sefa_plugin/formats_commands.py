@@ -131,7 +131,7 @@ def export(**given: Any) -> None:
       sefa export directions.safetensors --format npy --directions smile --output smile.npy
     """
     from .directions import Directions
-    from .directions_export import SUFFIXES, selected
+    from .directions_export import SUFFIXES
     from .directions_export import export as write
     from .typed import parse_keys
 
@@ -139,7 +139,7 @@ def export(**given: Any) -> None:
     held = Directions.load(given["file"])
     if given["directions"]:
         with usage():
-            held = selected(held, parse_keys(given["directions"]))
+            held = held.chosen(parse_keys(given["directions"]))
     lost = write(held, given["layout"], output)
     for line in lost:
         click.echo(f"Note: {line}", err=True)

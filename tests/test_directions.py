@@ -300,3 +300,14 @@ def test_edits_at_other_layers():
     assert held.edited_at([0, 1], "all") is held
     with pytest.raises(ValueError, match="--space w"):
         Directions(np.eye(4), [4, 3, 2, 1], (0, 1), space="z").edited_at([0], "0")
+
+
+def test_some_of_them_in_the_order_asked_for():
+    held = Directions(np.eye(4)[:3], [3.0, 2, 1], (1, 2), names=("smile", "", "age"))
+    held = replace(held, sigmas=(1.0, None, 3.0), ranges=(None, (-1, 1), None), broken=("", "low", ""))
+    some = held.chosen([2, "smile"])
+    assert some.names == ("age", "smile") and some.eigenvalues.tolist() == [1, 3] and some.sigmas == (3.0, 1.0)
+    assert (some.vectors == held.vectors[[2, 0]]).all() and some.layers == held.layers
+    assert some.named_by == ("person", "person")
+    with pytest.raises(ValueError, match="direction 3 asked for"):
+        held.chosen([3])

@@ -6,7 +6,7 @@ import torch
 from safetensors import safe_open
 
 from sefa_plugin import Directions
-from sefa_plugin.directions_export import LAYOUTS, SUFFIXES, ExportError, export, selected
+from sefa_plugin.directions_export import LAYOUTS, SUFFIXES, ExportError, export
 from sefa_plugin.directions_import import Target, assemble
 from sefa_plugin.foreign_directions import Reading, read_foreign
 
@@ -50,10 +50,10 @@ def test_what_the_other_tools_find_there(tmp_path, held):
     export(held, "npz", tmp_path / "d.npz")
     with np.load(tmp_path / "d.npz", allow_pickle=False) as file:
         assert (file["eigvecs"][:, 2] == held.vectors[2]).all() and file["eigvals"].tolist() == [3, 2, 1]
-    export(selected(held, ["age"]), "npy", tmp_path / "age.npy")
+    export(held.chosen(["age"]), "npy", tmp_path / "age.npy")
     boundary = np.load(tmp_path / "age.npy", allow_pickle=False)
     assert boundary.shape == (1, DIM) and boundary.dtype == np.float32 and (boundary == held.vectors[2]).all()
-    export(selected(held, ["age"]), "npy-rows", tmp_path / "age.npy")
+    export(held.chosen(["age"]), "npy-rows", tmp_path / "age.npy")
     edit = np.load(tmp_path / "age.npy", allow_pickle=False)
     assert edit.shape == (NUM_WS, DIM) and (edit[[1, 2]] == held.vectors[2]).all() and not edit[[0, 3, 4]].any()
     export(replace(held, names=()), "comfyui", tmp_path / "d.safetensors")
@@ -66,7 +66,7 @@ def test_rows_for_each_layer(tmp_path, rows):
     export(rows, "npy", tmp_path / "a.npy")
     array = np.load(tmp_path / "a.npy", allow_pickle=False)
     assert array.shape == (2, NUM_WS, DIM) and (array[:, [1, 3]] == rows.vectors).all()
-    export(selected(rows, [1]), "npy", tmp_path / "a.npy")
+    export(rows.chosen([1]), "npy", tmp_path / "a.npy")
     assert np.load(tmp_path / "a.npy", allow_pickle=False).shape == (NUM_WS, DIM)
     for layout in ("npz", "factor", "comfyui"):
         with pytest.raises(ExportError, match="one vector for all layers"):
@@ -93,12 +93,3 @@ def test_what_is_lost_is_told(tmp_path, held):
     assert export(ranged, "comfyui", tmp_path / "a.safetensors")[1:] == ["calibrated ranges are not kept"]
     with pytest.raises(ExportError, match="one name"):
         export(replace(held, names=("a", "a", "")), "comfyui", tmp_path / "b.safetensors")
-
-
-def test_some_of_them_in_the_order_asked_for(held):
-    held = replace(held, sigmas=(1.0, None, 3.0), ranges=(None, (-1, 1), None), broken=("", "low", ""))
-    some = selected(held, [2, "smile"])
-    assert some.names == ("age", "smile") and some.eigenvalues.tolist() == [1, 3] and some.sigmas == (3.0, 1.0)
-    assert (some.vectors == held.vectors[[2, 0]]).all() and some.layers == held.layers
-    with pytest.raises(ValueError, match="direction 3 asked for"):
-        selected(held, [3])
