@@ -89,6 +89,19 @@ def test_names_agree_with_the_table_and_are_used_by_other_commands(finished, net
     assert [path.name for path in (tmp_path / "sheets").glob("all-*")] == [f"all-dir{held.index(name):02d}.jpg"]
 
 
+def test_names_with_signs_can_be_typed(finished, net, tmp_path):
+    out, _ = finished
+    held = (
+        Directions.load(out / "directions.safetensors").named(0, "plain").with_auto_names({1: ("-red+blue", 1.0)}, [1])
+    )
+    held.save(tmp_path / "d.safetensors")
+    words = ["--directions-file", tmp_path / "d.safetensors", "--seeds", 0, "--distance", 1, "--outdir", tmp_path]
+    for typed, made in (("-red+blue", [1]), ("plain,-red+blue", [0, 1])):
+        result = sefa("sheet", "--network", net, "--directions", typed, *words)
+        assert result.exit_code == 0, result.output
+        assert [path.name for path in sorted((tmp_path / "sheets").glob("all-*"))] == [f"all-dir0{k}.jpg" for k in made]
+
+
 def test_a_second_run_renders_nothing_and_a_persons_name_stays(net, scorer, tmp_path):
     out = tmp_path / "out"
     rescore(net, scorer, out)

@@ -3,7 +3,7 @@ import pytest
 
 from sefa_plugin.evaluate.effects import Effects
 from sefa_plugin.evaluate.labels import labels
-from sefa_plugin.typed import check_name, parse_keys
+from sefa_plugin.typed import check_name, parse_axis, parse_edit, parse_keys
 
 
 def effects(rows, names=None, error=0.01, count=1000):
@@ -34,7 +34,9 @@ def test_what_is_weak_or_chance_gets_no_name():
     assert found.name == "a0" and np.isclose(found.purity, 0.4 / 3.4)  # chance counts against purity
 
 
-@pytest.mark.parametrize("attribute", ["7", "a,b", "-", "+3", "1-2", " , ", "long " * 20, "été", "skin-tone", "x\tz"])
+@pytest.mark.parametrize(
+    "attribute", ["7", "a,b", "-", "+3", "1-2", " , ", "long " * 20, "été", "skin-tone", "x\tz", "a=b", "all:0@2"]
+)
 def test_every_name_can_be_typed(attribute):
     (found,) = labels(effects([[-1, 0.9]], [attribute, attribute + "2"]))
     check_name(found.name)
@@ -42,3 +44,5 @@ def test_every_name_can_be_typed(attribute):
     (found,) = labels(effects([[1.0]], [attribute]))
     check_name(found.name)
     assert parse_keys(found.name) == [found.name]
+    for name in (found.name, f"-{found.name}"):
+        assert parse_edit(f"{name}=-1@coarse").key == parse_axis(name).key == name

@@ -102,6 +102,19 @@ def test_texts_that_are_no_scorer(text):
         load_scorer(text)
 
 
+def test_the_bundled_predictor_reads_drawn_faces():
+    from demo.world import NAMES, faces
+
+    pictures, factors = faces(7, 60)
+    scorer = load_scorer("demo")
+    scores = ask(scorer, pictures)
+    assert tuple(scores) == NAMES
+    for column, name in enumerate(NAMES):
+        assert np.corrcoef(scores[name], factors[:, column])[0, 1] > 0.85, name
+    assert scorer.title == "demo" and len(scorer.identity) > 60
+    assert scorer.features(pictures).shape[0] == 60
+
+
 @pytest.mark.parametrize("kind", ["clip", "open_clip"])
 def test_clip_needs_a_model_and_attributes(kind):
     for options in ({}, {"clip_model": "folder"}, {"attributes": ["smile=a smile|a face"]}):

@@ -54,8 +54,9 @@ def labels(effects: Effects) -> list[Label]:
 
 
 def _word(attribute: str) -> str:
-    """An attribute as a part of a name: no commas, no signs, and not a number alone."""
-    word = " ".join("".join(letter if letter not in ",+-" else " " for letter in attribute).split())[:LONGEST].strip()
+    """An attribute as a part of a name: not a number alone, and without what stands around names (``coarse:x=2@4``)."""
+    word = " ".join("".join(letter if letter not in ",+-=:@" else " " for letter in attribute).split())
+    word = word[:LONGEST].strip()
     try:
         check_name(word or ",")
     except ValueError:
