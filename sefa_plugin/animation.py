@@ -77,7 +77,8 @@ def motion(kind: str, camera: Camera, edits: Sequence[Edit], frames: int, loop: 
     def caption(position: float) -> str:
         # Less than this is rounding, or a spline's beginning.
         shown = [(edit, weight) for edit, weight in zip(edits, weights(position)) if abs(weight) > 5e-3]
-        return "   ".join(edit.scaled(weight).typed.replace("=", " ") for edit, weight in shown) or "unedited"
+        words = [edit.typed_with(f" {edit.distance * weight:+.3g}").replace("=", "") for edit, weight in shown]
+        return "   ".join(words) or "unedited"
 
     rows = 0 if any(edit.space == "z" for edit in edits) else min(min(edit.rows) for edit in edits)
     return Motion(timeline(frames, len(keys), loop), at, caption, rows)

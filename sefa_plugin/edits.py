@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -59,10 +59,6 @@ class Edit:
             raise ValueError(f"an edit changes row {min(rows)}")
         object.__setattr__(self, "vector", vector)
         object.__setattr__(self, "rows", rows)
-
-    def scaled(self, weight: float) -> Edit:
-        """The same at ``weight`` times its distance."""
-        return replace(self, distance=self.distance * float(weight))
 
     @property
     def dim(self) -> int:

@@ -224,7 +224,7 @@ class Plane:
         def frames() -> Iterator[np.ndarray]:
             for place in line:
                 frame = side_by_side([next(flat) for _ in subjects], film.max_width)
-                text = "   ".join(f"{axis.called} {signed(far)}" for axis, far in zip(self.axes, place))
+                text = "   ".join(f"{axis.called} {signed(round(far, 3))}" for axis, far in zip(self.axes, place))
                 yield captioned(frame, text) if film.captions else frame
 
         about = self._about(settings, f"{self.axes[0].called} and {self.axes[1].called}, all round")
