@@ -55,8 +55,12 @@ class ArrayFile:
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
-    def read(self, name: str) -> np.ndarray:
+    def read(self, name: str, kinds: str = "fiu") -> np.ndarray:
         """Give an array as float64.
+
+        Args:
+            name: of the array.
+            kinds: NumPy's letters for the types that are taken: ``f`` floating point, ``i`` and ``u`` whole numbers.
 
         Raises:
             ArrayFileError: it is no array of numbers, is cut short, is too large, or holds NaN or infinity.
@@ -64,10 +68,10 @@ class ArrayFile:
         """
         with open(self.path, "rb") as stream:
             if not name and self.names == [""]:
-                return _array(stream, "the array")
+                return _array(stream, "the array", kinds)
             try:
                 with zipfile.ZipFile(stream) as archive, archive.open(f"{name}.npy") as member:
-                    return _array(member, f"{name!r:.40}")
+                    return _array(member, f"{name!r:.40}", kinds)
             except (*_TORN, ValueError) as error:
                 raise ArrayFileError(f"is a broken .npz ({_short(error)})") from None
 
@@ -76,10 +80,9 @@ def _short(error: BaseException) -> str:
     return " ".join(str(error).split())[:100]
 
 
-def _array(stream: Any, what: str) -> np.ndarray:
+def _array(stream: Any, what: str, kinds: str) -> np.ndarray:
     shape, fortran, kind = _header(stream, what)
-    if kind.hasobject or kind.kind not in "fiu":
-        raise ArrayFileError(f"{what} holds {str(kind)[:40]}, not numbers")
+    _check_kind(kind, what, kinds)
     size = kind.itemsize
     for length in shape:
         size *= length
@@ -89,18 +92,23 @@ def _array(stream: Any, what: str) -> np.ndarray:
     if len(data) != size:
         raise ArrayFileError(f"{what} is cut short: {len(data)} of {size} bytes")
     array = np.frombuffer(data, dtype=kind).reshape(shape, order="F" if fortran else "C")
-    return numbers(array, what)
+    return numbers(array, what, kinds)
 
 
-def numbers(array: Any, what: str) -> np.ndarray:
+def _check_kind(kind: np.dtype, what: str, kinds: str) -> None:
+    if kind.hasobject or kind.kind not in kinds:
+        wanted = "numbers" if "i" in kinds else "floating point numbers"
+        raise ArrayFileError(f"{what} holds {str(kind)[:40]}, not {wanted}")
+
+
+def numbers(array: Any, what: str, kinds: str = "fiu") -> np.ndarray:
     """An array as float64, in C order.
 
     Raises:
         ArrayFileError: it holds no real numbers, or some that float32 cannot hold.
     """
     array = np.asarray(array)
-    if array.dtype.kind not in "fiu":
-        raise ArrayFileError(f"{what} holds {str(array.dtype)[:40]}, not numbers")
+    _check_kind(array.dtype, what, kinds)
     array = np.array(array, dtype=np.float64, order="C")
     if not (np.abs(array) <= np.finfo(np.float32).max).all():  # NaN compares as false
         raise ArrayFileError(f"{what} holds NaN or infinity")

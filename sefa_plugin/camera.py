@@ -16,12 +16,12 @@ from torch import Tensor
 
 from .edits import Edit, edited_rows, edited_z
 from .frames import render
+from .latent_files import load_projected_w
 from .latents import (
     classes_from_seeds,
     edit,
     edited_through_z,
     edited_ws,
-    load_projected_w,
     normalize_z,
     one_hot,
     z_from_seeds,

@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from .array_file import MAX_BYTES, ArrayFile, ArrayFileError, numbers
-from .network_file import NetworkFileError, read_inert
+from .array_file import ArrayFile, ArrayFileError, numbers
+from .inert_arrays import InertParts
+from .network_file import NetworkFileError
 from .pickle_records import shown
-from .pickled_values import ValueProblem, Values
-from .state_dicts import pairs
-from .tensor_view import TensorView
+from .pickled_values import ValueProblem
 
 ROWS = ("auto", "directions", "layers")
 VECTORS = ("auto", "rows", "columns")
@@ -227,11 +226,11 @@ def _ganspace(read: Callable[[str], np.ndarray], reading: Reading) -> Found:
     return Found("GANSpace components", vectors, sigmas=sigmas, space="z" if of_z else "w", notes=notes)
 
 
-def _ganspace_edit(held: Mapping[str, Any], part: Callable[[Any, str], Any], reading: Reading) -> Found:
+def _ganspace_edit(file: InertParts, reading: Reading) -> Found:
     """A named edit of GANSpace's interface: one component, and the layers ``edit_start`` to ``edit_end - 1``."""
-    components = _needed(part(held["lat_comp"], "lat_comp"), "lat_comp")
-    vectors, notes = _arranged(components, replace(reading, rows="directions"))
-    told = {key: part(held[key], key) for key in _TOLD if key in held}
+    held = file.pairs
+    vectors, notes = _arranged(file.array(held["lat_comp"], "lat_comp"), replace(reading, rows="directions"))
+    told = {key: file.part(held[key], key) for key in _TOLD if key in held}
     number = {key: told.get(key) for key in ("edit_start", "edit_end", "lat_stdev", "sigma_range", "component_index")}
     for key, value in number.items():
         if value is not None and not (isinstance(value, (int, float)) and abs(value) < 1e9):
@@ -274,58 +273,34 @@ _TOLD = (
 
 
 def _inert(path: str, reading: Reading) -> Found:
-    value, values = read_inert(path)
-
-    def part(item: Any, what: str) -> Any:
-        """A plain value, or an array."""
-        plain = values.plain(item)
-        if not isinstance(plain, TensorView):
-            return plain
-        if plain.nbytes > MAX_BYTES:
-            raise _Problem(f"{what} is {list(plain.shape)} large, more than is read")
-        array = numbers(plain.numpy(), what)
-        return array if array.ndim else float(array)
-
-    held = pairs(value)
+    file = InertParts(path)
+    held = file.pairs
     if held is None:
-        array = part(value, "the tensor") if _is_array(value, values) else None
-        if not isinstance(array, np.ndarray):
+        if not file.is_array(file.value):
             raise _Problem("holds no directions that are known: neither a tensor nor a dict of some")
-        return _single(path, array, reading)
+        return _single(path, file.array(file.value, "the tensor"), reading)
     if "eigvec" in held:
-        array = _needed(part(held["eigvec"], "eigvec"), "eigvec")
+        array = file.array(held["eigvec"], "eigvec")
         vectors, notes = _arranged(array, replace(reading, rows="directions"), columns=True)
         return Found("factor.pt of rosinality's or dvschultz's port", vectors, space="w", notes=notes)
     if "lat_comp" in held:
-        return _ganspace_edit(held, part, reading)
+        return _ganspace_edit(file, reading)
     if "comp" in held and "std" in held:  # GANSpace's components as PTI and e4e keep them
-        return _ganspace(lambda name: _needed(part(held[_TORCH_NAMES[name]], name), name), reading)
-    return _named(held, values, part, reading)
+        return _ganspace(lambda name: file.array(held[_TORCH_NAMES[name]], name), reading)
+    return _named(file, reading)
 
 
 _TORCH_NAMES = {"lat_comp": "comp", "lat_stdev": "std"}
 
 
-def _is_array(value: Any, values: Values) -> bool:
-    try:
-        return isinstance(values.plain(value), TensorView)
-    except ValueProblem:
-        return False
-
-
-def _needed(value: Any, what: str) -> np.ndarray:
-    if not isinstance(value, np.ndarray):
-        raise _Problem(f"{what} is a {type(value).__name__}, not an array")
-    return value
-
-
-def _named(held: Mapping[Any, Any], values: Values, part: Callable[[Any, str], Any], reading: Reading) -> Found:
+def _named(file: InertParts, reading: Reading) -> Found:
     """A dict of directions by name, each ``[dim]`` or ``[1, dim]``, or ``[num_ws, dim]``."""
+    held = file.pairs
     keys = ", ".join(shown(str(key), 30) for key in list(held)[:4])
-    few = 0 < len(held) <= 1000 and all(isinstance(key, str) and _is_array(item, values) for key, item in held.items())
+    few = 0 < len(held) <= 1000 and all(isinstance(key, str) and file.is_array(item) for key, item in held.items())
     if not few or {"G_ema", "g_ema"} & set(held):
         raise _Problem(f"holds no directions that are known: a dict of {keys or 'nothing'}")
-    return _stacked({key: part(item, shown(key, 30)) for key, item in held.items()}, "dict of tensors", reading)
+    return _stacked({key: file.part(item, shown(key, 30)) for key, item in held.items()}, "dict of tensors", reading)
 
 
 def _stacked(tensors: Mapping[str, Any], kind: str, reading: Reading) -> Found:

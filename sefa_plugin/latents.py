@@ -1,12 +1,8 @@
-"""Latents and edits: seeds and files to latents, distances along a direction, schedules of ws."""
+"""Latents and edits: seeds to latents, distances along a direction, schedules of ws."""
 
 from __future__ import annotations
 
 import math
-import os
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +13,6 @@ from torch import Tensor
 
 LOOPS = ("pingpong", "once")
 EASINGS = ("linear", "sine")
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error)
-
-
-class LatentsError(Exception):
-    """A file of latents that cannot be used."""
 
 
 def z_from_seeds(seeds: Sequence[int], z_dim: int) -> Tensor:
@@ -54,38 +45,6 @@ def one_hot(label: int | None, c_dim: int, count: int) -> Tensor | None:
     labels = torch.zeros(count, c_dim)
     labels[:, label] = 1
     return labels
-
-
-def load_projected_w(path: str | os.PathLike, num_ws: int, w_dim: int) -> Tensor:
-    """Read what the toolkits' projectors write: an ``.npz`` with key ``w``.
-
-    Returns:
-        float32 ``[N, num_ws, w_dim]``; rows stored once (``[N, 1, w_dim]``) are repeated.
-
-    Raises:
-        LatentsError: one line that says what is wrong with the file.
-    """
-    try:
-        with open(path, "rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            if not hasattr(file, "files"):
-                raise LatentsError(f"{path}: is a plain array, not an .npz with key w")
-            if "w" not in file.files:
-                raise LatentsError(f"{path}: holds {', '.join(file.files)[:80]}, not w")
-            ws = np.asarray(file["w"])  # of a member that is no array NumPy gives the bytes
-    except FileNotFoundError:
-        raise LatentsError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError, *_BROKEN_ZIP) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise LatentsError(f"{path}: is not an .npz of latents ({reason})") from None
-    fits = ws.ndim == 3 and ws.shape[0] > 0 and ws.shape[1] in (1, num_ws) and ws.shape[2] == w_dim
-    if ws.dtype.kind != "f" or not fits:
-        found = f"{ws.dtype} {list(ws.shape)}"
-        raise LatentsError(f"{path}: w is {found}, this network needs floats [N, {num_ws}, {w_dim}]")
-    if not (np.abs(ws) <= np.finfo(np.float32).max).all():  # NaN compares as false
-        raise LatentsError(f"{path}: w holds NaN or infinity")
-    rows = torch.from_numpy(np.ascontiguousarray(ws, dtype=np.float32))
-    return rows.expand(-1, num_ws, -1).contiguous()
 
 
 def normalize_z(z: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ look = _stack(
 latents = _stack(
     click.option("--seeds", help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
     look,
-    click.option("--projected-w", help="Projected ws (.npz) instead of seeds.", metavar="FILE"),
+    click.option("--projected-w", help="Projected ws (.npz, .npy, .pt) instead of seeds.", metavar="FILE"),
 )
 
 directions_file = click.option(

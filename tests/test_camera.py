@@ -8,7 +8,7 @@ import torch
 from sefa_plugin import factorize, load_network
 from sefa_plugin.camera import Camera, Look, set_transform
 from sefa_plugin.frames import to_uint8
-from sefa_plugin.latents import LatentsError
+from sefa_plugin.latent_files import LatentsError
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,4 @@
-import io
 import itertools
-import zipfile
 
 import numpy as np
 import pytest
@@ -10,12 +8,10 @@ from hypothesis import strategies as st
 
 from sefa_plugin.directions import Directions
 from sefa_plugin.latents import (
-    LatentsError,
     edit,
     edit_z,
     edited_through_z,
     edited_ws,
-    load_projected_w,
     normalize_z,
     one_hot,
     schedule,
@@ -48,79 +44,6 @@ def test_labels():
     for label in (10, -1):
         with pytest.raises(ValueError, match="classes 0-9"):
             one_hot(label, 10, 1)
-
-
-def test_projected_latents(tmp_path):
-    ws = np.random.RandomState(0).randn(2, 6, 4)
-    np.savez(tmp_path / "all.npz", w=ws)
-    held = load_projected_w(tmp_path / "all.npz", 6, 4)
-    assert held.dtype == torch.float32
-    assert np.array_equal(held, ws.astype("f4"))
-    np.savez_compressed(tmp_path / "one.npz", w=ws[:, :1].astype("f4"))
-    repeated = load_projected_w(tmp_path / "one.npz", 6, 4)
-    assert repeated.shape == (2, 6, 4)
-    assert (repeated == repeated[:, :1]).all()
-    repeated[0, 0] = 9  # rows are their own memory
-    assert not (repeated[0, 1] == 9).any()
-
-
-@pytest.mark.parametrize(
-    ("arrays", "says"),
-    [
-        ({"w": np.zeros((1, 5, 4))}, r"float64 \[1, 5, 4\], this network needs floats \[N, 6, 4\]"),
-        ({"w": np.zeros((1, 6, 3))}, r"\[1, 6, 3\]"),
-        ({"w": np.zeros((6, 4))}, r"\[6, 4\]"),
-        ({"w": np.zeros((0, 6, 4))}, r"\[0, 6, 4\]"),
-        ({"w": np.zeros((1, 6, 4), int)}, "int64"),
-        ({"w": np.full((1, 6, 4), np.nan)}, "NaN"),
-        ({"w": np.full((1, 6, 4), 1e300)}, "infinity"),  # of float32
-        ({"w": np.array([[["a"]]], dtype=object)}, "not an .npz of latents"),  # would be unpickled
-        ({"z": np.zeros(3), "y": np.zeros(3)}, "holds z, y, not w"),
-    ],
-)
-def test_projected_latents_that_do_not_fit(tmp_path, arrays, says):
-    path = tmp_path / "w.npz"
-    np.savez(path, **arrays)
-    with pytest.raises(LatentsError, match=says) as caught:
-        load_projected_w(path, 6, 4)
-    assert str(caught.value).startswith(str(path))
-    assert "\n" not in str(caught.value)
-
-
-def test_files_that_hold_no_latents(tmp_path):
-    whole = io.BytesIO()
-    np.savez_compressed(whole, w=np.random.RandomState(0).randn(1, 6, 4))
-    data = whole.getvalue()
-    text = io.BytesIO()
-    with zipfile.ZipFile(text, "w") as file:
-        file.writestr("w.npy", b"no array")
-    broken = [b"", b"some text", b"\x80\x04K\x01.", data[:-40], text.getvalue()]
-    for index, content in enumerate(broken):
-        path = tmp_path / f"{index}.npz"
-        path.write_bytes(content)
-        with pytest.raises(LatentsError):
-            load_projected_w(path, 6, 4)
-    np.save(tmp_path / "plain.npy", np.zeros((1, 6, 4)))
-    with pytest.raises(LatentsError, match="plain array"):
-        load_projected_w(tmp_path / "plain.npy", 6, 4)
-    with pytest.raises(LatentsError, match="no such file"):
-        load_projected_w(tmp_path / "none.npz", 6, 4)
-    with pytest.raises(LatentsError, match="not an .npz"):
-        load_projected_w(tmp_path, 6, 4)
-
-
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_one_spoilt_byte_is_a_clear_error_or_harmless(tmp_path, save):
-    path, whole = tmp_path / "w.npz", io.BytesIO()
-    save(whole, w=np.zeros((1, 6, 4), "f4"))
-    for place in range(len(whole.getvalue())):
-        data = bytearray(whole.getvalue())
-        data[place] ^= 0xFF
-        path.write_bytes(data)
-        try:
-            assert load_projected_w(path, 6, 4).shape == (1, 6, 4)
-        except LatentsError as error:
-            assert "\n" not in str(error)
 
 
 # --- edits ----------------------------------------------------------------------------------------
