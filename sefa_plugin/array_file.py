@@ -6,15 +6,17 @@ first, and no more than what they promise, up to a limit.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 
-MAX_BYTES = 1 << 30  # of one array
+MAX_NUMBERS = 1 << 26  # of one file; 512 MB as float64
 MAX_ARRAYS = 1000
 _TORN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, NotImplementedError, RuntimeError)
 
@@ -83,16 +85,24 @@ def _short(error: BaseException) -> str:
 def _array(stream: Any, what: str, kinds: str) -> np.ndarray:
     shape, fortran, kind = _header(stream, what)
     _check_kind(kind, what, kinds)
-    size = kind.itemsize
-    for length in shape:
-        size *= length
-    if size > MAX_BYTES:
-        raise ArrayFileError(f"{what} is {str(list(shape)):.60} large, more than is read")
+    check_size([shape], what)
+    size = math.prod(shape) * kind.itemsize
     data = _exactly(stream, size)
     if len(data) != size:
         raise ArrayFileError(f"{what} is cut short: {len(data)} of {size} bytes")
     array = np.frombuffer(data, dtype=kind).reshape(shape, order="F" if fortran else "C")
     return numbers(array, what, kinds)
+
+
+def check_size(shapes: Iterable[Sequence[int]], what: str) -> None:
+    """Refuse arrays of so many numbers that memory could not hold them.
+
+    Raises:
+        ArrayFileError: they are too many.
+    """
+    shapes = list(shapes)
+    if sum(map(math.prod, shapes)) > MAX_NUMBERS:
+        raise ArrayFileError(f"{what} is {str([list(shape) for shape in shapes])[1:-1]:.60} large, more than is read")
 
 
 def _check_kind(kind: np.dtype, what: str, kinds: str) -> None:

@@ -169,7 +169,7 @@ class EmbeddedGenerator(nn.Module):
     def _label(self, z: Tensor, c: Tensor | None) -> Tensor:
         """Labels for the network itself: the given ones, the frontal camera, or class 0 where none is given."""
         if hasattr(self, "front"):
-            return self.front.expand(len(z), -1)
+            return self.front.to(z).expand(len(z), -1)
         if c is not None:
             return c.to(z)
         return nn.functional.one_hot(torch.zeros(len(z), dtype=torch.long, device=z.device), max(1, self.labels))[
@@ -229,7 +229,7 @@ class EmbeddedGenerator(nn.Module):
     def _extra(self, name: str, ws: Tensor) -> Tensor:
         """Further arguments of a synthesis network: the camera, the first moment of a video."""
         if name == "c":
-            return self.camera if hasattr(self, "camera") else self._label(ws[:, 0], None)
+            return self.camera.to(ws.device) if hasattr(self, "camera") else self._label(ws[:, 0], None)
         if name == "t":
             return torch.zeros(len(ws), 1, device=ws.device)
         raise EmbeddedError(f"its synthesis network needs {name!r}, and what that is to be is not known here")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .array_file import ArrayFile, ArrayFileError, numbers
+from .array_file import ArrayFile, ArrayFileError, check_size, numbers
 from .inert_arrays import InertParts
 from .network_file import NetworkFileError
 from .pickle_records import shown
@@ -23,6 +23,7 @@ from .pickled_values import ValueProblem
 
 ROWS = ("auto", "directions", "layers")
 VECTORS = ("auto", "rows", "columns")
+_MOST = 10_000  # tensors of one file
 
 
 class FormatError(Exception):
@@ -276,7 +277,7 @@ def _inert(path: str, reading: Reading) -> Found:
     file = InertParts(path)
     held = file.pairs
     if held is None:
-        if not file.is_array(file.value):
+        if file.shape(file.value) is None:
             raise _Problem("holds no directions that are known: neither a tensor nor a dict of some")
         return _single(path, file.array(file.value, "the tensor"), reading)
     if "eigvec" in held:
@@ -297,18 +298,25 @@ def _named(file: InertParts, reading: Reading) -> Found:
     """A dict of directions by name, each ``[dim]`` or ``[1, dim]``, or ``[num_ws, dim]``."""
     held = file.pairs
     keys = ", ".join(shown(str(key), 30) for key in list(held)[:4])
-    few = 0 < len(held) <= 1000 and all(isinstance(key, str) and file.is_array(item) for key, item in held.items())
-    if not few or {"G_ema", "g_ema"} & set(held):
+    few = 0 < len(held) <= _MOST and all(isinstance(key, str) for key in held)
+    shapes = [file.shape(item) for item in held.values()] if few else []
+    if not few or None in shapes:
         raise _Problem(f"holds no directions that are known: a dict of {keys or 'nothing'}")
+    _check_alike(shapes)
     return _stacked({key: file.part(item, shown(key, 30)) for key, item in held.items()}, "dict of tensors", reading)
 
 
+def _check_alike(shapes: Sequence[Sequence[int]]) -> None:
+    """Refuse tensors that are no directions before they are read: a network's are of many shapes."""
+    plain = {tuple(shape[1:] if len(shape) == 2 and shape[0] == 1 else shape) for shape in shapes}
+    if len(plain) != 1 or len(next(iter(plain))) not in (1, 2):
+        told = ", ".join(sorted({str(list(shape)) for shape in plain})[:4])
+        raise _Problem(f"holds tensors of shapes {told:.80}, where directions of one shape were expected")
+    check_size(shapes, "the file")
+
+
 def _stacked(tensors: Mapping[str, Any], kind: str, reading: Reading) -> Found:
-    arrays = [np.atleast_1d(tensor) for tensor in tensors.values()]
-    arrays = [array[0] if array.ndim == 2 and len(array) == 1 else array for array in arrays]
-    if len({array.shape for array in arrays}) != 1 or arrays[0].ndim not in (1, 2):
-        shapes = ", ".join(sorted({str(list(array.shape)) for array in arrays})[:4])
-        raise _Problem(f"holds tensors of shapes {shapes:.80}, where directions of one shape were expected")
+    arrays = [array[0] if array.ndim == 2 and len(array) == 1 else array for array in tensors.values()]
     # Stacked, an edit with a row for each layer is what it is; a plain direction is one row of many.
     vectors, notes = _arranged(np.stack(arrays), replace(reading, rows="directions", vectors="rows"))
     return Found(kind, vectors, names=tuple(tensors), notes=notes)
@@ -326,13 +334,12 @@ def _safetensors(path: str, reading: Reading) -> Found:
             if about.get("format") == "sefa_directions":
                 raise _Problem("is a directions file already; give it to --directions-file as it is")
             order = _order(about, list(file.keys()))
+            _check_alike([file.get_slice(name).get_shape() for name in order])
             tensors = {name: numbers(file.get_tensor(name), shown(name, 40)) for name in order}
     except SafetensorError as error:
         raise _Problem(f"is no whole safetensors file ({' '.join(str(error).split())[:80]})") from None
     except (TypeError, AttributeError) as error:
         raise _Problem(f"holds numbers of an unknown type ({error})") from None
-    if not tensors:
-        raise _Problem("holds no tensors")
     found = _stacked(tensors, "ComfyUI-StyleGan directions" if "component_order" in about else "safetensors", reading)
     if about.get("method") == "ganspace":  # as long as one standard deviation
         lengths = np.linalg.norm(found.vectors.reshape(len(found.vectors), -1), axis=1)
@@ -344,16 +351,17 @@ def _safetensors(path: str, reading: Reading) -> Found:
 def _order(about: Mapping[str, str], keys: list[str]) -> list[str]:
     """Names in the order of the tool's list; without one sorted, as it does."""
     if "component_order" not in about:
-        if len(keys) > 10_000:
-            raise _Problem(f"holds {len(keys)} tensors")
-        return sorted(keys)
+        order = sorted(keys)
+        if not 0 < len(order) <= _MOST:
+            raise _Problem(f"holds {len(order)} tensors, where some directions were expected")
+        return order
     try:
         order = json.loads(about["component_order"])
     except (ValueError, RecursionError):
         order = None
     if not isinstance(order, list) or not all(isinstance(name, str) for name in order):
         raise _Problem("has a component_order that is no list of names")
-    missing = [name for name in order if name not in keys]
-    if missing or len(set(order)) != len(order):
-        raise _Problem(f"has a component_order that does not fit its tensors ({shown(str(missing[:1]), 60)})")
+    missing = set(order) - set(keys)
+    if missing or not order or len(set(order)) != len(order):
+        raise _Problem("has a component_order that does not fit its tensors")
     return order

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .array_file import MAX_BYTES, ArrayFileError, numbers
+from .array_file import ArrayFileError, check_size, numbers
 from .network_file import read_inert
 from .pickled_values import ValueProblem
 from .state_dicts import pairs
@@ -28,13 +28,15 @@ class InertParts:
     def __init__(self, path: str | os.PathLike) -> None:
         self.value, self._values = read_inert(path)
         self.pairs = pairs(self.value)
+        self._read: list[tuple[int, ...]] = []
 
-    def is_array(self, item: Any) -> bool:
-        """Whether a part is a tensor or an array; its numbers are not looked at."""
+    def shape(self, item: Any) -> tuple[int, ...] | None:
+        """The shape of a tensor or an array, None for all else; its numbers are not looked at."""
         try:
-            return isinstance(self._values.plain(item), TensorView)
+            plain = self._values.plain(item)
         except ValueProblem:
-            return False
+            return None
+        return plain.shape if isinstance(plain, TensorView) else None
 
     def part(self, item: Any, what: str, kinds: str = "fiu") -> Any:
         """A plain value; of a tensor or an array its numbers, float64 (without axes a float).
@@ -46,8 +48,8 @@ class InertParts:
         plain = self._values.plain(item)
         if not isinstance(plain, TensorView):
             return plain
-        if plain.nbytes > MAX_BYTES:
-            raise ArrayFileError(f"{what} is {list(plain.shape)} large, more than is read")
+        self._read.append(plain.shape)  # several may be views of the same few bytes
+        check_size(self._read, what)
         array = numbers(plain.numpy(), what, kinds)
         return array if array.ndim else float(array)
 

@@ -76,7 +76,7 @@ def _arrays(path: str, head: bytes) -> dict[str, np.ndarray]:
 def _tensors(path: str) -> dict[str, np.ndarray]:
     file = InertParts(path)
     if file.pairs is None:
-        if not file.is_array(file.value):
+        if file.shape(file.value) is None:
             raise ArrayFileError("holds no latents that are known: neither a tensor nor a dict of some")
         return {"the tensor": file.array(file.value, "the tensor", _FLOATS)}
     held = {}
@@ -84,7 +84,7 @@ def _tensors(path: str) -> dict[str, np.ndarray]:
         name = shown(str(key), 40)
         # rosinality's projector: {file name: {"img": ..., "latent": ..., "noise": ...}}
         item = item.get("latent") if isinstance(item, dict) else item
-        if not isinstance(key, str) or not file.is_array(item):
+        if not isinstance(key, str) or file.shape(item) is None:
             raise ArrayFileError(f"holds no latents that are known: {name} is none")
         held[name] = file.array(item, name, _FLOATS)
     if not held:

@@ -46,7 +46,8 @@ def packed(content, method=zipfile.ZIP_DEFLATED):
     ("content", "says"),
     [
         (header((10**9, 10**9)), "more than is read"),  # nothing of that size is asked for
-        (header((2**27,)), "cut short: 0 of 1073741824"),
+        (header((2**25,)), "cut short: 0 of 268435456"),
+        (header((2**27,), "|u1"), "more than is read"),  # small as it is, but not as float64
         (header((-1, 2)), "has the shape"),
         (header((2,), "|O") + b"x", "holds object, not numbers"),
         (header((1,), "<c16") + b"0" * 16, "not numbers"),

@@ -273,6 +273,9 @@ def test_other_safetensors_and_dicts_are_directions_by_name(tmp_path):
 def test_networks_and_latents_are_told_from_directions(golden, tmp_path):
     refused(golden("sg2ada-skip-64").pickle, "no directions that are known: a dict of G, D, G_ema")
     refused(golden("rosinality-32").pickle.with_suffix(".pt"), "a dict of g_ema, latent_avg")
+    state = {"a.weight": torch.zeros(4, 3, 3, 3), "a.bias": torch.zeros(4)}
+    torch.save(state, tmp_path / "net.pt")
+    refused(tmp_path / "net.pt", r"shapes \[4, 3, 3, 3\], \[4\]")
     np.savez(tmp_path / "projected_w.npz", w=np.zeros((1, ROWS, DIM)))
     refused(tmp_path / "projected_w.npz", "projected latents")
     np.savez(tmp_path / "x.npz", a=BASIS, b=BASIS)
@@ -285,6 +288,13 @@ def test_networks_and_latents_are_told_from_directions(golden, tmp_path):
     refused(tmp_path / "x.pt", "eigvec is a str")
     torch.save(torch.full((2, 3), float("nan")), tmp_path / "x.pt")
     refused(tmp_path / "x.pt", "NaN")
+
+
+def test_many_views_of_a_few_bytes_do_not_fill_the_memory(tmp_path):
+    wide = torch.ones(2**22)
+    torch.save({f"a{index}": wide for index in range(100)}, tmp_path / "x.pt")
+    assert (tmp_path / "x.pt").stat().st_size < 2**25
+    refused(tmp_path / "x.pt", "more than is read")
 
 
 @pytest.mark.parametrize("kind", ["npz", "pt", "pkl", "safetensors"])
