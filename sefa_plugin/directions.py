@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import re
@@ -13,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from .closed_form import factorize_weights
+from .direction_names import Names
 from .directions_file import DirectionsFileError, read_directions, write_directions
 from .hook import StyleLayer
 from .layers import TORGB, LayerGroup, select_layers
-from .typed import check_name
 
 SPACES = ("w", "z")
-NAMERS = ("", "person", "auto")
 BROKEN = ("", "low", "high", "both")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
 
@@ -97,20 +95,15 @@ class Directions:
             raise ValueError(f"directions with {vectors.shape[1]} rows each, one for a layer, cannot change others")
         if len(self.origin) > 100 or not self.origin.isprintable():
             raise ValueError("the origin of the directions is no short line")
-        names = tuple(self.names) or ("",) * len(vectors)
-        if len(names) != len(vectors):
-            raise ValueError(f"{len(names)} names for {len(vectors)} directions")
-        for name in names:
-            check_name(name)
-        named_by, purity = _namers(names, self.named_by, self.purity)
+        given = Names(self.names, self.named_by, self.purity).checked(len(vectors))
         sigmas, ranges = _measured(self.sigmas, self.ranges, len(vectors))
         broken = tuple(self.broken) or ("",) * len(vectors)
         if len(broken) != len(vectors) or not set(broken) <= set(BROKEN):
             raise ValueError(f"{len(broken)} entries of broken sides for {len(vectors)} directions, or odd ones")
         # A file name may hold anything; ours goes into messages and metadata.
         network = "".join(letter if letter.isprintable() else "?" for letter in self.network)
-        held = {"vectors": vectors, "eigenvalues": values, "layers": layers, "names": names, "network": network}
-        held.update(named_by=named_by, purity=purity)
+        held = {"vectors": vectors, "eigenvalues": values, "layers": layers, "network": network}
+        held.update(given._asdict())
         held.update(sigmas=sigmas, ranges=ranges, broken=broken)
         for field, value in held.items():
             object.__setattr__(self, field, value)
@@ -246,73 +239,36 @@ class Directions:
     def named(self, index: int, name: str) -> Directions:
         """With another name for one direction, given by a person.
 
-        A name of re-scoring that is in the way goes: it is the person's now, and the next re-scoring gives another.
-
         Raises:
             ValueError: there is no such direction, a person has given the name to another, or it cannot be one.
         """
-        index = self.index(index)
-        names, namers, purity = list(self.names), list(self.named_by), list(self.purity)
-        if name and name in names and names.index(name) != index:
-            other = names.index(name)
-            if namers[other] == "person":
-                raise ValueError(f"direction {other} is already called {name!r}")
-            names[other], namers[other], purity[other] = "", "", None
-        names[index], namers[index], purity[index] = name, "person" if name else "", None
-        return replace(self, names=tuple(names), named_by=tuple(namers), purity=tuple(purity))
+        return self._renamed(self._names.by_person(self.index(index), name))
 
     def with_names_of(self, other: Directions) -> Directions:
         """With the names that another set has for the same directions; its own where that has none."""
-        names, namers, purity = list(self.names), list(self.named_by), list(self.purity)
-        for index in range(min(len(self), len(other))):
-            if other.names[index]:
-                names[index], namers[index] = other.names[index], other.named_by[index]
-                purity[index] = other.purity[index]
-        for index, name in enumerate(names):  # what another direction is called now
-            if name in names[:index]:
-                names[index] = ""
-        return replace(self, names=tuple(names), named_by=tuple(namers), purity=tuple(purity))
+        return self._renamed(self._names.taking(other._names))
 
     def with_auto_names(self, found: Mapping[int, tuple[str, float]], measured: Iterable[int]) -> Directions:
-        """With names that re-scoring gives: ``(name, purity)`` by direction.
-
-        A person's names stay, and names that are taken get a number behind them, in the order of ``found``. Of the
-        ``measured`` directions those without a new name lose the automatic one of before.
+        """With names that re-scoring gives: ``(name, purity)`` by direction; see ``Names.automatic``.
 
         Raises:
             ValueError: there is no such direction, or one of these cannot be a name.
         """
-        names, namers, purity = list(self.names), list(self.named_by), list(self.purity)
-        for index in map(self.index, measured):
-            if namers[index] == "auto":
-                names[index], namers[index], purity[index] = "", "", None
-        for key, (name, share) in found.items():
-            index = self.index(key)
-            if namers[index] == "person":
-                continue
-            spare = itertools.chain([name], (f"{name} {count}" for count in itertools.count(2)))
-            names[index], namers[index], purity[index] = next(n for n in spare if n not in names), "auto", float(share)
-        return replace(self, names=tuple(names), named_by=tuple(namers), purity=tuple(purity))
+        found = {self.index(key): value for key, value in found.items()}
+        return self._renamed(self._names.automatic(found, map(self.index, measured)))
+
+    @property
+    def _names(self) -> Names:
+        return Names(self.names, self.named_by, self.purity)
+
+    def _renamed(self, given: Names) -> Directions:
+        return replace(self, **given._asdict())
 
     def with_range(self, index: int, sigma: float, low: float, high: float, broken: str = "") -> Directions:
         """With the measured range of one direction."""
         sigmas, ranges, sides = list(self.sigmas), list(self.ranges), list(self.broken)
         sigmas[index], ranges[index], sides[index] = float(sigma), (float(low), float(high)), broken
         return replace(self, sigmas=tuple(sigmas), ranges=tuple(ranges), broken=tuple(sides))
-
-
-def _namers(names: tuple[str, ...], named_by: Sequence[Any], purity: Sequence[Any]) -> tuple[tuple, tuple]:
-    """Both, checked and of the right length."""
-    named_by = tuple(named_by) or ("",) * len(names)
-    purity = tuple(None if item is None else float(item) for item in purity) or (None,) * len(names)
-    if len(named_by) != len(names) or len(purity) != len(names) or not set(named_by) <= set(NAMERS):
-        raise ValueError(f"{len(named_by)} namers and {len(purity)} purities for {len(names)} names, or odd ones")
-    if not all(item is None or 0 <= item <= 1 for item in purity):
-        raise ValueError("a purity is not between 0 and 1")
-    # A file of before says nothing, and one that was edited by hand may say it of an empty name.
-    return tuple((who or "person") if name else "" for name, who in zip(names, named_by)), tuple(
-        share if name and who == "auto" else None for name, who, share in zip(names, named_by, purity)
-    )
 
 
 def _measured(sigmas: Sequence[Any], ranges: Sequence[Any], count: int) -> tuple[tuple, tuple]:

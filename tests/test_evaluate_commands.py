@@ -219,6 +219,27 @@ def test_a_conditional_network_needs_no_class(golden, scorer, tmp_path):
     refused(rescore(net, scorer, tmp_path / "none", "--class", "99"), 2, "class 99: this network has classes 0-")
 
 
+def test_the_bundled_network_needs_the_base_install_only(tmp_path):
+    """No package of an extra is there, and none of the tests' own."""
+    absent = ["transformers", "tokenizers", "onnxruntime", "onnx", "sklearn", "scipy", "pandas", "matplotlib", "numba"]
+    code = (
+        f"import sys\nfor name in {absent}: sys.modules[name] = None\n"
+        "from sefa_plugin.cli import sefa\n"
+        "sefa(['evaluate', 'rescore', '--network', 'demo', '--samples', '12', '-K', '2', '--outdir', 'out'])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "2 directions, 14 attributes" in result.stdout
+    assert (tmp_path / "out" / "evaluate" / "rescore-all.png").is_file()
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(net, scorer, tmp_path):
     words = ["--scorer", f"{scorer}:score", "--samples", "80", "-K", "2", "--distance", "2", "--outdir", "out"]

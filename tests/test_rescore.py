@@ -109,9 +109,9 @@ def test_files_appear_whole(table, tmp_path):
 
 
 def test_lines_for_people(table):
-    assert told(table)[0].startswith("   0  - (purity 1.00): a0 +2.")
+    assert told(table)[0].startswith("   0  (no name) (purity 1.00): a0 +2.")
     assert told(table)[1].startswith("   1  mine (purity")
-    assert told(table)[2] == "   2  -: no change beyond chance"
+    assert told(table)[2] == "   2  (no name): no change beyond chance"
 
 
 def test_settings_tell_runs_apart(samples):

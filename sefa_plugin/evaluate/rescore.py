@@ -257,5 +257,5 @@ def told(table: Table, most: int = 4) -> list[str]:
         order = [column for column in np.argsort(-np.abs(matrix[place])) if sure[place, column]][:most]
         changes = ", ".join(f"{effects.attributes[column]} {matrix[place, column]:+.2f}" for column in order)
         share = f" (purity {purity[place]:.2f})" if place in purity else ""
-        lines.append(f"{row.index:4d}  {name or '-'}{share}: {changes or 'no change beyond chance'}")
+        lines.append(f"{row.index:4d}  {name or '(no name)'}{share}: {changes or 'no change beyond chance'}")
     return lines
