@@ -253,7 +253,8 @@ def factorize(**given: Any) -> None:
 def name(file: str, index: str | None, name: str | None, debug: bool) -> None:
     """Name a direction; the name then works wherever its number does. Without NAME, list them.
 
-    FILE is a directions file, or the folder that it lies in. An empty NAME ("") takes a name away.
+    FILE is a directions file, or the folder that it lies in. An empty NAME ("") takes a name away. Your names win over
+    those that `sefa evaluate rescore` gives, which are listed with their purity.
 
     \b
     Examples:

@@ -120,10 +120,7 @@ def _rescore(
         keys = wanted if wanted is not None else range(given["num_directions"])
         chosen = [(group, indices_given(group.directions, keys)) for group in groups]
     settings = work.settings_of(samples, scorer, opened.record.digest())
-    path = outdir / work.FOLDER / work.SCORES
-    if given["overwrite"]:
-        path.unlink(missing_ok=True)
-    scores = Scores(len(samples), settings, path)
+    scores = Scores(len(samples), settings, outdir / work.FOLDER / work.SCORES, given["overwrite"])
     with Progress() as progress:
         taken = work.trial(samples, scorer)
         save_found(groups, given)

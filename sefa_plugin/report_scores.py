@@ -29,12 +29,15 @@ class Scored:
     moves: Mapping[tuple[str, int, str], str]
 
 
-def scored(manifest: Manifest, names: Mapping[tuple[str, int, str], str], cards: Mapping[str, Any]) -> Scored:
+def scored(
+    manifest: Manifest, names: Mapping[tuple[str, int, str], str], shown: Mapping[str, Mapping[int, str]]
+) -> Scored:
     """Read the tables that the record names; one that cannot be read is left out.
 
     Args:
         names: present names by label, index and digest.
-        cards: by label, whatever holds the indices that have a card.
+        shown: by label and index the digests of the directions that have a card. A row of another direction of that
+            place, found with other options, is left out.
     """
     matrices, moves = [], {}
     for name, entry in manifest.outputs.items():
@@ -44,16 +47,17 @@ def scored(manifest: Manifest, names: Mapping[tuple[str, int, str], str], cards:
             continue
         try:
             held = json.loads((manifest.outdir / name).read_text(encoding="utf-8"))
-            matrix, said = _of(manifest, name, held, names, cards)
+            matrix, said = _of(manifest, name, held, names, shown)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
-        matrices.append(matrix)
+        if matrix.rows:
+            matrices.append(matrix)
         moves.update(said)
     return Scored(tuple(matrices), moves)
 
 
 def _of(
-    manifest: Manifest, name: str, held: Mapping[str, Any], names: Mapping[Any, str], cards: Mapping[str, Any]
+    manifest: Manifest, name: str, held: Mapping[str, Any], names: Mapping[Any, str], shown: Mapping[str, Any]
 ) -> tuple[Matrix, dict[tuple[str, int, str], str]]:
     label, attributes = str(held["label"]), [str(word) for word in held["attributes"]]
     rows, values, sure, said = [], [], [], {}
@@ -62,8 +66,10 @@ def _of(
         row, certain = [float(value) for value in item["normalized"]], [bool(flag) for flag in item["significant"]]
         if not len(row) == len(certain) == len(attributes) or not all(map(math.isfinite, row)):
             raise ValueError("a row of another length")
-        called = names.get(key, str(item["name"]))
-        rows.append((f"{label}-dir{index:02d}" if index in cards.get(label, ()) else "", str(index), called))
+        present = shown.get(label, {}).get(index)
+        if present not in (None, item["digest"]):
+            continue
+        rows.append((f"{label}-dir{index:02d}" if present else "", str(index), names.get(key, str(item["name"]))))
         values.append(row)
         sure.append(certain)
         order = [place for place in sorted(range(len(row)), key=lambda place: -abs(row[place])) if certain[place]]
@@ -71,9 +77,10 @@ def _of(
         said[key] = words
     files = [PurePosixPath(name).with_suffix(suffix).as_posix() for suffix in _RENDERED]
     first, count = int(held["first_seed"]), int(held["samples"])
+    look = f", {held['look']}" if held.get("look") else ""
     text = (
         f"Mean score at the high end of each range minus that at its low end, in standard deviations among "
-        f"{count} unedited samples (seeds {first}-{first + count - 1}); scorer {held['scorer']}. "
+        f"{count} unedited samples (seeds {first}-{first + count - 1}); scorer {held['scorer']}{look}. "
         "Without colour: may be chance (95 %, for the table as a whole)."
     )
     title = f"What the directions of {'Z' if label == 'z' else f'layers {label}'} change"

@@ -194,6 +194,21 @@ def test_by_what_a_person_types(folder):
     assert scorer.identity == again.identity != other.identity
 
 
+def test_on_the_command_line_beside_another_scorer(folder, golden, tmp_path):
+    import csv
+
+    from test_cli import sefa
+
+    (tmp_path / "grey.py").write_text("def score(p):\n    return {'grey': p.mean(axis=(1, 2, 3))}\n")
+    words = ["--scorer", "clip", "--clip-model", folder, "--attribute", "glasses=a face with glasses|a face"]
+    words += ["--attribute", "smile=a smile; a grin|a face", "--scorer", f"{tmp_path}/grey.py:score"]
+    words += ["--samples", 4, "-K", 1, "--distance", 2, "--outdir", tmp_path / "out"]
+    result = sefa("evaluate", "rescore", "--network", golden("sg2ada-skip-64").pickle, *words)
+    assert result.exit_code == 0, result.output
+    with open(tmp_path / "out/evaluate/rescore-all.csv", newline="") as file:
+        assert [line["attribute"] for line in csv.DictReader(file)] == ["glasses", "smile", "grey"]
+
+
 def test_without_transformers(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ScorerError, match="pip install transformers"):

@@ -30,13 +30,26 @@ def manifest(tmp_path):
 
 
 def test_what_the_page_is_told(manifest):
-    found = scored(manifest, {("all", 3, "x"): "new"}, {"all": {3: {}}})
+    found = scored(manifest, {("all", 3, "x"): "new"}, {"all": {3: "x"}})
     (matrix,) = found.matrices
     assert matrix.rows == [("all-dir03", "3", "new"), ("", "4", "")]
     assert matrix.values[0] == [0.5, -2, 0.01]
     assert matrix.files == ("evaluate/rescore-all.png", "evaluate/rescore-all.json")
     assert "50 unedited samples (seeds 1000-1049); scorer demo" in matrix.text
     assert found.moves == {("all", 3, "x"): "hair -2.00, skin +0.50", ("all", 4, "y"): "nothing beyond chance"}
+
+
+def test_rows_of_directions_that_are_no_longer_shown_are_left_out(manifest):
+    """The folder was made again with other options: direction 3 is another one now."""
+    (matrix,) = scored(manifest, {}, {"all": {3: "other", 4: "y"}}).matrices
+    assert matrix.rows == [("all-dir04", "4", "")] and len(matrix.values) == len(matrix.sure) == 1
+    assert scored(manifest, {}, {"all": {3: "other", 4: "other"}}).matrices == ()
+
+
+def test_how_samples_were_drawn_is_said_where_it_is_not_usual(manifest):
+    (manifest.outdir / "evaluate" / "rescore-all.json").write_text(json.dumps({**HELD, "look": "truncation 0.7"}))
+    (matrix,) = scored(manifest, {}, {}).matrices
+    assert "scorer demo, truncation 0.7. " in matrix.text
 
 
 def test_names_of_the_table_where_the_file_has_none(manifest):

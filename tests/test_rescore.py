@@ -133,6 +133,20 @@ def test_settings_tell_runs_apart(samples):
     json.dumps(base)
 
 
+@pytest.mark.parametrize(
+    ("classes", "look", "said"),
+    [
+        (0, Look(), ""),
+        (0, Look(trunc=0.7), "truncation 0.7"),
+        (3, Look(), "a class drawn for each"),
+        (3, Look(trunc=0.5, label=2), "truncation 0.5, class 2"),
+    ],
+)
+def test_how_samples_are_drawn_is_said(classes, look, said):
+    (made,) = rescore(Samples(Planted(classes), look, count=4), [ROWS[:1]], patches)
+    assert as_json(made)["look"] == said
+
+
 def test_scores_are_kept_and_used(samples, tmp_path):
     seen = []
 

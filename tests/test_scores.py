@@ -72,6 +72,15 @@ def test_other_settings_start_anew_and_equal_ones_do_nothing(tmp_path):
         assert scorer.seen == seen
 
 
+def test_anew_scores_all_again_and_keeps_the_old_file_until_then(tmp_path):
+    path = tmp_path / "scores.npz"
+    scored(path=path)
+    before = path.read_bytes()
+    scores = Scores(10, None, path, anew=True)
+    assert WANTED[0] not in scores and path.read_bytes() == before
+    assert WANTED[0] in Scores(10, None, path)
+
+
 def test_more_samples_and_more_edits_add_to_what_is_there(tmp_path):
     path = tmp_path / "scores.npz"
     scored(8, path)

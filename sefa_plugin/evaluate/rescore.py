@@ -138,6 +138,7 @@ def rescore(
         "scorer": getattr(scorer, "title", type(scorer).__name__),
         "samples": len(samples),
         "first_seed": samples.seeds.start,
+        "look": _words_of(samples),
         "trunc": samples.look.trunc,
         "class": samples.look.label if samples.look.label is not None or not samples.G.c_dim else "drawn for each seed",
         **(about or {}),
@@ -149,6 +150,15 @@ def rescore(
         names = tuple(row.directions.names[row.index] for row in rows)
         tables.append(Table(tuple(rows), effects, tuple(labels(effects)), about, names))
     return tables
+
+
+def _words_of(samples: Samples) -> str:
+    """What is to be said of how the samples are drawn; '' for what is usual."""
+    trunc, label = samples.look.trunc, samples.look.label
+    words = [f"truncation {trunc:g}"] if trunc != 1 else []
+    if samples.G.c_dim:
+        words.append("a class drawn for each" if label is None else f"class {label}")
+    return ", ".join(words)
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -234,15 +244,15 @@ def _rounded(values: Any) -> Any:
 def _write_picture(path: Path, table: Table, command: str) -> None:
     effects, about = table.effects, table.about
     first, count = about["first_seed"], about["samples"]
-    last = first + count - 1
+    last, look = first + count - 1, f", {about['look']}" if about["look"] else ""
     write_heatmap(
         path,
         effects.normalized,
         row_labels=[f"{row.index}: {name}" if name else f"{row.index}" for row, name in zip(table.rows, table.names)],
         column_labels=effects.attributes,
         title=f"{about.get('network', 'network')}, {table.label}: what each direction changes",
-        text=f"scorer {about['scorer']}, {count} samples (seeds {first}-{last}); mean score at the high end of each "
-        "range minus that at its low end. Faint: may be chance (95 %, for the matrix as a whole)",
+        text=f"scorer {about['scorer']}, {count} samples (seeds {first}-{last}){look}; mean score at the high end of "
+        "each range minus that at its low end. Faint: may be chance (95 %, for the matrix as a whole)",
         faint=~effects.significant(),
         legend="standard deviations among unedited samples",
         comment=command,

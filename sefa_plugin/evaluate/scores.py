@@ -53,10 +53,15 @@ class Scores:
         settings: what scores depend on beside the edit and the sample's number; anything that JSON can hold.
         path: an ``.npz`` to begin with and to save to, or None. What it holds of other settings, or what is no such
             file, is left aside; what it holds of more or fewer samples of the same settings is used.
+        anew: leave all of it aside.
     """
 
     def __init__(
-        self, count: int, settings: dict[str, Any] | None = None, path: str | os.PathLike | None = None
+        self,
+        count: int,
+        settings: dict[str, Any] | None = None,
+        path: str | os.PathLike | None = None,
+        anew: bool = False,
     ) -> None:
         self.count = count
         self.path = Path(path) if path is not None else None
@@ -65,7 +70,7 @@ class Scores:
         self._held: dict[str, np.ndarray] = {}
         self._unsaved = False
         self._next = time.monotonic() + EVERY
-        if self.path is not None:
+        if self.path is not None and not anew:
             self._read()
 
     def _read(self) -> None:
