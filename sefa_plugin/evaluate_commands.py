@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from . import options
-from .command import Group, Progress, usage
+from .command import Group, Progress, usage, warn
 from .stages import directions_given, generator_given, indices_given, network_about, open_given, save_found
 
 
@@ -36,9 +36,11 @@ def scorer_given(given: dict[str, Any], device: str = "cpu") -> Any:
         specs = ["demo"]
     if not specs:
         raise click.UsageError("which attributes? Name a --scorer: clip, open_clip, onnx:FILE, or MODULE:NAME of yours")
-    for option, used in (("attributes", ("clip", "open_clip")), ("clip_model", ("clip", "open_clip"))):
-        if given[option] and not set(used) & set(specs):
-            raise click.UsageError(f"--{option.rstrip('s').replace('_', '-')} is for --scorer clip or open_clip")
+    if "demo" in specs and given["network"] != "demo":
+        warn("the scorer demo reads the drawn faces of the bundled network; of other pictures it says nothing")
+    for option, value in (("--attribute", given["attributes"]), ("--clip-model", given["clip_model"])):
+        if value and not {"clip", "open_clip"} & set(specs):
+            raise click.UsageError(f"{option} is for --scorer clip or open_clip")
     with usage():
         return load_scorers(
             specs,

@@ -207,6 +207,13 @@ def test_bad_input_is_said_in_one_line(net, scorer, tmp_path, words, code, says)
         assert result.exit_code == 0 and "--class is ignored" in result.stderr
 
 
+def test_the_bundled_scorer_on_another_network_is_warned_of(net, tmp_path):
+    words = ["--scorer", "demo", "--samples", 2, "-K", 1, "--distance", 1, "--outdir", tmp_path]
+    result = sefa("evaluate", "rescore", "--network", net, *words)
+    assert result.exit_code == 0, result.output
+    assert "Warning: the scorer demo reads the drawn faces of the bundled network" in result.stderr
+
+
 def test_a_conditional_network_needs_no_class(golden, scorer, tmp_path):
     net = golden("sg2ada-cond-32").pickle
     result = rescore(net, scorer, tmp_path / "drawn", "--samples", "6", "-K", "1")

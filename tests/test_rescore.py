@@ -1,3 +1,4 @@
+import colorsys
 import csv
 import io
 import json
@@ -7,10 +8,11 @@ import pytest
 from PIL import Image
 from toys import Planted, patches
 
-from sefa_plugin import Directions
+from sefa_plugin import Directions, factorize, load_network
 from sefa_plugin.camera import Look
 from sefa_plugin.evaluate.rescore import Row, as_csv, as_json, rescore, settings_of, told, trial, write_table
 from sefa_plugin.evaluate.sampling import Samples
+from sefa_plugin.evaluate.scorers import Several, Titled, load_scorer
 from sefa_plugin.evaluate.scores import Scores
 
 # Direction 0 is attribute 0; direction 1 moves attributes 1 and 4 against each other; direction 2 nothing that shows.
@@ -170,3 +172,23 @@ def test_a_trial_shows_early_what_fails(samples):
 def test_one_sample_is_not_enough():
     with pytest.raises(ValueError, match="at least 2"):
         rescore(Samples(Planted(), count=1), [ROWS], patches)
+
+
+@pytest.mark.slow
+def test_what_is_said_of_the_bundled_network_agrees_with_its_pixels():
+    """Three factors can be read from pixels alone; the matrix must say the same of them as these do."""
+    G = load_network("demo")
+    held = factorize(G, num_directions=8)
+
+    def pixels(pictures):
+        x = pictures / 255
+        corners = np.concatenate([x[:, :8, :8], x[:, :8, -8:]], axis=2).mean(axis=(1, 2))
+        sides = x[:, 16:48, :32].mean(axis=(1, 2, 3)) - x[:, 16:48, 32:].mean(axis=(1, 2, 3))
+        hues = np.array([colorsys.rgb_to_hsv(*corner)[0] for corner in corners])
+        return {"hue": hues, "face": x[:, 28:40, 26:38].mean(axis=(1, 2, 3)), "sides": -sides}
+
+    scorer = Several([load_scorer("demo"), Titled(pixels, "pixels", "")])
+    (made,) = rescore(Samples(G, count=32), [[Row(held, index, -1.7, 1.7) for index in range(8)]], scorer)
+    columns = dict(zip(made.effects.attributes, made.effects.normalized.T))
+    for factor, pixel in (("background", "hue"), ("skin", "face"), ("light", "sides")):
+        assert np.corrcoef(columns[factor], columns[pixel])[0, 1] > 0.9, factor

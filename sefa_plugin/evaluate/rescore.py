@@ -173,7 +173,7 @@ def write_table(folder: str | os.PathLike, table: Table, command: str = "") -> l
     png, csv_file, json_file = (Path(folder) / f"{table.stem}.{kind}" for kind in ("png", "csv", "json"))
     _write_picture(png, table, command)
     with whole_file(csv_file) as part:
-        part.write_text(as_csv(table), encoding="utf-8", newline="")
+        part.write_bytes(as_csv(table).encode("utf-8"))
     with whole_file(json_file) as part:
         part.write_text(json.dumps(as_json(table, command), indent=1) + "\n", encoding="utf-8")
     return [png, csv_file, json_file]
