@@ -122,9 +122,13 @@ def _rescore(
         keys = wanted if wanted is not None else range(given["num_directions"])
         chosen = [(group, indices_given(group.directions, keys)) for group in groups]
     settings = work.settings_of(samples, scorer, opened.record.digest())
-    scores = Scores(len(samples), settings, outdir / work.FOLDER / work.SCORES, given["overwrite"])
+    path = outdir / work.FOLDER / work.SCORES
     with Progress() as progress:
-        taken = work.trial(samples, scorer)
+        taken, attributes = work.trial(samples, scorer)
+        scores = Scores(len(samples), settings, path, given["overwrite"])
+        if scores.attributes and set(scores.attributes) != set(attributes):  # code of its own may import other code
+            progress.say("the scorer names other attributes than before: all is scored anew")
+            scores = Scores(len(samples), settings, path, anew=True)
         save_found(groups, given)
         ranges = Ranges(Camera(G, look, seeds_for(G), draw_classes=True), distance, progress.advance)
         measured = []

@@ -1,5 +1,6 @@
 """`sefa evaluate`, as a person types it: what it makes, keeps, says and refuses."""
 
+import importlib
 import json
 import os
 import signal
@@ -117,6 +118,25 @@ def test_a_second_run_renders_nothing_and_a_persons_name_stays(net, scorer, tmp_
     assert Directions.load(out / "directions.safetensors").names[:2] == held.names[:2]
     anew = rescore(net, scorer, out, *SMALL, "--overwrite")
     assert "120 pictures to render" in anew.stderr
+
+
+def test_a_scorer_whose_helper_has_changed_scores_all_anew(net, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "outer.py").write_text("def score(pictures):\n    import inner\n    return inner.score(pictures)\n")
+    for name, says in (("one", "60 pictures"), ("one", "scored before"), ("two", "other attributes than before")):
+        text = f"def score(pictures):\n    return {{{name!r}: pictures.mean(axis=(1, 2, 3))}}\n"
+        (tmp_path / "inner.py").write_text(text)
+        sys.modules.pop("inner", None)
+        importlib.invalidate_caches()
+        result = rescore(net, "outer.py", "out", "--samples", 12, "-K", 2, "--distance", 2)
+        assert result.exit_code == 0 and says in result.stderr, result.output
+        for cached in tmp_path.glob("__pycache__/*"):
+            cached.unlink()
+    sys.modules.pop("inner", None)
+    assert "60 pictures" in result.stderr
+    held = json.loads((tmp_path / "out/evaluate/rescore-all.json").read_text())
+    assert held["attributes"] == ["two"]
 
 
 def test_no_names_leaves_them_alone(net, scorer, tmp_path):

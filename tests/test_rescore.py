@@ -164,7 +164,8 @@ def test_scores_are_kept_and_used(samples, tmp_path):
 
 
 def test_a_trial_shows_early_what_fails(samples):
-    assert 0 < trial(samples, patches) < 1
+    taken, attributes = trial(samples, patches)
+    assert 0 < taken < 1 and attributes == [f"a{k}" for k in range(6)]
     with pytest.raises(Exception, match="not a dict"):
         trial(samples, lambda pictures: 3)
 

@@ -36,8 +36,10 @@ WHOLE = "tensor(uint8)"
 INSTALL = "onnx scorers need onnxruntime: pip install onnxruntime, or sefa_plugin[onnx]"
 
 
-def load_onnx(text: str) -> OnnxScorer:
+def load_onnx(text: str, device: str = "cpu") -> OnnxScorer:
     """Make a scorer of ``FILE`` or ``FILE?option=value&option=value``.
+
+    On another device than the CPU it is run with CUDA, if this onnxruntime can.
 
     Raises:
         ScorerError: onnxruntime is missing, or the model cannot be used.
@@ -50,7 +52,7 @@ def load_onnx(text: str) -> OnnxScorer:
         if key not in OPTIONS or not equals or not value:
             raise ValueError(f"onnx option {part!r}: expected one of {', '.join(f'{name}=' for name in OPTIONS)}")
         options[key] = unquote(value)
-    return OnnxScorer(Path(file), options)
+    return OnnxScorer(Path(file), options, device)
 
 
 class OnnxScorer:
@@ -59,13 +61,14 @@ class OnnxScorer:
     Args:
         path: the ``.onnx`` file.
         options: see the module's text.
+        device: as torch names it.
 
     Raises:
         ScorerError: onnxruntime is missing, or the model is none of pictures.
         ValueError: an option cannot be read.
     """
 
-    def __init__(self, path: Path, options: dict[str, str]) -> None:
+    def __init__(self, path: Path, options: dict[str, str], device: str = "cpu") -> None:
         try:
             import onnxruntime
         except ImportError:
@@ -75,11 +78,10 @@ class OnnxScorer:
         settings = onnxruntime.SessionOptions()
         settings.log_severity_level = 3
         settings.intra_op_num_threads = _threads()
-        providers = [name for name in ("CUDAExecutionProvider",) if name in onnxruntime.get_available_providers()]
+        usable = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
+        providers = [name for name in usable if name in onnxruntime.get_available_providers()]
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), settings, providers=[*providers, "CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(str(path), settings, providers=providers)
         except Exception as error:  # its classes are many and none of them public
             raise ScorerError(f"{path}: onnxruntime cannot load it: {' '.join(str(error).split())[:200]}") from error
         self.path, self.title = path, path.stem

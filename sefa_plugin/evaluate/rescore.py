@@ -94,17 +94,21 @@ def settings_of(samples: Samples, scorer: Any, network: str) -> dict[str, Any]:
     }
 
 
-def trial(samples: Samples, scorer: Any) -> float:
-    """Render and score a few samples, which shows early whether that works; seconds that a picture takes."""
+def trial(samples: Samples, scorer: Any) -> tuple[float, list[str]]:
+    """Render and score a few samples, which shows early whether that works.
+
+    Returns:
+        Seconds that a picture takes, and the attributes.
+    """
     seeds = samples.batches()[0][:4]
     for _ in range(2):  # the first of a short one only warms up
         start = time.perf_counter()
         camera = samples.camera(seeds)
-        ask(scorer, np.stack(next(camera.pictures([camera.ws]))))
+        answer = ask(scorer, np.stack(next(camera.pictures([camera.ws]))))
         taken = time.perf_counter() - start
         if taken > 1:
             break
-    return taken / len(seeds)
+    return taken / len(seeds), list(answer)
 
 
 def rescore(

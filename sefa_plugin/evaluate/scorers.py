@@ -68,7 +68,7 @@ def load_scorer(
     if kind == "onnx" and rest:
         from .onnx_scorer import load_onnx
 
-        return load_onnx(rest)
+        return load_onnx(rest, device)
     if not kind or not rest or kind == "onnx":
         raise ValueError(f"scorer {spec!r}: expected {KINDS}")
     return own_scorer(spec)
