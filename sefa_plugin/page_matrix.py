@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+LESS, MORE = "33,102,172", "190,60,40"  # blue and red
+MOST = 0.6  # opacity: beyond it, neither light nor dark ink would be read easily
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -55,10 +58,8 @@ def matrix_html(matrix: Matrix) -> str:
 def _cell(value: float, certain: bool, limit: float) -> str:
     if not certain:
         return f'<td class="chance">{value:+.2f}</td>'
-    part = min(1.0, abs(value) / limit)
-    colour = "190,60,40" if value > 0 else "33,102,172"
-    strong = ' class="strong"' if part > 0.8 else ""
-    return f'<td{strong} style="background:rgba({colour},{part:.2f})">{value:+.2f}</td>'
+    part = MOST * min(1.0, abs(value) / limit)
+    return f'<td style="background:rgba({LESS if value < 0 else MORE},{part:.2f})">{value:+.2f}</td>'
 
 
 def _text(words: str) -> str:

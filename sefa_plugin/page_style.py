@@ -45,7 +45,7 @@ th.now{color:var(--mark);font-weight:650}td.now img{box-shadow:0 0 0 2px var(--m
 margin:.8rem 0 1.4rem}.scores .about{margin:.4rem 0 .2rem;font-size:.9rem}.wide{overflow-x:auto;margin-top:.4rem}
 .scores table{border-spacing:2px}.scores td{padding:.2rem .5rem;text-align:right;font-size:.9rem;
 font-variant-numeric:tabular-nums;border-radius:3px}.scores tbody th{text-align:left;font-size:.9rem}
-td.chance{color:var(--soft)}td.strong{color:#fff}
+td.chance{color:var(--soft)}
 .full{margin:.2rem 0;font-size:.9rem}
 .clip{display:block;max-width:100%;width:min(100%,38rem);height:auto;border-radius:8px;background:#000}
 img.clip{width:auto;min-width:min(100%,24rem)}

@@ -24,7 +24,7 @@ def test_numbers_can_be_read_on_every_colour(value):
 
     colour = colour_of(value, 1)
     dark, bright = sorted((light(colour), light(ink_on(colour))))
-    assert (bright + 0.05) / (dark + 0.05) > 3.7  # contrast as WCAG counts it
+    assert (bright + 0.05) / (dark + 0.05) > 4.5  # contrast as WCAG counts it
 
 
 def test_every_cell_has_its_colour():

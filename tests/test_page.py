@@ -14,6 +14,7 @@ from PIL import Image
 
 from sefa_plugin import page
 from sefa_plugin.page import Card, Section, write_page
+from sefa_plugin.page_matrix import Matrix
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 HOSTILE = [
@@ -165,6 +166,23 @@ def test_links_of_the_contents_lead_somewhere_and_ids_are_single(tmp_path):
     assert {f"all-dir{index:02d}" for index in range(5)} <= set(jumps)
     for _, attributes in found.tags:
         assert set((attributes.get("aria-labelledby") or "").split()) <= set(ids)
+
+
+@pytest.mark.parametrize("bad", HOSTILE)
+def test_tables_of_scores_are_part_of_it(tmp_path, bad):
+    rows = [("all-dir00", "0", bad), ("", "1", "")]
+    matrix = Matrix(
+        "scores-all", bad, bad, [bad, "b"], rows, [[1.0, -2.0], [0.0, 3.0]], [[True] * 2] * 2, [f"{bad}.csv"]
+    )
+    write_page(
+        tmp_path / "index.html", title="t", facts=[], sections=[Section("s", "S", "", [card(0)])], matrices=[matrix]
+    )
+    found = Parsed((tmp_path / "index.html").read_text(encoding="utf-8"))
+    ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    jumps = [one["href"][1:] for one in found.all("a") if one["href"].startswith("#")]
+    assert len(set(ids)) == len(ids) and set(jumps) <= set(ids) and "scores" in jumps
+    assert bad in found.text and {"+1.00", "-2.00", "+3.00"} <= set(found.text)
+    assert len(found.all("script")) == 1
 
 
 def test_the_unedited_column_is_marked(tmp_path):

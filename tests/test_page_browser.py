@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sefa_plugin.page import Card, Section, write_page
+from sefa_plugin.page_matrix import Matrix
 from sefa_plugin.sheet import write_sheet
 from sefa_plugin.video import write_video
 
@@ -205,6 +206,23 @@ def test_a_wide_sheet_scrolls_in_its_own_box_by_keys_too(opened):
     until(tab, f"{box}.scrollLeft > 0")
     outline = tab.evaluate(f"getComputedStyle({box}).outlineStyle")
     assert outline == "solid"
+
+
+def test_a_wide_table_of_scores_scrolls_in_its_own_box(browser, tmp_path):
+    names = [f"attribute_{index}" for index in range(30)]
+    rows = [("", str(index), "skin-hair_colour+light") for index in range(3)]
+    matrix = Matrix("scores-all", "Scores", "How", names, rows, np.ones((3, 30)).tolist(), [[True] * 30] * 3)
+    write_page(tmp_path / "index.html", title="Scores", facts=[], sections=[], matrices=[matrix])
+    context = browser.new_context(viewport=WINDOWS["phone"])
+    tab = context.new_page()
+    tab.goto((tmp_path / "index.html").as_uri())
+    wide, room = tab.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert wide <= room
+    wide, room = tab.evaluate(
+        "[document.querySelector('.wide').scrollWidth, document.querySelector('.wide').clientWidth]"
+    )
+    assert wide > room
+    context.close()
 
 
 def test_without_scripts_everything_is_there(opened):

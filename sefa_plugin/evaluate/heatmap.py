@@ -27,10 +27,10 @@ def colour_of(value: float, limit: float) -> tuple[int, int, int]:
 
 
 def ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Dark or light, whichever is read more easily: by the contrast of WCAG 2, with its gamma as a plain power."""
+    """Black or white, whichever is read more easily: by the contrast of WCAG 2, with its gamma as a plain power."""
     weights = (0.2126, 0.7152, 0.0722)
     light = sum(weight * (channel / 255) ** 2.2 for weight, channel in zip(weights, colour))
-    return (255, 255, 255) if light < 0.22 else INK
+    return (255, 255, 255) if light < 0.179 else (0, 0, 0)
 
 
 def limit_of(matrix: np.ndarray) -> float:
