@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sefa_plugin.directions import Directions
 from sefa_plugin.latents import (
+    classes_from_seeds,
     edit,
     edit_z,
     edited_through_z,
@@ -184,3 +185,12 @@ def test_the_step_nearest_0_becomes_0():
     assert spread(-1, 5, 3) == (0.0, 2, 5)
     assert spread(1, 3, 3) == (1, 2, 3)
     assert spread(-1, 1, 2) == (-1, 1)
+
+
+def test_drawn_classes_belong_to_the_seed_and_come_evenly():
+    classes = classes_from_seeds(range(600), 8, 3)
+    assert classes_from_seeds([5, 2], 8, 3) == [classes[5], classes[2]]
+    assert min(np.bincount(classes, minlength=3)) > 150
+    generator = np.random.RandomState(7)  # z of the seed stays what it is
+    assert (z_from_seeds([7], 8)[0].numpy() == generator.randn(8)).all()
+    assert classes[7] == generator.randint(3)
