@@ -358,8 +358,36 @@ def generator_of(G: Any) -> Any:
         return inside
     made = adopt(inside)
     record, (layers, first) = made.record(), made.look()
-    made.sefa = NetworkInfo(record.path, record.name, "", "live", record.digest(), tuple(layers), first)
+    hook, layers, first = _as_its_hook_lists(record, layers) or ("live", layers, first)
+    made.sefa = NetworkInfo(record.path, record.name, "", hook, record.digest(), tuple(layers), first)
     return made
+
+
+def _as_its_hook_lists(
+    record: NetworkRecord, seen: list[StyleLayer]
+) -> tuple[str, list[StyleLayer], StyleLayer] | None:
+    """What a hook lists of a network in memory, if one knows it, so that it is what its file gives.
+
+    Only where watching the network has shown each of these layers, with this matrix: else None.
+    """
+    import numpy as np
+
+    all_hooks, _ = _hooks()
+    try:
+        hook = find_hook(record, all_hooks())
+        hook.check(record)
+        sizes = hook.describe(record)
+        layers = check_layers(hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
+        mapping = hook.mapping_layer(record)
+    except HookError:
+        return None
+    found = {(layer.name, layer.ws_index): np.asarray(layer.weight) * layer.weight_gain for layer in seen}
+    for layer in layers:
+        matrix = np.asarray(layer.weight) * layer.weight_gain
+        shown = found.get((layer.name, layer.ws_index))
+        if shown is None or shown.shape != matrix.shape or abs(shown - matrix).max() > 1e-2 * abs(matrix).max():
+            return None
+    return hook.name, layers, mapping
 
 
 def _without_weight(G: Any, layer: StyleLayer) -> StyleLayer:

@@ -69,7 +69,7 @@ ALLOWED = {
     "probe": {"hook"},
     "trusted_file": {"third_party/source_imports", "torch_file"},
     "embedded": {"orbit"},
-    "measure": {"embedded", "hook", "network_record", "probe"},
+    "measure": {"embedded", "hook", "network_record", "network_walk", "probe"},
     "live": {"embedded", "hook", "measure", "network_record", "probe"},
     "embedded_file": {"embedded", "hook", "measure", "network_record", "trusted_file"},
     "network": {

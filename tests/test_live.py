@@ -290,3 +290,16 @@ def test_what_cannot_be_used_says_why(G, says):
 def test_an_interface_is_not_put_around_an_interface(own):
     made = adopt(own)
     assert adopt(made) is made
+
+
+def test_a_hook_lists_only_what_watching_confirms(golden):
+    """A known network is listed by its hook; one that was changed in memory is what it does now."""
+    G = load_network(golden("sg2ada-skip-64").pickle)
+    del G.sefa
+    assert generator_of(G).sefa.hook in ("stylegan2_ada", "stylegan3")
+    affine = G.synthesis.b8.conv1.affine
+    affine.weight_gain *= 2
+    made = generator_of(G)
+    assert made.sefa.hook == "live"
+    (layer,) = (layer for layer in style_layers(G) if layer.name == "synthesis.b8.conv1.affine")
+    assert layer.weight_gain == affine.weight_gain
