@@ -1,0 +1,64 @@
+"""What has been measured is kept, so that a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..atomic import whole_file
+
+VERSION = 1
+
+
+class Parts:
+    """A folder of arrays by what they depend on.
+
+    Args:
+        folder: where they are kept; None keeps nothing.
+    """
+
+    def __init__(self, folder: str | os.PathLike | None) -> None:
+        self.folder = None if folder is None else Path(folder)
+
+    def path(self, about: Mapping[str, Any]) -> Path:
+        """The file of what depends on ``about`` (fit for JSON)."""
+        text = json.dumps({"version": VERSION, **about}, sort_keys=True)
+        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
+
+    def has(self, about: Mapping[str, Any]) -> bool:
+        """Whether it has been measured."""
+        return self.folder is not None and self.path(about).is_file()
+
+    def of(self, about: Mapping[str, Any], measure: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """The arrays, from the file if there is one that is whole, else measured now and kept.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        if self.folder is None:
+            return measure()
+        path = self.path(about)
+        with suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        arrays = measure()
+        with whole_file(path) as part, open(part, "wb") as stream:
+            np.savez(stream, **arrays)
+        return arrays
+
+
+def digest_of(*arrays: np.ndarray) -> str:
+    """What tells arrays apart."""
+    found = hashlib.sha256()
+    for array in arrays:
+        array = np.ascontiguousarray(array)
+        found.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+    return found.hexdigest()[:24]
