@@ -188,7 +188,9 @@ def agreement_of(outcomes: Sequence[Outcome]) -> Table:
     rows = [
         [one.title, *(measures.best_match(mine, other) for other in vectors)] for one, mine in zip(outcomes, vectors)
     ]
-    note = "Mean over the directions of a row's method of the absolute cosine with the most similar one of the column's."
+    note = (
+        "Mean over the directions of a row's method of the absolute cosine with the most similar one of the column's."
+    )
     return Table("Agreement", ["method", *(one.title for one in outcomes)], rows, note)
 
 

@@ -5,7 +5,6 @@ What is measured is kept (``parts``), by everything it depends on.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
@@ -14,15 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..calibrate import calibrate, reduced, visible_change
-from ..camera import Look
+from ..calibrate import reduced, seeds_for, visible_change
+from ..camera import Camera, Look
 from ..latents import edit
 from ..network import network_info
-from .asking import ask, ask_features
-from .parts import Parts, digest_of
+from ..ranges import Group, Ranges
+from .asking import ask_features
+from .parts import Parts, digest_of, name_of
 from .sampling import FIRST_SEED, Samples, edits, measure_ws, pictures_of
+from .scores import Edit, Scores, score_edits
 
 SCORED = 1024  # samples in one part
+SEEN = 32  # samples on which it is checked that the visible change is equal
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +87,11 @@ class Bench:
         self.samples = Samples(G, self.look, count, first)
         self.parts = parts or Parts(None)
         self.advance = advance
+        self._held: dict[str, Scores] = {}
 
     def seen_as(self, look: Look | None = None, count: int | None = None, first: int | None = None) -> Bench:
         """The same bench with another look or other seeds."""
-        return Bench(
+        other = Bench(
             self.G,
             self.scorer,
             look or self.look,
@@ -97,6 +100,8 @@ class Bench:
             parts=self.parts,
             advance=self.advance,
         )
+        other._held = self._held
+        return other
 
     def _about(self, what: str, **more: Any) -> dict[str, Any]:
         return {"what": what, "network": network_info(self.G).digest, "look": asdict(self.look), **more}
@@ -108,13 +113,17 @@ class Bench:
     def _seeds(self) -> list[int]:
         return [self.samples.seeds.start, len(self.samples)]
 
-    def pace(self) -> float:
-        """Seconds for one scored picture, about: one batch is tried."""
+    def trial(self) -> tuple[tuple[str, ...], float]:
+        """Score one batch, which shows early whether that works: the attributes, and seconds for one picture, about.
+
+        Raises:
+            ScorerError: see ``asking.ask``.
+        """
         camera = self.samples.camera(self.samples.batches()[0])
         measure_ws(self.G, [camera.ws[:2]], self.scorer, look=self.look)  # the first pictures take longer
         start = perf_counter()
-        measure_ws(self.G, [camera.ws], self.scorer, look=self.look)
-        return (perf_counter() - start) / len(camera.ws)
+        found = measure_ws(self.G, [camera.ws], self.scorer, look=self.look)
+        return tuple(found.scores), (perf_counter() - start) / len(camera.ws)
 
     # --- equal visible change ---------------------------------------------------------------------
 
@@ -123,32 +132,38 @@ class Bench:
 
         Raises:
             FramesError: the network gives NaN or infinite pixels.
-            ValueError: the network is conditional and the look names no class.
         """
 
         def measure() -> dict[str, np.ndarray]:
-            found = calibrate(self.G, replace(directions, ranges=(), broken=()), look=self.look)
-            broken = np.array(
-                [["low" in side or side == "both", "high" in side or side == "both"] for side in found.broken]
-            )
-            text = np.frombuffer(found.calibration.encode(), np.uint8)
-            return {"ranges": np.array(found.ranges), "sigmas": np.array(found.sigmas), "broken": broken, "text": text}
+            group = Group(replace(directions, ranges=(), broken=(), calibration=""))
+            camera = Camera(self.G, self.look, seeds_for(self.G), draw_classes=True)
+            ranges = Ranges(
+                camera, None, lambda pictures: None
+            )  # anew: what was found must not depend on what was before
+            for index in range(len(directions)):
+                ranges.of(group, index)
+            found = group.directions
+            return {
+                "ranges": np.array(found.ranges),
+                "sigmas": np.array(found.sigmas),
+                "broken": np.array(found.broken),
+                "settings": np.array(found.calibration),
+            }
 
         held = self.parts.of(self._about("ranges", directions=_digest(directions)), measure)
-        sides = ["both" if all(side) else "low" if side[0] else "high" if side[1] else "" for side in held["broken"]]
         return replace(
             directions,
             ranges=tuple(map(tuple, held["ranges"].tolist())),
             sigmas=tuple(held["sigmas"].tolist()),
-            broken=tuple(sides),
-            calibration=held["text"].tobytes().decode(),
+            broken=tuple(held["broken"].tolist()),
+            calibration=str(held["settings"]),
         )
 
     # --- scores -----------------------------------------------------------------------------------
 
     def cost(self, directions: Any) -> int:
-        """Pictures that :meth:`changes` of this many directions renders, at most."""
-        return len(self.samples) * (2 * len(directions) + 1)
+        """Pictures that :meth:`changes` of this many directions renders, about."""
+        return 2 * len(directions) * len(self.samples) + (1 + 2 * len(directions)) * min(SEEN, len(self.samples))
 
     def changes(self, directions: Any) -> Changes:
         """Score the samples unedited and at both ends of every direction.
@@ -159,41 +174,52 @@ class Bench:
         """
         if any(ends is None for ends in directions.ranges):
             raise ValueError("these directions have no ranges; calibrate them first")
-        places = np.array(directions.ranges)
-        about = self._scored("changes", seeds=self._seeds, directions=_digest(directions), places=digest_of(places))
-        if self.parts.has(about):
-            self.advance(self.cost(directions))
-        held = self.parts.of(about, lambda: self._measure(directions, places))
-        names = tuple(json.loads(held["names"].tobytes()))
-        return Changes(names, held["before"], places, held["scores"].astype(np.float64), held["visible"])
+        wanted = [[Edit(directions, index, end) for end in ends] for index, ends in enumerate(directions.ranges)]
+        todo = len(wanted) * 2 * len(self.samples)
+        score_edits(
+            self.samples,
+            [edit for pair in wanted for edit in pair],
+            self.scorer,
+            self.scores,
+            advance=self.advance,
+            begin=lambda pictures: self.advance(max(0, todo - pictures)),  # those that are there already
+        )
+        return Changes(
+            tuple(self.scores.attributes),
+            self.scores.unedited,
+            np.array(directions.ranges),
+            np.stack([[self.scores.of(edit) for edit in pair] for pair in wanted]),
+            self._visible(directions),
+        )
 
-    def _measure(self, directions: Any, places: np.ndarray) -> dict[str, np.ndarray]:
-        steps = [(index, end) for index, ends in enumerate(places) for end in ends]
-        moved = [(index, end) for index, end in steps if end]
-        names: list[str] | None = None
-        before, scores, visible = [], [], []
-        for camera in self.samples.cameras():
-            plain = pictures_of(self.G, camera.ws, self.look)
-            found = ask(self.scorer, plain, names)
-            names = list(found)
-            before.append(np.stack([found[name] for name in names], axis=1))
-            small = [reduced(picture) for picture in plain]
-            rows = {}
-            for step, pictures in zip(moved, edits(camera, directions, moved)):
-                found = ask(self.scorer, pictures, names)
-                seen = np.mean([visible_change(one, reduced(other)) for one, other in zip(small, pictures)])
-                rows[step] = np.stack([found[name] for name in names], axis=1), float(seen)
-            scores.append([rows[step][0] if step[1] else before[-1] for step in steps])
-            visible.append([rows[step][1] if step[1] else 0.0 for step in steps])
-            self.advance(len(camera) * (1 + len(steps)))
-        weights = [len(batch) for batch in self.samples.batches()]
-        joined = np.concatenate(scores, axis=1)  # [2k, N, A]
-        return {
-            "names": np.frombuffer(json.dumps(names).encode(), np.uint8),
-            "before": np.concatenate(before),
-            "scores": joined.reshape(len(places), 2, *joined.shape[1:]).astype(np.float32),
-            "visible": np.average(visible, axis=0, weights=weights).reshape(-1, 2),
-        }
+    @property
+    def scores(self) -> Scores:
+        """What the samples have been given so far."""
+        about = self._scored("edits", seeds=self._seeds)
+        key = name_of(about)
+        if key not in self._held:
+            path = None if self.parts.folder is None else self.parts.path(about)
+            self._held[key] = Scores(len(self.samples), about, path)
+        return self._held[key]
+
+    def _visible(self, directions: Any) -> np.ndarray:
+        """Mean visible change at each end, ``[k, 2]``, of the first samples: is the footing equal?"""
+        seeds = self.samples.seeds[:SEEN]
+        places = np.array(directions.ranges)
+
+        def measure() -> dict[str, np.ndarray]:
+            camera = self.samples.camera(seeds)
+            steps = [(index, end) for index, ends in enumerate(places) for end in ends]
+            before = [reduced(picture) for picture in pictures_of(self.G, camera.ws, self.look)]
+            seen = []
+            for pictures in edits(camera, directions, steps):
+                seen.append(np.mean([visible_change(one, reduced(other)) for one, other in zip(before, pictures)]))
+            return {"visible": np.reshape(seen, places.shape)}
+
+        about = self._about("visible", seeds=[seeds.start, len(seeds)], directions=_digest(directions))
+        found = self.parts.of({**about, "places": digest_of(places)}, measure)["visible"]
+        self.advance((1 + places.size) * len(seeds))
+        return found
 
     def scored_samples(self) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
         """Untruncated w ``[N, w_dim]`` of the samples, their scores by attribute, and what scoring took in seconds."""
@@ -204,7 +230,7 @@ class Bench:
             def measure(batch: Samples = batch) -> dict[str, np.ndarray]:
                 begun = perf_counter()
                 found = measure_ws(self.G, batch.ws(), self.scorer, look=self.look, advance=self.advance).scores
-                names = np.frombuffer(json.dumps(list(found)).encode(), np.uint8)
+                names = np.array(list(found))
                 took = np.array(perf_counter() - begun)
                 return {"names": names, "scores": np.stack(list(found.values()), axis=1), "seconds": took}
 
@@ -215,7 +241,7 @@ class Bench:
             codes.append(batch.codes())
             scores.append(held["scores"])
             seconds += float(held["seconds"])
-            names = json.loads(held["names"].tobytes())
+            names = held["names"].tolist()
         joined = np.concatenate(scores)
         return np.concatenate(codes), dict(zip(names, joined.T)), seconds
 

@@ -97,3 +97,29 @@ def homes(found: Sequence[Level]) -> Table:
 def grid(found: Sequence[Level]) -> np.ndarray:
     """Mean change by the best direction, ``[levels, attributes]``, in standard deviations."""
     return np.stack([level.judged.values["change"] for level in found])
+
+
+def captions(found: Sequence[Level]) -> dict[str, Any]:
+    """What the picture of :func:`grid` says."""
+    return {
+        "row_labels": [level.title for level in found],
+        "column_labels": list(found[0].judged.names),
+        "title": "What each layer changes",
+        "text": NOTE,
+        "legend": "standard deviations",
+    }
+
+
+def details(found: Sequence[Level]) -> list[dict[str, Any]]:
+    """The whole matrices, fit for JSON."""
+    return [
+        {
+            "label": level.label,
+            "layers": list(level.rows),
+            "size": level.size,
+            "visible": level.visible,
+            "attributes": list(level.judged.names),
+            "matrix": level.judged.matrix.round(5).tolist(),
+        }
+        for level in found
+    ]

@@ -1,4 +1,4 @@
-"""Ways to find directions, on the same footing: each gives ``Directions`` of the same layers, and says how long it took.
+"""Ways to find directions: each gives ``Directions`` of the same layers, and says how long it took.
 
 What is found elsewhere (GANSpace, InterFaceGAN, chance) is a set of unit vectors of W. :func:`along` makes them
 directions like SeFa's own, so that everything that takes those (calibration, sheets, videos) takes them too.

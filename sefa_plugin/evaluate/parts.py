@@ -16,6 +16,7 @@ import numpy as np
 from ..atomic import whole_file
 
 VERSION = 1
+DIGITS = 24  # of a digest
 
 
 class Parts:
@@ -29,9 +30,14 @@ class Parts:
         self.folder = None if folder is None else Path(folder)
 
     def path(self, about: Mapping[str, Any]) -> Path:
-        """The file of what depends on ``about`` (fit for JSON)."""
-        text = json.dumps({"version": VERSION, **about}, sort_keys=True)
-        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
+        """The file of what depends on ``about``."""
+        return self.folder / f"{name_of(about)}.npz"
+
+    def clear(self) -> None:
+        """Forget everything: only files that were named by :meth:`path` are removed."""
+        for path in self.folder.glob("*.npz") if self.folder is not None else ():
+            if len(path.stem) == DIGITS:
+                path.unlink(missing_ok=True)
 
     def has(self, about: Mapping[str, Any]) -> bool:
         """Whether it has been measured."""
@@ -55,10 +61,16 @@ class Parts:
         return arrays
 
 
+def name_of(about: Mapping[str, Any]) -> str:
+    """What tells one ``about`` (fit for JSON) from others."""
+    text = json.dumps({"version": VERSION, **about}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
 def digest_of(*arrays: np.ndarray) -> str:
     """What tells arrays apart."""
     found = hashlib.sha256()
     for array in arrays:
         array = np.ascontiguousarray(array)
         found.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
-    return found.hexdigest()[:24]
+    return found.hexdigest()[:DIGITS]

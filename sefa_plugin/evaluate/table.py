@@ -75,9 +75,12 @@ class Table:
 
     def json(self, about: Mapping[str, Any] | None = None) -> str:
         """One object: title, columns, rows, note, and what else is known."""
-        rows = [[cell.as_list() if isinstance(cell, Interval) else cell for cell in row] for row in self.rows]
-        held = {"title": self.title, "columns": list(self.columns), "rows": rows, "note": self.note}
+        held = {"title": self.title, "columns": list(self.columns), "rows": self.as_lists(), "note": self.note}
         return json.dumps({**held, **(about or {})}, indent=1, allow_nan=False) + "\n"
+
+    def as_lists(self) -> list[list[Any]]:
+        """The rows with intervals as lists of value, low and high."""
+        return [[cell.as_list() if isinstance(cell, Interval) else cell for cell in row] for row in self.rows]
 
     def markdown(self) -> str:
         """A table of GitHub's."""

@@ -24,7 +24,6 @@ from .table import Table
 
 MEASURES = ("correlation", "change", "share", "preserved", "variety", "rank")
 COMPARED = ("correlation", "change", "share", "preserved")
-BLOCK = 100_000  # between the first seeds of two sets of samples
 NOTE = (
     "Recovery: mean over the factors of the correlation of distance and factor along its best direction. Re-scoring, "
     "disentanglement, rest preserved, variety, rank: as in the table of methods. Brackets: 95 % over samples, and over "
@@ -92,10 +91,8 @@ def _divided(G: Any, variant: Variant, count: int) -> list[tuple[str, int]]:
     from ..network import style_layers
 
     groups = select_layers(style_layers(G), variant.layers, variant.torgb)
-    if variant.layers == "each":
-        specs = [str(group.ws_indices[0]) for group in groups]
-    else:
-        specs = variant.layers.split(",")
+    rows = [str(group.ws_indices[0]) for group in groups]
+    specs = rows if variant.layers == "each" else variant.layers.split(",")
     counts = [count // len(specs) + (at < count % len(specs)) for at in range(len(specs))]
     return [(spec, number) for spec, number in zip(specs, counts) if number]
 
@@ -113,7 +110,9 @@ def cost(bench: Bench, variants: Sequence[Variant], count: int) -> int:
     return len(variants) * len(bench.samples) * (2 * count + 1)
 
 
-def measure_unit(bench: Bench, variants: Sequence[Variant], count: int, scored: int, codes: int, seed: int) -> Unit:
+def measure_unit(
+    bench: Bench, variants: Sequence[Variant], count: int, scored: int, codes: int, *, seed: int, network: int = 0
+) -> Unit:
     """Judge every variant on one set of samples.
 
     Args:
@@ -121,6 +120,7 @@ def measure_unit(bench: Bench, variants: Sequence[Variant], count: int, scored: 
         count: directions of each variant.
         scored, codes: samples that InterFaceGAN and GANSpace learn from.
         seed: of what they draw.
+        network: its number.
     """
     weights = resampling(len(bench.samples), seed=seed)
     judged: dict[str, Judged] = {}
@@ -131,7 +131,7 @@ def measure_unit(bench: Bench, variants: Sequence[Variant], count: int, scored: 
         if spread is None:  # the first variant's samples say what one standard deviation is
             spread = measures.spreads(changes.before)
         judged[variant.name] = judge(changes, intended, spread=spread, weights=weights)
-    return Unit(0, judged)
+    return Unit(network, judged)
 
 
 def _changes(
@@ -250,3 +250,31 @@ def by_factor(results: Sequence[Result], measure: str, title: str) -> Table:
     names = list(results[0].factors[measure])
     rows = [[name, *(result.factors[measure][name] for result in results)] for name in names]
     return Table(title, ["factor", *(result.variant for result in results)], rows, NOTE)
+
+
+def grid(results: Sequence[Result], measure: str) -> np.ndarray:
+    """One measure, ``[variants, factors]``."""
+    return np.array([[found.value for found in result.factors[measure].values()] for result in results])
+
+
+def captions(results: Sequence[Result], title: str) -> dict[str, Any]:
+    """What the picture of :func:`grid` says."""
+    return {
+        "row_labels": [result.variant for result in results],
+        "column_labels": list(results[0].factors["correlation"]),
+        "title": title,
+    }
+
+
+def details(results: Sequence[Result]) -> dict[str, Any]:
+    """All of it, fit for JSON."""
+    return {
+        result.variant: {
+            "values": {measure: found.as_list() for measure, found in result.values.items()},
+            "factors": {
+                measure: {name: found.as_list() for name, found in held.items()}
+                for measure, held in result.factors.items()
+            },
+        }
+        for result in results
+    }
