@@ -19,7 +19,9 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        size = max(abs(self.low), abs(self.high))
+        digits = 1 if size >= 10 else 2 if size >= 0.02 or size == 0 else 3 if size >= 0.002 else 5
+        return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
 
     def as_list(self) -> list[float]:
         """For JSON: value, low, high."""

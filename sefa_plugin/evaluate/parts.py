@@ -53,7 +53,7 @@ class Parts:
             return measure()
         path = self.path(about)
         with suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         arrays = measure()
         with whole_file(path) as part, open(part, "wb") as stream:

@@ -1,7 +1,8 @@
 """With the truth known: how well each factor is recovered, by SeFa in all its variants and by the baselines.
 
-A factor is *recovered* as far as moving along its direction changes it in proportion: the correlation of distance and
-change of the factor, over samples and both ends. It is *disentangled* as far as that direction changes nothing else.
+A factor is recovered as far as moving along its direction changes it in proportion (the *correlation* of distance and
+change of the factor, over samples and both ends) and changes nothing else (*disentanglement*).
+Neither says it alone: where everything is linear, any direction at all changes every factor in proportion.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from .table import Table
 MEASURES = ("correlation", "change", "share", "preserved", "variety", "rank")
 COMPARED = ("correlation", "change", "share", "preserved")
 NOTE = (
-    "Recovery: mean over the factors of the correlation of distance and factor along its best direction. Re-scoring, "
-    "disentanglement, rest preserved, variety, rank: as in the table of methods. Brackets: 95 % over samples, and over "
-    "networks where there are several."
+    "Correlation: mean over the factors of the correlation of distance and change of the factor along its best "
+    "direction. Re-scoring, disentanglement, rest preserved, variety, rank: as in the table of methods. Brackets: 95 % "
+    "over samples, and over networks where there are several."
 )
 
 
@@ -232,14 +233,14 @@ def _over(values: np.ndarray, replicates: np.ndarray, picks: np.ndarray, units: 
 
 def table_of(results: Sequence[Result]) -> Table:
     """Variants down, measures across."""
-    columns = ["variant", "recovery", "re-scoring", "disentanglement", "rest preserved", "variety", "rank"]
+    columns = ["variant", "correlation", "re-scoring", "disentanglement", "rest preserved", "variety", "rank"]
     rows = [[result.variant, *(result.values[measure] for measure in MEASURES)] for result in results]
     return Table("Factors recovered", columns, rows, NOTE)
 
 
 def differences(results: Sequence[Result]) -> Table:
     """Each variant against the first, on the same samples."""
-    columns = ["variant", "recovery", "re-scoring", "disentanglement", "rest preserved"]
+    columns = ["variant", "correlation", "re-scoring", "disentanglement", "rest preserved"]
     rows = [[result.variant, *(result.differences[measure] for measure in COMPARED)] for result in results[1:]]
     note = f"Difference from {results[0].variant} on the same samples; clear where the brackets leave 0 out."
     return Table(f"Against {results[0].variant}", columns, rows, note)
