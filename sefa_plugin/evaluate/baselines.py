@@ -10,7 +10,7 @@ import numpy as np
 
 from . import measures
 from .bench import Bench
-from .bootstrap import Interval, jackknife, resampling
+from .bootstrap import Interval, interval, jackknife, resampling
 from .methods import (
     CODES,
     FIRST_CODE,
@@ -180,6 +180,17 @@ def by_attribute(outcomes: Sequence[Outcome], measure: str, title: str) -> Table
     names = outcomes[0].judged.names
     rows = [[name, *(one.judged.of(measure, name) for one in outcomes)] for name in names]
     return Table(title, ["attribute", *(one.title for one in outcomes)], rows)
+
+
+def difference(one: Outcome, other: Outcome, measure: str) -> Interval:
+    """How much more of a measure the first has than the second, on the same samples, averaged over the attributes."""
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return values.mean(axis=-1) if np.ndim(one.judged.values[measure]) else values
+
+    values = (mean(held.judged.values[measure]) for held in (one, other))
+    replicates = (mean(held.judged.replicates[measure]) for held in (one, other))
+    return interval(float(next(values) - next(values)), next(replicates) - next(replicates))
 
 
 def agreement_of(outcomes: Sequence[Outcome]) -> Table:

@@ -1,0 +1,97 @@
+"""What docs/evaluation.md concludes, each as a claim that is judged by the numbers: it holds, does not, or is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sefa_plugin.evaluate.baselines import Outcome, difference
+from sefa_plugin.evaluate.bootstrap import Interval, interval
+from sefa_plugin.evaluate.hierarchy import Level
+from sefa_plugin.evaluate.truth import Result
+
+KINDS = {
+    "pose": ("turn", "tilt", "size", "x", "y"),
+    "shape": ("smile", "eyes", "hair_length", "wrinkles", "glasses"),
+    "colour": ("hair_colour", "skin", "background", "light"),
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence, the number that it is about, and the sign that this must have for it to hold."""
+
+    text: str
+    found: Interval
+    sign: int = 1
+
+    @property
+    def verdict(self) -> str:
+        """``holds``, ``does not hold``, or ``open`` where the interval leaves both possible."""
+        low, high = sorted((self.sign * self.found.low, self.sign * self.found.high))
+        return "holds" if low > 0 else "does not hold" if high < 0 else "open"
+
+    def __str__(self) -> str:
+        return f"{self.text}: **{self.verdict}** ({self.found})"
+
+
+def claims_of(outcomes: Sequence[Outcome], levels: Sequence[Level], results: Sequence[Result]) -> list[Claim]:
+    """All claims, in the order of the document."""
+    return [*_of_methods(outcomes), *_of_layers(levels), *_of_variants(results)]
+
+
+def _of_methods(outcomes: Sequence[Outcome]) -> list[Claim]:
+    by = {one.found.method: one for one in outcomes}
+    sefa, pca, svm = by["sefa"], by["ganspace"], by["interfacegan"]
+    conditional, chance = by["interfacegan-c"], by["chance"]
+
+    def frechet(one: Outcome, other: Outcome) -> Interval:
+        error = np.hypot(*((held.frechet.high - held.frechet.low) / 2 for held in (one, other)))
+        apart = one.frechet.value - other.frechet.value
+        return Interval(apart, apart - error, apart + error)
+
+    return [
+        Claim("SeFa re-scores higher than chance", difference(sefa, chance, "change")),
+        Claim("SeFa is purer than chance", difference(sefa, chance, "share")),
+        Claim("SeFa re-scores higher than GANSpace", difference(sefa, pca, "change")),
+        Claim("SeFa is purer than GANSpace", difference(sefa, pca, "share")),
+        Claim("SeFa's edits are nearer to real pictures than GANSpace's (Frechet)", frechet(sefa, pca), -1),
+        Claim("InterFaceGAN is purer than SeFa", difference(svm, sefa, "share")),
+        Claim("InterFaceGAN re-scores higher than SeFa", difference(svm, sefa, "change")),
+        Claim("Conditional boundaries are purer than plain ones", difference(conditional, svm, "share")),
+        Claim("They re-score lower", difference(conditional, svm, "change"), -1),
+        Claim("SeFa's directions do more independent things than InterFaceGAN's (rank)", difference(sefa, svm, "rank")),
+    ]
+
+
+def _of_layers(levels: Sequence[Level]) -> list[Claim]:
+    by = {level.label: level for level in levels}
+    if not {"coarse", "middle", "fine"} <= set(by):
+        return []
+
+    def more(kind: str, one: str, other: str) -> Interval:
+        names = by[one].judged.names
+        at = [names.index(name) for name in KINDS[kind] if name in names]
+        values = [by[label].judged.values["change"][at].mean() for label in (one, other)]
+        again = [by[label].judged.replicates["change"][:, at].mean(axis=1) for label in (one, other)]
+        return interval(values[0] - values[1], again[0] - again[1])
+
+    return [
+        Claim("Coarse layers change pose more than fine ones do", more("pose", "coarse", "fine")),
+        Claim("Coarse layers change pose more than middle ones do", more("pose", "coarse", "middle")),
+        Claim("Middle layers change shape more than coarse ones do", more("shape", "middle", "coarse")),
+        Claim("Middle layers change shape more than fine ones do", more("shape", "middle", "fine")),
+        Claim("Fine layers change colour more than coarse ones do", more("colour", "fine", "coarse")),
+        Claim("Fine layers change colour more than middle ones do", more("colour", "fine", "middle")),
+    ]
+
+
+def _of_variants(results: Sequence[Result]) -> list[Claim]:
+    words = {"share": "is purer", "change": "re-scores higher", "correlation": "changes factors more evenly"}
+    return [
+        Claim(f"{result.variant} {word} than {results[0].variant}", result.differences[measure])
+        for result in results[1:]
+        for measure, word in words.items()
+    ]

@@ -1,0 +1,277 @@
+"""Every table and figure of docs/evaluation.md, from scratch: ``python -m demo.paper``, or ``make paper``.
+
+The experiments of the paper on the bundled network, whose factors are known. Results go to docs/evaluation/, and the
+numbers in the text of docs/evaluation.md, which stand between comments, are replaced by what has been found. Every
+conclusion there is a claim of ``demo.claims``, judged anew each time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from demo.claims import claims_of
+from demo.world import faces
+from sefa_plugin.atomic import whole_file
+from sefa_plugin.command import Progress, readable
+from sefa_plugin.evaluate import baselines, hierarchy, truth
+from sefa_plugin.evaluate.asking import ask_features
+from sefa_plugin.evaluate.bench import Bench
+from sefa_plugin.evaluate.heatmap import write_heatmap
+from sefa_plugin.evaluate.methods import METHODS
+from sefa_plugin.evaluate.parts import Parts
+from sefa_plugin.evaluate.scorers import load_scorer
+from sefa_plugin.evaluate.table import Table
+from sefa_plugin.memory import keep_freed_memory
+from sefa_plugin.network import load_network
+from sefa_plugin.threads import share_cores
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+TEXT, FOLDER = "evaluation.md", "evaluation"
+DRAWN = 5000  # seed of the drawn faces that edited pictures are compared with: none of them was trained on
+_VALUE = re.compile(r"<!--=([^>]+?)-->.*?<!--/-->", re.DOTALL)
+_BLOCK = re.compile(r"<!-- from: ([^ ]+) -->\n.*?<!-- end -->", re.DOTALL)
+
+
+class PaperError(Exception):
+    """The text asks for something that no experiment gives."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything is measured.
+
+    Attributes:
+        count: directions of each method and variant.
+        samples: those of the table of methods.
+        scored, codes: what InterFaceGAN and GANSpace learn from.
+        portraits: pictures of a Fréchet distance.
+        layer_samples, layer_count: samples and directions of a layer.
+        sets, set_samples: sets of samples of the variants, and how many are in one.
+    """
+
+    count: int = 10
+    samples: int = 200
+    scored: int = 8000
+    codes: int = 20_000
+    portraits: int = 1000
+    layer_samples: int = 120
+    layer_count: int = 4
+    sets: int = 2
+    set_samples: int = 80
+
+    def pictures(self, attributes: int, layers: int, variants: int) -> int:
+        """How many are rendered, about."""
+        methods = 2 * self.samples * (3 * self.count + 2 * attributes)
+        single = 2 * self.layer_samples * self.layer_count * (layers + 4)
+        varied = 2 * self.set_samples * self.sets * (self.count * (variants - 2) + 2 * attributes)
+        return methods + self.scored + 7 * self.portraits + single + varied
+
+
+QUICK = Size(2, 8, 100, 200, 20, 6, 1, 2, 6)
+
+
+class Paper:
+    """The experiments on one or several networks, the first of which is looked at closely."""
+
+    def __init__(self, networks: Sequence[str], size: Size, parts: Parts, progress: Progress) -> None:
+        self.size = size
+        scorer = load_scorer("demo")
+        self.benches = [
+            Bench(load_network(path), scorer, count=size.samples, parts=parts, advance=progress.advance)
+            for path in networks
+        ]
+        self.bench, self.scorer = self.benches[0], scorer
+        self.attributes, self.pace = self.bench.trial()
+        self.variants = truth.fitting(self.bench.G)
+        layers = len(hierarchy.factorised(self.bench.G, 1))
+        pictures = size.pictures(len(self.attributes), layers, len(self.variants))
+        progress.expect(pictures, pictures * self.pace)
+
+    def methods(self) -> tuple[list[baselines.Outcome], Any]:
+        """The table of methods, and the Fréchet distance of unedited samples."""
+        size = self.size
+        pictures, _ = faces(DRAWN, size.portraits)
+        reference = ask_features(self.scorer, pictures)
+        found = baselines.find(self.bench, METHODS, size.count, scored=size.scored, codes=size.codes, skip=_left_out)
+        floor = baselines.distance(self.bench.seen_as(count=size.portraits).features(self.scorer), reference)
+        return baselines.compare(self.bench, found, self.scorer, reference, size.portraits), floor
+
+    def levels(self) -> list[hierarchy.Level]:
+        """What each layer changes."""
+        bench = self.bench.seen_as(count=self.size.layer_samples)
+        return hierarchy.levels(bench, hierarchy.factorised(bench.G, self.size.layer_count))
+
+    def results(self) -> list[truth.Result]:
+        """Variants and baselines over sets of samples and networks."""
+        size, units = self.size, []
+        for network, bench in enumerate(self.benches):
+            for at in range(size.sets):
+                first = bench.samples.seeds.start + at * size.set_samples
+                unit = bench.seen_as(count=size.set_samples, first=first)
+                units.append(
+                    truth.measure_unit(
+                        unit, self.variants, size.count, size.scored, size.codes, seed=at, network=network
+                    )
+                )
+        return truth.gather(units, self.variants)
+
+
+def _left_out(name: str, error: Exception) -> None:
+    click.echo(f"{name} is left out: {error}", err=True)
+
+
+def write(folder: Path, paper: Paper, seconds: float = 0.0) -> dict[str, Any]:
+    """Run everything and write tables and figures; gives what the text may ask for: values, and blocks by name."""
+    outcomes, floor = paper.methods()
+    found = paper.levels()
+    results = paper.results()
+    size = paper.size
+    tables: dict[str, Table] = {
+        "methods": baselines.table_of(outcomes, floor),
+        "agreement": baselines.agreement_of(outcomes),
+        "rescoring": baselines.by_attribute(outcomes, "change", "Re-scoring of each attribute"),
+        "disentanglement": baselines.by_attribute(outcomes, "share", "Disentanglement of each attribute"),
+        "layers": hierarchy.table_of(found),
+        "homes": hierarchy.homes(found),
+        "variants": truth.table_of(results),
+        "differences": truth.differences(results),
+        "correlations": truth.by_factor(results, "correlation", "Correlation of each factor"),
+    }
+    for name, table in tables.items():
+        table.write(folder / f"{name}.csv")
+    sefa = outcomes[0]
+    figures: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
+        "rescoring": (sefa.judged.matrix, _directions(sefa)),
+        "supervised": (outcomes[2].judged.matrix, _directions(outcomes[2])),
+        "layers": (hierarchy.grid(found), hierarchy.captions(found)),
+        "correlations": (
+            truth.grid(results, "correlation"),
+            truth.captions(results, "Correlation of distance and factor"),
+        ),
+        "shares": (truth.grid(results, "share"), truth.captions(results, "Disentanglement of each factor")),
+    }
+    for name, (matrix, captions) in figures.items():
+        write_heatmap(folder / f"{name}.png", matrix, **captions)
+    claims = claims_of(outcomes, found, results)
+    about = {
+        "network": paper.bench.G.sefa.digest[:12],
+        "networks": len(paper.benches),
+        "minutes": readable(time.perf_counter() - seconds) if seconds else "",
+        **{key: getattr(size, key) for key in Size.__dataclass_fields__},
+        "set_total": size.sets * size.set_samples,
+        "attributes": len(sefa.judged.names),
+        "floor": floor,
+        **_values(outcomes, results),
+    }
+    blocks = {name: table.markdown() for name, table in tables.items()}
+    blocks["claims"] = "".join(f"* {claim}\n" for claim in claims)
+    held = {"methods": baselines.details(outcomes), "layers": hierarchy.details(found), "truth": truth.details(results)}
+    everything = {
+        "values": {key: _plain(value) for key, value in about.items()},
+        "claims": list(map(str, claims)),
+        **held,
+    }
+    with whole_file(folder / "paper.json") as part:
+        part.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+    return {"values": about, "blocks": blocks}
+
+
+def _directions(outcome: baselines.Outcome) -> dict[str, Any]:
+    names = outcome.found.directions.names
+    rows = [f"{at} {names[at]}".strip() for at in range(len(names))]
+    return {
+        "row_labels": rows,
+        "column_labels": list(outcome.judged.names),
+        "title": f"{outcome.title}: what each direction changes",
+        "text": "Mean change from one end of the range to the other, in standard deviations of the attribute.",
+    }
+
+
+def _values(outcomes: Sequence[baselines.Outcome], results: Sequence[truth.Result]) -> dict[str, Any]:
+    """Numbers by the names that the text calls them by: ``sefa.share``, ``chance.rank``."""
+    values: dict[str, Any] = {}
+    for one in outcomes:
+        for measure in ("change", "share", "preserved", "rank", "variety", "correlation"):
+            values[f"{one.found.method}.{measure}"] = one.judged.mean(measure)
+        values[f"{one.found.method}.frechet"] = one.frechet
+        values[f"{one.found.method}.seconds"] = one.found.seconds
+        values[f"{one.found.method}.like-sefa"] = one.like_sefa
+        if "validation" in one.found.about:
+            for key in ("validation", "remaining"):
+                values[f"{one.found.method}.{key}"] = float(np.nanmean(list(one.found.about[key].values())))
+    for result in results:
+        for measure, found in result.values.items():
+            values[f"{result.variant}.{measure}"] = found
+    return values
+
+
+def _plain(value: Any) -> Any:
+    return value.as_list() if hasattr(value, "as_list") else value
+
+
+def filled(text: str, found: Mapping[str, Any]) -> str:
+    """The text with its numbers and tables replaced.
+
+    Raises:
+        PaperError: it asks for what there is not.
+    """
+    from sefa_plugin.evaluate.table import written
+
+    def value(match: re.Match) -> str:
+        key = match[1]
+        if key not in found["values"]:
+            raise PaperError(f"the text asks for {key!r}; there are {', '.join(found['values'])[:300]}")
+        return f"<!--={key}-->{written(found['values'][key])}<!--/-->"
+
+    def block(match: re.Match) -> str:
+        if match[1] not in found["blocks"]:
+            raise PaperError(f"the text asks for the table {match[1]!r}; there are {', '.join(found['blocks'])}")
+        return f"<!-- from: {match[1]} -->\n{found['blocks'][match[1]]}<!-- end -->"
+
+    return _BLOCK.sub(block, _VALUE.sub(value, text))
+
+
+@click.command()
+@click.option("--network", "networks", multiple=True, default=("demo",), help="May be repeated: several trainings.")
+@click.option("--quick", is_flag=True, help="Too few samples for any conclusion: does it run?")
+@click.option("--resume", is_flag=True, help="Use what an earlier run with the same settings has measured.")
+@click.option(
+    "--work", default="sefa-out/paper", show_default=True, help="Where measurements are kept.", metavar="FOLDER"
+)
+@click.option("--docs", default=str(DOCS), help="Folder of evaluation.md.", metavar="FOLDER")
+def main(networks: tuple[str, ...], quick: bool, resume: bool, work: str, docs: str) -> None:
+    """Run the experiments and fill in the document."""
+    share_cores()
+    keep_freed_memory()
+    start = time.perf_counter()
+    parts = Parts(work)
+    if not resume:
+        parts.clear()
+    text = Path(docs) / TEXT
+    before = text.read_text(encoding="utf-8")
+    folder = Path(docs) / FOLDER
+    draft = Path(work) / "draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    with Progress() as progress:
+        found = write(draft, Paper(networks, QUICK if quick else Size(), parts, progress), start)
+    after = filled(before, found)  # fails before anything of the document is touched
+    for path in sorted(draft.iterdir()):
+        with whole_file(folder / path.name) as part:
+            shutil.copyfile(path, part)
+    with whole_file(text) as part:
+        part.write_text(after, encoding="utf-8")
+    click.echo(f"{text}: filled in, {folder}: {len(list(draft.iterdir()))} files, {found['values']['minutes']}")
+
+
+if __name__ == "__main__":
+    main()
