@@ -17,23 +17,27 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from demo.claims import claims_of
-from demo.world import faces
-from sefa_plugin.atomic import whole_file
-from sefa_plugin.command import Progress, readable
-from sefa_plugin.evaluate import baselines, hierarchy, truth
-from sefa_plugin.evaluate.asking import ask_features
-from sefa_plugin.evaluate.bench import Bench
-from sefa_plugin.evaluate.heatmap import write_heatmap
-from sefa_plugin.evaluate.methods import METHODS
-from sefa_plugin.evaluate.parts import Parts
-from sefa_plugin.evaluate.scorers import load_scorer
-from sefa_plugin.evaluate.table import Table
-from sefa_plugin.memory import keep_freed_memory
-from sefa_plugin.network import load_network
 from sefa_plugin.threads import share_cores
+
+share_cores()  # before anything imports torch
+
+import numpy as np  # noqa: E402
+
+from demo.claims import claims_of  # noqa: E402
+from demo.world import faces  # noqa: E402
+from sefa_plugin.atomic import whole_file  # noqa: E402
+from sefa_plugin.command import Progress, readable  # noqa: E402
+from sefa_plugin.evaluate import baselines, hierarchy, truth  # noqa: E402
+from sefa_plugin.evaluate.asking import ask_features  # noqa: E402
+from sefa_plugin.evaluate.bench import Bench  # noqa: E402
+from sefa_plugin.evaluate.heatmap import write_heatmap  # noqa: E402
+from sefa_plugin.evaluate.methods import METHODS  # noqa: E402
+from sefa_plugin.evaluate.parts import Parts  # noqa: E402
+from sefa_plugin.evaluate.scorers import load_scorer  # noqa: E402
+from sefa_plugin.evaluate.table import Table, written  # noqa: E402
+from sefa_plugin.memory import keep_freed_memory  # noqa: E402
+from sefa_plugin.network import load_network  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TEXT, FOLDER = "evaluation.md", "evaluation"
@@ -225,7 +229,6 @@ def filled(text: str, found: Mapping[str, Any]) -> str:
     Raises:
         PaperError: it asks for what there is not.
     """
-    from sefa_plugin.evaluate.table import written
 
     def value(match: re.Match) -> str:
         key = match[1]
@@ -251,7 +254,6 @@ def filled(text: str, found: Mapping[str, Any]) -> str:
 @click.option("--docs", default=str(DOCS), help="Folder of evaluation.md.", metavar="FOLDER")
 def main(networks: tuple[str, ...], quick: bool, resume: bool, work: str, docs: str) -> None:
     """Run the experiments and fill in the document."""
-    share_cores()
     keep_freed_memory()
     start = time.perf_counter()
     parts = Parts(work)
