@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench paper clean
 
 demo: $(VENV)/ready
 	$(RUN) gen_sefa.py --network demo
@@ -13,6 +13,10 @@ test: lint
 
 bench: $(VENV)/ready
 	$(RUN) -m benchmarks run --json bench.json $(BENCH)
+
+# Every table and figure of docs/evaluation.md; PAPER=--quick only tries whether it runs.
+paper: $(VENV)/ready
+	$(RUN) -m demo.paper $(PAPER)
 
 lint: $(VENV)/ready
 	$(RUN) -m ruff check .

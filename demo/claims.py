@@ -37,9 +37,11 @@ class Claim:
         return f"{self.text}: **{self.verdict}** ({self.found})"
 
 
-def claims_of(outcomes: Sequence[Outcome], levels: Sequence[Level], results: Sequence[Result]) -> list[Claim]:
-    """All claims, in the order of the document."""
-    return [*_of_methods(outcomes), *_of_layers(levels), *_of_variants(results)]
+def claims_of(
+    outcomes: Sequence[Outcome], levels: Sequence[Level], results: Sequence[Result]
+) -> dict[str, list[Claim]]:
+    """All claims, by the part of the document that they belong to."""
+    return {"methods": _of_methods(outcomes), "layers": _of_layers(levels), "variants": _of_variants(results)}
 
 
 def _of_methods(outcomes: Sequence[Outcome]) -> list[Claim]:
@@ -89,9 +91,19 @@ def _of_layers(levels: Sequence[Level]) -> list[Claim]:
 
 
 def _of_variants(results: Sequence[Result]) -> list[Claim]:
-    words = {"share": "is purer", "change": "re-scores higher", "correlation": "changes factors more evenly"}
+    by = {result.variant: result for result in results}
+
+    def against(name: str, measure: str, text: str, sign: int = 1) -> list[Claim]:
+        return [Claim(text, by[name].differences[measure], sign)] if name in by else []
+
     return [
-        Claim(f"{result.variant} {word} than {results[0].variant}", result.differences[measure])
-        for result in results[1:]
-        for measure, word in words.items()
+        *against("not normalised", "share", "Normalising the rows makes directions purer", -1),
+        *against("not normalised", "change", "Normalising the rows makes them re-score higher", -1),
+        *against("ToRGB never", "share", "The last ToRGB makes directions purer", -1),
+        *against("ToRGB always", "share", "All ToRGBs make directions purer"),
+        *against("truncation 0.7", "share", "Truncation to 0.7 makes directions purer"),
+        *against("truncation 0.7", "correlation", "Truncation to 0.7 makes them steadier"),
+        *against("groups together", "share", "As many directions, divided among the groups of layers, are purer"),
+        *against("groups together", "change", "They re-score higher"),
+        *against("single layers together", "share", "As many directions, divided among single layers, are purer"),
     ]

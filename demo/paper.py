@@ -178,7 +178,8 @@ def write(folder: Path, paper: Paper, seconds: float = 0.0) -> dict[str, Any]:
         **_values(outcomes, results),
     }
     blocks = {name: table.markdown() for name, table in tables.items()}
-    blocks["claims"] = "".join(f"* {claim}\n" for claim in claims)
+    for name, held in claims.items():
+        blocks[f"claims-{name}"] = "".join(f"* {claim}\n" for claim in held)
     held = {"methods": baselines.details(outcomes), "layers": hierarchy.details(found), "truth": truth.details(results)}
     everything = {
         "values": {key: _plain(value) for key, value in about.items()},

@@ -12,6 +12,8 @@ from . import __version__, options
 from .command import Command, Download, Group, usage, warn
 from .editing_commands import check_without_recipe, edit, plane, render_recipe
 from .evaluate_commands import evaluate
+from .evaluate_finding_commands import boundary, ganspace
+from .evaluate_tables_commands import baselines, hierarchy, truth
 from .formats_commands import compare, export, import_
 from .stages import camera_given, directions_given, factorise_given, make_outputs, open_given, save_directions
 
@@ -303,6 +305,8 @@ def convert(**given: Any) -> None:
     click.echo(f"{path}: {opened.record.which} of {opened.record.name}, {path.stat().st_size / 1e6:.1f} MB")
 
 
+for command in (baselines, hierarchy, truth, ganspace, boundary):
+    evaluate.add_command(command)
 sefa.add_command(evaluate)
 
 # --- inside a toolkit -----------------------------------------------------------------------------

@@ -1,127 +1,27 @@
-"""The commands of `sefa evaluate` that compare methods, layers and variants, or find directions by other methods."""
+"""The commands of `sefa evaluate` that compare methods, layers and variants."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from . import options
-from .command import Progress, usage, warn
-from .evaluate_commands import evaluate, scorer_given, scoring
-from .stages import generator_given, open_given
-
-FOLDER, PARTS = "evaluate", "parts"
-
-layer_options = (
-    click.option(
-        "--layers", default="all", help="One group: all, coarse, middle, fine, or ws indices.", metavar="LAYERS"
-    ),
-    click.option(
-        "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
-    ),
-)
-train_samples = click.option(
-    "--train-samples",
-    type=click.IntRange(50, 10_000_000),
-    default=10_000,
-    help="Samples that InterFaceGAN learns from.",
-    metavar="INT",
-)
-code_samples = click.option(
-    "--code-samples",
-    type=click.IntRange(2, 100_000_000),
-    default=65_536,
-    help="Samples of w that GANSpace takes; they cost no picture.",
-    metavar="INT",
-)
-seed = click.option("--seed", type=click.IntRange(0), default=0, help="Of splits and random directions.", metavar="INT")
-overwrite = click.option("--overwrite", is_flag=True, help="Measure anew, whatever an earlier run has left.")
+from .command import Command, Progress, usage, warn
+from .evaluate_stage import Stage
 
 
-def _with(*added: Any) -> Any:
-    def apply(function: Any) -> Any:
-        for option in reversed(added):
-            function = option(function)
-        return function
-
-    return apply
-
-
-_common = _with(options.look, options.rendering, options.outdir, overwrite, options.strict, options.debug)
-
-
-class _Stage:
-    """An open network, its bench, and the folder for what comes of it."""
-
-    def __init__(self, given: dict[str, Any], progress: Progress, network: str | None = None) -> None:
-        from .evaluate.bench import Bench
-        from .evaluate.parts import Parts
-        from .pipeline import check_folder, output_folder
-
-        given = {**given, "network": network or given["network"]}
-        self.opened = open_given(given)
-        if self.opened.why_no_pictures:
-            raise click.ClickException(f"{self.opened.record.path}: {self.opened.why_no_pictures}")
-        self.outdir = output_folder(given["outdir"], self.opened.record.name)
-        check_folder(self.outdir)
-        self.folder = self.outdir / FOLDER
-        parts = Parts(self.folder / PARTS)
-        if given["overwrite"]:
-            parts.clear()
-        G, look = generator_given(self.opened, given)
-        scorer = scorer_given(given, str(next(G.parameters()).device))
-        with usage():
-            self.bench = Bench(
-                G,
-                scorer,
-                look,
-                count=given["samples"],
-                first=given["first_seed"],
-                parts=parts,
-                advance=progress.advance,
-            )
-        self.attributes, self.pace = self.bench.trial()
-
-    def about(self, **more: Any) -> dict[str, Any]:
-        """What a result says of where it comes from."""
-        from .report import without_folders
-
-        bench = self.bench
-        return {
-            "network": self.opened.record.name,
-            "digest": self.opened.record.digest(),
-            "scorer": getattr(bench.scorer, "title", ""),
-            "samples": len(bench.samples),
-            "first_seed": bench.samples.seeds.start,
-            "trunc": bench.look.trunc,
-            "command": without_folders(sys.argv),
-            **more,
-        }
-
-    def write(
-        self, stem: str, table: Any, about: dict[str, Any], kinds: Sequence[str] = ("csv", "json", "png")
-    ) -> None:
-        """Write a table in several formats, and say so."""
-        for kind in kinds:
-            path = self.folder / f"{stem}.{kind}"
-            table.write(path, about)
-            click.echo(f"  {path}")
-
-
-@evaluate.command()
+@click.command(cls=Command)
 @options.network
-@scoring
+@options.scoring
 @click.option(
     "--methods",
     default="sefa,ganspace,interfacegan,interfacegan-c,chance",
     help="Which to compare.",
     metavar="LIST",
 )
-@_with(*layer_options)
+@options.one_group
 @click.option(
     "-K",
     "--num-directions",
@@ -129,16 +29,16 @@ class _Stage:
     help="Directions of each method.  [default: as many as attributes]",
     metavar="INT",
 )
-@train_samples
-@code_samples
-@seed
+@options.train_samples
+@options.code_samples
+@options.split_seed
 @click.option(
     "--features",
     help="Scorer whose features the Frechet distance takes, or none.  [default: the scorer, where it has any]",
     metavar="SCORER|none",
 )
 @click.option("--real", help="Real pictures to compare edited ones with, instead of unedited ones.", metavar="FOLDER")
-@_common
+@options.measuring
 def baselines(**given: Any) -> None:
     """Compare SeFa with GANSpace, InterFaceGAN and chance: equal layers, equal visible change, one table.
 
@@ -150,9 +50,12 @@ def baselines(**given: Any) -> None:
     from .evaluate import baselines as work
 
     with Progress() as progress:
-        stage = _Stage(given, progress)
+        stage = Stage(given, progress)
         bench = stage.bench
         eyes = _eyes(given, bench)
+        reference = floor = None
+        if eyes is not None and given["real"]:
+            reference = _real(given["real"], eyes)
         methods = [name.strip() for name in given["methods"].split(",")]
         count = min(given["num_directions"] or len(stage.attributes), bench.G.w_dim)
         supervised = any(name.startswith("interfacegan") for name in methods)
@@ -172,9 +75,8 @@ def baselines(**given: Any) -> None:
                 seed=given["seed"],
                 skip=lambda name, error: progress.say(f"{name} is left out: {error}"),
             )
-            reference = floor = None
             if eyes is not None:
-                reference = _real(given["real"], eyes) if given["real"] else work.unedited(bench, eyes, portraits)
+                reference = work.unedited(bench, eyes, portraits) if reference is None else reference
                 floor = work.distance(bench.features(eyes), reference)
             outcomes = work.compare(bench, found, eyes, reference, portraits)
     table = work.table_of(outcomes, floor)
@@ -217,123 +119,13 @@ def _real(folder: str, eyes: Any) -> Any:
     return np.concatenate([ask_features(eyes, batch) for batch in pictures_in(folder)])
 
 
-@evaluate.command()
+@click.command(cls=Command)
 @options.network
-@_with(*layer_options)
-@click.option("-K", "--num-directions", type=click.IntRange(min=1), default=20, help="How many.", metavar="INT")
-@code_samples
-@options.look
-@options.rendering
-@options.outdir
-@options.strict
-@options.debug
-def ganspace(**given: Any) -> None:
-    """Find directions by GANSpace (principal components of sampled w), to render and compare like SeFa's.
-
-    \b
-    Examples:
-      sefa evaluate ganspace --network demo
-      sefa render --network demo --directions-file sefa-out/demo/evaluate/ganspace.safetensors
-    """
-    from .evaluate.methods import by_ganspace
-    from .pipeline import check_folder, output_folder
-
-    opened = open_given(given)
-    outdir = output_folder(given["outdir"], opened.record.name)
-    check_folder(outdir)
-    G, look = generator_given(opened, given)
-    with usage():
-        found = by_ganspace(
-            G, given["num_directions"], given["layers"], given["torgb"], look=look, samples=given["code_samples"]
-        )
-    path = outdir / FOLDER / "ganspace.safetensors"
-    found.directions.save(path)
-    spread = ", ".join(f"{value:.3g}" for value in found.directions.sigmas[:5])
-    click.echo(f"{path}: {len(found.directions)} components, standard deviations {spread}, {found.seconds:.1f} s")
-
-
-@evaluate.command()
-@options.network
-@scoring
-@_with(*layer_options)
-@train_samples
-@seed
-@click.option("--only", help="Attributes to find boundaries of.  [default: all]", metavar="LIST")
-@click.option(
-    "--condition", help="Attributes whose boundaries are taken out of all others, or all.", metavar="LIST|all"
-)
-@click.option(
-    "--read", "files", multiple=True, help="Boundary files (.npy) to use instead; may be repeated.", metavar="FILE"
-)
-@_common
-def boundary(**given: Any) -> None:
-    """Find directions by InterFaceGAN: the boundary between samples that score high and low.
-
-    Writes ATTRIBUTE_boundary.npy in the layout of the authors' code, and all of them as interfacegan.safetensors,
-    whose directions are called by their attributes. With --read, boundaries of that layout become such a file.
-
-    \b
-    Examples:
-      sefa evaluate boundary --network demo
-      sefa render --network demo --directions-file sefa-out/demo/evaluate/interfacegan.safetensors --directions smile
-      sefa evaluate boundary --network demo --only smile,glasses --condition wrinkles
-      sefa evaluate boundary --network ffhq.pkl --read stylegan_ffhq_age_w_boundary.npy
-    """
-    from .evaluate import boundaries as work
-
-    chosen, conditions = _listed(given["only"]), _listed(given["condition"])
-    if given["files"]:
-        _read_boundaries(given)
-        return
-    with Progress() as progress:
-        stage = _Stage(given, progress)
-        missing = [name for name in [*chosen, *conditions] if name not in stage.attributes and name != "all"]
-        if missing:
-            raise click.UsageError(f"attribute {missing[0]}: the scorer names {', '.join(stage.attributes)[:200]}")
-        progress.expect(given["train_samples"], given["train_samples"] * stage.pace)
-        with usage():
-            made = work.train(
-                stage.bench,
-                given["train_samples"],
-                chosen or stage.attributes,
-                stage.attributes if conditions == ["all"] else conditions,
-                given["layers"],
-                given["torgb"],
-                given["seed"],
-                skip=lambda name, error: progress.say(f"{name} is left out: {error}"),
-            )
-    for line in made.told():
-        click.echo(line)
-    for path in made.save(stage.folder):
-        click.echo(f"  {path}")
-
-
-def _listed(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def _read_boundaries(given: dict[str, Any]) -> None:
-    from .evaluate.boundaries import read
-    from .pipeline import check_folder, output_folder
-
-    opened = open_given(given)
-    outdir = output_folder(given["outdir"], opened.record.name)
-    check_folder(outdir)
-    G, _ = generator_given(opened, given)
-    with usage():
-        directions = read(G, given["files"], given["layers"], given["torgb"])
-    path = outdir / FOLDER / "interfacegan.safetensors"
-    directions.save(path)
-    click.echo(f"{path}: {len(directions)} directions: {', '.join(directions.names)}")
-
-
-@evaluate.command()
-@options.network
-@scoring
+@options.scoring
 @click.option("-K", "--num-directions", type=click.IntRange(min=1), default=5, help="Of each layer.", metavar="INT")
 @click.option("--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use.")
 @click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length.")
-@_common
+@options.measuring
 def hierarchy(**given: Any) -> None:
     """Find out which layers hold what: every layer alone, and each group, scored at equal visible change.
 
@@ -345,7 +137,7 @@ def hierarchy(**given: Any) -> None:
     from .evaluate.heatmap import write_heatmap
 
     with Progress() as progress:
-        stage = _Stage(given, progress)
+        stage = Stage(given, progress)
         with usage():
             directions = work.factorised(stage.bench.G, given["num_directions"], given["torgb"], given["normalize"])
         pictures = sum(stage.bench.cost(held) for held in directions)
@@ -360,12 +152,12 @@ def hierarchy(**given: Any) -> None:
     click.echo(work.homes(found).markdown(), nl=False)
 
 
-@evaluate.command()
+@click.command(cls=Command)
 @options.network
 @click.option(
     "--also", multiple=True, help="Another training of the same kind of network; may be repeated.", metavar="FILE"
 )
-@scoring
+@options.scoring
 @click.option(
     "--sets", type=click.IntRange(1, 100), default=3, help="Sets of samples, each of --samples.", metavar="INT"
 )
@@ -377,9 +169,9 @@ def hierarchy(**given: Any) -> None:
     metavar="INT",
 )
 @click.option("--variants", help="Numbers of the variants, like 0,3-5.  [default: all]", metavar="LIST")
-@train_samples
-@code_samples
-@_common
+@options.train_samples
+@options.code_samples
+@options.measuring
 def truth(**given: Any) -> None:
     """Find out how well each factor is recovered, by SeFa in all its variants and by the baselines.
 
@@ -400,7 +192,9 @@ def truth(**given: Any) -> None:
             raise ValueError(f"variant {max(wanted)}: there are 0-{len(work.VARIANTS) - 1}")
     units = []
     with Progress() as progress:
-        stages = [_Stage(given, progress, path) for path in (given["network"], *given["also"])]
+        first = Stage(given, progress)
+        others = {**given, "overwrite": False}  # the parts of all lie in one folder
+        stages = [first, *(Stage(others, progress, path, first.bench.scorer) for path in given["also"])]
         variants = [work.VARIANTS[at] for at in dict.fromkeys([0, *wanted])]
         for stage in stages:
             known = work.fitting(stage.bench.G, variants)

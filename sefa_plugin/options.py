@@ -247,3 +247,37 @@ scoring = _stack(
         "--first-seed", type=click.IntRange(0, 2**32 - 1_000_001), default=1000, help="Their first seed.", metavar="INT"
     ),
 )
+
+one_group = _stack(
+    click.option(
+        "--layers", default="all", help="One group: all, coarse, middle, fine, or ws indices.", metavar="LAYERS"
+    ),
+    click.option(
+        "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
+    ),
+)
+train_samples = click.option(
+    "--train-samples",
+    type=click.IntRange(50, 10_000_000),
+    default=10_000,
+    help="Samples that InterFaceGAN learns from.",
+    metavar="INT",
+)
+code_samples = click.option(
+    "--code-samples",
+    type=click.IntRange(2, 100_000_000),
+    default=65_536,
+    help="Samples of w that GANSpace takes; they cost no picture.",
+    metavar="INT",
+)
+split_seed = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of splits and random directions.", metavar="INT"
+)
+measuring = _stack(
+    look,
+    rendering,
+    outdir,
+    click.option("--overwrite", is_flag=True, help="Measure anew, whatever an earlier run has left."),
+    strict,
+    debug,
+)

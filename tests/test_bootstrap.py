@@ -14,6 +14,12 @@ def test_resampling_draws_as_many_as_there_are():
     assert weights.std() == pytest.approx(np.sqrt(29 / 30), abs=0.05)
 
 
+def test_parts_keep_their_size():
+    weights = resampling(7, 40, parts=2)
+    assert np.all(weights[:, ::2].sum(axis=1) == 4) and np.all(weights[:, 1::2].sum(axis=1) == 3)
+    assert np.all(resampling(1, 3, parts=2) == 1)
+
+
 def test_nineteen_of_twenty_hold_the_truth():
     rng = np.random.RandomState(0)
     held = {"bootstrap": 0, "jackknife": 0}

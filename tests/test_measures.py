@@ -21,6 +21,18 @@ def test_spreads_and_unlikeness():
     assert apart[2] == pytest.approx(1 / 3, abs=0.02)
 
 
+def test_spreads_and_unlikeness_resampled():
+    rng = np.random.RandomState(3)
+    before = rng.randn(30, 3) * 5 + 100
+    before[:, 2] = 1.0
+    weights = rng.randint(0, 3, (4, 30)).astype(float)
+    for row, spread, apart in zip(weights, m.spreads(before, weights), m.unlikeness(before, weights)):
+        drawn = np.repeat(before, row.astype(int), axis=0)
+        assert np.allclose(spread[:2], m.spreads(drawn)[:2])
+        assert np.allclose(apart[:2], m.unlikeness(drawn)[:2])
+        assert np.isinf(spread[2]) and np.isinf(apart[2])
+
+
 def test_matrix_in_standard_deviations_and_resampled():
     rng = np.random.RandomState(1)
     changes = rng.randn(3, 40, 2) + np.array([1.0, -4.0])

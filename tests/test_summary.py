@@ -5,8 +5,7 @@ import pytest
 
 from sefa_plugin.evaluate import measures
 from sefa_plugin.evaluate.bench import Changes
-from sefa_plugin.evaluate.bootstrap import resampling
-from sefa_plugin.evaluate.summary import judge
+from sefa_plugin.evaluate.summary import draws, judge
 
 
 def planted(effects, count=400, noise=0.1, seed=0, names=None):
@@ -95,7 +94,7 @@ def test_an_attribute_that_never_varies_is_left_out():
 
 def test_equal_resamplings_pair_what_is_compared():
     """The same noise in both: their difference is known far better than either."""
-    weights = resampling(300, seed=3)
+    weights = draws(300, seed=3)
     one, other = planted([[1.0]], 300, 1.0), planted([[1.1]], 300, 1.0)
     first, second = judge(one, weights=weights), judge(other, weights=weights)
     apart = second.replicates["change"] - first.replicates["change"]

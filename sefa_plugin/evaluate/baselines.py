@@ -10,7 +10,7 @@ import numpy as np
 
 from . import measures
 from .bench import Bench
-from .bootstrap import Interval, interval, jackknife, resampling
+from .bootstrap import Interval, interval, jackknife
 from .methods import (
     CODES,
     FIRST_CODE,
@@ -22,7 +22,7 @@ from .methods import (
     by_sefa,
     without_the_others,
 )
-from .summary import Judged, judge
+from .summary import Judged, draws, judge
 from .table import Table
 
 GROUPS = 10  # of samples, left out one at a time
@@ -117,7 +117,7 @@ def compare(
         reference: features of real pictures; None takes unedited samples of other seeds.
         portraits: how many samples the Fréchet distance takes.
     """
-    weights = resampling(len(bench.samples))
+    weights = draws(len(bench.samples))
     sefa = next((found.directions.vectors for found in methods if found.method == "sefa"), None)
     if eyes is not None:
         viewed = bench.seen_as(count=portraits)

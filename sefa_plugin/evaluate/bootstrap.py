@@ -28,10 +28,18 @@ class Interval:
         return [self.value, self.low, self.high]
 
 
-def resampling(count: int, times: int = TIMES, seed: int = 0) -> np.ndarray:
-    """How often each of ``count`` samples is drawn: float64 ``[times, count]``, each row adding up to ``count``."""
+def resampling(count: int, times: int = TIMES, seed: int = 0, parts: int = 1) -> np.ndarray:
+    """How often each of ``count`` samples is drawn: float64 ``[times, count]``, each row adding up to ``count``.
+
+    With several ``parts`` (sample ``i`` is of part ``i % parts``) each is drawn from by itself, and keeps its size.
+    """
     rng = np.random.RandomState(seed)
-    return rng.multinomial(count, np.full(count, 1 / count), times).astype(np.float64)
+    drawn = np.zeros((times, count))
+    for part in range(parts):
+        size = len(range(part, count, parts))
+        if size:
+            drawn[:, part::parts] = rng.multinomial(size, np.full(size, 1 / size), times)
+    return drawn
 
 
 def interval(value: float, replicates: np.ndarray, level: float = LEVEL) -> Interval:

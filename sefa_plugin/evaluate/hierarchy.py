@@ -16,8 +16,7 @@ from ..directions import factorize_groups
 from ..layers import GROUPS
 from ..network import style_layers
 from .bench import Bench
-from .bootstrap import resampling
-from .summary import Judged, judge
+from .summary import Judged, draws, judge
 from .table import Table
 
 DIRECTIONS = 5  # of each layer
@@ -66,7 +65,7 @@ def levels(bench: Bench, directions: Sequence[Any]) -> list[Level]:
     """Calibrate, edit, score and judge what :func:`factorised` gives."""
     sizes = {layer.ws_index: layer.size for layer in style_layers(bench.G) if layer.kind == "conv"}
     sizes = {**{layer.ws_index: layer.size for layer in style_layers(bench.G)}, **sizes}
-    weights = resampling(len(bench.samples))
+    weights = draws(len(bench.samples))
     found = []
     for held in directions:
         changes = bench.changes(bench.calibrated(held))

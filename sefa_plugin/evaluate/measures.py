@@ -16,22 +16,37 @@ SURE = 1.96  # standard errors beyond it
 CONSTANT = 1e-9  # an attribute that varies less than this share of its size does not vary
 
 
-def spreads(before: np.ndarray) -> np.ndarray:
+def spreads(before: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Standard deviations ``[A]`` of unedited scores ``[N, A]``; infinite where a score never varies.
 
-    What is divided by it is then 0: of an attribute without variation nothing can be said.
+    What is divided by it is then 0: of an attribute without variation nothing can be said. For weights ``[B, N]`` of
+    the samples ``[B, A]``.
     """
-    deviation = before.std(axis=0)
+    if weights is None:
+        deviation = before.std(axis=0)
+    else:
+        total = weights.sum(axis=1, keepdims=True)
+        centred = before - before.mean(axis=0)
+        mean = weights @ centred / total
+        deviation = np.sqrt(np.maximum(weights @ centred**2 / total - mean**2, 0))
     return np.where(deviation > CONSTANT * np.maximum(np.abs(before).max(axis=0), 1e-30), deviation, np.inf)
 
 
-def unlikeness(before: np.ndarray) -> np.ndarray:
-    """Mean absolute difference ``[A]`` of two unrelated samples (Gini's); infinite where a score never varies."""
-    count = len(before)
-    order = np.sort(before, axis=0)
-    weights = (2 * np.arange(1, count + 1) - count - 1)[:, None]
-    apart = (weights * order).sum(axis=0) * 2 / (count * max(count - 1, 1))
-    return np.where(np.isfinite(spreads(before)), apart, np.inf)
+def unlikeness(before: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean absolute difference ``[A]`` of two unrelated samples (Gini's); infinite where a score never varies.
+
+    For weights ``[B, N]`` ``[B, A]``.
+    """
+    weights = np.ones((1, len(before))) if weights is None else weights
+    found = []
+    for column in before.T:
+        order = np.argsort(column)
+        w, x = weights[:, order], column[order] - column.min()
+        below, sums = np.cumsum(w, axis=1) - w, np.cumsum(w * x, axis=1) - w * x
+        pairs = (w * (x * below - sums)).sum(axis=1)  # of different samples, each pair once
+        found.append(pairs * 2 / np.maximum(w.sum(axis=1) * (w.sum(axis=1) - 1), 1))
+    apart = np.where(np.isfinite(spreads(before)), np.stack(found, axis=1), np.inf)
+    return apart[0] if len(weights) == 1 else apart
 
 
 def matrix_of(changes: np.ndarray, spread: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

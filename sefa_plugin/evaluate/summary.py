@@ -50,6 +50,17 @@ class Judged:
         return interval(float(self.values[measure][at]), self.replicates[measure][:, at])
 
 
+def draws(count: int, seed: int = 0) -> np.ndarray:
+    """Resamplings ``[B, N]`` to judge with, which leave both halves as large as they are.
+
+    Raises:
+        ValueError: fewer than two samples.
+    """
+    if count < HALVES:
+        raise ValueError(f"{count} samples: at least {HALVES} are needed")
+    return resampling(count, seed=seed, parts=HALVES)
+
+
 def judge(
     changes: Changes,
     intended: Sequence[str] = (),
@@ -63,45 +74,47 @@ def judge(
         changes: scores of the edits.
         intended: for each direction the attribute that it was made for, '' for none.
         spread: standard deviations ``[A]`` to count in; by default those of the unedited samples.
-        weights: resamplings ``[B, N]``; those of the same samples make intervals of differences tight.
+        weights: of :func:`draws`; those of the same samples make intervals of differences tight.
 
     Returns:
         The measures ``change`` (standard deviations, in the direction's own sense, so that one whose sign is not
         sure gains nothing), ``share``, ``preserved`` and ``correlation`` of each attribute's direction, and
         ``variety`` and ``rank`` of the whole set.
     """
-    spread = measures.spreads(changes.before) if spread is None else spread
-    varies = np.isfinite(spread) & np.isfinite(measures.spreads(changes.before))
+    varies = np.isfinite(measures.spreads(changes.before))
     names = tuple(name for name, there in zip(changes.names, varies) if there)
     if not names:
         raise ValueError("no attribute varies among the samples: nothing can be measured")
-    spread = spread[varies]
-    across, moves = changes.across[..., varies], changes.moves[..., varies]
-    relative = moves / measures.unlikeness(changes.before)[varies]
+    across, moves, before = changes.across[..., varies], changes.moves[..., varies], changes.before[:, varies]
     count = across.shape[1]
-    weights = resampling(count) if weights is None else weights
+    weights = draws(count) if weights is None else weights
     every = np.concatenate([np.ones((1, count)), weights])  # the first row is the samples as they are
+    units = measures.spreads(before, every) if spread is None else np.broadcast_to(spread[varies], (1, len(names)))
+    units = units[:, None]  # [1 + B or 1, 1, A]
+    apart = measures.unlikeness(before, every)[:, None]
+    ones = np.ones(len(names))
     sums = _Sums(changes, varies)
     fixed = _fixed(intended, names)
     parts: list[dict[str, np.ndarray]] = []
     for half in range(HALVES):
         inside = np.arange(count) % HALVES == half
         mine, others = every * inside, every * ~inside
-        theirs = measures.matrix_of(across, spread, others)
+        theirs = measures.matrix_of(across, ones, others) / units
         chosen = np.where(fixed >= 0, fixed, measures.strongest(theirs))  # [1 + B, A]
         sign = np.sign(_own(theirs, chosen))
-        matrix = measures.matrix_of(across, spread, mine)
+        matrix = measures.matrix_of(across, ones, mine) / units
+        relative = measures.matrix_of(moves, ones, mine) / apart
         parts.append(
             {
                 "change": sign * _own(matrix, chosen),
                 "share": _own(measures.shares(matrix), chosen),
-                "preserved": _own(measures.preserved(measures.matrix_of(relative, np.ones(len(names)), mine)), chosen),
+                "preserved": _own(measures.preserved(relative), chosen),
                 "correlation": sign * _own(sums.correlation(mine), chosen),
             }
         )
     found = {key: np.mean([part[key] for part in parts], axis=0) for key in parts[0]}
-    whole = measures.matrix_of(across, spread, every)
-    error = measures.SURE * across.std(axis=1) / np.sqrt(count) / spread
+    whole = measures.matrix_of(across, ones, every) / units
+    error = measures.SURE * across.std(axis=1) / np.sqrt(count) / units[0]
     found["variety"] = (np.abs(whole) - error > measures.REACHED).any(axis=1).sum(axis=1).astype(float)
     found["rank"] = np.array([measures.effective_rank(matrix) for matrix in whole])
     chosen = np.where(fixed >= 0, fixed, measures.strongest(whole[0]))

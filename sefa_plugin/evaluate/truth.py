@@ -20,7 +20,7 @@ from .baselines import TITLES, find
 from .bench import Bench, Changes
 from .bootstrap import TIMES, Interval, interval, resampling
 from .methods import FIRST_CODE, by_chance, by_ganspace
-from .summary import Judged, judge
+from .summary import Judged, draws, judge
 from .table import Table
 
 MEASURES = ("correlation", "change", "share", "preserved", "variety", "rank")
@@ -123,7 +123,7 @@ def measure_unit(
         seed: of what they draw.
         network: its number.
     """
-    weights = resampling(len(bench.samples), seed=seed)
+    weights = draws(len(bench.samples), seed=seed)
     judged: dict[str, Judged] = {}
     spread: np.ndarray | None = None
     for variant in variants:
@@ -239,11 +239,17 @@ def table_of(results: Sequence[Result]) -> Table:
 
 
 def differences(results: Sequence[Result]) -> Table:
-    """Each variant against the first, on the same samples."""
-    columns = ["variant", "correlation", "re-scoring", "disentanglement", "rest preserved"]
-    rows = [[result.variant, *(result.differences[measure] for measure in COMPARED)] for result in results[1:]]
-    note = f"Difference from {results[0].variant} on the same samples; clear where the brackets leave 0 out."
-    return Table(f"Against {results[0].variant}", columns, rows, note)
+    """Each variant against the first, on the same samples, and what of it is clear."""
+    words = ["correlation", "re-scoring", "disentanglement", "rest preserved"]
+    rows = []
+    for result in results[1:]:
+        found = [result.differences[measure] for measure in COMPARED]
+        clear = [
+            f"{'more' if one.low > 0 else 'less'} {word}" for one, word in zip(found, words) if one.low * one.high > 0
+        ]
+        rows.append([result.variant, *found, ", ".join(clear) or "nothing"])
+    note = f"Difference from {results[0].variant} on the same samples; clear is where the brackets leave 0 out."
+    return Table(f"Against {results[0].variant}", ["variant", *words, "clear"], rows, note)
 
 
 def by_factor(results: Sequence[Result], measure: str, title: str) -> Table:
