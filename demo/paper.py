@@ -102,13 +102,13 @@ class Paper:
         progress.expect(pictures, pictures * self.pace)
 
     def methods(self) -> tuple[list[baselines.Outcome], Any]:
-        """The table of methods, and the Fréchet distance of unedited samples."""
+        """The table of methods, and the Fréchet distances of unedited samples."""
         size = self.size
         pictures, _ = faces(DRAWN, size.portraits)
-        reference = ask_features(self.scorer, pictures)
+        real = ask_features(self.scorer, pictures)
         found = baselines.find(self.bench, METHODS, size.count, scored=size.scored, codes=size.codes, skip=_left_out)
-        floor = baselines.distance(self.bench.seen_as(count=size.portraits).features(self.scorer), reference)
-        return baselines.compare(self.bench, found, self.scorer, reference, size.portraits), floor
+        floor = baselines.floors(self.bench, self.scorer, real, size.portraits)
+        return baselines.compare(self.bench, found, self.scorer, real, size.portraits), floor
 
     def levels(self) -> list[hierarchy.Level]:
         """What each layer changes."""
@@ -174,7 +174,8 @@ def write(folder: Path, paper: Paper, seconds: float = 0.0) -> dict[str, Any]:
         **{key: getattr(size, key) for key in Size.__dataclass_fields__},
         "set_total": size.sets * size.set_samples,
         "attributes": len(sefa.judged.names),
-        "floor": floor,
+        "floor": floor[0],
+        "floor.real": floor[1],
         **_values(outcomes, results),
     }
     blocks = {name: table.markdown() for name, table in tables.items()}
@@ -208,7 +209,7 @@ def _values(outcomes: Sequence[baselines.Outcome], results: Sequence[truth.Resul
     for one in outcomes:
         for measure in ("change", "share", "preserved", "rank", "variety", "correlation"):
             values[f"{one.found.method}.{measure}"] = one.judged.mean(measure)
-        values[f"{one.found.method}.frechet"] = one.frechet
+        values[f"{one.found.method}.frechet"], values[f"{one.found.method}.real"] = one.frechet, one.real
         values[f"{one.found.method}.seconds"] = one.found.seconds
         values[f"{one.found.method}.like-sefa"] = one.like_sefa
         if "validation" in one.found.about:

@@ -37,7 +37,7 @@ from .evaluate_stage import Stage
     help="Scorer whose features the Frechet distance takes, or none.  [default: the scorer, where it has any]",
     metavar="SCORER|none",
 )
-@click.option("--real", help="Real pictures to compare edited ones with, instead of unedited ones.", metavar="FOLDER")
+@click.option("--real", help="Real pictures to compare edited ones with as well.", metavar="FOLDER")
 @options.measuring
 def baselines(**given: Any) -> None:
     """Compare SeFa with GANSpace, InterFaceGAN and chance: equal layers, equal visible change, one table.
@@ -53,9 +53,7 @@ def baselines(**given: Any) -> None:
         stage = Stage(given, progress)
         bench = stage.bench
         eyes = _eyes(given, bench)
-        reference = floor = None
-        if eyes is not None and given["real"]:
-            reference = _real(given["real"], eyes)
+        real = _real(given["real"], eyes) if eyes is not None and given["real"] else None
         methods = [name.strip() for name in given["methods"].split(",")]
         count = min(given["num_directions"] or len(stage.attributes), bench.G.w_dim)
         supervised = any(name.startswith("interfacegan") for name in methods)
@@ -75,12 +73,10 @@ def baselines(**given: Any) -> None:
                 seed=given["seed"],
                 skip=lambda name, error: progress.say(f"{name} is left out: {error}"),
             )
-            if eyes is not None:
-                reference = work.unedited(bench, eyes, portraits) if reference is None else reference
-                floor = work.distance(bench.features(eyes), reference)
-            outcomes = work.compare(bench, found, eyes, reference, portraits)
+            floor = None if eyes is None else work.floors(bench, eyes, real, portraits)
+            outcomes = work.compare(bench, found, eyes, real, portraits)
     table = work.table_of(outcomes, floor)
-    about = stage.about(details=work.details(outcomes), reference=Path(given["real"]).name if given["real"] else "")
+    about = stage.about(details=work.details(outcomes), real=Path(given["real"]).name if given["real"] else "")
     click.echo(table.markdown(), nl=False)
     stage.write("baselines", table, about)
     stage.write("baselines-agreement", work.agreement_of(outcomes), stage.about(), ["csv"])

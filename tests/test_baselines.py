@@ -15,7 +15,7 @@ from sefa_plugin.evaluate.methods import METHODS
 def compared():
     bench = Bench(Planted(), Reader(), count=120)
     found = baselines.find(bench, METHODS, 6, scored=3000, codes=4000, first=50_000)
-    floor = baselines.distance(bench.features(Reader()), baselines.unedited(bench, Reader(), 120))
+    floor = baselines.floors(bench, Reader(), portraits=120)
     return bench, baselines.compare(bench, found, Reader(), portraits=120), floor
 
 
@@ -36,7 +36,7 @@ def test_sefa_is_purest_where_layers_respond_to_one_attribute_each(compared):
 
 
 def test_frechet_distance_has_a_floor(compared):
-    _, outcomes, floor = compared
+    _, outcomes, (floor, _) = compared
     assert floor.low < floor.value < floor.high
     assert all(one.frechet.value > floor.value for one in outcomes)
 
@@ -46,6 +46,7 @@ def test_tables(compared):
     table = baselines.table_of(outcomes, floor)
     assert [row[0] for row in table.rows] == ["no edit", *baselines.TITLES.values()]
     assert all(len(row) == len(table.columns) for row in table.rows)
+    assert "Frechet" in table.columns and "Frechet, real" not in table.columns
     assert table.rows[1][table.columns.index("variety")] == "6 of 6"
     json.loads(table.json(baselines.details(outcomes)))
     share = baselines.by_attribute(outcomes, "share", "Disentanglement")
@@ -72,8 +73,10 @@ def test_methods_can_be_chosen_and_are_checked(compared):
 
 
 def test_real_pictures_as_reference(compared):
-    bench, outcomes, floor = compared
+    bench, outcomes, (floor, none) = compared
     far = bench.features(Reader()) + 10
     found = [outcomes[0].found]
     again = baselines.compare(bench, found, Reader(), far, portraits=120)
-    assert again[0].frechet.value > 100 * floor.value
+    assert none is None and again[0].real.value > 100 * floor.value
+    assert again[0].frechet.value == outcomes[0].frechet.value
+    assert "Frechet, real" in baselines.table_of(again, baselines.floors(bench, Reader(), far, 120)).columns

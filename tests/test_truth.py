@@ -24,10 +24,10 @@ def results(tmp_path_factory):
     parts = Parts(tmp_path_factory.mktemp("parts"))
     units = []
     for network in (0, 1):
-        bench = Bench(Planted(network), Reader(), count=60, parts=parts)
+        bench = Bench(Planted(network), Reader(), count=40, parts=parts)
         for seed in (0, 1):
-            unit = bench.seen_as(first=1000 + 60 * seed)
-            units.append(truth.measure_unit(unit, CHOSEN, 6, 1500, 1000, seed=seed, network=network))
+            unit = bench.seen_as(first=1000 + 40 * seed)
+            units.append(truth.measure_unit(unit, CHOSEN, 6, 1000, 1000, seed=seed, network=network))
     return truth.gather(units, CHOSEN)
 
 

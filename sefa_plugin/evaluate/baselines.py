@@ -38,8 +38,8 @@ NOTE = (
     "attributes of the change, from one end to the other, by the direction that changes it most (InterFaceGAN: that "
     "was made for it), in standard deviations. Disentanglement: share of that direction's whole change. Rest "
     "preserved: 1 is untouched, 0 as unlike as another sample. Variety: attributes that some direction changes by more "
-    "than half a standard deviation. Rank: effective rank of the matrix. Frechet: distance of edited from unedited "
-    "pictures, or from the real ones where given. Like SeFa: mean absolute cosine with the most similar direction of "
+    "than half a standard deviation. Rank: effective rank of the matrix. Frechet: distance of edited pictures from "
+    "unedited ones, and from real ones where given. Like SeFa: mean absolute cosine with the most similar direction of "
     "SeFa. Brackets: 95 % over samples."
 )
 
@@ -51,7 +51,8 @@ class Outcome:
     found: Found
     judged: Judged
     visible: float
-    frechet: Interval | None
+    frechet: Interval | None  # from unedited pictures
+    real: Interval | None  # from real ones
     like_sefa: float | None
 
     @property
@@ -107,30 +108,31 @@ def find(
 
 
 def compare(
-    bench: Bench, methods: Sequence[Found], eyes: Any = None, reference: np.ndarray | None = None, portraits: int = 2000
+    bench: Bench, methods: Sequence[Found], eyes: Any = None, real: np.ndarray | None = None, portraits: int = 2000
 ) -> list[Outcome]:
     """Calibrate, edit, score and judge.
 
     Args:
         methods: see :func:`find`.
         eyes: a scorer with ``features`` for the Fréchet distance; None leaves that out.
-        reference: features of real pictures; None takes unedited samples of other seeds.
+        real: features of real pictures, if there are any.
         portraits: how many samples the Fréchet distance takes.
     """
     weights = draws(len(bench.samples))
     sefa = next((found.directions.vectors for found in methods if found.method == "sefa"), None)
     if eyes is not None:
-        viewed = bench.seen_as(count=portraits)
-        reference = unedited(bench, eyes, portraits) if reference is None else reference
+        viewed, plain = bench.seen_as(count=portraits), unedited(bench, eyes, portraits)
     outcomes = []
     for found in methods:
         directions = bench.calibrated(found.directions)
         changes = bench.changes(directions)
         judged = judge(changes, found.intended, weights=weights)
-        frechet = None if eyes is None else distance(viewed.features(eyes, directions), reference)
+        seen = None if eyes is None else viewed.features(eyes, directions)
+        frechet = None if seen is None else distance(seen, plain)
+        nearness = None if seen is None or real is None else distance(seen, real)
         alike = None if sefa is None else measures.best_match(found.directions.vectors, sefa)
         visible = float(changes.visible[changes.places != 0].mean())
-        outcomes.append(Outcome(replace(found, directions=directions), judged, visible, frechet, alike))
+        outcomes.append(Outcome(replace(found, directions=directions), judged, visible, frechet, nearness, alike))
     return outcomes
 
 
@@ -148,31 +150,31 @@ def distance(features: np.ndarray, reference: np.ndarray) -> Interval:
     )
 
 
-def table_of(outcomes: Sequence[Outcome], floor: Interval | None = None) -> Table:
-    """The one table; ``floor`` is the Fréchet distance of samples that are not edited at all."""
-    columns = ["method", "re-scoring", "disentanglement", "rest preserved", "Frechet", "variety", "rank"]
-    columns += ["like SeFa", "visible change", "directions", "seconds"]
+def floors(
+    bench: Bench, eyes: Any, real: np.ndarray | None = None, portraits: int = 2000
+) -> tuple[Interval, Interval | None]:
+    """Fréchet distances of samples that are not edited at all, from other such samples and from real pictures."""
+    seen = bench.seen_as(count=portraits).features(eyes)
+    return distance(seen, unedited(bench, eyes, portraits)), None if real is None else distance(seen, real)
+
+
+def table_of(outcomes: Sequence[Outcome], floor: tuple[Interval, Interval | None] | None = None) -> Table:
+    """The one table; ``floor`` is what :func:`floors` gives."""
+    columns = ["method", "re-scoring", "disentanglement", "rest preserved", "Frechet", "Frechet, real", "variety"]
+    columns += ["rank", "like SeFa", "visible change", "directions", "seconds"]
     rows: list[list[Any]] = []
     if floor is not None:
-        rows.append(["no edit", None, None, None, floor, *[None] * 6])
+        rows.append(["no edit", None, None, None, *floor, *[None] * 6])
     for one in outcomes:
         judged = [one.judged.mean(measure) for measure in ("change", "share", "preserved")]
-        variety = one.judged.mean("variety")
-        of = len(one.judged.names)
-        rows.append(
-            [
-                one.title,
-                *judged,
-                one.frechet,
-                f"{variety.value:.0f} of {of}",
-                one.judged.mean("rank"),
-                one.like_sefa,
-                one.visible,
-                len(one.found.directions),
-                one.found.seconds,
-            ]
-        )
-    return Table("Methods on the same footing", columns, rows, NOTE)
+        variety = f"{one.judged.values['variety']:.0f} of {len(one.judged.names)}"
+        rest = [variety, one.judged.mean("rank"), one.like_sefa, one.visible]
+        directions = len(one.found.directions)
+        rows.append([one.title, *judged, one.frechet, one.real, *rest, directions, one.found.seconds])
+    kept = [at for at in range(len(columns)) if any(row[at] is not None for row in rows)]
+    return Table(
+        "Methods on the same footing", [columns[at] for at in kept], [[row[at] for at in kept] for row in rows], NOTE
+    )
 
 
 def by_attribute(outcomes: Sequence[Outcome], measure: str, title: str) -> Table:
