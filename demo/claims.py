@@ -10,7 +10,7 @@ import numpy as np
 from sefa_plugin.evaluate.baselines import Outcome, difference
 from sefa_plugin.evaluate.bootstrap import Interval, interval
 from sefa_plugin.evaluate.hierarchy import Level
-from sefa_plugin.evaluate.truth import Result
+from sefa_plugin.evaluate.truth import DEFAULT, Unit, between
 
 KINDS = {
     "pose": ("turn", "tilt", "size", "x", "y"),
@@ -37,11 +37,9 @@ class Claim:
         return f"{self.text}: **{self.verdict}** ({self.found})"
 
 
-def claims_of(
-    outcomes: Sequence[Outcome], levels: Sequence[Level], results: Sequence[Result]
-) -> dict[str, list[Claim]]:
+def claims_of(outcomes: Sequence[Outcome], levels: Sequence[Level], units: Sequence[Unit]) -> dict[str, list[Claim]]:
     """All claims, by the part of the document that they belong to."""
-    return {"methods": _of_methods(outcomes), "layers": _of_layers(levels), "variants": _of_variants(results)}
+    return {"methods": _of_methods(outcomes), "layers": _of_layers(levels), "variants": _of_variants(units)}
 
 
 def _of_methods(outcomes: Sequence[Outcome]) -> list[Claim]:
@@ -90,20 +88,25 @@ def _of_layers(levels: Sequence[Level]) -> list[Claim]:
     ]
 
 
-def _of_variants(results: Sequence[Result]) -> list[Claim]:
-    by = {result.variant: result for result in results}
+def _of_variants(units: Sequence[Unit]) -> list[Claim]:
+    default, groups = DEFAULT.name, "groups together"
 
-    def against(name: str, measure: str, text: str, sign: int = 1) -> list[Claim]:
-        return [Claim(text, by[name].differences[measure], sign)] if name in by else []
+    def claim(text: str, measure: str, one: str, other: str = default) -> list[Claim]:
+        there = {one, other} <= set(units[0].judged)
+        return [Claim(text, between(units, one, other, measure))] if there else []
 
     return [
-        *against("not normalised", "share", "Normalising the rows makes directions purer", -1),
-        *against("not normalised", "change", "Normalising the rows makes them re-score higher", -1),
-        *against("ToRGB never", "share", "The last ToRGB makes directions purer", -1),
-        *against("ToRGB always", "share", "All ToRGBs make directions purer"),
-        *against("truncation 0.7", "share", "Truncation to 0.7 makes directions purer"),
-        *against("truncation 0.7", "correlation", "Truncation to 0.7 makes them steadier"),
-        *against("groups together", "share", "As many directions, divided among the groups of layers, are purer"),
-        *against("groups together", "change", "They re-score higher"),
-        *against("single layers together", "share", "As many directions, divided among single layers, are purer"),
+        *claim("Normalising the rows makes directions purer", "share", default, "not normalised"),
+        *claim("It makes them re-score higher", "change", default, "not normalised"),
+        *claim("The last ToRGB makes directions purer", "share", default, "ToRGB never"),
+        *claim("All ToRGBs make directions purer than the last alone", "share", "ToRGB always"),
+        *claim("They make them re-score higher", "change", "ToRGB always"),
+        *claim("Truncation to 0.7 makes directions purer", "share", "truncation 0.7"),
+        *claim("It makes them steadier (correlation)", "correlation", "truncation 0.7"),
+        *claim("As many directions, divided among the groups of layers, are purer", "share", groups),
+        *claim("They re-score higher", "change", groups),
+        *claim("So divided, SeFa is purer than chance", "share", groups, "chance, groups together"),
+        *claim("So divided, SeFa is purer than GANSpace", "share", groups, "GANSpace, groups together"),
+        *claim("So divided, SeFa re-scores higher than GANSpace", "change", groups, "GANSpace, groups together"),
+        *claim("Divided among single layers they are purer still", "share", "single layers together", groups),
     ]

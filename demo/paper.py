@@ -115,8 +115,8 @@ class Paper:
         bench = self.bench.seen_as(count=self.size.layer_samples)
         return hierarchy.levels(bench, hierarchy.factorised(bench.G, self.size.layer_count))
 
-    def results(self) -> list[truth.Result]:
-        """Variants and baselines over sets of samples and networks."""
+    def units(self) -> list[truth.Unit]:
+        """Variants and baselines on each set of samples of each network."""
         size, units = self.size, []
         for network, bench in enumerate(self.benches):
             for at in range(size.sets):
@@ -127,18 +127,22 @@ class Paper:
                         unit, self.variants, size.count, size.scored, size.codes, seed=at, network=network
                     )
                 )
-        return truth.gather(units, self.variants)
+        return units
 
 
 def _left_out(name: str, error: Exception) -> None:
     click.echo(f"{name} is left out: {error}", err=True)
 
 
-def write(folder: Path, paper: Paper, seconds: float = 0.0) -> dict[str, Any]:
-    """Run everything and write tables and figures; gives what the text may ask for: values, and blocks by name."""
+def write(folder: Path, paper: Paper, start: float | None) -> dict[str, Any]:
+    """Run everything and write tables and figures; gives what the text may ask for: values, and blocks by name.
+
+    ``start`` is when it began, None where that says nothing of how long it takes.
+    """
     outcomes, floor = paper.methods()
     found = paper.levels()
-    results = paper.results()
+    units = paper.units()
+    results = truth.gather(units, paper.variants)
     size = paper.size
     tables: dict[str, Table] = {
         "methods": baselines.table_of(outcomes, floor),
@@ -166,11 +170,11 @@ def write(folder: Path, paper: Paper, seconds: float = 0.0) -> dict[str, Any]:
     }
     for name, (matrix, captions) in figures.items():
         write_heatmap(folder / f"{name}.png", matrix, **captions)
-    claims = claims_of(outcomes, found, results)
+    claims = claims_of(outcomes, found, units)
     about = {
         "network": paper.bench.G.sefa.digest[:12],
         "networks": len(paper.benches),
-        "minutes": readable(time.perf_counter() - seconds) if seconds else "",
+        "minutes": "" if start is None else readable(time.perf_counter() - start),
         **{key: getattr(size, key) for key in Size.__dataclass_fields__},
         "set_total": size.sets * size.set_samples,
         "attributes": len(sefa.judged.names),
@@ -181,11 +185,12 @@ def write(folder: Path, paper: Paper, seconds: float = 0.0) -> dict[str, Any]:
     blocks = {name: table.markdown() for name, table in tables.items()}
     for name, held in claims.items():
         blocks[f"claims-{name}"] = "".join(f"* {claim}\n" for claim in held)
-    held = {"methods": baselines.details(outcomes), "layers": hierarchy.details(found), "truth": truth.details(results)}
     everything = {
         "values": {key: _plain(value) for key, value in about.items()},
-        "claims": list(map(str, claims)),
-        **held,
+        "claims": {name: [[str(claim), claim.verdict] for claim in held] for name, held in claims.items()},
+        "methods": baselines.details(outcomes),
+        "layers": hierarchy.details(found),
+        "truth": truth.details(results),
     }
     with whole_file(folder / "paper.json") as part:
         part.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
@@ -234,6 +239,8 @@ def filled(text: str, found: Mapping[str, Any]) -> str:
 
     def value(match: re.Match) -> str:
         key = match[1]
+        if found["values"].get(key) == "":  # not known anew: what is there stays
+            return match[0]
         if key not in found["values"]:
             raise PaperError(f"the text asks for {key!r}; there are {', '.join(found['values'])[:300]}")
         return f"<!--={key}-->{written(found['values'][key])}<!--/-->"
@@ -267,14 +274,16 @@ def main(networks: tuple[str, ...], quick: bool, resume: bool, work: str, docs: 
     draft = Path(work) / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     with Progress() as progress:
-        found = write(draft, Paper(networks, QUICK if quick else Size(), parts, progress), start)
+        found = write(draft, Paper(networks, QUICK if quick else Size(), parts, progress), None if resume else start)
     after = filled(before, found)  # fails before anything of the document is touched
     for path in sorted(draft.iterdir()):
         with whole_file(folder / path.name) as part:
             shutil.copyfile(path, part)
     with whole_file(text) as part:
         part.write_text(after, encoding="utf-8")
-    click.echo(f"{text}: filled in, {folder}: {len(list(draft.iterdir()))} files, {found['values']['minutes']}")
+    click.echo(
+        f"{text}: filled in, {folder}: {len(list(draft.iterdir()))} files, after {readable(time.perf_counter() - start)}"
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ CHOSEN = [
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
+def units(tmp_path_factory):
     parts = Parts(tmp_path_factory.mktemp("parts"))
     units = []
     for network in (0, 1):
@@ -28,6 +28,11 @@ def results(tmp_path_factory):
         for seed in (0, 1):
             unit = bench.seen_as(first=1000 + 40 * seed)
             units.append(truth.measure_unit(unit, CHOSEN, 6, 1000, 1000, seed=seed, network=network))
+    return units
+
+
+@pytest.fixture(scope="module")
+def results(units):
     return truth.gather(units, CHOSEN)
 
 
@@ -69,6 +74,16 @@ def test_what_is_written(results):
     assert (len(captions["row_labels"]), len(captions["column_labels"])) == grid.shape
     factors = truth.by_factor(results, "share", "How purely")
     assert factors.rows[0][1].value == results[0].factors["share"]["turn"].value
+
+
+def test_any_two_variants_can_be_compared(units, results):
+    by = {result.variant: result for result in results}
+    found = truth.between(units, "chance", "coarse only", "share")
+    apart = by["chance"].values["share"].value - by["coarse only"].values["share"].value
+    assert found.value == pytest.approx(apart)
+    assert found.low <= found.value <= found.high
+    back = truth.between(units, "coarse only", "chance", "share")
+    assert (back.value, back.low, back.high) == pytest.approx((-found.value, -found.high, -found.low))
 
 
 def test_directions_are_divided_among_groups():

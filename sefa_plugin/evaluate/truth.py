@@ -186,18 +186,24 @@ def gather(units: Sequence[Unit], variants: Sequence[Variant]) -> list[Result]:
     results = []
     for variant in variants:
         mine = [unit.judged[variant.name] for unit in units]
-        base = [unit.judged[variants[0].name] for unit in units]
         values, differences = {}, {}
         factors: dict[str, dict[str, Interval]] = {}
         for measure in MEASURES:
-            value, replicates = _mean(mine, measure, names)
-            value0, replicates0 = _mean(base, measure, names)
-            values[measure] = _over(value, replicates, picks, units)
-            differences[measure] = _over(value - value0, replicates - replicates0, picks, units)
+            values[measure] = _over(*_mean(mine, measure, names), picks, units)
+            differences[measure] = between(units, variant.name, variants[0].name, measure)
             if measure in COMPARED:
                 factors[measure] = {name: _over(*_mean(mine, measure, [name]), picks, units) for name in names}
         results.append(Result(variant.name, values, differences, factors))
     return results
+
+
+def between(units: Sequence[Unit], one: str, other: str, measure: str) -> Interval:
+    """How much more of a measure a variant has than another, over all units, on the same samples."""
+    names = [name for name in units[0].judged[one].names if all(_has(unit, name) for unit in units)]
+    (value, replicates), (value0, replicates0) = (
+        _mean([unit.judged[variant] for unit in units], measure, names) for variant in (one, other)
+    )
+    return _over(value - value0, replicates - replicates0, _networks(units), units)
 
 
 def _has(unit: Unit, name: str) -> bool:
