@@ -281,9 +281,7 @@ def main(networks: tuple[str, ...], quick: bool, resume: bool, work: str, docs: 
             shutil.copyfile(path, part)
     with whole_file(text) as part:
         part.write_text(after, encoding="utf-8")
-    click.echo(
-        f"{text}: filled in, {folder}: {len(list(draft.iterdir()))} files, after {readable(time.perf_counter() - start)}"
-    )
+    click.echo(f"{text}: filled in, {folder}, {readable(time.perf_counter() - start)}")
 
 
 if __name__ == "__main__":
