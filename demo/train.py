@@ -11,6 +11,7 @@ import copy
 import os
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,8 +24,10 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from demo import checkpoint
+from demo.half import HalfConvolutions
 from demo.network import Discriminator, Generator
 from demo.world import faces
+from sefa_plugin.precision import cpu_has_bfloat16
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -51,6 +54,7 @@ class Recipe:
     refine_to: float = 544.0  # kimg at which the rate is the last one
     last_rate: float = 0.00025
     refined_ema_kimg: float = 10.0
+    half_from: float = 411.92  # kimg from which on convolutions are in bfloat16, where the processor has it
 
     def generator(self) -> Generator:
         """A fresh generator."""
@@ -102,10 +106,26 @@ class Training:
         rate = recipe.learning_rate + (recipe.last_rate - recipe.learning_rate) * done
         self.G_opt.param_groups[0]["lr"], self.D_opt.param_groups[0]["lr"] = rate, rate * self.lazy
 
+    def precision(self) -> AbstractContextManager:
+        """What the networks run within at this step."""
+        if self.images < self.recipe.half_from * 1000 or not cpu_has_bfloat16():
+            return nullcontext()
+        for network in (self.G, self.D):
+            network.to(memory_format=torch.channels_last)
+        return HalfConvolutions()
+
     def step(self) -> dict[str, float]:
         """One update of both networks and of the average; gives the losses."""
-        recipe = self.recipe
         self.refine()
+        with self.precision():
+            losses = self.update()
+        self.average()
+        self.steps += 1
+        return losses
+
+    def update(self) -> dict[str, float]:
+        """One update of both networks."""
+        recipe = self.recipe
         # Numbers follow the step, so that an interrupted run goes on as if it had not been.
         rng = np.random.RandomState((recipe.seed * 1_000_003 + self.steps) % 2**32)
         torch.manual_seed(int(rng.randint(2**31)))
@@ -132,8 +152,6 @@ class Training:
         self.D_opt.zero_grad(set_to_none=True)
         total.backward()
         self.D_opt.step()
-        self.average()
-        self.steps += 1
         return {"G": loss_G.item(), "D": loss_D.item()}
 
     def average(self) -> None:

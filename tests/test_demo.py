@@ -14,6 +14,7 @@ import torch
 
 from demo import __main__ as whole
 from demo import checkpoint, export, train, world
+from demo.half import HalfConvolutions
 from sefa_plugin import load_network
 from sefa_plugin.hooks.known_sources import KNOWN
 from sefa_plugin.network import demo_path, open_network
@@ -23,7 +24,7 @@ from sefa_plugin.network_walk import source_digest
 ROOT = Path(__file__).parent.parent
 SOURCE = (ROOT / "demo" / "network.py").read_text(encoding="utf-8")
 SMALL = {"pictures": 12, "z_dim": 8, "w_dim": 8, "mapping_layers": 2, "channel_base": 256, "channel_max": 8}
-TINY = train.Recipe(**SMALL, batch=4, r1_every=2, refine_from=0.012, refine_to=0.032)  # from the fourth step on
+TINY = train.Recipe(**SMALL, batch=4, r1_every=2, refine_from=0.012, half_from=0.012)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -124,6 +125,38 @@ def test_an_average_that_remembers_longer_moves_less(pictures):
         training.step()
         moved.append(float((training.G_ema.synthesis.b4.const - before).abs().mean()))
     assert moved[1] < moved[0] / 10
+
+
+def test_convolutions_in_bfloat16_train_almost_alike(pictures, monkeypatch):
+    found = {}
+    for has in (False, True):
+        monkeypatch.setattr(train, "cpu_has_bfloat16", lambda has=has: has)
+        training = train.Training(replace(TINY, half_from=0.004), pictures)
+        first, second = training.step(), training.step()  # the second one is in bfloat16, with a penalty
+        third = training.step()
+        assert all(value.dtype == torch.float32 for value in weights(training).values())
+        gradients = [torch.cat([p.grad.flatten() for p in net.parameters()]) for net in (training.G, training.D)]
+        found[has] = first, second, third, gradients
+    plain, half = found.values()
+    assert plain[0] == half[0]
+    for one, other in zip(plain[1:3], half[1:3]):
+        assert one != other
+        assert all(one[name] == pytest.approx(other[name], rel=0.05) for name in one)
+    for one, other in zip(plain[3], half[3]):
+        assert torch.nn.functional.cosine_similarity(one, other, dim=0) > 0.97
+
+
+def test_only_wide_convolutions_are_in_bfloat16():
+    x, few, kernel = torch.randn(2, 16, 8, 8), torch.randn(2, 3, 8, 8), torch.randn(4, 16, 3, 3)
+    filters, flat = torch.randn(16, 1, 3, 3), torch.randn(5, 16)
+    conv = torch.nn.functional.conv2d
+    plain = [conv(x, kernel), conv(few, kernel[:, :3]), conv(x, filters, groups=16), flat @ flat.t()]
+    with HalfConvolutions():
+        half = [conv(x, kernel), conv(few, kernel[:, :3]), conv(x, filters, groups=16), flat @ flat.t()]
+        stepped = conv(x, kernel, None, 2, padding=1)
+    assert stepped.shape == (2, 4, 4, 4)
+    assert [bool((one == other).all()) for one, other in zip(plain, half)] == [False, True, True, True]
+    assert (plain[0] - half[0]).abs().max() < 0.02 * plain[0].abs().max()
 
 
 def test_a_checkpoint_becomes_a_network_file(pictures, tmp_path):
