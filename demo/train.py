@@ -49,11 +49,13 @@ class Recipe:
     r1_gamma: float = 0.1
     r1_every: int = 16
     ema_kimg: float = 5.0  # half-life of the moving average
-    # From here on the optimisers start afresh, the rate falls on a line, and the average remembers longer.
+    # From here on the optimisers start afresh and the rate falls on a line.
     refine_from: float = 384.0  # kimg
     refine_to: float = 544.0  # kimg at which the rate is the last one
     last_rate: float = 0.00025
-    refined_ema_kimg: float = 10.0
+    # The mapping network's weights are stored large, so that they move slowly: too slowly for so short a training.
+    mapping_from: float = 427.472  # kimg from which on they move faster
+    mapping_speed: float = 10.0  # this many times
     half_from: float = 411.92  # kimg from which on convolutions are in bfloat16, where the processor has it
 
     def generator(self) -> Generator:
@@ -137,7 +139,7 @@ class Training:
         loss_G = F.softplus(-self.D(self.G(z[0]))).mean()
         self.G_opt.zero_grad(set_to_none=True)
         loss_G.backward()
-        self.G_opt.step()
+        self.move_generator()
 
         self.D.requires_grad_(True)
         with torch.no_grad():
@@ -154,11 +156,19 @@ class Training:
         self.D_opt.step()
         return {"G": loss_G.item(), "D": loss_D.item()}
 
+    def move_generator(self) -> None:
+        """Apply its gradients; the mapping network goes ``mapping_speed`` times as far, in the end."""
+        mapping = list(self.G.mapping.parameters())
+        before = [weight.detach().clone() for weight in mapping]
+        self.G_opt.step()
+        if self.images >= self.recipe.mapping_from * 1000:
+            with torch.no_grad():
+                for weight, old in zip(mapping, before):
+                    weight.copy_(old.lerp(weight, self.recipe.mapping_speed))
+
     def average(self) -> None:
         """Move the averaged generator; early on its memory is short."""
-        recipe = self.recipe
-        longest = recipe.ema_kimg if self.images < recipe.refine_from * 1000 else recipe.refined_ema_kimg
-        half = min(longest * 1000, max(self.images, 1) * 0.05 + 1)
+        half = min(self.recipe.ema_kimg * 1000, max(self.images, 1) * 0.05 + 1)
         keep = 0.5 ** (self.recipe.batch / half)
         with torch.no_grad():
             for held, new in zip(self.G_ema.parameters(), self.G.parameters()):
