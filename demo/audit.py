@@ -47,10 +47,15 @@ def samples(G: torch.nn.Module, count: int, first: int = FIRST) -> np.ndarray:
     for start in range(first, first + count, BATCH):
         seeds = range(start, min(start + BATCH, first + count))
         z = np.concatenate([np.random.RandomState(seed).randn(1, G.z_dim) for seed in seeds])
-        with torch.no_grad():
-            img = G(torch.from_numpy(z), None, noise_mode="const")
-        made.append((img * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy())
+        made.append(shown(G, torch.from_numpy(z)))
     return np.concatenate(made)
+
+
+def shown(G: torch.nn.Module, z: torch.Tensor) -> np.ndarray:
+    """Pictures of z ``[N, z_dim]``: uint8 ``[N, H, W, 3]``."""
+    with torch.no_grad():
+        img = G(z, None, noise_mode="const")
+    return (img * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
 def wasserstein(one: np.ndarray, other: np.ndarray) -> float:
@@ -87,9 +92,9 @@ def correlations(found: dict[str, np.ndarray]) -> np.ndarray:
     return np.corrcoef(np.stack(list(found.values())))
 
 
-def report(predictor: Predictor, shown: np.ndarray, data: np.ndarray, more: np.ndarray) -> dict[str, Any]:
+def report(predictor: Predictor, made: np.ndarray, data: np.ndarray, more: np.ndarray) -> dict[str, Any]:
     """Compare pictures of a network with drawn faces, and those with ``more`` drawn faces; as many of each."""
-    sets = {"network": shown, "data": data, "more": more}
+    sets = {"network": made, "data": data, "more": more}
     read = {name: predictor(pictures) for name, pictures in sets.items()}
     seen = {name: predictor.features(pictures) for name, pictures in sets.items()}
     ties, order = {name: correlations(values) for name, values in read.items()}, list(predictor.names)
@@ -99,7 +104,7 @@ def report(predictor: Predictor, shown: np.ndarray, data: np.ndarray, more: np.n
 
     upper = np.triu_indices(len(order), 1)
     return {
-        "pictures": len(shown),
+        "pictures": len(made),
         "factors": {
             "network": compare(read["network"], read["data"]),
             "data": compare(read["data"], read["data"]),

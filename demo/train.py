@@ -236,7 +236,7 @@ def run(training: Training, outdir: Path, kimg: float, every: float) -> None:
 
 @click.command(context_settings={"show_default": True})
 @click.option("--outdir", type=click.Path(file_okay=False, path_type=Path), default="sefa-out/demo-training")
-@click.option("--kimg", type=click.FloatRange(min=0, min_open=True), default=400, help="Thousands of pictures to show.")
+@click.option("--kimg", type=click.FloatRange(min=0, min_open=True), default=384, help="Thousands of pictures to show.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the faces, the weights and the latents.")
 @click.option("--minutes", type=click.FloatRange(min=0), default=3, help="Between checkpoints.")
 @click.option("--fresh", is_flag=True, help="Start anew even where a checkpoint exists.")

@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
+from PIL import Image
 
 from demo import __main__ as whole
-from demo import checkpoint, export, train, world
+from demo import audit, checkpoint, export, predictor, train, world
+from demo import pictures as pictures_of_docs
 from demo.half import HalfConvolutions
 from sefa_plugin import load_network
 from sefa_plugin.hooks.known_sources import KNOWN
@@ -220,6 +223,13 @@ def test_the_commands_explain_themselves():
         assert "Usage" in run.stdout
 
 
+@pytest.mark.parametrize("command", [predictor, audit, pictures_of_docs])
+def test_so_do_those_of_its_measurement(command):
+    run = CliRunner().invoke(command.main, ["--help"])
+    assert run.exit_code == 0
+    assert "Usage" in run.output
+
+
 # --- the network that ships -----------------------------------------------------------------------------
 
 
@@ -273,3 +283,22 @@ def test_the_small_generator_equals_the_official_numbers(golden):
         }
     for name, value in found.items():
         assert abs(value.numpy() - case[name]).max() < 1e-5 * max(1, abs(case[name]).max()), name
+
+
+# --- its pictures in the documentation ------------------------------------------------------------------
+
+
+def test_the_documentation_shows_the_shipped_network():
+    held = np.asarray(Image.open(pictures_of_docs.IMAGES / "samples.png").convert("RGB"))
+    made = pictures_of_docs.samples()
+    assert held.shape == made.shape == (512, 512, 3)
+    assert abs(held.astype(int) - made).max() <= 3
+
+
+def test_every_picture_is_made_by_a_command_and_shown():
+    names = {name for pictures in pictures_of_docs.PICTURES.values() for name in pictures} | {"samples.png"}
+    pages = [ROOT / "README.md", ROOT / "demo" / "README.md", *(ROOT / "docs").glob("*.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    for name in names:
+        assert (pictures_of_docs.IMAGES / name).is_file()
+        assert f"images/{name}" in text

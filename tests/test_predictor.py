@@ -128,6 +128,20 @@ def test_channels(predictor, fresh):
     assert predictor.features(pictures[:0]).shape == (0, 128)
 
 
+def test_blur_and_noise_as_a_generator_makes_them_hardly_matter(predictor, fresh):
+    from PIL import Image
+
+    pictures, factors = fresh
+    half = [Image.fromarray(picture).resize((32, 32), Image.BILINEAR) for picture in pictures]
+    blurred = np.stack([np.asarray(small.resize((64, 64), Image.BICUBIC)) for small in half])
+    noise = np.random.RandomState(0).randn(*pictures.shape) * 8
+    noisy = (pictures + noise).clip(0, 255).astype(np.uint8)
+    for changed, least in ((blurred, 0.8), (noisy, 0.88)):
+        scores = training.held_out_scores(predictor(changed), factors)
+        assert min(scores[name] for name in BOUNDS) > least
+        assert scores["glasses (accuracy)"] > 0.99
+
+
 @pytest.mark.parametrize(
     "pictures",
     [np.zeros((2, 64, 64, 3), np.float32), np.zeros((64, 64, 3), np.uint8), np.zeros((1, 64, 64, 5), np.uint8)],

@@ -1,0 +1,66 @@
+"""Make the pictures of the documentation again, by the commands that it gives: ``python -m demo.pictures``.
+
+They show the bundled network: when that changes, so do they, and what is said of them has to be looked at.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+
+from demo.audit import shown
+from sefa_plugin.cli import gen_sefa
+from sefa_plugin.network import load_network
+
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+SAMPLES_SEED = 7  # as the sheets that the training writes
+
+# options of gen_sefa.py --network demo -> picture -> output
+PICTURES = {
+    "--directions 3 --seeds 0,1,4 --video none": {"sheet.jpg": "sheets/all-dir03.jpg"},
+    "--layers coarse,middle,fine --seeds 0-2 -K 3 --video none": {
+        "coarse.jpg": "sheets/coarse-dir02.jpg",
+        "middle.jpg": "sheets/middle-dir02.jpg",
+        "fine.jpg": "sheets/fine-dir01.jpg",
+    },
+    "--trunc 0.5 --directions 1 --video none": {"truncated.jpg": "sheets/all-dir01.jpg"},
+    "--distance 1.5 --directions 1,7 --seeds 0,1 --video none": {
+        "fixed1.jpg": "sheets/all-dir01.jpg",
+        "fixed7.jpg": "sheets/all-dir07.jpg",
+    },
+    "--grid --captions --easing sine --video gif": {"grid.gif": "videos/all-grid.gif"},
+    "--seeds 0,1,4,5,7,9 --directions 2 --video gif --frames 40": {"demo.gif": "videos/all-dir02.gif"},
+}
+
+
+def samples(columns: int = 8) -> np.ndarray:
+    """``columns`` x ``columns`` pictures of the bundled network: uint8 ``[H, W, 3]``."""
+    G = load_network("demo")
+    z = np.random.RandomState(SAMPLES_SEED).randn(columns**2, G.z_dim)
+    img = shown(G, torch.from_numpy(z))
+    rows = np.split(img, columns)
+    return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--outdir", type=click.Path(file_okay=False, path_type=Path), default=IMAGES)
+def main(outdir: Path) -> None:
+    """Make the pictures of the documentation again."""
+    outdir.mkdir(parents=True, exist_ok=True)
+    for options, pictures in PICTURES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder, "out")
+            gen_sefa.main(["--network", "demo", "--outdir", str(made), *options.split()], standalone_mode=False)
+            for name, output in pictures.items():
+                shutil.copy(made / output, outdir / name)
+    Image.fromarray(samples()).save(outdir / "samples.png")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m demo.pictures")
