@@ -11,7 +11,6 @@ import copy
 import os
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,10 +23,8 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from demo import checkpoint
-from demo.half import HalfConvolutions
 from demo.network import Discriminator, Generator
 from demo.world import faces
-from sefa_plugin.precision import cpu_has_bfloat16
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -49,14 +46,6 @@ class Recipe:
     r1_gamma: float = 0.1
     r1_every: int = 16
     ema_kimg: float = 5.0  # half-life of the moving average
-    # From here on the optimisers start afresh and the rate falls on a line.
-    refine_from: float = 384.0  # kimg
-    refine_to: float = 544.0  # kimg at which the rate is the last one
-    last_rate: float = 0.00025
-    # The mapping network's weights are stored large, so that they move slowly: too slowly for so short a training.
-    mapping_from: float = 427.472  # kimg from which on they move faster
-    mapping_speed: float = 10.0  # this many times
-    half_from: float = 411.92  # kimg from which on convolutions are in bfloat16, where the processor has it
 
     def generator(self) -> Generator:
         """A fresh generator."""
@@ -78,55 +67,19 @@ class Training:
         self.pictures = pictures  # uint8 [count, H, W, 3]
         self.G, self.D = recipe.generator(), recipe.discriminator()
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        self.fresh_optimisers()
-        self.steps = 0
-
-    def fresh_optimisers(self) -> None:
-        """Forget all moments."""
-        rate, lazy = self.recipe.learning_rate, self.lazy
+        lazy = recipe.r1_every / (recipe.r1_every + 1)  # fewer penalties, so smaller steps in between
+        rate = recipe.learning_rate
         self.G_opt = torch.optim.Adam(self.G.parameters(), rate, betas=(0.0, 0.99), eps=1e-8)
         self.D_opt = torch.optim.Adam(self.D.parameters(), rate * lazy, betas=(0.0, 0.99**lazy), eps=1e-8)
-
-    @property
-    def lazy(self) -> float:
-        """What the discriminator's rates are multiplied by: fewer penalties, so smaller steps in between."""
-        return self.recipe.r1_every / (self.recipe.r1_every + 1)
+        self.steps = 0
 
     @property
     def images(self) -> int:
         """Real pictures shown so far."""
         return self.steps * self.recipe.batch
 
-    def refine(self) -> None:
-        """Past ``refine_from``: fresh optimisers once, and the rate of this step."""
-        recipe, since = self.recipe, self.images - self.recipe.refine_from * 1000
-        if since < 0:
-            return
-        if since < recipe.batch:
-            self.fresh_optimisers()
-        done = min(since / ((recipe.refine_to - recipe.refine_from) * 1000), 1)
-        rate = recipe.learning_rate + (recipe.last_rate - recipe.learning_rate) * done
-        self.G_opt.param_groups[0]["lr"], self.D_opt.param_groups[0]["lr"] = rate, rate * self.lazy
-
-    def precision(self) -> AbstractContextManager:
-        """What the networks run within at this step."""
-        if self.images < self.recipe.half_from * 1000 or not cpu_has_bfloat16():
-            return nullcontext()
-        for network in (self.G, self.D):
-            network.to(memory_format=torch.channels_last)
-        return HalfConvolutions()
-
     def step(self) -> dict[str, float]:
         """One update of both networks and of the average; gives the losses."""
-        self.refine()
-        with self.precision():
-            losses = self.update()
-        self.average()
-        self.steps += 1
-        return losses
-
-    def update(self) -> dict[str, float]:
-        """One update of both networks."""
         recipe = self.recipe
         # Numbers follow the step, so that an interrupted run goes on as if it had not been.
         rng = np.random.RandomState((recipe.seed * 1_000_003 + self.steps) % 2**32)
@@ -139,7 +92,7 @@ class Training:
         loss_G = F.softplus(-self.D(self.G(z[0]))).mean()
         self.G_opt.zero_grad(set_to_none=True)
         loss_G.backward()
-        self.move_generator()
+        self.G_opt.step()
 
         self.D.requires_grad_(True)
         with torch.no_grad():
@@ -154,17 +107,9 @@ class Training:
         self.D_opt.zero_grad(set_to_none=True)
         total.backward()
         self.D_opt.step()
+        self.average()
+        self.steps += 1
         return {"G": loss_G.item(), "D": loss_D.item()}
-
-    def move_generator(self) -> None:
-        """Apply its gradients; the mapping network goes ``mapping_speed`` times as far, in the end."""
-        mapping = list(self.G.mapping.parameters())
-        before = [weight.detach().clone() for weight in mapping]
-        self.G_opt.step()
-        if self.images >= self.recipe.mapping_from * 1000:
-            with torch.no_grad():
-                for weight, old in zip(mapping, before):
-                    weight.copy_(old.lerp(weight, self.recipe.mapping_speed))
 
     def average(self) -> None:
         """Move the averaged generator; early on its memory is short."""
