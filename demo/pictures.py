@@ -15,13 +15,17 @@ import torch
 from PIL import Image
 
 from demo.audit import shown
-from sefa_plugin.cli import gen_sefa
+from sefa_plugin.cli import gen_sefa, sefa
 from sefa_plugin.network import load_network
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 SAMPLES_SEED = 7  # as the sheets that the training writes
 
-# options of gen_sefa.py --network demo -> picture -> output
+PLANE = "--across 2 --down 1 --seeds 4 --video none"  # of sefa plane --network demo
+EDIT = "--seeds 1,4,5,7 --edit 2=+1.9 --edit coarse:0=-1"  # of sefa edit --network demo
+WALK = "--animate walk --frames 60 --video gif"  # of sefa render --recipe, which EDIT wrote
+
+# options of gen_sefa.py --network demo -> picture -> what it is called there
 PICTURES = {
     "--directions 3 --seeds 0,1,4 --video none": {"sheet.jpg": "sheets/all-dir03.jpg"},
     "--layers coarse,middle,fine --seeds 0-2 -K 3 --video none": {
@@ -48,17 +52,36 @@ def samples(columns: int = 8) -> np.ndarray:
     return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
 
 
+def call(command: click.Command, start: str, options: str, outdir: Path) -> None:
+    """Run one of the plugin's commands."""
+    command.main([*start.split(), *options.split(), "--outdir", str(outdir)], standalone_mode=False)
+
+
+def take(folder: Path, pattern: str, target: Path) -> Path:
+    """Copy the one file of this kind, and give the copy."""
+    (found,) = folder.glob(pattern)
+    shutil.copy(found, target)
+    return target
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--outdir", type=click.Path(file_okay=False, path_type=Path), default=IMAGES)
 def main(outdir: Path) -> None:
     """Make the pictures of the documentation again."""
     outdir.mkdir(parents=True, exist_ok=True)
-    for options, pictures in PICTURES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            made = Path(folder, "out")
-            gen_sefa.main(["--network", "demo", "--outdir", str(made), *options.split()], standalone_mode=False)
+    with tempfile.TemporaryDirectory() as folder:
+        for index, (options, pictures) in enumerate(PICTURES.items()):
+            made = Path(folder, str(index))
+            call(gen_sefa, "--network demo", options, made)
             for name, output in pictures.items():
                 shutil.copy(made / output, outdir / name)
+        plane, edit, walk = (Path(folder, name) for name in ("plane", "edit", "walk"))
+        call(sefa, "plane --network demo", PLANE, plane)
+        take(plane, "**/*.jpg", outdir / "plane.jpg")
+        call(sefa, "edit --network demo", EDIT, edit)
+        recipe = take(edit, "**/recipe.json", Path(folder, "recipe.json"))
+        call(sefa, f"render --recipe {recipe}", WALK, walk)
+        take(walk, "**/*.gif", outdir / "walk.gif")
     Image.fromarray(samples()).save(outdir / "samples.png")
 
 

@@ -238,9 +238,12 @@ def test_the_documentation_shows_the_shipped_network():
 
 
 def test_every_picture_is_made_by_a_command_and_shown():
-    names = {name for pictures in pictures_of_docs.PICTURES.values() for name in pictures} | {"samples.png"}
+    names = {name for pictures in pictures_of_docs.PICTURES.values() for name in pictures}
+    names |= {"samples.png", "plane.jpg", "walk.gif"}
+    assert {path.name for path in pictures_of_docs.IMAGES.iterdir()} == names
     pages = [ROOT / "README.md", ROOT / "demo" / "README.md", *(ROOT / "docs").glob("*.md")]
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     for name in names:
-        assert (pictures_of_docs.IMAGES / name).is_file()
         assert f"images/{name}" in text
+    for options in (*pictures_of_docs.PICTURES, pictures_of_docs.PLANE, pictures_of_docs.EDIT, pictures_of_docs.WALK):
+        assert options.split(" --video")[0] in text
