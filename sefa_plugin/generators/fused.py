@@ -10,13 +10,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import config, njit, prange, set_num_threads
+from numba import config, njit, prange, set_num_threads, types
+from numba.extending import overload
 
 PHASE_TAPS = 6  # of the up-sampling filter, per phase; the loops are written out for them
-GROUP = 12  # taps of the down-sampling filter that one loop applies: each loop reads and writes its sums
-_LANES = (64, 48, 32, 16)  # channels that go through together, 64 bytes or more: then no load straddles cache lines
+PAIRS = 6  # of taps of the down-sampling filter that one loop applies: each loop reads and writes its sums
+NEGLIGIBLE = 1e-6  # of the largest part of a filter
+_LANES = (
+    128,
+    64,
+    48,
+    32,
+    16,
+)  # channels that go through together, 64 bytes or more: then no load straddles cache lines
 _RING = 8  # input rows that are held, at least PHASE_TAPS
-_TILE = 10240  # numbers in an enlarged row that is worked on at once; twelve of them fit the second cache
+_PAGE, _SPREAD = 1024, 80  # numbers: what a way of the first cache holds; a twelfth of it, in whole lines
+_PART = 2048  # numbers of it that go from step to step together; they and what they become fit the first cache
+_TILE = 20480  # numbers in an enlarged row that is worked on at once; twelve of them fit the second cache
 
 
 def _compiled(**options: Any) -> Any:
@@ -30,27 +40,80 @@ def _compiled(**options: Any) -> Any:
 
 
 @_compiled(inline="always")
-def _load(into: Any, x: Any, bias: Any, left: int, first: int, width: int, lanes: int) -> None:
+def _apart(numbers: int) -> int:
+    """A length of rows, at least this, that keeps those read together out of each other's sets of the cache."""
+    return numbers + (_SPREAD - numbers) % _PAGE
+
+
+@_compiled(inline="always")
+def _zeros(count: int) -> Any:
+    """Numbers from the beginning of a cache line on: otherwise every vector would straddle two."""
+    held = np.zeros(count + 16, np.float32)
+    first = -(held.ctypes.data // 4) % 16
+    return held[first : first + count]
+
+
+def _widen(into: Any, source: Any, bias: Any) -> None:
+    """The numbers of a pixel with their bias, as float32."""
+    raise NotImplementedError  # compiled code only
+
+
+@overload(_widen, inline="always")
+def _widen_by_type(into, source, bias):
+    def float32(into, source, bias):
+        for lane in range(len(source)):
+            into[lane] = source[lane] + bias[lane]
+
+    def bfloat16(into, source, bias):
+        bits = into.view(np.uint32)
+        for lane in range(len(source)):
+            bits[lane] = np.uint32(source[lane]) << np.uint32(16)
+        for lane in range(len(source)):
+            into[lane] += bias[lane]
+
+    return bfloat16 if source.dtype == types.uint16 else float32
+
+
+def _narrow(into: Any, source: Any) -> None:
+    """The numbers of a pixel, rounded to the nearest (of two, to the even one) where they become bfloat16."""
+    raise NotImplementedError  # compiled code only
+
+
+@overload(_narrow, inline="always")
+def _narrow_by_type(into, source):
+    def float32(into, source):
+        for lane in range(len(source)):
+            into[lane] = source[lane]
+
+    def bfloat16(into, source):
+        bits = source.view(np.uint32)
+        for lane in range(len(source)):
+            even = (bits[lane] >> np.uint32(16)) & np.uint32(1)
+            into[lane] = np.uint16((bits[lane] + np.uint32(0x7FFF) + even) >> np.uint32(16))
+
+    return bfloat16 if into.dtype == types.uint16 else float32
+
+
+@_compiled(inline="always")
+def _load(into: Any, count: int, x: Any, bias: Any, left: int, first: int, width: int, lanes: int) -> None:
     """Pixels of a row from column ``left`` on, ``width`` of its channels and their bias; black beyond its edges."""
-    for i in range(len(into) // lanes):
+    for i in range(count):
         pixel = into[i * lanes : (i + 1) * lanes]
         if 0 <= left + i < x.shape[0]:
-            source, biases = x[left + i, first : first + width], bias[first : first + width]
-            for lane in range(width):
-                pixel[lane] = source[lane] + biases[lane]
+            _widen(pixel, x[left + i, first : first + width], bias[first : first + width])
         else:
             pixel[:] = 0
 
 
 @_compiled(inline="always")
 def _advance(
-    ring: Any, x: Any, bias: Any, left: int, first: int, width: int, lanes: int, loaded: int, wanted: int
+    ring: Any, count: int, x: Any, bias: Any, left: int, first: int, width: int, lanes: int, loaded: int, wanted: int
 ) -> int:
     """Load the rows of a picture up to ``wanted``; those beyond its edges are black."""
     while loaded < wanted:
         row = ring[loaded % _RING]
         if 0 <= loaded < x.shape[0]:
-            _load(row, x[loaded], bias, left, first, width, lanes)
+            _load(row, count, x[loaded], bias, left, first, width, lanes)
         else:
             row[:] = 0
         loaded += 1
@@ -58,51 +121,80 @@ def _advance(
 
 
 @_compiled(inline="always")
-def _enlarge(into, ring, row, top, lanes, y_taps, x_taps, x_starts, slope, clamp):
-    """Six input rows from ``top`` on to the phases of one row of the enlarged picture, activated."""
-    c0, c1, c2, c3, c4, c5 = y_taps[0], y_taps[1], y_taps[2], y_taps[3], y_taps[4], y_taps[5]
-    i0, i1, i2 = ring[top % _RING], ring[(top + 1) % _RING], ring[(top + 2) % _RING]
-    i3, i4, i5 = ring[(top + 3) % _RING], ring[(top + 4) % _RING], ring[(top + 5) % _RING]
-    for i in range(len(row)):
-        row[i] = c0 * i0[i] + c1 * i1[i] + c2 * i2[i] + c3 * i3[i] + c4 * i4[i] + c5 * i5[i]
-    count = into.shape[1]
-    for p in range(into.shape[0]):
-        t0, t1, t2, t3, t4, t5 = x_taps[p, 0], x_taps[p, 1], x_taps[p, 2], x_taps[p, 3], x_taps[p, 4], x_taps[p, 5]
-        phase = into[p]
-        # Slices, since an index that might be negative is tested at every number.
-        r0 = row[x_starts[p] * lanes :]
+def _mix_rows(row, begin, stop, ring, top, taps):
+    """Six input rows from ``top`` on to one row of the enlarged picture, which is not wider yet."""
+    c0, c1, c2, c3, c4, c5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
+    # Slices, since an index that might be negative is tested at every number.
+    i0, i1, i2 = ring[top % _RING, begin:], ring[(top + 1) % _RING, begin:], ring[(top + 2) % _RING, begin:]
+    i3, i4, i5 = ring[(top + 3) % _RING, begin:], ring[(top + 4) % _RING, begin:], ring[(top + 5) % _RING, begin:]
+    into = row[begin:stop]
+    for i in range(len(into)):
+        into[i] = c0 * i0[i] + c1 * i1[i] + c2 * i2[i] + c3 * i3[i] + c4 * i4[i] + c5 * i5[i]
+
+
+@_compiled(inline="always")
+def _enlarge(phases, begin, stop, row, lanes, taps, starts, slope, clamp):
+    """A part of a row to its phases, activated."""
+    for p in range(phases.shape[0]):
+        t0, t1, t2, t3, t4, t5 = taps[p, 0], taps[p, 1], taps[p, 2], taps[p, 3], taps[p, 4], taps[p, 5]
+        into, r0 = phases[p, begin:stop], row[begin + starts[p] * lanes :]
         r1, r2, r3, r4, r5 = r0[lanes:], r0[2 * lanes :], r0[3 * lanes :], r0[4 * lanes :], r0[5 * lanes :]
-        for i in range(count):
+        for i in range(len(into)):
             v = t0 * r0[i] + t1 * r1[i] + t2 * r2[i] + t3 * r3[i] + t4 * r4[i] + t5 * r5[i]
             v = max(v, v * slope)
-            phase[i] = min(max(v, -clamp), clamp)
+            into[i] = min(max(v, -clamp), clamp)
 
 
 @_compiled(inline="always")
-def _from(phases: Any, place: int, up: int, lanes: int) -> Any:
+def _from(phases: Any, place: int, up: int, lanes: int, begin: int) -> Any:
     """A row that is kept in phases, from a pixel on."""
-    return phases[place % up, place // up * lanes :]
+    return phases[place % up, place // up * lanes + begin :]
 
 
 @_compiled(inline="always")
-def _reduce_sideways(into: Any, phases: Any, taps: Any, up: int, down: int, lanes: int, add: bool) -> None:
-    """Filter a row of phases and keep every ``down``-th pixel, the kept ones in phases again."""
+def _fold_one(into, taps, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5):
+    """Sums of pairs by six taps, from whose other halves they are the mirror image: half the multiplications."""
+    g0, g1, g2, g3, g4, g5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
+    for z in range(len(into)):
+        v = g0 * (a0[z] + b0[z]) + g1 * (a1[z] + b1[z]) + g2 * (a2[z] + b2[z])
+        v += g3 * (a3[z] + b3[z]) + g4 * (a4[z] + b4[z]) + g5 * (a5[z] + b5[z])
+        into[z] = v + into[z] if add else v
+
+
+@_compiled(inline="always")
+def _fold_two(one, two, taps, more, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5):
+    """The same with two filters, which share the sums."""
+    g0, g1, g2, g3, g4, g5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
+    h0, h1, h2, h3, h4, h5 = more[0], more[1], more[2], more[3], more[4], more[5]
+    for z in range(len(one)):
+        c0, c1, c2 = a0[z] + b0[z], a1[z] + b1[z], a2[z] + b2[z]
+        c3, c4, c5 = a3[z] + b3[z], a4[z] + b4[z], a5[z] + b5[z]
+        v = g0 * c0 + g1 * c1 + g2 * c2 + g3 * c3 + g4 * c4 + g5 * c5
+        w = h0 * c0 + h1 * c1 + h2 * c2 + h3 * c3 + h4 * c4 + h5 * c5
+        one[z] = v + one[z] if add else v
+        two[z] = w + two[z] if add else w
+
+
+@_compiled(inline="always")
+def _reduce_sideways(into: Any, begin: int, stop: int, phases: Any, taps: Any, up: int, down: int, lanes: int) -> None:
+    """Filter a part of a row with every factor and keep each ``down``-th pixel, the kept ones in phases again."""
+    factors, size = taps.shape[0], 2 * taps.shape[1]
     for e in range(into.shape[0]):
-        kept = into[e]
-        for k in range(0, len(taps), GROUP):
-            t = down * e + k
-            a0, a1 = _from(phases, t, up, lanes), _from(phases, t + 1, up, lanes)
-            a2, a3 = _from(phases, t + 2, up, lanes), _from(phases, t + 3, up, lanes)
-            a4, a5 = _from(phases, t + 4, up, lanes), _from(phases, t + 5, up, lanes)
-            a6, a7 = _from(phases, t + 6, up, lanes), _from(phases, t + 7, up, lanes)
-            a8, a9 = _from(phases, t + 8, up, lanes), _from(phases, t + 9, up, lanes)
-            a10, a11 = _from(phases, t + 10, up, lanes), _from(phases, t + 11, up, lanes)
-            g0, g1, g2, g3, g4, g5 = taps[k], taps[k + 1], taps[k + 2], taps[k + 3], taps[k + 4], taps[k + 5]
-            g6, g7, g8, g9, g10, g11 = taps[k + 6], taps[k + 7], taps[k + 8], taps[k + 9], taps[k + 10], taps[k + 11]
-            for z in range(into.shape[1]):
-                v = g0 * a0[z] + g1 * a1[z] + g2 * a2[z] + g3 * a3[z] + g4 * a4[z] + g5 * a5[z]
-                v += g6 * a6[z] + g7 * a7[z] + g8 * a8[z] + g9 * a9[z] + g10 * a10[z] + g11 * a11[z]
-                kept[z] = v + kept[z] if add or k > 0 else v
+        for k in range(0, size // 2, PAIRS):
+            t, u = down * e + k, down * e + size - 1 - k
+            a0, b0 = _from(phases, t, up, lanes, begin), _from(phases, u, up, lanes, begin)
+            a1, b1 = _from(phases, t + 1, up, lanes, begin), _from(phases, u - 1, up, lanes, begin)
+            a2, b2 = _from(phases, t + 2, up, lanes, begin), _from(phases, u - 2, up, lanes, begin)
+            a3, b3 = _from(phases, t + 3, up, lanes, begin), _from(phases, u - 3, up, lanes, begin)
+            a4, b4 = _from(phases, t + 4, up, lanes, begin), _from(phases, u - 4, up, lanes, begin)
+            a5, b5 = _from(phases, t + 5, up, lanes, begin), _from(phases, u - 5, up, lanes, begin)
+            for f in range(0, factors - 1, 2):
+                one, two = into[e, f, begin:stop], into[e, f + 1, begin:stop]
+                g, h = taps[f, k:], taps[f + 1, k:]
+                _fold_two(one, two, g, h, k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
+            if factors % 2:
+                one, g = into[e, factors - 1, begin:stop], taps[factors - 1, k:]
+                _fold_one(one, g, k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
 
 
 @_compiled(inline="always")
@@ -113,85 +205,71 @@ def _store(out: Any, kept: Any, begin: int, first: int, width: int, lanes: int) 
         for e in range(step):
             place = (begin + z) * step + e
             if place < out.shape[0]:
-                pixel, into = kept[e, z * lanes : z * lanes + width], out[place, first : first + width]
-                for lane in range(width):
-                    into[lane] = pixel[lane]
+                _narrow(out[place, first : first + width], kept[e, z * lanes : z * lanes + width])
 
 
 @_compiled(parallel=True)
-def separable(x, bias, out, x_taps, x_starts, y_taps, y_starts, down_taps, up, down, slope, clamp, lanes, tile, bands):
-    """See :func:`filtered_lrelu`; a unit of work is ``lanes`` channels, ``tile`` kept pixels of each phase, a band."""
-    step, size = up // down, len(down_taps)
+def _run(x, bias, out, x_taps, x_starts, y_taps, y_starts, across, along, up, down, slope, clamp, lanes, tile, bands):
+    """See :func:`filtered_lrelu`; a unit of work is ``lanes`` channels, ``tile`` kept pixels of each phase, a band.
+
+    ``across`` and ``along`` ``[factors, size / 2]`` are halves of the filters for rows and for columns.
+    """
+    step, size, factors = up // down, 2 * along.shape[1], len(along)
     blocks, kept = (x.shape[3] + lanes - 1) // lanes, (out.shape[2] + step - 1) // step
     tiles, rows = (kept + tile - 1) // tile, (out.shape[1] + bands - 1) // bands
-    reach, lowest = (size + down * step) // up + 1, x_starts.min()  # phases that a tile reads beyond its own
+    reach, lowest = (size - 1 + down * (step - 1)) // up, x_starts.min()  # phases that a kept pixel reads ahead
+    starts = x_starts - lowest
+    further = PHASE_TAPS - 1 + starts.max()  # pixels of the input, likewise
+    part = _PART // lanes * lanes
     for unit in prange(x.shape[0] * blocks * tiles * bands):
         n, block = unit // (blocks * tiles * bands), unit // (tiles * bands) % blocks
         first, begin, band = block * lanes, unit // bands % tiles * tile, unit % bands
         width, count = min(lanes, x.shape[3] - first), min(tile, kept - begin)
-        ring = np.zeros((_RING, (count + reach + PHASE_TAPS + x_starts.max() - lowest) * lanes), np.float32)
-        row = np.zeros(ring.shape[1], np.float32)
-        phases = np.zeros((up, (count + reach) * lanes), np.float32)
-        reduced = np.zeros((size, step, count * lanes), np.float32)
-        total = np.zeros((step, count * lanes), np.float32)
+        reading = (count + reach) * lanes
+        wide = reading + further * lanes
+        ring = _zeros(_RING * _apart(wide)).reshape(_RING, _apart(wide))
+        row = _zeros(wide)
+        phases = _zeros(up * _apart(reading)).reshape(up, _apart(reading))
+        spaced = _apart(count * lanes)
+        reduced = _zeros(size * step * factors * spaced).reshape(size, step, factors, spaced)
+        total = _zeros(step * count * lanes).reshape(step, count * lanes)
         done = band * rows * down
         loaded = done // up + y_starts[done % up]
         for y in range(band * rows, min((band + 1) * rows, out.shape[1])):
             while done < y * down + size:
-                top, taps = done // up + y_starts[done % up], y_taps[done % up]
-                loaded = _advance(ring, x[n], bias, begin + lowest, first, width, lanes, loaded, top + PHASE_TAPS)
-                _enlarge(phases, ring, row, top, lanes, taps, x_taps, x_starts - lowest, slope, clamp)
-                _reduce_sideways(reduced[done % size], phases, down_taps, up, down, lanes, False)
+                top, taps, into = done // up + y_starts[done % up], y_taps[done % up], reduced[done % size]
+                loaded = _advance(
+                    ring, wide // lanes, x[n], bias, begin + lowest, first, width, lanes, loaded, top + PHASE_TAPS
+                )
+                mixed = enlarged = 0
+                while enlarged < reading:  # in parts that stay in the first cache from step to step
+                    stop = min(enlarged + part, reading)
+                    _mix_rows(row, mixed, stop + further * lanes, ring, top, taps)
+                    mixed = stop + further * lanes
+                    _enlarge(phases, enlarged, stop, row, lanes, x_taps, starts, slope, clamp)
+                    ready = max(enlarged - reach * lanes, 0)
+                    _reduce_sideways(into, ready, stop - reach * lanes, phases, across, up, down, lanes)
+                    enlarged = stop
                 done += 1
             for e in range(step):
-                sums = total[e]
-                for k in range(0, size, GROUP):
-                    t = y * down + k
-                    d0, d1, d2 = reduced[t % size, e], reduced[(t + 1) % size, e], reduced[(t + 2) % size, e]
-                    d3, d4, d5 = reduced[(t + 3) % size, e], reduced[(t + 4) % size, e], reduced[(t + 5) % size, e]
-                    d6, d7, d8 = reduced[(t + 6) % size, e], reduced[(t + 7) % size, e], reduced[(t + 8) % size, e]
-                    d9, d10, d11 = reduced[(t + 9) % size, e], reduced[(t + 10) % size, e], reduced[(t + 11) % size, e]
-                    g0, g1, g2, g3 = down_taps[k], down_taps[k + 1], down_taps[k + 2], down_taps[k + 3]
-                    g4, g5, g6, g7 = down_taps[k + 4], down_taps[k + 5], down_taps[k + 6], down_taps[k + 7]
-                    g8, g9, g10, g11 = down_taps[k + 8], down_taps[k + 9], down_taps[k + 10], down_taps[k + 11]
-                    for z in range(len(sums)):
-                        v = g0 * d0[z] + g1 * d1[z] + g2 * d2[z] + g3 * d3[z] + g4 * d4[z] + g5 * d5[z]
-                        v += g6 * d6[z] + g7 * d7[z] + g8 * d8[z] + g9 * d9[z] + g10 * d10[z] + g11 * d11[z]
-                        sums[z] = v + sums[z] if k > 0 else v
-            _store(out[n, y], total, begin, first, width, lanes)
-
-
-@_compiled(parallel=True)
-def radial(x, bias, out, x_taps, x_starts, y_taps, y_starts, down_taps, up, down, slope, clamp, lanes, tile, bands):
-    """The same with a down-sampling filter ``[n, n]`` that is its own mirror image from top to bottom."""
-    step, size = up // down, len(down_taps)
-    blocks, kept = (x.shape[3] + lanes - 1) // lanes, (out.shape[2] + step - 1) // step
-    tiles, rows = (kept + tile - 1) // tile, (out.shape[1] + bands - 1) // bands
-    reach, lowest = (size + down * step) // up + 1, x_starts.min()
-    for unit in prange(x.shape[0] * blocks * tiles * bands):
-        n, block = unit // (blocks * tiles * bands), unit // (tiles * bands) % blocks
-        first, begin, band = block * lanes, unit // bands % tiles * tile, unit % bands
-        width, count = min(lanes, x.shape[3] - first), min(tile, kept - begin)
-        ring = np.zeros((_RING, (count + reach + PHASE_TAPS + x_starts.max() - lowest) * lanes), np.float32)
-        row = np.zeros(ring.shape[1], np.float32)
-        enlarged = np.zeros((size, up, (count + reach) * lanes), np.float32)
-        folded = np.zeros((up, (count + reach) * lanes), np.float32)
-        total = np.zeros((step, count * lanes), np.float32)
-        done = band * rows * down
-        loaded = done // up + y_starts[done % up]
-        for y in range(band * rows, min((band + 1) * rows, out.shape[1])):
-            while done < y * down + size:
-                top, taps = done // up + y_starts[done % up], y_taps[done % up]
-                loaded = _advance(ring, x[n], bias, begin + lowest, first, width, lanes, loaded, top + PHASE_TAPS)
-                _enlarge(enlarged[done % size], ring, row, top, lanes, taps, x_taps, x_starts - lowest, slope, clamp)
-                done += 1
-            for k in range(size // 2):
-                upper, lower = enlarged[(y * down + k) % size], enlarged[(y * down + size - 1 - k) % size]
-                for p in range(up):
-                    a, b, into = upper[p], lower[p], folded[p]
-                    for i in range(len(into)):
-                        into[i] = a[i] + b[i]
-                _reduce_sideways(total, folded, down_taps[k], up, down, lanes, k > 0)
+                for f in range(factors):
+                    for k in range(0, size // 2, PAIRS):
+                        t, u = y * down + k, y * down + size - 1 - k
+                        a0, a1, a2 = (
+                            reduced[t % size, e, f],
+                            reduced[(t + 1) % size, e, f],
+                            reduced[(t + 2) % size, e, f],
+                        )
+                        a3, a4 = reduced[(t + 3) % size, e, f], reduced[(t + 4) % size, e, f]
+                        a5, b5 = reduced[(t + 5) % size, e, f], reduced[(u - 5) % size, e, f]
+                        b0, b1, b2 = (
+                            reduced[u % size, e, f],
+                            reduced[(u - 1) % size, e, f],
+                            reduced[(u - 2) % size, e, f],
+                        )
+                        b3, b4 = reduced[(u - 3) % size, e, f], reduced[(u - 4) % size, e, f]
+                        g, add = along[f, k:], f > 0 or k > 0
+                        _fold_one(total[e], g, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
             _store(out[n, y], total, begin, first, width, lanes)
 
 
@@ -205,9 +283,25 @@ def _phases(taps: Any, up: int, low: int) -> tuple[Any, Any]:
 
 def fits(up_taps: Any, down_taps: Any, up: int, down: int) -> bool:
     """Whether the loops above are written for such filters, ``up_taps`` and ``down_taps`` as arrays."""
-    if up < 2 or up % down or up_taps.ndim != 1 or len(up_taps) != PHASE_TAPS * up or len(down_taps) % GROUP:
+    if up < 2 or up % down or up_taps.ndim != 1 or len(up_taps) != PHASE_TAPS * up or len(down_taps) % (2 * PAIRS):
         return False
-    return down_taps.ndim == 1 or np.array_equal(down_taps, down_taps[::-1])
+    return all(np.array_equal(down_taps, np.flip(down_taps, axis)) for axis in range(down_taps.ndim))
+
+
+def _factors(taps: Any) -> tuple[Any, Any]:
+    """A filter as a sum of separable ones: halves for rows and for columns, ``[factors, size / 2]`` float32.
+
+    StyleGAN3's radial filters, 12 x 12 taps, are sums of two to five, to the precision of their own numbers.
+    """
+    if taps.ndim == 1:
+        halves = np.ascontiguousarray(taps[None, : len(taps) // 2], dtype=np.float32)
+        return halves, halves
+    quarter = np.asarray(taps, dtype=np.float64)[: len(taps) // 2, : len(taps) // 2]
+    columns, sizes, rows = np.linalg.svd(quarter)
+    # The sum of what is left out is below the rounding of float32 sums.
+    count = max(1, int(np.sum(sizes > NEGLIGIBLE * sizes[0])))
+    roots = np.sqrt(sizes[:count, None])
+    return (rows[:count] * roots).astype(np.float32), (columns.T[:count] * roots).astype(np.float32)
 
 
 def filtered_lrelu(
@@ -226,13 +320,13 @@ def filtered_lrelu(
     """Enlarge, activate, reduce: see ``ops.filtered_lrelu``. ``fits`` must hold for the filters.
 
     Args:
-        x: float32 ``[N, H, W, C]``, contiguous; ``bias`` is float32 ``[C]``.
+        x: float32 ``[N, H, W, C]``, contiguous, or uint16, the bits of bfloat16; ``bias`` is float32 ``[C]``.
         up_taps, down_taps: float32 ``[n]``, the second also ``[n, n]``; convolved, as they are symmetric.
         clamp: infinity for none; ``gain`` is above 0.
         threads: how many to use at most.
 
     Returns:
-        float32 ``[N, H', W', C]``.
+        ``[N, H', W', C]`` as ``x``; between them all is float32.
     """
     threads = max(1, min(threads, config.NUMBA_NUM_THREADS))
     set_num_threads(threads)
@@ -242,9 +336,8 @@ def filtered_lrelu(
     tall = x.shape[1] * up + top + bottom - len(up_taps) + 1
     wide = x.shape[2] * up + left + right - len(up_taps) + 1
     size = len(down_taps)
-    out = np.empty((x.shape[0], (tall - size) // down + 1, (wide - size) // down + 1, x.shape[3]), np.float32)
-    kernel = np.ascontiguousarray(np.flip(down_taps), dtype=np.float32)
-    run = separable if kernel.ndim == 1 else radial
+    out = np.empty((x.shape[0], (tall - size) // down + 1, (wide - size) // down + 1, x.shape[3]), x.dtype)
+    across, along = _factors(down_taps)
     y_taps *= np.float32(gain)  # which a leaky ReLU lets through
     lanes = min(_LANES, key=lambda lanes: -(-x.shape[3] // lanes) * (lanes + 8))
     kept = -(-out.shape[2] * down // up)
@@ -253,5 +346,5 @@ def filtered_lrelu(
     units = x.shape[0] * -(-x.shape[3] // lanes) * -(-kept // tile)
     bands = min(-(-4 * threads // units), -(-out.shape[1] // size))  # enough for all, at little repeated work
     numbers = (np.float32(slope), np.float32(clamp), lanes, tile, bands)
-    run(x, bias, out, x_taps, x_starts, y_taps, y_starts, kernel, up, down, *numbers)
+    _run(x, bias, out, x_taps, x_starts, y_taps, y_starts, across, along, up, down, *numbers)
     return out

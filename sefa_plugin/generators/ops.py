@@ -354,7 +354,8 @@ def compiled_kernels() -> Any:
 
 def _compiled_kernel(x: Tensor, up_kernel: Any, down_kernel: Any, up: int, down: int, flip: bool) -> Any:
     """The compiled loops where they serve for these arguments, else None."""
-    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and not flip
+    known = x.dtype in (torch.float32, torch.bfloat16)
+    plain = x.device.type == "cpu" and known and not torch.is_grad_enabled() and not flip
     if not plain or up_kernel is None or down_kernel is None or x.ndim != 4:
         return None
     module = compiled_kernels()
@@ -385,12 +386,24 @@ def filtered_lrelu(
     compiled = _compiled_kernel(x, up_kernel, down_kernel, up, down, flip_filter)
     if compiled is not None and gain > 0:
         pixels = x.detach().permute(0, 2, 3, 1)  # channels last, as they are in memory where a convolution made them
-        arrays = [t.detach().contiguous().numpy() for t in (pixels, up_kernel, down_kernel)]
-        biases = torch.zeros(x.shape[1]) if bias is None else bias.detach().contiguous()
+        biases = torch.zeros(x.shape[1]) if bias is None else bias.detach().to(torch.float32).contiguous()
+        arrays = [_as_array(pixels), *(t.detach().contiguous().numpy() for t in (up_kernel, down_kernel, biases))]
         numbers = (slope, math.inf if clamp is None else clamp, gain, torch.get_num_threads())
-        done = compiled.filtered_lrelu(*arrays, biases.numpy(), up, down, padding, *numbers)
-        return torch.from_numpy(done).permute(0, 3, 1, 2)
+        done = torch.from_numpy(compiled.filtered_lrelu(*arrays, up, down, padding, *numbers).view(_BITS[x.dtype]))
+        return done.view(x.dtype).permute(0, 3, 1, 2)
+    dtype = x.dtype
+    if dtype == torch.bfloat16 and x.device.type == "cpu":  # the filters gain nothing from it
+        x, bias = x.to(torch.float32), None if bias is None else bias.to(torch.float32)
     x = bias_act(x, bias)
     x = upfirdn2d(x, up_kernel, up=up, padding=padding, gain=up * up, flip_filter=flip_filter)
     x = bias_act(x, act="lrelu", alpha=slope, gain=gain, clamp=clamp, overwrite=True)
-    return upfirdn2d(x, down_kernel, down=down, flip_filter=flip_filter)
+    return upfirdn2d(x, down_kernel, down=down, flip_filter=flip_filter).to(dtype)
+
+
+_BITS = {torch.float32: "float32", torch.bfloat16: "int16"}  # what NumPy calls numbers of so many bits
+
+
+def _as_array(x: Tensor) -> Any:
+    """A tensor for compiled code, which knows bfloat16 as uint16."""
+    x = x.contiguous()
+    return x.view(torch.int16).numpy().view("uint16") if x.dtype == torch.bfloat16 else x.numpy()

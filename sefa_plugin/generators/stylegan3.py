@@ -129,12 +129,12 @@ class SynthesisLayer(nn.Module):
         styles = styles * self.magnitude_ema.rsqrt()
         x = x.to(ops.working_dtype(self, x.device, force_fp32))
         x = styled_conv(x, weight, styles, scale, self._conv)
-        x = x.to(torch.float32) if x.dtype == torch.bfloat16 else x  # the filters gain nothing from it
+        x = x.to(torch.float32) if self.is_torgb and x.dtype == torch.bfloat16 else x
         return ops.filtered_lrelu(
             x,
             self.up_filter,
             self.down_filter,
-            self.bias.to(x.dtype),
+            self.bias if x.dtype == torch.bfloat16 else self.bias.to(x.dtype),
             up=self.up_factor,
             down=self.down_factor,
             padding=self.padding,
