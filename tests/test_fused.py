@@ -111,3 +111,37 @@ def test_threads_follow_torch(monkeypatch):
         assert numba.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_radial_filters_are_few_separable_ones():
+    kernel = taps(12, radial=True).numpy()
+    across, along = fused._factors(kernel)
+    assert across.shape == along.shape and 2 <= len(across) <= 4
+    halves = np.einsum("fr,fc->rc", along.astype(float), across.astype(float))
+    whole = np.block([[halves, halves[:, ::-1]], [halves[::-1], halves[::-1, ::-1]]])
+    assert abs(whole - kernel).max() < 1e-6 * abs(kernel).max()
+    assert [len(part) for part in fused._factors(taps(12).numpy())] == [1, 1]
+
+
+@pytest.mark.parametrize("up, down, size", [(2, 2, 12), (4, 2, 12), (4, 4, 24)])
+@pytest.mark.parametrize("channels", [3, 70, 200])
+def test_bfloat16_goes_in_and_out_rounded_once(up, down, size, channels):
+    torch.manual_seed(1)
+    x = torch.randn(1, channels, 13, 11).to(torch.bfloat16)
+    options = {"up": up, "down": down, "padding": (9, 8, 9, 8), "clamp": 2.0, "bias": torch.randn(channels)}
+    filters = (taps(6 * up), taps(size, radial=True))
+    with torch.no_grad():
+        half = ops.filtered_lrelu(x, *filters, **options)
+        whole = ops.filtered_lrelu(x.to(torch.float32), *filters, **options)
+    assert half.dtype == torch.bfloat16
+    assert torch.equal(half, whole.to(torch.bfloat16))
+
+
+def test_bfloat16_without_numba(monkeypatch):
+    monkeypatch.setattr(ops, "compiled_kernels", lambda: None)
+    x = torch.randn(1, 2, 12, 12).to(torch.bfloat16)
+    options = {"up": 2, "down": 2, "padding": (9, 8, 9, 8)}
+    with torch.no_grad():
+        half = ops.filtered_lrelu(x, taps(12), taps(12), **options)
+        whole = ops.filtered_lrelu(x.to(torch.float32), taps(12), taps(12), **options)
+    assert half.dtype == torch.bfloat16 and torch.equal(half, whole.to(torch.bfloat16))

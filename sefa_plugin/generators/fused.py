@@ -16,17 +16,12 @@ from numba.extending import overload
 PHASE_TAPS = 6  # of the up-sampling filter, per phase; the loops are written out for them
 PAIRS = 6  # of taps of the down-sampling filter that one loop applies: each loop reads and writes its sums
 NEGLIGIBLE = 1e-6  # of the largest part of a filter
-_LANES = (
-    128,
-    64,
-    48,
-    32,
-    16,
-)  # channels that go through together, 64 bytes or more: then no load straddles cache lines
+# Channels that go through together, a line of the cache or more: then no load straddles two of them.
+_LANES = (128, 64, 48, 32, 16)
 _RING = 8  # input rows that are held, at least PHASE_TAPS
 _PAGE, _SPREAD = 1024, 80  # numbers: what a way of the first cache holds; a twelfth of it, in whole lines
 _PART = 2048  # numbers of it that go from step to step together; they and what they become fit the first cache
-_TILE = 20480  # numbers in an enlarged row that is worked on at once; twelve of them fit the second cache
+_TILE = 20480  # numbers in an enlarged row that is worked on at once; twelve reduced ones fit the second cache
 
 
 def _compiled(**options: Any) -> Any:
@@ -53,43 +48,43 @@ def _zeros(count: int) -> Any:
     return held[first : first + count]
 
 
-def _widen(into: Any, source: Any, bias: Any) -> None:
-    """The numbers of a pixel with their bias, as float32."""
+def _widen(into: Any, i: int, source: Any, bias: Any) -> None:
+    """The numbers of the i-th pixel with their bias, as float32."""
     raise NotImplementedError  # compiled code only
 
 
 @overload(_widen, inline="always")
-def _widen_by_type(into, source, bias):
-    def float32(into, source, bias):
+def _widen_by_type(into, i, source, bias):
+    def float32(into, i, source, bias):
         for lane in range(len(source)):
-            into[lane] = source[lane] + bias[lane]
+            into[i, lane] = source[lane] + bias[lane]
 
-    def bfloat16(into, source, bias):
+    def bfloat16(into, i, source, bias):
         bits = into.view(np.uint32)
         for lane in range(len(source)):
-            bits[lane] = np.uint32(source[lane]) << np.uint32(16)
+            bits[i, lane] = np.uint32(source[lane]) << np.uint32(16)
         for lane in range(len(source)):
-            into[lane] += bias[lane]
+            into[i, lane] += bias[lane]
 
     return bfloat16 if source.dtype == types.uint16 else float32
 
 
-def _narrow(into: Any, source: Any) -> None:
-    """The numbers of a pixel, rounded to the nearest (of two, to the even one) where they become bfloat16."""
+def _narrow(into: Any, source: Any, i: int) -> None:
+    """The numbers of the i-th pixel, rounded to the nearest (of two, to the even one) where they become bfloat16."""
     raise NotImplementedError  # compiled code only
 
 
 @overload(_narrow, inline="always")
-def _narrow_by_type(into, source):
-    def float32(into, source):
-        for lane in range(len(source)):
-            into[lane] = source[lane]
+def _narrow_by_type(into, source, i):
+    def float32(into, source, i):
+        for lane in range(len(into)):
+            into[lane] = source[i, lane]
 
-    def bfloat16(into, source):
+    def bfloat16(into, source, i):
         bits = source.view(np.uint32)
-        for lane in range(len(source)):
-            even = (bits[lane] >> np.uint32(16)) & np.uint32(1)
-            into[lane] = np.uint16((bits[lane] + np.uint32(0x7FFF) + even) >> np.uint32(16))
+        for lane in range(len(into)):
+            even = (bits[i, lane] >> np.uint32(16)) & np.uint32(1)
+            into[lane] = np.uint16((bits[i, lane] + np.uint32(0x7FFF) + even) >> np.uint32(16))
 
     return bfloat16 if into.dtype == types.uint16 else float32
 
@@ -97,12 +92,12 @@ def _narrow_by_type(into, source):
 @_compiled(inline="always")
 def _load(into: Any, count: int, x: Any, bias: Any, left: int, first: int, width: int, lanes: int) -> None:
     """Pixels of a row from column ``left`` on, ``width`` of its channels and their bias; black beyond its edges."""
+    pixels, biases = into[: count * lanes].reshape(count, lanes), bias[first : first + width]
     for i in range(count):
-        pixel = into[i * lanes : (i + 1) * lanes]
         if 0 <= left + i < x.shape[0]:
-            _widen(pixel, x[left + i, first : first + width], bias[first : first + width])
+            _widen(pixels, i, x[left + i, first : first + width], biases)
         else:
-            pixel[:] = 0
+            pixels[i, :] = 0
 
 
 @_compiled(inline="always")
@@ -176,7 +171,7 @@ def _fold_two(one, two, taps, more, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3,
 
 
 @_compiled(inline="always")
-def _reduce_sideways(into: Any, begin: int, stop: int, phases: Any, taps: Any, up: int, down: int, lanes: int) -> None:
+def _reduce_sideways(into, slot, begin, stop, phases, taps, up, down, lanes):
     """Filter a part of a row with every factor and keep each ``down``-th pixel, the kept ones in phases again."""
     factors, size = taps.shape[0], 2 * taps.shape[1]
     for e in range(into.shape[0]):
@@ -189,23 +184,39 @@ def _reduce_sideways(into: Any, begin: int, stop: int, phases: Any, taps: Any, u
             a4, b4 = _from(phases, t + 4, up, lanes, begin), _from(phases, u - 4, up, lanes, begin)
             a5, b5 = _from(phases, t + 5, up, lanes, begin), _from(phases, u - 5, up, lanes, begin)
             for f in range(0, factors - 1, 2):
-                one, two = into[e, f, begin:stop], into[e, f + 1, begin:stop]
+                one, two = into[e, f, slot, begin:stop], into[e, f + 1, slot, begin:stop]
                 g, h = taps[f, k:], taps[f + 1, k:]
                 _fold_two(one, two, g, h, k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
             if factors % 2:
-                one, g = into[e, factors - 1, begin:stop], taps[factors - 1, k:]
+                one, g = into[e, factors - 1, slot, begin:stop], taps[factors - 1, k:]
                 _fold_one(one, g, k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
+
+
+@_compiled(inline="always")
+def _sum_rows(total: Any, reduced: Any, first: int, taps: Any, add: bool) -> None:
+    """Filter along columns: the rows from ``first`` on, held in a ring, to one."""
+    size = len(reduced)
+    for k in range(0, size // 2, PAIRS):
+        t, u = first + k, first + size - 1 - k
+        a0, b0 = reduced[t % size], reduced[u % size]
+        a1, b1 = reduced[(t + 1) % size], reduced[(u - 1) % size]
+        a2, b2 = reduced[(t + 2) % size], reduced[(u - 2) % size]
+        a3, b3 = reduced[(t + 3) % size], reduced[(u - 3) % size]
+        a4, b4 = reduced[(t + 4) % size], reduced[(u - 4) % size]
+        a5, b5 = reduced[(t + 5) % size], reduced[(u - 5) % size]
+        _fold_one(total, taps[k:], add or k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
 
 
 @_compiled(inline="always")
 def _store(out: Any, kept: Any, begin: int, first: int, width: int, lanes: int) -> None:
     """Phases of kept pixels, from the ``begin``-th of each phase on, to a row ``[W, C]``."""
-    step = kept.shape[0]
-    for z in range(kept.shape[1] // lanes):
-        for e in range(step):
+    step, count = kept.shape[0], kept.shape[1] // lanes
+    for e in range(step):
+        pixels = kept[e].reshape(count, lanes)
+        for z in range(count):
             place = (begin + z) * step + e
             if place < out.shape[0]:
-                _narrow(out[place, first : first + width], kept[e, z * lanes : z * lanes + width])
+                _narrow(out[place, first : first + width], pixels, z)
 
 
 @_compiled(parallel=True)
@@ -231,13 +242,13 @@ def _run(x, bias, out, x_taps, x_starts, y_taps, y_starts, across, along, up, do
         row = _zeros(wide)
         phases = _zeros(up * _apart(reading)).reshape(up, _apart(reading))
         spaced = _apart(count * lanes)
-        reduced = _zeros(size * step * factors * spaced).reshape(size, step, factors, spaced)
+        reduced = _zeros(step * factors * size * spaced).reshape(step, factors, size, spaced)
         total = _zeros(step * count * lanes).reshape(step, count * lanes)
         done = band * rows * down
         loaded = done // up + y_starts[done % up]
         for y in range(band * rows, min((band + 1) * rows, out.shape[1])):
             while done < y * down + size:
-                top, taps, into = done // up + y_starts[done % up], y_taps[done % up], reduced[done % size]
+                top, taps = done // up + y_starts[done % up], y_taps[done % up]
                 loaded = _advance(
                     ring, wide // lanes, x[n], bias, begin + lowest, first, width, lanes, loaded, top + PHASE_TAPS
                 )
@@ -247,29 +258,13 @@ def _run(x, bias, out, x_taps, x_starts, y_taps, y_starts, across, along, up, do
                     _mix_rows(row, mixed, stop + further * lanes, ring, top, taps)
                     mixed = stop + further * lanes
                     _enlarge(phases, enlarged, stop, row, lanes, x_taps, starts, slope, clamp)
-                    ready = max(enlarged - reach * lanes, 0)
-                    _reduce_sideways(into, ready, stop - reach * lanes, phases, across, up, down, lanes)
+                    ready, until = max(enlarged - reach * lanes, 0), max(stop - reach * lanes, 0)
+                    _reduce_sideways(reduced, done % size, ready, until, phases, across, up, down, lanes)
                     enlarged = stop
                 done += 1
             for e in range(step):
                 for f in range(factors):
-                    for k in range(0, size // 2, PAIRS):
-                        t, u = y * down + k, y * down + size - 1 - k
-                        a0, a1, a2 = (
-                            reduced[t % size, e, f],
-                            reduced[(t + 1) % size, e, f],
-                            reduced[(t + 2) % size, e, f],
-                        )
-                        a3, a4 = reduced[(t + 3) % size, e, f], reduced[(t + 4) % size, e, f]
-                        a5, b5 = reduced[(t + 5) % size, e, f], reduced[(u - 5) % size, e, f]
-                        b0, b1, b2 = (
-                            reduced[u % size, e, f],
-                            reduced[(u - 1) % size, e, f],
-                            reduced[(u - 2) % size, e, f],
-                        )
-                        b3, b4 = reduced[(u - 3) % size, e, f], reduced[(u - 4) % size, e, f]
-                        g, add = along[f, k:], f > 0 or k > 0
-                        _fold_one(total[e], g, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
+                    _sum_rows(total[e], reduced[e, f], y * down, along[f], f > 0)
             _store(out[n, y], total, begin, first, width, lanes)
 
 
