@@ -55,7 +55,7 @@ class Size:
     """How much of everything is measured.
 
     Attributes:
-        count: directions of each method and variant.
+        count: directions of each variant; a method has one for each attribute.
         samples: those of the table of methods.
         scored, codes: what InterFaceGAN and GANSpace learn from.
         portraits: pictures of a Fréchet distance.
@@ -75,7 +75,7 @@ class Size:
 
     def pictures(self, attributes: int, layers: int, variants: int) -> int:
         """How many are rendered, about."""
-        methods = 2 * self.samples * (3 * self.count + 2 * attributes)
+        methods = 2 * self.samples * 5 * attributes
         single = 2 * self.layer_samples * self.layer_count * (layers + 4)
         varied = 2 * self.set_samples * self.sets * (self.count * (variants - 2) + 2 * attributes)
         return methods + self.scored + 7 * self.portraits + single + varied
@@ -106,7 +106,8 @@ class Paper:
         size = self.size
         pictures, _ = faces(DRAWN, size.portraits)
         real = ask_features(self.scorer, pictures)
-        found = baselines.find(self.bench, METHODS, size.count, scored=size.scored, codes=size.codes, skip=_left_out)
+        count = min(len(self.attributes), self.bench.G.w_dim)
+        found = baselines.find(self.bench, METHODS, count, scored=size.scored, codes=size.codes, skip=_left_out)
         floor = baselines.floors(self.bench, self.scorer, real, size.portraits)
         return baselines.compare(self.bench, found, self.scorer, real, size.portraits), floor
 
