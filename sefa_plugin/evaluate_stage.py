@@ -70,5 +70,5 @@ class Stage:
         """Write a table in several formats, and say so."""
         for kind in kinds:
             path = self.folder / f"{stem}.{kind}"
-            table.write(path, about)
+            table.write(path, {"command": about["command"]} if kind == "png" else about)
             click.echo(f"  {path}")

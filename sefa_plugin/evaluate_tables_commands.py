@@ -164,7 +164,7 @@ def hierarchy(**given: Any) -> None:
     help="Directions of each variant.  [default: as many as attributes]",
     metavar="INT",
 )
-@click.option("--variants", help="Numbers of the variants, like 0,3-5.  [default: all]", metavar="LIST")
+@click.option("--variants", help="Which, by number, like 0,3-5.  [default: all]", metavar="LIST")
 @options.train_samples
 @options.code_samples
 @options.measuring
@@ -172,6 +172,26 @@ def truth(**given: Any) -> None:
     """Find out how well each factor is recovered, by SeFa in all its variants and by the baselines.
 
     Meant for networks whose factors a scorer reads reliably, as that of the bundled one does.
+
+    \b
+    Variants ("together": as many directions, divided among the groups or layers):
+       0 SeFa (default)
+       1 not normalised
+       2 ToRGB never
+       3 ToRGB always
+       4 not normalised, ToRGB always
+       5 coarse only
+       6 middle only
+       7 fine only
+       8 groups together
+       9 single layers together
+      10 truncation 0.7
+      11 GANSpace
+      12 GANSpace, groups together
+      13 InterFaceGAN
+      14 InterFaceGAN, conditional
+      15 chance
+      16 chance, groups together
 
     \b
     Examples:

@@ -148,3 +148,11 @@ def test_directions_of_other_methods_can_be_rendered(tmp_path, scorer):
     result = CliRunner().invoke(sefa, words)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "sheets" / "index.html").is_file()
+
+
+def test_the_help_numbers_the_variants():
+    from sefa_plugin.evaluate.truth import VARIANTS
+
+    printed = CliRunner().invoke(sefa, ["evaluate", "truth", "--help"]).output
+    for number, variant in enumerate(VARIANTS):
+        assert f"{number:2d} {variant.name}\n" in printed

@@ -5,7 +5,7 @@ import pytest
 
 from sefa_plugin.evaluate import measures
 from sefa_plugin.evaluate.bench import Changes
-from sefa_plugin.evaluate.summary import draws, judge
+from sefa_plugin.evaluate.summary import SummaryError, draws, judge
 
 
 def planted(effects, count=400, noise=0.1, seed=0, names=None):
@@ -88,8 +88,13 @@ def test_an_attribute_that_never_varies_is_left_out():
     assert found.names == ("a0", "a2")
     assert found.matrix.shape == (1, 2)
     changes.before[:] = 1.0
-    with pytest.raises(ValueError, match="no attribute varies"):
+    with pytest.raises(SummaryError, match="no attribute varies"):
         judge(changes)
+
+
+def test_one_sample_is_too_few():
+    with pytest.raises(ValueError, match="at least 2"):
+        draws(1)
 
 
 def test_equal_resamplings_pair_what_is_compared():

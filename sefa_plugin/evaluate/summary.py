@@ -19,6 +19,10 @@ from .bootstrap import Interval, interval, resampling
 HALVES = 2
 
 
+class SummaryError(Exception):
+    """Scores of which nothing can be said."""
+
+
 @dataclass(frozen=True, eq=False)
 class Judged:
     """Figures of one set of directions, for each attribute and each resampling of the samples.
@@ -80,11 +84,14 @@ def judge(
         The measures ``change`` (standard deviations, in the direction's own sense, so that one whose sign is not
         sure gains nothing), ``share``, ``preserved`` and ``correlation`` of each attribute's direction, and
         ``variety`` and ``rank`` of the whole set.
+
+    Raises:
+        SummaryError: no attribute varies.
     """
     varies = np.isfinite(measures.spreads(changes.before))
     names = tuple(name for name, there in zip(changes.names, varies) if there)
     if not names:
-        raise ValueError("no attribute varies among the samples: nothing can be measured")
+        raise SummaryError("no attribute varies among the samples: nothing can be measured")
     across, moves, before = changes.across[..., varies], changes.moves[..., varies], changes.before[:, varies]
     count = across.shape[1]
     weights = draws(count) if weights is None else weights
