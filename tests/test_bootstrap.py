@@ -36,6 +36,17 @@ def test_nineteen_of_twenty_hold_the_truth():
     assert all(180 <= count <= 198 for count in held.values()), held
 
 
+def test_bias_is_corrected():
+    """The mean size of noisy numbers grows with resampling; the interval must not lie above the value for it."""
+    rng = np.random.RandomState(0)
+    replicates = 1.0 + rng.randn(4000)
+    plain = interval(1.0, replicates)
+    assert (plain.low, plain.high) == pytest.approx((1 - 1.96, 1 + 1.96), abs=0.15)
+    shifted = interval(1.0, replicates + 0.5)
+    assert (shifted.low, shifted.high) == pytest.approx((0.5 - 1.96, 0.5 + 1.96), abs=0.2)
+    assert interval(2.0, np.full(9, 2.0)).as_list() == [2, 2, 2]
+
+
 def test_written_and_listed():
     assert str(Interval(0.5, 0.25, 0.75)) == "0.50 [0.25, 0.75]"
     assert Interval(0.5, 0.25, 0.75).as_list() == [0.5, 0.25, 0.75]
