@@ -210,7 +210,7 @@ def _directions(outcome: baselines.Outcome) -> dict[str, Any]:
 
 
 def _values(outcomes: Sequence[baselines.Outcome], results: Sequence[truth.Result]) -> dict[str, Any]:
-    """Numbers by the names that the text calls them by: ``sefa.share``, ``chance.rank``."""
+    """Numbers by the names that the text calls them by: ``sefa.share``, ``truth/ToRGB always.share``."""
     values: dict[str, Any] = {}
     for one in outcomes:
         for measure in ("change", "share", "preserved", "rank", "variety", "correlation"):
@@ -223,7 +223,7 @@ def _values(outcomes: Sequence[baselines.Outcome], results: Sequence[truth.Resul
                 values[f"{one.found.method}.{key}"] = float(np.nanmean(list(one.found.about[key].values())))
     for result in results:
         for measure, found in result.values.items():
-            values[f"{result.variant}.{measure}"] = found
+            values[f"truth/{result.variant}.{measure}"] = found
     return values
 
 
