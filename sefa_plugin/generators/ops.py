@@ -323,12 +323,17 @@ def _plus(padding: Sequence[int], more: Sequence[int]) -> tuple[int, ...]:
     return tuple(one + other for one, other in zip(padding, more))
 
 
-def style_scale(weight: Tensor, styles: Tensor) -> Tensor:
+def power_of(weight: Tensor) -> Tensor:
+    """Squares of a kernel, summed up: ``[out, in, k, k]`` to ``[out, in]``."""
+    squares = weight.square()
+    return squares[:, :, 0, 0] if weight.shape[2:] == (1, 1) else squares.sum(dim=(2, 3))
+
+
+def style_scale(power: Tensor, styles: Tensor) -> Tensor:
     """Demodulation: what brings every output of a styled convolution back to unit variance.
 
-    StyleGAN2, equation 3. ``weight`` ``[out, in, k, k]`` and ``styles`` ``[N, in]`` give ``[N, out]``.
+    StyleGAN2, equation 3. ``power`` ``[out, in]`` of :func:`power_of` and ``styles`` ``[N, in]`` give ``[N, out]``.
     """
-    power = weight.square().sum(dim=(2, 3))  # [out, in]
     return (styles.square() @ power.t() + 1e-8).rsqrt()
 
 

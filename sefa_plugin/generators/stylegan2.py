@@ -38,7 +38,7 @@ def styled_conv(x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor | None,
         scale = rest.expand(-1, weight.shape[0]) if scale is None else scale * rest
     if _folds(x):
         weight = weight * styles[0][:, None, None]
-        weight = weight if scale is None else weight * scale[0][:, None, None, None]
+        weight = weight if scale is None else _multiplied(weight, scale[0][:, None, None, None])
         return conv(x, weight.to(x.dtype))
     x = conv(x * styles.to(x.dtype)[:, :, None, None], weight.to(x.dtype))
     return x if scale is None else _multiplied(x, scale.to(x.dtype)[:, :, None, None])
@@ -98,12 +98,12 @@ class SynthesisLayer(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise_mode: str = "random", gain: float = 1) -> Tensor:
         """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, resolution, resolution]``."""
         styles = self.affine(w)
-        scale = ops.style_scale(self.weight, styles)
+        scale = ops.style_scale(ops.power_of(self.weight), styles)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         gain = self.act_gain * gain
         if _folds(x) and self.activation in SCALES_THROUGH:
             # Then the gain can go through the activation, and the bias into the convolution.
-            weight = self.weight * styles[0][:, None, None] * (scale[0] * gain)[:, None, None, None]
+            weight = _multiplied(self.weight * styles[0][:, None, None], (scale[0] * gain)[:, None, None, None])
             x = self._conv(x, weight.to(x.dtype), (self.bias * gain).to(x.dtype))
             x = self._add_noise(x, noise_mode, gain)
             return ops.bias_act(x, None, self.activation, gain=1, clamp=clamp, overwrite=True)

@@ -117,18 +117,18 @@ class SynthesisLayer(nn.Module):
     def forward(self, x: Tensor, w: Tensor, force_fp32: bool = False) -> Tensor:
         """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, h', w']``."""
         styles = self.affine(w)
-        weight = self.weight
         if self.is_torgb:
             styles = styles / math.sqrt(self.in_channels * self.conv_kernel**2)
             scale = None
         else:
             # Both are normalised first; it cancels in the demodulation except for its epsilon (appendix F).
-            weight = weight * weight.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()
+            power = ops.power_of(self.weight)
+            norm = (power.mean(dim=1) / self.conv_kernel**2).rsqrt()
             styles = styles * styles.square().mean().rsqrt()
-            scale = ops.style_scale(weight, styles)
+            scale = norm * ops.style_scale(power * norm.square()[:, None], styles)
         styles = styles * self.magnitude_ema.rsqrt()
         x = x.to(ops.working_dtype(self, x.device, force_fp32))
-        x = styled_conv(x, weight, styles, scale, self._conv)
+        x = styled_conv(x, self.weight, styles, scale, self._conv)
         x = x.to(torch.float32) if self.is_torgb and x.dtype == torch.bfloat16 else x
         return ops.filtered_lrelu(
             x,
