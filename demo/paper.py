@@ -81,7 +81,7 @@ class Size:
         return methods + self.scored + 7 * self.portraits + single + varied
 
 
-QUICK = Size(2, 8, 100, 200, 20, 6, 1, 2, 6)
+QUICK = Size(2, 6, 100, 200, 10, 4, 1, 1, 6)
 
 
 class Paper:
