@@ -254,6 +254,13 @@ def filled(text: str, found: Mapping[str, Any]) -> str:
     return _BLOCK.sub(block, _VALUE.sub(value, text))
 
 
+def target_of(docs: str | None, quick: bool, work: str) -> Path:
+    """Where results go: numbers of a quick run never into the document that ships, unless its folder is named."""
+    if docs is not None:
+        return Path(docs)
+    return Path(work) / "docs" if quick else DOCS
+
+
 @click.command()
 @click.option("--network", "networks", multiple=True, default=("demo",), help="May be repeated: several trainings.")
 @click.option("--quick", is_flag=True, help="Too few samples for any conclusion: does it run?")
@@ -261,17 +268,19 @@ def filled(text: str, found: Mapping[str, Any]) -> str:
 @click.option(
     "--work", default="sefa-out/paper", show_default=True, help="Where measurements are kept.", metavar="FOLDER"
 )
-@click.option("--docs", default=str(DOCS), help="Folder of evaluation.md.", metavar="FOLDER")
-def main(networks: tuple[str, ...], quick: bool, resume: bool, work: str, docs: str) -> None:
+@click.option(
+    "--docs", help="Folder of evaluation.md.  [default: docs; for --quick a copy in --work]", metavar="FOLDER"
+)
+def main(networks: tuple[str, ...], quick: bool, resume: bool, work: str, docs: str | None) -> None:
     """Run the experiments and fill in the document."""
     keep_freed_memory()
     start = time.perf_counter()
     parts = Parts(work)
     if not resume:
         parts.clear()
-    text = Path(docs) / TEXT
-    before = text.read_text(encoding="utf-8")
-    folder = Path(docs) / FOLDER
+    target = target_of(docs, quick, work)
+    before = ((DOCS if docs is None else target) / TEXT).read_text(encoding="utf-8")
+    text, folder = target / TEXT, target / FOLDER
     draft = Path(work) / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     with Progress() as progress:

@@ -77,6 +77,12 @@ def test_the_shipped_document_is_filled_in_and_agrees_with_its_numbers():
         assert (ROOT / "docs" / "evaluation" / name).is_file()
 
 
+def test_a_quick_run_leaves_the_shipped_document_alone():
+    assert paper.target_of(None, False, "work") == paper.DOCS == ROOT / "docs"
+    assert paper.target_of(None, True, "work") == Path("work/docs")
+    assert paper.target_of("mine", True, "work") == Path("mine")
+
+
 def test_what_the_text_asks_for_must_be_there():
     found = {"values": {"a.b": 1.5, "c": Interval(1.0, 0.5, 2.0)}, "blocks": {"t": "| x |\n"}}
     text = "x <!--=a.b-->old<!--/-->, <!--=c--><!--/-->\n<!-- from: t -->\nold\nlines\n<!-- end -->\n"
