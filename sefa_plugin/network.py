@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from .hook import (
     why_no_pictures,
 )
 from .network_file import ForeignNetworkError, NetworkFileError, NetworkRecord, read_network
+from .tensor_view import in_place
 
 
 @dataclass(frozen=True)
@@ -245,20 +247,13 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
     Raises:
         HookError: weights hold NaN or infinity, or the built generator disagrees with the file.
     """
-    import torch
-
     record = opened.record
     if opened.why_no_pictures:
         raise HookError(f"{record.path}: {opened.why_no_pictures}")
-    G = opened.hook.build(record)
-    held = built_state(opened.hook, record)
-    if held is not None:
-        state = {name: torch.from_numpy(finite(record.path, name, tensor)) for name, tensor in held.items()}
-        try:
-            G.load_state_dict(state, strict=True)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise HookError(f"{record.path}: hook {opened.hook.name} built another network: {reason}") from None
+    with ThreadPoolExecutor(1) as aside:
+        digest = aside.submit(record.digest)  # takes as long as the rest, and lets the interpreter run
+        held = built_state(opened.hook, record)
+        G = opened.hook.build(record) if held is None else _filled(opened, held)
     if held is record.tensors:
         _compare_attributes(G, record)
     G.init_args, G.init_kwargs = record.init_args, copy.deepcopy(dict(record.init_kwargs))
@@ -267,22 +262,37 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
         name=record.name,
         which=record.which,
         hook=opened.hook.name,
-        digest=record.digest(),
+        digest=digest.result(),
         layers=tuple(_without_weight(G, layer) for layer in opened.layers),
         mapping=_without_weight(G, opened.mapping) if opened.has_mapping else None,
     )
     return G.eval().requires_grad_(False).to(device)
 
 
+def _filled(opened: OpenNetwork, held: Mapping[str, Any]) -> Any:
+    """The generator with the tensors of the file."""
+    import torch
+
+    from .filling import filled
+
+    record = opened.record
+    state = {name: torch.tensor(finite(record.path, name, tensor)) for name, tensor in held.items()}
+    try:
+        return filled(lambda: opened.hook.build(record), state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise HookError(f"{record.path}: hook {opened.hook.name} built another network: {reason}") from None
+
+
 def finite(path: str, name: str, tensor: Any) -> Any:
-    """Read a tensor of a file as a NumPy array of its own.
+    """The elements of a tensor of a file as a NumPy array, which is not to be written to.
 
     Raises:
         HookError: it holds NaN or infinity.
     """
     import numpy as np
 
-    array = np.array(tensor)
+    array = in_place(tensor)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise HookError(f"{path}: tensor {name} holds NaN or infinity: the training diverged?")
     return array

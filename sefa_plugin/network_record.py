@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .network_walk import ModuleRecord
-from .tensor_view import TensorView
+from .tensor_view import TensorView, in_place
 
 NETWORK_NAMES = ("G", "D", "G_ema")
 FAMILIES = ("module", "tensorflow", "state_dict")
@@ -83,7 +83,7 @@ class NetworkRecord:
         kwargs = json.dumps([self.class_name, jsonable(self.init_args), jsonable(self.init_kwargs)], default=str)
         total = hashlib.sha256(" ".join(kwargs.split()).encode())
         for name in sorted(self.tensors):
-            array = np.asarray(self.tensors[name])
+            array = in_place(self.tensors[name])
             total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
             total.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return total.hexdigest()

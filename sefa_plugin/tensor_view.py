@@ -106,8 +106,8 @@ class TensorView:
         """Bytes that the elements take, as stored."""
         return self.size * ELEMENT_TYPES[self.dtype][0]
 
-    def numpy(self) -> Any:
-        """Copy the elements into a new C-ordered NumPy array (bfloat16 becomes float32)."""
+    def in_place(self) -> Any:
+        """The elements as a read-only NumPy array over the bytes of the file (bfloat16: a float32 copy)."""
         import numpy as np
 
         width, code = ELEMENT_TYPES[self.dtype]
@@ -119,9 +119,23 @@ class TensorView:
             strides=tuple(step * width for step in self.strides) if self.size else None,
         )
         if self.dtype == "bfloat16":  # the upper half of a float32
-            return np.ascontiguousarray(stored.astype("<u4") << 16).view("<f4").reshape(self.shape)
-        return np.array(stored, order="C")
+            stored = np.ascontiguousarray(stored.astype("<u4") << 16).view("<f4").reshape(self.shape)
+        stored.flags.writeable = False
+        return stored
+
+    def numpy(self) -> Any:
+        """Copy the elements into a new C-ordered NumPy array (bfloat16 becomes float32)."""
+        import numpy as np
+
+        return np.array(self.in_place(), order="C")
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
+
+
+def in_place(tensor: Any) -> Any:
+    """The elements of a view or of an array, without a copy where none is needed; not to be written to."""
+    import numpy as np
+
+    return tensor.in_place() if isinstance(tensor, TensorView) else np.asarray(tensor)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sefa_plugin.tensor_view import ELEMENT_TYPES, TensorError, TensorView, contiguous_strides
+from sefa_plugin.tensor_view import ELEMENT_TYPES, TensorError, TensorView, contiguous_strides, in_place
 
 shapes = st.lists(st.integers(0, 4), max_size=4).map(tuple)
 
@@ -19,6 +19,17 @@ def test_any_transposed_view_reads_as_numpy_does(shape, order):
     assert (read == view).all()
     assert read.flags.c_contiguous
     assert read.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_elements_where_they_lie_cannot_be_written_to(dtype):
+    data = bytearray(np.arange(12, dtype="<f4").tobytes())
+    view = TensorView(dtype, (2, 2), (1, 2), 1, data)
+    array = in_place(view)
+    assert (array == view.numpy()).all() and array.shape == (2, 2)
+    with pytest.raises(ValueError, match="read-only"):
+        array[0, 0] = 1
+    assert np.shares_memory(array, np.frombuffer(data, np.uint8)) == (dtype == "float32")
 
 
 def test_a_part_of_a_storage():
