@@ -7,14 +7,10 @@ that one of them has fetched already is not fetched again.
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 from .atomic import whole_file
 
@@ -68,6 +64,11 @@ def fetch(
     Raises:
         DownloadError: no answer, an error page, a file cut short, or another digest than asked for.
     """
+    # Not at the top: these take longer than looking into a small file, which is what most runs do.
+    import http.client
+    import urllib.error
+    import urllib.request
+
     folder = cache_folder() if folder is None else folder
     held = cached(url, folder)
     if held is not None and (sha256 is None or file_digest(held) == sha256.lower()):
@@ -109,6 +110,8 @@ def _receive(url: str, answer, part: Path, sha256: str | None, progress) -> None
 
 
 def _file_name(url: str, disposition: str | None) -> str:
+    from urllib.parse import unquote, urlparse
+
     named = re.search(r'filename="?([^";]+)', disposition or "")
     name = named.group(1) if named else Path(unquote(urlparse(url).path)).name
     return re.sub(r"[^0-9A-Za-z._-]", "_", name)[-80:] or "network.pkl"

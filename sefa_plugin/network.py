@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -247,6 +246,8 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
     Raises:
         HookError: weights hold NaN or infinity, or the built generator disagrees with the file.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     record = opened.record
     if opened.why_no_pictures:
         raise HookError(f"{record.path}: {opened.why_no_pictures}")

@@ -14,6 +14,7 @@ MAX_ODD_KEYS = 4_096  # keys other than text per dict or set: hashes of numbers 
 SMALL_BYTES = 4_096  # longer byte strings stay views of the file
 
 MARK = object()
+_FORMS = {layout: struct.Struct(layout) for layout in ("<B", "<H", "<I", "<Q", "<i", ">d")}
 _MISSING = object()
 
 
@@ -43,7 +44,12 @@ class Machine:
 
     def number(self, layout: str) -> int:
         """A number in the layout of ``struct``."""
-        return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
+        form = _FORMS[layout]
+        start = self.pos
+        if start + form.size > self.end:
+            self.take(form.size)  # which says what is missing
+        self.pos = start + form.size
+        return form.unpack_from(self.data, start)[0]
 
     def line(self) -> bytes:
         """Bytes up to a line break."""
