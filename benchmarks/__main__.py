@@ -6,32 +6,43 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from . import contest, machine, networks, report
+from . import contest, jobs, machine, networks, report
 
 _MAKERS = "benchmarks.rendering:"
+_NAMES = [*(case.name for case in networks.CASES), *jobs.JOBS]
 
 
 @click.group()
 def main() -> None:
-    """Measure how fast pictures are made."""
+    """Measure how fast pictures are made, and what is around them."""
 
 
 @main.command()
-@click.option("--case", "names", multiple=True, type=click.Choice([case.name for case in networks.CASES]))
+@click.option("--case", "names", multiple=True, type=click.Choice(_NAMES))
 @click.option("--official", type=click.Path(exists=True, file_okay=False), help="Folder that holds the checkouts.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu")
 @click.option("--isa", type=click.Choice(["native", "avx2"]), default="native", help="avx2: as on a laptop.")
 @click.option("--repetitions", type=click.IntRange(1), default=5)
+@click.option("-K", "--num-directions", type=int, help="Of first-sheet, whose own number takes some ten minutes.")
 @click.option("--json", "path", type=click.Path(dir_okay=False), help="Also write all figures there.")
-def run(names: tuple[str, ...], official: str | None, device: str, isa: str, repetitions: int, path: Any) -> None:
-    """Render random networks: ours, plain operators, and the official code with --official.
+def run(
+    names: tuple[str, ...],
+    official: str | None,
+    device: str,
+    isa: str,
+    repetitions: int,
+    num_directions: int | None,
+    path: Any,
+) -> None:
+    """Render random networks: ours, plain operators, and the official code with --official. Then the other jobs.
 
-    The folder holds `stylegan2-ada-pytorch` and `stylegan3`, as git clones them.
+    The folder holds `stylegan2-ada-pytorch`, `stylegan3` and `sefa`, as git clones them. Jobs run on the CPU.
     """
     if isa == "avx2" and os.environ.get("SEFA_BENCH_ISA") != "avx2":  # libraries look once, when they are loaded
         again = {**os.environ, **machine.AVX2, "SEFA_BENCH_ISA": "avx2"}
@@ -44,17 +55,25 @@ def run(names: tuple[str, ...], official: str | None, device: str, isa: str, rep
     about = {**machine.describe(), "isa": isa, "device": device, "rates": rates}
     click.echo(f"{about['processor']}, {about['cores']} cores, {isa}; torch {about['torch']}")
     click.echo(", ".join(f"{dtype} {rate / 1e9:.0f} GFLOP/s in matrix products" for dtype, rate in rates.items()))
-    rows = []
+    rows: list[dict[str, Any]] = []
+
+    def keep(row: dict[str, Any], lines: Callable[[dict[str, Any]], list[str]]) -> None:
+        rows.append(row)
+        click.echo("\n".join(lines(row)))
+        if path:
+            with whole_file(path) as file:
+                file.write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
     for case in networks.CASES:
         if names and case.name not in names:
             continue
         results = contest.compete(_entries(case, precisions, official, device), repetitions)
         work = networks.convolution_work(networks.ours(case))
-        rows.append(report.row(case, results, work, rates))
-        click.echo("\n".join(report.lines(rows[-1])))
-        if path:
-            with whole_file(path) as file:
-                file.write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        keep(report.row(case, results, work, rates), report.lines)
+    setting = jobs.Setting(repetitions, official, num_directions)
+    for name, job in jobs.JOBS.items():
+        if not names or name in names:
+            keep(report.job_row(name, job(setting)), report.job_lines)
 
 
 def _entries(case: networks.Case, precisions: list[str], official: str | None, device: str) -> list[contest.Entry]:

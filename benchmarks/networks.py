@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
+import types
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,11 +69,18 @@ def ours(case: Case) -> Any:
 
 def official(case: Case, checkout: str) -> Any:
     """The official generator with the same weights; ``checkout`` is put on the path of this process."""
-    sys.path.insert(0, checkout)
+    use_checkout(checkout)
     networks = importlib.import_module(f"training.networks_{case.family}" if _is_new(case) else "training.networks")
     G = networks.Generator(W_DIM, 0, W_DIM, case.resolution, 3, **_keywords(case))
     G.load_state_dict(ours(case).state_dict())
     return G.eval().requires_grad_(False)
+
+
+def use_checkout(checkout: str) -> None:
+    """Put an official repository on the path of this process; it imports ``requests`` only to download."""
+    sys.path.insert(0, checkout)
+    if importlib.util.find_spec("requests") is None:
+        sys.modules["requests"] = types.ModuleType("requests")
 
 
 def _is_new(case: Case) -> bool:

@@ -41,6 +41,29 @@ def lines(held: dict[str, Any]) -> list[str]:
     return shown
 
 
+def job_row(name: str, made: Any) -> dict[str, Any]:
+    """One job's results for JSON: seconds and memory of each contestant, and numbers beside their goals."""
+    return {"case": name, "contestants": made.contestants, "judged": made.judged}
+
+
+def job_lines(held: dict[str, Any]) -> list[str]:
+    """A job as text: its contestants, then each number with its goal."""
+    shown = []
+    for name, about in held["contestants"].items():
+        if "error" in about:
+            shown.append(f"{held['case']:13} {name:15} {about['error']}")
+            continue
+        line = f"{held['case']:13} {name:15} {about['seconds']:8.3f} s"
+        line += f"  peak {about['peak_bytes'] / 1e6:5.0f} MB" if about["peak_bytes"] else ""
+        line += f", {about['added_bytes'] / 1e6:.0f} MB above imports" if "added_bytes" in about else ""
+        shown.append(line)
+    for one in held["judged"]:
+        verdict = "met" if one["met"] else "missed"
+        number = f"{one['what']}: {one['value']:.2f} (goal {one['sense']} {one['goal']:g}: {verdict})"
+        shown.append(f"{held['case']:13} {number}")
+    return shown
+
+
 def compare(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """What became faster (above 1) or slower, each contestant against itself; other machines are said to be so."""
     shown = []
