@@ -7,8 +7,11 @@ class's module and the module's ``__dict__``. :func:`read_network` takes one of 
 
 from __future__ import annotations
 
+import gc
 import mmap
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from . import converted_file, state_dicts, tf_networks
@@ -39,8 +42,9 @@ def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord
     try:
         if converted_file.looks_converted(data):
             return _from_converted(shown_path, which)
-        value, values, names, kind = _parse(shown_path, data)
-        return _take_network(shown_path, value, values, names, kind, which)
+        with _nothing_collected():
+            value, values, names, kind = _parse(shown_path, data)
+            return _take_network(shown_path, value, values, names, kind, which)
     except UnknownGlobal as error:
         nothing = NetworkRecord(shown_path, which, (which,), error.path, (), {}, {})
         raise ForeignNetworkError(f"{shown_path}: {_hint(error)}", nothing) from None
@@ -64,6 +68,18 @@ def read_inert(path: str | os.PathLike) -> tuple[Any, Values]:
     except RecursionError:
         raise NetworkFileError(f"{shown_path}: is nested too deeply") from None
     return unwrap_new(value), values
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Hold the collector of reference cycles back: of the many small records that are made none can go yet."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _hint(error: Exception) -> str:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import contest, networks, plain, report
+from benchmarks import commands, contest, jobs, networks, plain, report, working
 from benchmarks.__main__ import main
 
 SMALL = {"channel_base": 512, "channel_max": 16}
@@ -81,3 +81,94 @@ def test_compare(tmp_path):
     done = CliRunner().invoke(main, ["compare", str(before), str(after)])
     assert done.exit_code == 0, done.output
     assert "3.00x the speed" in done.output and "torch differs: 1 and 2" in done.output
+
+
+# --- the other jobs -------------------------------------------------------------------------------
+
+SETTING = jobs.Setting(1, None, 1, TINY["sg2"], frames=(3, 4, 8))
+
+
+def test_reuse_gives_the_same_pictures(monkeypatch):
+    made = jobs.reuse(SETTING)
+    assert set(made.contestants) == {"reuse", "full"} and [one["goal"] for one in made.judged] == [1.5]
+    one, other = working.edited_frames(SETTING.case, 3, True), working.edited_frames(SETTING.case, 3, False)
+    assert one(5) == other(5) != one(6)
+    results = {"reuse": contest.Result([1.0], given=["a"]), "full": contest.Result([1.0], given=["b"])}
+    monkeypatch.setattr(contest, "compete", lambda *args: results)
+    with pytest.raises(ValueError, match="differ"):
+        jobs.reuse(SETTING)
+
+
+def test_a_file_of_three_networks_is_loaded():
+    made = jobs.load(SETTING)
+    about = made.contestants["ours"]
+    assert about["added_bytes"] >= 0 and about["file_bytes"] > 1e6 and not made.judged
+
+
+def test_layers_are_those_of_the_network():
+    G = networks.ours(TINY["sg2"])
+    affines = [name for name, _ in G.named_modules() if name.endswith("affine")]
+    wanted = [name for name in affines if "conv" in name] + [affines[-1]]
+    assert working.channels(TINY["sg2"]) == [len(G.get_submodule(name).weight) for name in wanted]
+    assert len(working.channels(jobs.CONFIG_F)) == 18
+
+
+def test_all_factorise_the_same_weights(tmp_path):
+    """The authors' side is anything with their function's name, of which nothing else is run."""
+    (tmp_path / "utils.py").write_text(
+        "import no_such_module\n"
+        "def factorize_weight(generator, layer_idx='all'):\n"
+        "    last = generator.num_layers - 1\n"
+        "    layer = getattr(generator.synthesis, f'output{last // 2}')\n"
+        "    return parse_gan_type(generator), layer.style.weight\n"
+    )
+    theirs = working.authors_factorisation(TINY["sg2"], str(tmp_path))
+    kind, last = theirs(theirs.prepare(3))
+    ours = working.our_factorisation(TINY["sg2"], "each")
+    layers = ours.prepare(3)
+    assert kind == "stylegan2" and (last.detach().numpy() == layers[-1].weight).all()
+    assert [len(found) for found in ours(layers)] == [networks.W_DIM] * len(layers)
+    assert len(working.our_factorisation(TINY["sg2"], "all")(layers)) == 1
+
+
+def test_starts_are_timed_and_must_not_import_torch(monkeypatch):
+    made = jobs.start(SETTING)
+    assert [len(about["repetitions"]) for about in made.contestants.values()] == [3, 3, 3] and len(made.judged) == 2
+    monkeypatch.setattr(commands, "STARTS", {"info": ["-c", "import torch"]})
+    with pytest.raises(ValueError, match="info imports torch"):
+        jobs.start(SETTING)
+
+
+def test_videos_and_a_whole_run():
+    made = jobs.video_memory(SETTING)
+    assert [about["peak_bytes"] > 1e7 for about in made.contestants.values()] == [True, True]
+    assert made.judged[0]["value"] == pytest.approx(1, abs=0.5)
+
+
+def test_a_whole_run_counts_its_pictures(tmp_path):
+    about = commands.whole_run(tmp_path, "demo", 1)
+    assert 0 < about["first_sheet_seconds"] <= about["seconds"] and about["pictures"] > 90
+
+
+def test_a_command_that_fails_is_told_in_its_own_words(tmp_path):
+    with pytest.raises(ChildProcessError, match="no such file"):
+        commands.whole_run(tmp_path, str(tmp_path / "none.pkl"), 1)
+
+
+def test_jobs_beside_their_goals():
+    made = jobs.Judged(
+        {"a": {"seconds": 1.0, "peak_bytes": 2e6}, "b": {"seconds": 4.0, "peak_bytes": 0, "error": "no"}}
+    )
+    made.ratio("b / a", "b", "a", "<=", 3)
+    made.ratio("b / a", "b", "a", ">=", 3)
+    made.ratio("c / a", "c", "a", "<=", 3)
+    lines = report.job_lines(report.job_row("job", made))
+    assert [line.split("(goal ")[1] for line in lines[2:]] == ["<= 3: missed)", ">= 3: met)"]
+    held = {"machine": {}, "rows": [report.job_row("job", made)]}
+    assert "1.00x the speed" in "".join(report.compare(held, held))
+
+
+def test_processes_of_their_own_for_each_repetition():
+    entries = [contest.Entry("good", "test_benchmarks:works", (False,))]
+    result = contest.compete_afresh(entries, 2)["good"]
+    assert len(result.seconds) == 2 and 0 < result.start_bytes <= result.peak_bytes
