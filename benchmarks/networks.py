@@ -97,7 +97,6 @@ def convolution_work(G: Any) -> float:
     synthesis = G.synthesis
     if hasattr(synthesis, "layer_names"):
         size = synthesis.input.size[0]
-        total += synthesis.input.weight.numel() * size**2  # a pointwise one
         for name in synthesis.layer_names:
             layer = getattr(synthesis, name)
             grown = size + layer.conv_kernel - 1
