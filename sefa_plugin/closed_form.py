@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+FEW = 4  # a matrix with fewer rows than this part of its columns
+
 
 class Factors(NamedTuple):
     """Directions as rows ``[k, dim]`` (float64, unit length) and their eigenvalues ``[k]``, descending."""
@@ -19,8 +21,8 @@ class Factors(NamedTuple):
     eigenvalues: np.ndarray
 
 
-def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence[str] = ()) -> np.ndarray:
-    """Stack weight matrices into the ``A`` of the paper.
+def prepared(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence[str] = ()) -> list[np.ndarray]:
+    """Check weight matrices and bring their rows to length.
 
     Args:
         weights: matrices ``[channels, dim]`` of one ``dim``, with any gains already applied.
@@ -28,7 +30,7 @@ def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence
         names: what an error calls each matrix; ``weight 0`` and so on where it is empty.
 
     Returns:
-        float64 ``[sum of channels, dim]``.
+        float64 matrices of the same shapes.
 
     Raises:
         ValueError: no matrix is given, one is not two-dimensional, the widths differ, or a number is
@@ -43,28 +45,43 @@ def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence
             raise ValueError(f"{name} is {list(matrix.shape)}, expected [channels, dim]")
         if matrix.shape[1] != matrices[0].shape[1]:
             raise ValueError(f"{name} is {matrix.shape[1]} wide, {called[0]} is {matrices[0].shape[1]}")
-        if not np.isfinite(matrix).all():
+        with np.errstate(all="ignore"):  # a sum is not finite where a number is not
+            fine = np.isfinite(matrix.sum()) or np.isfinite(matrix).all()
+        if not fine:
             raise ValueError(f"{name} holds NaN or infinity: the training diverged?")
-    A = np.concatenate(matrices)  # [channels, dim]
-    if normalize:
-        length = np.linalg.norm(A, axis=1, keepdims=True)
-        A = A / np.where(length > 0, length, 1)
-    return A
+    return [_unit_rows(matrix) for matrix in matrices] if normalize else matrices
 
 
-def decompose(A: np.ndarray) -> Factors:
-    """Give the directions ``n`` with the largest ``|A n|^2``, all ``dim`` of them.
+def _unit_rows(matrix: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(matrix, axis=1, keepdims=True)
+    return matrix / np.where(length > 0, length, 1)
+
+
+def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence[str] = ()) -> np.ndarray:
+    """Stack weight matrices into the ``A`` of the paper, float64 ``[sum of channels, dim]``; see :func:`prepared`."""
+    return np.concatenate(prepared(weights, normalize, names))
+
+
+def decompose(*matrices: np.ndarray) -> Factors:
+    """Give the directions ``n`` with the largest ``|A n|^2``, all ``dim`` of them; ``A`` stacks the matrices.
 
     They are the eigenvectors of ``A^T A`` (CVPR 2021, section 2.2), found with a symmetric solver in
     float64, in descending order; the authors' general solver leaves them unsorted. An eigenvector has no
     sign of its own: here its component of largest magnitude is positive, so that results repeat.
     """
-    values, columns = np.linalg.eigh(A.T @ A)
-    vectors = columns.T[::-1]  # rows, largest eigenvalue first
+    dim = matrices[0].shape[1]
+    rows = sum(len(matrix) for matrix in matrices)
+    if rows <= dim // FEW:  # the same directions as right singular vectors, at less expense
+        _, sizes, vectors = np.linalg.svd(np.concatenate(matrices))
+        values = np.concatenate([sizes**2, np.zeros(dim - rows)])
+    else:
+        # Summed up matrix by matrix: A itself, tens of megabytes, would have to be written and read again.
+        values, columns = np.linalg.eigh(sum(matrix.T @ matrix for matrix in matrices))
+        values, vectors = values[::-1], columns.T[::-1]  # rows, largest eigenvalue first
     peaks = np.abs(vectors).argmax(axis=1)
     signs = np.sign(vectors[np.arange(len(vectors)), peaks])
     # Rounding may leave an eigenvalue of 0 slightly below it.
-    return Factors(vectors * signs[:, None], np.maximum(values[::-1], 0))
+    return Factors(vectors * signs[:, None], np.maximum(values, 0))
 
 
 def factorize_weights(
@@ -73,17 +90,18 @@ def factorize_weights(
     num_directions: int | None = None,
     names: Sequence[str] = (),
 ) -> Factors:
-    """Factorise matrices ``[channels, dim]``; see :func:`stack` and :func:`decompose`.
+    """Factorise matrices ``[channels, dim]``; see :func:`prepared` and :func:`decompose`.
 
     Args:
-        weights, normalize, names: as for :func:`stack`.
+        weights, normalize, names: as for :func:`prepared`.
         num_directions: how many to give, strongest first; None gives all ``dim``.
 
     Raises:
-        ValueError: as :func:`stack`, or ``num_directions`` is outside 1 to ``dim``.
+        ValueError: as :func:`prepared`, or ``num_directions`` is outside 1 to ``dim``.
     """
-    A = stack(weights, normalize, names)
-    if num_directions is not None and not 1 <= num_directions <= A.shape[1]:
-        raise ValueError(f"{num_directions} directions asked for, this space has 1-{A.shape[1]}")
-    factors = decompose(A)
+    matrices = prepared(weights, normalize, names)
+    dim = matrices[0].shape[1]
+    if num_directions is not None and not 1 <= num_directions <= dim:
+        raise ValueError(f"{num_directions} directions asked for, this space has 1-{dim}")
+    factors = decompose(*matrices)
     return Factors(factors.vectors[:num_directions], factors.eigenvalues[:num_directions])
