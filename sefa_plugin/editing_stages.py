@@ -207,7 +207,6 @@ def make_plane(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any
     from .report import Pages
 
     outdir = output_folder(given["outdir"], opened.record.name)
-    check_folder(outdir)
     film = film_given({**given, "loop": None, "easing": None, "grid": False}, True)
     if film.video == "mp4":
         from .mp4 import check_ffmpeg
@@ -217,12 +216,13 @@ def make_plane(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any
     for axis in typed:
         keys.setdefault(axis.group, []).append(axis.key)
     groups = {name: _group(opened, given, name, wanted, outdir) for name, wanted in keys.items()}
-    manifest = Manifest(outdir, sys.argv, network_about(opened, given))
     with usage():
         moved = [_at_rows(opened, given, groups[axis.group], axis.rows, camera) for axis in typed]
         same = {(group.directions.label, group.directions.index(axis.key)) for group, axis in zip(moved, typed)}
         if len(same) == 1:
             raise ValueError(f"--across and --down are both direction {typed[0].key}: give two")
+    check_folder(outdir)  # not before: a mistyped direction leaves no empty folder
+    manifest = Manifest(outdir, sys.argv, network_about(opened, given))
     with Progress() as progress:
         axes = []
         for group, axis in zip(moved, typed):

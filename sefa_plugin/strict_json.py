@@ -33,11 +33,24 @@ def read_bounded(path: Path, most: int) -> bytes:
 def parsed(data: bytes) -> Any:
     """Read JSON in UTF-8 (a byte order mark may come first), without NaN, infinity and numbers of many digits.
 
+    A name that comes twice in an object is refused: programs do not agree on which of its values counts.
+
     Raises:
         ValueError: it is not that.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(data.decode("utf-8-sig"), parse_int=_short_int, parse_constant=_no_constant)
+    return json.loads(
+        data.decode("utf-8-sig"), parse_int=_short_int, parse_constant=_no_constant, object_pairs_hook=_once
+    )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    held = dict(pairs)
+    if len(held) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in held if names.count(name) > 1)
+        raise ValueError(f"it has {twice!r:.40} twice")
+    return held
 
 
 def _short_int(text: str) -> int:

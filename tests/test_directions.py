@@ -115,6 +115,10 @@ def test_indices_and_names(made):
     assert named.index(3) == 3
     with pytest.raises(ValueError, match=r"direction 4 asked for, there are 4 \(0-3\); named: smile, age"):
         named.index(4)
+    with pytest.raises(ValueError, match="direction smil asked for, which is none of these; named: smile, age"):
+        named.index("smil")
+    with pytest.raises(ValueError, match="direction smile asked for, none has a name$"):
+        made.index("smile")  # of how many were looked for, nothing: that would be taken for all that there are
     with pytest.raises(ValueError, match="direction -1"):
         named.index(-1)
     with pytest.raises(ValueError, match="direction  asked"):

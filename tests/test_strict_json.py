@@ -145,3 +145,9 @@ def test_files_are_bounded(tmp_path):
         read_bounded(tmp_path / "none", 7)
     with pytest.raises(ValueError, match="no file"):
         read_bounded(tmp_path, 7)
+
+
+@pytest.mark.parametrize("data", [b'{"a": 1, "b": 2, "a": 3}', b'[{"b": {"a": 1, "a": 1}}]'])
+def test_a_name_that_comes_twice_is_refused(data):
+    with pytest.raises(ValueError, match="it has 'a' twice"):
+        parsed(data)
