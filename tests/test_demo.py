@@ -30,15 +30,6 @@ TINY = train.Recipe(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Networks this small lose time to a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def pictures():
     return world.faces(0, TINY.pictures)[0]

@@ -272,7 +272,10 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(net, scorer
     words = ["--scorer", f"{scorer}:score", "--samples", "80", "-K", "2", "--distance", "2", "--outdir", "out"]
     command = [sys.executable, "-m", "sefa_plugin", "evaluate", "rescore", "--network", str(net), *words]
     environment = {**os.environ, "SLOW": "0.3", "PYTHONPATH": str(ROOT)}
+    # A shell's background jobs ignore Ctrl+C, and so would what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     run = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     seen, deadline = tmp_path / "seen", time.monotonic() + 60
     while not (seen.is_file() and seen.stat().st_size >= 5) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -12,6 +12,15 @@ from sefa_plugin.generators import kaiser, ops
 fused = pytest.importorskip("sefa_plugin.generators.fused", reason="Numba is not installed (the extra fast)")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def two_threads():
+    """How rows are shared out depends on their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
 def taps(count, radial=False):
     """A low-pass filter as StyleGAN3 designs them."""
     return torch.as_tensor(kaiser.lowpass(count, 3.0, 4.0, 32.0, radial), dtype=torch.float32)
@@ -121,6 +130,14 @@ def test_radial_filters_are_few_separable_ones():
     whole = np.block([[halves, halves[:, ::-1]], [halves[::-1], halves[::-1, ::-1]]])
     assert abs(whole - kernel).max() < 1e-6 * abs(kernel).max()
     assert [len(part) for part in fused._factors(taps(12).numpy())] == [1, 1]
+
+
+def test_filters_of_either_kind_need_one_compilation():
+    """Numba compiles anew for each layout in memory, some ten seconds each time."""
+    import numba
+
+    parts = [part for radial in (False, True) for part in fused._factors(taps(12, radial).numpy())]
+    assert len({numba.typeof(part) for part in parts}) == 1
 
 
 @pytest.mark.parametrize("up, down, size", [(2, 2, 12), (4, 2, 12), (4, 4, 24)])

@@ -19,15 +19,6 @@ ROOT = Path(__file__).parent.parent
 RANGES = {name: np.ptp(ends) for name, ends in world.FACTORS.items()}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Networks this small lose time to a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def predictor():
     return load_predictor()

@@ -296,7 +296,8 @@ def _factors(taps: Any) -> tuple[Any, Any]:
     # The sum of what is left out is below the rounding of float32 sums.
     count = max(1, int(np.sum(sizes > NEGLIGIBLE * sizes[0])))
     roots = np.sqrt(sizes[:count, None])
-    return (rows[:count] * roots).astype(np.float32), (columns.T[:count] * roots).astype(np.float32)
+    # Rows of both in memory as those of a separable filter are: another layout would be compiled a second time.
+    return tuple((halves[:count] * roots).astype(np.float32, order="C") for halves in (rows, columns.T))
 
 
 def filtered_lrelu(
