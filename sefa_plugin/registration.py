@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -72,6 +73,7 @@ def _reduced(picture: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture.astype(np.float32)).resize(shape, 4))  # box
 
 
+@lru_cache(maxsize=8)
 def _grid(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates of pixel centres from the middle, in units of the longer side."""
     high, wide = shape
@@ -80,59 +82,63 @@ def _grid(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sampled(picture: np.ndarray, motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``picture`` where the points of the other one have moved to (bilinear), and where that is inside it."""
+    """``picture`` where the points of the other one have moved to (bilinear), and where that is inside it.
+
+    Both are ``[..., h, w]`` for motions ``[..., 4]``: many at once take little longer than one.
+    """
     x, y = _grid(picture.shape)
-    zoom, angle = math.exp(motion[2]), motion[3]
-    cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
+    shift_x, shift_y, zoom, angle = np.moveaxis(motion, -1, 0)[..., None, None]
+    cos, sin = np.exp(zoom) * np.cos(angle), np.exp(zoom) * np.sin(angle)
     side, (high, wide) = max(picture.shape), picture.shape
-    column = (cos * x - sin * y + motion[0]) * side + (wide - 1) / 2
-    row = (sin * x + cos * y + motion[1]) * side + (high - 1) / 2
+    column = (cos * x - sin * y + shift_x) * side + (wide - 1) / 2
+    row = (sin * x + cos * y + shift_y) * side + (high - 1) / 2
     inside = (column >= 0) & (column <= wide - 1) & (row >= 0) & (row <= high - 1)
     left = np.clip(np.floor(column).astype(int), 0, wide - 2)
     top = np.clip(np.floor(row).astype(int), 0, high - 2)
     u, v = np.clip(column - left, 0, 1), np.clip(row - top, 0, 1)
-    upper = picture[top, left] * (1 - u) + picture[top, left + 1] * u
-    lower = picture[top + 1, left] * (1 - u) + picture[top + 1, left + 1] * u
+    flat, place = picture.ravel(), top * wide + left
+    upper = flat[place] * (1 - u) + flat[place + 1] * u
+    lower = flat[place + wide] * (1 - u) + flat[place + wide + 1] * u
     return upper * (1 - v) + lower * v, inside
 
 
-def _standard(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean()) / max(float(values.std()), 1e-6)
+def _standard(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Brought to mean 0 and deviation 1 inside, and 0 elsewhere."""
+    count = np.maximum(inside.sum(axis=(-2, -1), keepdims=True), 1)
+    centred = (values - (values * inside).sum(axis=(-2, -1), keepdims=True) / count) * inside
+    deviation = np.sqrt((centred**2).sum(axis=(-2, -1), keepdims=True) / count)
+    return centred / np.maximum(deviation, 1e-6)
 
 
-def _distance(before: np.ndarray, after: np.ndarray, motion: np.ndarray, seen: np.ndarray | None = None) -> float:
+def _distance(before: np.ndarray, after: np.ndarray, motion: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:
     """Root mean square difference after ``motion``, where both (and after a motion ``seen``) show something."""
     warped, inside = _sampled(after, motion)
     if seen is not None:
         inside &= _sampled(after, seen)[1]
-    if inside.mean() < OVERLAP:
-        return math.inf
-    return float(np.sqrt(np.mean((_standard(warped[inside]) - _standard(before[inside])) ** 2)))
+    rest = _standard(warped, inside) - _standard(before, inside)
+    count = np.maximum(inside.sum(axis=(-2, -1)), 1)
+    return np.where(inside.mean(axis=(-2, -1)) < OVERLAP, math.inf, np.sqrt((rest**2).sum(axis=(-2, -1)) / count))
 
 
 def _start(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """The best of a grid of motions, after the most promising ones have been refined."""
     shifts, zooms, angles = (-0.12, -0.06, 0.0, 0.06, 0.12), (-0.15, 0.0, 0.15), (-0.25, 0.0, 0.25)
-    trials = [np.array([x, y, z, a]) for x in shifts for y in shifts for z in zooms for a in angles]
-    trials.sort(key=lambda trial: _distance(before, after, trial))
-    return min((_refined(before, after, trial) for trial in trials[:TRIED]), key=lambda m: _distance(before, after, m))
+    trials = np.array([(x, y, z, a) for x in shifts for y in shifts for z in zooms for a in angles])
+    promising = trials[np.argsort(_distance(before, after, trials), kind="stable")[:TRIED]]
+    return min((_refined(before, after, trial) for trial in promising), key=lambda m: _distance(before, after, m))
 
 
 def _refined(before: np.ndarray, after: np.ndarray, motion: np.ndarray) -> np.ndarray:
     damping, best = 1e-3, _distance(before, after, motion)
     step = 0.5 / max(before.shape)
+    nudges = np.vstack([np.zeros(4), step * np.eye(4)])
     for _ in range(STEPS):
-        warped, inside = _sampled(after, motion)
+        warped, (inside, *_) = _sampled(after, motion + nudges)
         if inside.mean() < OVERLAP:
             return motion
-        rest = _standard(warped[inside]) - _standard(before[inside])
-        slopes = []
-        for place in range(4):
-            nudge = np.zeros(4)
-            nudge[place] = step
-            moved, _ = _sampled(after, motion + nudge)
-            slopes.append((_standard(moved[inside]) - _standard(warped[inside])) / step)
-        slopes = np.stack(slopes)
+        warped = _standard(warped, inside)[:, inside]
+        rest = warped[0] - _standard(before, inside)[inside]
+        slopes = (warped[1:] - warped[0]) / step
         square = slopes @ slopes.T
         change = np.linalg.solve(square + damping * np.diag(np.diag(square) + 1e-9), -slopes @ rest)
         trial = motion + np.clip(change, -0.15, 0.15)
