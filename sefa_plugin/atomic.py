@@ -1,32 +1,131 @@
-"""An output appears whole or not at all: it is written beside its place and then moved there."""
+"""An output appears whole or not at all: it is written beside its place and then moved there.
+
+A process that is killed leaves what it was writing. Nobody misses it: the next one that writes to the folder, or
+starts a run in it, takes it away.
+"""
 
 from __future__ import annotations
 
 import errno
 import itertools
 import os
+import re
 import shutil
+import sys
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 TRIES = 10  # on Windows a virus scanner or a dying process holds a new file for a moment
 WAIT = 0.05  # seconds between them
+OLD = 7 * 24 * 3600  # seconds after which what another machine was writing is given up
+KEPT_NAME = 60  # bytes of an output's name in that of its temporary sibling, so that the longest leave room
+_LEFT = re.compile(
+    r"\.(?P<name>.+)\.(?P<what>part|old)-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-\d+(?P<suffix>\.[^.]*)?", re.S
+)
 _count = itertools.count()
+_mine: set[Path] = set()  # what this process is writing
+_swept: set[Path] = set()
 
 
 def _place(path: str | os.PathLike) -> Path:
-    """The path itself, links followed (a linked output stays a link), the folders above it made."""
+    """The path itself, links followed (a linked output stays a link), the folders above it made and swept."""
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.parent not in _swept:  # once: a folder may hold thousands of files
+        _swept.add(target.parent)
+        sweep(target.parent)
     return target
 
 
 def _beside(target: Path, what: str) -> Path:
     """A hidden sibling, new at each call, that keeps the suffix: writers choose their format by it."""
-    # 40 characters of the name, so that even names at the file system's limit leave room for the rest.
-    return target.with_name(f".{target.name[:40]}.{what}-{os.getpid()}-{next(_count)}{target.suffix}")
+    raw, suffix = os.fsencode(target.name), target.suffix
+    name = target.name if len(raw) <= KEPT_NAME else raw[:KEPT_NAME].decode("utf-8", "ignore") + "~"
+    suffix = suffix if len(os.fsencode(suffix)) <= KEPT_NAME else ""
+    return target.with_name(f".{name}.{what}-{_host()}-{os.getpid()}-{next(_count)}{suffix}")
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    """Where process numbers mean what they mean here: this machine, and on Linux this container."""
+    import platform
+
+    place = platform.node()
+    with suppress(OSError, AttributeError):
+        place += os.readlink("/proc/self/ns/pid")
+    return f"{zlib.crc32(place.encode('utf-8', 'surrogateescape')):08x}"
+
+
+def sweep(folder: str | os.PathLike) -> None:
+    """Remove from a folder what processes that are gone have left half-written; never raises.
+
+    An old folder that was about to be exchanged for a new one, of which neither is there, goes back to its place.
+    """
+    folder = os.path.realpath(folder)
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(".")]
+    except OSError:
+        return
+    for name in names:
+        found, path = _LEFT.fullmatch(name), Path(folder, name)
+        if not found or not _abandoned(path, found["host"], int(found["pid"])):
+            continue
+        with suppress(OSError):
+            if found["what"] == "old" and not Path(folder, found["name"]).exists():
+                if not found["name"].endswith("~"):
+                    path.rename(Path(folder, found["name"]))
+            elif path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
+
+def _abandoned(path: Path, host: str, pid: int) -> bool:
+    if path in _mine:
+        return False
+    if host == _host() and os.name == "posix":
+        return pid == os.getpid() or not _lives(pid)
+    try:
+        return time.time() - path.stat().st_mtime > OLD
+    except OSError:
+        return False
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+@contextmanager
+def alone_in(folder: str | os.PathLike) -> Iterator[None]:
+    """Wait until no other process is inside this block for the same folder; nothing is left there.
+
+    For moments, not for work. Where there are no such locks (Windows, some network file systems) nobody waits.
+
+    Raises:
+        OSError: the folder is not there.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _patiently(action, *args) -> None:
@@ -35,9 +134,19 @@ def _patiently(action, *args) -> None:
         try:
             return action(*args)
         except PermissionError:
-            if os.name != "nt" or not left:
+            if sys.platform != "win32" or not left:
                 raise
             time.sleep(WAIT)
+
+
+def _named(error: BaseException, part: Path, path: str | os.PathLike) -> None:
+    """Let an error speak of the output, not of its temporary sibling."""
+    if isinstance(error, OSError) and error.filename is not None:
+        inside = os.path.join(part, "")
+        for attribute in ("filename", "filename2"):
+            name = getattr(error, attribute)
+            if isinstance(name, (str, os.PathLike)) and f"{os.path.abspath(name)}{os.sep}".startswith(inside):
+                setattr(error, attribute, str(path))
 
 
 @contextmanager
@@ -54,13 +163,17 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     if target.is_dir():  # say so before the work, not after it
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     part = _beside(target, "part")
+    _mine.add(part)
     try:
         yield part
         _patiently(os.replace, part, target)
-    except BaseException:  # Ctrl-C too
+    except BaseException as error:  # Ctrl-C too
         with suppress(OSError):
             _patiently(os.unlink, part)
+        _named(error, part, path)
         raise
+    finally:
+        _mine.discard(part)
 
 
 @contextmanager
@@ -77,15 +190,20 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     part, old = _beside(target, "part"), _beside(target, "old")
-    part.mkdir()
+    _mine.update((part, old))
     try:
+        part.mkdir()
         yield part
         if target.exists():
             _patiently(os.rename, target, old)
         _patiently(os.rename, part, target)
-    except BaseException:
+    except BaseException as error:
         if old.exists() and not target.exists():
             _patiently(os.rename, old, target)
         shutil.rmtree(part, ignore_errors=True)
+        _named(error, part, path)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    finally:
+        if target.exists():  # else it is the only one
+            shutil.rmtree(old, ignore_errors=True)
+        _mine.difference_update((part, old))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from .memory import is_out_of_memory
 from .threads import share_cores
 
-USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+USAGE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 
 def warn(text: str) -> None:
@@ -32,17 +35,47 @@ def explain(error: BaseException) -> tuple[str, int]:
     """Give the line and the exit code for whatever ended a command."""
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
+    if isinstance(error, Terminated):
+        return "stopped; what is whole was kept", TERMINATED
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return "stopped; what is whole was kept", INTERRUPTED
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or error}", FAILURE
-    if isinstance(error, MemoryError) or "out of memory" in str(error):
-        return "out of memory; try --device cpu, fewer seeds, or a smaller --size", FAILURE
+    if is_out_of_memory(error):
+        return (
+            "out of memory, even for one picture at a time; close what else needs memory, or try --device cpu",
+            FAILURE,
+        )
     if type(error).__module__.startswith("sefa_plugin"):
         return str(error), FAILURE
     kind = type(error).__name__
     return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: cleans up as Ctrl-C does."""
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let a job scheduler's SIGTERM, and a terminal that is closed, end a command like Ctrl-C: nothing half-written."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise Terminated
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # What was told to ignore it (nohup) still does; a program that has a handler of its own keeps it.
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class OneLineErrors:
@@ -54,8 +87,11 @@ class OneLineErrors:
         if not standalone_mode:
             return super().main(args, prog_name, standalone_mode=False, **extra)
         words = list(sys.argv[1:] if args is None else args)
+        if hasattr(sys.stdout, "reconfigure"):  # names of files may be no text, or none that this terminal has
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
-            result = super().main(args, prog_name, standalone_mode=False, **extra)
+            with _terminated_like_interrupted():
+                result = super().main(args, prog_name, standalone_mode=False, **extra)
         except BaseException as error:
             if isinstance(error, (SystemExit, GeneratorExit)):
                 raise

@@ -9,13 +9,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .atomic import whole_file
 
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without a byte
+SLOWEST = 1000  # bytes a second, over any time of TIMEOUT; a server that trickles keeps a run waiting for ever
+LARGEST = 64 << 30  # bytes, of an answer that does not say how long it is
 
 
 class DownloadError(Exception):
@@ -74,13 +79,14 @@ def fetch(
     if held is not None and (sha256 is None or file_digest(held) == sha256.lower()):
         return held
     try:
-        request = urllib.request.Request(url, headers={"User-Agent": "sefa_plugin"})
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        request = urllib.request.Request(url, headers={"User-Agent": "sefa_plugin", "Accept-Encoding": "identity"})
+        with _opener().open(request, timeout=TIMEOUT) as answer:
             target = folder / (_prefix(url) + _file_name(url, answer.headers.get("Content-Disposition")))
             with whole_file(target) as part:
                 _receive(url, answer, part, sha256, progress)
     except urllib.error.HTTPError as error:
-        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}; check the address") from None
+        reason = " ".join(str(error.reason).split())
+        raise DownloadError(f"{url}: the server answers {error.code} {reason}; check the address") from None
     except (http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise DownloadError(f"{url}: cannot be fetched ({reason}); check the address and the connection") from None
@@ -91,22 +97,76 @@ def _prefix(url: str) -> str:
     return hashlib.md5(url.encode()).hexdigest() + "_"
 
 
-def _receive(url: str, answer, part: Path, sha256: str | None, progress) -> None:
+def _opener() -> Any:
+    """Follows redirections to other hosts, as the usual one does, but never to another protocol than the web's."""
+    import urllib.error
+    import urllib.request
+
+    class Redirections(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, request, answer, code, reason, headers, target):
+            before, after = (address.split(":", 1)[0].lower() for address in (request.full_url, target))
+            if after not in ("http", "https") or (before, after) == ("https", "http"):
+                reason = f"and leads from {before} to {after}, which is not followed"
+                raise urllib.error.HTTPError(request.full_url, code, reason, headers, answer)
+            return super().redirect_request(request, answer, code, reason, headers, target)
+
+    return urllib.request.build_opener(Redirections)
+
+
+def _receive(
+    url: str, answer: Any, part: Path, sha256: str | None, progress: Callable[[int, int], None] | None
+) -> None:
+    page = f"{url}: gives a web page, not a file (the link wants a click or a login)"
     if "text/html" in (answer.headers.get("Content-Type") or ""):
-        raise DownloadError(f"{url}: gives a web page, not a file (the link wants a click or a login)")
-    size = int(answer.headers.get("Content-Length") or 0)
+        raise DownloadError(page)
+    packed = (answer.headers.get("Content-Encoding") or "identity").strip().lower()
+    if packed != "identity":
+        raise DownloadError(
+            f"{url}: the server packs the file ({packed!r:.20}); fetch it with a browser, and name the file"
+        )
+    size = answer.length or 0  # None where the server does not say, or says nonsense
+    free = shutil.disk_usage(part.parent).free
+    if size > free:
+        raise DownloadError(
+            f"{url}: has {size:,} bytes, and {part.parent} has room for {free:,}; DNNLIB_CACHE_DIR moves it"
+        )
     total, digest = 0, hashlib.sha256()
+    pace = _Pace()
     with open(part, "wb") as file:
-        for chunk in iter(lambda: answer.read(CHUNK), b""):
+        for chunk in iter(lambda: answer.read1(CHUNK), b""):
+            if not total and re.match(rb"\s*<(!doctype html|html)\b", chunk[:200], re.I):
+                raise DownloadError(page)
             file.write(chunk)
             digest.update(chunk)
             total += len(chunk)
+            if not pace.holds(len(chunk)):
+                raise DownloadError(f"{url}: less than {SLOWEST} bytes a second come; try again later")
+            if total > LARGEST:
+                raise DownloadError(f"{url}: does not end after {total:,} bytes, which no network needs")
             if progress is not None:
                 progress(total, size)
     if size and total != size:
         raise DownloadError(f"{url}: the download stopped at {total} of {size} bytes; run the command again")
+    if not total:
+        raise DownloadError(f"{url}: the file is empty")
     if sha256 is not None and digest.hexdigest() != sha256.lower():
         raise DownloadError(f"{url}: has SHA-256 {digest.hexdigest()}, not the {sha256.lower()} asked for")
+
+
+class _Pace:
+    """Whether enough comes in each stretch of TIMEOUT seconds."""
+
+    def __init__(self) -> None:
+        self._start, self._bytes = time.monotonic(), 0
+
+    def holds(self, received: int) -> bool:
+        self._bytes += received
+        passed = time.monotonic() - self._start
+        if passed < TIMEOUT:
+            return True
+        enough = self._bytes >= SLOWEST * passed
+        self._start, self._bytes = time.monotonic(), 0
+        return enough
 
 
 def _file_name(url: str, disposition: str | None) -> str:
@@ -114,4 +174,4 @@ def _file_name(url: str, disposition: str | None) -> str:
 
     named = re.search(r'filename="?([^";]+)', disposition or "")
     name = named.group(1) if named else Path(unquote(urlparse(url).path)).name
-    return re.sub(r"[^0-9A-Za-z._-]", "_", name)[-80:] or "network.pkl"
+    return re.sub(r"[^0-9A-Za-z._-]", "_", name)[-80:].rstrip(".") or "network.pkl"

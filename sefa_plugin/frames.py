@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -13,9 +15,11 @@ from torch import Tensor
 
 from .generators.prefixes import Prefixes
 from .live import evaluating, usable
+from .memory import is_out_of_memory
 from .precision import uses_bfloat16
 
 NOISE_SEED = 0
+_fitting: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # of networks that had no room for more pictures at once
 
 
 class FramesError(Exception):
@@ -50,7 +54,7 @@ def render(
             with ``mapping`` and ``synthesis`` (see ``live.adopt``).
         ws_schedule: ``[num_ws, w_dim]`` tensors, or ``[N, num_ws, w_dim]`` ones whose rows are N frames;
             any iterable, pulled as frames are needed.
-        batch_size: frames rendered at once.
+        batch_size: frames rendered at once; fewer from where memory is too small for as many.
         noise_mode: ``const``, ``none``, or ``random``: drawn once, then the same in every frame.
         force_fp32: float32 even where the network asks for float16 (which it gets on CUDA only:
             elsewhere float16 is slow or not there), or ``use_bfloat16`` for bfloat16.
@@ -64,6 +68,7 @@ def render(
         ValueError: ``batch_size`` is below 1, or ws are of a wrong shape.
         FramesError: pixels are NaN or infinite.
         LiveError: ``G`` is no generator, or one that cannot be run.
+        RuntimeError, MemoryError: not even one picture fits into memory (see ``memory.is_out_of_memory``).
     """
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size}: at least 1 is needed")
@@ -76,14 +81,32 @@ def render(
         reuse = {"prefixes": Prefixes(unchanged_rows)}
     # Fresh noise belongs to a frame by its place in the batch, so it is drawn for one frame at a time.
     size = 1 if noise_mode == "random" else batch_size
+
+    def pictures(ws: list[Tensor]) -> np.ndarray:
+        stacked = torch.stack([row.to(device) for row in ws])
+        with torch.no_grad(), evaluating(G.synthesis), _same_noise(noise_mode == "random", device):
+            return to_uint8(G.synthesis(stacked, noise_mode=noise_mode, force_fp32=force_fp32, **reuse))
+
     while True:
         batch = list(islice(rows, size))
         if not batch:
             return
-        ws = torch.stack([row.to(device) for row in batch])
-        with torch.no_grad(), evaluating(G.synthesis), _same_noise(noise_mode == "random", device):
-            img = G.synthesis(ws, noise_mode=noise_mode, force_fp32=force_fp32, **reuse)
-        yield from to_uint8(img)
+        while batch:
+            size = min(size, _fitting.get(G.synthesis, size))
+            try:
+                made = pictures(batch[:size])
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or (len(batch[:size]) == 1 and not reuse):
+                    raise
+                made = None
+            if made is not None:
+                del batch[:size]
+                yield from made
+                continue
+            # Not within the except: the error holds on to what was computed so far.
+            reuse = {}
+            size = _fitting[G.synthesis] = max(1, len(batch[:size]) // 2)
+            _release(device)
 
 
 def _rows(ws_schedule: Iterable[Tensor]) -> Iterator[Tensor]:
@@ -94,6 +117,15 @@ def _rows(ws_schedule: Iterable[Tensor]) -> Iterator[Tensor]:
         if ws.ndim not in (2, 3):
             raise ValueError(f"a schedule of ws holds {list(ws.shape)}, expected [num_ws, w_dim]")
         yield from ws if ws.ndim == 3 else [ws]
+
+
+def _release(device: torch.device) -> None:
+    """Give back what allocators hold in pieces that are too small."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
 
 
 def _device(G: Any) -> torch.device:

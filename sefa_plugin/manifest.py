@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .atomic import whole_file
+from .atomic import alone_in, whole_file
 
 FORMAT = 1
 NAME = "run.json"
@@ -52,11 +52,17 @@ class Manifest:
         self.command = list(command)
         self.network = network
         self.outputs: dict[str, dict[str, Any]] = {}
+        self._own: set[str] = set()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over what the record says now, but for what this run has made: another one may work beside it."""
         try:
             held = json.loads((self.outdir / NAME).read_text(encoding="utf-8"))
             if held["format"] == FORMAT and isinstance(held["outputs"], dict):
-                entries = held["outputs"].items()
-                self.outputs = {k: v for k, v in entries if isinstance(v, dict) and (self.outdir / k).exists()}
+                for name, entry in held["outputs"].items():
+                    if name not in self._own and isinstance(entry, dict) and (self.outdir / name).exists():
+                        self.outputs[name] = entry
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass  # no record, or one that cannot be read: everything is made again
 
@@ -102,20 +108,23 @@ class Manifest:
             "command": self.command if command is None else list(command),
             "about": about or {},
         }
+        self._own.add(name)
         self.write()
 
     def write(self) -> None:
-        """Write ``run.json``, whole or not at all.
+        """Write ``run.json``, whole or not at all, with what other runs have noted there meanwhile.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        content = {
-            "format": FORMAT,
-            "command": self.command,
-            "versions": versions(),
-            "network": self.network,
-            "outputs": dict(sorted(self.outputs.items())),
-        }
-        with whole_file(self.outdir / NAME) as part:
+        self.outdir.mkdir(parents=True, exist_ok=True)
+        with alone_in(self.outdir), whole_file(self.outdir / NAME) as part:
+            self.refresh()
+            content = {
+                "format": FORMAT,
+                "command": self.command,
+                "versions": versions(),
+                "network": self.network,
+                "outputs": dict(sorted(self.outputs.items())),
+            }
             part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What becomes of memory that is freed while pictures are made on a CPU."""
+"""What becomes of memory that is freed while pictures are made on a CPU, and how a lack of it is told."""
 
 from __future__ import annotations
 
@@ -27,3 +27,12 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError):
         return False
     return bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, _KEPT))
+
+
+# CUDA's and MPS's allocators, cuBLAS and cuDNN, and torch's allocator for CPUs.
+_LACKING = ("out of memory", "_ALLOC_FAILED", "not enough memory", "can't allocate memory", "Cannot allocate memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device, or this computer, has no memory left."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _LACKING)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,9 @@ CODEC = "libx264"
 CRF = 16  # constant quality, visually lossless, whatever the size
 RATE = ["-crf", str(CRF), "-x264-params", "chroma-qp-offset=-6"]
 PARAMETERS = ["-vf", FILTERS, *TAGS, *RATE, "-movflags", "+faststart"]
+
+PATIENCE = 120  # seconds in which ffmpeg must take a frame, or finish the file, and those that it needs to encode
+HELD, SLOWEST = 60, 1_000_000  # so many frames, at so many pixels a second
 
 _launch = threading.Lock()  # the environment belongs to the whole process
 
@@ -53,7 +57,9 @@ def check_ffmpeg() -> str:
     command = [program, "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "2x2", "-i", "-"]
     command += ["-vcodec", CODEC, "-pix_fmt", "yuv420p", *PARAMETERS[:-2], "-f", "null", "-"]
     try:
-        trial = subprocess.run(command, input=bytes(12), capture_output=True, check=False)
+        trial = subprocess.run(command, input=bytes(12), capture_output=True, check=False, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise VideoError(f"{program} hangs: pip install imageio-ffmpeg") from None
     except OSError as error:
         raise VideoError(f"{program} does not run ({error.strerror}): pip install imageio-ffmpeg") from None
     if trial.returncode:
@@ -82,33 +88,87 @@ def write_mp4(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float,
         report = Path(folder) / "ffmpeg.log"
         try:
             _encode(part, frames, fps, report, comment)
-        except _Stopped:
+        except _Stopped as stopped:
             text = report.read_text(errors="replace") if report.is_file() else ""
-            reason = _reason(text.split("Command line:", 1)[-1].lstrip().partition("\n")[2])
+            reason = str(stopped) or _reason(text.split("Command line:", 1)[-1].lstrip().partition("\n")[2])
             raise VideoError(f"{path}: ffmpeg failed ({reason})") from None
 
 
 class _Stopped(Exception):
-    """ffmpeg ended before its time, or with an error."""
+    """ffmpeg ended before its time, or with an error; the text says why, where ffmpeg does not."""
 
 
 def _encode(part: Path, frames: Iterable[np.ndarray], fps: float, report: Path, comment: str) -> None:
     process = None
+    watch = _Watch()
     try:
-        with _open(part, fps, comment) as writer:
+        with watch, _open(part, fps, comment) as writer, watch.closing():
             for frame in frames:
                 even = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), "edge")
                 try:
                     if process is None:
+                        watch.begin(writer, even)
                         process = _start(writer, even, report)
                     else:
+                        watch.begin(writer, even)
                         writer.append_data(even)
                 except OSError:  # not those of the frames: a full disk there has its own message
-                    raise _Stopped from None
+                    raise _Stopped(watch.told) from None
+                watch.pause()
     finally:
         code = _end(process)
-    if code:
-        raise _Stopped
+    if code or watch.told:
+        raise _Stopped(watch.told)
+    if not part.is_file() or not part.stat().st_size:
+        raise _Stopped("it ended well, and wrote no file")
+
+
+class _Watch:
+    """Ends an ffmpeg that hangs. Counts its own seconds: a computer that sleeps, or Ctrl-Z, is no hanging."""
+
+    def __init__(self) -> None:
+        self.told = ""
+        self._writer: Any = None
+        self._left: int | None = None  # seconds; None while ffmpeg waits for us
+        self._patience = PATIENCE
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="sefa-ffmpeg", daemon=True)
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def begin(self, writer: Any, frame: np.ndarray) -> None:
+        """From now on ffmpeg is waited for, longer for large frames: it holds dozens of them back."""
+        self._writer = writer
+        self._left = self._patience = PATIENCE + HELD * frame.shape[0] * frame.shape[1] // SLOWEST
+
+    def pause(self) -> None:
+        """ffmpeg has taken the frame."""
+        self._left = None
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """What comes after the block, whatever ends it, is ffmpeg's time too: it writes the rest of the file."""
+        try:
+            yield
+        finally:
+            self._left = self._patience
+
+    def _look(self) -> None:
+        while not self._over.wait(1):
+            left, process = self._left, _process_of(self._writer)
+            if left is None or process is None:
+                continue
+            self._left = left - 1
+            if left <= 1:
+                self.told = f"it did nothing for {self._patience} seconds"
+                process.kill()
+                return
 
 
 def _open(part: Path, fps: float, comment: str):
@@ -136,11 +196,7 @@ def _plain(comment: str) -> str:
 
 
 def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:
-    """Write the first frame, which starts ffmpeg, with its errors going to a file; give the process.
-
-    The process is needed for its exit status, and to leave none behind. imageio keeps it in a local of
-    its own generator; None where a later version does not.
-    """
+    """Write the first frame, which starts ffmpeg, with its errors going to a file; give the process."""
     quoted = str(report).replace("%", "%%").replace("'", "'\\''")
     with _launch:
         before = os.environ.get("FFREPORT")
@@ -152,6 +208,14 @@ def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:
                 del os.environ["FFREPORT"]
             else:
                 os.environ["FFREPORT"] = before
+    return _process_of(writer)
+
+
+def _process_of(writer: Any) -> subprocess.Popen | None:
+    """ffmpeg's process: needed for its exit status, and to leave none behind.
+
+    imageio keeps it in a local of its own generator; None where a later version does not, or nothing runs.
+    """
     inner = getattr(getattr(writer, "_write_gen", None), "gi_frame", None)
     return inner.f_locals.get("p") if inner is not None else None
 

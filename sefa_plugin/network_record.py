@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .file_names import safe_name
 from .network_walk import ModuleRecord
 from .tensor_view import TensorView, in_place
 
@@ -90,8 +91,8 @@ class NetworkRecord:
 
     @property
     def name(self) -> str:
-        """The file's name without folders and suffix."""
-        return Path(self.path).stem
+        """The file's name without folders and suffix, fit for outputs that are called by it."""
+        return safe_name(Path(self.path).stem)
 
 
 def jsonable(value: Any) -> Any:

@@ -98,5 +98,5 @@ def png_text(comment: str) -> Any:
     if not comment:
         return None
     info = PngInfo()
-    info.add_itxt("Comment", comment)
+    info.add_itxt("Comment", comment.encode("utf-8", "replace").decode("utf-8"))  # names of files may be no text
     return info

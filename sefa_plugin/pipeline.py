@@ -6,7 +6,10 @@ the page written anew after each. Sheets and videos share their pictures.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,9 +19,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .atomic import sweep
 from .camera import Camera
 from .captions import captioned
 from .describe import describe, heat_picture
+from .file_names import safe_name
 from .film import Film
 from .latents import Schedule, spread
 from .manifest import Manifest
@@ -32,6 +37,7 @@ from .video import write_video
 
 RENDERER = 2  # raised when equal settings would give other pictures
 UNEDITED = "sheets/unedited.jpg"
+FOLDERS = ("sheets", "videos", "evaluate", "evaluate/parts")  # that an output folder may have
 ROW = 12  # pictures in the unedited row
 DESCRIBED = 8  # subjects that the words of a sheet rest on
 
@@ -63,7 +69,7 @@ class Job:
     @property
     def stem(self) -> str:
         """Its name in file names."""
-        return f"{self.group.directions.label}-dir{self.index:02d}"
+        return _stem(self.group, self.index)
 
 
 class Run:
@@ -102,7 +108,7 @@ class Run:
 
     def plan(self, group: Group, index: int) -> Job:
         """What a direction is to have; whether it is there already shows when its range is known."""
-        film, stem = self.film, f"{group.directions.label}-dir{index:02d}"
+        film, stem = self.film, _stem(group, index)
         video = {"none": None, "png": f"videos/{stem}"}.get(film.video, f"videos/{stem}.{film.video}")
         return Job(group, index, f"sheets/{stem}.jpg" if film.sheet else None, video)
 
@@ -142,7 +148,8 @@ class Run:
         """Make the outputs of all jobs; gives the names of those made, and how many were kept.
 
         Raises:
-            VideoError, FramesError, OSError: an output could not be made; those before it are whole.
+            VideoError, FramesError, OSError: an output could not be made, or is gone when all are; those before it
+                are whole.
         """
         wanted = sum((job.sheet is not None) + (job.video is not None) for job in jobs)
         for job in jobs:
@@ -165,9 +172,14 @@ class Run:
                         made += self._grid(jobs, grid, store)
         except BaseException:
             with suppress(OSError):  # the page must not promise what will not come
-                self.page(False)
+                if self.manifest.outdir.is_dir():
+                    self.page(False)
             raise
         self.page(False)
+        for name in made:
+            if not (self.manifest.outdir / name).exists():
+                what = f"{os.strerror(errno.ENOENT)}: it was made, and is gone; run the same command again"
+                raise FileNotFoundError(errno.ENOENT, what, str(self.manifest.outdir / name))
         return made, wanted - sum(name != UNEDITED and name != grid for name in made)
 
     def _start(self, jobs: Sequence[Job], unknown: int) -> None:
@@ -310,7 +322,7 @@ class Run:
             return None
         suffix = "" if self.film.video == "png" else f".{self.film.video}"
         labels = dict.fromkeys(job.group.directions.label for job in jobs)
-        return f"videos/{'-'.join(labels)[:80]}-grid{suffix}"
+        return f"videos/{safe_name('-'.join(labels)[:80] + '-grid')}{suffix}"
 
     def _grid_settings(self, jobs: Sequence[Job]) -> dict[str, Any]:
         return {**self._common(), "grid": [self.settings(job, "video") for job in jobs]}
@@ -335,6 +347,10 @@ class Run:
         about["command"] = command_of(self.manifest)
         self._write(name, frames(), common, settings, about)
         return [name]
+
+
+def _stem(group: Group, index: int) -> str:
+    return safe_name(f"{group.directions.label}-dir{index:02d}")
 
 
 def common_settings(camera: Camera, manifest: Manifest) -> dict[str, Any]:
@@ -382,10 +398,13 @@ def output_folder(outdir: str | None, name: str) -> Path:
 def check_folder(path: Path) -> None:
     """Make the folder and make sure that it can be written, before any work is done.
 
+    What runs that were killed have left half-written there goes.
+
     Raises:
         OSError: it cannot.
     """
     path.mkdir(parents=True, exist_ok=True)
-    probe = path / ".sefa-probe"
-    probe.write_bytes(b"")
-    probe.unlink()
+    for folder in [path, *(path / name for name in FOLDERS)]:
+        sweep(folder)
+    with named(path), tempfile.TemporaryFile(prefix=".sefa-", dir=path, buffering=0) as probe:
+        probe.write(bytes(4096))  # a full disk takes empty files

@@ -71,3 +71,18 @@ class Ranges:
             group.directions = held.with_range(index, found.sigma, found.low, found.high, found.broken)
             group.save(group.directions)
         return group.directions.ranges[index]
+
+
+def joined(mine: Any, now: Any) -> Any:
+    """Directions with the names of their file as it is now, and the ranges of both; of two for one direction, mine."""
+    if not mine.same_as(now):
+        return mine
+    both = mine.adopting(now)
+    measured = [index for index, ends in enumerate(mine.ranges) if ends is not None]
+    if measured and mine.calibration != both.calibration:
+        both = replace(both, ranges=(), broken=(), calibration=mine.calibration)
+    lists = {field: list(getattr(both, field)) for field in ("sigmas", "ranges", "broken")}
+    for index in measured:
+        for field, values in lists.items():
+            values[index] = getattr(mine, field)[index]
+    return replace(both, **{field: tuple(values) for field, values in lists.items()})

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import __version__
+from .atomic import alone_in
 from .describe import heat_picture
 from .directions import Directions, DirectionsFileError
 from .layers import is_selection
@@ -175,6 +176,13 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
     Raises:
         OSError: it cannot be written; an older page stays.
     """
+    manifest.outdir.mkdir(parents=True, exist_ok=True)
+    with alone_in(manifest.outdir):  # of two runs in one folder, the last page shows what both have made
+        manifest.refresh()
+        return _write_report(manifest, busy)
+
+
+def _write_report(manifest: Manifest, busy: bool) -> Path:
     named = _names(manifest.outdir)
     cards: dict[str, dict[int, dict[str, Any]]] = {}
     grids, planes = [], []

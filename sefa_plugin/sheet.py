@@ -120,7 +120,7 @@ def write_sheet(
         raise ValueError(f"{path}: a sheet is written as one of {', '.join(formats)}")
     plan, cells = _lay_out(rows, aside=aside, **captions)
     sheet = Image.fromarray(_draw(plan, cells, aside, marked))
-    options: dict[str, Any] = {"quality": 92, "subsampling": 0, "comment": comment.encode("utf-8")[:60000]}
+    options: dict[str, Any] = {"quality": 92, "subsampling": 0, "comment": comment.encode("utf-8", "replace")[:60000]}
     if kind == "PNG":
         options = {"pnginfo": png_text(comment)}
     with whole_file(path) as part:

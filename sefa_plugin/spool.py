@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +20,8 @@ class Spool:
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="sefa-")  # noqa: SIM115, closed by __exit__
+        # Without a buffer, whose rest a full disk would make fail again at every later step.
+        self._file = tempfile.TemporaryFile(prefix="sefa-", buffering=0)  # noqa: SIM115, closed by __exit__
         self._places: list[tuple[int, int, tuple[int, ...]]] = []  # offset, bytes, shape
 
     def __enter__(self) -> Spool:
@@ -37,17 +39,33 @@ class Spool:
         return sum(length for _, length, _ in self._places[-1:]) + (self._places[-1][0] if self._places else 0)
 
     def append(self, frame: np.ndarray) -> None:
-        """Add a frame, uint8 ``[H, W, C]``."""
+        """Add a frame, uint8 ``[H, W, C]``.
+
+        Raises:
+            OSError: there is no room for it; those before it are as they were.
+        """
         packed = zlib.compress(np.ascontiguousarray(frame).data, LEVEL)
-        start = self._file.seek(0, 2)
-        self._file.write(packed)
+        start, left = self.size, memoryview(packed)
+        try:
+            self._file.seek(start)
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            where = f"{tempfile.gettempdir()} (temporary files; TMPDIR chooses another folder)"
+            raise OSError(error.errno, error.strerror, where) from None
         self._places.append((start, len(packed), frame.shape))
 
     def __getitem__(self, index: int) -> np.ndarray:
         """A new array, read-only, equal to the frame. Raises IndexError if there is none."""
         start, length, shape = self._places[index]
         self._file.seek(start)
-        return np.frombuffer(zlib.decompress(self._file.read(length)), np.uint8).reshape(shape)
+        packed = bytearray()
+        while len(packed) < length:
+            more = self._file.read(length - len(packed))
+            if not more:
+                raise OSError(errno.EIO, "a temporary file has lost what was in it", tempfile.gettempdir())
+            packed += more
+        return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape)
 
 
 def replay(frames: Iterable[np.ndarray], order: Sequence[int]) -> Iterator[np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,11 +139,28 @@ def _saver(path: Path | None) -> Any:
         if path is None:
             return
         try:
-            directions.save(path)
+            _keep(directions, path)
         except OSError as error:
             warn(f"{path}: ranges are not saved ({error.strerror or error})")
 
     return save
+
+
+def _keep(directions: Any, path: Path) -> None:
+    """Write directions, with what a person or another run has put into their file meanwhile.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from .atomic import alone_in
+    from .directions import Directions, DirectionsFileError
+    from .ranges import joined
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with alone_in(path.parent):
+        with suppress(DirectionsFileError):
+            directions = joined(directions, Directions.load(path))
+        directions.save(path)
 
 
 def factorise_given(opened: Any, given: dict[str, Any], count: int | None) -> list[Any]:
@@ -294,7 +312,7 @@ def save_found(groups: list[Any], given: dict[str, Any]) -> None:
     """
     for group in groups:
         if not given["directions_file"] or group.path != Path(given["directions_file"]):
-            group.directions.save(group.path)
+            _keep(group.directions, group.path)
 
 
 def indices_given(directions: Any, keys: Any) -> list[int]:

@@ -33,8 +33,12 @@ class FrameStore:
         """Keep a frame, uint8 ``[H, W, C]``, if there is room."""
         if key in self._places or self._spool.size > self._room:
             return
-        self._places[key] = len(self._spool)
-        self._spool.append(frame)
+        try:
+            self._spool.append(frame)
+        except OSError:  # the temporary folder is full: as full as our own limit
+            self._room = -1
+            return
+        self._places[key] = len(self._spool) - 1
 
     def get(self, key: Hashable) -> np.ndarray:
         """A frame that was kept. Raises KeyError if it was not."""

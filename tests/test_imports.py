@@ -19,6 +19,7 @@ NOTHING_EDITABLE = (
 # module -> modules of ours that it may import (the data's path runs from top to bottom)
 ALLOWED = {
     "atomic": set(),
+    "file_names": set(),
     "pickle_records": set(),
     "pickle_machine": {"pickle_records"},
     "inert_pickle": {"pickle_machine", "pickle_records"},
@@ -29,7 +30,7 @@ ALLOWED = {
     "pickled_values": {"pickle_records", "tensor_view", "torch_file"},
     "network_walk": {"pickle_records", "pickled_values", "tensor_view"},
     "converted_file": {"atomic"},
-    "network_record": {"network_walk", "tensor_view"},
+    "network_record": {"file_names", "network_walk", "tensor_view"},
     "tf_networks": {"network_walk", "pickle_records", "pickled_values", "tensor_view"},
     "state_dicts": {"pickle_records", "pickled_values", "tensor_view"},
     "network_file": {
@@ -100,7 +101,7 @@ ALLOWED = {
     "comparing": {"matching"},
     "latents": set(),
     "precision": set(),
-    "frames": {"generators/prefixes", "live", "precision"},
+    "frames": {"generators/prefixes", "live", "memory", "precision"},
     "edits": {"latents", "layers"},
     "camera": {"edits", "frames", "latent_files", "latents", "orbit"},
     "calibrate": {"camera", "frames"},
@@ -121,11 +122,13 @@ ALLOWED = {
     "manifest": {"atomic", ""},
     "film": {"latents"},
     "report_scores": {"manifest", "page_matrix"},
-    "report": {"describe", "directions", "layers", "manifest", "page", "report_scores", ""},
+    "report": {"atomic", "describe", "directions", "layers", "manifest", "page", "report_scores", ""},
     "pipeline": {
+        "atomic",
         "camera",
         "captions",
         "describe",
+        "file_names",
         "film",
         "latents",
         "manifest",
@@ -174,7 +177,7 @@ ALLOWED = {
     },
     "naming": {"directions", "manifest", "report"},
     "evaluate/__init__": set(),
-    "evaluate/asking": set(),
+    "evaluate/asking": {"memory"},
     "evaluate/interfacegan": {"atomic"},
     "evaluate/ganspace": set(),
     "evaluate/chance": set(),
@@ -261,7 +264,7 @@ ALLOWED = {
     "environment": set(),
     "dropped_file": set(),
     "register": {"atomic", "dropped_file", ""},
-    "command": {"threads"},
+    "command": {"memory", "threads"},
     "options": set(),
     "stages": None,  # everything below
     "formats_commands": None,

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..memory import is_out_of_memory
+
 
 class ScorerError(Exception):
     """A scorer that cannot be loaded, or that answers with what is not a score."""
@@ -74,7 +76,7 @@ def _asked(scorer: Any, method: Callable[[np.ndarray], Any], pictures: np.ndarra
     except (ScorerError, MemoryError):
         raise
     except Exception as error:
-        if "out of memory" in str(error):
+        if is_out_of_memory(error):
             raise
         words = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ScorerError(f"the scorer {_called(scorer)} failed: {words}") from error
