@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -35,10 +36,15 @@ def _place(path: str | os.PathLike) -> Path:
     """The path itself, links followed (a linked output stays a link), the folders above it made and swept."""
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.parent not in _swept:  # once: a folder may hold thousands of files
-        _swept.add(target.parent)
-        sweep(target.parent)
+    _sweep_once(target.parent)
     return target
+
+
+def _sweep_once(folder: Path) -> None:
+    """It may hold thousands of files."""
+    if folder not in _swept:
+        _swept.add(folder)
+        sweep(folder)
 
 
 def _beside(target: Path, what: str) -> Path:
@@ -106,6 +112,24 @@ def _lives(pid: int) -> bool:
 
 
 @contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give an empty folder in the system's temporary one, which is there for the length of the block.
+
+    Raises:
+        OSError: there is no temporary folder, or it is full.
+    """
+    root = Path(os.path.realpath(tempfile.gettempdir()))
+    _sweep_once(root)
+    path = Path(tempfile.mkdtemp(prefix=f".sefa.part-{_host()}-{os.getpid()}-{next(_count)}.", dir=root))
+    _mine.add(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        _mine.discard(path)
+
+
+@contextmanager
 def alone_in(folder: str | os.PathLike) -> Iterator[None]:
     """Wait until no other process is inside this block for the same folder; nothing is left there.
 
@@ -140,8 +164,10 @@ def _patiently(action, *args) -> None:
 
 
 def _named(error: BaseException, part: Path, path: str | os.PathLike) -> None:
-    """Let an error speak of the output, not of its temporary sibling."""
-    if isinstance(error, OSError) and error.filename is not None:
+    """Let an error speak of the output: not of its temporary sibling, nor (a full disk) of nothing at all."""
+    if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+        error.filename = str(path)
+    elif isinstance(error, OSError):
         inside = os.path.join(part, "")
         for attribute in ("filename", "filename2"):
             name = getattr(error, attribute)

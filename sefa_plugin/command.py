@@ -53,8 +53,8 @@ def explain(error: BaseException) -> tuple[str, int]:
     return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP: cleans up as Ctrl-C does."""
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP: cleans up as Ctrl-C does, and like it is nobody's to catch."""
 
 
 @contextmanager

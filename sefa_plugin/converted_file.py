@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,14 +57,23 @@ def write(path: str | os.PathLike, network: Converted) -> None:
         OSError: the file cannot be written.
     """
     import numpy as np
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     from .atomic import whole_file
+    from .header_order import settle
 
     about = _about(network)
     tensors = {name: np.ascontiguousarray(value).reshape(np.shape(value)) for name, value in network.tensors.items()}
     with whole_file(path) as part:
-        save_file(tensors, os.fspath(part), {KEY: json.dumps(about), "format": "sefa"})
+        try:
+            save_file(tensors, os.fspath(part), {KEY: json.dumps(about), "format": "sefa"})
+        except SafetensorError as error:  # of the operating system: a full disk
+            number = re.search(r"\(os error (\d+)\)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+        settle(part)
 
 
 def _about(network: Converted) -> dict:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .atomic import whole_file
+from .header_order import settle
 
 FORMAT = "1"
 _WORDS = ("label", "space", "torgb", "network", "digest", "calibration", "origin")
@@ -41,6 +42,7 @@ def write_directions(path: str | os.PathLike, directions: Any) -> None:
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
     with whole_file(path) as part:
         part.write_bytes(save(tensors, about))  # save_file would let nobody else read it
+        settle(part)
 
 
 def is_directions_file(path: str | os.PathLike) -> bool:

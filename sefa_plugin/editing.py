@@ -105,6 +105,8 @@ class Editing:
             return False
         current = holds(path.parent, self.recipe) if name == NAME else self.manifest.is_current(name, self._settings)
         if not current:
+            if self.manifest.has_begun(name):
+                return False
             raise EditingError(
                 f"{path}: holds something else than this edit makes; choose another --outdir, or --overwrite it"
             )
@@ -121,6 +123,7 @@ class Editing:
 
     def _write(self, name: str, content: np.ndarray | Tensor) -> None:
         path = self.manifest.outdir / name
+        self.manifest.begin(name, self._settings)
         with named(path):
             with whole_file(path) as part:
                 if isinstance(content, Tensor):
@@ -149,10 +152,12 @@ class Editing:
             if self.manifest.is_current(name, settings):
                 self.reporter.say(f"{name}: is up to date, kept")
                 return [], [name]
-            if not self.manifest.is_current(name, self.manifest.outputs.get(name, {}).get("settings", {})):
+            known = self.manifest.is_current(name, self.manifest.outputs.get(name, {}).get("settings", {}))
+            if not known and not self.manifest.has_begun(name):
                 raise EditingError(f"{path}: was not made here, or was changed since; move it away, or --overwrite it")
             self.reporter.say(f"{name}: was made with other settings, will be replaced")
         frames = self._frames(motion, film)
+        self.manifest.begin(name, settings)
         with named(path):
             frames = replay(frames, motion.line.order)
             comment = command_for(self.recipe, kind, film)

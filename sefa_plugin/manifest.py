@@ -85,6 +85,21 @@ class Manifest:
         except OSError:
             return False
 
+    def begin(self, name: str, settings: dict[str, Any]) -> None:
+        """Note that an output is about to appear: who is killed before it is added has made it nevertheless.
+
+        Raises:
+            OSError: the record cannot be written.
+        """
+        unknown = {"settings": settings, "distances": [], "sha256": "", "command": self.command, "about": {}}
+        self.outputs[name] = {**self.outputs.get(name, unknown), "begun": True}
+        self._own.add(name)
+        self.write()
+
+    def has_begun(self, name: str) -> bool:
+        """Whether a run has begun to make an output, and has not added it."""
+        return self.outputs.get(name, {}).get("begun") is True
+
     def add(
         self,
         name: str,

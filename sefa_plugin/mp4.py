@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .atomic import whole_file
+from .atomic import scratch_folder, whole_file
 
 # Conversion and tags both say BT.709, limited range: players that read the tags and players that guess agree.
 # The flags make swscale round instead of truncate and keep chroma at full resolution until it is averaged.
@@ -84,8 +83,8 @@ def write_mp4(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float,
         OSError: the place cannot be written.
     """
     check_ffmpeg()
-    with whole_file(path) as part, tempfile.TemporaryDirectory(prefix="sefa-") as folder, _quiet():
-        report = Path(folder) / "ffmpeg.log"
+    with whole_file(path) as part, scratch_folder() as folder, _quiet():
+        report = folder / "ffmpeg.log"
         try:
             _encode(part, frames, fps, report, comment)
         except _Stopped as stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -123,8 +124,10 @@ def write_sheet(
     options: dict[str, Any] = {"quality": 92, "subsampling": 0, "comment": comment.encode("utf-8", "replace")[:60000]}
     if kind == "PNG":
         options = {"pnginfo": png_text(comment)}
+    data = io.BytesIO()  # to a file Pillow writes a JPEG in one go, and takes half of it for all: a disk may be full
+    sheet.save(data, kind, **options)
     with whole_file(path) as part:
-        sheet.save(part, kind, **options)
+        part.write_bytes(data.getbuffer())
     columns = range(len(plan.column_labels))
     return [[[plan.x(column), plan.y(row), plan.wide, plan.high] for column in columns] for row in range(len(cells))]
 

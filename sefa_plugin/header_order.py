@@ -1,0 +1,22 @@
+"""Safetensors files that are the same bytes each time they are made."""
+
+from __future__ import annotations
+
+import json
+import os
+
+
+def settle(path: str | os.PathLike) -> None:
+    """Put the metadata of a safetensors file in alphabetical order; the library writes them in a random one.
+
+    Raises:
+        OSError: the file cannot be read or written.
+    """
+    with open(path, "r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        if len(text) <= length:  # the library writes JSON as tightly
+            file.seek(8)
+            file.write(text.ljust(length))

@@ -1,0 +1,173 @@
+"""What the tests of faults share: commands in processes that can be killed, and folders that can be compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from sefa_plugin import cli
+
+OUTPUT = "told.txt"
+
+
+class Process:
+    """A command in a forked process: everything is imported, so that it does its work and little else."""
+
+    def __init__(self, folder: Path, words: list[str]) -> None:
+        self.folder = folder
+        self.begun = time.monotonic()
+        self.pid = os.fork()
+        if not self.pid:
+            _become(folder, words)
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def end(self) -> int:
+        """Its exit code, or minus the signal that killed it."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    @property
+    def told(self) -> str:
+        return (self.folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
+
+
+def _become(folder: Path, words: list[str]) -> None:
+    """Never returns."""
+    code = 70
+    try:
+        os.chdir(folder)
+        told = os.open(OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(told, 1)
+        os.dup2(told, 2)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", errors="backslashreplace") for number in (1, 2))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        command, words = _command(words)
+        sys.argv = ["sefa", *words]
+        command.main(words)
+    except SystemExit as ending:
+        code = ending.code or 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _command(words: list[str]) -> tuple[Any, list[str]]:
+    return (cli.gen_sefa, words[1:]) if words[0] == "gen" else (cli.sefa, words)
+
+
+def warm(words: list[str]) -> None:
+    """Run a command in this process, so that those forked from it have imported what it needs."""
+    command, words = _command(words)
+    result = CliRunner().invoke(command, words)
+    assert result.exit_code == 0, result.output
+
+
+def finish(folder: Path, words: list[str]) -> tuple[int, str]:
+    """Exit code and what was said, of a command that nobody disturbs."""
+    process = Process(folder, words)
+    return process.end(), process.told
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, hidden ones too, but for what the command has said."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != OUTPUT)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def hidden(*folders: Path) -> list[str]:
+    """Whatever should not be left in a folder: our temporary files and folders."""
+    return [str(path) for folder in folders for path in folder.rglob(".*")]
+
+
+GROWS = ("run.json", "index.html")  # written again and again
+SETTLES = ("directions", "scores.npz")  # with what is known so far
+
+
+@dataclass
+class Campaign:
+    """A command that is killed, and run again.
+
+    Attributes:
+        words: the command.
+        whole: what an undisturbed run leaves.
+        seconds: that it took.
+        temporary: the folder of temporary files.
+    """
+
+    words: list[str]
+    whole: dict[str, bytes]
+    seconds: float
+    temporary: Path
+
+    @classmethod
+    def of(cls, folder: Path, words: list[str], temporary: Path) -> Campaign:
+        found = []
+        for place in (folder / "first", folder / "second"):
+            place.mkdir(parents=True)
+            start = time.monotonic()
+            code, told = finish(place, words)
+            seconds = time.monotonic() - start
+            assert code == 0, told
+            found.append(content(place))
+        assert found[0] == found[1], "two undisturbed runs differ"
+        return cls(words, found[0], seconds, temporary)
+
+    def strike(self, folder: Path, number: int, moment: float) -> int:
+        """Send a signal at a moment, 0 to 1 of the whole time; then run the command again. Gives the first's exit code.
+
+        Raises:
+            AssertionError: something was half-written, left behind, or other than that of an undisturbed run.
+        """
+        folder.mkdir()
+        process = Process(folder, self.words)
+        time.sleep(moment * self.seconds)
+        process.send(number)
+        code = process.end()
+        self._check_whole(folder, code, process.told)
+        if number != signal.SIGKILL and code != -number:  # that is before the command begins
+            told = [line for line in process.told.splitlines() if line.startswith("Error: ")]
+            assert code in (0, {signal.SIGINT: 130, signal.SIGTERM: 143}[number]), process.told
+            assert len(told) == (code != 0) and "Traceback" not in process.told, process.told
+            assert hidden(folder, self.temporary) == [], process.told
+        again, told = finish(folder, self.words)
+        assert again == 0, told
+        found = content(folder)
+        assert hidden(folder, self.temporary) == []
+        assert found.keys() == self.whole.keys()
+        different = [name for name in found if found[name] != self.whole[name]]
+        assert different == [], (code, different)
+        return code
+
+    def _check_whole(self, folder: Path, code: int, told: str) -> None:
+        for name, data in content(folder).items():
+            base = name.rsplit("/", 1)[-1]
+            if "/." in f"/{name}" or base.startswith(SETTLES):
+                continue
+            if base == "run.json":
+                json.loads(data)
+            elif base == "index.html":
+                assert data.rstrip().endswith(b"</html>")
+            else:
+                assert data == self.whole[name], (name, code, told)
+
+
+def moments(count: int, seed: int) -> list[float]:
+    """When to strike: anywhere, each in a stretch of its own."""
+    draw = random.Random(seed)
+    return [(index + draw.random()) / count for index in range(count)]
