@@ -11,6 +11,7 @@ import numpy as np
 
 from .atomic import whole_file
 from .directions import Directions
+from .header_order import settle
 
 
 class ExportError(Exception):
@@ -35,6 +36,8 @@ def export(directions: Directions, layout: str, path: str | os.PathLike) -> list
     data = LAYOUTS[layout](directions)
     with whole_file(path) as part:
         part.write_bytes(data)
+        if layout == "comfyui":
+            settle(part)
     return _lost(directions, layout)
 
 

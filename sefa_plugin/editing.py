@@ -84,6 +84,7 @@ class Editing:
             path = self.manifest.outdir / NAME
             with named(path):
                 self.recipe.save(path)
+        if NAME in made or NAME not in self.manifest.outputs:  # not if a run was stopped between the two
             self.manifest.add(NAME, self._settings, [])
         wanted = [who for who, name in enumerate(names) if f"{name}.png" in made]
         pictures = self._pictures(wanted)

@@ -9,13 +9,14 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
 
-from sefa_plugin import cli
+from sefa_plugin import atomic, cli
 
 OUTPUT = "told.txt"
 
@@ -23,12 +24,12 @@ OUTPUT = "told.txt"
 class Process:
     """A command in a forked process: everything is imported, so that it does its work and little else."""
 
-    def __init__(self, folder: Path, words: list[str]) -> None:
+    def __init__(self, folder: Path, words: list[str], before: Callable[[], Any] = lambda: None) -> None:
         self.folder = folder
         self.begun = time.monotonic()
         self.pid = os.fork()
         if not self.pid:
-            _become(folder, words)
+            _become(folder, words, before)
 
     def send(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -39,10 +40,11 @@ class Process:
 
     @property
     def told(self) -> str:
-        return (self.folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
+        path = self.folder / OUTPUT
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
-def _become(folder: Path, words: list[str]) -> None:
+def _become(folder: Path, words: list[str], before: Callable[[], Any]) -> None:
     """Never returns."""
     code = 70
     try:
@@ -56,6 +58,8 @@ def _become(folder: Path, words: list[str]) -> None:
             signal.signal(number, signal.SIG_DFL)
         command, words = _command(words)
         sys.argv = ["sefa", *words]
+        atomic._swept.clear()  # a new process has swept nothing yet
+        before()
         command.main(words)
     except SystemExit as ending:
         code = ending.code or 0
@@ -78,10 +82,18 @@ def warm(words: list[str]) -> None:
     assert result.exit_code == 0, result.output
 
 
-def finish(folder: Path, words: list[str]) -> tuple[int, str]:
-    """Exit code and what was said, of a command that nobody disturbs."""
-    process = Process(folder, words)
+def finish(folder: Path, words: list[str], before: Callable[[], Any] = lambda: None) -> tuple[int, str]:
+    """Exit code and what was said, of a command that ends by itself; ``before`` is called in its process."""
+    process = Process(folder, words, before)
     return process.end(), process.told
+
+
+def one_line(code: int, told: str, wanted: int = 1) -> str:
+    """The one line with which a command has failed."""
+    lines = [line for line in told.splitlines() if line.startswith("Error: ")]
+    assert code == wanted and len(lines) == 1 and "Traceback" not in told and "Exception ignored" not in told, told
+    assert "unexpected" not in told, told
+    return lines[0]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -95,7 +107,6 @@ def hidden(*folders: Path) -> list[str]:
     return [str(path) for folder in folders for path in folder.rglob(".*")]
 
 
-GROWS = ("run.json", "index.html")  # written again and again
 SETTLES = ("directions", "scores.npz")  # with what is known so far
 
 
@@ -139,22 +150,35 @@ class Campaign:
         time.sleep(moment * self.seconds)
         process.send(number)
         code = process.end()
-        self._check_whole(folder, code, process.told)
+        self.check_whole(folder, process.told)
         if number != signal.SIGKILL and code != -number:  # that is before the command begins
             told = [line for line in process.told.splitlines() if line.startswith("Error: ")]
             assert code in (0, {signal.SIGINT: 130, signal.SIGTERM: 143}[number]), process.told
             assert len(told) == (code != 0) and "Traceback" not in process.told, process.told
             assert hidden(folder, self.temporary) == [], process.told
-        again, told = finish(folder, self.words)
-        assert again == 0, told
+        self.again(folder)
+        return code
+
+    def again(self, folder: Path) -> None:
+        """Run the command once more: there must be what an undisturbed run leaves, and nothing else.
+
+        Raises:
+            AssertionError: there is not.
+        """
+        code, told = finish(folder, self.words)
+        assert code == 0, told
         found = content(folder)
         assert hidden(folder, self.temporary) == []
         assert found.keys() == self.whole.keys()
         different = [name for name in found if found[name] != self.whole[name]]
-        assert different == [], (code, different)
-        return code
+        assert different == [], told
 
-    def _check_whole(self, folder: Path, code: int, told: str) -> None:
+    def check_whole(self, folder: Path, told: str) -> None:
+        """Whatever is there under its own name is whole.
+
+        Raises:
+            AssertionError: a file is not.
+        """
         for name, data in content(folder).items():
             base = name.rsplit("/", 1)[-1]
             if "/." in f"/{name}" or base.startswith(SETTLES):
@@ -164,7 +188,7 @@ class Campaign:
             elif base == "index.html":
                 assert data.rstrip().endswith(b"</html>")
             else:
-                assert data == self.whole[name], (name, code, told)
+                assert data == self.whole[name], (name, told)
 
 
 def moments(count: int, seed: int) -> list[float]:

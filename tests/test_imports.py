@@ -97,7 +97,7 @@ ALLOWED = {
     "foreign_directions": {"array_file", "inert_arrays", "network_file", "pickle_records", "pickled_values"},
     "latent_files": {"array_file", "inert_arrays", "network_file", "pickle_records", "pickled_values"},
     "directions_import": {"closed_form", "directions", "foreign_directions", "layers", "typed"},
-    "directions_export": {"atomic", "directions"},
+    "directions_export": {"atomic", "directions", "header_order"},
     "matching": set(),
     "comparing": {"matching"},
     "latents": set(),

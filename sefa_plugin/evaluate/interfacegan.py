@@ -7,6 +7,7 @@ of many samples those with the highest and the lowest scores are told apart by a
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -147,8 +148,10 @@ def save_boundary(path: str | os.PathLike, normal: np.ndarray) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with whole_file(path) as part, open(part, "wb") as stream:
-        np.save(stream, np.asarray(normal, dtype=np.float32).reshape(1, -1), allow_pickle=False)
+    stream = io.BytesIO()  # of a full disk NumPy says only how many numbers it has room for
+    np.save(stream, np.asarray(normal, dtype=np.float32).reshape(1, -1), allow_pickle=False)
+    with whole_file(path) as part:
+        part.write_bytes(stream.getbuffer())
 
 
 def load_boundary(path: str | os.PathLike, dim: int | None = None) -> np.ndarray:
