@@ -36,6 +36,8 @@ GROWTH = 0.9  # visible change ~ distance ** GROWTH
 FAR_OFF = 3.0  # a look further than this factor from the target is repeated
 LOOKS = 3
 FURTHEST = 20.0  # sigmas; a direction that shows nothing there is left at it
+FLAT = 0.05  # of the sigma of directions on the whole: the least that counts as one
+STILL = 1e-5  # units of w: what varies less does not, but for rounding
 SIDES = 0.03  # variance of that lean among directions, about
 ONE_SIDED = 0.25  # a side that breaks before this share of the other is left out
 CLIPPED = 0.1
@@ -149,23 +151,23 @@ class Calibrator:
         key = id(directions.vectors)
         if key not in self._sigmas:
             self._sigmas[key] = self.camera.spread_along(directions)
-        sigma = max(float(self._sigmas[key][index]), 1e-6)
+        sigma, scale = float(self._sigmas[key][index]), self._scale(key, index)
         # Equal eigenvalues and a rank below k occur; none may divide by zero.
         root = math.sqrt(max(directions.eigenvalues[index], 1e-9 * abs(directions.eigenvalues[0]), 1e-30))
-        guess = self._first_guess(key, root, sigma)
+        guess = self._first_guess(key, root, scale)
         for _ in range(LOOKS):
             at, changes, breaks = self._look(directions, index, guess)
             distance = at * (self._target / max(np.mean(changes), 1e-6)) ** (1 / GROWTH)
-            distance = min(distance, FURTHEST * sigma)
+            distance = min(distance, FURTHEST * scale)
             if 1 / FAR_OFF < distance / at < FAR_OFF:
                 break
             guess = distance
         self._note(changes)
-        distance = min(self._tempered(key, distance * root) / root, FURTHEST * sigma)
-        self._seen.append((key, distance * root, distance / sigma))
+        distance = min(self._tempered(key, distance * root) / root, FURTHEST * scale)
+        self._seen.append((key, distance * root, distance / scale))
         lean = self._lean(changes)
         # Breaking grows between linearly and quadratically; the nearer end is the safer one.
-        whole = {sign: min(distance * math.exp(-sign * lean), FURTHEST * sigma) for sign in (-1, 1)}
+        whole = {sign: min(distance * math.exp(-sign * lean), FURTHEST * scale) for sign in (-1, 1)}
         ends = {sign: min(whole[sign], at / max(b, math.sqrt(max(b, 1e-6)))) for sign, b in breaks.items()}
         sides = [name for sign, name in ((-1, "low"), (1, "high")) if ends[sign] < whole[sign]]
         for sign in (-1, 1):
@@ -189,12 +191,21 @@ class Calibrator:
         if apart > LEAST:
             self._target = min(TARGET, max(LEAST, ALIKE * apart))
 
-    def _first_guess(self, key: int, root: float, sigma: float) -> float:
+    def _scale(self, key: int, index: int) -> float:
+        """Sigma, which says how far is far; where w hardly varies along a direction, that of directions on the whole.
+
+        Where w never varies at all it is 1, the unit itself.
+        """
+        sigmas = self._sigmas[key]
+        usual = float(np.sqrt(np.mean(np.square(sigmas))))
+        return max(float(sigmas[index]), FLAT * usual) if usual > STILL else 1.0
+
+    def _first_guess(self, key: int, root: float, scale: float) -> float:
         same = [scaled for held, scaled, _ in self._seen if held == key]
         if same:
             return math.exp(np.mean(np.log(same))) / root
         others = [sigmas for _, _, sigmas in self._seen]
-        return sigma * (math.exp(np.mean(np.log(others))) if others else FIRST)
+        return scale * (math.exp(np.mean(np.log(others))) if others else FIRST)
 
     def _look(self, directions: Any, index: int, guess: float) -> tuple[float, np.ndarray, dict[int, float]]:
         """Render probes at plus and minus ``guess``: distance used, changes, brokenness of each side."""

@@ -235,6 +235,7 @@ def factorize(**given: Any) -> None:
       sefa factorize --network ffhq.pkl --layers each
     """
     from .pipeline import check_folder, output_folder
+    from .spectrum import remarks
 
     opened = open_given(given)
     outdir = output_folder(given["outdir"], opened.record.name)
@@ -245,6 +246,8 @@ def factorize(**given: Any) -> None:
         values = ", ".join(f"{value:.4g}" for value in directions.eigenvalues[:5])
         more = ", ..." if len(directions) > 5 else ""
         click.echo(f"{path}: {len(directions)} directions of {directions.label}, eigenvalues {values}{more}")
+        for line in remarks(directions):
+            click.echo(f"Note: {line}")
 
 
 @sefa.command(context_settings={"ignore_unknown_options": True})  # -1 is a direction

@@ -50,6 +50,7 @@ class Directions:
         ranges: for each ``(low, high)``, the distances at which pictures have visibly changed
             (``calibrate``), None where that was not measured.
         broken: for each the sides of its range that end where pictures break: '', low, high or both.
+        next_eigenvalue: that of the strongest direction that was left out, None where there is none or it is not known.
         origin: whose file they were imported from, in words; '' of those that were factorised here.
         calibration: under which settings ranges were measured, as text to compare; '' if never.
 
@@ -76,13 +77,15 @@ class Directions:
     broken: tuple[str, ...] = ()
     calibration: str = ""
     origin: str = ""
+    next_eigenvalue: float | None = None
 
     def __post_init__(self) -> None:
         vectors = np.ascontiguousarray(self.vectors, dtype=np.float32)
         values = np.ascontiguousarray(self.eigenvalues, dtype=np.float64)
         if vectors.ndim not in (2, 3) or 0 in vectors.shape or values.shape != vectors.shape[:1]:
             raise ValueError(f"directions {list(vectors.shape)} and eigenvalues {list(values.shape)} do not agree")
-        if not (np.isfinite(vectors).all() and np.isfinite(values).all()):
+        following = self.next_eigenvalue if self.next_eigenvalue is not None else 0.0
+        if not (np.isfinite(vectors).all() and np.isfinite(values).all() and math.isfinite(following)):
             raise ValueError("directions hold NaN or infinity")
         if self.space not in SPACES or self.torgb not in TORGB:
             raise ValueError(f"space {self.space!r:.20} or torgb {self.torgb!r:.20} is not a known one")
@@ -154,7 +157,8 @@ class Directions:
             ValueError: there is none such.
         """
         places = [self.index(key) for key in keys]
-        return replace(self, **{name: [getattr(self, name)[place] for place in places] for name in _EACH})
+        kept = {name: [getattr(self, name)[place] for place in places] for name in _EACH}
+        return replace(self, next_eigenvalue=None, **kept)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write a safetensors file: tensors ``directions`` and ``eigenvalues``, the rest as metadata.
@@ -303,9 +307,8 @@ def factorize_group(
     weights = [effective_weight(layer, normalize) for layer in group.layers]
     factors = factorize_weights(weights, normalize, num_directions, [f"layer {name}" for name in names])
     return Directions(
-        factors.vectors,
-        factors.eigenvalues,
-        group.ws_indices,
+        **factors._asdict(),
+        layers=group.ws_indices,
         label=group.label,
         layer_names=names,
         normalize=normalize,
@@ -331,9 +334,8 @@ def factorize_mapping(
     weight = effective_weight(layer, normalize)[:, :z_dim]
     factors = factorize_weights([weight], normalize, num_directions, [f"layer {layer.name}"])
     return Directions(
-        factors.vectors,
-        factors.eigenvalues,
-        tuple(range(num_ws)),
+        **factors._asdict(),
+        layers=tuple(range(num_ws)),
         label="z",
         layer_names=(layer.name,),
         space="z",
@@ -414,4 +416,5 @@ def _factorize_matrices(
     # A tensor may be on another device, need a gradient, or be bfloat16, which NumPy does not know.
     tensors = [weight.detach().double().cpu() if hasattr(weight, "detach") else weight for weight in named.values()]
     factors = factorize_weights([np.asarray(tensor) for tensor in tensors], normalize, num_directions, names)
-    return Directions(*factors, tuple(range(len(names))), layer_names=tuple(names), normalize=normalize, torgb=torgb)
+    about = {"layers": tuple(range(len(names))), "layer_names": tuple(names)}
+    return Directions(**factors._asdict(), **about, normalize=normalize, torgb=torgb)

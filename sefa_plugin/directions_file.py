@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from .atomic import whole_file
 from .header_order import settle
+from .spectrum import remarks
 
 FORMAT = "1"
 _WORDS = ("label", "space", "torgb", "network", "digest", "calibration", "origin")
@@ -37,6 +39,8 @@ def write_directions(path: str | os.PathLike, directions: Any) -> None:
         "sigmas": json.dumps(list(directions.sigmas)),
         "ranges": json.dumps(list(directions.ranges)),
         "broken": json.dumps(list(directions.broken)),
+        "next_eigenvalue": json.dumps(directions.next_eigenvalue),
+        "remarks": json.dumps(remarks(directions)),  # for people; what is read back says it again
         **{key: getattr(directions, key) for key in _WORDS},
     }
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
@@ -119,12 +123,21 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
         sigmas=_numbers(about, "sigmas"),
         ranges=_numbers(about, "ranges"),
         broken=tuple(parsed("broken", list, str, "[]")),
+        next_eigenvalue=_number_or_none(about, "next_eigenvalue"),
         **{key: about.get(key, "") for key in _WORDS},
     )
     squares = np.square(held.vectors.astype(np.float64)).sum(axis=-1)
     if not np.allclose(np.sqrt(squares.mean(axis=1) if held.per_row else squares), 1, atol=1e-3):
         raise ValueError("its directions are not of unit length")
     return held
+
+
+def _number_or_none(about: Mapping[str, str], key: str) -> float | None:
+    """A finite number or null; files of before have none."""
+    held = json.loads(about.get(key, "null"))
+    if held is not None and not (type(held) in (int, float) and abs(held) <= sys.float_info.max):
+        raise ValueError(f"its {key} is malformed")
+    return None if held is None else float(held)
 
 
 def _numbers(about: Mapping[str, str], key: str) -> tuple:

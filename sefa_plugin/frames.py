@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .generators.ops import working_dtype
 from .generators.prefixes import Prefixes
 from .live import evaluating, usable
 from .memory import is_out_of_memory
@@ -26,14 +27,20 @@ class FramesError(Exception):
     """A generator gave pictures that cannot be shown."""
 
 
-def to_uint8(img: Tensor) -> np.ndarray:
+_IN_FLOAT32 = (
+    "a smaller --distance or --trunc may help; if even its unedited pictures are so, its weights are too large for "
+    "float32"
+)
+
+
+def to_uint8(img: Tensor, cure: str = _IN_FLOAT32) -> np.ndarray:
     """Pictures ``[N, C, H, W]``, about -1 to 1, to uint8 ``[N, H, W, C]`` as the toolkits round them.
 
     Raises:
-        FramesError: a value is NaN or infinite.
+        FramesError: a value is NaN or infinite; the message ends with ``cure``.
     """
     if not torch.isfinite(img).all():
-        raise FramesError("the network gives NaN or infinite pixels; a smaller --distance or --trunc may help")
+        raise FramesError(f"the network gives NaN or infinite pixels: {cure}")
     pixels = (img.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
     return pixels.cpu().numpy()
 
@@ -79,13 +86,14 @@ def render(
     reuse = {}
     if unchanged_rows and getattr(G.synthesis, "takes_prefixes", False):
         reuse = {"prefixes": Prefixes(unchanged_rows)}
+    cure = _cure(G, device, force_fp32)
     # Fresh noise belongs to a frame by its place in the batch, so it is drawn for one frame at a time.
     size = 1 if noise_mode == "random" else batch_size
 
     def pictures(ws: list[Tensor]) -> np.ndarray:
         stacked = torch.stack([row.to(device) for row in ws])
         with torch.no_grad(), evaluating(G.synthesis), _same_noise(noise_mode == "random", device):
-            return to_uint8(G.synthesis(stacked, noise_mode=noise_mode, force_fp32=force_fp32, **reuse))
+            return to_uint8(G.synthesis(stacked, noise_mode=noise_mode, force_fp32=force_fp32, **reuse), cure)
 
     while True:
         batch = list(islice(rows, size))
@@ -107,6 +115,15 @@ def render(
             reuse = {}
             size = _fitting[G.synthesis] = max(1, len(batch[:size]) // 2)
             _release(device)
+
+
+def _cure(G: Any, device: torch.device, force_fp32: bool) -> str:
+    """What helps against NaN, which is another thing where layers compute in half precision."""
+    layers = [] if force_fp32 else [module for module in G.synthesis.modules() if hasattr(module, "use_fp16")]
+    kinds = {working_dtype(layer, device, force_fp32) for layer in layers}
+    if torch.float16 in kinds:
+        return "its float16 layers overflow; use --precision float32 (in Python force_fp32=True)"
+    return "leave --precision bf16 out" if torch.bfloat16 in kinds else _IN_FLOAT32
 
 
 def _rows(ws_schedule: Iterable[Tensor]) -> Iterator[Tensor]:

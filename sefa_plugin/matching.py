@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .spectrum import runs
+
 GROUPS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
-EQUAL = 1e-4  # relative difference up to which eigenvalues count as one
+EQUAL = 1e-4  # relative difference up to which eigenvalues count as one, whatever tool has found them in float32
 
 
 @dataclass(frozen=True)
@@ -151,13 +153,4 @@ def group_sizes(count: int) -> list[int]:
 def ties(eigenvalues: Sequence[float]) -> list[list[int]]:
     """Runs of directions whose eigenvalues are equal: of those only the space that they span is defined."""
     values = np.asarray(eigenvalues, dtype=np.float64)
-    if not values.size or not values.any():
-        return []
-    order = np.argsort(-values, kind="stable")
-    runs: list[list[int]] = [[int(order[0])]]
-    for before, after in zip(order, order[1:]):
-        if values[before] - values[after] <= EQUAL * abs(values[before]):
-            runs[-1].append(int(after))
-        else:
-            runs.append([int(after)])
-    return [sorted(run) for run in runs if len(run) > 1]
+    return runs(values, lambda larger, smaller: larger - smaller <= EQUAL * abs(larger)) if values.any() else []

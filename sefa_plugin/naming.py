@@ -9,6 +9,7 @@ from pathlib import Path
 from .directions import Directions, DirectionsFileError
 from .manifest import NAME, Manifest
 from .report import PAGE, write_report
+from .spectrum import remarks
 
 
 def _file_of(path: str | os.PathLike) -> Path:
@@ -41,7 +42,7 @@ def listed(path: str | os.PathLike) -> list[str]:
             span = f"{ends[0]:+g} to {ends[1]:+g}" if ends else ""
             auto = f" (auto, purity {held.purity[index]:.2f})" if held.purity[index] is not None else ""
             lines.append(f"  {index:4d}  {span:<16}{name}{auto}".rstrip())
-    return lines
+    return lines + [f"Note: {line}" for line in remarks(held)]
 
 
 def refresh_page(folder: Path) -> bool:

@@ -289,13 +289,15 @@ def finite(path: str, name: str, tensor: Any) -> Any:
     """The elements of a tensor of a file as a NumPy array, which is not to be written to.
 
     Raises:
-        HookError: it holds NaN or infinity.
+        HookError: it holds NaN or infinity, or numbers that are infinite in float32.
     """
     import numpy as np
 
     array = in_place(tensor)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise HookError(f"{path}: tensor {name} holds NaN or infinity: the training diverged?")
+    if array.dtype == np.float64 and np.abs(array).max(initial=0) > np.finfo(np.float32).max:
+        raise HookError(f"{path}: tensor {name} holds {np.abs(array).max():.3g}, more than float32 can: damaged?")
     return array
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,13 +20,34 @@ def _stack(*options: Decorator) -> Decorator:
     return apply
 
 
+class _Finite:
+    """Mixed into types of numbers: refuses NaN, which lies outside no range, and infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click's own."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+class FiniteFloat(_Finite, type(click.FLOAT)):
+    """Any number."""
+
+
+class FiniteRange(_Finite, click.FloatRange):
+    """A number within a range."""
+
+
 def _pair(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, float] | None:
     if value is None:
         return None
     try:
         first, second = (float(part) for part in value.split(","))
     except ValueError:
-        raise click.BadParameter(f"{value!r}: expected two numbers like 0.3,0", ctx, param) from None
+        first = second = math.nan
+    if not (math.isfinite(first) and math.isfinite(second)):
+        raise click.BadParameter(f"{value!r}: expected two numbers like 0.3,0", ctx, param)
     return first, second
 
 
@@ -85,7 +107,7 @@ factorisation = _stack(
 
 look = _stack(
     click.option("--class", "label", type=click.IntRange(min=0), help="Class of a conditional network.", metavar="INT"),
-    click.option("--trunc", type=float, default=1.0, help="Truncation psi.", metavar="FLOAT"),
+    click.option("--trunc", type=FiniteFloat(), default=1.0, help="Truncation psi.", metavar="FLOAT"),
     click.option(
         "--trunc-cutoff", type=click.IntRange(min=0), help="Rows of ws to truncate.  [default: all]", metavar="INT"
     ),
@@ -96,10 +118,10 @@ look = _stack(
     click.option(
         "--camera", callback=_pair, help="Where EG3D looks from, in degrees.  [default: 0,0]", metavar="YAW,PITCH"
     ),
+    click.option("--fov-deg", type=FiniteRange(1, 179), default=18.837, help="EG3D's field of view.", metavar="ANGLE"),
     click.option(
-        "--fov-deg", type=click.FloatRange(1, 179), default=18.837, help="EG3D's field of view.", metavar="ANGLE"
+        "--rotate", type=FiniteFloat(), default=0.0, help="Turn of StyleGAN3's input in degrees.", metavar="ANGLE"
     ),
-    click.option("--rotate", type=float, default=0.0, help="Turn of StyleGAN3's input in degrees.", metavar="ANGLE"),
 )
 
 latents = _stack(
@@ -145,7 +167,7 @@ frames = click.option(
     "--frames", type=click.IntRange(1, 100_000), help="Frames of a video.  [default: 60]", metavar="INT"
 )
 fps = click.option(
-    "--fps", type=click.FloatRange(1, 1000), help="Frames per second.  [default: 30, gif 15]", metavar="FLOAT"
+    "--fps", type=FiniteRange(1, 1000), help="Frames per second.  [default: 30, gif 15]", metavar="FLOAT"
 )
 loop = click.option(
     "--loop", type=click.Choice(["pingpong", "once"]), help="There and back, or once.  [default: pingpong]"
@@ -182,7 +204,7 @@ clips = _stack(
     ),
     click.option(
         "--max-mb",
-        type=click.FloatRange(0.01),
+        type=FiniteRange(0.01),
         default=10.0,
         help="Largest GIF in megabytes; it is made smaller until it fits.",
         metavar="MB",

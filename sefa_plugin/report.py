@@ -21,6 +21,7 @@ from .layers import is_selection
 from .manifest import Manifest
 from .page import Card, Section, write_page
 from .report_scores import scored
+from .spectrum import remark_on, spans
 
 PAGE = "index.html"
 _BREAKS = {
@@ -40,14 +41,15 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
     value = directions.eigenvalues[index]
     low, high = (f"{end:+.3g}" if end else "0" for end in ends)
     sigma = directions.sigmas[index]
-    spans = f" ({ends[0] / sigma:+.1f} to {ends[1] / sigma:+.1f} sigmas)" if sigma else ""
+    sized = f" ({ends[0] / sigma:+.1f} to {ends[1] / sigma:+.1f} sigmas)" if sigma else ""
     if directions.ranges[index] == ends and directions.broken[index]:  # not one that was typed
-        spans += _BREAKS[directions.broken[index]]
+        sized += _BREAKS[directions.broken[index]]
     return {
         "title": f"direction {index}{f' ({name})' if name else ''} of {place}",
         "name": name,
         "eigenvalue": "not known" if directions.origin and not value else f"{value:.4g}",
-        "range": f"{low} to {high} units of {directions.space}{spans}",
+        "range": f"{low} to {high} units of {directions.space}{sized}",
+        "note": remark_on(directions, index),
         "normalize": directions.normalize,
         "torgb": directions.torgb,
         "origin": directions.origin,
@@ -210,7 +212,7 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
     sections = []
     for label, held in sorted(cards.items(), key=_rank):
         rows = next(iter(held.values()))["layers"]
-        text = f"Edits change {'row' if len(rows) == 1 else 'rows'} {_spans(rows)} of ws."
+        text = f"Edits change {'row' if len(rows) == 1 else 'rows'} {spans(rows)} of ws."
         for index, card in held.items():
             card["moves"] = scores.moves.get((label, index, card["direction"]), "")
         made = [_card(manifest, f"{label}-dir{index:02d}", held[index], index) for index in sorted(held)]
@@ -258,7 +260,7 @@ def _rank(item: tuple[str, Any]) -> tuple[int, str]:
 def _card(manifest: Manifest, anchor: str, about: dict[str, Any], index: int | None = None) -> Card:
     heat = _unpacked(about["heat"]) if about.get("heat") else None
     sheet, columns = about.get("sheet", ""), about.get("columns", ())
-    facts = [(key, about[key]) for key in ("eigenvalue", "range", "moves") if about.get(key)]
+    facts = [(key, about[key]) for key in ("eigenvalue", "note", "range", "moves") if about.get(key)]
     if about.get("purity") is not None:
         facts.append(("name", f"by re-scoring, purity {about['purity']:.2f}"))
     return Card(
@@ -311,14 +313,3 @@ def _names(outdir: Path) -> dict[tuple[str, int, str], tuple[str, float | None]]
             digest = hashlib.sha256(held.vectors[index].tobytes()).hexdigest()
             names[held.label, index, digest] = name, held.purity[index]
     return names
-
-
-def _spans(rows: Sequence[int]) -> str:
-    """``0-3, 5`` for 0, 1, 2, 3, 5."""
-    spans: list[list[int]] = []
-    for row in sorted(set(rows)):
-        if spans and row == spans[-1][1] + 1:
-            spans[-1][1] = row
-        else:
-            spans.append([row, row])
-    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in spans)

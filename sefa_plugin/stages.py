@@ -45,6 +45,7 @@ def directions_given(
     """
     from .directions import Directions, DirectionsFileError
     from .ranges import Group
+    from .spectrum import remarks
 
     if given["directions_file"]:
         path = Path(given["directions_file"])
@@ -60,9 +61,14 @@ def directions_given(
         space = opened.sizes["w_dim"] if given["space"] == "w" else opened.sizes["z_dim"]
         with usage():
             count = max(given["num_directions"], _needed(wanted or [], space))
+            if given["num_directions"] > space and wanted is None:
+                warn(f"-K {given['num_directions']}: there are no more than {space}, which are all taken")
             found = factorise_given(opened, given, min(count, space))
         files = (paths or _paths)(found, outdir)
         groups = [Group(_adopting(held, path), _saver(path), path) for held, path in zip(found, files)]
+    for group in groups:
+        for line in remarks(group.directions):
+            click.echo(f"Note: {line}", err=True)
     with usage():
         if given["edit_layers"]:
             rows = edit_rows(opened, given["edit_layers"])

@@ -13,6 +13,8 @@ import numpy as np
 
 from ..memory import is_out_of_memory
 
+LARGEST = 1e30  # of a score: they are kept in float32
+
 
 class ScorerError(Exception):
     """A scorer that cannot be loaded, or that answers with what is not a score."""
@@ -51,6 +53,8 @@ def ask(scorer: Any, pictures: np.ndarray, names: Sequence[str] | None = None) -
             raise ScorerError(
                 f"{what} NaN or infinity for {int((~np.isfinite(values)).sum())} of {len(values)} pictures"
             )
+        if np.abs(values).max(initial=0) > LARGEST:
+            raise ScorerError(f"{what} {np.abs(values).max():.3g}; scores of at most {LARGEST:g} can be used")
     return scores
 
 
