@@ -7,7 +7,8 @@ from click.testing import CliRunner
 from sefa_plugin import cli
 from sefa_plugin.directions import Directions
 from sefa_plugin.manifest import Manifest
-from sefa_plugin.report import Pages, _spans, _without_folder, about_direction, packed, reproduce, write_report
+from sefa_plugin.report import Pages, _without_folder, about_direction, packed, reproduce, write_report
+from sefa_plugin.spectrum import spans
 
 
 def directions(**other):
@@ -112,8 +113,8 @@ def test_folders_stay_out_of_the_page(word, shown):
 
 
 def test_spans_and_packing():
-    assert _spans([5, 0, 1, 2]) == "0-2, 5"
-    assert _spans([7]) == "7"
+    assert spans([5, 0, 1, 2]) == "0-2, 5"
+    assert spans([7]) == "7"
     assert packed(np.zeros((4, 4), np.uint8)).startswith("iVBOR")
 
 
