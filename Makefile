@@ -22,9 +22,13 @@ lint: $(VENV)/ready
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-$(VENV)/ready: setup.cfg pyproject.toml constraints.txt
+# Every file is checked against its digest, but for torch, whose build differs from machine to machine.
+$(VENV)/ready: setup.cfg pyproject.toml constraints.txt ci-requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	$(RUN) -m pip install --quiet --require-hashes --requirement ci-requirements.txt
+	$(RUN) -m pip install --quiet --constraint constraints.txt torch
+	$(RUN) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(RUN) -m pip check
 	touch $@
 
 clean:
