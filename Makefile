@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test lint bench paper clean
+.PHONY: demo test lint bench paper dist clean
 
 demo: $(VENV)/ready
 	$(RUN) gen_sefa.py --network demo
@@ -17,6 +17,10 @@ bench: $(VENV)/ready
 # Every table and figure of docs/evaluation.md; PAPER=--quick only tries whether it runs.
 paper: $(VENV)/ready
 	$(RUN) -m demo.paper $(PAPER)
+
+# The wheel and the sdist, the same bytes wherever they are built; see docs/releasing.md.
+dist: $(VENV)/ready
+	$(RUN) .ci/dist.py
 
 lint: $(VENV)/ready
 	$(RUN) -m ruff check .

@@ -1,7 +1,12 @@
 """Numbers at the edge: weights that are none, zero, tiny or huge; spaces of one dimension; ties; half precision."""
 
+import hashlib
 import json
+import os
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -427,3 +432,57 @@ def test_numbers_that_are_odd_and_fine(tmp_path, words):
 def test_scores_that_float32_cannot_hold(value):
     with pytest.raises(ScorerError, match=r"gives for 'a' 1e\+3\d+; scores of at most 1e\+30 can be used"):
         ask(lambda pictures: {"a": np.full(len(pictures), value)}, np.zeros((2, 4, 4, 3), np.uint8))
+
+
+# --- the same again -----------------------------------------------------------------------------------
+
+AGAIN = """
+import sys
+import numpy as np
+from click.testing import CliRunner
+from sefa_plugin import cli, factorize
+network, out = sys.argv[1:]
+words = ["render", "--network", network, "--outdir", out, "-K", "2", "--seeds", "0", "--frames", "4", "--video", "png"]
+result = CliRunner().invoke(cli.sefa, words)
+assert result.exit_code == 0, result.output
+made = factorize([np.random.RandomState(row).randn(512, 512).astype(np.float32) for row in range(4)])
+np.savez(f"{out}/large.npz", vectors=made.vectors, eigenvalues=made.eigenvalues)
+"""
+
+
+def test_runs_repeat(golden, tmp_path):
+    """With as many threads every output is the same, byte for byte, whatever the hash seed; with others to the bounds
+    that docs/method.md states."""
+    started = {}
+    for name, threads, seed in (("one", "1", "1"), ("again", "1", "2"), ("two", "2", "3")):
+        environ = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        environ["PYTHONPATH"] = str(Path(cli.__file__).parent.parent)
+        (tmp_path / name).mkdir()  # the same words in every command: outputs note it
+        words = [sys.executable, "-W", "ignore", "-c", AGAIN, golden("sg2ada-skip-64").pickle, "out"]
+        started[name] = subprocess.Popen(words, cwd=tmp_path / name, env=environ, stderr=subprocess.PIPE, text=True)
+    for process in started.values():
+        told = process.communicate(timeout=170)[1]
+        assert process.returncode == 0, told
+    made = {
+        name: {
+            path.relative_to(tmp_path / name).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted((tmp_path / name).rglob("*"))
+            if path.is_file()
+        }
+        for name in started
+    }
+    assert len(made["one"]) >= 2 * 4 + 4
+    assert made["one"] == made["again"]
+    one, two = (np.load(tmp_path / name / "out" / "large.npz") for name in ("one", "two"))
+    assert abs(one["eigenvalues"] - two["eigenvalues"]).max() < 1e-13 * one["eigenvalues"][0]
+    assert abs(one["vectors"] - two["vectors"]).max() < 1e-7
+    first, second = (Directions.load(tmp_path / name / "out" / "directions.safetensors") for name in ("one", "two"))
+    assert abs(first.vectors - second.vectors).max() < 1e-7
+    assert np.array(first.ranges) == pytest.approx(np.array(second.ranges), rel=0.03)  # two digits are told
+    from PIL import Image
+
+    for path in sorted((tmp_path / "one").rglob("*.png")):
+        twin = tmp_path / "two" / path.relative_to(tmp_path / "one")
+        pictures = [np.asarray(Image.open(each)).astype(int) for each in (path, twin)]
+        if first.ranges == second.ranges:
+            assert abs(pictures[0] - pictures[1]).max() <= 1
