@@ -61,6 +61,8 @@ class Recipe:
 class Training:
     """Networks, optimisers and counters; one :meth:`step` at a time."""
 
+    PARTS: tuple[str, ...] = ("G", "D", "G_ema", "G_opt", "D_opt")  # that have a state
+
     def __init__(self, recipe: Recipe, pictures: np.ndarray) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
@@ -89,7 +91,8 @@ class Training:
         real = torch.from_numpy(real).permute(0, 3, 1, 2).float() / 127.5 - 1
 
         self.D.requires_grad_(False)
-        loss_G = F.softplus(-self.D(self.G(z[0]))).mean()
+        fake = self.G(z[0])
+        loss_G = F.softplus(-self.D(self.seen(fake))).mean() + self.more_of_generator(fake)
         self.G_opt.zero_grad(set_to_none=True)
         loss_G.backward()
         self.G_opt.step()
@@ -98,8 +101,8 @@ class Training:
         with torch.no_grad():
             fake = self.G(z[1])
         penalise = self.steps % recipe.r1_every == 0
-        scores = self.D(real.requires_grad_(penalise))
-        loss_D = F.softplus(self.D(fake)).mean() + F.softplus(-scores).mean()
+        scores = self.D(self.seen(real.requires_grad_(penalise)))
+        loss_D = F.softplus(self.D(self.seen(fake))).mean() + F.softplus(-scores).mean()
         total = loss_D
         if penalise:
             (slope,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
@@ -107,14 +110,29 @@ class Training:
         self.D_opt.zero_grad(set_to_none=True)
         total.backward()
         self.D_opt.step()
+        self.more_of_step(real.detach(), fake)
         self.average()
         self.steps += 1
         return {"G": loss_G.item(), "D": loss_D.item()}
 
+    def seen(self, img: torch.Tensor) -> torch.Tensor:
+        """Pictures ``[N, C, H, W]`` as the discriminator gets them."""
+        return img
+
+    def more_of_generator(self, fake: torch.Tensor) -> torch.Tensor | float:
+        """A further loss of the generator, of its pictures."""
+        return 0.0
+
+    def more_of_step(self, real: torch.Tensor, fake: torch.Tensor) -> None:
+        """What else learns from these pictures."""
+
     def average(self) -> None:
         """Move the averaged generator; early on its memory is short."""
         half = min(self.recipe.ema_kimg * 1000, max(self.images, 1) * 0.05 + 1)
-        keep = 0.5 ** (self.recipe.batch / half)
+        self.move_average(0.5 ** (self.recipe.batch / half))
+
+    def move_average(self, keep: float) -> None:
+        """Move the averaged generator towards the present one, of which it takes a share of ``1 - keep``."""
         with torch.no_grad():
             for held, new in zip(self.G_ema.parameters(), self.G.parameters()):
                 held.lerp_(new, 1 - keep)
@@ -123,12 +141,12 @@ class Training:
 
     def state(self) -> dict:
         """All that a later run needs to go on."""
-        parts = {name: getattr(self, name).state_dict() for name in ("G", "D", "G_ema", "G_opt", "D_opt")}
+        parts = {name: getattr(self, name).state_dict() for name in self.PARTS}
         return {"recipe": asdict(self.recipe), "steps": self.steps, **parts}
 
     def restore(self, state: dict) -> None:
         """Go on from :meth:`state`."""
-        for name in ("G", "D", "G_ema", "G_opt", "D_opt"):
+        for name in self.PARTS:
             getattr(self, name).load_state_dict(state[name])
         self.steps = state["steps"]
 
@@ -154,14 +172,14 @@ def drawn_faces(outdir: Path, recipe: Recipe) -> np.ndarray:
     return np.load(path)
 
 
-def save(training: Training, outdir: Path) -> None:
-    """Write the checkpoint and a sheet of samples."""
-    checkpoint.write(outdir / CHECKPOINT, training.state())
-    Image.fromarray(training.samples()).save(outdir / f"samples-{training.images // 1000:04d}k.png")
+def save(training: Training, path: Path) -> None:
+    """Write the checkpoint, and beside it a sheet of samples."""
+    checkpoint.write(path, training.state())
+    Image.fromarray(training.samples()).save(path.with_name(f"samples-{training.images // 1000:04d}k.png"))
 
 
-def run(training: Training, outdir: Path, kimg: float, every: float) -> None:
-    """Train up to ``kimg`` thousand pictures, saving every ``every`` minutes and at the end."""
+def run(training: Training, path: Path, kimg: float, every: float) -> None:
+    """Train up to ``kimg`` thousand pictures, saving to ``path`` every ``every`` minutes and at the end."""
     start, first, saved = time.time(), training.images, time.time()
     losses: dict[str, float] = {}
     while training.images < kimg * 1000:
@@ -172,11 +190,11 @@ def run(training: Training, outdir: Path, kimg: float, every: float) -> None:
             speed = (training.images - first) / (time.time() - start)
             left = (kimg * 1000 - training.images) / speed / 60
             text = f"{training.images / 1000:7.1f} kimg  {speed:5.1f} img/s  {left:4.0f} min left"
-            click.echo(f"{text}  G {losses['G']:.2f}  D {losses['D']:.2f}")
+            click.echo("  ".join([text, *(f"{name} {loss:.2f}" for name, loss in losses.items())]))
         if time.time() - saved > every * 60:
-            save(training, outdir)
+            save(training, path)
             saved = time.time()
-    save(training, outdir)
+    save(training, path)
 
 
 @click.command(context_settings={"show_default": True})
@@ -197,7 +215,7 @@ def main(outdir: Path, kimg: float, seed: int, minutes: float, fresh: bool) -> N
             raise click.ClickException(f"{path}: is of another recipe; use --fresh or another --outdir")
         training.restore(state)
         click.echo(f"going on from {training.images / 1000:.1f} kimg")
-    run(training, outdir, kimg, minutes)
+    run(training, path, kimg, minutes)
 
 
 if __name__ == "__main__":

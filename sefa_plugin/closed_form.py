@@ -27,8 +27,8 @@ class Factors(NamedTuple):
     next_eigenvalue: float | None = None
 
 
-def prepared(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence[str] = ()) -> list[np.ndarray]:
-    """Check weight matrices and bring their rows to length.
+def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence[str] = ()) -> np.ndarray:
+    """Check weight matrices, bring their rows to length and stack them into the ``A`` of the paper.
 
     Args:
         weights: matrices ``[channels, dim]`` of one ``dim``, with any gains already applied.
@@ -36,7 +36,7 @@ def prepared(weights: Sequence[np.ndarray], normalize: bool = True, names: Seque
         names: what an error calls each matrix; ``weight 0`` and so on where it is empty.
 
     Returns:
-        float64 matrices of the same shapes.
+        float64 ``[sum of channels, dim]``.
 
     Raises:
         ValueError: no matrix is given, one is not two-dimensional or holds no real numbers, the widths differ, or a
@@ -45,62 +45,63 @@ def prepared(weights: Sequence[np.ndarray], normalize: bool = True, names: Seque
     if not len(weights):
         raise ValueError("no weight to factorise")
     called = list(names) or [f"weight {index}" for index in range(len(weights))]
-    for name, weight in zip(called, weights):
-        kind = np.asarray(weight).dtype
-        if kind.kind not in "biuf":
-            raise ValueError(f"{name} holds {kind}, expected real numbers")
-    matrices = [np.asarray(weight, dtype=np.float64) for weight in weights]
-    for name, matrix in zip(called, matrices):
-        if matrix.ndim != 2 or 0 in matrix.shape:
-            raise ValueError(f"{name} is {list(matrix.shape)}, expected [channels, dim]")
-        if matrix.shape[1] != matrices[0].shape[1]:
-            raise ValueError(f"{name} is {matrix.shape[1]} wide, {called[0]} is {matrices[0].shape[1]}")
-        with np.errstate(all="ignore"):  # a sum is not finite where a number is not
-            fine = np.isfinite(matrix.sum()) or np.isfinite(matrix).all()
-        if not fine:
+    given = [np.asarray(weight) for weight in weights]
+    for name, weight in zip(called, given):
+        if weight.dtype.kind not in "biuf":
+            raise ValueError(f"{name} holds {weight.dtype}, expected real numbers")
+        if weight.ndim != 2 or 0 in weight.shape:
+            raise ValueError(f"{name} is {list(weight.shape)}, expected [channels, dim]")
+        if weight.shape[1] != given[0].shape[1]:
+            raise ValueError(f"{name} is {weight.shape[1]} wide, {called[0]} is {given[0].shape[1]}")
+    # Converted and scaled in the place where they end up: each megabyte that is not written twice counts here.
+    A = np.empty((sum(len(weight) for weight in given), given[0].shape[1]))
+    end = 0
+    for name, weight in zip(called, given):
+        start, end = end, end + len(weight)
+        matrix = A[start:end]
+        matrix[...] = weight
+        with np.errstate(all="ignore"):
+            squares = np.einsum("ij,ij->i", matrix, matrix)  # not finite where a number is not, or where one is huge
+        if not (np.isfinite(squares).all() or np.isfinite(matrix).all()):
             raise ValueError(f"{name} holds NaN or infinity: the training diverged?")
-    return [_unit_rows(matrix) for matrix in matrices] if normalize else matrices
+        if normalize:
+            _bring_to_length(matrix, np.sqrt(squares)[:, None])
+    return A
 
 
-def _unit_rows(matrix: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        length = np.linalg.norm(matrix, axis=1, keepdims=True)
+def _bring_to_length(matrix: np.ndarray, length: np.ndarray) -> None:
+    """Divide rows by their length ``[rows, 1]``, in place; rows of zeros stay."""
     odd = ~((length > SQUARES[0]) & (length < SQUARES[1]))[:, 0]
     if odd.any():
-        matrix = matrix.copy()
         peaks = np.abs(matrix[odd]).max(axis=1, keepdims=True)
         matrix[odd] /= np.where(peaks > 0, peaks, 1)
         length[odd] = np.linalg.norm(matrix[odd], axis=1, keepdims=True)
-    return matrix / np.where(length > 0, length, 1)
+    matrix /= np.where(length > 0, length, 1)
 
 
-def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence[str] = ()) -> np.ndarray:
-    """Stack weight matrices into the ``A`` of the paper, float64 ``[sum of channels, dim]``; see :func:`prepared`."""
-    return np.concatenate(prepared(weights, normalize, names))
-
-
-def decompose(*matrices: np.ndarray) -> Factors:
-    """Give the directions ``n`` with the largest ``|A n|^2``, all ``dim`` of them; ``A`` stacks the matrices.
+def decompose(A: np.ndarray) -> Factors:
+    """Give the directions ``n`` with the largest ``|A n|^2``, all ``dim`` of them.
 
     They are the eigenvectors of ``A^T A`` (CVPR 2021, section 2.2), found with a symmetric solver in
     float64, in descending order; the authors' general solver leaves them unsorted. An eigenvector has no
     sign of its own: here its component of largest magnitude (of several as large, the first) is positive, so that
     results repeat.
 
+    Args:
+        A: float64 ``[rows, dim]``.
+
     Raises:
         ValueError: numbers are so large or so small that float64 does not hold their squares.
     """
-    dim = matrices[0].shape[1]
-    rows = sum(len(matrix) for matrix in matrices)
+    rows, dim = A.shape
     if rows <= dim // FEW:  # the same directions as right singular vectors, at less expense
-        _, sizes, vectors = np.linalg.svd(np.concatenate(matrices))
-        _check_size(float(sizes[0]), matrices)
+        _, sizes, vectors = np.linalg.svd(A)
+        _check_size(float(sizes[0]), A)
         values = np.concatenate([sizes**2, np.zeros(dim - rows)])
     else:
-        # Summed up matrix by matrix: A itself, tens of megabytes, would have to be written and read again.
         with np.errstate(over="ignore", invalid="ignore"):
-            gram = sum(matrix.T @ matrix for matrix in matrices)
-        _check_size(float(np.sqrt(gram.trace())), matrices)
+            gram = A.T @ A
+        _check_size(float(np.sqrt(gram.trace())), A)
         values, columns = np.linalg.eigh(gram)
         values, vectors = values[::-1], columns.T[::-1]  # rows, largest eigenvalue first
     largest = np.abs(vectors)
@@ -111,9 +112,9 @@ def decompose(*matrices: np.ndarray) -> Factors:
     return Factors(vectors * signs[:, None], np.maximum(values, 0))
 
 
-def _check_size(size: float, matrices: Sequence[np.ndarray]) -> None:
+def _check_size(size: float, A: np.ndarray) -> None:
     """Refuse ``A`` of a Frobenius norm whose square float64 does not hold."""
-    if not (SQUARES[0] < size < SQUARES[1]) and any(matrix.any() for matrix in matrices):
+    if not (SQUARES[0] < size < SQUARES[1]) and A.any():
         raise ValueError("the weights are too large or too small to be squared in float64; normalise their rows")
 
 
@@ -123,19 +124,19 @@ def factorize_weights(
     num_directions: int | None = None,
     names: Sequence[str] = (),
 ) -> Factors:
-    """Factorise matrices ``[channels, dim]``; see :func:`prepared` and :func:`decompose`.
+    """Factorise matrices ``[channels, dim]``; see :func:`stack` and :func:`decompose`.
 
     Args:
-        weights, normalize, names: as for :func:`prepared`.
+        weights, normalize, names: as for :func:`stack`.
         num_directions: how many to give, strongest first; None gives all ``dim``.
 
     Raises:
-        ValueError: as :func:`prepared`, or ``num_directions`` is outside 1 to ``dim``.
+        ValueError: as :func:`stack`, or ``num_directions`` is outside 1 to ``dim``.
     """
-    matrices = prepared(weights, normalize, names)
-    dim = matrices[0].shape[1]
+    A = stack(weights, normalize, names)
+    dim = A.shape[1]
     if num_directions is not None and not 1 <= num_directions <= dim:
         raise ValueError(f"{num_directions} directions asked for, this space has 1-{dim}")
-    vectors, values, _ = decompose(*matrices)
+    vectors, values, _ = decompose(A)
     kept = dim if num_directions is None else num_directions
     return Factors(vectors[:kept], values[:kept], float(values[kept]) if kept < dim else None)

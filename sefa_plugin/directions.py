@@ -16,6 +16,7 @@ from .direction_names import Names
 from .directions_file import DirectionsFileError, read_directions, write_directions
 from .hook import StyleLayer
 from .layers import TORGB, LayerGroup, select_layers
+from .threads import one_thread_each
 
 SPACES = ("w", "z")
 BROKEN = ("", "low", "high", "both")
@@ -291,8 +292,9 @@ def _measured(sigmas: Sequence[Any], ranges: Sequence[Any], count: int) -> tuple
 
 def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:
     """The matrix that a layer contributes to ``A``: gains matter only where rows are not normalised."""
-    weight = np.asarray(layer.weight, dtype=np.float64)
-    return weight if normalize else weight * (layer.weight_gain * layer.style_gain)
+    if normalize:
+        return np.asarray(layer.weight)
+    return np.asarray(layer.weight, dtype=np.float64) * (layer.weight_gain * layer.style_gain)
 
 
 def factorize_group(
@@ -406,7 +408,12 @@ def factorize_groups(
             return [factorize_mapping(mapping_layer(G), G.z_dim, **options, **about)]
         style = style_layers(G)
     groups = select_layers(style, layers, torgb)
-    return [factorize_group(group, torgb=torgb, **options, **about) for group in groups]
+    return factorize_each(groups, torgb=torgb, **options, **about)
+
+
+def factorize_each(groups: Sequence[LayerGroup], **about: Any) -> list[Directions]:
+    """:func:`factorize_group` for several, on as many cores as there are."""
+    return one_thread_each(lambda group: factorize_group(group, **about), groups)
 
 
 def _factorize_matrices(

@@ -171,7 +171,7 @@ def _keep(directions: Any, path: Path) -> None:
 
 def factorise_given(opened: Any, given: dict[str, Any], count: int | None) -> list[Any]:
     """Factorise the layers of ``--layers``, one result for each group."""
-    from .directions import factorize_group, factorize_mapping
+    from .directions import factorize_each, factorize_mapping
     from .layers import select_layers
     from .network import finite
 
@@ -189,7 +189,7 @@ def factorise_given(opened: Any, given: dict[str, Any], count: int | None) -> li
             raise ValueError("--space z factorises the mapping network, which has no --layers to choose")
         return [factorize_mapping(opened.mapping, opened.sizes["z_dim"], **about)]
     groups = select_layers(opened.layers, given["layers"], given["torgb"])
-    return [factorize_group(group, torgb=given["torgb"], **about) for group in groups]
+    return factorize_each(groups, torgb=given["torgb"], **about)
 
 
 def _device(name: str) -> str:

@@ -91,7 +91,7 @@ ALLOWED = {
     "typed": set(),
     "directions_file": {"atomic", "header_order", "spectrum"},
     "direction_names": {"typed"},
-    "directions": {"closed_form", "direction_names", "directions_file", "hook", "layers", "network"},
+    "directions": {"closed_form", "direction_names", "directions_file", "hook", "layers", "network", "threads"},
     "array_file": set(),
     "inert_arrays": {"array_file", "network_file", "pickled_values", "state_dicts", "tensor_view"},
     "foreign_directions": {"array_file", "inert_arrays", "network_file", "pickle_records", "pickled_values"},

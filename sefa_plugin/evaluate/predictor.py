@@ -65,6 +65,7 @@ class Predictor:
     Attributes:
         names: of the factors, in the order of ``demo.world.NAMES``.
         card: how it was trained and its held-out scores.
+        net: the network itself, in evaluation mode.
     """
 
     def __init__(self, tensors: dict[str, torch.Tensor], about: dict[str, Any], device: str = "cpu") -> None:
@@ -73,13 +74,13 @@ class Predictor:
         self._chance = [self.names.index(name) for name in about["probabilities"]]
         scale = (np.asarray(about[key], dtype=np.float64) for key in ("mean", "std"))
         self._mean, self._std = (part.reshape(len(self.names)) for part in scale)
-        self._net = FactorNet(len(self.names))
+        self.net = FactorNet(len(self.names))
         if not all(torch.isfinite(value).all() for value in tensors.values()):
             raise ValueError("some of its numbers are not finite")
         # Counters of the batch normalisation are not kept.
-        counters = {name: value for name, value in self._net.state_dict().items() if not value.is_floating_point()}
-        self._net.load_state_dict({**counters, **{name: value.float() for name, value in tensors.items()}})
-        self._net.eval().requires_grad_(False).to(device)
+        counters = {name: value for name, value in self.net.state_dict().items() if not value.is_floating_point()}
+        self.net.load_state_dict({**counters, **{name: value.float() for name, value in tensors.items()}})
+        self.net.eval().requires_grad_(False).to(device)
         self._device = device
 
     def __call__(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
@@ -105,7 +106,7 @@ class Predictor:
         with torch.no_grad():
             for start in range(0, len(pictures), BATCH):
                 x = as_input(pictures[start : start + BATCH]).to(self._device)
-                found.append(self._net(x)[output].cpu().numpy())
+                found.append(self.net(x)[output].cpu().numpy())
         return np.concatenate(found)
 
 
