@@ -1,13 +1,16 @@
 """NumPy's files, ``.npy`` and ``.npz``: floating point arrays, checked before a byte of them is unfolded.
 
 A header may promise any size, and a packed archive may hold a thousand times its own; so shape and type are read
-first, and no more than what they promise, up to a limit.
+first, and no more than what they promise, up to a limit. A header is the text of a Python dict, which NumPy has Python
+parse; here it is taken apart by a pattern (NumPy's documentation, ``numpy.lib.format``).
 """
 
 from __future__ import annotations
 
 import math
+import mmap
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -16,9 +19,20 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .regular_file import open_regular
+from .zip_archive import ZipArchiveError, open_zip
+
 MAX_NUMBERS = 1 << 26  # of one file; 512 MB as float64
 MAX_ARRAYS = 1000
+MAX_HEADER = 4096  # bytes
+MAX_AXES = 16
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes
 _TORN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, NotImplementedError, RuntimeError)
+# 'descr': '<f4' (of records a list), 'fortran_order': False, 'shape': (3, 4), in any order.
+_ENTRY = re.compile(
+    r"""\s*(?P<q>['"])(?P<key>\w+)(?P=q)\s*:\s*(?P<value>(['"])[^'"]*\4|True|False|\([\d\sL,-]*\)|\[.*\])\s*(,|(?=\}))""",
+    re.DOTALL | re.ASCII,
+)
 
 
 class ArrayFileError(Exception):
@@ -38,21 +52,17 @@ class ArrayFile:
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = os.fspath(path)
-        with open(self.path, "rb") as stream:
+        with open_regular(self.path) as stream:
             magic = stream.read(6)
-            packed = magic[:4] == b"PK\x03\x04"
-            if not packed and magic != b"\x93NUMPY":
-                raise ArrayFileError("is no NumPy file (.npy, .npz)")
-            if packed:
-                try:
-                    members = zipfile.ZipFile(stream).namelist()
-                except (*_TORN, ValueError) as error:
-                    raise ArrayFileError(f"is a broken .npz ({_short(error)})") from None
+            if magic[:4] == b"PK\x03\x04":
+                members = [member.filename for member in _archive(stream).infolist()]
                 self.names = [name[:-4] for name in members if name.endswith(".npy")]
                 if not self.names or len(self.names) > MAX_ARRAYS:
                     raise ArrayFileError(f"is an archive of {len(self.names)} arrays, expected an .npz")
-            else:
+            elif magic == b"\x93NUMPY":
                 self.names = [""]
+            else:
+                raise ArrayFileError("is no NumPy file (.npy, .npz)")
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
@@ -68,14 +78,24 @@ class ArrayFile:
             ArrayFileError: it is no array of numbers, is cut short, is too large, or holds NaN or infinity.
             OSError: the file cannot be read.
         """
-        with open(self.path, "rb") as stream:
+        with open_regular(self.path) as stream:
             if not name and self.names == [""]:
                 return _array(stream, "the array", kinds)
             try:
-                with zipfile.ZipFile(stream) as archive, archive.open(f"{name}.npy") as member:
+                archive = _archive(stream)
+                if archive.getinfo(f"{name}.npy").compress_type not in _PACKED:
+                    raise ArrayFileError("is an .npz that is packed in a way that NumPy does not")
+                with archive.open(f"{name}.npy") as member:
                     return _array(member, f"{name!r:.40}", kinds)
             except (*_TORN, ValueError) as error:
                 raise ArrayFileError(f"is a broken .npz ({_short(error)})") from None
+
+
+def _archive(stream: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return open_zip(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+    except ZipArchiveError as error:
+        raise ArrayFileError(f"is a broken .npz: it {error}") from None
 
 
 def _short(error: BaseException) -> str:
@@ -126,19 +146,52 @@ def numbers(array: Any, what: str, kinds: str = "fiu") -> np.ndarray:
 
 
 def _header(stream: BinaryIO, what: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    try:
-        version = np.lib.format.read_magic(stream)
-        if version not in readers:
-            raise ArrayFileError(f"{what} is of .npy version {version}, which is not known")
-        shape, fortran, kind = readers[version](stream)
-    except ArrayFileError:
-        raise
-    except Exception as error:  # NumPy reads the header with Python's parser, which fails in many ways
-        raise ArrayFileError(f"{what} is no array ({_short(error)})") from None
-    if not all(type(length) is int and length >= 0 for length in shape):
-        raise ArrayFileError(f"{what} has the shape {str(shape):.60}")
-    return shape, fortran, kind
+    """Shape, whether in Fortran's order, and element type; leaves the stream at the first element."""
+    start = stream.read(8)
+    if len(start) < 8 or start[:6] != b"\x93NUMPY":
+        raise ArrayFileError(f"{what} is no array")
+    if start[6:] not in (b"\x01\0", b"\x02\0", b"\x03\0"):
+        raise ArrayFileError(f"{what} is of .npy version {start[6]}, which is not known")
+    wide = 2 if start[6] == 1 else 4
+    length = int.from_bytes(stream.read(wide), "little")
+    if length > MAX_HEADER:
+        raise ArrayFileError(f"{what} is no array: its header has {length} bytes")
+    text = stream.read(length).decode("latin-1")
+    if len(text) < length:
+        raise ArrayFileError(f"{what} is no array: it is cut short")
+    entries = _entries(text.strip(), what)
+    shape = tuple(int(part.rstrip("L")) for part in entries["shape"][1:-1].replace(",", " ").split())
+    if len(shape) > MAX_AXES or math.prod(length for length in shape if length) >= 2**48:
+        raise ArrayFileError(f"{what} has the shape {entries['shape']:.60}, more than is read")
+    return shape, entries["fortran_order"] == "True", _element_type(entries["descr"], what)
+
+
+def _entries(text: str, what: str) -> dict[str, str]:
+    """The three entries of a header, as text."""
+    entries: dict[str, str] = {}
+    at = 1 if text[:1] == "{" and text[-1:] == "}" else len(text)
+    while text[at:].strip() not in ("}", ""):
+        found = _ENTRY.match(text, at)
+        if found is None or found["key"] in entries:
+            break
+        entries[found["key"]] = found["value"]
+        at = found.end()
+    good = text[at:].strip() == "}" and entries.keys() == {"descr", "fortran_order", "shape"}
+    good = good and entries["shape"][0] == "(" and entries["fortran_order"] in ("True", "False")
+    if not good:
+        raise ArrayFileError(f"{what} is no array: its header is not one that NumPy writes")
+    if not re.fullmatch(r"\((\d{1,19}L?(, ?|(?=\))))*\)", entries["shape"]):
+        raise ArrayFileError(f"{what} has the shape {entries['shape']:.60}")
+    return entries
+
+
+def _element_type(text: str, what: str) -> np.dtype:
+    if re.fullmatch(r"""['"][<>|=]?[a-zA-Z?]\d{0,3}['"]""", text):
+        try:
+            return np.dtype(text[1:-1])
+        except (TypeError, ValueError):
+            pass
+    raise ArrayFileError(f"{what} holds {text:.40}, which is no type of numbers")
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:

@@ -17,9 +17,15 @@ from .threads import share_cores
 USAGE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 
+def one_line(text: str) -> str:
+    """Text that may hold parts of a stranger's file: one line, and nothing that a terminal would act on."""
+    joined = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in joined)
+
+
 def warn(text: str) -> None:
     """Print a one-line warning to standard error."""
-    click.echo(f"Warning: {text}", err=True)
+    click.echo(f"Warning: {one_line(text)}", err=True)
 
 
 @contextmanager
@@ -98,7 +104,7 @@ class OneLineErrors:
             if "--debug" in words and not isinstance(error, click.ClickException):
                 raise
             line, code = explain(error)
-            click.echo(f"Error: {' '.join(line.split())}", err=True)
+            click.echo(f"Error: {one_line(line)}", err=True)
             sys.exit(code)
         sys.exit(result if isinstance(result, int) else 0)
 

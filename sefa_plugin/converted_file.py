@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .strict_json import parsed
+
 FORMAT = 1
 KEY = "sefa_network"
 MAX_HEADER = 100_000_000  # the limit of the format itself
@@ -54,6 +56,7 @@ def write(path: str | os.PathLike, network: Converted) -> None:
     """Write ``network`` to ``path``, whole or not at all.
 
     Raises:
+        ConvertedFileError: its arguments hold NaN or infinity.
         OSError: the file cannot be written.
     """
     import numpy as np
@@ -63,11 +66,14 @@ def write(path: str | os.PathLike, network: Converted) -> None:
     from .atomic import whole_file
     from .header_order import settle
 
-    about = _about(network)
+    try:
+        about = json.dumps(_about(network), allow_nan=False)
+    except ValueError:
+        raise ConvertedFileError("the network's arguments hold NaN or infinity, which JSON has no words for") from None
     tensors = {name: np.ascontiguousarray(value).reshape(np.shape(value)) for name, value in network.tensors.items()}
     with whole_file(path) as part:
         try:
-            save_file(tensors, os.fspath(part), {KEY: json.dumps(about), "format": "sefa"})
+            save_file(tensors, os.fspath(part), {KEY: about, "format": "sefa"})
         except SafetensorError as error:  # of the operating system: a full disk
             number = re.search(r"\(os error (\d+)\)", str(error))
             if number is None:
@@ -102,15 +108,20 @@ def read(path: str | os.PathLike) -> Converted:
 
 def _contents(text: str, tensors: dict[str, Any]) -> Converted:
     try:
-        about = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ConvertedFileError("has network metadata that is not JSON") from None
+        about = parsed(text.encode())
+    except RecursionError:
+        raise ConvertedFileError("has network metadata that is not JSON: it is nested too deeply") from None
+    except ValueError as error:
+        raise ConvertedFileError(f"has network metadata that is not JSON of ours ({str(error)[:80]})") from None
     if not isinstance(about, dict) or about.get("version") != FORMAT:
         raise ConvertedFileError("was written by another version of `sefa convert`; convert the network again")
     kinds = {"class_name": str, "which": str, "init_args": list, "init_kwargs": dict}
     kinds.update({"none_buffers": list, "source_digests": list, "modules": dict})
     for name, kind in kinds.items():
         if not isinstance(about.get(name), kind):
+            raise ConvertedFileError(f"has no valid {name} in its network metadata")
+    for name in ("class_name", "which"):
+        if len(about[name]) > 200 or not about[name].isprintable():
             raise ConvertedFileError(f"has no valid {name} in its network metadata")
     for name in ("none_buffers", "source_digests"):
         if not all(isinstance(item, str) for item in about[name]):

@@ -12,9 +12,12 @@ import numpy as np
 
 from .atomic import whole_file
 from .header_order import settle
+from .regular_file import open_regular
 from .spectrum import remarks
+from .strict_json import parsed as parsed_json
 
 FORMAT = "1"
+MAX_ROWS = 10_000  # of ws
 _WORDS = ("label", "space", "torgb", "network", "digest", "calibration", "origin")
 
 
@@ -54,6 +57,7 @@ def is_directions_file(path: str | os.PathLike) -> bool:
     from safetensors import SafetensorError, safe_open
 
     try:
+        open_regular(path).close()
         with safe_open(os.fspath(path), framework="np") as file:
             return (file.metadata() or {}).get("format") == "sefa_directions"
     except (OSError, SafetensorError, ValueError):
@@ -80,7 +84,7 @@ def read_directions(path: str | os.PathLike, cls: type) -> Any:
 def _read(path: str) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:
     from safetensors import SafetensorError, safe_open
 
-    with open(path, "rb"):
+    with open_regular(path):
         pass  # safetensors' own messages for missing files name no file
     try:
         with safe_open(path, framework="np") as file:
@@ -102,7 +106,7 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
         raise ValueError(f"its version is {about.get('version')!r:.20}, this program reads {FORMAT!r}")
 
     def parsed(key: str, kind: type, inner: type | None = None, missing: str = "null") -> Any:
-        value = json.loads(about.get(key, missing))
+        value = parsed_json(about.get(key, missing).encode())
         if type(value) is not kind or (inner and not all(type(item) is inner for item in value)):
             raise ValueError(f"its {key} is malformed")
         return value
@@ -110,16 +114,19 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
     for name, tensor in tensors.items():
         if tensor.dtype.kind != "f":
             raise ValueError(f"its {name} are {tensor.dtype}, not floating point")
+    num_ws, layers = parsed("num_ws", int), parsed("layers", list, int)
+    if not all(0 <= number <= MAX_ROWS for number in (num_ws, *layers)):
+        raise ValueError(f"its layers or num_ws are not from 0 to {MAX_ROWS}")
     held = cls(
         vectors=tensors["directions"],
         eigenvalues=tensors["eigenvalues"],
-        layers=tuple(parsed("layers", list, int)),
+        layers=tuple(layers),
         layer_names=tuple(parsed("layer_names", list, str)),
         names=tuple(parsed("names", list, str)),
         named_by=tuple(parsed("named_by", list, str, "[]")),  # files of before have neither
         purity=_numbers(about, "purity"),
         normalize=parsed("normalize", bool),
-        num_ws=parsed("num_ws", int),
+        num_ws=num_ws,
         sigmas=_numbers(about, "sigmas"),
         ranges=_numbers(about, "ranges"),
         broken=tuple(parsed("broken", list, str, "[]")),
@@ -134,7 +141,7 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
 
 def _number_or_none(about: Mapping[str, str], key: str) -> float | None:
     """A finite number or null; files of before have none."""
-    held = json.loads(about.get(key, "null"))
+    held = parsed_json(about.get(key, "null").encode())
     if held is not None and not (type(held) in (int, float) and abs(held) <= sys.float_info.max):
         raise ValueError(f"its {key} is malformed")
     return None if held is None else float(held)
@@ -142,7 +149,7 @@ def _number_or_none(about: Mapping[str, str], key: str) -> float | None:
 
 def _numbers(about: Mapping[str, str], key: str) -> tuple:
     """A list of numbers, pairs of numbers and nulls; files of before have none."""
-    held = json.loads(about.get(key, "[]"))
+    held = parsed_json(about.get(key, "[]").encode())
 
     def number(item: Any) -> bool:
         return type(item) in (int, float) and abs(item) < 1e30

@@ -6,7 +6,6 @@ Known are NumPy's arrays (InterFaceGAN's boundaries and others), ``factor.pt`` o
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,8 @@ from .inert_arrays import InertParts
 from .network_file import NetworkFileError
 from .pickle_records import shown
 from .pickled_values import ValueProblem
+from .regular_file import open_regular
+from .strict_json import parsed
 
 ROWS = ("auto", "directions", "layers")
 VECTORS = ("auto", "rows", "columns")
@@ -86,7 +87,7 @@ def read_foreign(path: str | os.PathLike, reading: Reading | None = None) -> Fou
     """
     path = os.fspath(path)
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             head = stream.read(16)
         return _checked(_reader(path, head)(path, reading or Reading()))
     except FileNotFoundError:
@@ -356,7 +357,7 @@ def _order(about: Mapping[str, str], keys: list[str]) -> list[str]:
             raise _Problem(f"holds {len(order)} tensors, where some directions were expected")
         return order
     try:
-        order = json.loads(about["component_order"])
+        order = parsed(about["component_order"].encode())
     except (ValueError, RecursionError):
         order = None
     if not isinstance(order, list) or not all(isinstance(name, str) for name in order):

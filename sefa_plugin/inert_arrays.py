@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .array_file import ArrayFileError, check_size, numbers
-from .network_file import read_inert
+from .network_file import MAX_SHARING, read_inert
 from .pickled_values import ValueProblem
 from .state_dicts import pairs
 from .tensor_view import TensorView
@@ -29,6 +29,7 @@ class InertParts:
         self.value, self._values = read_inert(path)
         self.pairs = pairs(self.value)
         self._read: list[tuple[int, ...]] = []
+        self._bytes, self._most = 0, MAX_SHARING * os.path.getsize(path)
 
     def shape(self, item: Any) -> tuple[int, ...] | None:
         """The shape of a tensor or an array, None for all else; its numbers are not looked at."""
@@ -48,8 +49,11 @@ class InertParts:
         plain = self._values.plain(item)
         if not isinstance(plain, TensorView):
             return plain
-        self._read.append(plain.shape)  # several may be views of the same few bytes
+        self._read.append(plain.shape)
         check_size(self._read, what)
+        self._bytes += plain.nbytes
+        if self._bytes > self._most:  # several may be views of the same few bytes
+            raise ArrayFileError(f"{what}: its arrays are together over {MAX_SHARING} times the size of the file")
         array = numbers(plain.numpy(), what, kinds)
         return array if array.ndim else float(array)
 

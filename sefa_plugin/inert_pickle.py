@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .pickle_machine import MARK, Machine, decode
+from .pickle_machine import MARK, MAX_LONG, Budget, Machine, decode
 from .pickle_records import Call, Global, InertPickleError, PersistentId
 
 
@@ -61,15 +61,13 @@ def _unicode_line(machine: Machine) -> str:
 
 
 def _long(machine: Machine, count: int) -> int:
+    if count > MAX_LONG:
+        raise InertPickleError(f"a whole number of {count} bytes")
     return int.from_bytes(machine.take(count), "little", signed=True)
 
 
 def _index(machine: Machine) -> int:
     return _decimal(machine.line())
-
-
-def _store(machine: Machine, index: int) -> None:
-    machine.memo[index] = machine.top()
 
 
 def _dict_of(machine: Machine, flat: list) -> dict:
@@ -79,7 +77,7 @@ def _dict_of(machine: Machine, flat: list) -> dict:
 
 
 def _frozenset_of(machine: Machine, items: list) -> frozenset:
-    result: set = set()
+    result = machine.new_set()
     machine.add(result, items)
     return frozenset(result)
 
@@ -212,7 +210,7 @@ _PUSHING: dict[bytes, Callable[[Machine], Any]] = {
     b"\x87": _tuple(3),
     b"}": lambda m: {},
     b"d": lambda m: _dict_of(m, m.pop_mark()),
-    b"\x8f": lambda m: set(),
+    b"\x8f": lambda m: m.new_set(),
     b"\x91": lambda m: _frozenset_of(m, m.pop_mark()),
     # names and calls
     b"c": _line_global,
@@ -239,10 +237,10 @@ _DOING: dict[bytes, Callable[[Machine], Any]] = {
     b"a": _append,
     b"e": _appends,
     b"\x90": _add_items,
-    b"p": lambda m: _store(m, _index(m)),
-    b"q": lambda m: _store(m, m.number("<B")),
-    b"r": lambda m: _store(m, m.number("<I")),
-    b"\x94": lambda m: _store(m, len(m.memo)),
+    b"p": lambda m: m.store(_index(m)),
+    b"q": lambda m: m.store(m.number("<B")),
+    b"r": lambda m: m.store(m.number("<I")),
+    b"\x94": lambda m: m.store(len(m.memo)),
     b"g": lambda m: m.recall(_index(m)),
     b"h": lambda m: m.recall(m.number("<B")),
     b"j": lambda m: m.recall(m.number("<I")),
@@ -273,7 +271,7 @@ class Loaded(NamedTuple):
     references: list[PersistentId]
 
 
-def load(data: Any, start: int = 0, persistent: bool = False) -> Loaded:
+def load(data: Any, start: int = 0, persistent: bool = False, budget: Budget | None = None) -> Loaded:
     """Read one pickle without running any of it.
 
     Args:
@@ -281,10 +279,11 @@ def load(data: Any, start: int = 0, persistent: bool = False) -> Loaded:
             result are memoryviews of it, not copies.
         start: where the pickle begins, in bytes.
         persistent: whether references to outside data (persistent ids) may occur.
+        budget: what it may ask for, where it is one of several pickles of a file.
 
     Raises:
         InertPickleError: the stream is no pickle or breaks a limit (``TruncatedPickle``: ends early).
     """
-    machine = Machine(memoryview(data).cast("B"), start, persistent)
+    machine = Machine(memoryview(data).cast("B"), start, persistent, budget or Budget())
     value = machine.run(_OPCODES)
     return Loaded(value, machine.pos, list(machine.globals.values()), machine.references)

@@ -14,6 +14,7 @@ from .inert_arrays import InertParts
 from .network_file import NetworkFileError
 from .pickle_records import shown
 from .pickled_values import ValueProblem
+from .regular_file import open_regular
 
 _FLOATS = "f"
 _MOST = 10_000  # latents of one file
@@ -38,7 +39,7 @@ def load_projected_w(path: str | os.PathLike, num_ws: int, w_dim: int) -> Tensor
     """
     shown_path = os.fspath(path)
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             head = stream.read(8)
         held = _arrays(shown_path, head)
     except FileNotFoundError:
@@ -49,10 +50,12 @@ def load_projected_w(path: str | os.PathLike, num_ws: int, w_dim: int) -> Tensor
         raise LatentsError(f"{shown_path}: {error}") from None
     except NetworkFileError as error:
         raise LatentsError(str(error)) from None
-    ws = np.concatenate([_rows(shown_path, name, array, num_ws, w_dim) for name, array in held.items()])
-    if not 0 < len(ws) <= _MOST:
-        raise LatentsError(f"{shown_path}: holds {len(ws)} latents, 1 to {_MOST} can be used")
-    return torch.from_numpy(np.ascontiguousarray(ws, dtype=np.float32))
+    parts = [_rows(shown_path, name, array, num_ws, w_dim) for name, array in held.items()]
+    count = sum(map(len, parts))
+    if not 0 < count <= _MOST:
+        raise LatentsError(f"{shown_path}: holds {count} latents, 1 to {_MOST} can be used")
+    ws = np.concatenate(parts, dtype=np.float32, casting="same_kind")
+    return torch.from_numpy(np.ascontiguousarray(ws))
 
 
 def _arrays(path: str, head: bytes) -> dict[str, np.ndarray]:

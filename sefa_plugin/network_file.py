@@ -18,11 +18,15 @@ from . import converted_file, state_dicts, tf_networks
 from .inert_pickle import load
 from .network_record import NETWORK_NAMES, ForeignNetworkError, NetworkFileError, NetworkRecord, jsonable
 from .network_walk import ModuleRecord, NetworkWalk, describe, is_module
-from .pickle_records import Call, Global, InertPickleError, TruncatedPickle, shown
+from .pickle_machine import Budget
+from .pickle_records import Call, Global, InertPickleError, TruncatedPickle, shown, told
 from .pickled_values import UnknownGlobal, ValueProblem, Values, is_known, unwrap_new
+from .regular_file import open_regular
 from .torch_file import TorchFileError, is_legacy, read_legacy, read_zip
 
 __all__ = ["ForeignNetworkError", "NetworkFileError", "NetworkRecord", "read_network", "write_converted"]
+
+MAX_SHARING = 4  # a network has few tensors, if any, in two places
 
 
 def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord:
@@ -44,7 +48,9 @@ def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord
             return _from_converted(shown_path, which)
         with _nothing_collected():
             value, values, names, kind = _parse(shown_path, data)
-            return _take_network(shown_path, value, values, names, kind, which)
+            record = _take_network(shown_path, value, values, names, kind, which)
+            _check_size(record, len(data))
+            return record
     except UnknownGlobal as error:
         nothing = NetworkRecord(shown_path, which, (which,), error.path, (), {}, {})
         raise ForeignNetworkError(f"{shown_path}: {_hint(error)}", nothing) from None
@@ -82,6 +88,17 @@ def _nothing_collected() -> Iterator[None]:
             gc.enable()
 
 
+def _check_size(record: NetworkRecord, size: int) -> None:
+    """Refuse tensors that share their bytes so that a small file holds a large network.
+
+    Raises:
+        ValueProblem: they are together more than ``MAX_SHARING`` times the size of the file.
+    """
+    held = sum(tensor.nbytes for tensor in record.tensors.values())
+    if held > MAX_SHARING * size:
+        raise ValueProblem(f"its tensors are together over {MAX_SHARING} times the size of the file: they share bytes")
+
+
 def _hint(error: Exception) -> str:
     if isinstance(error, TruncatedPickle) or "cut short" in str(error):
         return f"the file {error}; it is truncated: download or copy it again"
@@ -92,7 +109,7 @@ def _hint(error: Exception) -> str:
 
 def _map(path: str) -> Any:
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise NetworkFileError(f"{path}: the file is empty; download or copy it again")
@@ -109,14 +126,15 @@ def _map(path: str) -> Any:
 def _parse(path: str, data: Any) -> tuple[Any, Values, list[Global], str]:
     """Read the bytes as a pickle or as a file of ``torch.save``."""
     _refuse_other_kinds(path, bytes(data[:1024]))
+    budget = Budget()
     if data[:4] == b"PK\x03\x04":
-        file = read_zip(data)
-        return file.value, Values(file.storages), file.globals, "torch"
+        file = read_zip(data, budget)
+        return file.value, Values(file.storages, budget), file.globals, "torch"
     if is_legacy(data):
-        file = read_legacy(data)
-        return file.value, Values(file.storages), file.globals, "torch"
+        file = read_legacy(data, budget)
+        return file.value, Values(file.storages, budget), file.globals, "torch"
     try:
-        loaded = load(data)
+        loaded = load(data, budget=budget)
     except TruncatedPickle:
         if data[0] not in b"\x80(c]}l":  # a file that was never a pickle is not a truncated one
             raise NetworkFileError(f"{path}: not a pickle, nor any other network file known here") from None
@@ -125,7 +143,7 @@ def _parse(path: str, data: Any) -> tuple[Any, Values, list[Global], str]:
         if data[0] != 0x80:
             raise NetworkFileError(f"{path}: not a pickle, nor any other network file known here") from None
         raise InertPickleError(f"is a broken pickle: {error}") from None
-    return loaded.value, Values(), loaded.globals, "pickle"
+    return loaded.value, Values(budget=budget), loaded.globals, "pickle"
 
 
 def _refuse_other_kinds(path: str, head: bytes) -> None:
@@ -216,7 +234,7 @@ def _entries(path: str, value: Any) -> dict[str, Any]:
     found = {key: unwrap_new(item) for key, item in pairs if key in NETWORK_NAMES and item is not None}
     if found:
         return found
-    keys = [shown(str(key), 40) for key, _ in list(pairs)[:3]]
+    keys = [shown(key, 40) if isinstance(key, str) else told(key) for key, _ in list(pairs)[:3]]
     if isinstance(value, dict):
         what = f"a dict of {', '.join(keys) or 'nothing'}"
     elif isinstance(value, (list, tuple)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,10 @@ from .tensor_view import TensorView
 
 MAX_MODULES = 20_000
 MAX_MODULE_DEPTH = 32
+MAX_ENTRIES = 1_000_000  # of all modules' states: modules that are met again count again
+MAX_TENSORS = 100_000
+MAX_NAME = 1_000  # letters of a dotted name
+MAX_SOURCE = 1 << 22  # letters of a module's source text; NVIDIA's largest has 40,000
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def is_persistent(value: Any) -> bool:
 def is_module(value: Any) -> bool:
     """Whether a value is a torch module: a persistent object, or a plain one with parameters and modules."""
     plain = isinstance(value, Call) and isinstance(value.func, Global) and isinstance(value.state, dict)
-    return is_persistent(value) or (plain and {"_parameters", "_modules"} <= set(value.state))
+    return is_persistent(value) or (plain and {"_parameters", "_modules"} <= value.state.keys())
 
 
 def describe(value: Any) -> str:
@@ -73,17 +77,19 @@ class NetworkWalk:
         self.sources: dict[str, str] = {}
         self.unknown: list[Global] = []  # names that the network would need to be made
         self._digests: dict[int, str] = {}
+        self._entries = 0
 
     def module(self, value: Any, name: str) -> None:
         value = unwrap_new(value)
         class_name, source, state = self._open(value, name)
         if len(self.modules) >= MAX_MODULES or name.count(".") > MAX_MODULE_DEPTH:
             raise ValueProblem(f"the network has too many modules or too deep ones ({shown(name, 60)})")
+        self._count(state)
         plain = {k: v for k, v in state.items() if k not in ("_parameters", "_buffers", "_modules")}
         attributes = {}
         for key, item in plain.items():
             if not isinstance(key, str):
-                raise ValueProblem(f"module {name or 'root'} has an attribute that is not named by text")
+                raise ValueProblem(f"module {shown(name, 60) or 'root'} has an attribute that is not named by text")
             if not key.endswith("_hooks") and not key.startswith("_forward_") and not key.startswith("_backward_"):
                 try:
                     attributes[key] = self.values.plain(item)
@@ -92,14 +98,27 @@ class NetworkWalk:
         self.modules[name] = ModuleRecord(class_name, attributes, self._digest(source))
         for kind in ("_parameters", "_buffers"):
             for key, item in self._members(state, kind, name):
-                self._tensor(f"{name}.{key}" if name else key, item)
+                self._tensor(self._joined(name, key), item)
         for key, item in self._members(state, "_modules", name):
             if item is not None:
-                self.module(item, f"{name}.{key}" if name else key)
+                self.module(item, self._joined(name, key))
+
+    def _count(self, held: Sized) -> None:
+        self._entries += len(held)
+        if self._entries > MAX_ENTRIES:
+            raise ValueProblem(f"the network's modules have more than {MAX_ENTRIES} entries")
+
+    @staticmethod
+    def _joined(name: str, key: str) -> str:
+        if len(name) + len(key) >= MAX_NAME:
+            raise ValueProblem(f"the network has a name of more than {MAX_NAME} letters ({shown(key, 60)})")
+        return f"{name}.{key}" if name else key
 
     def _digest(self, source: str) -> str:
         digest = self._digests.get(id(source))
         if digest is None:
+            if len(source) > MAX_SOURCE:
+                raise ValueProblem(f"the network has a source of more than {MAX_SOURCE} letters")
             digest = self._digests[id(source)] = source_digest(source)
             if digest:
                 self.sources[digest] = source
@@ -130,10 +149,12 @@ class NetworkWalk:
         pairs = held.items() if isinstance(held, dict) else unwrap_new(held).pairs if isinstance(held, Call) else None
         if pairs is None:
             raise ValueProblem(f"module {shown(name, 60) or 'root'} has a malformed {kind}")
+        self._count(pairs)
         result = list(pairs)
         if isinstance(held, Call):  # protocols 0 and 1 give an OrderedDict its pairs as an argument
             for arg in held.args:
                 if isinstance(arg, list):
+                    self._count(arg)
                     result.extend(tuple(p) for p in arg if isinstance(p, (list, tuple)) and len(p) == 2)
         for key, _ in result:
             if not isinstance(key, str) or not key or "." in key:
@@ -141,6 +162,8 @@ class NetworkWalk:
         return result
 
     def _tensor(self, name: str, item: Any) -> None:
+        if len(self.tensors) + len(self.nones) >= MAX_TENSORS:
+            raise ValueProblem(f"the network has more than {MAX_TENSORS} tensors")
         if item is None:
             self.nones.append(name)
             return

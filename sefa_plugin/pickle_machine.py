@@ -10,7 +10,11 @@ from .pickle_records import Call, Global, InertPickleError, PersistentId, Trunca
 
 MAX_OPCODES = 1_000_000  # a StyleGAN3 training snapshot has about 60,000
 MAX_LINE = 65_536  # bytes of a text-mode argument
-MAX_ODD_KEYS = 4_096  # keys other than text per dict or set: hashes of numbers can be made to collide
+MAX_ODD_KEYS = 4_096  # keys other than text and small numbers: hashes of long numbers can be made to collide
+MAX_KEY = 4_096  # letters of a key: equal ones are compared letter by letter
+MAX_KEY_PARTS = 16  # of a tuple as a key: it is hashed anew each time
+MAX_SETS = 100_000  # an empty one takes one byte in a file and over 200 in memory
+MAX_LONG = 512  # bytes of a whole number; torch's magic number has 10
 SMALL_BYTES = 4_096  # longer byte strings stay views of the file
 
 MARK = object()
@@ -18,19 +22,32 @@ _FORMS = {layout: struct.Struct(layout) for layout in ("<B", "<H", "<I", "<Q", "
 _MISSING = object()
 
 
+class Budget:
+    """What the pickles of one file may still ask for, all of them together.
+
+    Attributes:
+        opcodes: instructions.
+        sets: sets.
+        odd_keys: keys other than text and small numbers.
+    """
+
+    def __init__(self) -> None:
+        self.opcodes, self.sets, self.odd_keys = MAX_OPCODES, MAX_SETS, MAX_ODD_KEYS
+
+
 class Machine:
     """The stack machine of one pickle. ``data`` is a memoryview of bytes; reading starts at ``pos``."""
 
-    def __init__(self, data: memoryview, pos: int, persistent: bool) -> None:
+    def __init__(self, data: memoryview, pos: int, persistent: bool, budget: Budget) -> None:
         self.data = data
         self.pos = pos
         self.end = len(data)
         self.persistent = persistent
+        self.budget = budget
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.globals: dict[tuple[str, str], Global] = {}
         self.references: list[PersistentId] = []
-        self.odd_keys: dict[int, int] = {}
 
     # --- the stream -------------------------------------------------------------------------------
 
@@ -53,8 +70,11 @@ class Machine:
 
     def line(self) -> bytes:
         """Bytes up to a line break."""
-        chunk = bytes(self.data[self.pos : self.pos + MAX_LINE])
-        stop = chunk.find(b"\n")
+        for reach in (256, MAX_LINE):  # most are short
+            chunk = bytes(self.data[self.pos : self.pos + reach])
+            stop = chunk.find(b"\n")
+            if stop >= 0:
+                break
         if stop < 0:
             if self.pos + MAX_LINE >= self.end:
                 raise TruncatedPickle(f"ends early: a line that starts at byte {self.pos} has no end")
@@ -97,6 +117,12 @@ class Machine:
             raise InertPickleError(f"takes from an empty stack at byte {self.pos - 1}")
         return self.stack[-1]
 
+    def store(self, index: int) -> None:
+        """Store the topmost object under a number; hashes of longer ones could be made to collide."""
+        if not 0 <= index < 1 << 32:
+            raise InertPickleError(f"stores an entry under a number of more than 32 bits at byte {self.pos - 1}")
+        self.memo[index] = self.top()
+
     def recall(self, index: int) -> None:
         """Push an object that was stored before."""
         item = self.memo.get(index, _MISSING)
@@ -117,14 +143,14 @@ class Machine:
         if len(flat) % 2:
             raise InertPickleError(f"a key without a value at byte {self.pos - 1}")
         pairs = list(zip(flat[::2], flat[1::2]))
+        if not isinstance(target, (Call, dict)):
+            raise InertPickleError(f"sets items of a {type(target).__name__} at byte {self.pos - 1}")
+        for key, _ in pairs:
+            self.check_key(key)
         if isinstance(target, Call):
             target.pairs.extend(pairs)
-        elif isinstance(target, dict):
-            for key, value in pairs:
-                self.check_key(target, key)
-                target[key] = value
         else:
-            raise InertPickleError(f"sets items of a {type(target).__name__} at byte {self.pos - 1}")
+            target.update(pairs)
 
     def append(self, target: Any, items: list) -> None:
         """Append to a list, or to a call that would make one."""
@@ -141,21 +167,32 @@ class Machine:
             target.items.extend(items)
         elif isinstance(target, set):
             for item in items:
-                self.check_key(target, item)
+                self.check_key(item)
                 target.add(item)
         else:
             raise InertPickleError(f"adds to a {type(target).__name__} at byte {self.pos - 1}")
 
-    def check_key(self, target: Any, key: Any) -> None:
-        """Keys are text, or a few plain numbers: hashing anything deeper could be made to take for ever."""
-        if isinstance(key, (str, bytes)):
+    def check_key(self, key: Any) -> None:
+        """Keys are short text and small numbers, or a few others: hashing and comparing those could take for ever.
+
+        Small whole numbers are their own hashes, which dicts spread well.
+        """
+        if is_plain_key(key):
             return
-        flat = key if isinstance(key, tuple) else (key,)
-        if not all(item is None or isinstance(item, (str, bytes, int, float, Global, Call)) for item in flat):
+        parts = key if isinstance(key, tuple) else (key,)
+        good = len(parts) <= MAX_KEY_PARTS
+        if not good or not all(is_plain_key(part) or isinstance(part, _ODD) for part in parts):
             raise InertPickleError(f"a key of type {type(key).__name__} at byte {self.pos - 1}")
-        count = self.odd_keys[id(target)] = self.odd_keys.get(id(target), 0) + 1
-        if count > MAX_ODD_KEYS:
-            raise InertPickleError(f"over {MAX_ODD_KEYS} keys that are not text in one dict")
+        self.budget.odd_keys -= 1
+        if self.budget.odd_keys < 0:
+            raise InertPickleError(f"has over {MAX_ODD_KEYS} keys that are neither text nor small numbers")
+
+    def new_set(self) -> set:
+        """An empty set."""
+        self.budget.sets -= 1
+        if self.budget.sets < 0:
+            raise InertPickleError(f"has more than {MAX_SETS} sets")
+        return set()
 
     def call(self, func: Any, args: Any, kwargs: Any = None) -> Call:
         """Note a call."""
@@ -175,7 +212,7 @@ class Machine:
     def run(self, opcodes: Mapping[int, Callable[[Machine], None]]) -> Any:
         """Follow instructions up to STOP and give what is then on the stack."""
         data, stack = self.data, self.stack
-        for _ in range(MAX_OPCODES):
+        for used in range(self.budget.opcodes):
             if self.pos >= self.end:
                 raise TruncatedPickle(f"ends early: no end of the pickle in {self.end} bytes")
             code = data[self.pos]
@@ -184,12 +221,23 @@ class Machine:
                 result = self.pop()
                 if stack:
                     raise InertPickleError(f"leaves {len(stack)} objects over at byte {self.pos - 1}")
+                self.budget.opcodes -= used + 1
                 return result
             act = opcodes.get(code)
             if act is None:
                 raise InertPickleError(f"no pickle instruction has the code 0x{code:02x} (byte {self.pos - 1})")
             act(self)
         raise InertPickleError(f"has more than {MAX_OPCODES} instructions")
+
+
+_ODD = (int, float, Global, Call)
+
+
+def is_plain_key(key: Any) -> bool:
+    """Whether a key is cheap to look up, and whatever others there are: short text, a small number, nothing."""
+    if isinstance(key, (str, bytes)):
+        return len(key) <= MAX_KEY
+    return key is None or (isinstance(key, int) and -(1 << 31) <= key < 1 << 31)
 
 
 def decode(raw: Any, encoding: str) -> str:

@@ -19,6 +19,16 @@ def shown(text: str, limit: int = 200) -> str:
     return safe if len(safe) <= limit else safe[: limit - 3] + "..."
 
 
+def told(value: Any) -> str:
+    """A value of a file in a message: a short scalar as it is, all else by its type.
+
+    Lists may hold each other, and numbers may be of any length: their ``repr`` need not end.
+    """
+    if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 1 << 64):
+        return repr(value)
+    return f"'{shown(value, 40)}'" if isinstance(value, str) else f"of type {type(value).__name__}"
+
+
 class Global:
     """A name that the stream refers to, ``module`` and ``name``; never looked up."""
 

@@ -10,12 +10,17 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from .pickle_records import Call, Global, InertPickleError, PersistentId, shown
+from .pickle_machine import MAX_OPCODES, Budget, is_plain_key
+from .pickle_records import Call, Global, InertPickleError, PersistentId, told
 from .tensor_view import ELEMENT_TYPES, TensorError, TensorView, contiguous_strides
 from .torch_file import Storage, TorchFileError, is_legacy, read_legacy, read_zip
 
 MAX_DEPTH = 64
 MAX_VALUES = 1_000_000  # values visited in one read: shared parts count each time they are met
+MAX_SHARING = 16  # values visited for each instruction of the file
+FEW_VALUES = 10_000  # that any file may have
+MAX_LETTERS = 1 << 24  # of all texts and byte strings among them, likewise; tensors and sources are not among them
+MAX_ODD_KEYS = 4_096
 
 _DICTS = {
     ("collections", "OrderedDict"),
@@ -100,11 +105,17 @@ class Values:
     Args:
         storages: the file's storages by ``id`` of their reference, where the whole file is of
             ``torch.save``; NVIDIA's pickles carry their storages inside.
+        budget: what the pickles of the file may still ask for: those storages are some, too.
     """
 
-    def __init__(self, storages: Mapping[int, Storage] | None = None) -> None:
+    def __init__(self, storages: Mapping[int, Storage] | None = None, budget: Budget | None = None) -> None:
         self._storages = dict(storages or {})
-        self._visited = 0
+        self._budget = budget or Budget()
+        self._visited = self._letters = self._odd_keys = 0
+        self._most = min(MAX_VALUES, FEW_VALUES + MAX_SHARING * (MAX_OPCODES - self._budget.opcodes))
+        # What several places share is unpacked once. By ``id`` of a part of the file, which is kept with it.
+        self._encoded: dict[int, tuple[str, bytes]] = {}
+        self._nested: dict[int, tuple[Any, Storage]] = {}
 
     # --- tensors ----------------------------------------------------------------------------------
 
@@ -160,8 +171,14 @@ class Values:
         if held is None:
             if _key(value) != ("torch.storage", "_load_from_bytes") or len(value.args) != 1:
                 raise UnknownGlobal(value.func)
-            held = self._storages[id(value)] = _nested_storage(self.binary(value.args[0]))
+            held = self._storages[id(value)] = self._in_pickle(self.binary(value.args[0]))
         return held
+
+    def _in_pickle(self, data: bytes | memoryview) -> Storage:
+        """The storage in the small ``torch.save`` file that stands for it inside a pickle."""
+        if id(data) not in self._nested:
+            self._nested[id(data)] = (data, _nested_storage(data, self._budget))
+        return self._nested[id(data)][1]
 
     def binary(self, value: Any) -> bytes | memoryview:
         """Give a byte string, also one that protocols 0-2 spell as encoded text."""
@@ -178,12 +195,13 @@ class Values:
             return self._latin(value)
         raise ValueProblem("bytes were expected, something else is there")
 
-    @staticmethod
-    def _latin(text: str) -> bytes:
-        try:
-            return text.encode("latin-1")
-        except UnicodeEncodeError:
-            raise ValueProblem("a byte string with characters beyond 255") from None
+    def _latin(self, text: str) -> bytes:
+        if id(text) not in self._encoded:
+            try:
+                self._encoded[id(text)] = (text, text.encode("latin-1"))
+            except UnicodeEncodeError:
+                raise ValueProblem("a byte string with characters beyond 255") from None
+        return self._encoded[id(text)][1]
 
     # --- plain values -----------------------------------------------------------------------------
 
@@ -197,12 +215,16 @@ class Values:
         self._visited += 1
         if depth > MAX_DEPTH:
             raise ValueProblem(f"values nested deeper than {MAX_DEPTH}")
-        if self._visited > MAX_VALUES:
-            raise ValueProblem(f"more than {MAX_VALUES} values")
-        if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        if self._visited > self._most:
+            raise ValueProblem(f"more than {self._most} values")
+        if value is None or isinstance(value, (bool, float)):
             return value
-        if isinstance(value, memoryview):
-            return bytes(value)
+        if isinstance(value, int):
+            if not -(1 << 63) <= value < 1 << 64:
+                raise ValueProblem(f"a whole number of {value.bit_length()} bits")
+            return value
+        if isinstance(value, (str, bytes, memoryview)):
+            return self._counted(value)
         if isinstance(value, (list, tuple)):
             return type(value)(self.plain(item, depth + 1) for item in value)
         if isinstance(value, (set, frozenset)):
@@ -215,12 +237,20 @@ class Values:
             return self._call(unwrap_new(value), depth)
         raise ValueProblem(f"a {type(value).__name__} where a value was expected")
 
+    def _counted(self, value: str | bytes | memoryview) -> str | bytes:
+        self._letters += len(value)
+        if self._letters > MAX_LETTERS:
+            raise ValueProblem(f"more than {MAX_LETTERS} letters and bytes of text")
+        return value if isinstance(value, str) else bytes(value)
+
     def _dict(self, pairs: Any, depth: int) -> dict:
         result = {}
         for key, value in pairs:
             name = self.plain(key, depth + 1)
-            if not isinstance(name, (str, bytes, int, float, tuple, type(None))):
-                raise ValueProblem(f"a key of type {type(name).__name__}")
+            if not is_plain_key(name):
+                self._odd_keys += 1
+                if not isinstance(name, (int, float, tuple)) or self._odd_keys > MAX_ODD_KEYS:
+                    raise ValueProblem(f"a key of type {type(name).__name__}, or very many of them")
             result[name] = self.plain(value, depth + 1)
         return result
 
@@ -245,9 +275,12 @@ class Values:
             items = list(call.args[0]) if call.args and isinstance(call.args[0], (list, tuple, set)) else []
             return [self.plain(item, depth + 1) for item in items + call.items]
         if key == ("torch", "device"):
-            return ":".join(str(self.plain(part, depth + 1)) for part in call.args)
+            parts = [self.plain(part, depth + 1) for part in call.args]
+            if not all(isinstance(part, (str, int)) for part in parts):
+                raise ValueProblem("a device that is no name and number")
+            return ":".join(map(str, parts))
         if key == ("_codecs", "encode"):
-            return bytes(self.binary(call))
+            return self._counted(self.binary(call))
         if key[0] in _NUMPY_CORE and key[1] == "scalar":
             return self._scalar(call)
         if key[0] in _NUMPY_CORE and key[1] == "_reconstruct":
@@ -284,13 +317,14 @@ class Values:
         if isinstance(kind.state, tuple) and len(kind.state) > 1 and kind.state[1] == ">":
             raise ValueProblem("an array of big-endian numbers")
         if name not in ELEMENT_TYPES:
-            raise ValueProblem(f"an array of {shown(str(code), 40)}, only numbers are read")
+            what = code.path if isinstance(code, Global) else told(code)
+            raise ValueProblem(f"an array of {what}, only numbers are read")
         return name
 
     def _scalar(self, call: Call) -> Any:
         if len(call.args) != 2:
             raise ValueProblem("a NumPy scalar without a value")
-        name, raw = self._element(call.args[0]), bytes(self.binary(call.args[1]))
+        name, raw = self._element(call.args[0]), self.binary(call.args[1])
         if len(raw) != ELEMENT_TYPES[name][0]:
             raise ValueProblem(f"a NumPy {name} of {len(raw)} bytes")
         if name in _UNPACK:
@@ -318,10 +352,9 @@ class Values:
             raise ValueProblem(f"an array that cannot be read: {error}") from None
 
 
-def _nested_storage(data: bytes | memoryview) -> Storage:
-    """The storage in the small ``torch.save`` file that stands for it inside a pickle."""
+def _nested_storage(data: bytes | memoryview, budget: Budget) -> Storage:
     try:
-        file = read_legacy(data) if is_legacy(data) else read_zip(data)
+        file = read_legacy(data, budget) if is_legacy(data) else read_zip(data, budget)
     except (TorchFileError, InertPickleError) as error:
         raise ValueProblem(f"a tensor whose data {error}") from None
     if not isinstance(file.value, PersistentId):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .pickle_machine import is_plain_key
 from .pickle_records import Call, Global, shown
 from .pickled_values import UnknownGlobal, ValueProblem, Values, unwrap_new
 from .tensor_view import TensorView
@@ -36,10 +37,7 @@ def pairs(value: Any) -> dict | None:
     for arg in value.args:  # protocols 0 and 1 give an OrderedDict its pairs as an argument
         if isinstance(arg, (list, tuple)):
             found.extend(tuple(pair) for pair in arg if isinstance(pair, (list, tuple)) and len(pair) == 2)
-    try:
-        return dict(found)
-    except TypeError:
-        return None
+    return dict(found) if all(is_plain_key(key) for key, _ in found) else None
 
 
 def _is_tensor(value: Any, values: Values) -> bool:

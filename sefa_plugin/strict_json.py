@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 Check = Callable[[Any], Any]
 _KINDS = {dict: "an object", list: "a list", bool: "true or false"}
+MAX_PARTS = 200_000  # lists and objects: one of three bytes in a file takes over sixty in memory
 _DIGITS = 20  # of a whole number; Python would read longer ones in quadratic time
 
 
@@ -33,12 +35,16 @@ def read_bounded(path: Path, most: int) -> bytes:
 def parsed(data: bytes) -> Any:
     """Read JSON in UTF-8 (a byte order mark may come first), without NaN, infinity and numbers of many digits.
 
+    Of lists and objects there may be ``MAX_PARTS`` (brackets in texts count, too).
+
     A name that comes twice in an object is refused: programs do not agree on which of its values counts.
 
     Raises:
         ValueError: it is not that.
         RecursionError: it is nested too deeply.
     """
+    if data.count(b"[") + data.count(b"{") > MAX_PARTS:
+        raise ValueError(f"it has more than {MAX_PARTS} lists and objects")
     return json.loads(
         data.decode("utf-8-sig"), parse_int=_short_int, parse_constant=_no_constant, object_pairs_hook=_once
     )
@@ -47,8 +53,7 @@ def parsed(data: bytes) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     held = dict(pairs)
     if len(held) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in held if names.count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"it has {twice!r:.40} twice")
     return held
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,8 @@ class TensorView:
         object.__setattr__(self, "strides", strides)
         held = len(self.data) // ELEMENT_TYPES[self.dtype][0]
         if 0 in shape:
+            if math.prod(length for length in shape if length) >= 2**48:  # more than NumPy makes, empty as it is
+                raise TensorError(f"shape {shape} is empty, and too large")
             if offset > held:
                 raise TensorError(f"starts at element {offset} of a storage of {held}")
             return

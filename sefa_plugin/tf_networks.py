@@ -12,8 +12,8 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
-from .network_walk import ModuleRecord, source_digest
-from .pickle_records import Call, Global, shown
+from .network_walk import MAX_SOURCE, ModuleRecord, source_digest
+from .pickle_records import Call, Global, shown, told
 from .pickled_values import ValueProblem, Values, unwrap_new
 from .tensor_view import TensorView
 
@@ -56,15 +56,17 @@ def take(value: Call, values: Values) -> dict[str, Any]:
 
 def _network(value: Any, name: str, values: Values, taken: dict[str, Any]) -> int:
     state = _dict(value.state) if _is_network(value) else None
-    where = f"the TensorFlow network {name or 'Gs'}"
+    where = f"the TensorFlow network {shown(name, 60) or 'Gs'}"
     if state is None:
         raise ValueProblem(f"{where} is not a network")
     version, kwargs = values.plain(state.get("version")), values.plain(state.get("static_kwargs", {}))
-    if version not in VERSIONS or type(version) is not int:
-        raise ValueProblem(f"{where} is of version {version!r:.20} of the TensorFlow toolkits; {VERSIONS} are known")
+    if type(version) is not int or version not in VERSIONS:
+        raise ValueProblem(f"{where} is of version {told(version)} of the TensorFlow toolkits; {VERSIONS} are known")
     function, source = state.get("build_func_name"), state.get("build_module_src", "")
     if type(function) is not str or type(source) is not str or not isinstance(kwargs, dict):
         raise ValueProblem(f"{where} does not say what built it")
+    if len(source) > MAX_SOURCE:
+        raise ValueProblem(f"{where} has a source of more than {MAX_SOURCE} letters")
     digest = source_digest(source)
     if digest:
         taken["sources"][digest] = source

@@ -6,15 +6,16 @@ one or the other as a whole. Nothing of either is run (see ``inert_pickle``).
 
 from __future__ import annotations
 
-import io
 import struct
 import zipfile
 from dataclasses import dataclass
 from typing import Any
 
 from .inert_pickle import Loaded, load
-from .pickle_records import Global, InertPickleError, PersistentId
+from .pickle_machine import Budget
+from .pickle_records import Global, InertPickleError, PersistentId, told
 from .tensor_view import ELEMENT_TYPES
+from .zip_archive import ZipArchiveError, open_zip
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
@@ -111,24 +112,26 @@ def is_legacy(data: Any) -> bool:
         return False
 
 
-def read_legacy(data: Any) -> TorchFile:
+def read_legacy(data: Any, budget: Budget | None = None) -> TorchFile:
     """Read the older layout: magic number, protocol, machine, object, storage keys, then each storage.
+
+    ``budget`` is what the pickles may ask for in all, with those that the caller has read before.
 
     Raises:
         TorchFileError, InertPickleError: the file is something else, is cut short or contradicts itself.
     """
-    view = memoryview(data).cast("B")
-    magic = load(view)
+    view, budget = memoryview(data).cast("B"), budget or Budget()
+    magic = load(view, budget=budget)
     if type(magic.value) is not int or magic.value != LEGACY_MAGIC:
         raise TorchFileError("does not begin with torch's magic number")
-    protocol = load(view, magic.end)
-    if protocol.value != LEGACY_PROTOCOL:
-        raise TorchFileError(f"torch's file protocol {protocol.value!r:.40} is not known")
-    machine = load(view, protocol.end)
+    protocol = load(view, magic.end, budget=budget)
+    if type(protocol.value) is not int or protocol.value != LEGACY_PROTOCOL:
+        raise TorchFileError(f"torch's file protocol {told(protocol.value)} is not known")
+    machine = load(view, protocol.end, budget=budget)
     if isinstance(machine.value, dict) and machine.value.get("little_endian") is False:
         raise TorchFileError("was written on a big-endian machine")
-    body = load(view, machine.end, persistent=True)
-    keys = load(view, body.end)
+    body = load(view, machine.end, persistent=True, budget=budget)
+    keys = load(view, body.end, budget=budget)
     if not isinstance(keys.value, list) or not all(isinstance(key, str) for key in keys.value):
         raise TorchFileError("has no list of storage keys")
     return _attach_legacy(view, body, keys)
@@ -143,6 +146,8 @@ def _attach_legacy(view: memoryview, body: Loaded, keys: Loaded) -> TorchFile:
         want = by_key.get(key)
         if want is None:
             raise TorchFileError("lists a storage that no tensor uses")
+        if key in found:
+            raise TorchFileError("lists a storage twice")
         if pos + 8 > len(view):
             raise TorchFileError("is cut short: a storage is missing")
         (count,) = struct.unpack_from("<q", view, pos)
@@ -168,40 +173,19 @@ def _stored_bytes(view: memoryview, entry: zipfile.ZipInfo) -> memoryview:
     start = entry.header_offset
     if start < 0 or start + 30 > len(view) or bytes(view[start : start + 4]) != b"PK\x03\x04":
         raise TorchFileError("has a member that is not where its index says")
-    name_length, extra_length = struct.unpack_from("<HH", view, start + 26)
-    start += 30 + name_length + extra_length
+    flags, name_length, extra_length = struct.unpack_from("<6xH18xHH", view, start)
+    start += 30 + name_length
+    if flags & 1:
+        raise TorchFileError("is a zip archive with encrypted members")
+    if bytes(view[start - name_length : start]) != entry.orig_filename.encode("utf-8", "replace"):
+        raise TorchFileError("has a member that has another name in its index")
+    start += extra_length
     if start + entry.file_size > len(view):
         raise TorchFileError("is cut short")
     return view[start : start + entry.file_size]
 
 
-class _Window(io.RawIOBase):
-    """A read-only file over bytes in memory, so that ``zipfile`` reads the index without a copy."""
-
-    def __init__(self, view: memoryview) -> None:
-        self._view, self._pos = view, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._pos
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._pos = max(0, offset + (0, self._pos, len(self._view))[whence])
-        return self._pos
-
-    def readinto(self, target: Any) -> int:
-        chunk = self._view[self._pos : self._pos + len(target)]
-        target[: len(chunk)] = chunk
-        self._pos += len(chunk)
-        return len(chunk)
-
-
-def read_zip(data: Any) -> TorchFile:
+def read_zip(data: Any, budget: Budget | None = None) -> TorchFile:
     """Read the zip layout: ``NAME/data.pkl`` and one member ``NAME/data/KEY`` for each storage.
 
     Raises:
@@ -209,16 +193,16 @@ def read_zip(data: Any) -> TorchFile:
     """
     view = memoryview(data).cast("B")
     try:
-        members = {entry.filename: entry for entry in zipfile.ZipFile(_Window(view)).infolist()}
-    except (zipfile.BadZipFile, struct.error, OSError, ValueError, NotImplementedError) as error:
-        raise TorchFileError(f"is no readable zip archive ({error})") from None
+        members = {entry.filename: entry for entry in open_zip(view).infolist()}
+    except ZipArchiveError as error:
+        raise TorchFileError(str(error)) from None
     roots = [name[: -len("data.pkl")] for name in members if name.endswith("/data.pkl")]
     if len(roots) != 1:
         raise TorchFileError("is a zip archive, but not one that torch.save wrote")
     order = members.get(roots[0] + "byteorder")
-    if order is not None and bytes(_stored_bytes(view, order)) != b"little":
+    if order is not None and _stored_bytes(view, order) != b"little":
         raise TorchFileError("was written on a big-endian machine")
-    body = load(_stored_bytes(view, members[roots[0] + "data.pkl"]), persistent=True)
+    body = load(_stored_bytes(view, members[roots[0] + "data.pkl"]), persistent=True, budget=budget)
     storages = {}
     for reference in body.references:
         want = _wanted(reference)

@@ -144,7 +144,7 @@ def test_floods_are_bounded(monkeypatch):
 
 
 def test_keys_whose_hashes_collide_are_bounded():
-    with pytest.raises(InertPickleError, match="keys that are not text"):
+    with pytest.raises(InertPickleError, match="keys that are neither text"):
         load(pickle.dumps({n * (2**61 - 1): 0 for n in range(5000)}))
 
 
