@@ -99,7 +99,8 @@ for _name, _content, _says in (
 # --- our own directions ---------------------------------------------------------------------------
 
 
-def _directions(vectors: Any = None, values: Any = None, **changes: Any) -> bytes:
+def directions(vectors: Any = None, values: Any = None, **changes: Any) -> bytes:
+    """A directions file, with these tensors and this metadata."""
     vectors = np.eye(2, 8, dtype="<f4") if vectors is None else np.asarray(vectors, "<f4")
     values = np.ones(len(vectors), "<f8") if values is None else np.asarray(values, "<f8")
     about = {
@@ -127,26 +128,26 @@ def _directions(vectors: Any = None, values: Any = None, **changes: Any) -> byte
 
 
 for _name, _content, _says in (
-    ("label-upwards", _directions(label="../../../tmp/x"), "label"),
-    ("label-of-escapes", _directions(label="a\x1b[2J"), "label"),
-    ("name-of-escapes", _directions(names='["a\\u001b[2J", ""]'), "name"),
-    ("name-with-comma", _directions(names='["a,b", ""]'), "name"),
-    ("names-too-many", _directions(names=json.dumps(["a"] * 1000)), "name"),
-    ("names-deep", _directions(names="[" * 100_000), "is not a valid directions file"),
-    ("layers-many-digits", _directions(layers="[" + "1" * 100_000 + "]"), "digits|valid directions file"),
-    ("layers-huge", _directions(layers="[99999999999999999999999]"), "digits|layers|malformed|num_ws|valid"),
-    ("layers-negative", _directions(layers="[-1]"), "not from 0 to"),
-    ("layers-twice", _directions(layers="[0, 0]"), "not ascending ws indices"),
-    ("num-ws-huge", _directions(num_ws="1" + "0" * 18), "num_ws"),
-    ("ranges-of-nan", _directions(ranges="[[NaN, 1], null]"), "NaN|malformed"),
-    ("ranges-of-infinity", _directions(ranges="[[-1, 1e999], null]"), "malformed|infinity"),
-    ("sigmas-of-text", _directions(sigmas='["1", "2"]'), "malformed"),
-    ("vectors-of-nan", _directions(np.full((2, 8), np.nan)), "NaN|unit length"),
-    ("vectors-of-zeros", _directions(np.zeros((2, 8))), "unit length"),
-    ("vectors-huge", _directions(np.full((2, 8), 3e38)), "unit length"),
-    ("values-of-infinity", _directions(values=[np.inf, 1]), "NaN or infinity"),
-    ("version-9", _directions(version="9"), "version"),
-    ("space-unknown", _directions(space="../"), "space"),
-    ("origin-of-escapes", _directions(origin="\x1b[2J"), "origin"),
+    ("label-upwards", directions(label="../../../tmp/x"), "label"),
+    ("label-of-escapes", directions(label="a\x1b[2J"), "label"),
+    ("name-of-escapes", directions(names='["a\\u001b[2J", ""]'), "name"),
+    ("name-with-comma", directions(names='["a,b", ""]'), "name"),
+    ("names-too-many", directions(names=json.dumps(["a"] * 1000)), "name"),
+    ("names-deep", directions(names="[" * 100_000), "is not a valid directions file"),
+    ("layers-many-digits", directions(layers="[" + "1" * 100_000 + "]"), "digits|valid directions file"),
+    ("layers-huge", directions(layers="[99999999999999999999999]"), "digits|layers|malformed|num_ws|valid"),
+    ("layers-negative", directions(layers="[-1]"), "not from 0 to"),
+    ("layers-twice", directions(layers="[0, 0]"), "not ascending ws indices"),
+    ("num-ws-huge", directions(num_ws="1" + "0" * 18), "num_ws"),
+    ("ranges-of-nan", directions(ranges="[[NaN, 1], null]"), "NaN|malformed"),
+    ("ranges-of-infinity", directions(ranges="[[-1, 1e999], null]"), "malformed|infinity"),
+    ("sigmas-of-text", directions(sigmas='["1", "2"]'), "malformed"),
+    ("vectors-of-nan", directions(np.full((2, 8), np.nan)), "NaN|unit length"),
+    ("vectors-of-zeros", directions(np.zeros((2, 8))), "unit length"),
+    ("vectors-huge", directions(np.full((2, 8), 3e38)), "unit length"),
+    ("values-of-infinity", directions(values=[np.inf, 1]), "NaN or infinity"),
+    ("version-9", directions(version="9"), "version"),
+    ("space-unknown", directions(space="../"), "space"),
+    ("origin-of-escapes", directions(origin="\x1b[2J"), "origin"),
 ):
     _add("directions", f"directions-{_name}", _content, _says)

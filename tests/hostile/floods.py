@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import zipfile
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pickle_writer import call, dumps, module_state, ordered, persistent
 
 from .case import Content, Hostile, laughs, legacy, named, text, whole, zip_of
+from .containers import directions
 from .networks import from_bytes, rebuilt, storage_file
 
 CASES: list[Hostile] = []
@@ -132,11 +132,11 @@ _add(
 _add("json-names-twice", b'{"a":0,' + b",".join(b'"k%d":0' % i for i in range(200_000)) + b',"k199999":0}', "twice",
      ".json", "recipe")  # fmt: skip
 _add("json-lists", b"[" + b"[]," * 2_000_000 + b"[]]", "lists and objects", ".json", "recipe")
-_add("json-large", b'"' + b"x" * (1 << 26) + b'"', "larger than 64 MB", ".json", "recipe")
-_add("directions-json", lambda c: _directions_of("[" + "[]," * MILLION + "[]]"), "lists and objects|malformed|holds nothing",
-     ".safetensors", "directions")  # fmt: skip
-
-
-def _directions_of(names: str) -> bytes:
-    header = json.dumps({"__metadata__": {"format": "sefa_directions", "version": "1", "names": names}}).encode()
-    return struct.pack("<Q", len(header)) + header
+_add("json-large", lambda c: b'"' + b"x" * (1 << 26) + b'"', "larger than 64 MB", ".json", "recipe")
+_add(
+    "directions-json",
+    directions(names="[" + "[]," * MILLION + "[]]"),
+    "lists and objects",
+    ".safetensors",
+    "directions",
+)
