@@ -90,6 +90,22 @@ def sweep(folder: str | os.PathLike) -> None:
                 path.unlink()
 
 
+def remove_unfinished() -> None:
+    """Remove what this process is writing, where it is about to be ended without unwinding; never raises.
+
+    An old folder that is being exchanged stays: :func:`sweep` puts it back.
+    """
+    for path in list(_mine):
+        found = _LEFT.fullmatch(path.name)
+        if found and found["what"] == "old":
+            continue
+        with suppress(OSError):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
+
 def _abandoned(path: Path, host: str, pid: int) -> bool:
     if path in _mine:
         return False

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from . import limits
 from .memory import is_out_of_memory
 from .threads import share_cores
 
@@ -41,6 +42,9 @@ def explain(error: BaseException) -> tuple[str, int]:
     """Give the line and the exit code for whatever ended a command."""
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
+    limited = limits.ended_by_time(error) or limits.ended_by_memory(error)
+    if limited:
+        return limited, FAILURE
     if isinstance(error, Terminated):
         return "stopped; what is whole was kept", TERMINATED
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
@@ -91,7 +95,10 @@ class OneLineErrors:
         """Run the command; see ``click.Command.main``."""
         share_cores()
         if not standalone_mode:
-            return super().main(args, prog_name, standalone_mode=False, **extra)
+            try:
+                return super().main(args, prog_name, standalone_mode=False, **extra)
+            finally:
+                limits.lift()
         words = list(sys.argv[1:] if args is None else args)
         if hasattr(sys.stdout, "reconfigure"):  # names of files may be no text, or none that this terminal has
             sys.stdout.reconfigure(errors="backslashreplace")
@@ -106,6 +113,8 @@ class OneLineErrors:
             line, code = explain(error)
             click.echo(f"Error: {one_line(line)}", err=True)
             sys.exit(code)
+        finally:
+            limits.lift()
         sys.exit(result if isinstance(result, int) else 0)
 
 

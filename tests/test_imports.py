@@ -285,8 +285,9 @@ ALLOWED = {
     "environment": set(),
     "dropped_file": set(),
     "register": {"atomic", "dropped_file", ""},
-    "command": {"memory", "threads"},
-    "options": set(),
+    "limits": {"atomic", "memory"},
+    "command": {"limits", "memory", "threads"},
+    "options": {"limits"},
     "stages": None,  # everything below
     "formats_commands": None,
     "editing_stages": None,
