@@ -75,7 +75,8 @@ def make_plan(
     if options["architecture"] not in parts.ARCHITECTURES:
         raise HookError(f"{record.path}: architecture {options['architecture']!r:.40} is not known")
     for key, held in (("channel_base", options), ("channel_max", options), ("num_layers", mapped)):
-        if type(held[key]) is not int or not 1 <= held[key] <= 1 << 24:
+        most = 256 if key == "num_layers" else 1 << 24  # every layer is laid out before tensors are compared
+        if type(held[key]) is not int or not 1 <= held[key] <= most:
             raise HookError(f"{record.path}: {key} is {held[key]!r:.40}")
     return parts.Plan(
         **dims,

@@ -24,6 +24,8 @@ from .zip_archive import ZipArchiveError, open_zip
 
 MAX_NUMBERS = 1 << 26  # of one file; 512 MB as float64
 MAX_ARRAYS = 1000
+MAX_UNFOLDING = 100  # times its file that an array may be, where it is packed; floating point numbers pack badly
+FEW_BYTES = 1 << 21  # that any may unfold to
 MAX_HEADER = 4096  # bytes
 MAX_AXES = 16
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes
@@ -85,8 +87,9 @@ class ArrayFile:
                 archive = _archive(stream)
                 if archive.getinfo(f"{name}.npy").compress_type not in _PACKED:
                     raise ArrayFileError("is an .npz that is packed in a way that NumPy does not")
+                most = max(FEW_BYTES, MAX_UNFOLDING * os.fstat(stream.fileno()).st_size)
                 with archive.open(f"{name}.npy") as member:
-                    return _array(member, f"{name!r:.40}", kinds)
+                    return _array(member, f"{name!r:.40}", kinds, most)
             except (*_TORN, ValueError) as error:
                 raise ArrayFileError(f"is a broken .npz ({_short(error)})") from None
 
@@ -102,11 +105,13 @@ def _short(error: BaseException) -> str:
     return " ".join(str(error).split())[:100]
 
 
-def _array(stream: Any, what: str, kinds: str) -> np.ndarray:
+def _array(stream: Any, what: str, kinds: str, most: float = math.inf) -> np.ndarray:
     shape, fortran, kind = _header(stream, what)
     _check_kind(kind, what, kinds)
     check_size([shape], what)
     size = math.prod(shape) * kind.itemsize
+    if size > most:
+        raise ArrayFileError(f"{what} unfolds to over {MAX_UNFOLDING} times the size of the file")
     data = _exactly(stream, size)
     if len(data) != size:
         raise ArrayFileError(f"{what} is cut short: {len(data)} of {size} bytes")

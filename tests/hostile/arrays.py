@@ -79,7 +79,14 @@ _add("npy-cut", npy(about("(100,)"), b"\0" * 4), "cut short")
 _add("npz-objects", lambda c: _one(_objects(c)), "holds object, not", ".npz")
 _add("npz-of-pickle", lambda c: _one(whole(run(c))), "no array", ".npz")
 _add("npz-of-named-pickle", lambda c: zip_of({"x.pkl": whole(run(c))}), "no NumPy|0 arrays|not one that torch", ".npz")
-_add("npz-unfolds-1000-times", _one(npy(about("(60000000,)"), bytes(5_000_000))), "cut short", ".npz", heavy=True)
+_add(
+    "npz-unfolds-1000-times",
+    _one(npy(about("(60000000,)"), bytes(5_000_000))),
+    "unfolds to over 100 times",
+    ".npz",
+    heavy=True,
+)
+_add("npz-unfolds-further", _one(npy(about("(500000,)"), bytes(2_000_000))), "all zeros|needs", ".npz", heavy=True)
 _add("npz-header-unfolds", _one(npy(b" " * 50_000_000, b"", b"\x02\x00")), "no array", ".npz", heavy=True)
 _add("npz-shape-huge", _one(npy(about("(1000000, 1000000)"))), "more than is read", ".npz")
 _add("npz-many", zip_of([(f"{i}.npy", b"") for i in range(1100)]), "1100 arrays|not one that torch", ".npz")

@@ -35,14 +35,14 @@ def _network(**attributes: Any) -> bytes:
 _add("of-nothing", whole(b"N0" * MILLION), "more than 1000000 instructions")
 _add("of-sets", whole(b"(" + b"\x8f" * MILLION + b"t"), "more than 100000 sets|more than 1000000 instructions")
 _add("of-lists", whole(b"(" + b"]" * (MILLION - 10) + b"l"), "is not a StyleGAN network file: it holds a list")
-_add("of-calls", whole(b"(" + b"N)R" * 330_000 + b"l"), "is not a StyleGAN network file: it holds a list")
-_add("of-memos", whole(b"N" + b"\x94" * (MILLION - 10)), "is not a StyleGAN network file")
-_add("of-names", whole(b"".join(b"cm\nn%d\n0" % i for i in range(60_000)) + b"N"), "is not a StyleGAN network file")
+_add("of-calls", whole(b"(" + b"N)R" * 150_000 + b"l"), "is not a StyleGAN network file: it holds a list")
+_add("of-memos", whole(b"N" + b"\x94" * 300_000), "is not a StyleGAN network file")
+_add("of-names", whole(b"".join(b"cm\nn%d\n0" % i for i in range(30_000)) + b"N"), "is not a StyleGAN network file")
 _add("of-short-lines", whole(b"I1\n0" * 150_000 + b"N"), "is not a StyleGAN network file")
 _add("of-marks", whole(b"(" * (MILLION - 10)), "empty stack|marks")
 _add("of-deep-lists", whole(b"]" * 200_000 + b"a" * 199_999), "is not a StyleGAN network file: it holds a list")
 _add("of-deep-tuples", whole(b"N" + b"\x85" * 250_000), "is not a StyleGAN network file: it holds a tuple")
-_add("of-deep-calls", whole(b"(" * 1 + b"N" * 200_000 + b")R" + b"\x85R" * 199_999 + b"t"), "is not a StyleGAN")
+_add("of-deep-calls", whole(b"(" * 1 + b"N" * 80_000 + b")R" + b"\x85R" * 79_999 + b"t"), "is not a StyleGAN")
 _add("key-of-deep-tuples", whole(b"}N" + b"\x85" * 250_000 + b"Ns"), "a key of type tuple")
 _add("key-of-a-call-deep", whole(named("collections", "OrderedDict") + b")RN" + b"\x85" * 250_000 + b"Ns"),
      "a key of type tuple")  # fmt: skip
