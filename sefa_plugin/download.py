@@ -12,6 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def fetch(
             with whole_file(target) as part:
                 _receive(url, answer, part, sha256, progress)
     except urllib.error.HTTPError as error:
+        error.close()
         reason = " ".join(str(error.reason).split())
         raise DownloadError(f"{url}: the server answers {error.code} {reason}; check the address") from None
     except (http.client.HTTPException, OSError, ValueError) as error:
@@ -98,7 +100,13 @@ def _prefix(url: str) -> str:
 
 
 def _opener() -> Any:
-    """Follows redirections to other hosts, as the usual one does, but never to another protocol than the web's."""
+    """Follows redirections to other hosts, as the usual one does, but never to another protocol than the web's.
+
+    Nor does it wait for ever for the head of an answer, which may trickle too.
+    """
+    import http.client
+    import socket
+    import threading
     import urllib.error
     import urllib.request
 
@@ -110,7 +118,45 @@ def _opener() -> Any:
                 raise urllib.error.HTTPError(request.full_url, code, reason, headers, answer)
             return super().redirect_request(request, answer, code, reason, headers, target)
 
-    return urllib.request.build_opener(Redirections)
+    class Answer(http.client.HTTPResponse):
+        def __init__(self, sock, *rest, **options):
+            super().__init__(sock, *rest, **options)
+            self._connection = sock
+
+        def begin(self):
+            connection, late = self._connection, threading.Event()
+            del self._connection  # it is closed when nobody holds it
+
+            def stop() -> None:
+                late.set()
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+            timer = threading.Timer(2 * TIMEOUT, stop)
+            timer.daemon = True
+            timer.start()
+            try:
+                super().begin()
+            finally:
+                timer.cancel()
+            if late.is_set():
+                raise TimeoutError("timed out")
+
+    class Plain(http.client.HTTPConnection):
+        response_class = Answer
+
+    class Secure(http.client.HTTPSConnection):
+        response_class = Answer
+
+    class PlainHandler(urllib.request.HTTPHandler):
+        def http_open(self, request):
+            return self.do_open(Plain, request)
+
+    class SecureHandler(urllib.request.HTTPSHandler):
+        def https_open(self, request):
+            return self.do_open(Secure, request, context=self._context)
+
+    return urllib.request.build_opener(Redirections, PlainHandler, SecureHandler)
 
 
 def _receive(

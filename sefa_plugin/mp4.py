@@ -31,6 +31,7 @@ RATE = ["-crf", str(CRF), "-x264-params", "chroma-qp-offset=-6"]
 PARAMETERS = ["-vf", FILTERS, *TAGS, *RATE, "-movflags", "+faststart"]
 
 PATIENCE = 120  # seconds in which ffmpeg must take a frame, or finish the file, and those that it needs to encode
+TICK = 1  # second
 HELD, SLOWEST = 60, 1_000_000  # so many frames, at so many pixels a second
 
 _launch = threading.Lock()  # the environment belongs to the whole process
@@ -111,8 +112,9 @@ def _encode(part: Path, frames: Iterable[np.ndarray], fps: float, report: Path, 
                     else:
                         watch.begin(writer, even)
                         writer.append_data(even)
-                except OSError:  # not those of the frames: a full disk there has its own message
-                    raise _Stopped(watch.told) from None
+                except OSError as error:  # not those of the frames: a full disk there has its own message
+                    unstarted = f"{error.filename}: {error.strerror}" if error.filename else ""
+                    raise _Stopped(watch.told or unstarted) from None
                 watch.pause()
     finally:
         code = _end(process)
@@ -159,7 +161,7 @@ class _Watch:
             self._left = self._patience
 
     def _look(self) -> None:
-        while not self._over.wait(1):
+        while not self._over.wait(TICK):
             left, process = self._left, _process_of(self._writer)
             if left is None or process is None:
                 continue
