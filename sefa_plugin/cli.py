@@ -304,6 +304,7 @@ def convert(**given: Any) -> None:
         raise click.UsageError(f"--output {path}: the name must end in .safetensors")
     if path.exists() and not given["overwrite"]:
         raise click.UsageError(f"{path}: exists; use --overwrite to replace it")
+    opened.check_unchanged()
     write_converted(opened.record, path)
     click.echo(f"{path}: {opened.record.which} of {opened.record.name}, {path.stat().st_size / 1e6:.1f} MB")
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import download
+from .file_stamp import Stamp
 from .hook import (
     Hook,
     HookError,
@@ -63,6 +64,16 @@ class OpenNetwork:
     sizes: dict[str, int]
     source: str
     warnings: tuple[str, ...]
+    stamp: Stamp | None = None
+
+    def check_unchanged(self) -> None:
+        """Make sure that nobody has written to the file since it was opened: tensors are read when they are needed.
+
+        Raises:
+            NetworkFileError: somebody has.
+        """
+        if self.stamp is not None and self.stamp.is_changed():
+            raise NetworkFileError(f"{self.record.path}: was written to while it was read; run the command again")
 
     @property
     def mapping(self) -> StyleLayer:
@@ -105,6 +116,14 @@ def open_network(
     """
     _hooks()  # a copy without them says so before anything is read or fetched
     local = locate(path, sha256=sha256, progress=progress)
+    try:
+        stamp = Stamp(local)
+    except (OSError, ValueError):  # the reader says what is wrong with it
+        stamp = None
+    return replace(_open(local, which, strict, trust_pickle), stamp=stamp)
+
+
+def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwork:
     try:
         record = read_network(local, which)
     except ForeignNetworkError as error:
@@ -251,10 +270,12 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
     record = opened.record
     if opened.why_no_pictures:
         raise HookError(f"{record.path}: {opened.why_no_pictures}")
+    opened.check_unchanged()  # before tensors are touched: what was cut off a mapped file must not be
     with ThreadPoolExecutor(1) as aside:
         digest = aside.submit(record.digest)  # takes as long as the rest, and lets the interpreter run
         held = built_state(opened.hook, record)
         G = opened.hook.build(record) if held is None else _filled(opened, held)
+    opened.check_unchanged()
     if held is record.tensors:
         _compare_attributes(G, record)
     G.init_args, G.init_kwargs = record.init_args, copy.deepcopy(dict(record.init_kwargs))

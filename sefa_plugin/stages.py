@@ -175,6 +175,7 @@ def factorise_given(opened: Any, given: dict[str, Any], count: int | None) -> li
     from .layers import select_layers
     from .network import finite
 
+    opened.check_unchanged()
     for layer in [*opened.layers, *([opened.mapping] if given["space"] == "z" else [])]:
         finite(opened.record.path, f"{layer.name}.weight", layer.weight)
     about = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from faults import Campaign, content, finish, hidden, one_line, warm
+from faults import NO_MOUNTS, Campaign, content, finish, hidden, mount, one_line, warm
 
 from sefa_plugin import atomic, cli, factorize, load_network
 from sefa_plugin.camera import Camera, Look
@@ -169,7 +168,7 @@ def test_a_run_whose_nth_output_finds_no_room(net, tmp_path, monkeypatch, kind):
 
         atomic.os.replace = full  # in the forked process
 
-    for number in range(1, 100):
+    for number in range(1, 100, 1 if kind == "edit" else 3):
         folder = tmp_path / str(number)
         folder.mkdir()
         code, told = finish(folder, words, lambda number=number: fails_at(number))
@@ -178,7 +177,7 @@ def test_a_run_whose_nth_output_finds_no_room(net, tmp_path, monkeypatch, kind):
         assert os.strerror(errno.ENOSPC) in one_line(code, told) and ".part-" not in told, told
         campaign.check_whole(folder, told)
         assert hidden(folder, temporary) == []
-        if number in (2, 5, 9):
+        if number in (2, 7, 10):
             campaign.again(folder)
     assert number > 7
     assert content(folder) == campaign.whole
@@ -192,19 +191,11 @@ def test_a_real_disk_that_is_full(net, tmp_path, monkeypatch):
     words = ["gen", *SMALL[:-1], str(out), "--network", str(net)]
     warm([*words[:-3], str(tmp_path / "warm"), *words[-2:]])
     sizes = []
-    for blocks in (0, 1, 2, 4, 8, 12, 16, 24, 32, 48, 1024):
+    for blocks in (0, 1, 2, 4, 8, 16, 32, 1024):
 
-        def mount(blocks=blocks) -> None:
-            """A tmpfs over ``out`` that only this process sees; what is left there at the end is told."""
-            library = ctypes.CDLL(None, use_errno=True)
-            user, group = os.getuid(), os.getgid()
-            if library.unshare(0x10000000 | 0x00020000):  # CLONE_NEWUSER, CLONE_NEWNS
-                os._exit(77)
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-            Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-            if library.mount(b"none", os.fsencode(out), b"tmpfs", 0, b"size=%dk,nr_inodes=200" % (4 * blocks or 1)):
-                os._exit(77)
+        def full(blocks=blocks) -> None:
+            """A tmpfs over ``out``; what is left there at the end is told."""
+            mount("none", out, "tmpfs", 0, f"size={4 * blocks or 1}k,nr_inodes=200")
             if not blocks:
                 (out / "filler").write_bytes(bytes(4096))
             ended = os._exit
@@ -215,8 +206,8 @@ def test_a_real_disk_that_is_full(net, tmp_path, monkeypatch):
 
             os._exit = leave
 
-        code, told = finish(tmp_path, words, mount)
-        if code == 77:
+        code, told = finish(tmp_path, words, full)
+        if code == NO_MOUNTS:
             pytest.skip("no file systems can be mounted here")
         assert "'." not in told.split("left: ")[1] and "/." not in told.split("left: ")[1], told
         if code == 0:
@@ -225,7 +216,7 @@ def test_a_real_disk_that_is_full(net, tmp_path, monkeypatch):
         assert os.strerror(errno.ENOSPC) in line or "disk full" in line, told
         assert str(out) in line, told
         sizes.append(blocks)
-    assert code == 0 and len(sizes) >= 6, sizes
+    assert code == 0 and len(sizes) >= 5, sizes
 
 
 def test_a_disk_that_is_full_from_the_start_is_said_before_any_work(net, tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ NOTHING_EDITABLE = (
 ALLOWED = {
     "atomic": set(),
     "file_names": set(),
+    "file_stamp": set(),
     "header_order": set(),
     "pickle_records": set(),
     "pickle_machine": {"pickle_records"},
@@ -83,6 +84,7 @@ ALLOWED = {
     "network": {
         "download",
         "embedded_file",
+        "file_stamp",
         "filling",
         "hook",
         "hooks",
