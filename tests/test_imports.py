@@ -233,7 +233,7 @@ ALLOWED = {
     },
     "evaluate/summary": {"evaluate/bench", "evaluate/bootstrap", "evaluate/measures", ""},
     "evaluate/table": {"atomic", "evaluate/bootstrap", "lettering", "pictures", "sheet"},
-    "evaluate/boundaries": {"evaluate/bench", "evaluate/interfacegan", "evaluate/methods"},
+    "evaluate/boundaries": {"evaluate/bench", "file_names", "evaluate/interfacegan", "evaluate/methods"},
     "evaluate/baselines": {
         "evaluate/bench",
         "evaluate/bootstrap",

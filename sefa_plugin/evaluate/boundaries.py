@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..file_names import safe_name
 from .bench import Bench
 from .interfacegan import Boundary, load_boundary, project_boundary, save_boundary
 from .methods import FIRST_CODE, along, by_boundaries
@@ -44,13 +45,15 @@ class Trained:
         Raises:
             OSError: one of them cannot be written.
         """
-        paths = []
+        paths: list[Path] = []
         for name, vector in zip(self.boundaries, self.directions.vectors):
-            others = [other for other in self.conditions if other != name]
-            path = (
-                folder
-                / f"{'_c_'.join([_word(name), *(['_'.join(map(_word, others))] if others else [])])}_boundary.npy"
-            )
+            others = [_word(other) for other in self.conditions if other != name]
+            stem = "_c_".join([_word(name), *(["_".join(others)] if others else [])])
+            path = folder / f"{safe_name(f'{stem}_boundary')}.npy"
+            number = 1
+            while path.name.lower() in {other.name.lower() for other in paths}:  # two attributes of one word
+                number += 1
+                path = folder / f"{safe_name(f'{stem}-{number}_boundary')}.npy"
             save_boundary(path, vector)
             paths.append(path)
         self.directions.save(folder / FILE)
