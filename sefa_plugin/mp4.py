@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import threading
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -204,6 +205,11 @@ def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:
         os.environ["FFREPORT"] = f"file='{quoted}':level=16"
         try:
             writer.append_data(frame)
+        except BaseException as error:
+            for place, _ in traceback.walk_tb(error.__traceback__):  # the generator is over, and forgets it
+                if isinstance(place.f_locals.get("p"), subprocess.Popen):
+                    _end(place.f_locals["p"])
+            raise
         finally:
             if before is None:
                 del os.environ["FFREPORT"]

@@ -146,19 +146,3 @@ def test_where_limits_are_kept_networks_still_go():
 
     gc.collect()
     assert len(frames._fitting) == before
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_a_real_device(golden):
-    G = load_network(golden("sg2ada-skip-64").pickle, device="cuda")
-    ws = G.mapping(z_from_seeds(range(512), 48).cuda(), None)
-    want = np.stack(list(render(G, ws, batch_size=4)))
-    torch.cuda.empty_cache()
-    free, total = torch.cuda.mem_get_info()
-    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + (40 << 20)) / total)
-    try:
-        found = np.stack(list(render(G, ws, batch_size=512)))
-    finally:
-        torch.cuda.set_per_process_memory_fraction(1.0)
-    assert frames._fitting[G.synthesis] < 512
-    assert abs(found.astype(int) - want).max() <= 1
