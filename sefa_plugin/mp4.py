@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import subprocess
 import threading
 import traceback
@@ -200,7 +201,7 @@ def _plain(comment: str) -> str:
 def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:
     """Write the first frame, which starts ffmpeg, with its errors going to a file; give the process."""
     quoted = str(report).replace("%", "%%").replace("'", "'\\''")
-    with _launch:
+    with _launch, _signals_later(writer):
         before = os.environ.get("FFREPORT")
         os.environ["FFREPORT"] = f"file='{quoted}':level=16"
         try:
@@ -216,6 +217,38 @@ def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:
             else:
                 os.environ["FFREPORT"] = before
     return _process_of(writer)
+
+
+@contextmanager
+def _signals_later(writer: Any) -> Iterator[None]:
+    """Put Ctrl-C and the like off until ffmpeg is known: raised while it starts, they would leave it to itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Any] = {}
+    waiting: list[int] = []
+
+    def later(number: int, frame: Any) -> None:
+        if _process_of(writer) is None:
+            waiting.append(number)
+        else:
+            before[number](number, frame)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and callable(signal.getsignal(number)):
+            before[number] = signal.signal(number, later)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    try:
+        for number in waiting:
+            before[number](number, None)
+    except BaseException:
+        _end(_process_of(writer))  # imageio closes nothing after an error
+        raise
 
 
 def _process_of(writer: Any) -> subprocess.Popen | None:

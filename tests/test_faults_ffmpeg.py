@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import threading
+import time
 
 import imageio_ffmpeg
 import numpy as np
@@ -88,6 +91,30 @@ def test_an_interruption_while_it_hangs(tmp_path, pretend, monkeypatch):
     assert hidden(tmp_path) == []
 
 
+def test_an_interruption_while_it_starts(tmp_path, monkeypatch):
+    """Raised within Popen, it would leave an ffmpeg that nobody knows, and that makes its file afterwards."""
+    started = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *args, **options):
+            started.append(self)
+            super().__init__(*args, **options)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    check_ffmpeg()
+    monkeypatch.setattr(imageio_ffmpeg._io.subprocess, "Popen", Interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write_video(tmp_path / "a.mp4", [SMALL] * 3)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert started[0].wait(5) is not None
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("trial", "says"),
     [("exec sleep 60", "hangs"), ("echo no encoder >&2; exit 1", "no encoder"), ("kill -9 $$", "H.264")],
@@ -114,8 +141,6 @@ def test_it_vanishes_after_the_trial(tmp_path, pretend):
 
 def test_it_is_slow_but_works(tmp_path, pretend):
     """Frames that come late are the network's time, not ffmpeg's."""
-    import time
-
     pretend(f'exec "{REAL}" "$@"')
 
     def frames():
