@@ -59,7 +59,7 @@ def select_layers(layers: Sequence[StyleLayer], spec: str = "all", torgb: str = 
         named = _numbered(numbers, layers, torgb) if part in numbers else _named(part, layers, torgb)
         if named is None:
             raise ValueError(
-                f"layers {spec!r}: {part!r} is neither all, coarse, middle, fine, each, input nor a range like 0-3"
+                f"layers {spec!r:.60}: {part!r:.60} is neither all, coarse, middle, fine, each, input nor a range like 0-3"
             )
         groups.update((group.label, group) for group in named if group.label not in groups)
     return list(groups.values())
@@ -123,9 +123,9 @@ def _numbered(parts: Sequence[str], layers: Sequence[StyleLayer], torgb: str) ->
         low, _, high = part.partition("-")
         first, final = int(low), int(high or low)
         if first > final:
-            raise ValueError(f"layers {part!r}: the range runs backwards")
+            raise ValueError(f"layers {part!r:.60}: the range runs backwards")
         if final > last:
-            raise ValueError(f"layers {part!r}: this network has layers {min(styles)}-{last}")
+            raise ValueError(f"layers {part!r:.60}: this network has layers {min(styles)}-{last}")
         rows.update(range(first, final + 1))
     if rows & inputs:
         raise ValueError(f"layer {min(rows & inputs)} moves the picture as a whole; ask for it by `--layers input`")

@@ -23,14 +23,14 @@ def parse_numbers(text: str, what: str, highest: int) -> list[int]:
     for part in str(text).split(","):
         match = re.fullmatch(r"\s*(\d{1,20})(?:-(\d{1,20}))?\s*", part)
         if match is None:
-            raise ValueError(f"{what} {text!r}: expected numbers like 0,3,7-9")
+            raise ValueError(f"{what} {text!r:.60}: expected numbers like 0,3,7-9")
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last:
-            raise ValueError(f"{what} {part.strip()!r}: the range runs backwards")
+            raise ValueError(f"{what} {part.strip()!r:.60}: the range runs backwards")
         if last > highest:
             raise ValueError(f"{what} {last}: out of range, 0-{highest} can be used")
         if len(result) + last - first >= MAX_SEEDS:
-            raise ValueError(f"{what} {text!r}: more than {MAX_SEEDS} numbers")
+            raise ValueError(f"{what} {text!r:.60}: more than {MAX_SEEDS} numbers")
         result.extend(range(first, last + 1))
     return result
 
@@ -58,13 +58,13 @@ def parse_distance(text: str) -> tuple[float, float] | None:
     except ValueError:
         numbers = []
     if len(numbers) not in (1, 2) or not all(math.isfinite(number) for number in numbers):
-        raise ValueError(f"distance {text!r}: expected a number like 3, two like -5,5, or auto")
+        raise ValueError(f"distance {text!r:.60}: expected a number like 3, two like -5,5, or auto")
     low, high = (-abs(numbers[0]), abs(numbers[0])) if len(numbers) == 1 else numbers
     if low >= high:
         cure = "the first number must be below the second" if len(numbers) == 2 else "0 leads nowhere"
-        raise ValueError(f"distance {text!r}: {cure}")
+        raise ValueError(f"distance {text!r:.60}: {cure}")
     if max(abs(low), abs(high)) > MAX_DISTANCE:
-        raise ValueError(f"distance {text!r}: at most {MAX_DISTANCE:g} can be used")
+        raise ValueError(f"distance {text!r:.60}: at most {MAX_DISTANCE:g} can be used")
     return low, high
 
 
@@ -173,9 +173,9 @@ def _from_the_end(part: str) -> list[int]:
         raise ValueError(f"direction {part!r:.60}: expected numbers like -1, or a range like -3--1")
     first, last = -int(match[1]), -int(match[3] or match[1])
     if first > last:
-        raise ValueError(f"direction {part!r}: the range runs backwards")
+        raise ValueError(f"direction {part!r:.60}: the range runs backwards")
     if -first > MAX_DIRECTION or last - first >= MAX_SEEDS:
-        raise ValueError(f"direction {part!r}: out of range")
+        raise ValueError(f"direction {part!r:.60}: out of range")
     return list(range(first, last + 1))
 
 
