@@ -91,7 +91,7 @@ def main() -> None:
     limits = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (mapped + MAX_MEMORY, limits[1]))
     flags = [f"-max_total_time={seconds}", f"-max_len={MAX_BYTES}", f"-timeout={HANG}", "-rss_limit_mb=0", f"-seed={seed}"]
-    flags += ["-print_final_stats=1", f"-artifact_prefix={findings}/{name}-", "-reload=0", "-detect_leaks=0"]
+    flags += ["-print_final_stats=1", f"-artifact_prefix={findings}/{name}-", "-reload=0", "-detect_leaks=0", f"-report_slow_units={HANG}"]
     atheris.Setup(["fuzz", *flags, corpus], one_input, custom_mutator=change)
     atheris.Fuzz()
 

@@ -163,17 +163,27 @@ sefa.add_command(export)
 @click.argument("file", metavar="FILE")
 @click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--audit", is_flag=True, help="Say what the file would run if it were unpickled; exit code 1 if anything.")
 @options.trust_pickle
 @options.strict
 @options.debug
-def info(file: str, which: str, as_json: bool, strict: bool, trust_pickle: bool, debug: bool) -> None:
+def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_pickle: bool, debug: bool) -> None:
     """Say what a network file holds, without running anything of it (unless --trust-pickle).
+
+    With --audit, say what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit code is
+    then 0 where that is no more than network files do, and 1 where other code would run, a name or a source text is not
+    known, or the file is odd or broken.
 
     \b
     Examples:
       sefa info ffhq.pkl
       sefa info ffhq.pkl --json
+      sefa info ffhq.pkl --audit
     """
+    if audit:
+        if trust_pickle:
+            raise click.UsageError("--audit runs nothing, --trust-pickle does: give one of them")
+        return _audit(file, as_json)
     from .network import open_network
 
     opened = open_network(file, which=which, strict=strict, progress=Download(), trust_pickle=trust_pickle)
@@ -217,6 +227,17 @@ def info(file: str, which: str, as_json: bool, strict: bool, trust_pickle: bool,
     click.echo("  ws  kind     size  channels  layer")
     for layer in opened.layers:
         click.echo(f"  {layer.ws_index:2d}  {layer.kind:<7}{layer.size:6d}{layer.channels:10d}  {layer.name}")
+
+
+def _audit(file: str, as_json: bool) -> None:
+    from . import audit_text
+    from .audit import audit
+    from .network import locate
+
+    found = audit(locate(file, progress=Download()))
+    text = json.dumps(audit_text.as_json(found), indent=1) if as_json else "\n".join(audit_text.lines(found))
+    click.echo(text)
+    click.get_current_context().exit(1 if found.findings else 0)
 
 
 @sefa.command()

@@ -250,8 +250,8 @@ _DOING: dict[bytes, Callable[[Machine], Any]] = {
     b"\x97": _refused("buffers outside the file"),
     b"\x98": _refused("buffers outside the file"),
 }
-_OPCODES = {ord(code): _push(make) for code, make in _PUSHING.items()}
-_OPCODES.update({ord(code): act for code, act in _DOING.items()})
+OPCODES = {ord(code): _push(make) for code, make in _PUSHING.items()}
+OPCODES.update({ord(code): act for code, act in _DOING.items()})
 
 
 class Loaded(NamedTuple):
@@ -285,5 +285,5 @@ def load(data: Any, start: int = 0, persistent: bool = False, budget: Budget | N
         InertPickleError: the stream is no pickle or breaks a limit (``TruncatedPickle``: ends early).
     """
     machine = Machine(memoryview(data).cast("B"), start, persistent, budget or Budget())
-    value = machine.run(_OPCODES)
+    value = machine.run(OPCODES)
     return Loaded(value, machine.pos, list(machine.globals.values()), machine.references)
