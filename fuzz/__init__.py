@@ -1,1 +1,1 @@
-"""Fuzzing of everything that reads a stranger's bytes: ``python -m fuzz``; and other scanners: ``python -m fuzz.compare``."""
+"""Everything that reads a stranger's bytes, fuzzed (``python -m fuzz``) and compared (``python -m fuzz.compare``)."""

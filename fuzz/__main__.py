@@ -1,4 +1,4 @@
-"""``python -m fuzz --seconds N [--target NAME]``: fuzz every reader, coverage-guided; ``python -m fuzz FILE`` tries again."""
+"""``python -m fuzz --seconds N [--target NAME]``: every reader, coverage-guided; with FILES: findings once more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from .targets import TARGETS
 @click.command()
 @click.option("--seconds", type=click.IntRange(1), default=60, help="For each target.", show_default=True)
 @click.option("--target", "names", multiple=True, type=click.Choice(list(TARGETS)), help="Only these.  [default: all]")
-@click.option("--work", type=click.Path(file_okay=False), default=".fuzz", help="Folder of corpora and findings.", show_default=True)
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False),
+    default=".fuzz",
+    help="Folder of corpora and findings.",
+    show_default=True,
+)
 @click.option("--seed", type=click.IntRange(1), default=1, help="Of the random changes.", show_default=True)
 @click.option("--fresh", is_flag=True, help="Forget what earlier runs have found interesting.")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False))
@@ -39,7 +45,10 @@ def main(seconds: int, names: tuple[str, ...], work: str, seed: int, fresh: bool
         (folder / "report.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     total = sum(row["findings"] for row in rows)
     runs, spent = sum(row["executions"] for row in rows), sum(row["seconds"] for row in rows)
-    click.echo(f"{runs} executions in {spent / 60:.0f} minutes, {total} findings" + (f" in {folder / 'findings'}" if total else ""))
+    click.echo(
+        f"{runs} executions in {spent / 60:.0f} minutes, {total} findings"
+        + (f" in {folder / 'findings'}" if total else "")
+    )
     sys.exit(1 if total else 0)
 
 

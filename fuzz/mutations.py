@@ -16,23 +16,26 @@ Change = Callable[[bytes, Random], bytes]
 
 # Instructions that honest files do not have, or have elsewhere.
 SNIPPETS = (
-    b"cos\nsystem\n", b"(ios\nsystem\n", b"cbuiltins\nexec\n", b"\x8c\x02os\x8c\x06system\x93", b"ccollections\nOrderedDict\n",
-    b"ctorch\nFloatStorage\n", b"cnumpy\ndtype\n", b"ctorch._utils\n_rebuild_tensor_v2\n", b")R", b"\x85R", b"\x86R", b"\x87R",
-    b"}b", b"]", b"}", b"(", b"t", b"l", b"d", b"\x8f", b"(\x90", b"(\x91", b"0", b"1", b"2", b"N", b"\x88", b")", b"e", b"a",
-    b"s", b"u", b"o", b"b", b"\x81", b"\x92", b"\x93", b".", b"Q", b"Pid\n", b"\x82\x01", b"\x97", b"\x98", b"\x94", b"h\x00",
+    b"cos\nsystem\n", b"(ios\nsystem\n", b"cbuiltins\nexec\n", b"\x8c\x02os\x8c\x06system\x93",
+    b"ccollections\nOrderedDict\n", b"ctorch\nFloatStorage\n", b"cnumpy\ndtype\n",
+    b"ctorch._utils\n_rebuild_tensor_v2\n", b")R", b"\x85R", b"\x86R", b"\x87R", b"}b", b"]", b"}", b"(", b"t",
+    b"l", b"d", b"\x8f", b"(\x90", b"(\x91", b"0", b"1", b"2", b"N", b"\x88", b")", b"e", b"a", b"s", b"u", b"o",
+    b"b", b"\x81", b"\x92", b"\x93", b".", b"Q", b"Pid\n", b"\x82\x01", b"\x97", b"\x98", b"\x94", b"h\x00",
     b"j\xff\xff\xff\x7f", b"q\x00", b"r\xff\xff\xff\xff", b"p-1\n", b"g0\n", b"I" + b"9" * 300 + b"\n", b"I01\n",
-    b"L5L\n", b"F1e999\n", b"Fnan\n", b"G\x7f\xf8\x00\x00\x00\x00\x00\x00", b"K\xff", b"M\xff\xff", b"J\xff\xff\xff\xff",
-    b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", b"\x8b\xff\xff\xff\x7f", b"X\xff\xff\xff\xff", b"\x8d" + b"\xff" * 8,
-    b"B\xff\xff\xff\x7f", b"\x8e" + b"\xff" * 8, b"\x96" + b"\x08" + b"\x00" * 7, b"C\x00", b"U\x01\xff", b"T\x01\x00\x00\x00x",
-    b"S'\\x'\n", b"V\\ud800\n", b"X\x03\x00\x00\x00\xed\xa0\x80", b"X\x01\x00\x00\x00\xff", b"\x8c\x00", b"\x95" + b"\x00" * 8,
+    b"L5L\n", b"F1e999\n", b"Fnan\n", b"G\x7f\xf8\x00\x00\x00\x00\x00\x00", b"K\xff", b"M\xff\xff",
+    b"J\xff\xff\xff\xff", b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", b"\x8b\xff\xff\xff\x7f",
+    b"X\xff\xff\xff\xff", b"\x8d" + b"\xff" * 8, b"B\xff\xff\xff\x7f", b"\x8e" + b"\xff" * 8,
+    b"\x96" + b"\x08" + b"\x00" * 7, b"C\x00", b"U\x01\xff", b"T\x01\x00\x00\x00x", b"S'\\x'\n", b"V\\ud800\n",
+    b"X\x03\x00\x00\x00\xed\xa0\x80", b"X\x01\x00\x00\x00\xff", b"\x8c\x00", b"\x95" + b"\x00" * 8,
 )  # fmt: skip
 _NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**62, 2**63, 2**64 - 1)
 WORDS = (
-    b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"-1", b"0", b"1e-400", b"9" * 25, b'"\\ud800"', b'""', b"[]", b"{}",
-    b"[[[[", b'"x":1,', b"\\u0000", b"F32", b"BF16", b"F8_E4M3", b"U64", b'"shape":[0]', b'"shape":[4294967296,4294967296]',
-    b'"data_offsets":[0,0]', b"'|O'", b"'<f4'", b"'<f8,O'", b"(1, 1000000000)", b"(-1,)", b"True", b"\xff\xfe", b"\xc3\x28",
-    b"=auto", b"@4-7", b"-50%", b"coarse:", b"each", b"0-99999", b"--1", b"1e6", b"4294967296", b",,", "²".encode(),
-    "\u0663".encode(), b"\n", b"\x00", b"\x1b[31m", "\u202e".encode(), b"inf", b"nan", b"0x10", b"1_000", b" ",
+    b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"-1", b"0", b"1e-400", b"9" * 25, b'"\\ud800"', b'""', b"[]",
+    b"{}", b"[[[[", b'"x":1,', b"\\u0000", b"F32", b"BF16", b"F8_E4M3", b"U64", b'"shape":[0]',
+    b'"shape":[4294967296,4294967296]', b'"data_offsets":[0,0]', b"'|O'", b"'<f4'", b"'<f8,O'", b"(1, 1000000000)",
+    b"(-1,)", b"True", b"\xff\xfe", b"\xc3\x28", b"=auto", b"@4-7", b"-50%", b"coarse:", b"each", b"0-99999",
+    b"--1", b"1e6", b"4294967296", b",,", "²".encode(), "\u0663".encode(), b"\n", b"\x00", b"\x1b[31m",
+    "\u202e".encode(), b"inf", b"nan", b"0x10", b"1_000", b" ",
 )  # fmt: skip
 
 
@@ -85,7 +88,9 @@ def some_instructions(data: bytes, rng: Random) -> bytes:
     parts, rest = parts_of(data)
     if not parts:
         return some_bytes(data, rng)
-    carriers = [place for place, part in enumerate(parts) if len(part) > 40 and part[:1] in b"BC\x8e" and part[0] != 0x3E]
+    carriers = [
+        place for place, part in enumerate(parts) if len(part) > 40 and part[:1] in b"BC\x8e" and part[0] != 0x3E
+    ]
     if carriers and rng.random() < 0.3:
         place = rng.choice(carriers)
         width = {b"C": 1, b"B": 4}.get(parts[place][:1], 8)
@@ -124,7 +129,9 @@ def some_members(data: bytes, rng: Random) -> bytes:
     name, content = held[place]
     kind = rng.randrange(10)
     if kind == 0:
-        name = rng.choice(("archive/data.pkl", "x/data.pkl", "archive/byteorder", "archive/data/0", "w.npy", "lat_comp.npy", "../x"))
+        name = rng.choice(
+            ("archive/data.pkl", "x/data.pkl", "archive/byteorder", "archive/data/0", "w.npy", "lat_comp.npy", "../x")
+        )
     elif kind == 1:
         del held[place]
     elif kind == 2:

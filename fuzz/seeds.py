@@ -71,7 +71,10 @@ def _generators() -> Iterator[tuple[dict[str, np.ndarray], dict[str, Any]]]:
     sizes = {"z_dim": W_DIM, "c_dim": 0, "w_dim": W_DIM, "img_resolution": 8, "img_channels": 1}
     slim = {"channel_base": 16, "channel_max": 2}
     mapping = {"mapping_kwargs": {"num_layers": 1}}
-    yield _tensors(stylegan2.Generator(**sizes, **mapping, synthesis_kwargs=slim)), {**sizes, **mapping, "synthesis_kwargs": slim}
+    yield (
+        _tensors(stylegan2.Generator(**sizes, **mapping, synthesis_kwargs=slim)),
+        {**sizes, **mapping, "synthesis_kwargs": slim},
+    )
     slim3 = {"channel_base": 64, "channel_max": 4, "num_layers": 2, "num_critical": 1}
     sizes3 = {**sizes, "img_resolution": 16}
     yield _tensors(stylegan3.Generator(**sizes3, **mapping, **slim3)), {**sizes3, **mapping, **slim3}
@@ -87,7 +90,9 @@ def networks() -> Iterator[bytes]:
         yield dumps(value, protocol)
     yield dumps(network({"synthesis.b4.const": np.zeros((2, 4, 4), "f4")}, {"z_dim": 4}, none=("b",)), 0)
     for version in (2, 4):
-        part = tensorflow_network(version, "G_synthesis", {}, {"4x4/Const/const": np.ones((1, 2, 4, 4), "f4"), "lod": 0.0})
+        part = tensorflow_network(
+            version, "G_synthesis", {}, {"4x4/Const/const": np.ones((1, 2, 4, 4), "f4"), "lod": 0.0}
+        )
         parts = {"synthesis": part} if version > 2 else None
         whole = tensorflow_network(version, "G_main", {"resolution": 4}, {"dlatent_avg": np.ones(4, "f4")}, parts)
         yield dumps((whole, whole, whole), 4)
@@ -109,8 +114,12 @@ def _torch_files(legacy: bool) -> Iterator[bytes]:
     yield writer.dumps({"G_ema": network({n: writer.tensor(v) for n, v in tensors.items()}, kwargs)})
     yield _saved({"g_ema": {"conv1.weight": torch.ones(2, 3)}, "latent_avg": torch.zeros(4)}, not legacy)
     shared = torch.arange(12.0)
-    kinds = {name: torch.ones(2, dtype=getattr(torch, name)) for name in ("half", "bfloat16", "int64", "bool", "complex64")}
-    yield _saved({"a": shared.view(3, 4).t(), "b": shared[2:5], "p": torch.nn.Parameter(torch.ones(1)), **kinds}, not legacy)
+    kinds = {
+        name: torch.ones(2, dtype=getattr(torch, name)) for name in ("half", "bfloat16", "int64", "bool", "complex64")
+    }
+    yield _saved(
+        {"a": shared.view(3, 4).t(), "b": shared[2:5], "p": torch.nn.Parameter(torch.ones(1)), **kinds}, not legacy
+    )
 
 
 def converted() -> Iterator[bytes]:
@@ -131,7 +140,11 @@ def converted() -> Iterator[bytes]:
 def pickles() -> Iterator[bytes]:
     """Pickles of every protocol: plain values, calls, arrays, networks."""
     shared: list = [1]
-    plain = {"a": [1, -2, 2**70, 1.5, None, True, "text", b"bytes", shared, shared], ("t", 1): {1, 2}, "f": frozenset({"x"})}
+    plain = {
+        "a": [1, -2, 2**70, 1.5, None, True, "text", b"bytes", shared, shared],
+        ("t", 1): {1, 2},
+        "f": frozenset({"x"}),
+    }
     for protocol in range(6):
         yield pickle.dumps(plain, protocol)
         yield pickle.dumps({"array": np.arange(6.0).reshape(2, 3), "scalar": np.float32(2)}, protocol)
@@ -237,6 +250,7 @@ def typed() -> Iterator[bytes]:
 MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     maker.__name__: maker
     for maker in (
-        networks, torch_zips, torch_legacies, converted, pickles, arrays, foreign, latents, directions, recipes, jsons, typed,
+        networks, torch_zips, torch_legacies, converted, pickles, arrays,
+        foreign, latents, directions, recipes, jsons, typed,
     )
 }  # fmt: skip

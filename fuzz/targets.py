@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,12 @@ class Target:
         return _prepared(self.name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _prepared(name: str) -> tuple[Reader, tuple[type[BaseException], ...]]:
     return TARGETS[name].prepare()
 
 
-@lru_cache(maxsize=1)
+@cache
 def _place() -> Path:
     """A folder in memory, where there is one, that goes with the process."""
     shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -169,6 +169,19 @@ def _latents() -> tuple[Reader, tuple]:
     return _in_a_file(lambda path: load_projected_w(path, NUM_WS, W_DIM), ".pt"), (LatentsError,)
 
 
+def _audit() -> tuple[Reader, tuple]:
+    from sefa_plugin import audit_text
+    from sefa_plugin.audit import AuditError, audit
+
+    def read(path: str) -> None:
+        found = audit(path)
+        told = [*audit_text.lines(found), str(audit_text.as_json(found)["verdict"])]
+        if not all(line.isprintable() for line in told):
+            raise NotOneLine(repr(told)[:500])
+
+    return _in_a_file(read, ".pkl"), (AuditError,)
+
+
 def _strict_json() -> tuple[Reader, tuple]:
     from sefa_plugin.strict_json import parsed
 
@@ -218,20 +231,22 @@ def _typed() -> tuple[Reader, tuple]:
     return read, (Refused,)
 
 
+_NETWORKS = ("networks", "torch_zips", "torch_legacies")
 TARGETS = {
     target.name: target
     for target in (
         Target("inert_pickle", "pickles", _inert_pickle, ("pickles",)),
         Target("torch_zip", "torch.save's archives", _torch_zip, ("torch_zips",)),
         Target("torch_legacy", "torch.save's older layout", _torch_legacy, ("torch_legacies",)),
-        Target("network", "network files, whole", _network, ("networks", "torch_zips", "torch_legacies")),
-        Target("info", "network files and their hooks", _opened, ("networks", "torch_zips", "torch_legacies", "converted")),
+        Target("network", "network files, whole", _network, _NETWORKS),
+        Target("info", "network files and their hooks", _opened, (*_NETWORKS, "converted")),
         Target("converted", "networks as safetensors", _converted, ("converted",)),
         Target("arrays", ".npy and .npz", _arrays, ("arrays",)),
         Target("directions", "directions files", _directions, ("directions",)),
         Target("foreign", "directions of other tools", _foreign, ("foreign",)),
         Target("recipe", "recipes", _recipe, ("recipes",)),
         Target("latents", "files of latents", _latents, ("latents",)),
+        Target("audit", "any file, for info --audit", _audit, ("pickles", *_NETWORKS, "arrays")),
         Target("strict_json", "JSON", _strict_json, ("recipes", "jsons")),
         Target("typed", "what is typed: layers, seeds, directions, edits", _typed, ("typed",)),
     )

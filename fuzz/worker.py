@@ -1,7 +1,7 @@
 """One target under atheris (libFuzzer with coverage of Python code); started by ``python -m fuzz``, one process each.
 
-``python -m fuzz.worker TARGET CORPUS FINDINGS SECONDS SEED``. What escapes a reader is written to FINDINGS, once for each
-place it comes from, and fuzzing goes on; only a crash of the interpreter or a true hang ends it.
+``python -m fuzz.worker TARGET CORPUS FINDINGS SECONDS SEED``. What escapes a reader is written to FINDINGS, once for
+each place it comes from, and fuzzing goes on; only a crash of the interpreter or a true hang ends it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ HANG = 60  # seconds after which the process is ended
 
 def place_of(error: BaseException) -> str:
     """What tells findings apart: the exception, and the last line of our own that it went through."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "sefa_plugin" in f.filename or "hooks" in f.filename]
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if "sefa_plugin" in f.filename or "hooks" in f.filename
+    ]
     if isinstance(error, targets.NotOneLine):
         return f"message-{type(error.__cause__).__name__}-{_raised(error.__cause__)}"
     last = frames[-1] if frames else traceback.extract_tb(error.__traceback__)[-1]
@@ -90,8 +92,20 @@ def main() -> None:
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     limits = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (mapped + MAX_MEMORY, limits[1]))
-    flags = [f"-max_total_time={seconds}", f"-max_len={MAX_BYTES}", f"-timeout={HANG}", "-rss_limit_mb=0", f"-seed={seed}"]
-    flags += ["-print_final_stats=1", f"-artifact_prefix={findings}/{name}-", "-reload=0", "-detect_leaks=0", f"-report_slow_units={HANG}"]
+    flags = [
+        f"-max_total_time={seconds}",
+        f"-max_len={MAX_BYTES}",
+        f"-timeout={HANG}",
+        "-rss_limit_mb=0",
+        f"-seed={seed}",
+    ]
+    flags += [
+        "-print_final_stats=1",
+        f"-artifact_prefix={findings}/{name}-",
+        "-reload=0",
+        "-detect_leaks=0",
+        f"-report_slow_units={HANG}",
+    ]
     atheris.Setup(["fuzz", *flags, corpus], one_input, custom_mutator=change)
     atheris.Fuzz()
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .pickle_records import shown
 from .regular_file import open_regular
 from .zip_archive import ZipArchiveError, open_zip
 
@@ -102,7 +103,7 @@ def _archive(stream: BinaryIO) -> zipfile.ZipFile:
 
 
 def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:100]
+    return shown(" ".join(str(error).split()), 100)
 
 
 def _array(stream: Any, what: str, kinds: str, most: float = math.inf) -> np.ndarray:
@@ -167,7 +168,7 @@ def _header(stream: BinaryIO, what: str) -> tuple[tuple[int, ...], bool, np.dtyp
     entries = _entries(text.strip(), what)
     shape = tuple(int(part.rstrip("L")) for part in entries["shape"][1:-1].replace(",", " ").split())
     if len(shape) > MAX_AXES or math.prod(length for length in shape if length) >= 2**48:
-        raise ArrayFileError(f"{what} has the shape {entries['shape']:.60}, more than is read")
+        raise ArrayFileError(f"{what} has the shape {shown(entries['shape'], 60)}, more than is read")
     return shape, entries["fortran_order"] == "True", _element_type(entries["descr"], what)
 
 
@@ -186,7 +187,7 @@ def _entries(text: str, what: str) -> dict[str, str]:
     if not good:
         raise ArrayFileError(f"{what} is no array: its header is not one that NumPy writes")
     if not re.fullmatch(r"\((\d{1,19}L?(, ?|(?=\))))*\)", entries["shape"]):
-        raise ArrayFileError(f"{what} has the shape {entries['shape']:.60}")
+        raise ArrayFileError(f"{what} has the shape {shown(entries['shape'], 60)}")
     return entries
 
 
@@ -196,7 +197,7 @@ def _element_type(text: str, what: str) -> np.dtype:
             return np.dtype(text[1:-1])
         except (TypeError, ValueError):
             pass
-    raise ArrayFileError(f"{what} holds {text:.40}, which is no type of numbers")
+    raise ArrayFileError(f"{what} holds {shown(text, 40)}, which is no type of numbers")
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:

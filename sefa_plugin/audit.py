@@ -1,7 +1,7 @@
 """What a file would do if Python's unpickler were let loose on it: ``sefa info --audit``. Nothing of the file is run.
 
-The account covers the whole file, also the parts that this program never reads, and broken files up to where they break:
-what stands before has run by then.
+The account covers the whole file, also the parts that this program never reads, and broken files up to where they
+break: what stands before has run by then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ from .regular_file import open_regular
 MAX_TEXT = 64 << 20  # bytes of JSON that are parsed
 _MORE_PICKLES = 16  # after the first, which most programs never read
 _SHOWN = 8  # names in a verdict
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7-Zip", b"Rar!": "RAR", b"\x04\x22M\x18": "LZ4"}
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"7z\xbc\xaf": "7-Zip",
+    b"Rar!": "RAR",
+    b"\x04\x22M\x18": "LZ4",
+}
 
 
 class AuditError(Exception):
@@ -134,7 +141,11 @@ def _pickle(data: memoryview, book: Book) -> str:
     if book.own_references:
         book.reason("it asks for data outside the file (a persistent id), which a plain pickle does not")
     if row.end is None:
-        return f"a pickle ({protocol}) that breaks off" if book.names or data[0] == 0x80 else "no pickle, nor anything known"
+        return (
+            f"a pickle ({protocol}) that breaks off"
+            if book.names or data[0] == 0x80
+            else "no pickle, nor anything known"
+        )
     rest = len(data) - row.end
     if rest:
         book.notes.append(f"{rest} bytes follow the pickle, which most programs never read")

@@ -102,7 +102,9 @@ def follow_array(data: memoryview, book: Book, prefix: str = "", depth: int = 0)
     if text is None:  # numpy.load unpickles what has not its magic
         follow_row(data, book, prefix, depth)
     elif _holds_objects(text):
-        book.notes.append(f"{prefix.rstrip(' >') or 'the array'} holds objects: numpy.load(allow_pickle=True) unpickles")
+        book.notes.append(
+            f"{prefix.rstrip(' >') or 'the array'} holds objects: numpy.load(allow_pickle=True) unpickles"
+        )
         follow(data, start, book, prefix, depth)
 
 

@@ -1,7 +1,7 @@
 """What the names mean that a pickle may import: those of network files, harmless ones, and ways to run code.
 
-Everything that is let pass stands here by its full name; what is only listed to be explained, by its module. A name that
-is in no list is unknown, which counts like one that runs code.
+Everything that is let pass stands here by its full name; what is only listed to be explained, by its module. A name
+that is in no list is unknown, which counts like one that runs code.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from .tensor_view import ELEMENT_TYPES
 
 EXPECTED, HARMLESS, RUNS, UNKNOWN = "expected", "harmless", "runs code", "unknown"
 
-_STORAGES = {f"{kind}Storage" for kind in ("Float", "Double", "Half", "BFloat16", "Char", "Short", "Int", "Long", "Byte")}
+_STORAGES = {
+    f"{kind}Storage" for kind in ("Float", "Double", "Half", "BFloat16", "Char", "Short", "Int", "Long", "Byte")
+}
 _STORAGES |= {"BoolStorage", "ComplexFloatStorage", "ComplexDoubleStorage", "UntypedStorage", "_UntypedStorage"}
 _CORE = {"_reconstruct", "scalar"}
 _DICT = {"EasyDict"}
@@ -77,7 +79,9 @@ _HARMLESS = {
     "pathlib": _PATHS,
     "numpy.ma.core": {"_mareconstruct", "MaskedArray"},
     "numpy.random._pickle": {"__randomstate_ctor", "__bit_generator_ctor", "__generator_ctor"},
-    "numpy.dtypes": {f"{kind}DType" for kind in ("Float16", "Float32", "Float64", "Int8", "Int32", "Int64", "UInt8", "Bool")},
+    "numpy.dtypes": {
+        f"{kind}DType" for kind in ("Float16", "Float32", "Float64", "Int8", "Int32", "Int64", "UInt8", "Bool")
+    },
     **{f"torch.nn.modules.{module}": set(names.split()) for module, names in _NN.items()},
 }
 
@@ -85,19 +89,19 @@ _CODE, _PROGRAMS = "runs Python code", "starts programs or reaches into the syst
 _FILES, _NETWORK = "reads or writes files", "reaches the network"
 _NATIVE, _UNPICKLES, _REACHES = "calls native code", "unpickles or imports further code", "reaches other functions"
 _RUNS = {
-    _CODE: "builtins __builtin__ code codeop runpy timeit profile cProfile trace pdb bdb doctest unittest test pydoc idlelib "
-    "lib2to3 types inspect numpy.testing numpy.f2py numpy.distutils torch.jit torch.utils torch.testing torch._dynamo "
-    "torch._inductor torch.fx torch.distributed torch.cuda.memory sympy keras tensorflow IPython traitlets",
-    _PROGRAMS: "os posix nt subprocess pty commands popen2 _posixsubprocess multiprocessing asyncio concurrent threading "
-    "_thread sys signal pip ensurepip venv setuptools distutils webbrowser antigravity platform resource gc sched "
-    "_osx_support _aix_support cgitb",
-    _FILES: "io _io _pyio shutil tempfile glob fileinput tarfile zipfile sqlite3 dbm shelve mmap fcntl logging linecache "
-    "posixpath ntpath pathlib csv configparser numpy.lib numpy.memmap numpy.core.records",
-    _NETWORK: "socket _socket ssl http httplib urllib urllib2 urllib3 requests aiohttp ftplib smtplib poplib imaplib nntplib "
-    "telnetlib xmlrpc socketserver torch.hub huggingface_hub",
+    _CODE: "builtins __builtin__ code codeop runpy timeit profile cProfile trace pdb bdb doctest unittest test pydoc "
+    "idlelib lib2to3 types inspect numpy.testing numpy.f2py numpy.distutils torch.jit torch.utils torch.testing "
+    "torch._dynamo torch._inductor torch.fx torch.distributed torch.cuda.memory sympy keras tensorflow IPython traitlets",
+    _PROGRAMS: "os posix nt subprocess pty commands popen2 _posixsubprocess multiprocessing asyncio concurrent "
+    "threading _thread sys signal pip ensurepip venv setuptools distutils webbrowser antigravity platform "
+    "resource gc sched _osx_support _aix_support cgitb",
+    _FILES: "io _io _pyio shutil tempfile glob fileinput tarfile zipfile sqlite3 dbm shelve mmap fcntl logging "
+    "linecache posixpath ntpath pathlib csv configparser numpy.lib numpy.memmap numpy.core.records",
+    _NETWORK: "socket _socket ssl http httplib urllib urllib2 urllib3 requests aiohttp ftplib smtplib poplib imaplib "
+    "nntplib telnetlib xmlrpc socketserver torch.hub huggingface_hub",
     _NATIVE: "ctypes _ctypes cffi _cffi_backend",
-    _UNPICKLES: "pickle _pickle cPickle marshal dill cloudpickle joblib jsonpickle copyreg copy_reg importlib _imp imp pkgutil "
-    "zipimport site torch.serialization torch.package torch.multiprocessing numpy.compat",
+    _UNPICKLES: "pickle _pickle cPickle marshal dill cloudpickle joblib jsonpickle copyreg copy_reg importlib _imp "
+    "imp pkgutil zipimport site torch.serialization torch.package torch.multiprocessing numpy.compat",
     _REACHES: "operator _operator functools _functools weakref itertools contextlib",
 }
 _WHY = {module: why for why, modules in _RUNS.items() for module in modules.split()}

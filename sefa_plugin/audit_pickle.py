@@ -1,7 +1,7 @@
 """What unpickling would do, followed instruction by instruction, and none of it done.
 
-Unlike the reader of networks this one does not stop at what it would refuse, because Python's own unpickler would not: it
-notes that, and goes on, up to where that one would stop, too.
+Unlike the reader of networks this one does not stop at what it would refuse, because Python's own unpickler would not:
+it notes that, and goes on, up to where that one would stop, too.
 """
 
 from __future__ import annotations
@@ -162,7 +162,12 @@ def contents(value: Any) -> dict | None:
 
 def binary(value: Any) -> Any:
     """The bytes that a value stands for, in any spelling of any protocol; None for anything else."""
-    if isinstance(value, Call) and isinstance(value.func, Global) and value.func.path == "_codecs.encode" and value.args:
+    if (
+        isinstance(value, Call)
+        and isinstance(value.func, Global)
+        and value.func.path == "_codecs.encode"
+        and value.args
+    ):
         value = value.args[0]
     if isinstance(value, str):
         try:

@@ -57,7 +57,9 @@ def _calls(name: Name) -> str:
     else:
         total = sum(name.calls.values())
         counts = sorted(name.calls)
-        arguments = "1 argument" if counts == [1] else f"{'-'.join(map(str, sorted({counts[0], counts[-1]})))} arguments"
+        arguments = (
+            "1 argument" if counts == [1] else f"{'-'.join(map(str, sorted({counts[0], counts[-1]})))} arguments"
+        )
         times = "called once" if total == 1 else f"called {total:,} times"
         text = f"{times} with {arguments}; {'' if total == 1 else 'from '}{name.where}"
     return shown(f"{text}: {name.why}" if name.why else text, 300)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .pickle_records import shown
 from .strict_json import parsed
 
 FORMAT = 1
@@ -102,7 +103,7 @@ def read(path: str | os.PathLike) -> Converted:
                 raise ConvertedFileError("is a safetensors file, but not a network written by `sefa convert`")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, TypeError, AttributeError) as error:
-        raise ConvertedFileError(f"is a broken safetensors file ({error})") from None
+        raise ConvertedFileError(f"is a broken safetensors file ({shown(str(error))})") from None
     return _contents(metadata[KEY], tensors)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .atomic import whole_file
 from .header_order import settle
+from .pickle_records import shown
 from .regular_file import open_regular
 from .spectrum import remarks
 from .strict_json import parsed as parsed_json
@@ -93,12 +94,12 @@ def _read(path: str) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:
                 raise ValueError("it was not written by this program")
             held = set(file.keys())
             if held != {"directions", "eigenvalues"}:
-                raise ValueError(f"it holds {', '.join(sorted(held))[:100] or 'nothing'}")
+                raise ValueError(f"it holds {shown(', '.join(sorted(held)), 100) or 'nothing'}")
             return {name: file.get_tensor(name) for name in held}, about
     except SafetensorError as error:
-        raise ValueError(f"not a whole safetensors file ({error})") from None
+        raise ValueError(f"not a whole safetensors file ({shown(str(error))})") from None
     except (TypeError, AttributeError) as error:
-        raise ValueError(f"it holds numbers of an unknown type ({error})") from None
+        raise ValueError(f"it holds numbers of an unknown type ({shown(str(error))})") from None
 
 
 def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, str]) -> Any:

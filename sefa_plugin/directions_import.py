@@ -85,9 +85,13 @@ def assemble(
             f"layer {min(left_out)}, which moves the picture as a whole, is left out; "
             f"--layers 0-{target.num_ws - 1} takes it along"
         )
+    each = (-1, *[1] * (vectors.ndim - 1))
+    largest = np.abs(vectors).reshape(len(vectors), -1).max(axis=1)
+    vectors = vectors / largest.reshape(each)  # squares of tiny numbers would be 0
     lengths = np.sqrt(np.square(vectors).sum(axis=-1))
     lengths = np.sqrt(np.square(lengths).mean(axis=1)) if vectors.ndim == 3 else lengths
-    vectors = vectors / lengths.reshape(-1, *[1] * (vectors.ndim - 1))
+    vectors = vectors / lengths.reshape(each)
+    lengths = lengths * largest
     if np.abs(lengths - 1).max() > 1e-3:
         remarks.append(_about_lengths(lengths))
     values = found.eigenvalues

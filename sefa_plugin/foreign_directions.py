@@ -236,7 +236,7 @@ def _ganspace_edit(file: InertParts, reading: Reading) -> Found:
     number = {key: told.get(key) for key in ("edit_start", "edit_end", "lat_stdev", "sigma_range", "component_index")}
     for key, value in number.items():
         if value is not None and not (isinstance(value, (int, float)) and abs(value) < 1e9):
-            raise _Problem(f"has {key} = {str(value):.30}, no number")
+            raise _Problem(f"has {key} = {shown(str(value), 30)}, no number")
     layers, start, end = None, number["edit_start"], number["edit_end"]
     if start is not None and end is not None:
         if not 0 <= start < end <= 1000:
@@ -247,7 +247,7 @@ def _ganspace_edit(file: InertParts, reading: Reading) -> Found:
         far = sigma * number["sigma_range"]
         notes += (f"it was saved at {number['sigma_range']:g} sigmas, which is a distance of {far:.3g}",)
     if told.get("edit_type") not in (None, "latent"):
-        notes += (f"it edits {str(told['edit_type'])[:20]}s; its latent part is taken",)
+        notes += (f"it edits {shown(str(told['edit_type']), 20)}s; its latent part is taken",)
     return Found(
         "GANSpace edit",
         vectors,
@@ -338,9 +338,9 @@ def _safetensors(path: str, reading: Reading) -> Found:
             _check_alike([file.get_slice(name).get_shape() for name in order])
             tensors = {name: numbers(file.get_tensor(name), shown(name, 40)) for name in order}
     except SafetensorError as error:
-        raise _Problem(f"is no whole safetensors file ({' '.join(str(error).split())[:80]})") from None
+        raise _Problem(f"is no whole safetensors file ({shown(' '.join(str(error).split()), 80)})") from None
     except (TypeError, AttributeError) as error:
-        raise _Problem(f"holds numbers of an unknown type ({error})") from None
+        raise _Problem(f"holds numbers of an unknown type ({shown(str(error))})") from None
     found = _stacked(tensors, "ComfyUI-StyleGan directions" if "component_order" in about else "safetensors", reading)
     if about.get("method") == "ganspace":  # as long as one standard deviation
         lengths = np.linalg.norm(found.vectors.reshape(len(found.vectors), -1), axis=1)

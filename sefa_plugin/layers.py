@@ -59,7 +59,8 @@ def select_layers(layers: Sequence[StyleLayer], spec: str = "all", torgb: str = 
         named = _numbered(numbers, layers, torgb) if part in numbers else _named(part, layers, torgb)
         if named is None:
             raise ValueError(
-                f"layers {spec!r:.60}: {part!r:.60} is neither all, coarse, middle, fine, each, input nor a range like 0-3"
+                f"layers {spec!r:.60}: {part!r:.60} is neither all, coarse, middle, fine, each, input "
+                "nor a range like 0-3"
             )
         groups.update((group.label, group) for group in named if group.label not in groups)
     return list(groups.values())

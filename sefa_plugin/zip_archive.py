@@ -7,6 +7,8 @@ import struct
 import zipfile
 from typing import Any
 
+from .pickle_records import shown
+
 MAX_INDEX = 4 << 20  # bytes; the index of 60,000 members with short names
 _ENCRYPTED = 0x1
 _TORN = (zipfile.BadZipFile, struct.error, OSError, ValueError, OverflowError, NotImplementedError)
@@ -57,7 +59,7 @@ def open_zip(data: Any) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(_Window(memoryview(data).cast("B")))
     except _TORN as error:
-        raise ZipArchiveError(f"is no readable zip archive ({' '.join(str(error).split())[:100]})") from None
+        raise ZipArchiveError(f"is no readable zip archive ({shown(' '.join(str(error).split()), 100)})") from None
     names: set[str] = set()
     for member in archive.infolist():
         if member.filename in names:
