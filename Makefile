@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test lint bench paper dist clean
+.PHONY: demo test lint bench paper fuzz dist clean
 
 demo: $(VENV)/ready
 	$(RUN) gen_sefa.py --network demo
@@ -22,6 +22,12 @@ paper: $(VENV)/ready
 dist: $(VENV)/ready
 	$(RUN) .ci/dist.py
 
+# Every reader, coverage-guided; SECONDS is for each. atheris has wheels for CPython 3.11 and later on Linux.
+SECONDS ?= 60
+fuzz: $(VENV)/ready
+	$(RUN) -m pip install --quiet --requirement fuzz/requirements.txt
+	$(RUN) -m fuzz --seconds $(SECONDS) $(FUZZ)
+
 lint: $(VENV)/ready
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -36,4 +42,4 @@ $(VENV)/ready: setup.cfg pyproject.toml constraints.txt ci-requirements.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .fuzz

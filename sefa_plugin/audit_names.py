@@ -91,7 +91,7 @@ _NATIVE, _UNPICKLES, _REACHES = "calls native code", "unpickles or imports furth
 _RUNS = {
     _CODE: "builtins __builtin__ code codeop runpy timeit profile cProfile trace pdb bdb doctest unittest test pydoc "
     "idlelib lib2to3 types inspect numpy.testing numpy.f2py numpy.distutils torch.jit torch.utils torch.testing "
-    "torch._dynamo torch._inductor torch.fx torch.distributed torch.cuda.memory sympy keras tensorflow IPython traitlets",
+    "torch._dynamo torch._inductor torch.fx torch.distributed torch.cuda.memory sympy keras tensorflow IPython",
     _PROGRAMS: "os posix nt subprocess pty commands popen2 _posixsubprocess multiprocessing asyncio concurrent "
     "threading _thread sys signal pip ensurepip venv setuptools distutils webbrowser antigravity platform "
     "resource gc sched _osx_support _aix_support cgitb",

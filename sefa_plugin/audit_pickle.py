@@ -98,6 +98,15 @@ class Watching(Machine):
 
     # --- what an unpickler would not mind ---------------------------------------------------------
 
+    def line(self) -> bytes:
+        """Bytes up to a line break, or to the end of the file: there ``pickle.py`` takes the last one for the break."""
+        try:
+            return super().line()
+        except TruncatedPickle:
+            rest = bytes(self.data[self.pos :])[:-1]
+            self.pos = self.end
+            return rest
+
     def store(self, index: int) -> None:
         """Store the topmost object, also under a number that is longer than any file needs."""
         if not 0 <= index < 1 << 32:
