@@ -37,7 +37,7 @@ def main(seconds: int, names: tuple[str, ...], work: str, seed: int, fresh: bool
     if files:
         return _again(names, files)
     if find_spec("atheris") is None:
-        raise click.ClickException('atheris is not installed: pip install -r fuzz/requirements.txt')
+        raise click.ClickException("atheris is not installed: pip install -r fuzz/requirements.txt")
     folder, rows = Path(work), []
     for name in names or TARGETS:
         rows.append(_run(name, folder, seconds, seed, fresh))

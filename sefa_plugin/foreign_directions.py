@@ -237,24 +237,28 @@ def _ganspace_edit(file: InertParts, reading: Reading) -> Found:
     for key, value in number.items():
         if value is not None and not (isinstance(value, (int, float)) and abs(value) < 1e9):
             raise _Problem(f"has {key} = {shown(str(value), 30)}, no number")
+    words = {key: told.get(key) for key in ("name", "edit_type", "latent_space")}
+    for key, value in words.items():
+        if not isinstance(value, (str, type(None))):
+            raise _Problem(f"has a {type(value).__name__} as {key}, where text was expected")
     layers, start, end = None, number["edit_start"], number["edit_end"]
     if start is not None and end is not None:
-        if not 0 <= start < end <= 1000:
+        if not 0 <= start < end <= 1000 or start != int(start) or end != int(end):
             raise _Problem(f"edits layers {start} to {end}, which is no range")
         layers = tuple(range(int(start), int(end)))
     sigma = number["lat_stdev"]
     if sigma and number["sigma_range"]:
         far = sigma * number["sigma_range"]
         notes += (f"it was saved at {number['sigma_range']:g} sigmas, which is a distance of {far:.3g}",)
-    if told.get("edit_type") not in (None, "latent"):
-        notes += (f"it edits {shown(str(told['edit_type']), 20)}s; its latent part is taken",)
+    if words["edit_type"] not in (None, "latent"):
+        notes += (f"it edits {shown(words['edit_type'], 20)}s; its latent part is taken",)
     return Found(
         "GANSpace edit",
         vectors,
         sigmas=None if sigma is None else np.full(len(vectors), float(sigma)),
-        names=(str(told.get("name") or ""),) if len(vectors) == 1 else (),
+        names=(words["name"] or "",) if len(vectors) == 1 else (),
         layers=layers,
-        space={"W": "w", "Z": "z"}.get(told.get("latent_space")),
+        space={"W": "w", "Z": "z"}.get(words["latent_space"]),
         notes=notes,
     )
 
