@@ -11,6 +11,8 @@ from sefa_plugin.network_file import NetworkRecord
 POSITIONAL = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
 SIZES = POSITIONAL[:5]
 MAX_SIZE = 65_536  # no dimension of a real generator comes near
+MAX_NUMBER = 1 << 24  # nor any other whole number
+MAX_POWER = 64  # of those that two is raised to
 
 
 # Arguments of forks, and the values at which they change no picture.
@@ -91,6 +93,10 @@ def completed(record: NetworkRecord, given: Any, defaults: Mapping[str, Any], wh
     for name, value in given.items():
         if not _same_kind(value, defaults[name]):
             raise HookError(f"{record.path}: {where} {name} of {record.class_name} is {value!r:.60}")
+        if isinstance(value, int) and abs(value) > (MAX_POWER if name == "num_fp16_res" else MAX_NUMBER):
+            raise HookError(
+                f"{record.path}: {where} {name} of {record.class_name} is {value}, more than any network has"
+            )
     return {**defaults, **given}
 
 

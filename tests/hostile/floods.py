@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import struct
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from pickle_writer import call, dumps, module_state, ordered, persistent
+
+from sefa_plugin.inert_pickle import load
 
 from .case import Content, Hostile, laughs, legacy, named, text, whole, zip_of
 from .containers import directions
@@ -120,6 +123,22 @@ def _modules(levels: int, buffers: dict | None = None, name: str = "m") -> Any:
         made = persistent("Part", state)
     made.args[0]["state"].update(_init_args=(), _init_kwargs={})
     return made
+
+
+# Arguments of a network that is known: a toolkit would compute with them for ever.
+_add("argument-power", lambda c: _golden("sg3t-64", num_fp16_res=2**62), "more than any network has")
+_add(
+    "argument-layers",
+    lambda c: _golden("sg2ada-skip-64", mapping_kwargs={"num_layers": 2**24}),
+    "num_layers is 16777216",
+)
+
+
+def _golden(name: str, **changes: Any) -> bytes:
+    """A network of the golden files, with other arguments."""
+    value = load((Path(__file__).parents[1] / "golden" / f"{name}.pkl").read_bytes()).value
+    value["G_ema"].args[0]["state"]["_init_kwargs"].update(changes)
+    return dumps(value)
 
 
 # Archives.
