@@ -134,7 +134,7 @@ def snapshot(state: dict[str, Any]) -> dict[str, Any]:
 @click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False))
 @click.option("--output", type=click.Path(dir_okay=False), default=str(SHIPPED))
 def main(checkpoint: str, output: str) -> None:
-    """Export CHECKPOINT (of demo.train) as a network file."""
+    """Export CHECKPOINT (of demo.train or demo.refine) as a network file."""
     content = snapshot(read(Path(checkpoint)))
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
     part = f"{output}.part"

@@ -36,7 +36,7 @@ from sefa_plugin.precision import cpu_has_bfloat16
 
 CHECKPOINT = "refined.safetensors"
 READER = "reader.safetensors"
-KIMG = 544  # thousands of pictures, those of the first stage included
+KIMG = 552.272  # thousands of pictures, those of the first stage included
 
 
 @dataclass(frozen=True)
@@ -170,10 +170,10 @@ class Refinement(train.Training):
         self.move_average(0.5 ** (self.recipe.batch / (self.stage.ema_kimg * 1000)))
 
 
-def the_reader(recipe: predictor.Recipe, pictures: np.ndarray, path: Path) -> FactorNet:
-    """The predictor that the critic looks through, trained once and kept at ``path``."""
+def the_reader(recipe: predictor.Recipe, pictures: np.ndarray, seed: int, path: Path) -> FactorNet:
+    """The predictor that the critic looks through, trained once on the faces of ``seed`` and kept at ``path``."""
     if not path.exists():
-        factors = sample_factors(np.random.RandomState(0), recipe.pictures)
+        factors = sample_factors(np.random.RandomState(seed), len(pictures))
         net, scale = predictor.train(recipe, pictures, factors)
         save_predictor(path, net, NAMES, scale, {"recipe": asdict(recipe)})
     return load_predictor(path).net
@@ -189,8 +189,10 @@ def main(outdir: Path, upto: float, minutes: float) -> None:
         raise click.UsageError(f"{outdir / train.CHECKPOINT}: no such file; run python -m demo.train first")
     first = checkpoint.read(outdir / train.CHECKPOINT)
     recipe = Recipe()
-    pictures = train.drawn_faces(outdir, train.Recipe(**first["recipe"]))
-    training = Refinement(first, pictures, the_reader(recipe.reader, pictures, outdir / READER), recipe)
+    begun = train.Recipe(**first["recipe"])
+    pictures = train.drawn_faces(outdir, begun)
+    reader = the_reader(recipe.reader, pictures, begun.seed, outdir / READER)
+    training = Refinement(first, pictures, reader, recipe)
     path = outdir / CHECKPOINT
     if path.exists():
         state = checkpoint.read(path)

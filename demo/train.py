@@ -1,4 +1,4 @@
-"""Train the bundled network on the procedural faces: ``python -m demo.train --outdir DIR``.
+"""First stage of the bundled network's training: ``python -m demo.train --outdir DIR``; ``demo.refine`` is the second.
 
 Non-saturating logistic loss (Goodfellow et al. 2014), R1 penalty on real pictures every 16 steps
 (Mescheder et al. 2018; lazily, as in StyleGAN2), Adam, and an exponential moving average of the

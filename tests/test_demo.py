@@ -15,8 +15,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from demo import __main__ as whole
-from demo import audit, checkpoint, export, predictor, train, world
+from demo import audit, checkpoint, export, predictor, refine, train, world
 from demo import pictures as pictures_of_docs
+from demo.half import HalfConvolutions
 from sefa_plugin import load_network
 from sefa_plugin.hooks.known_sources import KNOWN
 from sefa_plugin.network import demo_path, open_network
@@ -28,6 +29,7 @@ SOURCE = (ROOT / "demo" / "network.py").read_text(encoding="utf-8")
 TINY = train.Recipe(
     pictures=12, z_dim=8, w_dim=8, mapping_layers=2, channel_base=256, channel_max=8, batch=4, r1_every=2
 )
+STAGE = refine.Recipe(predictor.Recipe(seed=1, pictures=12, epochs=1, batch=4), halving=0.02, noise_halving=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,86 @@ def test_training_changes_the_networks_and_goes_on_as_if_never_interrupted(pictu
     assert straight.samples(2).shape == (128, 128, 3)
 
 
+@pytest.fixture(scope="module")
+def first_stage(pictures):
+    training = train.Training(TINY, pictures)
+    training.step()
+    return training.state()
+
+
+def test_the_second_stage_goes_on_as_if_never_interrupted(pictures, first_stage, tmp_path):
+    def begin():
+        reader = refine.the_reader(STAGE.reader, pictures, 0, tmp_path / refine.READER)
+        return refine.Refinement(first_stage, pictures, reader, STAGE)
+
+    straight, first = begin(), begin()
+    assert (straight.reader.head.weight == first.reader.head.weight).all()
+    assert all((first_stage["G"][key] == value).all() for key, value in straight.G.state_dict().items())
+    before = {
+        key: value.clone() for key, value in [*straight.G.named_parameters(), *straight.critic.named_parameters()]
+    }
+    for _ in range(4):
+        losses = straight.step()
+    assert set(losses) == {"G", "D", "critic"}
+    assert np.isfinite(list(losses.values())).all()
+    for _ in range(2):
+        first.step()
+    checkpoint.write(tmp_path / "c", first.state())
+    second = begin()
+    second.restore(checkpoint.read(tmp_path / "c"))
+    for _ in range(2):
+        second.step()
+    ours, theirs = weights(straight), weights(second)
+    assert all((ours[key] == theirs[key]).all() for key in ours)
+    moved = [
+        key
+        for key, value in [*straight.G.named_parameters(), *straight.critic.named_parameters()]
+        if (value != before[key]).any()
+    ]
+    assert len(moved) > 20
+    assert not any(weight.requires_grad for weight in straight.reader.parameters())
+
+
+def test_the_second_stage_lets_rates_and_noise_fall(pictures, first_stage):
+    training = refine.Refinement(first_stage, pictures, refine.FactorNet(14), STAGE)
+    training.step()
+    early, black = training.G_opt.param_groups, torch.zeros(64, 3, 64, 64)
+    assert early[1]["lr"] == pytest.approx(early[0]["lr"] * STAGE.mapping_speed)
+    rate, loud = early[0]["lr"], training.seen(black).abs().max()
+    training.steps += int(2 * STAGE.halving * 1000 / TINY.batch) - 1  # two halvings after the first step
+    training.step()
+    assert training.G_opt.param_groups[0]["lr"] == pytest.approx(rate / 4, rel=0.01)
+    assert training.seen(black).abs().max() < 0.8 * loud
+
+
+def test_the_critic_learns_to_tell_features_apart():
+    torch.manual_seed(0)
+    critic, spread = refine.Critic(5), torch.randn(32, 5)
+    together, apart = critic(spread * 0.1), critic(spread)
+    assert together.shape == (32, 1)
+    alone = torch.cat([critic(row[None]) for row in spread])
+    assert (alone - apart).abs().max() > 1e-3  # it sees the others of the batch
+
+
+def test_the_second_stage_needs_the_first(tmp_path):
+    run = CliRunner().invoke(refine.main, ["--outdir", str(tmp_path)])
+    assert run.exit_code == 2
+    assert "run python -m demo.train first" in run.output
+
+
+def test_convolutions_in_half_precision_are_close_and_give_float32():
+    x, weight = torch.randn(2, 8, 9, 9, requires_grad=True), torch.randn(4, 8, 3, 3, requires_grad=True)
+    exact = torch.nn.functional.conv2d(x, weight)
+    with HalfConvolutions():
+        found = torch.nn.functional.conv2d(x, weight)
+        few = torch.nn.functional.conv2d(x[:, :3], weight[:, :3])
+    assert found.dtype == torch.float32
+    assert 0 < abs(found - exact).max() < 0.1 * abs(exact).max()
+    assert torch.equal(few, torch.nn.functional.conv2d(x[:, :3], weight[:, :3]))  # too few channels to gain
+    found.sum().backward()
+    assert weight.grad.dtype == torch.float32
+
+
 def test_a_checkpoint_becomes_a_network_file(pictures, tmp_path):
     training = train.Training(TINY, pictures)
     training.step()
@@ -116,10 +198,11 @@ def test_a_checkpoint_becomes_a_network_file(pictures, tmp_path):
 
 def test_the_one_command_trains_and_writes_equal_bytes_for_equal_seeds(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "Recipe", lambda seed=0, **sizes: replace(TINY, seed=seed))
+    monkeypatch.setattr(refine, "Recipe", lambda: STAGE)
     written = []
     for name in "ab":
         target = tmp_path / f"{name}.pkl"
-        options = ["--outdir", str(tmp_path / name), "--kimg", "0.008", "--output", str(target)]
+        options = ["--outdir", str(tmp_path / name), "--kimg", "0.008", "--upto", "0.016", "--output", str(target)]
         whole.main(options, standalone_mode=False)
         written.append(target.read_bytes())
     assert written[0] == written[1]
@@ -150,7 +233,7 @@ def test_the_command_stops_and_goes_on(tmp_path, monkeypatch):
 
 
 def test_the_commands_explain_themselves():
-    for start in (["-m", "demo"], ["demo/train.py"], ["demo/export.py"]):
+    for start in (["-m", "demo"], ["demo/train.py"], ["demo/refine.py"], ["demo/export.py"]):
         run = subprocess.run([sys.executable, *start, "--help"], cwd=ROOT, capture_output=True, text=True)
         assert run.returncode == 0, run.stderr
         assert "Usage" in run.stdout
