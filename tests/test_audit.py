@@ -96,6 +96,6 @@ def test_the_command_reads_networks_and_checkpoints(tmp_path, capsys):
         found[network] = json.loads(output.read_text(encoding="utf-8"))
         assert "Frechet distance" in capsys.readouterr().out
     trained, untrained = found.values()
-    assert trained["frechet"]["more"] < trained["frechet"]["network"] < untrained["frechet"]["network"] / 3
+    assert 0 < max(trained["frechet"].values()) < untrained["frechet"]["network"] / 3
     assert set(trained["factors"]["network"]) == set(world.NAMES)
     assert torch.is_grad_enabled()
