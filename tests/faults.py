@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from click.testing import CliRunner
 
 from sefa_plugin import atomic, cli
 
 OUTPUT = "told.txt"
+LONGEST = 100.0  # seconds
 
 
 class Process:
@@ -36,7 +38,13 @@ class Process:
         os.kill(self.pid, number)
 
     def end(self) -> int:
-        """Its exit code, or minus the signal that killed it."""
+        """Its exit code, or minus the signal that killed it; that of SIGKILL where it does not end."""
+        while time.monotonic() - self.begun < LONGEST:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.005)
+        self.send(signal.SIGKILL)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     @property
@@ -59,6 +67,7 @@ def _become(folder: Path, words: list[str], before: Callable[[], Any]) -> None:
             signal.signal(number, signal.SIG_DFL)
         command, words = _command(words)
         sys.argv = ["sefa", *words]
+        torch.set_num_threads(1)  # those of this process did not come along, and would be waited for
         atomic._swept.clear()  # a new process has swept nothing yet
         before()
         command.main(words)
