@@ -351,7 +351,7 @@ def test_hostile_recipes_are_one_line(here):
         (["--edit", "0=1", "--edit-layers", "each"], "10 groups"),
         (["--edit", "z:0=1@3"], "--space w"),
         (["--edit", "0=1", "--rotate", "1e9"], "rotate"),
-        (["--edit", "0=1", "--trunc", "nan"], "NaN"),
+        (["--edit", "0=1", "--trunc", "nan"], "nan is not a finite number"),
     ],
 )
 def test_edits_typed_wrongly(here, words, says):
