@@ -33,7 +33,7 @@ class Names(NamedTuple):
         names = tuple(self.names) or ("",) * count
         if len(names) != count:
             raise ValueError(f"{len(names)} names for {count} directions")
-        for name in names:
+        for name in dict.fromkeys(names):  # of hundreds most are ''
             check_name(name)
         who = tuple(self.named_by) or ("",) * count
         purity = tuple(None if item is None else float(item) for item in self.purity) or (None,) * count

@@ -68,6 +68,19 @@ def test_equal_to_the_plain_operators(monkeypatch, radial, up, down, padding, si
     assert torch.equal(again, compiled)
 
 
+@pytest.mark.parametrize(
+    "factors, cutoff, width", [(1, 0.3, 8), (2, 1, 4), (3, 3, 4), (4, 6, 4), (5, 9, 3), (6, 14, 2)]
+)
+def test_radial_filters_of_every_rank(monkeypatch, factors, cutoff, width):
+    torch.manual_seed(0)
+    down_kernel = torch.as_tensor(kaiser.lowpass(12, cutoff, width, 32.0, True), dtype=torch.float32)
+    assert len(fused._factors(down_kernel.numpy(), 2)[0]) == factors  # each number of them has loops of its own
+    options = {"up_kernel": taps(12), "down_kernel": down_kernel, "bias": torch.randn(3), "up": 2, "down": 2}
+    x = torch.randn(1, 3, 16, 16)
+    compiled, plain = both(x, monkeypatch, **options, padding=(9, 8, 9, 8), gain=1.4, slope=0.2, clamp=None)
+    assert abs(compiled - plain).max() < 3e-6 * float(plain.abs().max())
+
+
 def test_what_it_is_not_written_for_is_left_to_the_operators(monkeypatch):
     up, down = taps(12), taps(12)
     good = (up.numpy(), down.numpy(), 2, 2)
@@ -124,20 +137,21 @@ def test_threads_follow_torch(monkeypatch):
 
 def test_radial_filters_are_few_separable_ones():
     kernel = taps(12, radial=True).numpy()
-    across, along = fused._factors(kernel)
-    assert across.shape == along.shape and 2 <= len(across) <= 4
-    halves = np.einsum("fr,fc->rc", along.astype(float), across.astype(float))
-    whole = np.block([[halves, halves[:, ::-1]], [halves[::-1], halves[::-1, ::-1]]])
-    assert abs(whole - kernel).max() < 1e-6 * abs(kernel).max()
-    assert [len(part) for part in fused._factors(taps(12).numpy())] == [1, 1]
+    across, along = fused._factors(kernel, 2)
+    assert across.shape == (len(across), 6) and along.shape == (2, len(across), 6) and 2 <= len(across) <= 4
+    columns = along.transpose(1, 2, 0).reshape(len(across), 12)  # the numbers of rows from their quotients and remains
+    rows = np.concatenate([across, across[:, ::-1]], axis=1)
+    assert abs(columns.T.astype(float) @ rows.astype(float) - kernel).max() < 3e-6 * abs(kernel).max()
+    across, along = fused._factors(taps(12).numpy(), 2)
+    assert across.shape == (1, 6) and along.shape == (2, 1, 6)
 
 
 def test_filters_of_either_kind_need_one_compilation():
     """Numba compiles anew for each layout in memory, some ten seconds each time."""
     import numba
 
-    parts = [part for radial in (False, True) for part in fused._factors(taps(12, radial).numpy())]
-    assert len({numba.typeof(part) for part in parts}) == 1
+    separable, radial = (fused._factors(taps(12, radial).numpy(), 2) for radial in (False, True))
+    assert [numba.typeof(part) for part in separable] == [numba.typeof(part) for part in radial]
 
 
 @pytest.mark.parametrize("up, down, size", [(2, 2, 12), (4, 2, 12), (4, 4, 24)])

@@ -15,13 +15,14 @@ from numba.extending import overload
 
 PHASE_TAPS = 6  # of the up-sampling filter, per phase; the loops are written out for them
 PAIRS = 6  # of taps of the down-sampling filter that one loop applies: each loop reads and writes its sums
-NEGLIGIBLE = 1e-6  # of the largest part of a filter
+NEGLIGIBLE = 1e-5  # of the largest part of a radial filter; what is left out changes a result by a millionth
+REACHED = 6  # reduced rows that an enlarged one adds to in one loop
 # Channels that go through together, a line of the cache or more: then no load straddles two of them.
 _LANES = (128, 64, 48, 32, 16)
 _RING = 8  # input rows that are held, at least PHASE_TAPS
 _PAGE, _SPREAD = 1024, 80  # numbers: what a way of the first cache holds; a twelfth of it, in whole lines
 _PART = 2048  # numbers of it that go from step to step together; they and what they become fit the first cache
-_TILE = 20480  # numbers in an enlarged row that is worked on at once; twelve reduced ones fit the second cache
+_TILE = 20480  # numbers in an enlarged row that is worked on at once; six reduced ones fit the second cache
 
 
 def _compiled(**options: Any) -> Any:
@@ -171,7 +172,7 @@ def _fold_two(one, two, taps, more, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3,
 
 
 @_compiled(inline="always")
-def _reduce_sideways(into, slot, begin, stop, phases, taps, up, down, lanes):
+def _reduce_sideways(into, begin, stop, phases, taps, up, down, lanes):
     """Filter a part of a row with every factor and keep each ``down``-th pixel, the kept ones in phases again."""
     factors, size = taps.shape[0], 2 * taps.shape[1]
     for e in range(into.shape[0]):
@@ -184,35 +185,88 @@ def _reduce_sideways(into, slot, begin, stop, phases, taps, up, down, lanes):
             a4, b4 = _from(phases, t + 4, up, lanes, begin), _from(phases, u - 4, up, lanes, begin)
             a5, b5 = _from(phases, t + 5, up, lanes, begin), _from(phases, u - 5, up, lanes, begin)
             for f in range(0, factors - 1, 2):
-                one, two = into[e, f, slot, begin:stop], into[e, f + 1, slot, begin:stop]
+                one, two = into[e, f, begin:stop], into[e, f + 1, begin:stop]
                 g, h = taps[f, k:], taps[f + 1, k:]
                 _fold_two(one, two, g, h, k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
             if factors % 2:
-                one, g = into[e, factors - 1, slot, begin:stop], taps[factors - 1, k:]
+                one, g = into[e, factors - 1, begin:stop], taps[factors - 1, k:]
                 _fold_one(one, g, k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
 
 
 @_compiled(inline="always")
-def _sum_rows(total: Any, reduced: Any, first: int, taps: Any, add: bool) -> None:
-    """Filter along columns: the rows from ``first`` on, held in a ring, to one."""
-    size = len(reduced)
-    for k in range(0, size // 2, PAIRS):
-        t, u = first + k, first + size - 1 - k
-        a0, b0 = reduced[t % size], reduced[u % size]
-        a1, b1 = reduced[(t + 1) % size], reduced[(u - 1) % size]
-        a2, b2 = reduced[(t + 2) % size], reduced[(u - 2) % size]
-        a3, b3 = reduced[(t + 3) % size], reduced[(u - 3) % size]
-        a4, b4 = reduced[(t + 4) % size], reduced[(u - 4) % size]
-        a5, b5 = reduced[(t + 5) % size], reduced[(u - 5) % size]
-        _fold_one(total, taps[k:], add or k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
+def _spread_one(v, g, o0, o1, o2, o3, o4, o5):
+    """One factor of a row, added to six reduced rows. A choice in any of these loops, and it gets no vectors."""
+    g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
+    for z in range(len(v)):
+        a = v[z]
+        o0[z] += g0 * a
+        o1[z] += g1 * a
+        o2[z] += g2 * a
+        o3[z] += g3 * a
+        o4[z] += g4 * a
+        o5[z] += g5 * a
 
 
 @_compiled(inline="always")
-def _store(out: Any, kept: Any, begin: int, first: int, width: int, lanes: int) -> None:
+def _spread_two(v, w, g, h, o0, o1, o2, o3, o4, o5):
+    """The same of two factors: sums are read and written once for both."""
+    g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
+    h0, h1, h2, h3, h4, h5 = h[0], h[1], h[2], h[3], h[4], h[5]
+    for z in range(len(v)):
+        a, b = v[z], w[z]
+        o0[z] += g0 * a + h0 * b
+        o1[z] += g1 * a + h1 * b
+        o2[z] += g2 * a + h2 * b
+        o3[z] += g3 * a + h3 * b
+        o4[z] += g4 * a + h4 * b
+        o5[z] += g5 * a + h5 * b
+
+
+@_compiled(inline="always")
+def _spread_three(v, w, x, g, h, i, o0, o1, o2, o3, o4, o5):
+    """The same of three, as most radial filters have."""
+    g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
+    h0, h1, h2, h3, h4, h5 = h[0], h[1], h[2], h[3], h[4], h[5]
+    i0, i1, i2, i3, i4, i5 = i[0], i[1], i[2], i[3], i[4], i[5]
+    for z in range(len(v)):
+        a, b, c = v[z], w[z], x[z]
+        o0[z] += g0 * a + h0 * b + i0 * c
+        o1[z] += g1 * a + h1 * b + i1 * c
+        o2[z] += g2 * a + h2 * b + i2 * c
+        o3[z] += g3 * a + h3 * b + i3 * c
+        o4[z] += g4 * a + h4 * b + i4 * c
+        o5[z] += g5 * a + h5 * b + i5 * c
+
+
+@_compiled(inline="always")
+def _spread(sums, e, begin, stop, done, rows, taps, down):
+    """Filter along columns: add a part of an enlarged row, in its factors, to all reduced rows that it reaches."""
+    factors, reached = taps.shape[1], taps.shape[2]
+    newest = done // down + reached  # so that no index is negative
+    for j in range(0, reached, REACHED):
+        y, g = newest - j, taps[done % down, :, j:]
+        o0, o1 = sums[y % reached, e, begin:stop], sums[(y - 1) % reached, e, begin:stop]
+        o2, o3 = sums[(y - 2) % reached, e, begin:stop], sums[(y - 3) % reached, e, begin:stop]
+        o4, o5 = sums[(y - 4) % reached, e, begin:stop], sums[(y - 5) % reached, e, begin:stop]
+        if j == 0 and done % down == 0:
+            o0[:] = 0  # the first row that reaches it
+        if factors == 3:
+            v, w, x = rows[0, begin:stop], rows[1, begin:stop], rows[2, begin:stop]
+            _spread_three(v, w, x, g[0], g[1], g[2], o0, o1, o2, o3, o4, o5)
+            continue
+        if factors % 2:
+            _spread_one(rows[factors - 1, begin:stop], g[factors - 1], o0, o1, o2, o3, o4, o5)
+        for f in range(0, factors - 1, 2):
+            v, w = rows[f, begin:stop], rows[f + 1, begin:stop]
+            _spread_two(v, w, g[f], g[f + 1], o0, o1, o2, o3, o4, o5)
+
+
+@_compiled(inline="always")
+def _store(out: Any, kept: Any, begin: int, first: int, width: int, count: int, lanes: int) -> None:
     """Phases of kept pixels, from the ``begin``-th of each phase on, to a row ``[W, C]``."""
-    step, count = kept.shape[0], kept.shape[1] // lanes
+    step = kept.shape[0]
     for e in range(step):
-        pixels = kept[e].reshape(count, lanes)
+        pixels = kept[e][: count * lanes].reshape(count, lanes)
         for z in range(count):
             place = (begin + z) * step + e
             if place < out.shape[0]:
@@ -223,9 +277,10 @@ def _store(out: Any, kept: Any, begin: int, first: int, width: int, lanes: int) 
 def _run(x, bias, out, x_taps, x_starts, y_taps, y_starts, across, along, up, down, slope, clamp, lanes, tile, bands):
     """See :func:`filtered_lrelu`; a unit of work is ``lanes`` channels, ``tile`` kept pixels of each phase, a band.
 
-    ``across`` and ``along`` ``[factors, size / 2]`` are halves of the filters for rows and for columns.
+    ``across`` and ``along`` are what :func:`_factors` gives.
     """
-    step, size, factors = up // down, 2 * along.shape[1], len(along)
+    step, factors, reached = up // down, along.shape[1], along.shape[2]
+    size = reached * down
     blocks, kept = (x.shape[3] + lanes - 1) // lanes, (out.shape[2] + step - 1) // step
     tiles, rows = (kept + tile - 1) // tile, (out.shape[1] + bands - 1) // bands
     reach, lowest = (size - 1 + down * (step - 1)) // up, x_starts.min()  # phases that a kept pixel reads ahead
@@ -242,8 +297,8 @@ def _run(x, bias, out, x_taps, x_starts, y_taps, y_starts, across, along, up, do
         row = _zeros(wide)
         phases = _zeros(up * _apart(reading)).reshape(up, _apart(reading))
         spaced = _apart(count * lanes)
-        reduced = _zeros(step * factors * size * spaced).reshape(step, factors, size, spaced)
-        total = _zeros(step * count * lanes).reshape(step, count * lanes)
+        reduced = _zeros(step * factors * spaced).reshape(step, factors, spaced)
+        sums = _zeros(reached * step * spaced).reshape(reached, step, spaced)
         done = band * rows * down
         loaded = done // up + y_starts[done % up]
         for y in range(band * rows, min((band + 1) * rows, out.shape[1])):
@@ -259,13 +314,12 @@ def _run(x, bias, out, x_taps, x_starts, y_taps, y_starts, across, along, up, do
                     mixed = stop + further * lanes
                     _enlarge(phases, enlarged, stop, row, lanes, x_taps, starts, slope, clamp)
                     ready, until = max(enlarged - reach * lanes, 0), max(stop - reach * lanes, 0)
-                    _reduce_sideways(reduced, done % size, ready, until, phases, across, up, down, lanes)
+                    _reduce_sideways(reduced, ready, until, phases, across, up, down, lanes)
+                    for e in range(step):
+                        _spread(sums, e, ready, until, done, reduced[e], along, down)
                     enlarged = stop
                 done += 1
-            for e in range(step):
-                for f in range(factors):
-                    _sum_rows(total[e], reduced[e, f], y * down, along[f], f > 0)
-            _store(out[n, y], total, begin, first, width, lanes)
+            _store(out[n, y], sums[y % reached], begin, first, width, count, lanes)
 
 
 def _phases(taps: Any, up: int, low: int) -> tuple[Any, Any]:
@@ -278,26 +332,33 @@ def _phases(taps: Any, up: int, low: int) -> tuple[Any, Any]:
 
 def fits(up_taps: Any, down_taps: Any, up: int, down: int) -> bool:
     """Whether the loops above are written for such filters, ``up_taps`` and ``down_taps`` as arrays."""
-    if up < 2 or up % down or up_taps.ndim != 1 or len(up_taps) != PHASE_TAPS * up or len(down_taps) % (2 * PAIRS):
+    if up < 2 or up % down or up_taps.ndim != 1 or len(up_taps) != PHASE_TAPS * up:
+        return False
+    if len(down_taps) % (2 * PAIRS) or len(down_taps) % (REACHED * down):
         return False
     return all(np.array_equal(down_taps, np.flip(down_taps, axis)) for axis in range(down_taps.ndim))
 
 
-def _factors(taps: Any) -> tuple[Any, Any]:
-    """A filter as a sum of separable ones: halves for rows and for columns, ``[factors, size / 2]`` float32.
+def _factors(taps: Any, down: int) -> tuple[Any, Any]:
+    """A filter as a sum of separable ones.
+
+    Returns:
+        Halves for rows ``[factors, size / 2]``; for columns, by what is left of a row's number divided by ``down``, the
+        taps ``[down, factors, size / down]`` by which it counts in the reduced rows that it reaches, newest first.
 
     StyleGAN3's radial filters, 12 x 12 taps, are sums of two to five, to the precision of their own numbers.
     """
+    half = len(taps) // 2
     if taps.ndim == 1:
-        halves = np.ascontiguousarray(taps[None, : len(taps) // 2], dtype=np.float32)
-        return halves, halves
-    quarter = np.asarray(taps, dtype=np.float64)[: len(taps) // 2, : len(taps) // 2]
-    columns, sizes, rows = np.linalg.svd(quarter)
-    # The sum of what is left out is below the rounding of float32 sums.
-    count = max(1, int(np.sum(sizes > NEGLIGIBLE * sizes[0])))
-    roots = np.sqrt(sizes[:count, None])
-    # Rows of both in memory as those of a separable filter are: another layout would be compiled a second time.
-    return tuple((halves[:count] * roots).astype(np.float32, order="C") for halves in (rows, columns.T))
+        across = along = taps[None, :half]
+    else:
+        columns, sizes, rows = np.linalg.svd(np.asarray(taps, dtype=np.float64)[:half, :half])
+        count = max(1, int(np.sum(sizes > NEGLIGIBLE * sizes[0])))
+        roots = np.sqrt(sizes[:count, None])
+        across, along = rows[:count] * roots, columns.T[:count] * roots
+    along = np.concatenate([along, along[:, ::-1]], axis=1).reshape(len(along), -1, down)
+    # Both in one layout of memory for every filter: another would be compiled a second time.
+    return tuple(np.ascontiguousarray(part, dtype=np.float32) for part in (across, along.transpose(2, 0, 1)))
 
 
 def filtered_lrelu(
@@ -333,7 +394,7 @@ def filtered_lrelu(
     wide = x.shape[2] * up + left + right - len(up_taps) + 1
     size = len(down_taps)
     out = np.empty((x.shape[0], (tall - size) // down + 1, (wide - size) // down + 1, x.shape[3]), x.dtype)
-    across, along = _factors(down_taps)
+    across, along = _factors(down_taps, down)
     y_taps *= np.float32(gain)  # which a leaky ReLU lets through
     lanes = min(_LANES, key=lambda lanes: -(-x.shape[3] // lanes) * (lanes + 8))
     kept = -(-out.shape[2] * down // up)
