@@ -313,7 +313,7 @@ one_group = _stack(
 )
 train_samples = click.option(
     "--train-samples",
-    type=click.IntRange(50, 10_000_000),
+    type=click.IntRange(100, 10_000_000),  # two at each end: with fewer none is left to train with
     default=10_000,
     help="Samples that InterFaceGAN learns from.",
     metavar="INT",

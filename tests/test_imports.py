@@ -418,7 +418,7 @@ def test_the_wheel_holds_everything_it_needs(tmp_path):
     pytest.importorskip("build")
     import zipfile
 
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     (wheel,) = tmp_path.glob("*.whl")
     site = tmp_path / "site"
