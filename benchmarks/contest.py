@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+REST = 0.5  # seconds before each turn: threads of the one before go on spinning for a while, on the same cores
 WARM_UP = 1  # repetitions that are not counted: compiling, first allocations
 
 
@@ -130,6 +131,7 @@ def _work(pipe: Any, entry: Entry) -> None:
         pipe.send(("ready", 0.0, peak_memory(), resident_memory()))
         while True:
             inputs = prepare(pipe.recv())
+            time.sleep(REST)
             start = time.perf_counter()
             given = run(inputs)
             taken = time.perf_counter() - start
