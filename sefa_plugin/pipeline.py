@@ -21,7 +21,7 @@ import numpy as np
 
 from .atomic import sweep
 from .camera import Camera
-from .captions import captioned
+from .captions import GAP, captioned
 from .describe import describe, heat_picture
 from .file_names import safe_name
 from .film import Film
@@ -274,7 +274,7 @@ class Run:
             about["command"] = reproduce(self.manifest, self.settings(job, "video"), about)
             frames = self._frames(job, line, store, keep)
             if self.film.captions:
-                frames = (captioned(f, f"{about['title']}   {signed(d)}") for f, d in zip(frames, line.distances))
+                frames = (captioned(f, f"{about['title']}{GAP}{signed(d)}") for f, d in zip(frames, line.distances))
             self._write(job.video, frames, line, self.settings(job, "video"), about)
             made.append(job.video)
         return made

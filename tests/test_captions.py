@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sefa_plugin.captions import captioned
+from sefa_plugin.captions import GAP, captioned
 from sefa_plugin.lettering import font_of, legible, width_of, wrapped
 
 
@@ -23,6 +23,13 @@ def test_each_text_below_its_share():
     left, right = captioned(frame, "X", "")[10:, :200], captioned(frame, "X", "")[10:, 200:]
     assert left.max() > 150
     assert right.max() < 40
+
+
+def test_words_give_way_to_the_distance():
+    frame = np.zeros((10, 64, 3), np.uint8)
+    strips = [captioned(frame, f"direction 3 of layers middle{GAP}{distance}") for distance in ("+1.5", "+1.6")]
+    assert not np.array_equal(*strips)
+    assert np.array_equal(captioned(frame, f"{'W' * 50}{GAP}{'1' * 50}"), captioned(frame, "1" * 50))
 
 
 def test_lettering():
