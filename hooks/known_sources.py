@@ -66,6 +66,17 @@ KNOWN: dict[str, tuple[str, str]] = {
     "8461f126624228c82d3c434400efe89e0088c4eb467ff064594bba9572aed584": ("stylegan_xl", "StyleGAN-XL"),
 }
 
+# Texts of the toolkits that lie beside the generator in training snapshots; no picture depends on them.
+BESIDE = {
+    "9328b2943857d88ff2a3fc7f1602a7e14f54d93461b76bf812b288ecf21ee7e5": "stylegan2-ada-pytorch (augmentation)",
+    "e151bdf768dfe84526e6d12a91a053176eae8b8161208202a0a066f636e76be1": "stylegan3 (augmentation)",
+}
+
+
+def origin(digest: str) -> str:
+    """Where a source text is from; '' where it is not known."""
+    return KNOWN[digest][1] if digest in KNOWN else BESIDE.get(digest, "")
+
 
 # A hook that builds on another: the texts of that one are known to it too.
 _BUILDS_ON = {"eg3d": "stylegan3"}

@@ -128,10 +128,10 @@ class Book:
             held.classes.append(label)
 
     def _look_up(self, text: str) -> tuple[str, str]:
-        from .hooks.known_sources import KNOWN
+        from .hooks.known_sources import origin
 
         digest = source_digest(text)
-        found = digest, KNOWN[digest][1] if digest in KNOWN else "" if digest else "no code"
+        found = digest, origin(digest) if digest else "no code"
         self._texts[id(text)] = found
         self._kept.append(text)
         return found

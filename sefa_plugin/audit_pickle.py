@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .audit_book import Book
 from .audit_names import EXPECTED, HARMLESS, kind_of
 from .inert_pickle import OPCODES
-from .pickle_machine import Machine, is_plain_key
+from .pickle_machine import MAX_LINE, Machine, is_plain_key
 from .pickle_records import Call, Global, InertPickleError, PersistentId, TruncatedPickle
 from .torch_file import LEGACY_MAGIC
 
@@ -98,10 +98,10 @@ class Watching(Machine):
 
     # --- what an unpickler would not mind ---------------------------------------------------------
 
-    def line(self) -> bytes:
+    def line(self, most: int = MAX_LINE) -> bytes:
         """Bytes up to a line break, or to the end of the file: there ``pickle.py`` takes the last one for the break."""
         try:
-            return super().line()
+            return super().line(most)
         except TruncatedPickle:
             rest = bytes(self.data[self.pos :])[:-1]
             self.pos = self.end

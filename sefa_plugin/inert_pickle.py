@@ -54,8 +54,8 @@ def _quoted_line(machine: Machine) -> str:
 
 
 def _unicode_line(machine: Machine) -> str:
-    try:
-        return machine.line().decode("raw_unicode_escape")
+    try:  # of any length: in protocol 0 the numbers of a tensor are one line
+        return machine.line(machine.end).decode("raw_unicode_escape")
     except UnicodeDecodeError as error:
         raise InertPickleError(f"text with a broken escape: {error.reason}") from None
 

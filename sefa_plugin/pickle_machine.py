@@ -68,19 +68,20 @@ class Machine:
         self.pos = start + form.size
         return form.unpack_from(self.data, start)[0]
 
-    def line(self) -> bytes:
-        """Bytes up to a line break."""
-        for reach in (256, MAX_LINE):  # most are short
+    def line(self, most: int = MAX_LINE) -> bytes:
+        """Bytes up to a line break, at most ``most``."""
+        reach = min(256, most)  # most are short
+        while True:
             chunk = bytes(self.data[self.pos : self.pos + reach])
             stop = chunk.find(b"\n")
             if stop >= 0:
-                break
-        if stop < 0:
-            if self.pos + MAX_LINE >= self.end:
+                self.pos += stop + 1
+                return chunk[:stop]
+            if self.pos + reach >= self.end:
                 raise TruncatedPickle(f"ends early: a line that starts at byte {self.pos} has no end")
-            raise InertPickleError(f"a line at byte {self.pos} is over {MAX_LINE} bytes long")
-        self.pos += stop + 1
-        return chunk[:stop]
+            if reach >= most:
+                raise InertPickleError(f"a line at byte {self.pos} is over {most} bytes long")
+            reach = min(16 * reach, most)
 
     def blob(self, layout: str) -> bytes | memoryview:
         """A byte string after its length; a long one is a view."""

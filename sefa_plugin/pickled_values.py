@@ -93,8 +93,13 @@ def unwrap_new(value: Any) -> Any:
     ):
         if not value.args or not isinstance(value.args[0], Global):
             raise ValueProblem("makes an object of no class")
-        plain = Call(value.args[0], ())
+        # What is given of the base, copyreg._reconstructor(class, base, value), are the contents of an EasyDict.
+        reconstructed = _key(value)[1] == "_reconstructor"
+        held = value.args[2] if reconstructed and len(value.args) == 3 else None
+        plain = Call(value.args[0], () if reconstructed else value.args[1:])
         plain.state, plain.items, plain.pairs = value.state, value.items, value.pairs
+        if isinstance(held, dict):
+            plain.pairs = [*held.items(), *value.pairs]
         return plain
     return value
 

@@ -24,6 +24,7 @@ from sefa_plugin import audit_text
 from sefa_plugin.audit import AuditError, audit
 from sefa_plugin.audit_names import EXPECTED, HARMLESS, RUNS, UNKNOWN, kind_of
 from sefa_plugin.cli import sefa
+from sefa_plugin.hooks import known_sources
 
 GOLDEN = Path(__file__).parent / "golden"
 HONEST = [*sorted(GOLDEN.glob("*.pkl")), *sorted(GOLDEN.glob("*.pt")), GOLDEN / "sg3t-64.npz", GOLDEN / "sefa.json"]
@@ -115,11 +116,14 @@ def test_it_goes_on_where_the_reader_of_networks_stops(write):
     assert any("sets attributes of builtins.list" in text for text in found.book.reasons)
 
 
-def test_sources(write):
+def test_sources(write, monkeypatch):
     for text, known, findings in (("# nothing\n", "no code", 0), ("import os\nos.abort()\n", "", 1)):
         found = audit(write({"G_ema": persistent("G", {}, text)}))
         assert [source.known for source in found.sources] == [known]
         assert len(found.findings) == findings
+    snapshot = write({"G_ema": None, "augment_pipe": persistent("AugmentPipe", {}, "import os\nos.abort()\n")})
+    monkeypatch.setitem(known_sources.BESIDE, audit(snapshot).sources[0].digest, "a toolkit")
+    assert (audit(snapshot).sources[0].known, audit(snapshot).findings) == ("a toolkit", ())
     tensorflow = call("dnnlib.tflib.network.Network", state={"build_module_src": "import os", "build_func_name": "G"})
     assert "source text that is not known" in audit(write(tensorflow)).verdict
 

@@ -75,6 +75,17 @@ def test_every_protocol(write, protocol):
     assert (read_network(path).tensors["synthesis.b4.const"].numpy() == 3).all()
 
 
+def test_what_only_old_protocols_do(write):
+    """They make an EasyDict of its base, and write numbers as one long line of text."""
+    dicts = Global("dnnlib.util", "EasyDict"), Global("builtins", "dict")
+    kwargs = {**KWARGS, "mapping_kwargs": call("copyreg._reconstructor", *dicts, {"num_layers": 3})}
+    path = write({"G_ema": network({"x": np.full(100_000, -1.5, "f4")}, kwargs)}, protocol=0)
+    record = read_network(path)
+    assert record.init_kwargs["mapping_kwargs"] == {"num_layers": 3}
+    assert (record.tensors["x"].numpy() == -1.5).all()
+    assert "truncated" in refusal(write(path.read_bytes()[:200_000]))
+
+
 def test_a_file_that_holds_only_the_network(write):
     assert read_network(write(small())).entries == ("G_ema",)
     assert read_network(write({"G_ema": small()})).entries == ("G_ema",)

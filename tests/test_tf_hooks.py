@@ -569,4 +569,5 @@ def test_the_source_text_of_a_file_is_judged(tmp_path, monkeypatch):
 def test_every_known_toolkit_has_its_sources():
     hooks = [hook for hook, _ in known_sources.KNOWN.values()]
     assert [hooks.count(name) for name in ("pggan", "stylegan1", "stylegan2_tf")] == [2, 2, 2]
-    assert all(len(digest) == 64 for digest in known_sources.KNOWN)
+    assert all(len(digest) == 64 for digest in [*known_sources.KNOWN, *known_sources.BESIDE])
+    assert not set(known_sources.KNOWN) & set(known_sources.BESIDE)
