@@ -10,6 +10,7 @@ import gc
 import json
 import mmap
 import os
+import tarfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +124,7 @@ def _follow(data: memoryview, book: Book) -> str:
     if packed:
         book.reason(f"it is packed with {packed} and was not looked into; unpack it first")
         return f"a file packed with {packed}"
-    if head[257:262] == b"ustar":
+    if _is_tar(head):
         book.reason("it is a tar archive (torch.load takes very old ones), which is not looked into")
         return "a tar archive"
     if looks_converted(data):
@@ -131,6 +132,15 @@ def _follow(data: memoryview, book: Book) -> str:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return _json(data, book)
     return _pickle(data, book)
+
+
+def _is_tar(head: bytes) -> bool:
+    """Whether a file begins as a tar archive does; the oldest have no magic, only a check sum."""
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return head[257:262] == b"ustar"
+    return True
 
 
 def _pickle(data: memoryview, book: Book) -> str:

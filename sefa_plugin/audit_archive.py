@@ -16,6 +16,7 @@ from .zip_archive import ZipArchiveError, open_zip
 MAX_UNPACKED = 64 << 20  # bytes of packed members that are unfolded, over a whole archive
 MAX_MEMBERS = 10_000  # that are looked for where the index cannot be read
 _LOCAL = b"PK\x03\x04"
+_ARRAY = b"\x93NUMPY"
 _TORN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, KeyError, NotImplementedError, RuntimeError)
 
 
@@ -31,7 +32,7 @@ def follow_archive(data: memoryview, book: Book, prefix: str = "", depth: int = 
     left = MAX_UNPACKED
     for entry in archive.infolist():
         name = entry.filename
-        if _role(name) == "":
+        if _role(name) == "" and not _is_array(archive, data, entry):
             continue
         try:
             content = _content(archive, data, entry, left)
@@ -53,8 +54,19 @@ def _role(name: str) -> str:
     return "script" if "/code/" in f"/{lower}" and lower.endswith(".py") else ""
 
 
+def _is_array(archive: zipfile.ZipFile, data: memoryview, entry: zipfile.ZipInfo) -> bool:
+    """Whether a member is an array, as ``numpy.load`` tells it: by its contents, whatever its name."""
+    try:
+        if entry.compress_type == zipfile.ZIP_STORED:
+            return bytes(_content(archive, data, entry, 0)[:6]) == _ARRAY
+        with archive.open(entry) as member:
+            return member.read(6) == _ARRAY
+    except (*_TORN, ValueError):
+        return False  # and so it is for NumPy
+
+
 def _member(name: str, content: memoryview, book: Book, prefix: str, depth: int) -> None:
-    role = _role(name)
+    role = _role(name) or ("array" if bytes(content[:6]) == _ARRAY else "")
     if role == "script":
         book.reason(f"{prefix.rstrip(' >')} is TorchScript, which torch.jit.load runs")
     elif role == "array":
@@ -71,7 +83,7 @@ def _content(archive: zipfile.ZipFile, data: memoryview, entry: zipfile.ZipInfo,
         return data[start : start + entry.file_size]
     with archive.open(entry) as member:
         head = member.read(1 << 16)
-        if _role(entry.filename) == "array" and not _holds_objects(_header(memoryview(head))[0]):
+        if head[:6] == _ARRAY and not _holds_objects(_header(memoryview(head))[0]):
             return memoryview(head)
         rest = member.read(max(0, most - len(head)) + 1)
     if len(head) + len(rest) > most:
@@ -110,7 +122,7 @@ def follow_array(data: memoryview, book: Book, prefix: str = "", depth: int = 0)
 
 def _header(data: memoryview) -> tuple[bytes | None, int]:
     """The header and where the contents begin; None where the bytes are no array."""
-    if bytes(data[:6]) != b"\x93NUMPY" or len(data) < 12:
+    if bytes(data[:6]) != _ARRAY or len(data) < 12:
         return None, 0
     layout = "<H" if data[6] == 1 else "<I"
     (length,) = struct.unpack_from(layout, data, 8)

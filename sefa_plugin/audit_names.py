@@ -6,6 +6,10 @@ that is in no list is unknown, which counts like one that runs code.
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
+from .pickle_records import Global
 from .tensor_view import ELEMENT_TYPES
 
 EXPECTED, HARMLESS, RUNS, UNKNOWN = "expected", "harmless", "runs code", "unknown"
@@ -49,6 +53,8 @@ _EXPECTED = {
     "copyreg": _MAKERS,
     "copy_reg": _MAKERS,
 }
+_POWERS = {("torch.storage", "_load_from_bytes")}
+_DICTS = {("builtins", "dict"), ("__builtin__", "dict"), ("collections", "OrderedDict")}
 _SCALARS = {"int", "long", "float", "bool", "str", "unicode", "complex", "bytearray", "slice", "range", "xrange"}
 _NN = {
     "activation": "ReLU LeakyReLU PReLU ELU SELU GELU SiLU Sigmoid Tanh Softplus Softmax Hardtanh ReLU6 Mish",
@@ -138,7 +144,35 @@ def kind_of(module: str, name: str) -> tuple[str, str]:
 
 
 def _in_a_fork(module: str, name: str) -> bool:
-    """Forks keep NVIDIA's folders inside others of their own (``src.torch_utils.persistence``)."""
+    """Forks keep NVIDIA's folders inside others of their own (``src.torch_utils.persistence``).
+
+    Those are imported first, so they must not be Python's own or those of a known package: some act at once.
+    """
+    parts = module.split(".")
+    if not all(part.isidentifier() for part in parts) or "__main__" in parts:
+        return False
+    if parts[0] in _WHY or parts[0] in _EXPECTED or parts[0] in getattr(sys, "stdlib_module_names", ()):
+        return False
     if name == "_reconstruct_persistent_obj":
         return module.endswith(".torch_utils.persistence")
     return name == "EasyDict" and module.endswith((".dnnlib.util", ".dnnlib"))
+
+
+def is_power(value: Any) -> bool:
+    """Whether something is a name that is expected, and yet runs code: the code that it is called with."""
+    if not isinstance(value, Global):
+        return False
+    known = value.name == "_reconstruct_persistent_obj" or (value.module, value.name) in _POWERS
+    return known or is_tf_network(value)
+
+
+def is_tf_network(value: Global) -> bool:
+    """Whether a name is a TensorFlow toolkit's class of networks, which runs the source in its state."""
+    return (value.module, value.name) in (("tfutil", "Network"), ("dnnlib.tflib.network", "Network"))
+
+
+def is_dict(value: Any) -> bool:
+    """Whether a name is a class of dicts that hold what they are given."""
+    if not isinstance(value, Global):
+        return False
+    return value.name == "EasyDict" or (value.module, value.name) in _DICTS

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .audit_book import Book
-from .audit_names import EXPECTED, HARMLESS, kind_of
+from .audit_names import EXPECTED, HARMLESS, is_dict, is_power, is_tf_network, kind_of
 from .inert_pickle import OPCODES
 from .pickle_machine import MAX_LINE, Machine, is_plain_key
 from .pickle_records import Call, Global, InertPickleError, PersistentId, TruncatedPickle
 from .torch_file import LEGACY_MAGIC
 
 MAX_DEPTH = 8
+_MAX_KEYS = 100  # of what describes a network; it may be looked at once for each instruction
 _NOTHING = Global("?", "?")  # stands for what the file does not say
 
 
@@ -26,6 +27,7 @@ class Watching(Machine):
         super().__init__(data, start, True, book.budget)
         self.book, self.prefix, self.depth = book, prefix, depth
         self.here = start
+        self.uncalled = 0  # times that a name with power has been put on the stack and not been called there
 
     @property
     def where(self) -> str:
@@ -46,7 +48,13 @@ class Watching(Machine):
             self.remark(error)
             return _NOTHING
         self.book.named(made.module, made.name, self.where)
+        self.uncalled += is_power(made)
         return made
+
+    def recall(self, index: int) -> None:
+        """Push an object that was stored before."""
+        super().recall(index)
+        self.uncalled += is_power(self.stack[-1])
 
     def call(self, func: Any, args: Any, kwargs: Any = None) -> Call:
         """Note a call, and what it is given that is code."""
@@ -57,9 +65,20 @@ class Watching(Machine):
         if not isinstance(func, Global):
             self.book.reason(f"calls what the file itself has made, at {self.where}")
         elif func is not _NOTHING:
+            self.uncalled -= is_power(func)
             self.book.names[func.module, func.name].calls[len(args) + len(kwargs or ())] += 1
             self._look_into(func, args)
         return made
+
+    def check_uncalled(self) -> None:
+        """Note names with power that are handed on: then something else calls them, with what is not seen here.
+
+        Torch, NumPy and pickles themselves (``append`` of an object) call functions that they are given.
+        """
+        if self.uncalled:
+            self.book.reason(
+                f"hands on a function that runs code, instead of calling it, in the pickle that ends at {self.where}"
+            )
 
     def _look_into(self, func: Global, args: tuple) -> None:
         kind, _ = kind_of(func.module, func.name)
@@ -79,6 +98,8 @@ class Watching(Machine):
             else:
                 self.book.blobs += 1
                 self._inner(inner, args[0])
+        elif (func.module, func.name) == ("numpy", "ndarray") and len(args) > 2:
+            self.book.reason(f"makes an array over bytes, which of objects are addresses in memory, at {self.where}")
         elif kind not in (EXPECTED, HARMLESS):
             for arg in args[:16]:
                 inner = binary(arg)
@@ -162,11 +183,20 @@ class Watching(Machine):
 
 
 def contents(value: Any) -> dict | None:
-    """What a dict holds, also one that is spelled as a call (an ``EasyDict``); None for anything else."""
+    """What a dict holds, also one that is spelled as a call (an ``EasyDict``); None for anything else.
+
+    That includes what is made in a way by which it may come to hold something else: by further arguments, by a state
+    (attributes of an ``EasyDict`` are its items), or by keys that a call makes.
+    """
     if isinstance(value, Call):
-        given = value.args[0] if len(value.args) == 1 and isinstance(value.args[0], dict) else {}
-        return {**given, **{key: item for key, item in value.pairs if isinstance(key, str)}}
-    return value if isinstance(value, dict) else None
+        if not is_dict(value.func) or value.kwargs or value.state or value.items or len(value.args) > 1:
+            return None
+        given = value.args[0] if value.args else {}
+        if not isinstance(given, dict) or len(given) + len(value.pairs) > _MAX_KEYS:
+            return None
+        value = {**given, **dict(value.pairs)}
+    good = isinstance(value, dict) and len(value) <= _MAX_KEYS and all(isinstance(key, str) for key in value)
+    return value if good else None
 
 
 def binary(value: Any) -> Any:
@@ -201,13 +231,16 @@ def _build(machine: Watching) -> None:
         what = target.path if isinstance(target, Global) else f"a {type(target).__name__}"
         return machine.book.reason(f"sets attributes of {what}, at {machine.where}")
     target.state = state
-    if isinstance(target.func, Global) and (target.func.module, target.func.name) in _TF:
-        held = contents(state) or {}
-        if "build_module_src" in held:
-            machine.book.source(held["build_module_src"], held.get("build_func_name"), machine.where)
+    if isinstance(target.func, Global) and is_tf_network(target.func):
+        held = contents(state)
+        if held is None:
+            return machine.book.reason(f"a network of no known form, at {machine.where}")
+        machine.book.source(held.get("build_module_src"), held.get("build_func_name"), machine.where)
 
 
-_TF = {("tfutil", "Network"), ("dnnlib.tflib.network", "Network")}
+def _again(machine: Watching) -> None:
+    machine.stack.append(machine.top())
+    machine.uncalled += is_power(machine.top())
 
 
 def _extension(layout: str) -> Any:
@@ -254,6 +287,7 @@ def _skip_line(machine: Watching) -> None:
 _OPCODES = {
     **OPCODES,
     ord("b"): _build,
+    ord("2"): _again,
     0x82: _extension("<B"),
     0x83: _extension("<H"),
     0x84: _extension("<i"),
@@ -272,7 +306,9 @@ def follow(data: memoryview, start: int, book: Book, prefix: str = "", depth: in
     machine = Watching(data, start, book, prefix, depth)
     book.pickles += 1
     try:
-        return machine.run(_OPCODES), machine.pos
+        result = machine.run(_OPCODES)
+        machine.check_uncalled()
+        return result, machine.pos
     except InertPickleError as error:
         text = f"the pickle that begins at {prefix}byte {start} {error}"
     except RecursionError:

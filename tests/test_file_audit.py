@@ -25,6 +25,7 @@ from sefa_plugin.audit import AuditError, audit
 from sefa_plugin.audit_names import EXPECTED, HARMLESS, RUNS, UNKNOWN, kind_of
 from sefa_plugin.cli import sefa
 from sefa_plugin.hooks import known_sources
+from sefa_plugin.pickle_records import Global
 
 GOLDEN = Path(__file__).parent / "golden"
 HONEST = [*sorted(GOLDEN.glob("*.pkl")), *sorted(GOLDEN.glob("*.pt")), GOLDEN / "sg3t-64.npz", GOLDEN / "sefa.json"]
@@ -128,6 +129,57 @@ def test_sources(write, monkeypatch):
     assert "source text that is not known" in audit(write(tensorflow)).verdict
 
 
+def test_networks_of_tensorflow_made_in_other_ways(write):
+    """Their source is in the state, which must be seen, whatever it is made of and whoever makes the network."""
+    path, evil = "dnnlib.tflib.network.Network", {"build_module_src": "import os", "build_func_name": "G"}
+    network, honest = Global("dnnlib.tflib.network", "Network"), {"build_module_src": "", "build_func_name": "G"}
+    for value in (
+        call("copyreg._reconstructor", network, Global("builtins", "object"), None, state=evil),
+        call("copyreg.__newobj__", network, state=evil),
+        call("torch._tensor._rebuild_from_type_v2", network, Global("torch", "Tensor"), (), evil),
+        call(path, state=(None, evil)),
+        call(path, state={}),
+        call(path, state=call("builtins.dict", list(evil.items()))),
+        call(path, state=call("dnnlib.util.EasyDict", pairs=tuple(honest.items()), state=(None, evil))),
+    ):
+        assert audit(write(value)).findings
+    assert audit(write(call(path, state=honest))).findings == ()
+
+
+def test_arrays_over_addresses(write):
+    value = call("numpy.ndarray", (1,), "O", b"A" * 8)
+    assert "addresses in memory" in audit(write(value)).verdict
+
+
+def test_archives_that_say_where_their_index_is(tmp_path):
+    """Also those of 4 GB and more, whose end says it in another place."""
+    import zipfile
+
+    path = tmp_path / "x.pt"
+    for limit in (zipfile.ZIP64_LIMIT, 10):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(zipfile, "ZIP64_LIMIT", limit)
+            with zipfile.ZipFile(path, "w") as archive:
+                for name, data in (("a/data.pkl", dumps({})), ("a/version", b"3"), ("a/data/0", b"x" * 20)):
+                    archive.writestr(name, data)
+        data = path.read_bytes()
+        assert (b"PK\x06\x06" in data) == (limit == 10)
+        assert audit(path).findings == ()
+        start = data.find(b"PK\x01\x02").to_bytes(8, "little")
+        for at in (data.rfind(start if limit == 10 else start[:4]), data.find(b"PK\x06\x07") + 8):
+            if at > 8:
+                path.write_bytes(data[:at] + b"\1" + data[at + 1 :])
+                assert any("index" in text for text in audit(path).findings), (limit, at)
+
+
+def test_a_name_with_an_end_inside_is_refused(tmp_path):
+    path = tmp_path / "x.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a_b/data.pkl", dumps({}))
+    path.write_bytes(path.read_bytes().replace(b"a_b/", b"a\0b/"))
+    assert "cut at different places" in audit(path).verdict
+
+
 def test_pickles_inside(write):
     evil = dumps(call("os.system", "exit 1"))
     for value in (
@@ -223,6 +275,9 @@ def test_files_that_cannot_be_read(tmp_path):
         ("torch._utils _rebuild_tensor_v2", EXPECTED),
         ("src.torch_utils.persistence _reconstruct_persistent_obj", EXPECTED),
         ("evil.persistence _reconstruct_persistent_obj", UNKNOWN),
+        ("antigravity.torch_utils.persistence _reconstruct_persistent_obj", RUNS),
+        ("turtledemo.__main__.dnnlib EasyDict", UNKNOWN),
+        ("torch.utils.dnnlib EasyDict", RUNS),
         ("builtins set", EXPECTED),
         ("builtins getattr", RUNS),
         ("collections OrderedDict", EXPECTED),

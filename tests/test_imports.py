@@ -51,7 +51,7 @@ ALLOWED = {
         "tf_networks",
         "torch_file",
     },
-    "audit_names": {"tensor_view"},
+    "audit_names": {"pickle_records", "tensor_view"},
     "audit_book": {"audit_names", "hooks/known_sources", "network_walk", "pickle_machine", "pickle_records"},
     "audit_pickle": {
         "audit_archive",

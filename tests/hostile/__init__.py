@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import archives, arrays, containers, floods, gadgets, networks, pickles, recipes
+from . import archives, arrays, containers, floods, gadgets, networks, pickles, powers, recipes
 from .case import Hostile
 
 CORPUS: list[Hostile] = [
-    case for part in (pickles, gadgets, networks, archives, arrays, containers, recipes, floods) for case in part.CASES
+    case
+    for part in (pickles, gadgets, powers, networks, archives, arrays, containers, recipes, floods)
+    for case in part.CASES
 ]
 
 

@@ -74,7 +74,12 @@ _add("zip-two-pickles", lambda c: zip_of([("archive/data.pkl", whole(b"N", 2)), 
 _add("zip-two-roots", lambda c: zip_of({"a/data.pkl": whole(b"N", 2), "b/data.pkl": _payload(c)}), "not one that torch")
 _add("zip-other-name-in-place", lambda c: _torch(c).replace(b"archive/data.pkl", b"archive/none.pkl", 1),
      "other name")  # fmt: skip
-_add("zip-name-with-nul", lambda c: _torch(c).replace(b"archive/version", b"archive/data.p\0"), _NOTHING, **_armed)
+_add(
+    "zip-name-with-nul",
+    lambda c: _torch(c).replace(b"archive/version", b"archive/data.p\0"),
+    "cut at different",
+    **_armed,
+)
 _add("zip-upwards", lambda c: zip_of({"../../archive/data.pkl": _payload(c)}), _NOTHING, **_armed)
 _add("zip-of-script", lambda c: zip_of({"archive/data.pkl": _payload(c), "archive/code/x.py": b"import os"}), _NOTHING,
      **_armed)  # fmt: skip

@@ -21,11 +21,19 @@ class _Network:
     """Of the TensorFlow toolkits."""
 
 
+class _EasyDict(dict):
+    """Items by attributes."""
+
+    __setattr__ = dict.__setitem__
+
+
 def _toolkits() -> None:
     """The names that network files need, as in a toolkit's checkout."""
-    for name in ("torch_utils", "torch_utils.persistence", "dnnlib", "dnnlib.tflib", "dnnlib.tflib.network"):
+    names = "torch_utils torch_utils.persistence dnnlib dnnlib.util dnnlib.tflib dnnlib.tflib.network"
+    for name in names.split():
         sys.modules[name] = types.ModuleType(name)
-    sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj = lambda meta: None
+    sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj = lambda meta: exec(meta["module_src"], {})
+    sys.modules["dnnlib.util"].EasyDict = _EasyDict
     sys.modules["dnnlib.tflib.network"].Network = _Network
 
 
@@ -35,6 +43,16 @@ def unpickle_all(folder: str) -> None:
     sys.stdin = io.StringIO()
     for path in sorted(Path(folder).iterdir()):
         data = path.read_bytes()
+        with suppress(BaseException):
+            if path.suffix == ".pt":
+                import torch
+
+                torch.load(path, weights_only=False)
+        with suppress(BaseException):
+            if path.suffix == ".npz":
+                import numpy as np
+
+                dict(np.load(path, allow_pickle=True))
         with suppress(BaseException):
             if data[:2] == b"PK":
                 archive = zipfile.ZipFile(io.BytesIO(data))
