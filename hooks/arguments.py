@@ -115,20 +115,24 @@ def _same_kind(value: Any, default: Any) -> bool:
 
 
 def compare_tensors(record: NetworkRecord, expected: Mapping[str, Sequence[int]]) -> None:
-    """Check that the record holds exactly the expected tensors.
+    """Check that the record holds exactly the expected tensors, of real numbers.
 
     Raises:
-        HookError: names the first tensor that is missing, extra or of another shape, and how many there are.
+        HookError: names the first tensor that is missing, extra, of another shape or of another type, and how many
+            there are.
     """
     held = {name: tuple(tensor.shape) for name, tensor in record.tensors.items()}
     missing = [name for name in expected if name not in held]
     extra = [name for name in held if name not in expected]
     other = [name for name in expected if name in held and held[name] != tuple(expected[name])]
-    for names, what in ((missing, "lacks"), (extra, "has extra"), (other, "has mis-shaped")):
+    kinds = {name: str(tensor.dtype).rpartition(".")[2] for name, tensor in record.tensors.items()}
+    unreal = [name for name, kind in kinds.items() if "float" not in kind]
+    for names, what in ((missing, "lacks"), (extra, "has extra"), (other, "has mis-shaped"), (unreal, "has non-real")):
         if not names:
             continue
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         shape = f" {held[names[0]]}, expected {tuple(expected[names[0]])}" if names is other else ""
+        shape = f" ({kinds[names[0]]} where floating-point numbers belong)" if names is unreal else shape
         raise HookError(
             f"{record.path}: this {record.class_name} {what} tensor {names[0][:100]}{shape}{more}: "
             "a modified or damaged network"

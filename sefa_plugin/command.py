@@ -13,6 +13,7 @@ import click
 
 from . import limits
 from .memory import is_out_of_memory
+from .pickle_records import printable
 from .threads import share_cores
 
 USAGE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
@@ -20,8 +21,7 @@ USAGE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 def one_line(text: str) -> str:
     """Text that may hold parts of a stranger's file: one line, and nothing that a terminal would act on."""
-    joined = " ".join(text.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in joined)
+    return printable(" ".join(text.split()))
 
 
 def warn(text: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .pickle_records import shown
+from .pickle_records import printable, shown
 
 if TYPE_CHECKING:
     from .network_file import NetworkRecord
@@ -20,7 +20,13 @@ KINDS = ("conv", "torgb", "input", "mapping")
 
 
 class HookError(Exception):
-    """No hook fits a network, or a hook gave something that breaks the contract."""
+    """No hook fits a network, or a hook gave something that breaks the contract.
+
+    The message is printable, whatever names of a file a hook has put into it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class NoHookError(HookError):

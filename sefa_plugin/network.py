@@ -334,8 +334,9 @@ def _compare_attributes(G: Any, record: NetworkRecord) -> None:
     for name, module in G.named_modules():
         held = record.modules.get(name)
         for key, value in (held.attributes if held else {}).items():
-            ours = module.__dict__.get(key)
-            if key.startswith("_") or key in _HARMLESS or not isinstance(ours, (bool, int, float, str)):
+            ours = module.__dict__.get(key, ...)
+            plain = ours is None or isinstance(ours, (bool, int, float, str))  # None: no clamp
+            if key.startswith("_") or key in _HARMLESS or not plain:
                 continue
             same = ours == value
             if isinstance(value, (int, float)) and isinstance(ours, (int, float)):

@@ -19,6 +19,11 @@ def shown(text: str, limit: int = 200) -> str:
     return safe if len(safe) <= limit else safe[: limit - 3] + "..."
 
 
+def printable(text: str) -> str:
+    """Text with escapes for what a terminal would act on; a line break is some."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def told(value: Any) -> str:
     """A value of a file in a message: a short scalar as it is, all else by its type.
 

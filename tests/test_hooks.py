@@ -124,6 +124,12 @@ def test_tensors_must_be_exactly_those_of_the_network(remade):
     assert "has mis-shaped tensor synthesis.b8.conv0.weight (24, 24, 5, 5)" in refusal(
         remade("sg2ada-orig-32", change=lambda s: s.update(wrong))
     )
+    for kind in ("i4", "c8", "?"):  # a damaged type: as many bytes, other numbers
+        held = {"synthesis.b8.conv0.bias": np.ones(24, kind)}
+        words = (
+            f"has non-real tensor synthesis.b8.conv0.bias ({np.dtype(kind).name} where floating-point numbers belong)"
+        )
+        assert words in refusal(remade("sg2ada-orig-32", change=lambda s, held=held: s.update(held)))
     assert "lacks tensor synthesis.input.phases" in refusal(
         remade("sg3t-64", change=lambda s: s.pop("synthesis.input.phases"))
     )
@@ -134,6 +140,8 @@ def test_arguments_must_be_known(remade):
     assert "attention" in refusal(remade("sg2ada-orig-32", kwargs={"attention": True}))
     nested = {"synthesis_kwargs": {"channel_base": 512, "channel_max": 24, "gain": 2}}
     assert "gain" in refusal(remade("sg2ada-orig-32", kwargs=nested))
+    message = refusal(remade("sg2ada-orig-32", kwargs={"\x1b[2J\u202e": 2}))
+    assert "\\x1b[2J\\u202e" in message and message.isprintable()
     assert "w_dim" in refusal(remade("sg2ada-orig-32", kwargs={"w_dim": "32"}))
     assert "img_resolution 33" in refusal(remade("sg2ada-orig-32", kwargs={"img_resolution": 33}))
     assert "num_layers" in refusal(remade("sg3t-64", kwargs={"num_layers": 10**9}))
@@ -155,7 +163,13 @@ def test_a_changed_gain_that_is_kept_as_an_attribute_is_seen(golden, tmp_path):
     conv.args[0]["state"]["act_gain"] = 2**0.5
     path.write_bytes(dumps({"G_ema": made}))
     load_network(path)
-    conv.args[0]["state"]["act_gain"] = 1.0
+    conv.args[0]["state"]["conv_clamp"] = None
+    path.write_bytes(dumps({"G_ema": made}))
+    load_network(path)
+    conv.args[0]["state"]["conv_clamp"] = 256  # what the arguments do not ask for
+    path.write_bytes(dumps({"G_ema": made}))
+    assert "synthesis.b8.conv0 has conv_clamp = 256, where the known toolkits have None" in refusal(path)
+    conv.args[0]["state"].update(act_gain=1.0, conv_clamp=None)
     path.write_bytes(dumps({"G_ema": made}))
     message = refusal(path)
     assert "synthesis.b8.conv0 has act_gain = 1.0" in message

@@ -302,7 +302,7 @@ ALLOWED = {
     "dropped_file": set(),
     "register": {"atomic", "dropped_file", ""},
     "limits": {"atomic", "memory"},
-    "command": {"limits", "memory", "threads"},
+    "command": {"limits", "memory", "pickle_records", "threads"},
     "options": {"limits"},
     "stages": None,  # everything below
     "formats_commands": None,
