@@ -169,7 +169,7 @@ class Values:
             held = self._storages.get(id(value))
             if held is None:
                 raise ValueProblem("a tensor whose data is outside the file")
-            return held
+            return _checked(held)
         if not isinstance(value, Call):
             raise ValueProblem("a tensor without a storage")
         held = self._storages.get(id(value))
@@ -357,6 +357,15 @@ class Values:
             raise ValueProblem(f"an array that cannot be read: {error}") from None
 
 
+def _checked(storage: Storage) -> Storage:
+    if storage.checksum is not None:
+        try:
+            storage.checksum.check()
+        except TorchFileError as error:
+            raise ValueProblem(f"its file {error}") from None
+    return storage
+
+
 def _nested_storage(data: bytes | memoryview, budget: Budget) -> Storage:
     try:
         file = read_legacy(data, budget) if is_legacy(data) else read_zip(data, budget)
@@ -364,4 +373,4 @@ def _nested_storage(data: bytes | memoryview, budget: Budget) -> Storage:
         raise ValueProblem(f"a tensor whose data {error}") from None
     if not isinstance(file.value, PersistentId):
         raise ValueProblem("a tensor whose data is something else than a storage")
-    return file.storages[id(file.value)]
+    return _checked(file.storages[id(file.value)])

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
 from typing import Any
 
 from .inert_pickle import Loaded, load
 from .pickle_machine import Budget
-from .pickle_records import Global, InertPickleError, PersistentId, told
+from .pickle_records import Global, InertPickleError, PersistentId, shown, told
 from .tensor_view import ELEMENT_TYPES
 from .zip_archive import ZipArchiveError, open_zip
 
@@ -43,10 +44,39 @@ class TorchFileError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Storage:
-    """Bytes that tensors view: ``data`` of elements ``dtype`` (``uint8`` where the storage has no type)."""
+    """Bytes that tensors view: ``data`` of elements ``dtype`` (``uint8`` where the storage has no type).
+
+    ``checksum`` is that of the archive's member, where the storage lies in one: to be checked before use.
+    """
 
     dtype: str
     data: Any
+    checksum: Checksum | None = None
+
+
+@dataclass(eq=False)
+class Checksum:
+    """What an archive says of the bytes of a member; they are looked at once, and only when they are needed.
+
+    torch itself compares nothing, and writes 0 where it was told to compute none.
+    """
+
+    name: str
+    raw: Any
+    crc: int
+    done: bool = field(default=False)
+
+    def check(self) -> None:
+        """Compare.
+
+        Raises:
+            TorchFileError: the bytes are not those that were saved.
+        """
+        if not self.done and self.crc and zlib.crc32(self.raw) != self.crc:
+            raise TorchFileError(
+                f"is damaged: the checksum of {shown(self.name, 60)} differs; download or copy it again"
+            )
+        self.done = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +113,13 @@ def _wanted(reference: PersistentId) -> _Wanted:
     return _Wanted(key, _STORAGE_TYPES[kind.name], count, view)
 
 
-def _slice(wanted: _Wanted, data: Any) -> Storage:
+def _slice(wanted: _Wanted, data: Any, checksum: Checksum | None = None) -> Storage:
     if wanted.view is not None:
         start, count = wanted.view
         if start + count > wanted.count:
             raise TorchFileError(f"a view that reaches past its storage of {wanted.count} elements")
         data = data[start * wanted.width : (start + count) * wanted.width]
-    return Storage(wanted.dtype, data)
+    return Storage(wanted.dtype, data, checksum)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,8 +232,13 @@ def read_zip(data: Any, budget: Budget | None = None) -> TorchFile:
     order = members.get(roots[0] + "byteorder")
     if order is not None and _stored_bytes(view, order) != b"little":
         raise TorchFileError("was written on a big-endian machine")
-    body = load(_stored_bytes(view, members[roots[0] + "data.pkl"]), persistent=True, budget=budget)
+    main = members[roots[0] + "data.pkl"]
+    program = _stored_bytes(view, main)
+    Checksum(main.filename, program, main.CRC).check()
+    body = load(program, persistent=True, budget=budget)
     storages = {}
+    checksums: dict[str, Checksum] = {}
+    total = 0
     for reference in body.references:
         want = _wanted(reference)
         member = members.get(f"{roots[0]}data/{want.key}")
@@ -212,5 +247,10 @@ def read_zip(data: Any, budget: Budget | None = None) -> TorchFile:
         raw = _stored_bytes(view, member)
         if len(raw) != want.count * want.width:
             raise TorchFileError(f"holds {len(raw)} bytes in a storage declared with {want.count} elements")
-        storages[id(reference)] = _slice(want, raw)
+        if want.key not in checksums:
+            checksums[want.key] = Checksum(member.filename, raw, member.CRC)
+            total += len(raw)
+            if total > len(view):
+                raise TorchFileError("has members that overlap")
+        storages[id(reference)] = _slice(want, raw, checksums[want.key])
     return TorchFile(body.value, body.globals, storages)

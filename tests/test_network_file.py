@@ -1,6 +1,7 @@
 import io
 import os
 import pickle
+import struct
 import zipfile
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from conftest import GOLDEN
 from pickle_writer import call, dumps, module_state, network, persistent, storage_bytes, tensor
+from torch_writer import TorchWriter
 
 from sefa_plugin.network_file import NetworkFileError, read_network, write_converted
 from sefa_plugin.pickle_records import Call, Global, PersistentId
@@ -120,6 +122,43 @@ def test_files_of_torch_save(tmp_path, zipped):
         magic = b"".join(pickle.dumps(v, 2) for v in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}))
         path.write_bytes(magic + dumps(value, 2) + key + raw[-6 * 4 - 8 :])
     assert read_network(path).tensors["synthesis.b4.const"].numpy().tolist() == [[2, 3], [4, 5]]
+
+
+def test_checksums_of_archives(tmp_path):
+    """torch compares none: a damaged archive would give a network that looks whole."""
+    writer = TorchWriter()
+    whole = writer.dumps({"G": {"a": writer.tensor(np.full(5, 3.5))}, "G_ema": {"a": writer.tensor(np.full(9, 1.5))}})
+    path = tmp_path / "net.pt"
+    weights = np.full(9, 1.5, "<f4").tobytes()
+    path.write_bytes(whole.replace(weights, weights[:-1] + b"\xbf"))
+    words = "tensor a: its file is damaged: the checksum of archive/data/1 differs; download or copy it again"
+    assert words in refusal(path)
+    assert (read_network(path, "G").tensors["a"].numpy() == 3.5).all()  # what is not needed is not looked at
+    path.write_bytes(whole.replace(b"G_ema", b"G_emb"))
+    assert "the file is damaged: the checksum of archive/data.pkl differs" in refusal(path)
+    unsummed = bytearray(whole)  # as torch.serialization.set_crc32_options(False) leaves it
+    for entry in range(whole.count(b"PK\x01\x02")):
+        at = [place for place in range(len(whole)) if whole.startswith(b"PK\x01\x02", place)][entry]
+        unsummed[at + 16 : at + 20] = bytes(4)
+    path.write_bytes(unsummed)
+    assert (read_network(path).tensors["a"].numpy() == 1.5).all()
+
+
+def test_members_that_overlap(tmp_path):
+    """Many members over the same bytes would be summed for ever."""
+    writer = TorchWriter()
+    header = (30 + len("archive/data/0")) // 4
+    sizes = [1000 * (9 - key) + header * (8 - key) for key in range(9)]  # each reaches to the end of the last
+    value = {"G_ema": {f"a{key}": writer.tensor(np.zeros(size)) for key, size in enumerate(sizes)}}
+    writer.storages = [np.zeros(1000, "<f4")] * 9
+    data = bytearray(writer.dumps(value))
+    at = data.find(b"PK\x01\x02")
+    for size in sizes:
+        at = data.find(b"PK\x01\x02", at + 1)
+        struct.pack_into("<III", data, at + 16, 0, 4 * size, 4 * size)
+    path = tmp_path / "net.pt"
+    path.write_bytes(data)
+    assert "has members that overlap" in refusal(path)
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64, torch.float32])
