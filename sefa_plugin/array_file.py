@@ -95,6 +95,31 @@ class ArrayFile:
                 raise ArrayFileError(f"is a broken .npz ({_short(error)})") from None
 
 
+def read_kept(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Every array of an ``.npz`` of ``numpy.savez`` as it is: numbers, truth values and texts.
+
+    Nothing in it is packed, so that memory is bounded by the file.
+
+    Raises:
+        ArrayFileError: it is something else.
+        OSError: it cannot be read.
+    """
+    held: dict[str, np.ndarray] = {}
+    with open_regular(path) as stream:
+        left = os.fstat(stream.fileno()).st_size
+        try:
+            archive = _archive(stream)
+            for member in archive.infolist():
+                left -= member.file_size
+                if member.compress_type != zipfile.ZIP_STORED or left < 0 or member.filename[-4:] != ".npy":
+                    raise ArrayFileError("is no .npz that numpy.savez has written")
+                with archive.open(member) as part:
+                    held[member.filename[:-4]] = _as_it_is(part, f"{member.filename!r:.40}", "fiubU").copy()
+        except (*_TORN, ValueError) as error:
+            raise ArrayFileError(f"is a broken .npz ({_short(error)})") from None
+    return held
+
+
 def _archive(stream: BinaryIO) -> zipfile.ZipFile:
     try:
         return open_zip(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
@@ -107,27 +132,31 @@ def _short(error: BaseException) -> str:
 
 
 def _array(stream: Any, what: str, kinds: str, most: float = math.inf) -> np.ndarray:
+    return numbers(_as_it_is(stream, what, kinds, most, MAX_NUMBERS), what, kinds)
+
+
+def _as_it_is(stream: Any, what: str, kinds: str, most: float = math.inf, count: float = math.inf) -> np.ndarray:
+    """An array of at most ``most`` bytes and ``count`` numbers."""
     shape, fortran, kind = _header(stream, what)
     _check_kind(kind, what, kinds)
-    check_size([shape], what)
+    check_size([shape], what, count)
     size = math.prod(shape) * kind.itemsize
     if size > most:
         raise ArrayFileError(f"{what} unfolds to over {MAX_UNFOLDING} times the size of the file")
     data = _exactly(stream, size)
     if len(data) != size:
         raise ArrayFileError(f"{what} is cut short: {len(data)} of {size} bytes")
-    array = np.frombuffer(data, dtype=kind).reshape(shape, order="F" if fortran else "C")
-    return numbers(array, what, kinds)
+    return np.frombuffer(data, dtype=kind).reshape(shape, order="F" if fortran else "C")
 
 
-def check_size(shapes: Iterable[Sequence[int]], what: str) -> None:
+def check_size(shapes: Iterable[Sequence[int]], what: str, most: float = MAX_NUMBERS) -> None:
     """Refuse arrays of so many numbers that memory could not hold them.
 
     Raises:
         ArrayFileError: they are too many.
     """
     shapes = list(shapes)
-    if sum(map(math.prod, shapes)) > MAX_NUMBERS:
+    if sum(map(math.prod, shapes)) > most:
         raise ArrayFileError(f"{what} is {str([list(shape) for shape in shapes])[1:-1]:.60} large, more than is read")
 
 
@@ -192,7 +221,7 @@ def _entries(text: str, what: str) -> dict[str, str]:
 
 
 def _element_type(text: str, what: str) -> np.dtype:
-    if re.fullmatch(r"""['"][<>|=]?[a-zA-Z?]\d{0,3}['"]""", text):
+    if re.fullmatch(r"""['"][<>|=]?[a-zA-Z?]\d{0,7}['"]""", text):
         try:
             return np.dtype(text[1:-1])
         except (TypeError, ValueError):

@@ -29,12 +29,36 @@ _LEFT = re.compile(
 )
 _count = itertools.count()
 _mine: set[Path] = set()  # what this process is writing
+_kept: set[str] = set()  # folders that nothing is written out of
 _swept: set[Path] = set()
 
 
+def keep_inside(folder: str | os.PathLike) -> None:
+    """Let no output of this folder be written to another one.
+
+    A folder that was passed on or unpacked may hold links, of which nobody knows, to files of its user.
+    """
+    _kept.add(os.path.abspath(folder))
+
+
+def _check_inside(path: str | os.PathLike, target: Path) -> None:
+    typed = os.path.abspath(path)
+    for folder in _kept:
+        if typed.startswith(os.path.join(folder, "")):
+            real = os.path.realpath(folder)
+            if os.path.commonpath([real, os.path.dirname(target)]) != real:
+                what = f"a link in the output folder leads out of it, to {target}; remove the link, or name that folder"
+                raise OSError(errno.EPERM, what, str(path))
+
+
 def _place(path: str | os.PathLike) -> Path:
-    """The path itself, links followed (a linked output stays a link), the folders above it made and swept."""
+    """The path itself, links followed (a linked output stays a link), the folders above it made and swept.
+
+    Raises:
+        OSError: links lead out of a folder of :func:`keep_inside`.
+    """
     target = Path(os.path.realpath(path))
+    _check_inside(path, target)
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep_once(target.parent)
     return target

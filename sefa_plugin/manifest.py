@@ -12,6 +12,8 @@ from typing import Any
 
 from . import __version__
 from .atomic import alone_in, whole_file
+from .record_file import is_command, is_network, read_record
+from .regular_file import open_regular
 
 FORMAT = 1
 NAME = "run.json"
@@ -38,7 +40,7 @@ def digest_of(path: Path) -> str:
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
         if path.is_dir():
             total.update(f"{file.name}\n".encode("utf-8", "surrogateescape"))
-        with open(file, "rb") as stream:
+        with open_regular(file) as stream:
             for chunk in iter(lambda: stream.read(1 << 20), b""):
                 total.update(chunk)
     return total.hexdigest()
@@ -58,22 +60,21 @@ class Manifest:
     def refresh(self) -> None:
         """Take over what the record says now, but for what this run has made: another one may work beside it."""
         try:
-            held = json.loads((self.outdir / NAME).read_text(encoding="utf-8"))
-            if held["format"] == FORMAT and isinstance(held["outputs"], dict):
-                for name, entry in held["outputs"].items():
-                    if name not in self._own and isinstance(entry, dict) and (self.outdir / name).exists():
-                        self.outputs[name] = entry
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            pass  # no record, or one that cannot be read: everything is made again
+            held = read_record(self.outdir / NAME)
+        except (OSError, ValueError, RecursionError):
+            return  # no record, or one that cannot be read: everything is made again
+        if held.get("format") == FORMAT:
+            self.outputs.update({name: entry for name, entry in held["outputs"].items() if name not in self._own})
 
     @classmethod
     def of(cls, outdir: str | os.PathLike) -> Manifest | None:
         """The record of a finished folder as it stands; None where it cannot be read."""
         try:
-            held = json.loads((Path(outdir) / NAME).read_text(encoding="utf-8"))
-            return cls(outdir, held["command"], held["network"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            held = read_record(Path(outdir) / NAME)
+        except (OSError, ValueError, RecursionError):
             return None
+        command, network = held.get("command"), held.get("network")
+        return cls(outdir, command, network) if is_command(command) and is_network(network) else None
 
     def is_current(self, name: str, settings: dict[str, Any]) -> bool:
         """Tell whether output ``name`` was made with these settings and is still the file that was made."""

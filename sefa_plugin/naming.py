@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from .atomic import keep_inside
 from .directions import Directions, DirectionsFileError
 from .manifest import NAME, Manifest
 from .report import PAGE, write_report
@@ -51,6 +52,7 @@ def refresh_page(folder: Path) -> bool:
     Raises:
         OSError: it cannot be written; the old one stays.
     """
+    keep_inside(folder)
     if not ((folder / PAGE).is_file() and (folder / NAME).is_file()):
         return False
     manifest = Manifest.of(folder)

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .atomic import sweep
+from .atomic import keep_inside, sweep
 from .camera import Camera
 from .captions import GAP, captioned
 from .describe import describe, heat_picture
@@ -398,12 +398,13 @@ def output_folder(outdir: str | None, name: str) -> Path:
 def check_folder(path: Path) -> None:
     """Make the folder and make sure that it can be written, before any work is done.
 
-    What runs that were killed have left half-written there goes.
+    What runs that were killed have left half-written there goes. From here on nothing of it is written elsewhere.
 
     Raises:
         OSError: it cannot.
     """
     path.mkdir(parents=True, exist_ok=True)
+    keep_inside(path)
     for folder in [path, *(path / name for name in FOLDERS)]:
         sweep(folder)
     with named(path), tempfile.TemporaryFile(prefix=".sefa-", dir=path, buffering=0) as probe:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +23,19 @@ from .directions import Directions, DirectionsFileError
 from .layers import is_selection
 from .manifest import Manifest
 from .page import Card, Section, write_page
+from .regular_file import open_regular
 from .report_scores import scored
 from .spectrum import remark_on, spans
 
 PAGE = "index.html"
+_LARGEST_HEAT = 256  # pixels a side
+_UNFOLDING, _FEW_PIXELS = 100, 1 << 22  # pixels of a sheet for each byte of its file, and how many any may have
 _BREAKS = {
     "low": "; the low side ends where pictures break",
     "high": "; the high side ends where pictures break",
     "both": "; both sides end where pictures break",
 }
+_CARD = {"label", "index", "direction", "layers"}  # settings of what has one
 _ORDER = ("all", "coarse", "middle", "fine")
 _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "StyleGAN3's input"}
 
@@ -142,8 +149,9 @@ def _unpacked(text: Any) -> np.ndarray | None:
     from PIL import Image
 
     try:
-        return np.array(Image.open(io.BytesIO(base64.b64decode(text))).convert("L"))
-    except (OSError, ValueError, TypeError):
+        with Image.open(io.BytesIO(base64.b64decode(text)), formats=["PNG"]) as heat:
+            return np.array(heat.convert("L")) if max(heat.size) <= _LARGEST_HEAT else None
+    except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError):
         return None
 
 
@@ -198,6 +206,8 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
         if "plane" in settings:
             held = {"sheet" if name.startswith("sheets/") else "video": name}
             planes.append(_card(manifest, f"plane{len(planes)}", {**held, **about}))
+            continue
+        if not settings.keys() >= _CARD or "name" not in about:
             continue
         kind = "sheet" if name.startswith("sheets/") else "video"
         card = cards.setdefault(settings["label"], {}).setdefault(settings["index"], {})
@@ -292,11 +302,24 @@ def _cells(path: Path, boxes: Any) -> list[list[np.ndarray]]:
     from PIL import Image
 
     try:
-        with Image.open(path) as sheet:
+        with open_regular(path) as file, _without_warnings(), Image.open(file, formats=["JPEG"]) as sheet:
+            pixels = sheet.width * sheet.height
+            if pixels > _FEW_PIXELS and pixels > _UNFOLDING * os.fstat(file.fileno()).st_size:
+                return []  # no sheet of ours
             rgb = np.asarray(sheet.convert("RGB"))
+        if any(x + wide > rgb.shape[1] or y + high > rgb.shape[0] for row in boxes for x, y, wide, high in row):
+            return []
         return [[rgb[y : y + high, x : x + wide] for x, y, wide, high in row] for row in boxes]
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError):
         return []
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Pillow warns of large pictures on standard error; large sheets are usual."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _names(outdir: Path) -> dict[tuple[str, int, str], tuple[str, float | None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +10,10 @@ from typing import Any
 
 from .manifest import Manifest
 from .page_matrix import Matrix
+from .strict_json import parsed, read_bounded
 
 MOST = 4  # attributes named in a card
+_MOST_BYTES = 1 << 26  # of a table
 _RENDERED = (".png", ".csv", ".json")
 
 
@@ -46,7 +47,7 @@ def scored(
         if entry["settings"].get("network") != manifest.network.get("digest"):
             continue
         try:
-            held = json.loads((manifest.outdir / name).read_text(encoding="utf-8"))
+            held = parsed(read_bounded(manifest.outdir / name, _MOST_BYTES))
             matrix, said = _of(manifest, name, held, names, shown)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue

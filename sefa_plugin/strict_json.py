@@ -32,10 +32,10 @@ def read_bounded(path: Path, most: int) -> bytes:
     return data
 
 
-def parsed(data: bytes) -> Any:
+def parsed(data: bytes, parts: int = MAX_PARTS) -> Any:
     """Read JSON in UTF-8 (a byte order mark may come first), without NaN, infinity and numbers of many digits.
 
-    Of lists and objects there may be ``MAX_PARTS`` (brackets in texts count, too).
+    Of lists and objects there may be ``parts`` (brackets in texts count, too).
 
     A name that comes twice in an object is refused: programs do not agree on which of its values counts.
 
@@ -43,8 +43,8 @@ def parsed(data: bytes) -> Any:
         ValueError: it is not that.
         RecursionError: it is nested too deeply.
     """
-    if data.count(b"[") + data.count(b"{") > MAX_PARTS:
-        raise ValueError(f"it has more than {MAX_PARTS} lists and objects")
+    if data.count(b"[") + data.count(b"{") > parts:
+        raise ValueError(f"it has more than {parts} lists and objects")
     return json.loads(
         data.decode("utf-8-sig"), parse_int=_short_int, parse_constant=_no_constant, object_pairs_hook=_once
     )

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from sefa_plugin import atomic
-from sefa_plugin.atomic import whole_file, whole_folder
+from sefa_plugin.atomic import keep_inside, whole_file, whole_folder
 
 
 def names(folder):
@@ -80,6 +80,35 @@ def test_a_linked_output_stays_a_link(tmp_path):
     with whole_file(link) as part:
         part.write_bytes(b"new")
     assert link.is_symlink() and real.read_bytes() == b"new"
+
+
+def test_links_out_of_an_output_folder_are_refused(tmp_path):
+    """It may have been unpacked from an archive of somebody else's."""
+    out, mine = tmp_path / "out", tmp_path / "mine"
+    for folder in (out / "sheets", mine):
+        folder.mkdir(parents=True)
+    (mine / "bashrc").write_bytes(b"mine")
+    try:
+        (out / "run.json").symlink_to(mine / "bashrc")
+        (out / "new.json").symlink_to(mine / "new")
+        (out / "videos").symlink_to(mine)
+        (out / "index.html").symlink_to("sheets/page")
+        (tmp_path / "linked").symlink_to(out)
+    except OSError:
+        pytest.skip("no links here")
+    for folder in (out, tmp_path / "linked"):
+        keep_inside(folder)
+        for name in ("run.json", "new.json", "videos/bashrc", "videos/new.gif"):
+            with pytest.raises(OSError, match="leads out of it") as caught, whole_file(folder / name):
+                pytest.fail("the work began")
+            assert caught.value.filename == str(folder / name)
+        with pytest.raises(OSError, match="leads out of it"), whole_folder(folder / "videos" / "frames"):
+            pytest.fail("the work began")
+        for name in ("index.html", "sheets/a.jpg", "a/b/c.json"):
+            with whole_file(folder / name) as part:
+                part.write_bytes(b"new")
+    assert [path.name for path in mine.iterdir()] == ["bashrc"] and (mine / "bashrc").read_bytes() == b"mine"
+    assert (out / "sheets" / "page").read_bytes() == b"new"
 
 
 def test_a_folder_is_swapped_in_whole(tmp_path):

@@ -1,5 +1,6 @@
 """InterFaceGAN: planted boundaries, an independent solver, projections, files."""
 
+import os
 import sys
 
 import numpy as np
@@ -177,11 +178,17 @@ def test_files_that_are_no_boundaries(tmp_path):
     refused("not a .npy file")
     np.savez(tmp_path / "x.npz", a=np.ones(3))
     refused("expected floats", "x.npz")
-    for bad, text in ((np.ones((2, 3)), "expected floats"), (np.ones(3, int), "expected floats")):
+    for bad, text in ((np.ones((2, 3)), "expected floats"), (np.ones(3, int), "not floating point")):
         np.save(tmp_path / "x.npy", bad)
         refused(text)
-    for bad in (np.zeros((1, 3)), np.full((1, 3), np.nan)):
+    for bad, text in ((np.zeros((1, 3)), "its length is"), (np.full((1, 3), np.nan), "NaN or infinity")):
         np.save(tmp_path / "x.npy", bad)
-        refused("its length is")
+        refused(text)
+    huge = (tmp_path / "x.npy").read_bytes().replace(b"(1, 3), }" + b" " * 13, b"(1, 9999999999999), }"[:22].ljust(22))
+    (tmp_path / "x.npy").write_bytes(huge)
+    refused("more than is read")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.npy")
+        refused("a pipe or a device", "pipe.npy")
     np.save(tmp_path / "x.npy", np.ones((1, 3)))
     refused("this network needs 4", dim=4)

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -60,3 +61,58 @@ def test_entries_of_other_runs_stay(manifest):
     (manifest.outdir / "b.mp4").write_bytes(b"b")
     other.add("b.mp4", {}, [0])
     assert set(again(manifest).outputs) == {"a.mp4", "b.mp4"}
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.png", "sheets/../../secret.png", "/etc/passwd", "C:\\x.png", "..\\x.png", "pipe", "", "a\0b"]
+)
+def test_entries_of_other_places_are_left_out(manifest, name):
+    """The folder may come from somebody else."""
+    (manifest.outdir.parent / "secret.png").write_bytes(b"mine")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(manifest.outdir / "pipe")
+    path = manifest.outdir / "run.json"
+    held = json.loads(path.read_text())
+    held["outputs"][name] = held["outputs"]["a.mp4"]
+    path.write_text(json.dumps(held))
+    assert list(again(manifest).outputs) == ["a.mp4"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": []},
+        {"settings": {"label": ["all"]}},
+        {"settings": {"index": 1e9}},
+        {"settings": {"index": -1}},
+        {"settings": {"layers": []}},
+        {"settings": {"layers": [[1]]}},
+        {"about": "x"},
+        {"about": {"title": 1}},
+        {"about": {"words": "x"}},
+        {"about": {"boxes": [[[0, 0, 0, 5]]]}},
+        {"about": {"boxes": [[[0, 0, 10**30, 5]]]}},
+        {"about": {"boxes": [[[0, 0, 1, 1]] * 10_001]}},
+        {"about": {"heat": "x" * 100_001}},
+        {"command": "rm"},
+    ],
+    ids=lambda change: str(change)[:40],
+)
+def test_entries_that_are_none_of_ours_are_left_out(manifest, change):
+    path = manifest.outdir / "run.json"
+    held = json.loads(path.read_text())
+    held["outputs"]["a.mp4"].update(change)
+    path.write_text(json.dumps(held))
+    assert again(manifest).outputs == {}
+
+
+@pytest.mark.parametrize(
+    "change", [{"command": "x"}, {"network": {"name": ["x"], "class": "", "hook": ""}}, {"network": []}]
+)
+def test_a_record_of_no_network_gives_no_page(manifest, change):
+    path = manifest.outdir / "run.json"
+    held = {**json.loads(path.read_text()), "network": {"name": "x", "class": "G", "hook": "h"}}
+    path.write_text(json.dumps(held))
+    assert Manifest.of(manifest.outdir).network["name"] == "x"
+    path.write_text(json.dumps({**held, **change}))
+    assert Manifest.of(manifest.outdir) is None

@@ -143,3 +143,32 @@ def test_the_page_takes_little_of_the_time(tmp_path, monkeypatch):
     assert written[:2] == [True, True]  # what is there first is shown at once
     assert 3 <= len(written) < 15
     assert written[-1] is False
+
+
+def test_pictures_of_a_strange_folder(tmp_path):
+    """Bombs are not unfolded, other files not opened, and a sheet that does not fit its boxes is left out."""
+    import base64
+    import io
+    import os
+
+    from PIL import Image
+
+    from sefa_plugin.report import _cells, _unpacked
+
+    path, boxes = tmp_path / "sheet.jpg", [[[0, 0, 8, 8]]]
+    Image.new("RGB", (16, 8)).save(path)
+    assert [cell.shape for cell in _cells(path, boxes)[0]] == [(8, 8, 3)]
+    assert _cells(path, [[[10, 0, 8, 8]]]) == _cells(path, [[[0, 1, 8, 8]]]) == []
+    Image.new("L", (8000, 8000)).save(path, progressive=True, optimize=True)
+    data = path.read_bytes()
+    assert 100 * len(data) < 8000 * 8000 and _cells(path, boxes) == []
+    Image.new("RGB", (16, 8)).save(path, "PNG")
+    assert _cells(path, boxes) == []
+    for size, good in ((16, True), (5000, False)):
+        file = io.BytesIO()
+        Image.new("L", (size, size)).save(file, "PNG")
+        assert (_unpacked(base64.b64encode(file.getvalue()).decode()) is not None) == good
+    if hasattr(os, "mkfifo"):
+        path.unlink()
+        os.mkfifo(path)
+        assert _cells(path, boxes) == []

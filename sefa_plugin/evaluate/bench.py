@@ -150,7 +150,14 @@ class Bench:
                 "settings": np.array(found.calibration),
             }
 
-        held = self.parts.of(self._about("ranges", directions=_digest(directions)), measure)
+        count = len(directions)
+        like = {
+            "ranges": ("fi", (count, 2)),
+            "sigmas": ("fi", (count,)),
+            "broken": ("U", (count,)),
+            "settings": ("U", ()),
+        }
+        held = self.parts.of(self._about("ranges", directions=_digest(directions)), measure, like)
         return replace(
             directions,
             ranges=tuple(map(tuple, held["ranges"].tolist())),
@@ -217,7 +224,8 @@ class Bench:
             return {"visible": np.reshape(seen, places.shape)}
 
         about = self._about("visible", seeds=[seeds.start, len(seeds)], directions=_digest(directions))
-        found = self.parts.of({**about, "places": digest_of(places)}, measure)["visible"]
+        like = {"visible": ("f", places.shape)}
+        found = self.parts.of({**about, "places": digest_of(places)}, measure, like)["visible"]
         self.advance((1 + places.size) * len(seeds))
         return found
 
@@ -237,7 +245,8 @@ class Bench:
             about = self._scored("scored", seeds=[batch.seeds.start, len(batch)])
             if self.parts.has(about):
                 self.advance(len(batch))
-            held = self.parts.of(about, measure)
+            like = {"names": ("U", (None,)), "scores": ("f", (len(batch), None)), "seconds": ("f", ())}
+            held = self.parts.of(about, measure, like)
             codes.append(batch.codes())
             scores.append(held["scores"])
             seconds += float(held["seconds"])
@@ -259,7 +268,8 @@ class Bench:
             about |= {"directions": _digest(directions), "places": digest_of(np.array(directions.ranges))}
         if self.parts.has(about):
             self.advance(len(self.samples))
-        return self.parts.of(about, lambda: {"features": self._look_with(eyes, directions)})["features"]
+        like = {"features": ("f", (len(self.samples), None))}
+        return self.parts.of(about, lambda: {"features": self._look_with(eyes, directions)}, like)["features"]
 
     def _look_with(self, eyes: Any, directions: Any) -> np.ndarray:
         found, steps = [], _in_turn(directions)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..array_file import ArrayFile, ArrayFileError
 from ..atomic import whole_file
 
 CHOSEN = 0.02  # share of the samples at each end
@@ -161,18 +162,21 @@ def load_boundary(path: str | os.PathLike, dim: int | None = None) -> np.ndarray
         BoundaryError: one line that says what is wrong with the file.
     """
     try:
-        with open(path, "rb") as stream:
-            found = np.load(stream, allow_pickle=False)
+        file = ArrayFile(path)
+        if file.names != [""]:
+            raise BoundaryError(f"{path}: holds an .npz, expected floats [1, dim]")
+        found = file.read("", "f")
     except FileNotFoundError:
         raise BoundaryError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise BoundaryError(f"{path}: is not a .npy file of numbers ({' '.join(str(error).split())[:100]})") from None
-    if not isinstance(found, np.ndarray) or found.dtype.kind != "f" or found.size != max(found.shape, default=0):
-        what = f"{found.dtype} {list(found.shape)}" if isinstance(found, np.ndarray) else "an .npz"
-        raise BoundaryError(f"{path}: holds {what}, expected floats [1, dim]")
-    normal = found.reshape(1, -1).astype(np.float64)
+    except OSError as error:
+        raise BoundaryError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ArrayFileError as error:
+        raise BoundaryError(f"{path}: is not a .npy file of floats: {error}") from None
+    if found.size != max(found.shape, default=0):
+        raise BoundaryError(f"{path}: holds {list(found.shape)!s:.60}, expected floats [1, dim]")
+    normal = found.reshape(1, -1)
     length = np.linalg.norm(normal)
-    if not np.isfinite(length) or not length > 0:
+    if not length > 0:
         raise BoundaryError(f"{path}: its length is {length}")
     if dim is not None and normal.shape[1] != dim:
         raise BoundaryError(f"{path}: has {normal.shape[1]} components, this network needs {dim}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..array_file import ArrayFileError, read_kept
 from ..atomic import whole_file
 
 VERSION = 1
@@ -43,8 +43,16 @@ class Parts:
         """Whether it has been measured."""
         return self.folder is not None and self.path(about).is_file()
 
-    def of(self, about: Mapping[str, Any], measure: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """The arrays, from the file if there is one that is whole, else measured now and kept.
+    def of(
+        self,
+        about: Mapping[str, Any],
+        measure: Callable[[], dict[str, np.ndarray]],
+        like: Mapping[str, tuple[str, tuple[int | None, ...]]],
+    ) -> dict[str, np.ndarray]:
+        """The arrays, from the file if there is one that is whole and fits, else measured now and kept.
+
+        Args:
+            like: for each name NumPy's letters for the types that it may have, and its shape; None is any length.
 
         Raises:
             OSError: the folder cannot be written.
@@ -52,13 +60,22 @@ class Parts:
         if self.folder is None:
             return measure()
         path = self.path(about)
-        with suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
+        with suppress(OSError, ArrayFileError):
+            held = read_kept(path)
+            if held.keys() == like.keys() and all(_fits(held[name], *like[name]) for name in like):
+                return held
         arrays = measure()
         with whole_file(path) as part, open(part, "wb") as stream:
             np.savez(stream, **arrays)
         return arrays
+
+
+def _fits(array: np.ndarray, kinds: str, shape: tuple[int | None, ...]) -> bool:
+    if array.dtype.kind not in kinds or array.ndim != len(shape):
+        return False
+    if any(wanted not in (None, found) for found, wanted in zip(array.shape, shape)):
+        return False
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
 def name_of(about: Mapping[str, Any]) -> str:

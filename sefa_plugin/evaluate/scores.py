@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from ..array_file import ArrayFileError, read_kept
 from ..atomic import whole_file
+from ..strict_json import each, text
 from .asking import ask
 from .sampling import Samples, edits
 
@@ -22,6 +24,7 @@ FORMAT = 1
 EVERY = 15.0  # seconds between two savings
 UNEDITED = "unedited"
 _ABOUT = "about"
+_LONGEST, _MOST = 1000, 10_000  # letters of an attribute's name, and attributes
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,19 +78,19 @@ class Scores:
 
     def _read(self) -> None:
         try:
-            with open(self.path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                about = json.loads(str(file[_ABOUT]))
-                if about["settings"] != self._settings:
-                    return
-                attributes, held = list(about["attributes"]), {}
-                for key in file.files:
-                    rows = np.asarray(file[key]) if key != _ABOUT else None
-                    if rows is None or rows.ndim != 2 or rows.shape[1] != len(attributes) or rows.dtype != np.float32:
-                        continue
-                    held[key] = rows
-        except Exception:  # a cut or foreign zip archive raises a dozen kinds of errors; then all is scored anew
-            return
-        self.attributes, self._held = attributes, held
+            held = read_kept(self.path)
+            about = json.loads(str(held.pop(_ABOUT)))
+            attributes = each(text(_LONGEST), _MOST)(about["attributes"])
+            if about["settings"] != self._settings or len(set(attributes)) < len(attributes):
+                return
+        except (OSError, ArrayFileError, ValueError, KeyError, TypeError, RecursionError):
+            return  # it is of something else, or broken: all is scored anew
+
+        def fits(rows: np.ndarray) -> bool:
+            shaped = rows.ndim == 2 and rows.shape[1] == len(attributes) and rows.dtype == np.float32
+            return shaped and not np.isinf(rows).any()
+
+        self.attributes, self._held = attributes, {key: rows for key, rows in held.items() if fits(rows)}
 
     def __contains__(self, edit: Edit) -> bool:
         return not self.lacks(edit, 0, self.count)
