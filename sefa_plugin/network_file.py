@@ -22,7 +22,7 @@ from .pickle_machine import Budget
 from .pickle_records import Call, Global, InertPickleError, TruncatedPickle, shown, told
 from .pickled_values import UnknownGlobal, ValueProblem, Values, is_known, unwrap_new
 from .regular_file import open_regular
-from .torch_file import TorchFileError, is_legacy, read_legacy, read_zip
+from .torch_file import OtherTorchFile, TorchFileError, is_legacy, read_legacy, read_zip
 
 __all__ = ["ForeignNetworkError", "NetworkFileError", "NetworkRecord", "read_network", "write_converted"]
 
@@ -104,6 +104,9 @@ def _hint(error: Exception) -> str:
         return f"the file {error}; it is truncated: download or copy it again"
     if isinstance(error, UnknownGlobal):
         return f"refused: the network {error}"
+    if isinstance(error, (InertPickleError, TorchFileError)):
+        whole = isinstance(error, OtherTorchFile) or "copy it again" in str(error)
+        return f"the file {error}" + ("" if whole else " (damaged? download or copy it again)")
     return str(error) if isinstance(error, ValueProblem) else f"the file {error}"
 
 
@@ -127,11 +130,14 @@ def _parse(path: str, data: Any) -> tuple[Any, Values, list[Global], str]:
     """Read the bytes as a pickle or as a file of ``torch.save``."""
     _refuse_other_kinds(path, bytes(data[:1024]))
     budget = Budget()
-    if data[:4] == b"PK\x03\x04":
-        file = read_zip(data, budget)
-        return file.value, Values(file.storages, budget), file.globals, "torch"
-    if is_legacy(data):
-        file = read_legacy(data, budget)
+    zipped = data[:4] == b"PK\x03\x04"
+    if zipped or is_legacy(data):
+        try:
+            file = (read_zip if zipped else read_legacy)(data, budget)
+        except TruncatedPickle:
+            raise
+        except InertPickleError as error:
+            raise InertPickleError(f"is a broken file of torch.save: {error}") from None
         return file.value, Values(file.storages, budget), file.globals, "torch"
     try:
         loaded = load(data, budget=budget)

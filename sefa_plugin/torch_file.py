@@ -42,6 +42,10 @@ class TorchFileError(Exception):
     """Not a file of ``torch.save``, or one that contradicts itself."""
 
 
+class OtherTorchFile(TorchFileError):
+    """One that may be whole, of a kind that is not read."""
+
+
 @dataclass(frozen=True, eq=False)
 class Storage:
     """Bytes that tensors view: ``data`` of elements ``dtype`` (``uint8`` where the storage has no type).
@@ -96,19 +100,19 @@ class _Wanted:
 def _wanted(reference: PersistentId) -> _Wanted:
     pid = reference.pid
     if not (isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage"):
-        raise TorchFileError("a reference that is not to a tensor's storage")
+        raise TorchFileError("has a reference that is not to a tensor's storage")
     kind, key, count = pid[1], pid[2], pid[4]
     known = isinstance(kind, Global) and kind.module in ("torch", "torch.cuda", "torch.storage")
     if not known or kind.name not in _STORAGE_TYPES:
-        raise TorchFileError(f"a storage of the unknown type {getattr(kind, 'path', type(kind).__name__)}")
+        raise TorchFileError(f"has a storage of the unknown type {getattr(kind, 'path', type(kind).__name__)}")
     if not isinstance(key, str) or type(count) is not int or count < 0:
-        raise TorchFileError("a reference to a storage with a malformed key or size")
+        raise TorchFileError("has a reference to a storage with a malformed key or size")
     view = None
     if len(pid) == 6 and pid[5] is not None:
         window = pid[5]
         good = isinstance(window, tuple) and len(window) == 3
         if not good or not all(type(n) is int and n >= 0 for n in window[1:]):
-            raise TorchFileError("a view of a storage with a malformed range")
+            raise TorchFileError("has a view of a storage with a malformed range")
         view = (window[1], window[2])
     return _Wanted(key, _STORAGE_TYPES[kind.name], count, view)
 
@@ -117,7 +121,7 @@ def _slice(wanted: _Wanted, data: Any, checksum: Checksum | None = None) -> Stor
     if wanted.view is not None:
         start, count = wanted.view
         if start + count > wanted.count:
-            raise TorchFileError(f"a view that reaches past its storage of {wanted.count} elements")
+            raise TorchFileError(f"has a view that reaches past its storage of {wanted.count} elements")
         data = data[start * wanted.width : (start + count) * wanted.width]
     return Storage(wanted.dtype, data, checksum)
 
@@ -156,10 +160,10 @@ def read_legacy(data: Any, budget: Budget | None = None) -> TorchFile:
         raise TorchFileError("does not begin with torch's magic number")
     protocol = load(view, magic.end, budget=budget)
     if type(protocol.value) is not int or protocol.value != LEGACY_PROTOCOL:
-        raise TorchFileError(f"torch's file protocol {told(protocol.value)} is not known")
+        raise TorchFileError(f"has torch's file protocol {told(protocol.value)}, which is not known")
     machine = load(view, protocol.end, budget=budget)
     if isinstance(machine.value, dict) and machine.value.get("little_endian") is False:
-        raise TorchFileError("was written on a big-endian machine")
+        raise OtherTorchFile("was written on a big-endian machine")
     body = load(view, machine.end, persistent=True, budget=budget)
     keys = load(view, body.end, budget=budget)
     if not isinstance(keys.value, list) or not all(isinstance(key, str) for key in keys.value):
@@ -199,14 +203,14 @@ def _attach_legacy(view: memoryview, body: Loaded, keys: Loaded) -> TorchFile:
 def _stored_bytes(view: memoryview, entry: zipfile.ZipInfo) -> memoryview:
     """Bytes of an archive member in place. Members are stored, never packed: no archive can unfold."""
     if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-        raise TorchFileError("has packed members, which torch never writes")
+        raise OtherTorchFile("has packed members, which torch never writes")
     start = entry.header_offset
     if start < 0 or start + 30 > len(view) or bytes(view[start : start + 4]) != b"PK\x03\x04":
         raise TorchFileError("has a member that is not where its index says")
     flags, name_length, extra_length = struct.unpack_from("<6xH18xHH", view, start)
     start += 30 + name_length
     if flags & 1:
-        raise TorchFileError("is a zip archive with encrypted members")
+        raise OtherTorchFile("is a zip archive with encrypted members")
     if bytes(view[start - name_length : start]) != entry.orig_filename.encode("utf-8", "replace"):
         raise TorchFileError("has a member that has another name in its index")
     start += extra_length
@@ -228,10 +232,10 @@ def read_zip(data: Any, budget: Budget | None = None) -> TorchFile:
         raise TorchFileError(str(error)) from None
     roots = [name[: -len("data.pkl")] for name in members if name.endswith("/data.pkl")]
     if len(roots) != 1:
-        raise TorchFileError("is a zip archive, but not one that torch.save wrote")
+        raise OtherTorchFile("is a zip archive, but not one that torch.save wrote")
     order = members.get(roots[0] + "byteorder")
     if order is not None and _stored_bytes(view, order) != b"little":
-        raise TorchFileError("was written on a big-endian machine")
+        raise OtherTorchFile("was written on a big-endian machine")
     main = members[roots[0] + "data.pkl"]
     program = _stored_bytes(view, main)
     Checksum(main.filename, program, main.CRC).check()

@@ -144,6 +144,19 @@ def test_checksums_of_archives(tmp_path):
     assert (read_network(path).tensors["a"].numpy() == 1.5).all()
 
 
+@pytest.mark.parametrize("legacy", [True, False])
+def test_damage_is_said_with_its_cure(tmp_path, legacy):
+    writer = TorchWriter(legacy)
+    whole = writer.dumps({"G_ema": {"a": writer.tensor(np.full(5, 3.5))}})
+    path = tmp_path / "net.pt"
+    path.write_bytes(whole.replace(b"_rebuild_tensor_v2", b"\xff" * 18))
+    if legacy:
+        assert "is a broken file of torch.save: text that is not utf-8" in refusal(path)
+    assert "download or copy it again" in refusal(path)
+    path.write_bytes(whole.replace(b"K\x05N" if legacy else b"K\x05t", b"K\x04N" if legacy else b"K\x04t"))
+    assert "download or copy it again" in refusal(path)
+
+
 def test_members_that_overlap(tmp_path):
     """Many members over the same bytes would be summed for ever."""
     writer = TorchWriter()

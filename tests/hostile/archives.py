@@ -117,7 +117,7 @@ for _place, _what in enumerate(("magic", "protocol", "machine", "object", "keys"
          "magic number|file protocol|StyleGAN network file|storage keys", **_armed)  # fmt: skip
 _add("legacy-cut", lambda c: legacy(3, run(c))[:-3], "truncated", **_armed)
 _add("legacy-big-endian", legacy(2, b"}X\r\x00\x00\x00little_endian\x89s"), "big-endian")
-_add("legacy-protocol-9", legacy(1, b"K\x09"), "file protocol 9 is not known")
+_add("legacy-protocol-9", legacy(1, b"K\x09"), "file protocol 9, which is not known")
 _add("legacy-unused-storage", legacy(4, b"]X\x01\x00\x00\x000a", struct.pack("<q", 1) + b"\0" * 4), "no tensor uses")
 
 
