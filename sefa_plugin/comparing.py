@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .matching import Match, angles, group_sizes, match, ties
+from .pickle_records import printable
 
 SHOWN = 20  # directions listed unless more are asked for
 CLEAR = 0.999  # above this |cosine| two directions are one, as people compare them
@@ -41,8 +42,8 @@ class Side:
     space: str | None = None
 
     def name(self, index: int | None) -> str:
-        """The name of a direction, '' where it has none."""
-        return self.names[index] if self.names and index is not None else ""
+        """The name of a direction, '' where it has none; of another tool's file it may be any text."""
+        return printable(self.names[index]) if self.names and index is not None else ""
 
     def index(self, key: int | str) -> int:
         """The number of a direction from its number (-1 is the last) or name.
@@ -134,6 +135,7 @@ def _flat(side: Side, other: Side) -> np.ndarray:
     elif vectors.ndim == 3 and other.vectors.ndim == 3 and side.layers != other.layers:
         raise CompareError(f"{side.path} and {other.path} have rows for different layers")
     flat = vectors.reshape(len(vectors), -1)
+    flat = flat / np.abs(flat).max(axis=1, keepdims=True)  # squares of tiny numbers would be 0
     return flat / np.linalg.norm(flat, axis=1, keepdims=True)
 
 

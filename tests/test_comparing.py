@@ -63,3 +63,11 @@ def test_numbers_and_names():
     for key in (6, -7, "frown"):
         with pytest.raises(ValueError, match=r"a.pt has 6 \(0-5\)"):
             held.index(key)
+
+
+def test_names_of_other_tools_do_nothing_to_a_terminal_and_tiny_directions_are_compared():
+    odd = side(names=("\x1b]0;x\x07", "a\u202eb", "Лицо", "", "", ""), vectors=AXES * 1e-200)
+    text = "\n".join(as_lines(compare(odd, side()), range(3)))
+    assert "\\x1b]0;x\\x07" in text and "\\u202e" in text and "Лицо" in text
+    assert all(line.isprintable() for line in text.splitlines())
+    assert np.allclose([one.cosine for one in compare(odd, side()).matches], 1)

@@ -136,7 +136,7 @@ ALLOWED = {
     "directions_export": {"atomic", "directions", "header_order"},
     "spectrum": set(),
     "matching": {"spectrum"},
-    "comparing": {"matching"},
+    "comparing": {"matching", "pickle_records"},
     "latents": set(),
     "precision": set(),
     "frames": {"generators/ops", "generators/prefixes", "live", "memory", "precision"},
