@@ -124,6 +124,26 @@ def check_layers(layers: Sequence[StyleLayer], w_dim: int, num_ws: int, hook: st
     return list(layers)
 
 
+def check_attribute(record: NetworkRecord, name: str, key: str, ours: Any) -> None:
+    """Compare what a module of the file says of itself with what the known toolkits' has; where it says nothing, pass.
+
+    Raises:
+        HookError: it says something else.
+    """
+    held = record.modules.get(name)
+    if held is None or key not in held.attributes:
+        return
+    value = held.attributes[key]
+    same = ours == value
+    if isinstance(value, (int, float)) and isinstance(ours, (int, float)):
+        same = abs(ours - value) <= 1e-6 * max(abs(ours), abs(value))
+    if not same:
+        raise HookError(
+            f"{record.path}: {name or 'the network'} has {key} = {value!r:.40}, where the known "
+            f"toolkits have {ours!r:.40}: a modified network, which would be rendered wrong"
+        )
+
+
 def find_hook(record: NetworkRecord, hooks: Iterable[Hook]) -> Hook:
     """Give the first hook that fits ``record``.
 

@@ -21,6 +21,7 @@ from .hook import (
     NoHookError,
     StyleLayer,
     built_state,
+    check_attribute,
     check_layers,
     find_hook,
     remarks,
@@ -188,6 +189,8 @@ def _recognised(record: NetworkRecord) -> OpenNetwork:
     hook.check(record)
     sizes = hook.describe(record)
     layers = check_layers(hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
+    for layer in [*layers, hook.mapping_layer(record)]:  # all that directions depend on, beside the weights
+        check_attribute(record, layer.name, "weight_gain", layer.weight_gain)
     source, warning = judge(record, hook.name)
     warnings = ((warning,) if warning else ()) + remarks(hook, record)
     return OpenNetwork(record, hook, layers, sizes, source, warnings)
@@ -332,20 +335,10 @@ def _compare_attributes(G: Any, record: NetworkRecord) -> None:
     A fork may change a gain and nothing else; where it is kept as an attribute, it shows here.
     """
     for name, module in G.named_modules():
-        held = record.modules.get(name)
-        for key, value in (held.attributes if held else {}).items():
-            ours = module.__dict__.get(key, ...)
+        for key, ours in module.__dict__.items():
             plain = ours is None or isinstance(ours, (bool, int, float, str))  # None: no clamp
-            if key.startswith("_") or key in _HARMLESS or not plain:
-                continue
-            same = ours == value
-            if isinstance(value, (int, float)) and isinstance(ours, (int, float)):
-                same = abs(ours - value) <= 1e-6 * max(abs(ours), abs(value))
-            if not same:
-                raise HookError(
-                    f"{record.path}: {name or 'the network'} has {key} = {value!r:.40}, where the known "
-                    f"toolkits have {ours!r:.40}: a modified network, which would be rendered wrong"
-                )
+            if plain and not key.startswith("_") and key not in _HARMLESS:
+                check_attribute(record, name, key, ours)
 
 
 def style_layers(G: Any) -> list[StyleLayer]:

@@ -169,7 +169,16 @@ def test_a_changed_gain_that_is_kept_as_an_attribute_is_seen(golden, tmp_path):
     conv.args[0]["state"]["conv_clamp"] = 256  # what the arguments do not ask for
     path.write_bytes(dumps({"G_ema": made}))
     assert "synthesis.b8.conv0 has conv_clamp = 256, where the known toolkits have None" in refusal(path)
-    conv.args[0]["state"].update(act_gain=1.0, conv_clamp=None)
+    conv.args[0]["state"]["conv_clamp"] = None
+    affine = dict(conv.args[0]["state"]["_modules"].pairs)["affine"].args[0]["state"]
+    first = dict(modules["mapping"].args[0]["state"]["_modules"].pairs)["fc0"].args[0]["state"]
+    for state, name in ((affine, "synthesis.b8.conv0.affine"), (first, "mapping.fc0")):
+        state["weight_gain"] = 2.0
+        path.write_bytes(dumps({"G_ema": made}))
+        with pytest.raises(HookError, match=f"{name} has weight_gain = 2.0, where"):
+            open_network(path)  # directions without normalisation would be wrong, too
+        del state["weight_gain"]
+    conv.args[0]["state"]["act_gain"] = 1.0
     path.write_bytes(dumps({"G_ema": made}))
     message = refusal(path)
     assert "synthesis.b8.conv0 has act_gain = 1.0" in message
