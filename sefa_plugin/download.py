@@ -82,6 +82,8 @@ def fetch(
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "sefa_plugin", "Accept-Encoding": "identity"})
         with _opener().open(request, timeout=TIMEOUT) as answer:
+            if answer.status != 200:  # 206 is a part of it
+                raise DownloadError(f"{url}: the server answers {answer.status} and no whole file; check the address")
             target = folder / (_prefix(url) + _file_name(url, answer.headers.get("Content-Disposition")))
             with whole_file(target) as part:
                 _receive(url, answer, part, sha256, progress)

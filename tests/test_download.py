@@ -22,7 +22,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         if self.path == "/none.pkl":
             self.send_error(404)
             return
-        self.send_response(200)
+        self.send_response(206 if self.path == "/part.pkl" else 200)
         self.send_header("Content-Type", "text/html" if self.path == "/page.pkl" else "application/octet-stream")
         if self.path != "/unsized.pkl":
             self.send_header("Content-Length", str(len(self.content)))
@@ -89,7 +89,13 @@ def test_a_digest_is_checked(site):
 
 
 @pytest.mark.parametrize(
-    ("page", "says"), [("cut.pkl", "stopped at 1000 of|IncompleteRead"), ("none.pkl", "404"), ("page.pkl", "web page")]
+    ("page", "says"),
+    [
+        ("cut.pkl", "stopped at 1000 of|IncompleteRead"),
+        ("none.pkl", "404"),
+        ("page.pkl", "web page"),
+        ("part.pkl", "206 and no whole file"),
+    ],
 )
 def test_failures_leave_nothing_behind_and_can_be_tried_again(site, page, says):
     for _ in range(2):

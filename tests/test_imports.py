@@ -258,7 +258,8 @@ ALLOWED = {
         "ranges",
     },
     "evaluate/summary": {"evaluate/bench", "evaluate/bootstrap", "evaluate/measures", ""},
-    "evaluate/table": {"atomic", "evaluate/bootstrap", "lettering", "pictures", "sheet"},
+    "evaluate/cells": set(),
+    "evaluate/table": {"atomic", "evaluate/bootstrap", "evaluate/cells", "lettering", "pictures", "sheet"},
     "evaluate/boundaries": {"evaluate/bench", "file_names", "evaluate/interfacegan", "evaluate/methods"},
     "evaluate/baselines": {
         "evaluate/bench",
@@ -297,6 +298,7 @@ ALLOWED = {
         "",
         "atomic",
         "evaluate/asking",
+        "evaluate/cells",
         "evaluate/effects",
         "evaluate/heatmap",
         "evaluate/labels",

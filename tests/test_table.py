@@ -63,3 +63,12 @@ def test_written_whole_or_not_at_all(tmp_path):
         Table("t", ["a"], [[float("nan")]]).write(tmp_path / "t.json")
     assert json.loads((tmp_path / "t.json").read_text())["title"] == "Methods"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["t.csv", "t.json", "t.md", "t.png"]
+
+
+def test_csv_holds_nothing_that_a_spreadsheet_would_act_on():
+    """Names may come from a stranger's file."""
+    names = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+cmd|'x'!A0", "-HYPERLINK(1)", "-tilt", "+1.5", "smile", "a=b"]
+    rows = list(csv.reader(io.StringIO(Table("t", ["=1", "b"], [[name, name] for name in names]).csv())))
+    assert rows[0] == ["'=1", "b"]
+    assert [row[0] for row in rows[1:]] == [f"'{name}" for name in names[:4]] + names[4:]
+    assert all(row[0] == row[1] for row in rows[1:])

@@ -22,6 +22,7 @@ import numpy as np
 from .. import __version__
 from ..atomic import whole_file
 from .asking import ask
+from .cells import cell
 from .effects import LEVEL, Effects, effects_of
 from .heatmap import write_heatmap
 from .labels import Label, labels
@@ -194,7 +195,8 @@ def as_csv(table: Table) -> str:
         for column, attribute in enumerate(effects.attributes):
             numbers = [values[place, column] for values in (effects.change, low, high, normalized)]
             told = [f"{value:.6g}" for value in numbers]
-            start = [table.label, row.index, table.names[place], f"{row.low:g}", f"{row.high:g}", attribute]
+            name = cell(table.names[place])
+            start = [table.label, row.index, name, f"{row.low:g}", f"{row.high:g}", cell(attribute)]
             lines.writerow([*start, *told, int(sure[place, column])])
     return file.getvalue()
 

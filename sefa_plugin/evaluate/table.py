@@ -16,6 +16,7 @@ from ..lettering import font_of, legible, width_of
 from ..pictures import png_text
 from ..sheet import FAINT, INK, MARGIN, PAPER
 from .bootstrap import Interval
+from .cells import cell
 
 LETTER, LINE, COLUMN = 15, 28, 22
 RULE = (214, 214, 208)
@@ -64,12 +65,14 @@ class Table:
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         heads = ([name, f"{name} low", f"{name} high"] if many else [name] for name, many in zip(self.columns, wide))
-        writer.writerow([cell for part in heads for cell in part])
+        writer.writerow([cell(name) for part in heads for name in part])
         for row in self.rows:
             cells: list[Any] = []
             for value, many in zip(row, wide):
                 parts = value.as_list() if isinstance(value, Interval) else [value, *[None] * (2 * many)]
-                cells += ["" if part is None else f"{part:.6g}" if isinstance(part, float) else part for part in parts]
+                cells += [
+                    "" if part is None else f"{part:.6g}" if isinstance(part, float) else cell(part) for part in parts
+                ]
             writer.writerow(cells)
         return stream.getvalue()
 
