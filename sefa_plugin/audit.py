@@ -17,12 +17,11 @@ from typing import Any
 from .audit_archive import follow_archive, follow_array
 from .audit_book import Book, Name, Source
 from .audit_names import EXPECTED, HARMLESS, RUNS
-from .audit_pickle import follow, follow_row
+from .audit_pickle import follow_more, follow_row
 from .converted_file import looks_converted
 from .regular_file import open_regular
 
 MAX_TEXT = 64 << 20  # bytes of JSON that are parsed
-_MORE_PICKLES = 16  # after the first, which most programs never read
 _SHOWN = 8  # names in a verdict
 _PACKED = {
     b"\x1f\x8b": "gzip",
@@ -159,22 +158,8 @@ def _pickle(data: memoryview, book: Book) -> str:
     rest = len(data) - row.end
     if rest:
         book.notes.append(f"{rest} bytes follow the pickle, which most programs never read")
-        _more(data, row.end, book)
+        follow_more(data, row.end, book)
     return f"a pickle ({protocol})"
-
-
-def _more(data: memoryview, end: int, book: Book) -> None:
-    """Further pickles behind the first: a program that loads twice would run them, too."""
-    for _ in range(_MORE_PICKLES):
-        aside = Book()
-        aside.budget = book.budget
-        found = follow(data, end, aside) if end < len(data) else None
-        if found is None and not aside.names:
-            return
-        book.take(aside)
-        if found is None:
-            return
-        end = found[1]
 
 
 def _safetensors(data: memoryview, book: Book) -> str:

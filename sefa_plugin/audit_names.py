@@ -171,6 +171,11 @@ def is_tf_network(value: Global) -> bool:
     return (value.module, value.name) in (("tfutil", "Network"), ("dnnlib.tflib.network", "Network"))
 
 
+def is_array(value: Any) -> bool:
+    """Whether a name is NumPy's class of arrays."""
+    return isinstance(value, Global) and (value.module, value.name) == ("numpy", "ndarray")
+
+
 def is_dict(value: Any) -> bool:
     """Whether a name is a class of dicts that hold what they are given."""
     if not isinstance(value, Global):

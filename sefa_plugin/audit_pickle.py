@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .audit_book import Book
-from .audit_names import EXPECTED, HARMLESS, is_dict, is_power, is_tf_network, kind_of
+from .audit_names import EXPECTED, HARMLESS, is_array, is_dict, is_power, is_tf_network, kind_of
 from .inert_pickle import OPCODES
 from .pickle_machine import MAX_LINE, Machine, is_plain_key
 from .pickle_records import Call, Global, InertPickleError, PersistentId, TruncatedPickle
 from .torch_file import LEGACY_MAGIC
 
 MAX_DEPTH = 8
+_MORE_PICKLES = 16  # after the first, which most programs never read
 _MAX_KEYS = 100  # of what describes a network; it may be looked at once for each instruction
 _NOTHING = Global("?", "?")  # stands for what the file does not say
 
@@ -67,7 +68,7 @@ class Watching(Machine):
         elif func is not _NOTHING:
             self.uncalled -= is_power(func)
             self.book.names[func.module, func.name].calls[len(args) + len(kwargs or ())] += 1
-            self._look_into(func, args)
+            self._look_into(func, args, kwargs or {})
         return made
 
     def check_uncalled(self) -> None:
@@ -80,7 +81,7 @@ class Watching(Machine):
                 f"hands on a function that runs code, instead of calling it, in the pickle that ends at {self.where}"
             )
 
-    def _look_into(self, func: Global, args: tuple) -> None:
+    def _look_into(self, func: Global, args: tuple, kwargs: dict) -> None:
         kind, _ = kind_of(func.module, func.name)
         if func.name == "_reconstruct_persistent_obj":
             meta = contents(args[0]) if len(args) == 1 else None
@@ -98,8 +99,14 @@ class Watching(Machine):
             else:
                 self.book.blobs += 1
                 self._inner(inner, args[0])
-        elif (func.module, func.name) == ("numpy", "ndarray") and len(args) > 2:
+        elif is_array(func) and (len(args) > 2 or kwargs):
             self.book.reason(f"makes an array over bytes, which of objects are addresses in memory, at {self.where}")
+        elif func.module in ("copyreg", "copy_reg") and args and is_array(args[0]):
+            self._look_into(args[0], args[1:], kwargs)
+        elif func.name == "_rebuild_from_type_v2" and not (
+            args and isinstance(args[0], Global) and args[0].module == "torch._utils"
+        ):
+            self.book.reason(f"has torch call something else than what makes tensors, at {self.where}")
         elif kind not in (EXPECTED, HARMLESS):
             for arg in args[:16]:
                 inner = binary(arg)
@@ -344,4 +351,20 @@ def follow_row(data: memoryview, book: Book, prefix: str = "", depth: int = 0) -
             found = follow(data, found[1], book, prefix, depth)
             if found is None:
                 break
+    elif depth and found is not None and isinstance(found[0], Call):  # which may be equal to torch's magic number
+        follow_more(data, found[1], book, prefix, depth)
     return Row(legacy, None if found is None else found[1])
+
+
+def follow_more(data: memoryview, end: int, book: Book, prefix: str = "", depth: int = 0) -> None:
+    """Further pickles behind the first: a program that loads twice would run them, too."""
+    for _ in range(_MORE_PICKLES):
+        aside = Book()
+        aside.budget, aside.seen = book.budget, book.seen
+        found = follow(data, end, aside, prefix, depth) if end < len(data) else None
+        if found is None and not aside.names:
+            return
+        book.take(aside)
+        if found is None:
+            return
+        end = found[1]

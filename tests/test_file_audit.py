@@ -147,8 +147,14 @@ def test_networks_of_tensorflow_made_in_other_ways(write):
 
 
 def test_arrays_over_addresses(write):
-    value = call("numpy.ndarray", (1,), "O", b"A" * 8)
-    assert "addresses in memory" in audit(write(value)).verdict
+    ndarray, given = Global("numpy", "ndarray"), ((1,), "O", b"A" * 8)
+    for value in (call("numpy.ndarray", *given), call("copyreg.__newobj__", ndarray, *given)):
+        assert "addresses in memory" in audit(write(value)).verdict
+    by_name = dumps(ndarray)[:-1] + dumps(((1,),))[2:-1] + dumps({"dtype": "O", "buffer": b"A" * 8})[2:-1] + b"\x92."
+    assert "addresses in memory" in audit(write(by_name)).verdict
+    by_torch = call("torch._tensor._rebuild_from_type_v2", ndarray, Global("torch", "Tensor"), given, None)
+    assert "something else than what makes tensors" in audit(write(by_torch)).verdict
+    assert audit(write(call("numpy.core.multiarray._reconstruct", ndarray, (0,), b"b"))).findings == ()
 
 
 def test_archives_that_say_where_their_index_is(tmp_path):

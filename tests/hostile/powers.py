@@ -18,7 +18,7 @@ from pickle_writer import call, dumps
 
 from sefa_plugin.pickle_records import Call, Global
 
-from .case import Hostile, legacy, run, source, whole, zip_of
+from .case import MAGIC, Hostile, legacy, run, source, whole, zip_of
 
 _LOAD = Global("torch.storage", "_load_from_bytes")
 _SOURCE = Global("torch_utils.persistence", "_reconstruct_persistent_obj")
@@ -67,6 +67,13 @@ _HANDED: dict[str, Any] = {
     ),
     "dict-of-pairs": lambda c: Call(_SOURCE, (call("builtins.dict", list(_meta(source(c)).items())),)),
 }
+
+
+def _magic_by_a_call(canary: str) -> bytes:
+    """The older layout of torch.save, whose magic number is made by a call; the payload is in its third pickle."""
+    magic = dumps(call("builtins.int", str(MAGIC)), 2)
+    blob = _blob(canary)
+    return dumps({"G_ema": Call(_LOAD, (magic + blob[len(pickle.dumps(MAGIC, 2)) :],))})
 
 
 def _memo(canary: str) -> bytes:
@@ -142,6 +149,7 @@ CASES += [
         _SAYS,
         armed=True,
     ),
+    Hostile("magic-by-a-call", "network", ".pkl", _magic_by_a_call, _SAYS, armed=True),
     Hostile("handed-memo", "network", ".pkl", _memo, _SAYS, armed=True),
     Hostile("two-indexes", "network", ".pt", two_indexes, "index is not where it says", armed=True),
     Hostile("old-tar", "network", ".pt", old_tar, _SAYS, armed=True),
