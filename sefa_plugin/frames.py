@@ -29,7 +29,7 @@ class FramesError(Exception):
 
 _IN_FLOAT32 = (
     "a smaller --distance or --trunc may help; if even its unedited pictures are so, its weights are too large for "
-    "float32"
+    "float32, or damaged"
 )
 
 
