@@ -146,6 +146,19 @@ def test_something_else_in_its_place(net, tmp_path, blocked, made):
     assert hidden(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["run.json", "index.html", "sheets", "directions.safetensors"])
+def test_links_in_the_output_folder_lead_nowhere_else(net, tmp_path, name):
+    """A folder that was unpacked may hold links to files of its user."""
+    out, mine = tmp_path / "out", tmp_path / "mine"
+    out.mkdir()
+    mine.mkdir()
+    (mine / "bashrc").write_bytes(b"mine")
+    (out / name).symlink_to(mine if name == "sheets" else mine / "bashrc")
+    line = one_line(*run(cli.gen_sefa, "--network", net, *WORDS, "-K", "1", "--outdir", out))
+    assert "leads out of it" in line and name in line
+    assert [path.name for path in mine.iterdir()] == ["bashrc"] and (mine / "bashrc").read_bytes() == b"mine"
+
+
 @needs_fork
 @pytest.mark.parametrize("place", ["out", "out/sheets", "out/videos"])
 def test_a_folder_that_cannot_be_written(net, tmp_path, place):

@@ -1,5 +1,7 @@
 """Real pictures in a folder."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,4 +37,11 @@ def test_what_is_no_folder_of_pictures(tmp_path):
         list(pictures_in(tmp_path / "nowhere"))
     (tmp_path / "x.png").write_bytes(b"nonsense")
     with pytest.raises(FolderError, match="x.png: is not a picture"):
+        list(pictures_in(tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_no_picture(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(FolderError, match="a pipe or a device"):
         list(pictures_in(tmp_path))

@@ -233,7 +233,7 @@ ALLOWED = {
     "evaluate/measures": set(),
     "evaluate/bootstrap": set(),
     "evaluate/parts": {"array_file", "atomic"},
-    "evaluate/folder": set(),
+    "evaluate/folder": {"regular_file"},
     "evaluate/methods": {
         "camera",
         "closed_form",

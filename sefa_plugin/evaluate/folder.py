@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..regular_file import open_regular
+
 KINDS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 BATCH = 64
 
@@ -32,7 +34,7 @@ def pictures_in(folder: str | os.PathLike) -> Iterator[np.ndarray]:
     batch: list[np.ndarray] = []
     for path in paths:
         try:
-            with Image.open(path) as image:
+            with open_regular(path) as file, Image.open(file) as image:
                 picture = np.asarray(image.convert("RGB"))
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise FolderError(f"{path}: is not a picture ({' '.join(str(error).split())[:80]})") from None
