@@ -134,7 +134,7 @@ def load_clip(place: str, attributes: Sequence[Attribute], device: str = "cpu") 
     try:
         config = transformers.CLIPConfig.from_pretrained(folder, local_files_only=True)
         model = _weights(transformers, folder, config).to(device).eval().requires_grad_(False)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         # Of the two that newer versions have, the one that needs no torchvision.
         kind = getattr(transformers, "CLIPImageProcessorPil", None) or transformers.CLIPImageProcessor
         processor = kind.from_pretrained(folder, local_files_only=True)
