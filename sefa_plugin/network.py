@@ -121,7 +121,15 @@ def open_network(
         stamp = Stamp(local)
     except (OSError, ValueError):  # the reader says what is wrong with it
         stamp = None
-    return replace(_open(local, which, strict, trust_pickle), stamp=stamp)
+    try:
+        opened = _open(local, which, strict, trust_pickle)
+    except ForeignNetworkError:
+        raise
+    except NetworkFileError as error:
+        if download.is_url(path):  # the copy is kept, and the next run would take it again
+            raise NetworkFileError(f"{error} (to have it fetched anew, delete this copy)") from None
+        raise
+    return replace(opened, stamp=stamp)
 
 
 def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwork:

@@ -1,4 +1,5 @@
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import torch
 
 from sefa_plugin import load_network, style_layers
 from sefa_plugin.hook import HookError
-from sefa_plugin.network import mapping_layer, open_network
+from sefa_plugin.network import demo_path, mapping_layer, open_network
 from sefa_plugin.network_file import NetworkFileError, write_converted
 
 FILES = ["sg2ada-skip-64", "sg2ada-cond-32", "sg2-in-sg3-32", "sg3t-64", "sg3r-64"]
@@ -80,3 +81,14 @@ def test_the_bundled_network():
     assert img.shape == (64, 3, 64, 64)
     assert img.std(dim=0).mean() > 0.25  # they differ from each other
     assert abs(img).mean() < 1
+
+
+def test_a_broken_download_tells_how_to_get_another(monkeypatch, tmp_path):
+    """The copy is kept, so the same command again would take it again."""
+    kept = tmp_path / "kept.pkl"
+    kept.write_bytes(Path(demo_path()).read_bytes()[:100_000])
+    monkeypatch.setattr("sefa_plugin.download.fetch", lambda *rest: kept)
+    with pytest.raises(NetworkFileError, match=r"kept\.pkl: .*\(to have it fetched anew, delete this copy\)$"):
+        open_network("https://example.org/network.pkl")
+    with pytest.raises(NetworkFileError, match=r"copy it again$"):
+        open_network(kept)
