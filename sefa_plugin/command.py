@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -88,6 +89,17 @@ def _terminated_like_interrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _open_streams() -> None:
+    """Where the caller has closed standard streams, nothing is said; no output may get their numbers either."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115 - to the end
+
+
 class OneLineErrors:
     """Mixed into click's commands: errors in one line, and no traceback without ``--debug``."""
 
@@ -100,6 +112,7 @@ class OneLineErrors:
             finally:
                 limits.lift()
         words = list(sys.argv[1:] if args is None else args)
+        _open_streams()
         if hasattr(sys.stdout, "reconfigure"):  # names of files may be no text, or none that this terminal has
             sys.stdout.reconfigure(errors="backslashreplace")
         try:

@@ -1,8 +1,15 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
 
 from sefa_plugin.command import Command, Progress, explain, readable, usage
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
@@ -60,3 +67,29 @@ def test_progress_says_what_is_to_come(capsys):
         for _ in range(4):
             progress.advance(1)
     assert "4 pictures to render, about 2 min" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the shell's way to close streams")
+def test_closed_streams_are_no_failure(tmp_path):
+    words = f'gen_sefa.py --network demo --seeds 0 -K 1 --frames 2 --outdir "{tmp_path}"'
+    command = f'exec "{sys.executable}" {words} <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], cwd=ROOT, timeout=100).returncode == 0
+    assert {path.suffix for path in tmp_path.rglob("*.*")} == {".html", ".jpg", ".json", ".mp4", ".safetensors"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the shell's way to close streams")
+def test_no_file_gets_the_number_of_a_closed_stream(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from sefa_plugin.command import Command, Progress\n"
+        "def run():\n"
+        "    with Progress() as bar:\n"
+        "        bar.expect(2, 1)\n"
+        "        bar.say('words')\n"
+        "    return os.open(os.devnull, os.O_RDONLY)\n"
+        "Command('x', callback=run).main([])\n"
+    )
+    command = f'exec "{sys.executable}" "{script}" <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], timeout=100).returncode > 2
