@@ -74,7 +74,7 @@ def writers(net):
     def part(path: Path) -> None:
         held = Parts(path.parent)
         held.path = lambda about: path
-        held.of({}, lambda: {"x": np.arange(3000.0)})
+        held.of({}, lambda: {"x": np.arange(3000.0)}, {"x": ("f", (3000,))})
 
     return {
         "sheet.jpg": lambda path: write_sheet(path, rows, **CELLS),
