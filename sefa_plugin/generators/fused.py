@@ -116,7 +116,7 @@ def _advance(
     return loaded
 
 
-@_compiled(inline="always")
+@_compiled()
 def _mix_rows(row, begin, stop, ring, top, taps):
     """Six input rows from ``top`` on to one row of the enlarged picture, which is not wider yet."""
     c0, c1, c2, c3, c4, c5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
@@ -128,7 +128,7 @@ def _mix_rows(row, begin, stop, ring, top, taps):
         into[i] = c0 * i0[i] + c1 * i1[i] + c2 * i2[i] + c3 * i3[i] + c4 * i4[i] + c5 * i5[i]
 
 
-@_compiled(inline="always")
+@_compiled()
 def _enlarge(phases, begin, stop, row, lanes, taps, starts, slope, clamp):
     """A part of a row to its phases, activated."""
     for p in range(phases.shape[0]):
@@ -147,7 +147,7 @@ def _from(phases: Any, place: int, up: int, lanes: int, begin: int) -> Any:
     return phases[place % up, place // up * lanes + begin :]
 
 
-@_compiled(inline="always")
+@_compiled()
 def _fold_one(into, taps, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5):
     """Sums of pairs by six taps, from whose other halves they are the mirror image: half the multiplications."""
     g0, g1, g2, g3, g4, g5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
@@ -157,7 +157,7 @@ def _fold_one(into, taps, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5):
         into[z] = v + into[z] if add else v
 
 
-@_compiled(inline="always")
+@_compiled()
 def _fold_two(one, two, taps, more, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5):
     """The same with two filters, which share the sums."""
     g0, g1, g2, g3, g4, g5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
@@ -171,7 +171,7 @@ def _fold_two(one, two, taps, more, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3,
         two[z] = w + two[z] if add else w
 
 
-@_compiled(inline="always")
+@_compiled()
 def _reduce_sideways(into, begin, stop, phases, taps, up, down, lanes):
     """Filter a part of a row with every factor and keep each ``down``-th pixel, the kept ones in phases again."""
     factors, size = taps.shape[0], 2 * taps.shape[1]
@@ -193,7 +193,7 @@ def _reduce_sideways(into, begin, stop, phases, taps, up, down, lanes):
                 _fold_one(one, g, k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
 
 
-@_compiled(inline="always")
+@_compiled()
 def _spread_one(v, g, o0, o1, o2, o3, o4, o5):
     """One factor of a row, added to six reduced rows. A choice in any of these loops, and it gets no vectors."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
@@ -207,7 +207,7 @@ def _spread_one(v, g, o0, o1, o2, o3, o4, o5):
         o5[z] += g5 * a
 
 
-@_compiled(inline="always")
+@_compiled()
 def _spread_two(v, w, g, h, o0, o1, o2, o3, o4, o5):
     """The same of two factors: sums are read and written once for both."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
@@ -222,7 +222,7 @@ def _spread_two(v, w, g, h, o0, o1, o2, o3, o4, o5):
         o5[z] += g5 * a + h5 * b
 
 
-@_compiled(inline="always")
+@_compiled()
 def _spread_three(v, w, x, g, h, i, o0, o1, o2, o3, o4, o5):
     """The same of three, as most radial filters have."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
@@ -238,7 +238,7 @@ def _spread_three(v, w, x, g, h, i, o0, o1, o2, o3, o4, o5):
         o5[z] += g5 * a + h5 * b + i5 * c
 
 
-@_compiled(inline="always")
+@_compiled()
 def _spread(sums, e, begin, stop, done, rows, taps, down):
     """Filter along columns: add a part of an enlarged row, in its factors, to all reduced rows that it reaches."""
     factors, reached = taps.shape[1], taps.shape[2]
