@@ -1,6 +1,6 @@
 """Editing directions of a StyleGAN network: ``python gen_sefa.py --network ffhq.pkl`` (see --help)."""
 
-from sefa_plugin.cli import gen_sefa
+from sefa_plugin.start import gen_sefa
 
 if __name__ == "__main__":
-    gen_sefa(prog_name="gen_sefa.py")
+    gen_sefa()

@@ -4,17 +4,14 @@ Shen & Zhou, "Closed-Form Factorization of Latent Semantics in GANs", CVPR 2021.
 
     from sefa_plugin import edit, factorize, load_network, render, write_video
 
-Names are imported when they are first used, so ``import sefa_plugin`` loads neither torch nor NumPy.
+Names are imported when they are first used, so ``import sefa_plugin`` loads neither torch nor NumPy, and little else:
+Ctrl-C is not handled before it is done.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from importlib import import_module
-from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_file_location
-from pathlib import Path
-from typing import Any
 
 __version__ = "0.1.0"
 
@@ -30,9 +27,11 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
 
 
@@ -49,16 +48,18 @@ class _Beside:
     names = ("hooks", "third_party")
 
     @classmethod
-    def find_spec(cls, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+    def find_spec(cls, fullname: str, path: object = None, target: object = None) -> object:
         parent, _, name = fullname.rpartition(".")
         if parent != __name__ or name not in cls.names:
             return None
-        folder = Path(__file__).resolve().parent.parent / name
-        start = folder / "__init__.py"
-        if not start.is_file():
+        folder = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), name)
+        start = os.path.join(folder, "__init__.py")
+        if not os.path.isfile(start):
             return None
-        return spec_from_file_location(fullname, start, submodule_search_locations=[str(folder)])
+        from importlib.util import spec_from_file_location
+
+        return spec_from_file_location(fullname, start, submodule_search_locations=[folder])
 
 
-if not all((Path(__file__).parent / name).is_dir() for name in _Beside.names):
+if not all(os.path.isdir(os.path.join(os.path.dirname(__file__), name)) for name in _Beside.names):
     sys.meta_path.insert(0, _Beside)  # before an editable install's finder: a copy keeps to its own hooks

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,11 +11,12 @@ from typing import Any
 import click
 
 from . import limits
+from .interrupts import INTERRUPTED, STOPPED, TERMINATED, Terminated, working
 from .memory import is_out_of_memory
 from .pickle_records import printable
 from .threads import share_cores
 
-USAGE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+USAGE, FAILURE = 2, 1
 
 
 def one_line(text: str) -> str:
@@ -47,9 +46,9 @@ def explain(error: BaseException) -> tuple[str, int]:
     if limited:
         return limited, FAILURE
     if isinstance(error, Terminated):
-        return "stopped; what is whole was kept", TERMINATED
+        return STOPPED, TERMINATED
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return "stopped; what is whole was kept", INTERRUPTED
+        return STOPPED, INTERRUPTED
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or error}", FAILURE
@@ -62,31 +61,6 @@ def explain(error: BaseException) -> tuple[str, int]:
         return str(error), FAILURE
     kind = type(error).__name__
     return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
-
-
-class Terminated(BaseException):
-    """SIGTERM or SIGHUP: cleans up as Ctrl-C does, and like it is nobody's to catch."""
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Let a job scheduler's SIGTERM, and a terminal that is closed, end a command like Ctrl-C: nothing half-written."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise Terminated
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            # What was told to ignore it (nohup) still does; a program that has a handler of its own keeps it.
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-                before[number] = signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _open_streams() -> None:
@@ -115,19 +89,21 @@ class OneLineErrors:
         _open_streams()
         if hasattr(sys.stdout, "reconfigure"):  # names of files may be no text, or none that this terminal has
             sys.stdout.reconfigure(errors="backslashreplace")
-        try:
-            with _terminated_like_interrupted():
+        with working() as course:
+            try:
                 result = super().main(args, prog_name, standalone_mode=False, **extra)
-        except BaseException as error:
-            if isinstance(error, (SystemExit, GeneratorExit)):
+                course.end()
+            except (SystemExit, GeneratorExit):
                 raise
-            if "--debug" in words and not isinstance(error, click.ClickException):
-                raise
-            line, code = explain(error)
-            click.echo(f"Error: {one_line(line)}", err=True)
-            sys.exit(code)
-        finally:
-            limits.lift()
+            except BaseException as error:
+                ended_by = course.end(error)
+                if "--debug" in words and not isinstance(error, click.ClickException):
+                    raise
+                line, code = explain(ended_by)
+                click.echo(f"Error: {one_line(line)}", err=True)
+                sys.exit(code)
+            finally:
+                limits.lift()
         sys.exit(result if isinstance(result, int) else 0)
 
 

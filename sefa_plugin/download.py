@@ -11,8 +11,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def file_digest(path: str | os.PathLike) -> str:
 
 def cached(url: str, folder: Path) -> Path | None:
     """The copy of ``url`` that a folder holds, if it does."""
-    return next(iter(sorted(folder.glob(_prefix(url) + "*"))), None)
+    return next((path for path in sorted(folder.glob(_prefix(url) + "*")) if path.is_file()), None)
 
 
 def fetch(
@@ -68,33 +68,77 @@ def fetch(
         folder: where it is kept; None is :func:`cache_folder`.
 
     Raises:
-        DownloadError: no answer, an error page, a file cut short, or another digest than asked for.
+        DownloadError: no answer, an error page, a file cut short, another digest than asked for, or a cache that
+            cannot be written to.
     """
+    folder = cache_folder() if folder is None else folder
+    with _of_the_cache(url, folder):
+        held = cached(url, folder)
+        if held is not None and (sha256 is None or file_digest(held) == sha256.lower()):
+            return held
+    answer = _ask(url)
+    with answer:
+        if answer.status != 200:  # 206 is a part of it
+            raise DownloadError(f"{url}: the server answers {answer.status} and no whole file; check the address")
+        target = folder / (_prefix(url) + _file_name(url, answer.headers.get("Content-Disposition")))
+        with _of_the_cache(url, folder), whole_file(target) as part:
+            _receive(url, answer, part, sha256, progress)
+    return target
+
+
+def _ask(url: str) -> Any:
+    """The server's answer, of which the head has come."""
     # Not at the top: these take longer than looking into a small file, which is what most runs do.
-    import http.client
     import urllib.error
     import urllib.request
 
-    folder = cache_folder() if folder is None else folder
-    held = cached(url, folder)
-    if held is not None and (sha256 is None or file_digest(held) == sha256.lower()):
-        return held
-    try:
+    with _of_the_server(url):
         request = urllib.request.Request(url, headers={"User-Agent": "sefa_plugin", "Accept-Encoding": "identity"})
-        with _opener().open(request, timeout=TIMEOUT) as answer:
-            if answer.status != 200:  # 206 is a part of it
-                raise DownloadError(f"{url}: the server answers {answer.status} and no whole file; check the address")
-            target = folder / (_prefix(url) + _file_name(url, answer.headers.get("Content-Disposition")))
-            with whole_file(target) as part:
-                _receive(url, answer, part, sha256, progress)
-    except urllib.error.HTTPError as error:
-        error.close()
-        reason = " ".join(str(error.reason).split())
-        raise DownloadError(f"{url}: the server answers {error.code} {reason}; check the address") from None
+        try:
+            return _opener().open(request, timeout=TIMEOUT)
+        except urllib.error.HTTPError as error:
+            error.close()
+            reason = " ".join(str(error.reason).split())
+            raise DownloadError(f"{url}: the server answers {error.code} {reason}; check the address") from None
+
+
+def _chunks(url: str, answer: Any) -> Iterator[bytes]:
+    """What comes after the head, as it comes."""
+    import http.client
+
+    while True:
+        with _of_the_server(url):
+            try:
+                chunk = answer.read1(CHUNK)
+            except http.client.IncompleteRead:
+                raise DownloadError(f"{url}: the download stopped before its end; run the command again") from None
+        if not chunk:
+            return
+        yield chunk
+
+
+@contextmanager
+def _of_the_server(url: str) -> Iterator[None]:
+    """Let errors speak of the server and the way to it."""
+    import http.client
+
+    try:
+        yield
     except (http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise DownloadError(f"{url}: cannot be fetched ({reason}); check the address and the connection") from None
-    return target
+
+
+@contextmanager
+def _of_the_cache(url: str, folder: Path) -> Iterator[None]:
+    """Let errors speak of the folder where the file is kept: they are this machine's."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise DownloadError(
+            f"{url}: cannot be kept in {folder} ({reason}); DNNLIB_CACHE_DIR names another place for it"
+        ) from None
 
 
 def _prefix(url: str) -> str:
@@ -181,7 +225,7 @@ def _receive(
     total, digest = 0, hashlib.sha256()
     pace = _Pace()
     with open(part, "wb") as file:
-        for chunk in iter(lambda: answer.read1(CHUNK), b""):
+        for chunk in _chunks(url, answer):
             if not total and re.match(rb"\s*<(!doctype html|html)\b", chunk[:200], re.I):
                 raise DownloadError(page)
             file.write(chunk)

@@ -52,15 +52,9 @@ def main():
         package = sys.modules["sefa_plugin"] = importlib.util.module_from_spec(found)
         found.loader.exec_module(package)
 
-    from sefa_plugin.environment import missing, too_old
+    from sefa_plugin.start import gen_sefa_of_checkout
 
-    text = too_old() or missing()
-    if text:
-        fail(text)
-
-    from sefa_plugin.cli import gen_sefa
-
-    gen_sefa(prog_name="gen_sefa.py")
+    gen_sefa_of_checkout()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 import threading
 from typing import Any
 
+from .interrupts import Stop
 from .memory import is_out_of_memory
 
 GRACE = 5.0  # seconds between the polite end and the hard one
@@ -22,8 +23,10 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
-class TimeIsUp(BaseException):
-    """Raised in the main thread when the time is up: cleans up as Ctrl-C does, and like it is nobody's to catch."""
+class TimeIsUp(Stop):
+    """Raised in the main thread when the time is up."""
+
+    signal_name = "SIGALRM"
 
 
 def parse_seconds(text: str) -> float:

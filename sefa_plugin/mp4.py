@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import signal
 import subprocess
 import threading
 import traceback
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .atomic import scratch_folder, whole_file
+from .interrupts import handled
 
 # Conversion and tags both say BT.709, limited range: players that read the tags and players that guess agree.
 # The flags make swscale round instead of truncate and keep chroma at full resolution until it is averaged.
@@ -222,10 +222,6 @@ def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:
 @contextmanager
 def _signals_later(writer: Any) -> Iterator[None]:
     """Put Ctrl-C and the like off until ffmpeg is known: raised while it starts, they would leave it to itself."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before: dict[int, Any] = {}
     waiting: list[int] = []
 
     def later(number: int, frame: Any) -> None:
@@ -234,15 +230,8 @@ def _signals_later(writer: Any) -> Iterator[None]:
         else:
             before[number](number, frame)
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and callable(signal.getsignal(number)):
-            before[number] = signal.signal(number, later)
-    try:
+    with handled(later, callable) as before:
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     try:
         for number in waiting:
             before[number](number, None)

@@ -12,6 +12,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
+from faults import NO_MOUNTS, finish, one_line, read_only
 from test_faults_disk import at_most
 
 from sefa_plugin import cli, download
@@ -218,8 +219,8 @@ def test_what_is_whole_all_the_same(site, page):
 FAULTS = {
     "cut": "stopped at 1000 of 51200 bytes; run the command again",
     "reset": "cannot be fetched",
-    "cut-chunk": "cannot be fetched",
-    "bad-chunk": "cannot be fetched",
+    "cut-chunk": "stopped before its end; run the command again",
+    "bad-chunk": "stopped before its end",
     "huge": "has room for",
     "empty": "is empty",
     "silent": "timed out",
@@ -275,16 +276,60 @@ def test_no_encryption_where_it_is_asked_for(site):
     assert "cannot be fetched" in text
 
 
-def test_a_disk_that_fills_up_while_a_file_comes(site):
+def kept(text):
+    """Blames what the file is written to, not the way to the server."""
+    assert "cannot be kept in " in text and "DNNLIB_CACHE_DIR" in text and "connection" not in text, text
+    return text
+
+
+@pytest.mark.parametrize("page", ["whole", "chunks"])
+def test_a_disk_that_fills_up_while_a_file_comes(site, page):
+    """Whether or not its length is known before."""
     with at_most(20_000):
-        assert "File too large" in refused(f"{site}/whole.pkl")
+        text = kept(refused(f"{site}/{page}.pkl"))
+    assert str(download.cache_folder()) in text and "(File too large)" in text
 
 
 def test_a_folder_that_vanishes_while_a_file_comes(site, tmp_path):
     import shutil
 
-    with pytest.raises(DownloadError, match=r"No such file"):
+    with pytest.raises(DownloadError, match=r"No such file") as caught:
         fetch(f"{site}/whole.pkl", progress=lambda *done: shutil.rmtree(tmp_path / "cache", ignore_errors=True))
+    kept(str(caught.value))
+
+
+@pytest.mark.parametrize("place", ["cache", "cache/downloads"])
+def test_a_file_where_the_cache_should_be(site, tmp_path, place):
+    file = tmp_path / place
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("mine")
+    with pytest.raises(DownloadError) as caught:
+        fetch(f"{site}/whole.pkl")
+    kept(str(caught.value))
+    assert file.read_text() == "mine"
+
+
+def test_a_cache_that_cannot_be_written_to(site, tmp_path):
+    cache = download.cache_folder()
+    cache.mkdir(parents=True)
+    words = ["info", f"{site}/whole.pkl"]
+    code, told = finish(tmp_path, words, lambda: read_only(cache))
+    if code == NO_MOUNTS:
+        pytest.skip("nothing can be mounted here")
+    assert "(Read-only file system)" in kept(one_line(code, told))
+
+
+def test_what_has_the_name_of_a_copy_and_is_no_file(site):
+    address = f"{site}/whole.pkl"
+    folder = download.cache_folder() / fetch(address).name
+    folder.unlink()
+    folder.mkdir()
+    with pytest.raises(DownloadError) as caught:
+        fetch(address)
+    assert "Is a directory" in kept(str(caught.value))
+    folder.rmdir()
+    folder.symlink_to("nowhere")
+    assert fetch(address).read_bytes() == BODY
 
 
 def test_on_the_command_line_it_is_one_line(site, tmp_path):

@@ -305,7 +305,7 @@ def test_an_installed_package_goes_first(toolkit, tmp_path):
     site = tmp_path / "site"
     filled(site, "sefa_plugin/__init__.py")
     (site / "sefa_plugin" / "__init__.py").write_text("print('the installed one')\n")
-    (site / "sefa_plugin" / "environment.py").write_text("def missing(): return 'stop'\ntoo_old = missing\n")
+    (site / "sefa_plugin" / "start.py").write_text("def gen_sefa_of_checkout(): raise SystemExit('Error: stop')\n")
     register(toolkit)
     result = run(toolkit / NAME, PYTHONPATH=str(site))
     assert (result.stdout, result.stderr) == ("the installed one\n", "Error: stop\n")
