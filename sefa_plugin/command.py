@@ -50,8 +50,8 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return STOPPED, INTERRUPTED
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}", FAILURE
+        place = error.filename or ("standard output" if _raised_by_printing(error) else "")
+        return f"{place}{': ' if place else ''}{error.strerror or error}", FAILURE
     if is_out_of_memory(error):
         return (
             "out of memory, even for one picture at a time; close what else needs memory, or try --device cpu",
@@ -61,6 +61,14 @@ def explain(error: BaseException) -> tuple[str, int]:
         return str(error), FAILURE
     kind = type(error).__name__
     return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
+
+
+def _raised_by_printing(error: BaseException) -> bool:
+    """An error of standard output does not say so itself; one of standard error would not be read."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and place.tb_frame.f_globals.get("__name__") == "click.utils"
 
 
 def _open_streams() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -36,6 +37,7 @@ PATIENCE = 120  # seconds in which ffmpeg must take a frame, or finish the file,
 TICK = 1  # second
 HELD, SLOWEST = 60, 1_000_000  # so many frames, at so many pixels a second
 
+SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)  # of these the system has no more for a program
 _launch = threading.Lock()  # the environment belongs to the whole process
 
 
@@ -63,7 +65,8 @@ def check_ffmpeg() -> str:
     except subprocess.TimeoutExpired:
         raise VideoError(f"{program} hangs: pip install imageio-ffmpeg") from None
     except OSError as error:
-        raise VideoError(f"{program} does not run ({error.strerror}): pip install imageio-ffmpeg") from None
+        advice = "close other programs and try again" if error.errno in SCARCE else "pip install imageio-ffmpeg"
+        raise VideoError(f"{program} does not run ({error.strerror}): {advice}") from None
     if trial.returncode:
         reason = _reason(trial.stderr.decode(errors="replace"))
         raise VideoError(f"{program} cannot write H.264 ({reason}): pip install imageio-ffmpeg") from None

@@ -69,6 +69,15 @@ def test_progress_says_what_is_to_come(capsys):
     assert "4 pictures to render, about 2 min" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
+@pytest.mark.parametrize("words", [["--help"], ["info", "demo"]])
+def test_standard_output_that_is_full_is_named(words):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "sefa_plugin", *words]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (1, "Error: standard output: No space left on device\n")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the shell's way to close streams")
 def test_closed_streams_are_no_failure(tmp_path):
     words = f'gen_sefa.py --network demo --seeds 0 -K 1 --frames 2 --outdir "{tmp_path}"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -150,3 +151,16 @@ def test_it_is_slow_but_works(tmp_path, pretend):
 
     write_video(tmp_path / "a.mp4", frames())
     assert (tmp_path / "a.mp4").stat().st_size > 500
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.EMFILE, "close other programs"), (errno.ENOEXEC, "pip install imageio-ffmpeg")]
+)
+def test_it_is_not_to_blame_for_what_the_system_lacks(pretend, monkeypatch, number, advice):
+    def run(*words, **options):
+        raise OSError(number, os.strerror(number))
+
+    pretend("")
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(VideoError, match=f"{os.strerror(number)}.*: {advice}"):
+        check_ffmpeg()
