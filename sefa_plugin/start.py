@@ -1,7 +1,13 @@
-"""Where programs begin: signals are looked after before anything else is imported, which takes a moment."""
+"""Where programs begin and end.
+
+Signals are looked after before anything else is imported, which takes a moment. At the end, when nobody has anything
+left to do, the process goes at once: PyTorch takes half a second to be taken apart.
+"""
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 
 from .interrupts import whole_program
@@ -9,42 +15,53 @@ from .interrupts import whole_program
 
 def gen_sefa() -> None:
     """Run ``gen_sefa.py``; ends the process."""
-    with whole_program():
-        from .cli import gen_sefa as command
-
-        command()
+    _run("gen_sefa")
 
 
 def sefa() -> None:
     """Run ``sefa``; ends the process."""
-    with whole_program():
-        from .cli import sefa as command
-
-        command()
+    _run("sefa")
 
 
 def gen_sefa_of_checkout() -> None:
     """Run the ``gen_sefa.py`` of a toolkit's checkout, for whose Python nobody has installed what SeFa needs."""
-    with whole_program():
-        from .environment import missing, too_old
-
-        _refuse(too_old() or missing())
-        from .cli import gen_sefa as command
-
-        command(prog_name="gen_sefa.py")
+    _run("gen_sefa", "gen_sefa.py", ("too_old", "missing"))
 
 
 def python_m() -> None:
     """Run ``python -m sefa_plugin``, in whatever Python that is; ends the process."""
-    with whole_program():
-        from .environment import too_old
-
-        _refuse(too_old())
-        from .cli import sefa as command
-
-        command(prog_name="python -m sefa_plugin")
+    _run("sefa", "python -m sefa_plugin", ("too_old",))
 
 
-def _refuse(reason: str | None) -> None:
-    if reason:
-        sys.exit(f"Error: {reason}")
+def _run(command: str, called: str | None = None, checks: tuple[str, ...] = ()) -> None:
+    """Run a command of ``cli``, unless one of the checks of ``environment`` has a line to say."""
+    codes: list[int] = []
+    atexit.register(_go, codes)  # before all others, so that it is called after them
+    try:
+        with whole_program():
+            for check in checks:
+                from . import environment
+
+                reason = getattr(environment, check)()
+                if reason:
+                    sys.exit(f"Error: {reason}")
+            from . import cli
+
+            getattr(cli, command)(prog_name=called)
+    except SystemExit as ending:
+        if ending.code is None or isinstance(ending.code, int):
+            codes.append(ending.code or 0)
+        raise
+
+
+def _go(codes: list[int]) -> None:
+    """End the process, where its code is known and all that was said has been taken."""
+    if not codes:
+        return
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):  # Python has its own way to tell that
+        return
+    os._exit(codes[0])

@@ -1,0 +1,65 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sefa_plugin import __version__
+
+ROOT = Path(__file__).parent.parent
+
+
+def program(code):
+    """A program whose command is something else."""
+    before = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport os, click, time\nfrom sefa_plugin import cli, start\n"
+        f"def work():\n    {code}\ncli.gen_sefa = click.command(cls=type(cli.gen_sefa))(work)\n"
+    )
+    words = [sys.executable, "-c", f"{before}sys.argv = ['gen_sefa.py']\nstart.gen_sefa()\n"]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [
+        ("return 0", 0),
+        ("raise click.UsageError('no')", 2),
+        ("raise OSError('no')", 1),
+        ("raise KeyboardInterrupt", 130),
+        ("sys.exit(7)", 7),
+        ("sys.exit('text')", 1),
+    ],
+)
+def test_codes(code, wanted):
+    assert program(code).returncode == wanted
+
+
+def test_everything_is_done_and_said_before_the_end():
+    """Threads, what others have registered, and text that is held back."""
+    done = program(
+        "import atexit, threading; print('held'); atexit.register(print, 'registered')\n"
+        "    threading.Thread(target=lambda: (time.sleep(0.3), print('thread'))).start()"
+    )
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["held", "thread", "registered"], "")
+
+
+def test_nothing_is_taken_apart():
+    code = "sys.kept = type('K', (), {'__del__': lambda self, write=os.write: write(1, b'taken apart')})()"
+    assert program(code).stdout == ""
+    assert program(f"{code}; sys.exit('no code that is known')").stdout == "taken apart"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
+def test_output_that_cannot_be_flushed_is_a_failure():
+    with open("/dev/full", "w") as full:
+        words = [sys.executable, "-c", "import sys; from sefa_plugin import start; print('x'); start._go([0])"]
+        done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode != 0 and "No space left" in done.stderr
+
+
+def test_every_way_to_start_runs_a_command():
+    for name in ("gen_sefa", "sefa", "gen_sefa_of_checkout", "python_m"):
+        code = f"import sys; from sefa_plugin import start; sys.argv = ['x', '--version']; start.{name}()"
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"sefa_plugin {__version__}\n", ""), name
