@@ -36,7 +36,8 @@ def python_m() -> None:
 def _run(command: str, called: str | None = None, checks: tuple[str, ...] = ()) -> None:
     """Run a command of ``cli``, unless one of the checks of ``environment`` has a line to say."""
     codes: list[int] = []
-    atexit.register(_go, codes)  # before all others, so that it is called after them
+    if not getattr(atexit, "_ncallbacks", int)():  # else whoever has begun to watch this process would not see its end
+        atexit.register(_go, codes)  # before all others, so that it is called after them
     try:
         with whole_program():
             for check in checks:

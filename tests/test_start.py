@@ -10,9 +10,9 @@ from sefa_plugin import __version__
 ROOT = Path(__file__).parent.parent
 
 
-def program(code):
+def program(code, before=""):
     """A program whose command is something else."""
-    before = (
+    before += (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport os, click, time\nfrom sefa_plugin import cli, start\n"
         f"def work():\n    {code}\ncli.gen_sefa = click.command(cls=type(cli.gen_sefa))(work)\n"
     )
@@ -48,6 +48,11 @@ def test_nothing_is_taken_apart():
     code = "sys.kept = type('K', (), {'__del__': lambda self, write=os.write: write(1, b'taken apart')})()"
     assert program(code).stdout == ""
     assert program(f"{code}; sys.exit('no code that is known')").stdout == "taken apart"
+
+
+def test_who_watches_the_process_sees_its_end():
+    done = program("pass", before="import atexit; atexit.register(print, 'seen')\n")
+    assert (done.returncode, done.stdout) == (0, "seen\n")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
