@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import json
-import mmap
 import os
 import tarfile
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from .audit_book import Book, Name, Source
 from .audit_names import EXPECTED, HARMLESS, RUNS
 from .audit_pickle import follow_more, follow_row
 from .converted_file import looks_converted
-from .regular_file import open_regular
+from .regular_file import mapped
 
 MAX_TEXT = 64 << 20  # bytes of JSON that are parsed
 _SHOWN = 8  # names in a verdict
@@ -84,7 +83,7 @@ def audit(path: str | os.PathLike) -> Audit:
         AuditError: it cannot be read at all.
     """
     shown_path = os.fspath(path)
-    data = _map(shown_path)
+    data = mapped(shown_path, AuditError)
     book = Book()
     was = gc.isenabled()
     gc.disable()  # of the many small records that are made none can go yet
@@ -94,20 +93,6 @@ def audit(path: str | os.PathLike) -> Audit:
         if was:
             gc.enable()
     return Audit(shown_path, len(data), kind, book, tuple(_findings(book)))
-
-
-def _map(path: str) -> Any:
-    try:
-        with open_regular(path) as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise AuditError(f"{path}: the file is empty")
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError:
-        raise AuditError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise AuditError(f"{path}: is a folder; name a file in it") from None
-    except (OSError, ValueError) as error:
-        raise AuditError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
 def _follow(data: memoryview, book: Book) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from .atomic import whole_file
 from .header_order import settle
 from .pickle_records import shown
-from .regular_file import open_regular
+from .regular_file import open_regular, reading
 from .spectrum import remarks
 from .strict_json import parsed as parsed_json
 
@@ -72,12 +72,9 @@ def read_directions(path: str | os.PathLike, cls: type) -> Any:
         DirectionsFileError: one line that says what is wrong.
     """
     try:
-        tensors, about = _read(os.fspath(path))
+        with reading(path, DirectionsFileError):
+            tensors, about = _read(os.fspath(path))
         return _from_parts(cls, tensors, about)
-    except FileNotFoundError:
-        raise DirectionsFileError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DirectionsFileError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, RecursionError) as error:
         raise DirectionsFileError(f"{path}: is not a valid directions file: {error}") from None
 

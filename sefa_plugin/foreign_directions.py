@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from . import regular_file
 from .array_file import ArrayFile, ArrayFileError, check_size, numbers
 from .inert_arrays import InertParts
 from .network_file import NetworkFileError
 from .pickle_records import shown
 from .pickled_values import ValueProblem
-from .regular_file import open_regular
 from .strict_json import parsed
 
 ROWS = ("auto", "directions", "layers")
@@ -87,13 +87,10 @@ def read_foreign(path: str | os.PathLike, reading: Reading | None = None) -> Fou
     """
     path = os.fspath(path)
     try:
-        with open_regular(path) as stream:
-            head = stream.read(16)
-        return _checked(_reader(path, head)(path, reading or Reading()))
-    except FileNotFoundError:
-        raise FormatError(f"{path}: no such file") from None
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
+        with regular_file.reading(path, FormatError):
+            with regular_file.open_regular(path) as stream:
+                head = stream.read(16)
+            return _checked(_reader(path, head)(path, reading or Reading()))
     except (_Problem, ArrayFileError, ValueProblem) as error:
         raise FormatError(f"{path}: {error}") from None
     except NetworkFileError as error:

@@ -14,7 +14,7 @@ from .inert_arrays import InertParts
 from .network_file import NetworkFileError
 from .pickle_records import shown
 from .pickled_values import ValueProblem
-from .regular_file import open_regular
+from .regular_file import open_regular, reading
 
 _FLOATS = "f"
 _MOST = 10_000  # latents of one file
@@ -39,13 +39,10 @@ def load_projected_w(path: str | os.PathLike, num_ws: int, w_dim: int) -> Tensor
     """
     shown_path = os.fspath(path)
     try:
-        with open_regular(path) as stream:
-            head = stream.read(8)
-        held = _arrays(shown_path, head)
-    except FileNotFoundError:
-        raise LatentsError(f"{shown_path}: no such file") from None
-    except OSError as error:
-        raise LatentsError(f"{shown_path}: cannot be read ({error.strerror or error})") from None
+        with reading(shown_path, LatentsError):
+            with open_regular(path) as stream:
+                head = stream.read(8)
+            held = _arrays(shown_path, head)
     except (ArrayFileError, ValueProblem) as error:
         raise LatentsError(f"{shown_path}: {error}") from None
     except NetworkFileError as error:

@@ -8,7 +8,6 @@ class's module and the module's ``__dict__``. :func:`read_network` takes one of 
 from __future__ import annotations
 
 import gc
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from .network_walk import ModuleRecord, NetworkWalk, describe, is_module
 from .pickle_machine import Budget
 from .pickle_records import Call, Global, InertPickleError, TruncatedPickle, shown, told
 from .pickled_values import UnknownGlobal, ValueProblem, Values, is_known, unwrap_new
-from .regular_file import open_regular
+from .regular_file import mapped
 from .torch_file import OtherTorchFile, TorchFileError, is_legacy, read_legacy, read_zip
 
 __all__ = ["ForeignNetworkError", "NetworkFileError", "NetworkRecord", "read_network", "write_converted"]
@@ -42,7 +41,7 @@ def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord
     shown_path = os.fspath(path)
     if which not in NETWORK_NAMES:
         raise NetworkFileError(f"--which {which}: choose one of {', '.join(NETWORK_NAMES)}")
-    data = _map(shown_path)
+    data = mapped(shown_path, NetworkFileError)
     try:
         if converted_file.looks_converted(data):
             return _from_converted(shown_path, which)
@@ -68,7 +67,7 @@ def read_inert(path: str | os.PathLike) -> tuple[Any, Values]:
     """
     shown_path = os.fspath(path)
     try:
-        value, values, _, _ = _parse(shown_path, _map(shown_path))
+        value, values, _, _ = _parse(shown_path, mapped(shown_path, NetworkFileError))
     except (InertPickleError, TorchFileError, ValueProblem) as error:
         raise NetworkFileError(f"{shown_path}: {_hint(error)}") from None
     except RecursionError:
@@ -108,22 +107,6 @@ def _hint(error: Exception) -> str:
         whole = isinstance(error, OtherTorchFile) or "copy it again" in str(error)
         return f"the file {error}" + ("" if whole else " (damaged? download or copy it again)")
     return str(error) if isinstance(error, ValueProblem) else f"the file {error}"
-
-
-def _map(path: str) -> Any:
-    try:
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size == 0:
-                raise NetworkFileError(f"{path}: the file is empty; download or copy it again")
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError:
-        raise NetworkFileError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise NetworkFileError(f"{path}: is a folder; name the network file in it") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise NetworkFileError(f"{path}: cannot be read ({reason})") from None
 
 
 def _parse(path: str, data: Any) -> tuple[Any, Values, list[Global], str]:

@@ -19,6 +19,7 @@ from . import __version__
 from .atomic import whole_file
 from .camera import Look
 from .edits import Edit
+from .regular_file import reading
 from .strict_json import Part, each, number, of, one_of, or_none, pair, parsed, read_bounded, text, whole
 from .typed import MAX_DISTANCE, MAX_SEED, MAX_SEEDS, check_name
 
@@ -148,11 +149,8 @@ class Recipe:
             RecipeError: one line that says what is wrong with it.
         """
         try:
-            return cls.parse(read_bounded(Path(path), MAX_BYTES))
-        except FileNotFoundError:
-            raise RecipeError(f"{path}: no such file") from None
-        except OSError as error:
-            raise RecipeError(f"{path}: cannot be read ({error.strerror or error})") from None
+            with reading(path, RecipeError):
+                return cls.parse(read_bounded(Path(path), MAX_BYTES))
         except RecursionError:
             raise RecipeError(f"{path}: is not a recipe: it is nested too deeply") from None
         except (ValueError, OverflowError) as error:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 
@@ -20,3 +23,31 @@ def open_regular(path: str | os.PathLike) -> BinaryIO:
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is a pipe or a device, and no regular file", os.fspath(path))
     return open(path, "rb")
+
+
+def mapped(path: str | os.PathLike, error: type[Exception]) -> mmap.mmap:
+    """Map a file into memory: bytes are read where they are looked at.
+
+    Raises:
+        error: it cannot be read, is no regular file, or is empty; one line.
+    """
+    with reading(path, error), open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise error(f"{path}: the file is empty; download or copy it again")
+        try:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError as reason:  # it has become empty
+            raise error(f"{path}: cannot be read ({reason})") from None
+
+
+@contextmanager
+def reading(path: str | os.PathLike, error: type[Exception]) -> Iterator[None]:
+    """Let whatever of the system prevents a file from being read be an ``error`` of one line, in one wording."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise error(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise error(f"{path}: is a folder; name a file in it") from None
+    except OSError as reason:
+        raise error(f"{path}: cannot be read ({reason.strerror or reason})") from None

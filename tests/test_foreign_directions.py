@@ -92,7 +92,7 @@ def test_arrays_that_are_no_directions(tmp_path):
         np.save(path, array)
         refused(path, says, reading)
     refused(tmp_path / "none.npy", "no such file")
-    refused(tmp_path, "cannot be read")
+    refused(tmp_path, "is a folder")
 
 
 # --- SeFa of other ports --------------------------------------------------------------------------

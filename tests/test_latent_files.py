@@ -66,7 +66,7 @@ def test_files_that_hold_no_latents(tmp_path):
             load_projected_w(path, 6, 4)
     with pytest.raises(LatentsError, match="no such file"):
         load_projected_w(tmp_path / "none.npz", 6, 4)
-    with pytest.raises(LatentsError, match="cannot be read"):
+    with pytest.raises(LatentsError, match="is a folder"):
         load_projected_w(tmp_path, 6, 4)
 
 

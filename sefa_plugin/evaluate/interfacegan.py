@@ -16,6 +16,7 @@ import numpy as np
 
 from ..array_file import ArrayFile, ArrayFileError
 from ..atomic import whole_file
+from ..regular_file import reading
 
 CHOSEN = 0.02  # share of the samples at each end
 SPLIT = 0.7  # share of those that trains; the rest validates
@@ -162,14 +163,11 @@ def load_boundary(path: str | os.PathLike, dim: int | None = None) -> np.ndarray
         BoundaryError: one line that says what is wrong with the file.
     """
     try:
-        file = ArrayFile(path)
-        if file.names != [""]:
-            raise BoundaryError(f"{path}: holds an .npz, expected floats [1, dim]")
-        found = file.read("", "f")
-    except FileNotFoundError:
-        raise BoundaryError(f"{path}: no such file") from None
-    except OSError as error:
-        raise BoundaryError(f"{path}: cannot be read ({error.strerror or error})") from None
+        with reading(path, BoundaryError):
+            file = ArrayFile(path)
+            if file.names != [""]:
+                raise BoundaryError(f"{path}: holds an .npz, expected floats [1, dim]")
+            found = file.read("", "f")
     except ArrayFileError as error:
         raise BoundaryError(f"{path}: is not a .npy file of floats: {error}") from None
     if found.size != max(found.shape, default=0):

@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..pictures import as_rgb
+from ..regular_file import open_regular, reading
 
 FILE = Path(__file__).resolve().parent.parent / "data" / "predictor.safetensors"
 FORMAT = "sefa_predictor"  # the one key of the file's metadata: JSON, so that equal networks give equal bytes
@@ -131,8 +132,8 @@ def load_predictor(path: str | os.PathLike = FILE, device: str = "cpu") -> Predi
     from safetensors import SafetensorError, safe_open
 
     try:
-        with open(path, "rb"):
-            pass  # safetensors' own messages for missing files name no file
+        with reading(path, PredictorError):
+            open_regular(path).close()  # safetensors' own messages for missing files name no file
         with safe_open(os.fspath(path), framework="pt") as file:
             about = json.loads((file.metadata() or {}).get(FORMAT, "null"))
             if not isinstance(about, dict):
@@ -142,11 +143,7 @@ def load_predictor(path: str | os.PathLike = FILE, device: str = "cpu") -> Predi
             held = set(file.keys())
             tensors = {name: file.get_tensor(name) for name in held}
         return Predictor(tensors, about, device)
-    except FileNotFoundError:
-        raise PredictorError(f"{path}: no such file") from None
-    except OSError as error:
-        raise PredictorError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise PredictorError(f"{path}: is not a predictor's file: {reason}") from None
 
