@@ -74,8 +74,8 @@ def our_load(path: str) -> Callable[[int], Any]:
 
     import sefa_plugin.filling
     import sefa_plugin.generators.stylegan2  # noqa: F401
+    from sefa_plugin.building import load_network
     from sefa_plugin.hooks import all_hooks
-    from sefa_plugin.network import load_network
 
     list(all_hooks())
     return lambda number: load_network(path)
@@ -124,7 +124,7 @@ class _Factorisation:
 
 def our_factorisation(case: networks.Case, layers: str) -> Callable[[Any], Any]:
     """``factorize_groups`` of all layers together, or of each."""
-    from sefa_plugin.directions import factorize_groups
+    from sefa_plugin.factorization import factorize_groups
     from sefa_plugin.hook import StyleLayer
 
     def layered(weights: list[Any]) -> list[Any]:

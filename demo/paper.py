@@ -27,6 +27,7 @@ import numpy as np  # noqa: E402
 from demo.claims import claims_of  # noqa: E402
 from demo.world import faces  # noqa: E402
 from sefa_plugin.atomic import whole_file  # noqa: E402
+from sefa_plugin.building import load_network  # noqa: E402
 from sefa_plugin.command import Progress, readable  # noqa: E402
 from sefa_plugin.evaluate import baselines, hierarchy, truth  # noqa: E402
 from sefa_plugin.evaluate.asking import ask_features  # noqa: E402
@@ -37,7 +38,6 @@ from sefa_plugin.evaluate.parts import Parts  # noqa: E402
 from sefa_plugin.evaluate.scorers import load_scorer  # noqa: E402
 from sefa_plugin.evaluate.table import Table, written  # noqa: E402
 from sefa_plugin.memory import keep_freed_memory  # noqa: E402
-from sefa_plugin.network import load_network  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TEXT, FOLDER = "evaluation.md", "evaluation"

@@ -18,10 +18,10 @@ __version__ = "0.1.0"
 _HOME = {
     "Directions": "directions",
     "edit": "latents",
-    "factorize": "directions",
-    "load_network": "network",
+    "factorize": "factorization",
+    "load_network": "building",
     "render": "frames",
-    "style_layers": "network",
+    "style_layers": "building",
     "write_video": "video",
 }
 __all__ = sorted(_HOME)

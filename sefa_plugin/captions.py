@@ -1,4 +1,4 @@
-"""A strip of text below a frame."""
+"""A strip of text below a frame, and how distances read in it and on sheets."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def captioned(frame: np.ndarray, *texts: str) -> np.ndarray:
         text = _cut(text, font, share - 2)
         pen.text((int(share * index + (share - width_of(font, text)) / 2), size // 4), text, INK, font=font)
     return np.concatenate([as_rgb(frame), np.asarray(strip)])
+
+
+def signed(distance: float) -> str:
+    """A distance as people read it: ``+1.5``, ``-2``, ``0``."""
+    return "0" if distance == 0 else f"{distance:+.3g}"
 
 
 def _cut(text: str, font: Any, room: float) -> str:

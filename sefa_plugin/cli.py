@@ -136,7 +136,7 @@ def _run(*, sheets: bool, **given: Any) -> None:
     opened = open_given(given)
     if opened.why_no_pictures:
         raise click.ClickException(f"{opened.record.path}: {opened.why_no_pictures} (`sefa factorize` works)")
-    from .pipeline import check_folder, output_folder
+    from .outputs import check_folder, output_folder
 
     outdir = output_folder(given["outdir"], opened.record.name)
     check_folder(outdir)
@@ -257,7 +257,7 @@ def factorize(**given: Any) -> None:
       sefa factorize --network ffhq.pkl --layers all -K 8 --outdir out
       sefa factorize --network ffhq.pkl --layers each
     """
-    from .pipeline import check_folder, output_folder
+    from .outputs import check_folder, output_folder
     from .spectrum import remarks
 
     opened = open_given(given)

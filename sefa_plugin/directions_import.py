@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .closed_form import stack
-from .directions import Directions, effective_weight
+from .directions import Directions
+from .factorization import effective_weight
 from .foreign_directions import FormatError, Found
 from .layers import is_selection, select_layers
 from .typed import check_name, parse_numbers

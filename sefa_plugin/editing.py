@@ -18,8 +18,8 @@ from .camera import Camera
 from .captions import captioned
 from .film import Film
 from .manifest import Manifest
+from .outputs import RENDERER, Reporter, named
 from .pictures import as_image, png_text, side_by_side
-from .pipeline import RENDERER, Reporter, named
 from .recipe import NAME, Recipe, RecipeError
 from .report import file_of, look_words
 from .spool import replay

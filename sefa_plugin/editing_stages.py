@@ -17,7 +17,7 @@ from .stages import camera_given, directions_given, edit_rows, film_given, known
 def edits_given(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any) -> list[Any]:
     """Factorise, or read the directions file, for each group of layers that is asked for; gives ``Edit`` objects."""
     from .edits import edit_of
-    from .pipeline import output_folder
+    from .outputs import output_folder
 
     keys: dict[str, list[Any]] = {}
     for edit in typed:
@@ -173,7 +173,7 @@ def make_recipe(opened: Any, given: dict[str, Any], recipe: Any, camera: Any) ->
     from .animation import motion, usual
     from .editing import Editing, folder_for
     from .manifest import Manifest
-    from .pipeline import check_folder, output_folder
+    from .outputs import check_folder, output_folder
 
     kind = given.get("animate")
     home = output_folder(None, opened.record.name) / "edits"
@@ -201,7 +201,7 @@ def make_recipe(opened: Any, given: dict[str, Any], recipe: Any, camera: Any) ->
 def make_plane(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any) -> None:
     """Make the sheets and the video of two directions, across and down, and say what was made."""
     from .manifest import Manifest
-    from .pipeline import check_folder, output_folder
+    from .outputs import check_folder, output_folder
     from .plane import Axis, Plane
     from .ranges import Ranges
     from .report import Pages

@@ -86,7 +86,7 @@ def rescore(**given: Any) -> None:
     opened = open_given(given)
     if opened.why_no_pictures:
         raise click.ClickException(f"{opened.record.path}: {opened.why_no_pictures}")
-    from .pipeline import check_folder, output_folder
+    from .outputs import check_folder, output_folder
 
     outdir = output_folder(given["outdir"], opened.record.name)
     check_folder(outdir)

@@ -31,7 +31,7 @@ def ganspace(**given: Any) -> None:
       sefa render --network demo --directions-file sefa-out/demo/evaluate/ganspace.safetensors
     """
     from .evaluate.methods import by_ganspace
-    from .pipeline import check_folder, output_folder
+    from .outputs import check_folder, output_folder
 
     opened = open_given(given)
     outdir = output_folder(given["outdir"], opened.record.name)
@@ -109,7 +109,7 @@ def _listed(text: str | None) -> list[str]:
 
 def _read_boundaries(given: dict[str, Any]) -> None:
     from .evaluate.boundaries import read
-    from .pipeline import check_folder, output_folder
+    from .outputs import check_folder, output_folder
 
     opened = open_given(given)
     outdir = output_folder(given["outdir"], opened.record.name)

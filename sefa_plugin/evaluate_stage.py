@@ -23,7 +23,7 @@ class Stage:
     ) -> None:
         from .evaluate.bench import Bench
         from .evaluate.parts import Parts
-        from .pipeline import check_folder, output_folder
+        from .outputs import check_folder, output_folder
 
         self.opened = open_given({**given, "network": network or given["network"]})
         if self.opened.why_no_pictures:

@@ -9,24 +9,22 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from .atomic import keep_inside, sweep
 from .camera import Camera
-from .captions import GAP, captioned
+from .captions import GAP, captioned, signed
 from .describe import describe, heat_picture
 from .file_names import safe_name
 from .film import Film
 from .latents import Schedule, spread
 from .manifest import Manifest
+from .outputs import Reporter, common_settings, is_current, named
 from .pictures import fit, side_by_side, stacked
 from .ranges import Group, Ranges
 from .report import about_direction, command_of, packed, reproduce
@@ -35,24 +33,9 @@ from .spool import replay
 from .store import FrameStore
 from .video import write_video
 
-RENDERER = 2  # raised when equal settings would give other pictures
 UNEDITED = "sheets/unedited.jpg"
-FOLDERS = ("sheets", "videos", "evaluate", "evaluate/parts")  # that an output folder may have
 ROW = 12  # pictures in the unedited row
 DESCRIBED = 8  # subjects that the words of a sheet rest on
-
-
-class Reporter(Protocol):
-    """Where a run tells what it does."""
-
-    def say(self, text: str) -> None:
-        """One line for the log."""
-
-    def expect(self, pictures: int, seconds: float) -> None:
-        """How many pictures will be rendered, and about how long that takes."""
-
-    def advance(self, pictures: int) -> None:
-        """Some pictures are done."""
 
 
 @dataclass(eq=False)
@@ -351,61 +334,3 @@ class Run:
 
 def _stem(group: Group, index: int) -> str:
     return safe_name(f"{group.directions.label}-dir{index:02d}")
-
-
-def common_settings(camera: Camera, manifest: Manifest) -> dict[str, Any]:
-    """What decides all pictures of a camera, for the record."""
-    look = camera.look
-    return {
-        "renderer": RENDERER,
-        "network": manifest.network["digest"],
-        "subjects": camera.labels,
-        "projected": camera.projected,
-        "look": {**asdict(look), "translate": list(look.translate), "camera": list(look.camera)},
-    }
-
-
-def is_current(manifest: Manifest, name: str, settings: dict[str, Any], reporter: Reporter) -> bool:
-    """Whether an output is up to date; says so, or that it will be replaced."""
-    if manifest.is_current(name, settings):
-        reporter.say(f"{name}: is up to date, kept")
-        return True
-    if (manifest.outdir / name).exists():
-        reporter.say(f"{name}: was made with other settings, will be replaced")
-    return False
-
-
-@contextmanager
-def named(path: Path) -> Iterator[None]:
-    """Give an error of the operating system the name of the output, where it has none (a full disk)."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
-
-
-def signed(distance: float) -> str:
-    """A distance as people read it: ``+1.5``, ``-2``, ``0``."""
-    return "0" if distance == 0 else f"{distance:+.3g}"
-
-
-def output_folder(outdir: str | None, name: str) -> Path:
-    """Where outputs go: ``outdir``, or ``sefa-out/<network>``."""
-    return Path(outdir) if outdir else Path("sefa-out") / name
-
-
-def check_folder(path: Path) -> None:
-    """Make the folder and make sure that it can be written, before any work is done.
-
-    What runs that were killed have left half-written there goes. From here on nothing of it is written elsewhere.
-
-    Raises:
-        OSError: it cannot.
-    """
-    path.mkdir(parents=True, exist_ok=True)
-    keep_inside(path)
-    for folder in [path, *(path / name for name in FOLDERS)]:
-        sweep(folder)
-    with named(path), tempfile.TemporaryFile(prefix=".sefa-", dir=path, buffering=0) as probe:
-        probe.write(bytes(4096))  # a full disk takes empty files

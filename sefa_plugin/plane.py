@@ -14,14 +14,14 @@ import numpy as np
 
 from . import __version__
 from .camera import Camera
-from .captions import captioned
+from .captions import captioned, signed
 from .edits import Edit, edit_of
 from .film import COLUMNS, Film
 from .keyframes import path, timeline
 from .latents import spread
 from .manifest import Manifest
+from .outputs import Reporter, common_settings, is_current, named
 from .pictures import fit, side_by_side
-from .pipeline import Reporter, common_settings, is_current, named, signed
 from .ranges import Group
 from .report import file_of, subject_words
 from .sheet import CELL, write_sheet

@@ -171,9 +171,9 @@ def _keep(directions: Any, path: Path) -> None:
 
 def factorise_given(opened: Any, given: dict[str, Any], count: int | None) -> list[Any]:
     """Factorise the layers of ``--layers``, one result for each group."""
-    from .directions import factorize_each, factorize_mapping
+    from .building import finite
+    from .factorization import factorize_each, factorize_mapping
     from .layers import select_layers
-    from .network import finite
 
     opened.check_unchanged()
     for layer in [*opened.layers, *([opened.mapping] if given["space"] == "z" else [])]:
@@ -219,9 +219,9 @@ def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
 
 def generator_given(opened: Any, given: dict[str, Any]) -> tuple[Any, Any]:
     """Build the generator, and say how it is to be looked at."""
+    from .building import build_network
     from .camera import Look
     from .memory import keep_freed_memory
-    from .network import build_network
     from .precision import use_bfloat16
 
     label, classes = given["label"], opened.sizes["c_dim"]

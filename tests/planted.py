@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from sefa_plugin.building import NetworkInfo
 from sefa_plugin.hook import StyleLayer
-from sefa_plugin.network import NetworkInfo
 
 ATTRIBUTES = ("turn", "tilt", "smile", "eyes", "skin", "hair")
 DIM = 12

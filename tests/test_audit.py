@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from demo import audit, checkpoint, train, world
-from sefa_plugin.network import load_network
+from sefa_plugin.building import load_network
 
 
 class Planted:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sefa_plugin.captions import GAP, captioned
+from sefa_plugin.captions import GAP, captioned, signed
 from sefa_plugin.lettering import font_of, legible, width_of, wrapped
 
 
@@ -41,3 +41,7 @@ def test_lettering():
     assert len(lines) > 1
     assert all(width_of(font, line) <= 100 for line in lines)
     assert "".join(wrapped("W" * 50, font, 60)) == "W" * 50
+
+
+def test_distances_as_people_read_them():
+    assert [signed(x) for x in (-3, 0, 0.3333333)] == ["-3", "0", "+0.333"]

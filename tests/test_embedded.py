@@ -321,7 +321,7 @@ print(opened.source, *opened.warnings)
 import torch_utils.persistence as host
 print(host.__file__)
 print(sorted(set(host.made)))
-from sefa_plugin.network import build_network
+from sefa_plugin.building import build_network
 print(build_network(opened)(torch.ones(1, 6)).sum().item())
 """
 

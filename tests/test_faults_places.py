@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from faults import NO_MOUNTS, Process, content, finish, hidden, one_line, read_only, warm
 
 from sefa_plugin import Directions, atomic, cli
+from sefa_plugin.building import build_network
 from sefa_plugin.manifest import Manifest
-from sefa_plugin.network import build_network, open_network
+from sefa_plugin.network import open_network
 from sefa_plugin.network_file import NetworkFileError
 from sefa_plugin.ranges import joined
 

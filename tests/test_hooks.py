@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from pickle_writer import dumps, network, tensor
 
+from sefa_plugin.building import build_network, load_network
 from sefa_plugin.hook import HookError, StyleLayer, check_layers, find_hook
 from sefa_plugin.hooks import all_hooks
 from sefa_plugin.hooks.known_sources import KNOWN
-from sefa_plugin.network import build_network, load_network, open_network
+from sefa_plugin.network import open_network
 from sefa_plugin.network_file import write_converted
 
 ADA = ["sg2ada-skip-64", "sg2ada-cond-32", "sg2ada-resnet-32", "sg2ada-orig-32"]

@@ -6,7 +6,8 @@ import torch
 
 from sefa_plugin import edit, factorize, load_network, render, style_layers
 from sefa_plugin.camera import Camera, Look
-from sefa_plugin.directions import Directions, factorize_groups
+from sefa_plugin.directions import Directions
+from sefa_plugin.factorization import factorize_groups
 from sefa_plugin.hook import StyleLayer
 from sefa_plugin.latents import edit_z, edited_through_z, one_hot, z_from_seeds
 from sefa_plugin.layers import select_layers

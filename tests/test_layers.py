@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from conftest import GOLDEN
 
-from sefa_plugin.directions import factorize_group
+from sefa_plugin.factorization import factorize_group
 from sefa_plugin.hook import StyleLayer
 from sefa_plugin.layers import select_layers
 from sefa_plugin.network import open_network

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from sefa_plugin import edit, factorize, load_network, render, style_layers
+from sefa_plugin.building import generator_of, mapping_layer
 from sefa_plugin.hook import HookError
 from sefa_plugin.live import LiveError, adopt, undisturbed, usable
-from sefa_plugin.network import generator_of, mapping_layer, open_network
+from sefa_plugin.network import open_network
 
 Z, W, ROWS = 6, 8, 3
 

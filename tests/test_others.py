@@ -99,7 +99,7 @@ def test_known_names_with_other_contents_are_refused(write, golden):
     def refused(message, tensors=state, arguments=kwargs, inside=None, **root):
         with pytest.raises(HookError, match=message):
             opened = open_network(write(network(tensors, arguments, attributes=inside, **{**sizes, **root})))
-            from sefa_plugin.network import build_network
+            from sefa_plugin.building import build_network
 
             build_network(opened)
 

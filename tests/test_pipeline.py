@@ -8,7 +8,7 @@ from sefa_plugin import factorize, load_network
 from sefa_plugin.camera import Camera, Look
 from sefa_plugin.film import Film
 from sefa_plugin.manifest import Manifest
-from sefa_plugin.pipeline import UNEDITED, Run, check_folder, output_folder, signed
+from sefa_plugin.pipeline import UNEDITED, Run
 from sefa_plugin.ranges import Group, Ranges
 
 FIXED = (-3.0, 3.0)
@@ -243,15 +243,3 @@ def test_what_is_recorded_for_people(run_of, directions):
         assert sheet.info["comment"].decode() == about["command"]
     with Image.open(run.manifest.outdir / "videos" / "all-dir00" / "frame0000.png") as frame:
         assert frame.text["Comment"].startswith("python gen_sefa.py --network net.pkl")
-
-
-def test_small_things(tmp_path, monkeypatch):
-    assert [signed(x) for x in (-3, 0, 0.3333333)] == ["-3", "0", "+0.333"]
-    monkeypatch.chdir(tmp_path)
-    assert str(output_folder(None, "ffhq")).replace("\\", "/") == "sefa-out/ffhq"
-    assert str(output_folder("here", "ffhq")) == "here"
-    check_folder(tmp_path / "a" / "b")
-    assert list((tmp_path / "a" / "b").iterdir()) == []
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OSError):
-        check_folder(tmp_path / "file")

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..building import network_info
 from ..calibrate import reduced, seeds_for, visible_change
 from ..camera import Camera, Look
 from ..latents import edit
-from ..network import network_info
 from ..ranges import Group, Ranges
 from .asking import ask_features
 from .parts import Parts, digest_of, name_of

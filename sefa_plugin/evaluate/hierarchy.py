@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..directions import factorize_groups
+from ..building import style_layers
+from ..factorization import factorize_groups
 from ..layers import GROUPS
-from ..network import style_layers
 from .bench import Bench
 from .summary import Judged, draws, judge
 from .table import Table

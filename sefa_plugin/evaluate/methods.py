@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from ..building import network_info, style_layers
 from ..camera import Look
 from ..closed_form import stack
-from ..directions import Directions, effective_weight, factorize
+from ..directions import Directions
+from ..factorization import effective_weight, factorize
 from ..layers import select_layers
-from ..network import network_info, style_layers
 from ..typed import check_name
 from .chance import random_directions
 from .ganspace import principal_components

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..directions import factorize
+from ..factorization import factorize
 from ..layers import GROUPS
 from . import measures
 from .baselines import TITLES, find
@@ -88,8 +88,8 @@ def _divided(G: Any, variant: Variant, count: int) -> list[tuple[str, int]]:
     Raises:
         ValueError: the network has no such layers.
     """
+    from ..building import style_layers
     from ..layers import select_layers
-    from ..network import style_layers
 
     groups = select_layers(style_layers(G), variant.layers, variant.torgb)
     rows = [str(group.ws_indices[0]) for group in groups]
