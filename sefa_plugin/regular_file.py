@@ -17,7 +17,10 @@ def open_regular(path: str | os.PathLike) -> BinaryIO:
     Raises:
         OSError: it cannot be read, or is no regular file.
     """
-    mode = os.stat(path).st_mode
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:  # a name with a NUL
+        raise OSError(errno.EINVAL, str(error), os.fspath(path)) from None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if not stat.S_ISREG(mode):

@@ -26,6 +26,7 @@ def refusals(tmp_path):
         "empty": "the file is empty; download or copy it again",
         "pipe": "cannot be read (it is a pipe or a device, and no regular file)",
         "empty/x": "cannot be read (Not a directory)",
+        "a\0b": "cannot be read (embedded null byte)",
     }
 
 
