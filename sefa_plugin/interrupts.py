@@ -1,8 +1,8 @@
 """Ctrl-C and the like, from a program's first line to its last: one line is said, and nothing is half-written.
 
-While a command works, a signal is an exception, so that everything on the way cleans up. Before that there is nothing
-to clean up, and an exception could come to anything in what is being imported: the process ends at once. Afterwards,
-while the last line is said and Python shuts down, a signal has nothing left to stop, and is ignored.
+While a command works, a signal is an exception, so that everything on the way cleans up; what is being imported is
+imported first. Before a command there is nothing to clean up, and the process ends at once. Afterwards, while the last
+line is said and Python shuts down, a signal has nothing left to stop, and is ignored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 INTERRUPTED, TERMINATED = 130, 143  # exit codes
 STOPPED = "stopped; what is whole was kept"
 IMPATIENCE = 1.0  # seconds in which further signals belong to the first: they would only disturb its cleaning up
-AGAIN = 0.05  # seconds after which a signal whose exception was lost is sent once more
+AGAIN = 0.05  # seconds after which a signal that came at a bad moment is sent once more
+LONGEST_IMPORT = 10.0  # seconds that are waited for one
 
 
 class Stop(BaseException):
@@ -81,6 +82,7 @@ class Course:
     def __init__(self) -> None:
         self._working = self._over = False
         self._number, self._came = 0, -IMPATIENCE  # the last signal that was heeded, and when
+        self._deferred: float | None = None  # since when one waits
         self._told: Any = None  # of lost exceptions, before us
 
     def __call__(self, number: int, frame: Any) -> None:
@@ -90,9 +92,14 @@ class Course:
         if not self._working:
             _leave("stopped before it began", number)
         now = time.monotonic()
-        if now - self._came >= IMPATIENCE:
-            self._number, self._came = number, now
-            raise _error(number)
+        if now - self._came < IMPATIENCE:
+            return
+        if is_importing(frame):
+            self._deferred = self._deferred or now
+            if now - self._deferred < LONGEST_IMPORT:
+                return self._again(number)
+        self._number, self._came, self._deferred = number, now, None
+        raise _error(number)
 
     def begin(self) -> None:
         """A command works: signals are exceptions from now on."""
@@ -120,10 +127,12 @@ class Course:
         if not isinstance(told.exc_value, (KeyboardInterrupt, Stop)):
             self._told(told)
             return
-        number = getattr(signal, getattr(told.exc_value, "signal_name", "SIGINT"))
+        self._came = -IMPATIENCE
+        self._again(getattr(signal, getattr(told.exc_value, "signal_name", "SIGINT")))
+
+    def _again(self, number: int) -> None:
         import threading
 
-        self._came = -IMPATIENCE
         timer = threading.Timer(AGAIN, self._send, [number])
         timer.daemon = True
         timer.start()
@@ -139,6 +148,18 @@ class Course:
             import _thread
 
             _thread.interrupt_main()
+
+
+def is_importing(frame: Any) -> bool:
+    """Whether this frame, or one that waits for it, belongs to an import.
+
+    An exception there can be anything afterwards: native modules that are being set up (PyTorch's) even abort.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _error(number: int) -> BaseException:

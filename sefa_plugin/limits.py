@@ -12,9 +12,10 @@ import re
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
-from .interrupts import Stop
+from .interrupts import AGAIN, Stop, is_importing
 from .memory import is_out_of_memory
 
 GRACE = 5.0  # seconds between the polite end and the hard one
@@ -71,7 +72,7 @@ class _Clock:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.is_up = False
+        self.is_up = self._deferred = False
         self._over = threading.Event()
         self._before: Any = None
         if hasattr(signal, "SIGALRM"):
@@ -80,7 +81,9 @@ class _Clock:
         threading.Thread(target=self._wait, name="timeout", daemon=True).start()
 
     def _raise(self, number: int, frame: Any) -> None:
-        raise TimeIsUp
+        self._deferred = is_importing(frame)
+        if not self._deferred:
+            raise TimeIsUp
 
     def _last_resort(self) -> None:
         import faulthandler
@@ -92,14 +95,22 @@ class _Clock:
         if self._over.wait(self.seconds):
             return
         self.is_up = True
+        self._interrupt()
+        begun = time.monotonic()
+        while time.monotonic() - begun < GRACE:
+            if self._over.wait(AGAIN):
+                return
+            if self._deferred:
+                self._interrupt()
+        self._end()
+
+    def _interrupt(self) -> None:
         if self._before is not None:  # interrupts what waits for the system, too
             signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
         else:
             import _thread
 
             _thread.interrupt_main()  # a KeyboardInterrupt, told from the user's by ``is_up``
-        if not self._over.wait(GRACE):
-            self._end()
 
     def _end(self) -> None:
         from .atomic import remove_unfinished

@@ -120,6 +120,50 @@ def test_the_time_is_up_in_a_finaliser():
         limits.lift()
 
 
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Put a module where it can be imported."""
+
+    def put(text):
+        (tmp_path / "slow_to_import.py").write_text(text)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.delitem(sys.modules, "slow_to_import", raising=False)
+
+    yield put
+    sys.modules.pop("slow_to_import", None)
+
+
+def test_what_is_being_imported_is_imported_first(module):
+    module("import os, signal, time\nos.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(0.2)\ndone = True\n")
+    with pytest.raises(Terminated), working():
+        import slow_to_import
+
+        time.sleep(5)
+    assert slow_to_import.done
+
+
+def test_an_import_that_takes_for_ever_is_not_waited_for(module, monkeypatch):
+    monkeypatch.setattr(interrupts, "LONGEST_IMPORT", 0.2)
+    module("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(20)\n")
+    begun = time.monotonic()
+    with pytest.raises(Interrupted), working():
+        import slow_to_import  # noqa: F401
+    assert time.monotonic() - begun < 5
+
+
+def test_the_time_is_up_during_an_import(module):
+    module("import time\ntime.sleep(0.4)\ndone = True\n")
+    try:
+        with pytest.raises(limits.TimeIsUp), working():
+            limits.start_clock(0.1)
+            import slow_to_import
+
+            time.sleep(3)
+        assert slow_to_import.done
+    finally:
+        limits.lift()
+
+
 def test_other_errors_of_finalisers_are_told_as_ever(monkeypatch):
     told = []
     monkeypatch.setattr(sys, "unraisablehook", lambda what: told.append(what.exc_type))
