@@ -52,12 +52,15 @@ class Range:
         low, high: distances in units of w along the unit direction; ``low <= 0 <= high``, not both 0.
         sigma: standard deviation of w along the direction, in the same units.
         broken: the sides that end where pictures break: ``''``, ``low``, ``high`` or ``both``.
+        lesson: what the measurement teaches those after it: the distance of ``TARGET`` on the whole, and the variance
+            of the logarithm of visible change among the subjects of a side (0 of a single one).
     """
 
     low: float
     high: float
     sigma: float
     broken: str = ""
+    lesson: tuple[float, float] = (0.0, 0.0)
 
 
 def reduced(picture: np.ndarray) -> np.ndarray:
@@ -119,6 +122,8 @@ def settings_of(look: Any, seeds: Sequence[int], projected: str = "") -> str:
 class Calibrator:
     """Measures ranges of directions, each with what the ones before have taught.
 
+    In what order they have is of no concern, down to the last bit: a run that was stopped is to end as if it were not.
+
     Args:
         camera: a ``Camera`` on the subjects to measure with (any number).
         advance: called with a number of pictures whenever some have been rendered.
@@ -148,12 +153,7 @@ class Calibrator:
             ValueError: directions of Z, and ws that have no z.
         """
         self._prepare()
-        key = id(directions.vectors)
-        if key not in self._sigmas:
-            self._sigmas[key] = self.camera.spread_along(directions)
-        sigma, scale = float(self._sigmas[key][index]), self._scale(key, index)
-        # Equal eigenvalues and a rank below k occur; none may divide by zero.
-        root = math.sqrt(max(directions.eigenvalues[index], 1e-9 * abs(directions.eigenvalues[0]), 1e-30))
+        key, sigma, scale, root = self._about(directions, index)
         guess = self._first_guess(key, root, scale)
         for _ in range(LOOKS):
             at, changes, breaks = self._look(directions, index, guess)
@@ -162,7 +162,8 @@ class Calibrator:
             if 1 / FAR_OFF < distance / at < FAR_OFF:
                 break
             guess = distance
-        self._note(changes)
+        noise = _noise_of(changes) if len(self._before) > 1 else 0.0
+        self._hear_noise(noise)
         distance = min(self._tempered(key, distance * root) / root, FURTHEST * scale)
         self._seen.append((key, distance * root, distance / scale))
         lean = self._lean(changes)
@@ -174,7 +175,27 @@ class Calibrator:
             if ends[sign] < ONE_SIDED * ends[-sign]:
                 ends[sign] = 0.0
         low, high = -_rounded(ends[-1]), _rounded(ends[1])
-        return Range(low, high, sigma, "both" if len(sides) == 2 else "".join(sides))
+        return Range(low, high, sigma, "both" if len(sides) == 2 else "".join(sides), (distance, noise))
+
+    def teach(self, directions: Any, index: int) -> None:
+        """Let those to come learn from a direction of an earlier run, as if it had been measured now."""
+        lesson = directions.lessons[index]
+        if lesson is None:  # a file of before
+            return
+        self._prepare()
+        key, _, scale, root = self._about(directions, index)
+        distance, noise = lesson
+        self._hear_noise(noise)
+        self._seen.append((key, distance * root, distance / scale))
+
+    def _about(self, directions: Any, index: int) -> tuple[int, float, float, float]:
+        """Which directions these are, and of one of them sigma, scale, and the square root of its eigenvalue."""
+        key = id(directions.vectors)
+        if key not in self._sigmas:
+            self._sigmas[key] = self.camera.spread_along(directions)
+        # Equal eigenvalues and a rank below k occur; none may divide by zero.
+        root = math.sqrt(max(directions.eigenvalues[index], 1e-9 * abs(directions.eigenvalues[0]), 1e-30))
+        return key, float(self._sigmas[key][index]), self._scale(key, index), root
 
     def _prepare(self) -> None:
         """Render the unedited pictures, once, and settle the target."""
@@ -201,10 +222,10 @@ class Calibrator:
         return max(float(sigmas[index]), FLAT * usual) if usual > STILL else 1.0
 
     def _first_guess(self, key: int, root: float, scale: float) -> float:
-        same = [scaled for held, scaled, _ in self._seen if held == key]
+        same = sorted(scaled for held, scaled, _ in self._seen if held == key)
         if same:
             return math.exp(np.mean(np.log(same))) / root
-        others = [sigmas for _, _, sigmas in self._seen]
+        others = sorted(sigmas for _, _, sigmas in self._seen)
         return scale * (math.exp(np.mean(np.log(others))) if others else FIRST)
 
     def _look(self, directions: Any, index: int, guess: float) -> tuple[float, np.ndarray, dict[int, float]]:
@@ -227,10 +248,9 @@ class Calibrator:
         }
         return guess, changes, breaks
 
-    def _note(self, changes: np.ndarray) -> None:
-        logs = np.log(np.maximum(changes, 1e-6))
+    def _hear_noise(self, noise: float) -> None:
         if len(self._before) > 1:
-            self._noise.append(float(np.mean([np.var(logs[start::2], ddof=1) for start in (0, 1)])))
+            self._noise = sorted([*self._noise, noise])
 
     def _lean(self, changes: np.ndarray) -> float:
         """How much more, in logarithms of the distance, the high side changes than the low one.
@@ -246,13 +266,18 @@ class Calibrator:
 
         Empirical Bayes on the logarithm of distance x sqrt(eigenvalue).
         """
-        logs = [math.log(held) for other, held, _ in self._seen if other == key] + [math.log(scaled)]
+        logs = [*sorted(math.log(held) for other, held, _ in self._seen if other == key), math.log(scaled)]
         if len(logs) < 4 or not self._noise:
             return scaled
         noise = float(np.mean(self._noise)) / len(self._before)
         real = max(float(np.var(logs, ddof=1)) - noise, 0.01)
         middle = float(np.mean(logs))
         return math.exp(middle + (logs[-1] - middle) * real / (real + noise))
+
+
+def _noise_of(changes: np.ndarray) -> float:
+    logs = np.log(np.maximum(changes, 1e-6))
+    return float(np.mean([np.var(logs[start::2], ddof=1) for start in (0, 1)]))
 
 
 def _places(count: int) -> list[tuple[int, int]]:
@@ -292,5 +317,5 @@ def calibrate(
     calibrator = Calibrator(Camera(G, look, seeds))
     for index in range(len(directions)) if indices is None else indices:
         found = calibrator.measure(directions, index)
-        directions = directions.with_range(index, found.sigma, found.low, found.high, found.broken)
+        directions = directions.with_range(index, found.sigma, found.low, found.high, found.broken, found.lesson)
     return replace(directions, calibration=settings_of(look, seeds))

@@ -19,7 +19,7 @@ SPACES = ("w", "z")
 BROKEN = ("", "low", "high", "both")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
 
-_EACH = ("vectors", "eigenvalues", "names", "named_by", "purity", "sigmas", "ranges", "broken")  # one per direction
+_EACH = ("vectors", "eigenvalues", "names", "named_by", "purity", "sigmas", "ranges", "broken", "lessons")  # each
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,7 @@ class Directions:
         ranges: for each ``(low, high)``, the distances at which pictures have visibly changed
             (``calibrate``), None where that was not measured.
         broken: for each the sides of its range that end where pictures break: '', low, high or both.
+        lessons: for each what its measurement teaches those of others (``calibrate.Range``), None where nothing.
         next_eigenvalue: that of the strongest direction that was left out, None where there is none or it is not known.
         origin: whose file they were imported from, in words; '' of those that were factorised here.
         calibration: under which settings ranges were measured, as text to compare; '' if never.
@@ -73,6 +74,7 @@ class Directions:
     sigmas: tuple[float | None, ...] = ()
     ranges: tuple[tuple[float, float] | None, ...] = ()
     broken: tuple[str, ...] = ()
+    lessons: tuple[tuple[float, float] | None, ...] = ()
     calibration: str = ""
     origin: str = ""
     next_eigenvalue: float | None = None
@@ -105,7 +107,7 @@ class Directions:
         network = "".join(letter if letter.isprintable() else "?" for letter in self.network)
         held = {"vectors": vectors, "eigenvalues": values, "layers": layers, "network": network}
         held.update(given._asdict())
-        held.update(sigmas=sigmas, ranges=ranges, broken=broken)
+        held.update(sigmas=sigmas, ranges=ranges, broken=broken, lessons=_lessons(self.lessons, len(vectors)))
         for field, value in held.items():
             object.__setattr__(self, field, value)
 
@@ -219,6 +221,7 @@ class Directions:
             sigmas=other.sigmas + (None,) * fill,
             ranges=other.ranges + (None,) * fill,
             broken=other.broken + ("",) * fill,
+            lessons=other.lessons + (None,) * fill,
             calibration=other.calibration,
         )
 
@@ -239,7 +242,7 @@ class Directions:
         if self.per_row:
             raise ValueError("these directions change each of their layers in a way of its own, and no other ones")
         label = f"{self.label.partition('@')[0]}@{label}"
-        return replace(self, layers=tuple(rows), label=label, ranges=(), broken=(), calibration="")
+        return replace(self, layers=tuple(rows), label=label, ranges=(), broken=(), lessons=(), calibration="")
 
     def named(self, index: int, name: str) -> Directions:
         """With another name for one direction, given by a person.
@@ -269,11 +272,30 @@ class Directions:
     def _renamed(self, given: Names) -> Directions:
         return replace(self, **given._asdict())
 
-    def with_range(self, index: int, sigma: float, low: float, high: float, broken: str = "") -> Directions:
+    def with_range(
+        self,
+        index: int,
+        sigma: float,
+        low: float,
+        high: float,
+        broken: str = "",
+        lesson: tuple[float, float] | None = None,
+    ) -> Directions:
         """With the measured range of one direction."""
-        sigmas, ranges, sides = list(self.sigmas), list(self.ranges), list(self.broken)
-        sigmas[index], ranges[index], sides[index] = float(sigma), (float(low), float(high)), broken
-        return replace(self, sigmas=tuple(sigmas), ranges=tuple(ranges), broken=tuple(sides))
+        one = {"sigmas": sigma, "ranges": (low, high), "broken": broken, "lessons": lesson}
+        lists = {field: list(getattr(self, field)) for field in one}
+        for field, value in one.items():
+            lists[field][index] = value
+        return replace(self, **{field: tuple(values) for field, values in lists.items()})
+
+
+def _lessons(lessons: Sequence[Any], count: int) -> tuple:
+    lessons = tuple(None if item is None else (float(item[0]), float(item[1])) for item in lessons) or (None,) * count
+    numbers = [number for item in lessons if item is not None for number in item]
+    odd = not all(map(math.isfinite, numbers)) or any(item and (item[0] <= 0 or item[1] < 0) for item in lessons)
+    if len(lessons) != count or odd:
+        raise ValueError(f"{len(lessons)} lessons of measurements for {count} directions, or odd ones")
+    return lessons
 
 
 def _measured(sigmas: Sequence[Any], ranges: Sequence[Any], count: int) -> tuple[tuple, tuple]:

@@ -43,6 +43,7 @@ def write_directions(path: str | os.PathLike, directions: Any) -> None:
         "sigmas": json.dumps(list(directions.sigmas)),
         "ranges": json.dumps(list(directions.ranges)),
         "broken": json.dumps(list(directions.broken)),
+        "lessons": json.dumps(list(directions.lessons)),
         "next_eigenvalue": json.dumps(directions.next_eigenvalue),
         "remarks": json.dumps(remarks(directions)),  # for people; what is read back says it again
         **{key: getattr(directions, key) for key in _WORDS},
@@ -128,6 +129,7 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
         sigmas=_numbers(about, "sigmas"),
         ranges=_numbers(about, "ranges"),
         broken=tuple(parsed("broken", list, str, "[]")),
+        lessons=_numbers(about, "lessons"),
         next_eigenvalue=_number_or_none(about, "next_eigenvalue"),
         **{key: about.get(key, "") for key in _WORDS},
     )
@@ -147,15 +149,15 @@ def _number_or_none(about: Mapping[str, str], key: str) -> float | None:
 
 def _numbers(about: Mapping[str, str], key: str) -> tuple:
     """A list of numbers, pairs of numbers and nulls; files of before have none."""
-    held = parsed_json(about.get(key, "[]").encode())
+    held, pairs = parsed_json(about.get(key, "[]").encode()), ("ranges", "lessons")
 
     def number(item: Any) -> bool:
         return type(item) in (int, float) and abs(item) < 1e30
 
     def fits(item: Any) -> bool:
-        if key == "ranges" and isinstance(item, list):
+        if key in pairs and isinstance(item, list):
             return len(item) == 2 and all(map(number, item))
-        return item is None or (key != "ranges" and number(item))
+        return item is None or (key not in pairs and number(item))
 
     if not isinstance(held, list) or not all(map(fits, held)):
         raise ValueError(f"its {key} {'is' if key == 'purity' else 'are'} malformed")

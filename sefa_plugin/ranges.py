@@ -41,6 +41,8 @@ class Ranges:
         self.settings = settings_of(camera.look, self.seeds, camera.projected if self.own else "")
         self.unedited: dict[str, np.ndarray] = {}  # pictures by label, if some are there already
         self._calibrator: Calibrator | None = None
+        self._heard: dict[tuple[int, int], Group] = {}  # directions whose ranges were known, and not taught yet
+        self._done: set[tuple[int, int]] = set()
 
     def known(self, group: Group, index: int) -> bool:
         """Whether a range can be given without rendering."""
@@ -60,17 +62,30 @@ class Ranges:
         """
         if self.fixed is not None:
             return self.fixed
-        if not self.known(group, index):
-            if self._calibrator is None:
-                camera = self.camera if self.own else Camera(self.camera.G, self.camera.look, self.seeds)
-                self._calibrator = Calibrator(camera, self.advance, self.unedited)
+        place = id(group), index
+        if self.known(group, index):
+            if place not in self._done:
+                self._heard[place] = group
+        else:
             held = group.directions
             if held.calibration != self.settings:  # those of another truncation or class do not fit this one
-                held = replace(held, ranges=(), broken=(), calibration=self.settings)
-            found = self._calibrator.measure(held, index)
-            group.directions = held.with_range(index, found.sigma, found.low, found.high, found.broken)
+                held = replace(held, ranges=(), broken=(), lessons=(), calibration=self.settings)
+            found = self._ready().measure(held, index)
+            group.directions = held.with_range(index, found.sigma, found.low, found.high, found.broken, found.lesson)
+            self._done.add(place)
             group.save(group.directions)
         return group.directions.ranges[index]
+
+    def _ready(self) -> Calibrator:
+        """The calibrator, which knows what all ranges so far have taught: those of earlier runs, too."""
+        if self._calibrator is None:
+            camera = self.camera if self.own else Camera(self.camera.G, self.camera.look, self.seeds)
+            self._calibrator = Calibrator(camera, self.advance, self.unedited)
+        for place, group in self._heard.items():
+            self._calibrator.teach(group.directions, place[1])
+        self._done.update(self._heard)
+        self._heard.clear()
+        return self._calibrator
 
 
 def joined(mine: Any, now: Any) -> Any:
@@ -80,8 +95,8 @@ def joined(mine: Any, now: Any) -> Any:
     both = mine.adopting(now)
     measured = [index for index, ends in enumerate(mine.ranges) if ends is not None]
     if measured and mine.calibration != both.calibration:
-        both = replace(both, ranges=(), broken=(), calibration=mine.calibration)
-    lists = {field: list(getattr(both, field)) for field in ("sigmas", "ranges", "broken")}
+        both = replace(both, ranges=(), broken=(), lessons=(), calibration=mine.calibration)
+    lists = {field: list(getattr(both, field)) for field in ("sigmas", "ranges", "broken", "lessons")}
     for index in measured:
         for field, values in lists.items():
             values[index] = getattr(mine, field)[index]

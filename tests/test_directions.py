@@ -125,12 +125,14 @@ def test_files_of_before_have_no_ranges(tmp_path):
     path = tmp_path / "d.safetensors"
     Directions(np.eye(3), np.array([3.0, 2, 1]), (0, 1)).save(path)
     with safe_open(path, framework="np") as file:
-        about = {key: text for key, text in file.metadata().items() if key not in ("ranges", "sigmas", "broken")}
+        about = {
+            key: text for key, text in file.metadata().items() if key not in ("ranges", "sigmas", "broken", "lessons")
+        }
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     save_file(tensors, str(path), about)
     held = Directions.load(path)
     assert held.ranges == held.sigmas == (None,) * 3
-    assert held.broken == ("",) * 3
+    assert held.broken == ("",) * 3 and held.lessons == (None,) * 3
 
 
 @pytest.mark.parametrize(
@@ -146,6 +148,11 @@ def test_files_of_before_have_no_ranges(tmp_path):
         ("broken", '["up","",""]'),
         ("broken", '["low"]'),
         ("broken", "[1,2,3]"),
+        ("lessons", "[[0,1],null,null]"),
+        ("lessons", "[[1,-1],null,null]"),
+        ("lessons", "[[1,1]]"),
+        ("lessons", "[1,1,1]"),
+        ("lessons", "[[1e999,1],null,null]"),
         ("named_by", '["somebody","",""]'),
         ("named_by", '["auto"]'),
         ("named_by", "[1,2,3]"),

@@ -299,10 +299,11 @@ def test_what_two_runs_know_of_directions_is_joined(golden, net):
     from sefa_plugin import factorize, load_network
 
     found = factorize(load_network(net), num_directions=3)
-    one = found.with_range(0, 1.0, -1.0, 2.0)
+    one = found.with_range(0, 1.0, -1.0, 2.0, "", (1.5, 0.1))
     two = found.with_range(1, 1.5, -3.0, 3.0, "low").named(2, "hair")
     both = joined(one, two)
     assert both.ranges == ((-1.0, 2.0), (-3.0, 3.0), None)
+    assert both.lessons == ((1.5, 0.1), None, None)
     assert both.names == ("", "", "hair") and both.broken == ("", "low", "")
     mine = joined(found.with_range(0, 2.0, -5.0, 5.0), one)
     assert mine.ranges[0] == (-5.0, 5.0)

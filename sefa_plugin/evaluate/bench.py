@@ -135,7 +135,7 @@ class Bench:
         """
 
         def measure() -> dict[str, np.ndarray]:
-            group = Group(replace(directions, ranges=(), broken=(), calibration=""))
+            group = Group(replace(directions, ranges=(), broken=(), lessons=(), calibration=""))
             camera = Camera(self.G, self.look, seeds_for(self.G), draw_classes=True)
             ranges = Ranges(
                 camera, None, lambda pictures: None
@@ -163,6 +163,7 @@ class Bench:
             ranges=tuple(map(tuple, held["ranges"].tolist())),
             sigmas=tuple(held["sigmas"].tolist()),
             broken=tuple(held["broken"].tolist()),
+            lessons=(),
             calibration=str(held["settings"]),
         )
 
