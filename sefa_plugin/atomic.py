@@ -11,6 +11,7 @@ import itertools
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -62,6 +63,18 @@ def _place(path: str | os.PathLike) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep_once(target.parent)
     return target
+
+
+def _check_replaceable(target: Path) -> None:
+    """A device or a pipe would be gone, and a file there in its place: whoever named it meant something else.
+
+    Raises:
+        OSError: it is one.
+    """
+    with suppress(FileNotFoundError):
+        mode = os.stat(target).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OSError(errno.EINVAL, "is a pipe or a device, which is not replaced by a file", str(target))
 
 
 def _sweep_once(folder: Path) -> None:
@@ -223,9 +236,10 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     at the end must be closed. Folders above are made. An older file stays until the new one replaces it.
 
     Raises:
-        OSError: the place cannot be written, or is a folder.
+        OSError: the place cannot be written, or is a folder, a pipe or a device.
     """
     target = _place(path)
+    _check_replaceable(target)
     if target.is_dir():  # say so before the work, not after it
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     part = _beside(target, "part")
@@ -253,6 +267,7 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
         OSError: the place cannot be written, or is a file.
     """
     target = _place(path)
+    _check_replaceable(target)
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     part, old = _beside(target, "part"), _beside(target, "old")

@@ -118,6 +118,14 @@ class OneLineErrors:
 class Command(OneLineErrors, click.Command):
     """A single command."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, from a folder that is there; see ``click.Command.invoke``."""
+        try:
+            os.getcwd()
+        except OSError:  # libraries of PyTorch's would end the process, with a line about themselves
+            raise click.ClickException("the current folder is gone; change to one that is there") from None
+        return super().invoke(ctx)
+
 
 class Group(OneLineErrors, click.Group):
     """A group of commands, listed in the order in which they were written."""

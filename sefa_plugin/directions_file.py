@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,22 @@ def write_directions(path: str | os.PathLike, directions: Any) -> None:
     with whole_file(path) as part:
         part.write_bytes(save(tensors, about))  # save_file would let nobody else read it
         settle(part)
+
+
+def file_of_folder(path: str | os.PathLike) -> Path:
+    """The directions file itself, or the one that lies in a folder.
+
+    Raises:
+        DirectionsFileError: the folder holds none, or several.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    held = sorted(path.glob("directions*.safetensors"))
+    if len(held) != 1:
+        names = ", ".join(file.name for file in held) or "none"
+        raise DirectionsFileError(f"{path}: one directions file is needed, this folder holds {names}")
+    return held[0]
 
 
 def is_directions_file(path: str | os.PathLike) -> bool:

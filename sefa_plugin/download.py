@@ -99,6 +99,7 @@ def _ask(url: str) -> Any:
         except urllib.error.HTTPError as error:
             error.close()
             reason = " ".join(str(error.reason).split())
+            reason = "and leads in a circle" if "infinite loop" in reason else reason
             raise DownloadError(f"{url}: the server answers {error.code} {reason}; check the address") from None
 
 
@@ -135,9 +136,9 @@ def _of_the_cache(url: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
+        reason, place = error.strerror or error, error.filename or folder
         raise DownloadError(
-            f"{url}: cannot be kept in {folder} ({reason}); DNNLIB_CACHE_DIR names another place for it"
+            f"{url}: cannot be kept as {place} ({reason}); DNNLIB_CACHE_DIR names another place for it"
         ) from None
 
 

@@ -158,8 +158,8 @@ def export(**given: Any) -> None:
 def compare(**given: Any) -> None:
     """Say which direction of A is which of B: best match, cosine, sign, angles between subspaces.
 
-    A and B are directions files, files that `sefa import` reads, or networks, which are factorised as
-    --layers, --space, --normalize and --torgb say.
+    A and B are directions files, or folders of runs that hold one; files that `sefa import` reads; or networks, which
+    are factorised as --layers, --space, --normalize and --torgb say.
 
     \b
     Examples:
@@ -208,11 +208,13 @@ def _side(path: str, given: dict[str, Any]) -> Any:
 
 
 def _own(path: str) -> Any:
-    """A directions file; None for anything else."""
+    """A directions file, or that of a folder; None for anything else."""
     from .comparing import Side
     from .directions import Directions
-    from .directions_file import is_directions_file
+    from .directions_file import file_of_folder, is_directions_file
 
+    if os.path.isdir(path):
+        path = str(file_of_folder(path))
     if not is_directions_file(path):
         return None
     held = Directions.load(path)

@@ -179,7 +179,7 @@ _program: Course | None = None
 
 @contextmanager
 def whole_program() -> Iterator[None]:
-    """Wrap a program: everything that it imports and does but for this module. Ctrl-C is ignored from its end on."""
+    """Wrap a program: everything that it imports and does but for this module. Signals are ignored from its end on."""
     global _program
     _program = Course()
     with handled(_program, _by_default) as before:
@@ -190,8 +190,8 @@ def whole_program() -> Iterator[None]:
             raise
         finally:
             _program.end()
-            if signal.SIGINT in before and not sys.flags.interactive:
-                before[signal.SIGINT] = signal.SIG_IGN
+            if not sys.flags.interactive:
+                before.update(dict.fromkeys(before, signal.SIG_IGN))
 
 
 @contextmanager

@@ -7,26 +7,11 @@ import re
 from pathlib import Path
 
 from .atomic import keep_inside
-from .directions import Directions, DirectionsFileError
+from .directions import Directions
+from .directions_file import file_of_folder
 from .manifest import NAME, Manifest
 from .report import PAGE, write_report
 from .spectrum import remarks
-
-
-def _file_of(path: str | os.PathLike) -> Path:
-    """The directions file itself, or the one that lies in a folder.
-
-    Raises:
-        DirectionsFileError: the folder holds none, or several.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        return path
-    held = sorted(path.glob("directions*.safetensors"))
-    if len(held) != 1:
-        names = ", ".join(file.name for file in held) or "none"
-        raise DirectionsFileError(f"{path}: one directions file is needed, this folder holds {names}")
-    return held[0]
 
 
 def listed(path: str | os.PathLike) -> list[str]:
@@ -35,7 +20,7 @@ def listed(path: str | os.PathLike) -> list[str]:
     Raises:
         DirectionsFileError: the file cannot be read.
     """
-    file = _file_of(path)
+    file = file_of_folder(path)
     held = Directions.load(file)
     lines = [f"{file}: {len(held)} directions of {held.label}"]
     for index, (name, ends) in enumerate(zip(held.names, held.ranges)):
@@ -72,7 +57,7 @@ def rename(path: str | os.PathLike, key: str, name: str) -> str:
         ValueError: there is no such direction, or this cannot be its name.
         OSError: the file cannot be written.
     """
-    file = _file_of(path)
+    file = file_of_folder(path)
     held = Directions.load(file)
     index = held.index(int(key) if re.fullmatch(r"-?\d+", key) else key)
     held.named(index, name).save(file)

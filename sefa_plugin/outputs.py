@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,9 +78,17 @@ def check_folder(path: Path) -> None:
     Raises:
         OSError: it cannot.
     """
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        what = "is a link that leads nowhere" if path.is_symlink() else "is a file, and no folder"
+        raise NotADirectoryError(errno.ENOTDIR, what, str(path)) from None
     keep_inside(path)
     for folder in [path, *(path / name for name in FOLDERS)]:
         sweep(folder)
-    with named(path), tempfile.TemporaryFile(prefix=".sefa-", dir=path, buffering=0) as probe:
-        probe.write(bytes(4096))  # a full disk takes empty files
+    try:
+        with tempfile.TemporaryFile(prefix=".sefa-", dir=path, buffering=0) as probe:
+            probe.write(bytes(4096))  # a full disk takes empty files
+    except OSError as error:
+        error.filename = str(path)
+        raise

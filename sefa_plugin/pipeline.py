@@ -145,7 +145,7 @@ class Run:
             grid = None
         made: list[str] = []
         try:
-            if left or grid:
+            if left or grid or self._row_is_old():
                 with FrameStore() as store:
                     self._start(left, len(open_))
                     made += self._unedited_row()
@@ -177,12 +177,17 @@ class Run:
         steps = len(self.film.timeline(-1, 1).distances)
         each = steps - 1 if self.film.video != "none" else len(self.film.columns(-1, 1)) - 1
         count = len(jobs) * each * len(self.camera) + unknown * self.ranges.pictures()
-        self.reporter.expect(count, count * taken / len(self.camera))
+        if count:
+            self.reporter.expect(count, count * taken / len(self.camera))
+
+    def _row_is_old(self) -> bool:
+        """Whether the row of unedited pictures, which the page shows beside all, is that of other subjects."""
+        return self.film.sheet and not self.manifest.is_current(UNEDITED, self._common())
 
     def _unedited_row(self) -> list[str]:
         """The row of unedited pictures, which is there first."""
         settings = self._common()
-        if not self.film.sheet or (not self.overwrite and self.manifest.is_current(UNEDITED, settings)):
+        if not (self.film.sheet and (self.overwrite or self._row_is_old())):
             return []
         path, labels = self.manifest.outdir / UNEDITED, self.camera.labels[:ROW]
         more = f", the first {ROW} of {len(self.camera)}" if len(self.camera) > ROW else ""

@@ -56,6 +56,20 @@ def test_the_longest_name_leaves_room_for_the_temporary_one(tmp_path):
     assert target.read_bytes() == b"x"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize("make", [whole_file, whole_folder])
+@pytest.mark.parametrize("linked", [False, True])
+def test_pipes_and_devices_are_not_replaced(tmp_path, make, linked):
+    pipe = target = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    if linked:
+        target = tmp_path / "link"
+        target.symlink_to(pipe)
+    with pytest.raises(OSError, match="a pipe or a device"), make(target):
+        raise AssertionError("work was done for it")
+    assert pipe.is_fifo() and set(names(tmp_path)) == {"pipe", target.name}
+
+
 def test_two_at_once_do_not_meet(tmp_path):
     with whole_file(tmp_path / "a.png") as one, whole_file(tmp_path / "a.png") as two:
         one.write_bytes(b"1")

@@ -78,6 +78,18 @@ def test_standard_output_that_is_full_is_named(words):
     assert (done.returncode, done.stderr) == (1, "Error: standard output: No space left on device\n")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a folder in use cannot be removed there")
+@pytest.mark.parametrize("words", [["info", "demo"], ["sheet", "--network", "demo", "--outdir", "/tmp/x"]])
+def test_a_current_folder_that_is_gone(tmp_path, words):
+    command = "mkdir gone; cd gone; rmdir ../gone; exec " + " ".join(
+        [f'"{sys.executable}"', "-m", "sefa_plugin", *words]
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=100)
+    said = "Error: the current folder is gone; change to one that is there\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the shell's way to close streams")
 def test_closed_streams_are_no_failure(tmp_path):
     words = f'gen_sefa.py --network demo --seeds 0 -K 1 --frames 2 --outdir "{tmp_path}"'

@@ -52,6 +52,8 @@ def test_a_permuted_and_turned_file_is_matched_back_exactly(run, factorised, tmp
 def test_networks_are_compared_by_what_they_factorise_to(run, network, golden, factorised):
     told = json.loads(run("compare", network, factorised, "--json").stdout)
     assert [one["match"] for one in told["matches"]] == list(range(32))
+    assert json.loads(run("compare", network, factorised.parent, "--json").stdout)["matches"] == told["matches"]
+    assert "this folder holds none" in run("compare", network, ".", code=1).stderr
     told = run("compare", network, factorised, "--layers", "middle")
     assert "changes layers 3-6" in told.stdout
     other = run("compare", golden("sg2ada-cond-32").pickle, "demo", code=1).stderr

@@ -224,7 +224,7 @@ ALLOWED = {
         "video",
         "",
     },
-    "naming": {"atomic", "directions", "manifest", "report", "spectrum"},
+    "naming": {"atomic", "directions", "directions_file", "manifest", "report", "spectrum"},
     "evaluate/__init__": set(),
     "evaluate/asking": {"memory"},
     "evaluate/interfacegan": {"array_file", "atomic", "regular_file"},

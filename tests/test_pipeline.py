@@ -104,6 +104,19 @@ def test_what_is_quick_to_look_at_comes_first(run_of, directions):
     ]
 
 
+def test_the_row_above_kept_sheets_is_that_of_their_subjects(run_of, directions):
+    film = Film(frames=4, video="none")
+    first = run_of(film)
+    made_by(first, directions)
+    row = (first.manifest.outdir / UNEDITED).read_bytes()
+    made_by(run_of(film, seeds=[7, 8]), directions, 1)
+    assert (first.manifest.outdir / UNEDITED).read_bytes() != row
+    again = run_of(film)
+    assert made_by(again, directions) == [UNEDITED]
+    assert (first.manifest.outdir / UNEDITED).read_bytes() == row
+    assert make(run_of(film), directions) == ([], 1)
+
+
 def test_after_a_failure_the_page_promises_nothing(run_of, directions, monkeypatch):
     from sefa_plugin import pipeline
 
