@@ -184,6 +184,9 @@ def _opener() -> Any:
             timer.start()
             try:
                 super().begin()
+            except (OSError, http.client.HTTPException):  # of a connection that was cut
+                if not late.is_set():
+                    raise
             finally:
                 timer.cancel()
             if late.is_set():

@@ -143,7 +143,7 @@ def test_names_of_directions_and_attributes(net, tmp_path):
     from dataclasses import replace
 
     vectors = held.vectors[[0] * len(names)]
-    fields = {"sigmas": (), "ranges": (), "broken": (), "named_by": (), "purity": ()}
+    fields = {"sigmas": (), "ranges": (), "broken": (), "named_by": (), "purity": (), "lessons": ()}
     many = replace(held, vectors=vectors, eigenvalues=held.eigenvalues[[0] * len(names)], names=names, **fields)
     trained = Trained(many, dict.fromkeys(names), ("Smile",))
     made = trained.save(tmp_path / "boundaries")
