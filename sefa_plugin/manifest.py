@@ -58,11 +58,15 @@ class Manifest:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over what the record says now, but for what this run has made: another one may work beside it."""
+        """Take over what the record says now, but for what this run has made: another one may work beside it.
+
+        Raises:
+            OSError: it is there, and cannot be read; it would be lost.
+        """
         try:
             held = read_record(self.outdir / NAME)
-        except (OSError, ValueError, RecursionError):
-            return  # no record, or one that cannot be read: everything is made again
+        except (FileNotFoundError, ValueError, RecursionError):
+            return  # no record, or one that is broken: everything is made again
         if held.get("format") == FORMAT:
             self.outputs.update({name: entry for name, entry in held["outputs"].items() if name not in self._own})
 

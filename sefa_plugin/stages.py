@@ -123,21 +123,36 @@ def _edited_at(group: Any, rows: Any, outdir: Path) -> Any:
 
 
 def _adopting(found: Any, path: Path | None) -> Any:
-    from .directions import Directions, DirectionsFileError
+    earlier = None if path is None else _earlier(path)
+    return found.adopting(earlier) if earlier is not None and found.same_as(earlier) else found
 
-    if path is None:
-        return found
+
+def _earlier(path: Path) -> Any:
+    """The directions of a file; None where there is none, or nothing that is worth keeping.
+
+    Raises:
+        OSError: it is there, and cannot be read: it may hold names that a person has given.
+    """
+    from .directions import Directions, DirectionsFileError
+    from .regular_file import open_regular
+
     try:
-        earlier = Directions.load(path)
-    except DirectionsFileError:
-        return found
-    return found.adopting(earlier) if found.same_as(earlier) else found
+        open_regular(path).close()
+        return Directions.load(path)
+    except (FileNotFoundError, DirectionsFileError):
+        return None
 
 
 def known_paths(groups: list[Any], outdir: Path) -> list[Path | None]:
     """Of each group the file in a folder that holds it already; of others none, so that nothing is replaced."""
     files = sorted(outdir.glob("directions*.safetensors"))
-    return [next((file for file in files if _adopting(held, file) is not held), None) for held in groups]
+
+    def holds(file: Path, held: Any) -> bool:
+        with suppress(OSError):
+            return _adopting(held, file) is not held
+        return False
+
+    return [next((file for file in files if holds(file, held)), None) for held in groups]
 
 
 def _saver(path: Path | None) -> Any:
@@ -156,17 +171,15 @@ def _keep(directions: Any, path: Path) -> None:
     """Write directions, with what a person or another run has put into their file meanwhile.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the file cannot be written, or what is there not be read.
     """
     from .atomic import alone_in
-    from .directions import Directions, DirectionsFileError
     from .ranges import joined
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with alone_in(path.parent):
-        with suppress(DirectionsFileError):
-            directions = joined(directions, Directions.load(path))
-        directions.save(path)
+        earlier = _earlier(path)
+        (directions if earlier is None else joined(directions, earlier)).save(path)
 
 
 def factorise_given(opened: Any, given: dict[str, Any], count: int | None) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -309,3 +310,25 @@ def test_what_two_runs_know_of_directions_is_joined(golden, net):
     assert mine.ranges[0] == (-5.0, 5.0)
     other = factorize(load_network(net), normalize=False, num_directions=3)
     assert joined(one, other) is one
+
+
+@pytest.mark.parametrize("name", ["directions.safetensors", "run.json"])
+def test_what_an_earlier_run_has_left_and_cannot_be_read_is_not_replaced(net, tmp_path, monkeypatch, name):
+    """It may hold names that a person has given: a file server that stumbles must not cost them."""
+    out = tmp_path / "out"
+    words = ["--network", net, *WORDS, "-K", "1", "--outdir", out]
+    assert run(cli.gen_sefa, *words)[0] == 0
+    before, opened = (out / name).read_bytes(), io.open
+
+    def refusing(path, *args, **options):
+        if os.fspath(path) == str(out / name):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr("builtins.open", refusing)
+    monkeypatch.setattr(io, "open", refusing)
+    line = one_line(*run(cli.gen_sefa, *words))
+    monkeypatch.undo()
+    assert name in line and os.strerror(errno.EACCES) in line
+    assert (out / name).read_bytes() == before
+    assert run(cli.gen_sefa, *words)[0] == 0
