@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from . import limits
+from . import environment, limits
 from .interrupts import INTERRUPTED, STOPPED, TERMINATED, Terminated, working
 from .memory import is_out_of_memory
 from .pickle_records import printable
@@ -52,6 +52,10 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError):
         place = error.filename or ("standard output" if _raised_by_printing(error) else "")
         return f"{place}{': ' if place else ''}{error.strerror or error}", FAILURE
+    if isinstance(error, ModuleNotFoundError):
+        lacking = environment.missing()
+        if lacking:
+            return lacking, FAILURE
     if is_out_of_memory(error):
         return (
             "out of memory, even for one picture at a time; close what else needs memory, or try --device cpu",

@@ -131,13 +131,12 @@ class Course:
         self._again(getattr(signal, getattr(told.exc_value, "signal_name", "SIGINT")))
 
     def _again(self, number: int) -> None:
-        import threading
+        import _thread  # starting a Thread takes a lock, which what was interrupted here may hold
 
-        timer = threading.Timer(AGAIN, self._send, [number])
-        timer.daemon = True
-        timer.start()
+        _thread.start_new_thread(self._send, (number,))
 
     def _send(self, number: int) -> None:
+        time.sleep(AGAIN)
         if self._over:
             return
         if hasattr(signal, "pthread_kill"):  # which interrupts what waits for the system, too

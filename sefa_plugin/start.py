@@ -12,6 +12,10 @@ import sys
 
 from .interrupts import whole_program
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def gen_sefa() -> None:
     """Run ``gen_sefa.py``; ends the process."""
@@ -46,13 +50,26 @@ def _run(command: str, called: str | None = None, checks: tuple[str, ...] = ()) 
                 reason = getattr(environment, check)()
                 if reason:
                     sys.exit(f"Error: {reason}")
-            from . import cli
-
+            cli = _commands()
             getattr(cli, command)(prog_name=called)
     except SystemExit as ending:
         if ending.code is None or isinstance(ending.code, int):
             codes.append(ending.code or 0)
         raise
+
+
+def _commands() -> Any:
+    """The module of the commands; where a checkout runs that nobody has installed, a line may say what it lacks."""
+    try:
+        from . import cli
+    except ModuleNotFoundError:
+        from .environment import missing
+
+        reason = missing()
+        if reason is None:
+            raise
+        sys.exit(f"Error: {reason}")
+    return cli
 
 
 def _go(codes: list[int]) -> None:

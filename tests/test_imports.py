@@ -317,7 +317,7 @@ ALLOWED = {
     "register": {"atomic", "dropped_file", ""},
     "interrupts": set(),
     "limits": {"atomic", "interrupts", "memory"},
-    "command": {"interrupts", "limits", "memory", "pickle_records", "threads"},
+    "command": {"environment", "interrupts", "limits", "memory", "pickle_records", "threads"},
     "options": {"limits"},
     "stages": None,  # everything below
     "formats_commands": None,
