@@ -56,12 +56,13 @@ def _place(path: str | os.PathLike) -> Path:
     """The path itself, links followed (a linked output stays a link), the folders above it made and swept.
 
     Raises:
-        OSError: links lead out of a folder of :func:`keep_inside`.
+        OSError: links lead out of a folder of :func:`keep_inside`, or a pipe or a device is there.
     """
     target = Path(os.path.realpath(path))
     _check_inside(path, target)
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep_once(target.parent)
+    _check_replaceable(target)
     return target
 
 
@@ -239,7 +240,6 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         OSError: the place cannot be written, or is a folder, a pipe or a device.
     """
     target = _place(path)
-    _check_replaceable(target)
     if target.is_dir():  # say so before the work, not after it
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     part = _beside(target, "part")
@@ -267,7 +267,6 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
         OSError: the place cannot be written, or is a file.
     """
     target = _place(path)
-    _check_replaceable(target)
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     part, old = _beside(target, "part"), _beside(target, "old")

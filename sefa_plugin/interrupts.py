@@ -137,16 +137,23 @@ class Course:
 
     def _send(self, number: int) -> None:
         time.sleep(AGAIN)
-        if self._over:
-            return
-        if hasattr(signal, "pthread_kill"):  # which interrupts what waits for the system, too
-            import threading
+        if not self._over:
+            to_main_thread(number)
 
-            signal.pthread_kill(threading.main_thread().ident, number)
-        else:
-            import _thread
 
-            _thread.interrupt_main()
+def to_main_thread(number: int) -> None:
+    """Send a signal to the main thread, so that what waits for the system there is interrupted, too.
+
+    Where that is not to be had (Windows) it is Ctrl-C's, and waiting goes on.
+    """
+    if hasattr(signal, "pthread_kill"):
+        import threading
+
+        signal.pthread_kill(threading.main_thread().ident, number)
+    else:
+        import _thread
+
+        _thread.interrupt_main()
 
 
 def is_importing(frame: Any) -> bool:

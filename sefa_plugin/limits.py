@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any
 
-from .interrupts import AGAIN, Stop, is_importing
+from .interrupts import AGAIN, Stop, is_importing, to_main_thread
 from .memory import is_out_of_memory
 
 GRACE = 5.0  # seconds between the polite end and the hard one
@@ -95,22 +95,15 @@ class _Clock:
         if self._over.wait(self.seconds):
             return
         self.is_up = True
-        self._interrupt()
+        alarm = getattr(signal, "SIGALRM", signal.SIGINT)  # Ctrl-C's is told from the user's by ``is_up``
+        to_main_thread(alarm)
         begun = time.monotonic()
         while time.monotonic() - begun < GRACE:
             if self._over.wait(AGAIN):
                 return
             if self._deferred:
-                self._interrupt()
+                to_main_thread(alarm)
         self._end()
-
-    def _interrupt(self) -> None:
-        if self._before is not None:  # interrupts what waits for the system, too
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
-        else:
-            import _thread
-
-            _thread.interrupt_main()  # a KeyboardInterrupt, told from the user's by ``is_up``
 
     def _end(self) -> None:
         from .atomic import remove_unfinished

@@ -15,8 +15,6 @@ from .camera import Camera
 from .manifest import Manifest
 
 RENDERER = 2  # raised when equal settings would give other pictures
-
-
 FOLDERS = ("sheets", "videos", "evaluate", "evaluate/parts")  # that an output folder may have
 
 

@@ -41,8 +41,7 @@ class Ranges:
         self.settings = settings_of(camera.look, self.seeds, camera.projected if self.own else "")
         self.unedited: dict[str, np.ndarray] = {}  # pictures by label, if some are there already
         self._calibrator: Calibrator | None = None
-        self._heard: dict[tuple[int, int], Group] = {}  # directions whose ranges were known, and not taught yet
-        self._done: set[tuple[int, int]] = set()
+        self._known: dict[tuple[int, int], Group | None] = {}  # by group and index; None: the calibrator knows, too
 
     def known(self, group: Group, index: int) -> bool:
         """Whether a range can be given without rendering."""
@@ -64,15 +63,14 @@ class Ranges:
             return self.fixed
         place = id(group), index
         if self.known(group, index):
-            if place not in self._done:
-                self._heard[place] = group
+            self._known.setdefault(place, group)
         else:
             held = group.directions
             if held.calibration != self.settings:  # those of another truncation or class do not fit this one
                 held = replace(held, ranges=(), broken=(), lessons=(), calibration=self.settings)
             found = self._ready().measure(held, index)
             group.directions = held.with_range(index, found.sigma, found.low, found.high, found.broken, found.lesson)
-            self._done.add(place)
+            self._known[place] = None
             group.save(group.directions)
         return group.directions.ranges[index]
 
@@ -81,10 +79,10 @@ class Ranges:
         if self._calibrator is None:
             camera = self.camera if self.own else Camera(self.camera.G, self.camera.look, self.seeds)
             self._calibrator = Calibrator(camera, self.advance, self.unedited)
-        for place, group in self._heard.items():
-            self._calibrator.teach(group.directions, place[1])
-        self._done.update(self._heard)
-        self._heard.clear()
+        for place, group in self._known.items():
+            if group is not None:
+                self._calibrator.teach(group.directions, place[1])
+                self._known[place] = None
         return self._calibrator
 
 

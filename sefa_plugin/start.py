@@ -47,9 +47,7 @@ def _run(command: str, called: str | None = None, checks: tuple[str, ...] = ()) 
             for check in checks:
                 from . import environment
 
-                reason = getattr(environment, check)()
-                if reason:
-                    sys.exit(f"Error: {reason}")
+                _refuse(getattr(environment, check)())
             cli = _commands()
             getattr(cli, command)(prog_name=called)
     except SystemExit as ending:
@@ -65,11 +63,14 @@ def _commands() -> Any:
     except ModuleNotFoundError:
         from .environment import missing
 
-        reason = missing()
-        if reason is None:
-            raise
-        sys.exit(f"Error: {reason}")
+        _refuse(missing())
+        raise
     return cli
+
+
+def _refuse(reason: str | None) -> None:
+    if reason:
+        sys.exit(f"Error: {reason}")
 
 
 def _go(codes: list[int]) -> None:

@@ -13,13 +13,8 @@ from sefa_plugin.directions import DirectionsFileError
 
 
 @pytest.fixture(scope="module")
-def G(golden):
-    return load_network(golden("sg2ada-skip-64").pickle)
-
-
-@pytest.fixture
-def made(G):
-    return factorize(G, layers="0-2", num_directions=4)
+def made(golden):
+    return factorize(load_network(golden("sg2ada-skip-64").pickle), layers="0-2", num_directions=4)
 
 
 def test_indices_and_names(made):

@@ -11,12 +11,8 @@ def G(golden):
     return load_network(golden("sg2ada-skip-64").pickle)
 
 
-@pytest.fixture
-def made(G):
-    return factorize(G, layers="0-2", num_directions=4)
-
-
-def test_what_factorising_a_generator_gives(G, made):
+def test_what_factorising_a_generator_gives(G):
+    made = factorize(G, layers="0-2", num_directions=4)
     assert made.vectors.shape == (4, 32)
     assert made.vectors.dtype == np.float32
     assert (np.diff(made.eigenvalues) < 0).all()
