@@ -47,8 +47,8 @@ def run(
     if isa == "avx2" and os.environ.get("SEFA_BENCH_ISA") != "avx2":  # libraries look once, when they are loaded
         again = {**os.environ, **machine.AVX2, "SEFA_BENCH_ISA": "avx2"}
         sys.exit(subprocess.run([sys.executable, "-m", "benchmarks", *sys.argv[1:]], env=again).returncode)
-    from sefa_plugin.atomic import whole_file
-    from sefa_plugin.precision import cpu_has_bfloat16
+    from sefa_plugin.rendering.precision import cpu_has_bfloat16
+    from sefa_plugin.system.whole_files import whole_file
 
     precisions = ["float32"] + (["bfloat16"] if device == "cuda" or cpu_has_bfloat16() else [])
     rates = {dtype: machine.gemm_rate(dtype, device) for dtype in precisions}

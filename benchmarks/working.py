@@ -17,8 +17,8 @@ def edited_frames(case: networks.Case, frames: int, reuse: bool) -> Callable[[in
     """A video of one seed whose last rows of ws move; gives the digest of its pixels."""
     import torch
 
-    from sefa_plugin.frames import render
-    from sefa_plugin.memory import keep_freed_memory
+    from sefa_plugin.rendering.frames import render
+    from sefa_plugin.system.processor import keep_freed_memory
 
     keep_freed_memory()  # as the commands do
     G = networks.ours(case)
@@ -72,10 +72,9 @@ def our_load(path: str) -> Callable[[int], Any]:
     """Load ``G_ema`` without running the file; all that is imported for it is there already."""
     import concurrent.futures  # noqa: F401
 
-    import sefa_plugin.filling
     import sefa_plugin.generators.stylegan2  # noqa: F401
-    from sefa_plugin.building import load_network
     from sefa_plugin.hooks import all_hooks
+    from sefa_plugin.networks.building import load_network
 
     list(all_hooks())
     return lambda number: load_network(path)
@@ -124,7 +123,7 @@ class _Factorisation:
 
 def our_factorisation(case: networks.Case, layers: str) -> Callable[[Any], Any]:
     """``factorize_groups`` of all layers together, or of each."""
-    from sefa_plugin.factorization import factorize_groups
+    from sefa_plugin.directions.factorization import factorize_groups
     from sefa_plugin.hook import StyleLayer
 
     def layered(weights: list[Any]) -> list[Any]:

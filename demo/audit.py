@@ -19,10 +19,10 @@ import torch
 
 from demo import checkpoint, train
 from demo.world import faces
-from sefa_plugin.atomic import whole_file
-from sefa_plugin.building import load_network
-from sefa_plugin.evaluate.measures import frechet_distance
-from sefa_plugin.evaluate.predictor import Predictor, load_predictor
+from sefa_plugin.evaluate.scorers.predictor import Predictor, load_predictor
+from sefa_plugin.evaluate.statistics.measures import frechet_distance
+from sefa_plugin.networks.building import load_network
+from sefa_plugin.system.whole_files import whole_file
 
 SEED = 3000  # of the drawn faces: one set of this seed, one of the next; the training had 0, 1000 and 2000
 FIRST = 100_000  # seed of the first latent

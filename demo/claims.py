@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sefa_plugin.evaluate.baselines import Outcome, difference
-from sefa_plugin.evaluate.bootstrap import Interval, interval
-from sefa_plugin.evaluate.hierarchy import Level
-from sefa_plugin.evaluate.truth import DEFAULT, Unit, between
+from sefa_plugin.evaluate.experiments.baselines import Outcome, difference
+from sefa_plugin.evaluate.experiments.hierarchy import Level
+from sefa_plugin.evaluate.experiments.truth import DEFAULT, Unit, between
+from sefa_plugin.evaluate.statistics.bootstrap import Interval, interval
 
 KINDS = {
     "pose": ("turn", "tilt", "size", "x", "y"),

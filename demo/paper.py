@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from sefa_plugin.threads import share_cores
+from sefa_plugin.system.processor import share_cores
 
 share_cores()  # before anything imports torch
 
@@ -26,18 +26,19 @@ import numpy as np  # noqa: E402
 
 from demo.claims import claims_of  # noqa: E402
 from demo.world import faces  # noqa: E402
-from sefa_plugin.atomic import whole_file  # noqa: E402
-from sefa_plugin.building import load_network  # noqa: E402
-from sefa_plugin.command import Progress, readable  # noqa: E402
-from sefa_plugin.evaluate import baselines, hierarchy, truth  # noqa: E402
-from sefa_plugin.evaluate.asking import ask_features  # noqa: E402
-from sefa_plugin.evaluate.bench import Bench  # noqa: E402
-from sefa_plugin.evaluate.heatmap import write_heatmap  # noqa: E402
-from sefa_plugin.evaluate.methods import METHODS  # noqa: E402
-from sefa_plugin.evaluate.parts import Parts  # noqa: E402
-from sefa_plugin.evaluate.scorers import load_scorer  # noqa: E402
-from sefa_plugin.evaluate.table import Table, written  # noqa: E402
-from sefa_plugin.memory import keep_freed_memory  # noqa: E402
+from sefa_plugin.commands.progress import Progress  # noqa: E402
+from sefa_plugin.evaluate.experiments import baselines, hierarchy, truth  # noqa: E402
+from sefa_plugin.evaluate.methods.methods import METHODS  # noqa: E402
+from sefa_plugin.evaluate.samples.bench import Bench  # noqa: E402
+from sefa_plugin.evaluate.samples.parts import Parts  # noqa: E402
+from sefa_plugin.evaluate.scorers.asking import ask_features  # noqa: E402
+from sefa_plugin.evaluate.scorers.scorers import load_scorer  # noqa: E402
+from sefa_plugin.evaluate.tables.heatmap import write_heatmap  # noqa: E402
+from sefa_plugin.evaluate.tables.table import Table, written  # noqa: E402
+from sefa_plugin.networks.building import load_network  # noqa: E402
+from sefa_plugin.system.messages import readable  # noqa: E402
+from sefa_plugin.system.processor import keep_freed_memory  # noqa: E402
+from sefa_plugin.system.whole_files import whole_file  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TEXT, FOLDER = "evaluation.md", "evaluation"

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from demo.audit import shown
-from sefa_plugin.building import load_network
-from sefa_plugin.cli import gen_sefa, sefa
+from sefa_plugin.commands.cli import gen_sefa, sefa
+from sefa_plugin.networks.building import load_network
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 SAMPLES_SEED = 7  # as the sheets that the training writes

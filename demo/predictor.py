@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from demo.train import drawn_faces
 from demo.world import NAMES, faces, sample_factors
-from sefa_plugin.evaluate.predictor import FILE, FactorNet, load_predictor, save_predictor
+from sefa_plugin.evaluate.scorers.predictor import FILE, FactorNet, load_predictor, save_predictor
 
 GLASSES = NAMES.index("glasses")
 SHOWN = (("wrinkles", 0.12), ("hair_length", 0.15))  # below these values the drawing hardly changes

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 import click
 import numpy as np
 
-from sefa_plugin.building import load_network
-from sefa_plugin.calibrate import calibrate
-from sefa_plugin.camera import Camera, Look
-from sefa_plugin.factorization import factorize
+from sefa_plugin.directions.factorization import factorize
+from sefa_plugin.networks.building import load_network
+from sefa_plugin.rendering.calibration import calibrate
+from sefa_plugin.rendering.look import Look
+from sefa_plugin.rendering.scene import Camera
 
 SEEDS = range(100, 112)  # none of them is used for calibration
 FACTORS = (0.3, 0.6, 1.0, 1.5)  # of the median range: the fixed distances to compare with

@@ -41,7 +41,7 @@ class Scanner:
 
 def scanners(picklescan: str, fickling: str) -> Iterator[Scanner]:
     """Ours and the others; those that are not installed are said to be missing."""
-    ours = "from sefa_plugin.cli import sefa; sefa()"
+    ours = "from sefa_plugin.commands.cli import sefa; sefa()"
     path = f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
     yield Scanner("sefa info --audit", (sys.executable, "-c", path + ours, "info", "--audit", "FILE"))
     others = (
@@ -59,7 +59,7 @@ def scanners(picklescan: str, fickling: str) -> Iterator[Scanner]:
 
 def hostile_files(folder: Path) -> list[Path]:
     """The files of the tests' corpus whose payload is live: an unpickler runs it."""
-    sys.path.append(str(ROOT / "tests"))
+    sys.path.append(str(ROOT / "tests" / "support"))
     from hostile import CORPUS
 
     return [case.write(folder) for case in CORPUS if case.armed]

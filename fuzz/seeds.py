@@ -1,6 +1,6 @@
 """Honest files to start from, small and made on the spot; nothing is stored.
 
-The writers are those of the tests (``tests/pickle_writer.py``, ``tests/torch_writer.py``).
+The writers are those of the tests (``tests/support/pickle_writer.py``, ``tests/support/torch_writer.py``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
+sys.path.append(str(Path(__file__).parent.parent / "tests" / "support"))
 
 from pickle_writer import call, dumps, network, numpy_array, numpy_scalar, tensorflow_network  # noqa: E402
 from torch_writer import TorchWriter  # noqa: E402
@@ -124,7 +124,7 @@ def _torch_files(legacy: bool) -> Iterator[bytes]:
 
 def converted() -> Iterator[bytes]:
     """Networks as ``sefa convert`` writes them."""
-    from sefa_plugin.network_file import read_network, write_converted
+    from sefa_plugin.reading.network_file import read_network, write_converted
 
     for data in networks():
         with tempfile.TemporaryDirectory() as folder:
@@ -196,7 +196,7 @@ def latents() -> Iterator[bytes]:
 
 def directions() -> Iterator[bytes]:
     """Our own files of directions."""
-    from sefa_plugin.directions import Directions
+    from sefa_plugin.directions.directions import Directions
 
     measured = {"sigmas": (1.0, None, 2.0), "ranges": ((-1.0, 2.0), None, (-3.0, 3.0)), "broken": ("", "low", "both")}
     names = {"names": ("smile", "", "age"), "named_by": ("person", "", "auto"), "purity": (None, None, 0.5)}
@@ -208,9 +208,9 @@ def directions() -> Iterator[bytes]:
 
 def recipes() -> Iterator[bytes]:
     """Recipes."""
-    from sefa_plugin.camera import Look
-    from sefa_plugin.edits import Edit
-    from sefa_plugin.recipe import Recipe
+    from sefa_plugin.rendering.edits import Edit
+    from sefa_plugin.rendering.look import Look
+    from sefa_plugin.runs.recipe import Recipe
 
     about = {"path": "ffhq.pkl", "name": "ffhq", "digest": "ab" * 32, "which": "G_ema"}
     edits = (

@@ -80,36 +80,37 @@ def _in_a_file(read: Callable[[str], Any], suffix: str = "") -> Reader:
 
 
 def _inert_pickle() -> tuple[Reader, tuple]:
-    from sefa_plugin.inert_pickle import load
-    from sefa_plugin.pickle_records import InertPickleError
+    from sefa_plugin.reading.pickle_file import load
+    from sefa_plugin.reading.pickle_machine import InertPickleError
 
     return lambda data: load(data, persistent=True), (InertPickleError,)
 
 
 def _torch_zip() -> tuple[Reader, tuple]:
-    from sefa_plugin import torch_file
-    from sefa_plugin.pickle_records import InertPickleError
+    from sefa_plugin.reading import torch_file
+    from sefa_plugin.reading.pickle_machine import InertPickleError
 
     return torch_file.read_zip, (InertPickleError, torch_file.TorchFileError)
 
 
 def _torch_legacy() -> tuple[Reader, tuple]:
-    from sefa_plugin import torch_file
-    from sefa_plugin.pickle_records import InertPickleError
+    from sefa_plugin.reading import torch_file
+    from sefa_plugin.reading.pickle_machine import InertPickleError
 
     return torch_file.read_legacy, (InertPickleError, torch_file.TorchFileError)
 
 
 def _network() -> tuple[Reader, tuple]:
-    from sefa_plugin.network_file import NetworkFileError, read_network
+    from sefa_plugin.reading.network_file import read_network
+    from sefa_plugin.reading.network_record import NetworkFileError
 
     return _in_a_file(lambda path: read_network(path).digest(), ".pkl"), (NetworkFileError,)
 
 
 def _opened() -> tuple[Reader, tuple]:
     from sefa_plugin.hook import HookError
-    from sefa_plugin.network import open_network
-    from sefa_plugin.network_file import NetworkFileError
+    from sefa_plugin.networks.opening import open_network
+    from sefa_plugin.reading.network_record import NetworkFileError
 
     def opened(path: str) -> None:
         found = open_network(path)
@@ -119,13 +120,14 @@ def _opened() -> tuple[Reader, tuple]:
 
 
 def _converted() -> tuple[Reader, tuple]:
-    from sefa_plugin.network_file import NetworkFileError, read_network
+    from sefa_plugin.reading.network_file import read_network
+    from sefa_plugin.reading.network_record import NetworkFileError
 
     return _in_a_file(lambda path: read_network(path).digest(), ".safetensors"), (NetworkFileError,)
 
 
 def _arrays() -> tuple[Reader, tuple]:
-    from sefa_plugin.array_file import ArrayFile, ArrayFileError
+    from sefa_plugin.reading.array_file import ArrayFile, ArrayFileError
 
     def read(path: str) -> None:
         file = ArrayFile(path)
@@ -136,16 +138,16 @@ def _arrays() -> tuple[Reader, tuple]:
 
 
 def _directions() -> tuple[Reader, tuple]:
-    from sefa_plugin.directions import Directions
-    from sefa_plugin.directions_file import DirectionsFileError
+    from sefa_plugin.directions.directions import Directions
+    from sefa_plugin.directions.file import DirectionsFileError
 
     return _in_a_file(Directions.load, ".safetensors"), (DirectionsFileError,)
 
 
 def _foreign() -> tuple[Reader, tuple]:
-    from sefa_plugin.directions_import import Target as Network
-    from sefa_plugin.directions_import import assemble
-    from sefa_plugin.foreign_directions import FormatError, read_foreign
+    from sefa_plugin.directions.foreign_files import FormatError, read_foreign
+    from sefa_plugin.directions.importing import Target as Network
+    from sefa_plugin.directions.importing import assemble
 
     def read(path: str) -> None:
         assemble(read_foreign(path), path, Network(w_dim=0, num_ws=0), layers=f"0-{NUM_WS - 1}")
@@ -154,7 +156,7 @@ def _foreign() -> tuple[Reader, tuple]:
 
 
 def _recipe() -> tuple[Reader, tuple]:
-    from sefa_plugin.recipe import Recipe, RecipeError
+    from sefa_plugin.runs.recipe import Recipe, RecipeError
 
     def read(path: str) -> None:
         recipe = Recipe.load(path)
@@ -164,17 +166,18 @@ def _recipe() -> tuple[Reader, tuple]:
 
 
 def _latents() -> tuple[Reader, tuple]:
-    from sefa_plugin.latent_files import LatentsError, load_projected_w
+    from sefa_plugin.rendering.latent_files import LatentsError, load_projected_w
 
     return _in_a_file(lambda path: load_projected_w(path, NUM_WS, W_DIM), ".pt"), (LatentsError,)
 
 
 def _audit() -> tuple[Reader, tuple]:
-    from sefa_plugin import audit_text
-    from sefa_plugin.audit import AuditError, audit
+    from sefa_plugin.hooks.known_sources import origin
+    from sefa_plugin.reading.audit import text as audit_text
+    from sefa_plugin.reading.audit.audit import AuditError, audit
 
     def read(path: str) -> None:
-        found = audit(path)
+        found = audit(path, origin)
         told = [*audit_text.lines(found), str(audit_text.as_json(found)["verdict"])]
         if not all(line.isprintable() for line in told):
             raise NotOneLine(repr(told)[:500])
@@ -183,7 +186,7 @@ def _audit() -> tuple[Reader, tuple]:
 
 
 def _strict_json() -> tuple[Reader, tuple]:
-    from sefa_plugin.strict_json import parsed
+    from sefa_plugin.reading.json_file import parsed
 
     def read(data: bytes) -> None:
         try:
@@ -201,9 +204,10 @@ class Refused(Exception):
 
 
 def _typed() -> tuple[Reader, tuple]:
-    from sefa_plugin import typed
+    from sefa_plugin.directions import keys, names
+    from sefa_plugin.directions.layers import select_layers
     from sefa_plugin.hook import StyleLayer
-    from sefa_plugin.layers import select_layers
+    from sefa_plugin.rendering import typed_edits as typed
 
     class Weight:
         shape = (4, W_DIM)
@@ -213,11 +217,11 @@ def _typed() -> tuple[Reader, tuple]:
     parsers = (
         typed.parse_seeds,
         typed.parse_distance,
-        typed.parse_keys,
-        typed.parse_key,
+        keys.parse_keys,
+        keys.parse_key,
         typed.parse_edit,
         typed.parse_axis,
-        typed.check_name,
+        names.check_name,
         lambda text: select_layers(layers, text),
     )
 

@@ -65,7 +65,7 @@ def main() -> None:
     """Fuzz one target."""
     name, corpus, findings, seconds, seed = sys.argv[1:6]
     with atheris.instrument_imports(include=["sefa_plugin", "zipfile", "json.decoder", "json.scanner"]):
-        for module in ("json.decoder", "zipfile", "sefa_plugin.network_file"):
+        for module in ("json.decoder", "zipfile", "sefa_plugin.reading.network_file"):
             importlib.import_module(module)
         target = targets.TARGETS[name]
         target.prepared()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sefa_plugin.hook import HookError
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 POSITIONAL = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
 SIZES = POSITIONAL[:5]

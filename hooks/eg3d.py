@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 from . import stylegan3
 from .arguments import named_arguments, sizes

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 from . import state_parts as shared
 from .arguments import compare_tensors

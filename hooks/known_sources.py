@@ -6,7 +6,7 @@ and no argument, so a source that is not listed is used natively only with a war
 
 from __future__ import annotations
 
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 # digest (network_walk.source_digest) -> (hook, where the text is from)
 KNOWN: dict[str, tuple[str, str]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 
 def identify(record: NetworkRecord) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sefa_plugin.hook import StyleLayer
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 from . import state_parts as shared
 from . import stylegan2_ada

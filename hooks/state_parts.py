@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sefa_plugin.hook import HookError
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 from . import stylegan2_ada, stylegan2_parts
 from .arguments import MAX_SIZE

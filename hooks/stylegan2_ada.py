@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 from . import stylegan2_parts as parts
 from .arguments import compare_tensors, completed, named_arguments, sizes

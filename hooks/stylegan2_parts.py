@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sefa_plugin.hook import StyleLayer
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 ARCHITECTURES = ("orig", "skip", "resnet")
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 from . import state_parts as shared
 from . import stylegan1, stylegan2_ada

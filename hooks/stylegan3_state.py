@@ -14,7 +14,7 @@ from typing import Any
 
 from sefa_plugin.generators.stylegan3_plan import DEFAULTS, SynthesisPlan, plan_synthesis
 from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 from . import state_parts as shared
 from . import stylegan3

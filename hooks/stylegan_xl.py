@@ -8,7 +8,7 @@ from typing import Any
 
 from sefa_plugin.generators.stylegan3_plan import DEFAULTS, LayerPlan, SynthesisPlan, plan_synthesis
 from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.network_file import NetworkRecord
+from sefa_plugin.reading.network_record import NetworkRecord
 
 from . import stylegan3
 from .arguments import MAX_SIZE, compare_tensors, completed, named_arguments, sizes

@@ -16,13 +16,13 @@ import sys
 __version__ = "0.1.0"
 
 _HOME = {
-    "Directions": "directions",
-    "edit": "latents",
-    "factorize": "factorization",
-    "load_network": "building",
-    "render": "frames",
-    "style_layers": "building",
-    "write_video": "video",
+    "Directions": "directions.directions",
+    "edit": "rendering.edits",
+    "factorize": "directions.factorization",
+    "load_network": "networks.building",
+    "render": "rendering.frames",
+    "style_layers": "networks.style_layers",
+    "write_video": "media.video",
 }
 __all__ = sorted(_HOME)
 

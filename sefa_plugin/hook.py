@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .pickle_records import printable, shown
+from .system.messages import printable, shown
 
 if TYPE_CHECKING:
-    from .network_file import NetworkRecord
+    from .reading.network_record import NetworkRecord
 
 KINDS = ("conv", "torgb", "input", "mapping")
 

@@ -10,7 +10,7 @@ import atexit
 import os
 import sys
 
-from .interrupts import whole_program
+from .system.interrupts import whole_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _run(command: str, called: str | None = None, checks: tuple[str, ...] = ()) 
     try:
         with whole_program():
             for check in checks:
-                from . import environment
+                from .system import environment
 
                 _refuse(getattr(environment, check)())
             cli = _commands()
@@ -59,9 +59,9 @@ def _run(command: str, called: str | None = None, checks: tuple[str, ...] = ()) 
 def _commands() -> Any:
     """The module of the commands; where a checkout runs that nobody has installed, a line may say what it lacks."""
     try:
-        from . import cli
+        from .commands import cli
     except ModuleNotFoundError:
-        from .environment import missing
+        from .system.environment import missing
 
         _refuse(missing())
         raise

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import GOLDEN
 
-from sefa_plugin.threads import share_cores
+from sefa_plugin.system.processor import share_cores
 
 share_cores()
 # The tests' networks are so small that a second thread costs more than it brings: twice the time of a processor.
 # What the tests start does the same. Where threads are the point, a test asks for its own.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-GOLDEN = Path(__file__).parent / "golden"
 
 
 class Case:

@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from sefa_plugin import edit, factorize, load_network, render, style_layers
-from sefa_plugin.camera import Camera, Look
-from sefa_plugin.directions import Directions
-from sefa_plugin.factorization import factorize_groups
+from sefa_plugin.directions.directions import Directions
+from sefa_plugin.directions.factorization import factorize_groups
+from sefa_plugin.directions.layers import select_layers
 from sefa_plugin.hook import StyleLayer
-from sefa_plugin.latents import edit_z, edited_through_z, one_hot, z_from_seeds
-from sefa_plugin.layers import select_layers
+from sefa_plugin.rendering.edits import edit_z, edited_through_z
+from sefa_plugin.rendering.latents import one_hot, z_from_seeds
+from sefa_plugin.rendering.look import Look
+from sefa_plugin.rendering.scene import Camera
 
 NETWORKS = ["sg2ada-skip-64", "sg2ada-cond-32", "sg2-in-sg3-32", "sg3t-64", "sg3r-64"]
 

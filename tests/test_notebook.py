@@ -1,10 +1,9 @@
 """The notebook, run from its first cell to its last in a folder of its own."""
 
-from pathlib import Path
-
 import pytest
+from places import ROOT
 
-NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "first_edits.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "first_edits.ipynb"
 
 
 @pytest.mark.slow

@@ -16,12 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sefa_plugin import Directions, cli, converted_file, factorize, frames, load_network, render
-from sefa_plugin.calibrate import FURTHEST, calibrate
-from sefa_plugin.closed_form import decompose, factorize_weights
-from sefa_plugin.evaluate.asking import ScorerError, ask
+from sefa_plugin import Directions, factorize, load_network, render
+from sefa_plugin.commands import cli
+from sefa_plugin.directions.closed_form import decompose, factorize_weights
+from sefa_plugin.directions.ties import ROUNDING, remark_on, remarks, silent, tied
+from sefa_plugin.evaluate.scorers.asking import ScorerError, ask
 from sefa_plugin.generators import ops, stylegan2, stylegan3
-from sefa_plugin.spectrum import ROUNDING, remark_on, remarks, silent, tied
+from sefa_plugin.reading import converted_file
+from sefa_plugin.rendering import frames
+from sefa_plugin.rendering.calibration import FURTHEST, calibrate
 
 SIZES = {
     "z_dim": 8,

@@ -1,13 +1,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from sefa_plugin import __version__
-
-ROOT = Path(__file__).parent.parent
 
 
 def program(code, before=""):

@@ -8,11 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 BASE = {"torch", "numpy", "click", "imageio", "imageio-ffmpeg", "pillow", "safetensors"}
 
 
@@ -96,7 +95,11 @@ def test_importing_asks_no_network():
     lines = done.stdout.splitlines()
     modules = lines[0].split()
     assert int(modules[0]) > 100
-    assert {"sefa_plugin.download", "sefa_plugin.hooks.stylegan3", "sefa_plugin.evaluate.clip_scorer"} <= set(modules)
+    assert {
+        "sefa_plugin.reading.download",
+        "sefa_plugin.hooks.stylegan3",
+        "sefa_plugin.evaluate.scorers.clip_scorer",
+    } <= set(modules)
     assert "sefa_plugin.third_party.torch_utils.persistence" in modules
     assert lines[1] == "guarded"
 

@@ -1,1 +1,7 @@
-"""Does it work? The paper's experiments on any network: attribute scores of edited samples, and what they tell."""
+"""Does it work? Experiments on any network, by attribute scores of edited samples.
+
+In: a generator and a scorer. Out: tables, intervals, names. Sub-rooms: ``scorers``, ``samples``, ``methods``,
+``statistics``, ``experiments``, and ``tables`` for what they print.
+
+Doors: every module of its sub-rooms.
+"""

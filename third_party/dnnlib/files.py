@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from sefa_plugin import download
+from sefa_plugin.reading import download
 
 _cache_dir: str | None = None
 
@@ -60,7 +60,7 @@ def open_url(
         cache: keep the download, and use one that is kept.
 
     Raises:
-        sefa_plugin.download.DownloadError: it could not be fetched.
+        sefa_plugin.reading.download.DownloadError: it could not be fetched.
         OSError: there is no such file.
     """
     assert num_attempts >= 1, f"open_url: {num_attempts} attempts"

@@ -1,0 +1,243 @@
+"""The commands for other people's directions: import, export, compare."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options
+from .shell import Command, usage
+from .stages import factorise_given, open_given
+
+
+def _output(given: dict[str, Any], suffixes: tuple[str, ...]) -> Path:
+    """Where to write, checked before any work."""
+    path = Path(given["output"])
+    if suffixes and path.suffix not in suffixes:
+        raise click.UsageError(f"--output {path}: the name must end in {' or '.join(suffixes)}")
+    if path.exists() and not given["overwrite"]:
+        raise click.UsageError(f"{path}: exists; use --overwrite to replace it")
+    return path
+
+
+@click.command("import", cls=Command)
+@click.argument("file", metavar="FILE")
+@options.network_of_directions
+@click.option("--output", help="File to write.  [default: FILE-directions.safetensors here]", metavar="FILE")
+@click.option(
+    "--layers",
+    help="Layers that edits change, like middle or 0-7.  [default: as in the file, else all of --network]",
+    metavar="LAYERS",
+)
+@click.option("--space", type=click.Choice(["w", "z"]), help="Where the directions lie.  [default: the file's, else w]")
+@click.option(
+    "--rows",
+    type=click.Choice(["auto", "directions", "layers"]),
+    default="auto",
+    help="What the rows of an array [n, w_dim] are: n directions, or one edit with a row for each layer; "
+    "auto takes layers where there are as many as --network has.",
+)
+@click.option(
+    "--vectors",
+    type=click.Choice(["auto", "rows", "columns"]),
+    default="auto",
+    help="Whether directions are rows or columns; auto: columns for eigvec and eigvecs, else rows.",
+)
+@click.option("--normalize/--no-normalize", default=True, help="How eigenvalues are measured that the file lacks.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@options.debug
+def import_(**given: Any) -> None:
+    """Import directions of another tool: .npy, .npz, factor.pt, GANSpace, ComfyUI-StyleGan.
+
+    Nothing of the file is run. docs/formats.md says what each format holds.
+
+    \b
+    Examples:
+      sefa import factor.pt --network ffhq.pkl
+      sefa import stylegan_ffhq_smile_w_boundary.npy --network ffhq.pkl --output smile.safetensors
+      sefa import edit.npy --rows layers
+    """
+    from ..directions.foreign_files import Reading, read_foreign
+    from ..directions.importing import assemble
+
+    given["output"] = given["output"] or f"{Path(given['file']).stem}-directions.safetensors"
+    output = _output(given, (".safetensors",))
+    opened = open_given(given) if given["network"] else None
+    target = _target(opened)
+    dims = {"w": (target.w_dim,), "z": (target.z_dim,)}.get(given["space"], (target.w_dim, target.z_dim))
+    found = read_foreign(given["file"], Reading(given["rows"], given["vectors"], dims if opened else (), target.num_ws))
+    with usage():
+        made, remarks = assemble(
+            found,
+            given["file"],
+            target,
+            layers=given["layers"],
+            space=given["space"],
+            normalize=given["normalize"],
+        )
+    made.save(output)
+    for remark in remarks:
+        click.echo(f"Note: {remark}", err=True)
+    if not made.eigenvalues.any():
+        click.echo("Note: its eigenvalues are not known; --network measures them", err=True)
+    count = f"{len(made)} direction{'s' if len(made) > 1 else ''}"
+    where = f"layers {', '.join(map(str, made.layers))}" if made.space == "w" else "z"
+    click.echo(f"{output}: {count} ({found.kind}), {made.dim} components, {_each(made)}changing {where}")
+
+
+def _each(made: Any) -> str:
+    return "a row for each layer, " if made.per_row else ""
+
+
+def _target(opened: Any) -> Any:
+    from ..directions.importing import Target
+
+    if opened is None:
+        return Target()
+    sizes = {key: opened.sizes[key] for key in ("w_dim", "z_dim", "num_ws")}
+    return Target(
+        name=opened.record.name,
+        digest=opened.record.digest(),
+        layers=tuple(opened.layers),
+        mapping=opened.mapping if opened.has_mapping else None,
+        **sizes,
+    )
+
+
+@click.command(cls=Command)
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--format",
+    "layout",
+    required=True,
+    type=click.Choice(["npy", "npy-rows", "npz", "factor", "comfyui"]),
+    help="npy: [k, w_dim] (InterFaceGAN: one direction); npy-rows: [num_ws, w_dim]; npz: eigvecs and eigvals; "
+    "factor: factor.pt of rosinality's and dvschultz's ports; comfyui: ComfyUI-StyleGan.",
+)
+@click.option("--output", required=True, help="File to write.", metavar="FILE")
+@click.option("--directions", help="Which ones, like 0,3,7-9,smile.  [default: all]", metavar="LIST")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@options.debug
+def export(**given: Any) -> None:
+    """Export a directions file for another tool.
+
+    \b
+    Examples:
+      sefa export sefa-out/ffhq/directions.safetensors --format factor --output factor.pt
+      sefa export directions.safetensors --format npy --directions smile --output smile.npy
+    """
+    from ..directions.directions import Directions
+    from ..directions.exporting import SUFFIXES
+    from ..directions.exporting import export as write
+    from ..directions.keys import parse_keys
+
+    output = _output(given, SUFFIXES[given["layout"]])
+    held = Directions.load(given["file"])
+    if given["directions"]:
+        with usage():
+            held = held.chosen(parse_keys(given["directions"]))
+    lost = write(held, given["layout"], output)
+    for line in lost:
+        click.echo(f"Note: {line}", err=True)
+    click.echo(f"{output}: {len(held)} direction{'s' if len(held) > 1 else ''} as {given['layout']}")
+
+
+@click.command(cls=Command)
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--directions", help="Which ones of A, like 0,3,7-9,smile.  [default: the first 20]", metavar="LIST")
+@options.factorisation
+@options.which
+@options.trust_pickle
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@options.debug
+def compare(**given: Any) -> None:
+    """Say which direction of A is which of B: best match, cosine, sign, angles between subspaces.
+
+    A and B are directions files, or folders of runs that hold one; files that `sefa import` reads; or networks, which
+    are factorised as --layers, --space, --normalize and --torgb say.
+
+    \b
+    Examples:
+      sefa compare old-port.pt new.safetensors --directions 37
+      sefa compare ffhq.pkl ffhq-finetuned.pkl --layers middle
+      sefa compare factor.pt ffhq.pkl --no-normalize --torgb never --json
+    """
+    from ..directions import compare as comparing
+    from ..directions.keys import parse_keys
+
+    sides = [_side(given[which], given) for which in ("first", "second")]
+    found = comparing.compare(*sides)
+    count = len(sides[0].vectors)
+    indices = list(range(count if given["as_json"] else min(count, comparing.SHOWN)))
+    if given["directions"]:
+        with usage():
+            indices = [sides[0].index(key) for key in parse_keys(given["directions"])]
+    if given["as_json"]:
+        click.echo(json.dumps(comparing.as_json(found, indices), indent=1))
+        return
+    for line in comparing.as_lines(found, indices):
+        click.echo(line)
+
+
+def _side(path: str, given: dict[str, Any]) -> Any:
+    """One side of a comparison, whatever it is."""
+    from ..directions.foreign_files import FormatError, read_foreign
+    from ..hook import HookError
+    from ..reading.download import is_url
+    from ..reading.network_record import NetworkFileError
+
+    if (path == "demo" and not os.path.exists(path)) or is_url(path):
+        return _factorised(path, given)
+    own = _own(path)
+    if own is not None:
+        return own
+    try:
+        return _foreign(path, read_foreign(path))
+    except FormatError as error:
+        try:
+            return _factorised(path, given)
+        except HookError:
+            raise
+        except NetworkFileError:
+            raise error from None
+
+
+def _own(path: str) -> Any:
+    """A directions file, or that of a folder; None for anything else."""
+    from ..directions.compare import Side
+    from ..directions.directions import Directions
+    from ..directions.file import file_of_folder, is_directions_file
+
+    if os.path.isdir(path):
+        path = str(file_of_folder(path))
+    if not is_directions_file(path):
+        return None
+    held = Directions.load(path)
+    kind = held.origin or f"directions of {held.label}"
+    return Side(path, kind, held.vectors, held.eigenvalues, held.names, held.layers, held.space)
+
+
+def _foreign(path: str, found: Any) -> Any:
+    from ..directions.compare import Side
+
+    layers = found.layers
+    if layers is None and found.vectors.ndim == 3:
+        layers = tuple(range(found.vectors.shape[1]))
+    return Side(path, found.kind, found.vectors, found.eigenvalues, found.names, layers, found.space)
+
+
+def _factorised(path: str, given: dict[str, Any]) -> Any:
+    from ..directions.compare import Side
+
+    opened = open_given({**given, "network": path, "sha256": None})
+    with usage():
+        groups = factorise_given(opened, given, None)
+        if len(groups) != 1:
+            raise ValueError(f"layers {given['layers']!r} gives {len(groups)} groups; compare one, like middle or 0-3")
+    held = groups[0]
+    return Side(path, f"network, {held.label}", held.vectors, held.eigenvalues, held.names, held.layers, held.space)

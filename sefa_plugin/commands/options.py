@@ -1,0 +1,322 @@
+"""Options of the commands, each in one spelling and with one meaning; they follow NVIDIA's toolkits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..system import limits
+
+Decorator = Callable[[Any], Any]
+
+
+def _stack(*options: Decorator) -> Decorator:
+    def apply(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return apply
+
+
+class _Finite:
+    """Mixed into types of numbers: refuses NaN, which lies outside no range, and infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click's own."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+class FiniteFloat(_Finite, type(click.FLOAT)):
+    """Any number."""
+
+
+class FiniteRange(_Finite, click.FloatRange):
+    """A number within a range."""
+
+
+def _pair(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    try:
+        first, second = (float(part) for part in value.split(","))
+    except ValueError:
+        first = second = math.nan
+    if not (math.isfinite(first) and math.isfinite(second)):
+        raise click.BadParameter(f"{value!r}: expected two numbers like 0.3,0", ctx, param)
+    return first, second
+
+
+def _width(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    if value in (None, "native"):
+        return value
+    if not value.isdigit() or not 2 <= int(value) <= 16384:
+        raise click.BadParameter(f"{value!r}: expected a width in pixels (2-16384), or native", ctx, param)
+    return int(value)
+
+
+def _limited(parse: Callable[[str], Any], set_limit: Callable[[Any], None]) -> Callable[..., None]:
+    def act(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        if value is None or ctx.resilient_parsing:
+            return
+        try:
+            set_limit(parse(value))
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+    return act
+
+
+# On every command; eager, so that they hold for whatever the others do.
+debug = _stack(
+    click.option(
+        "--timeout",
+        expose_value=False,
+        is_eager=True,
+        callback=_limited(limits.parse_seconds, limits.start_clock),
+        help="Stop after this time, like 90, 90s or 5m.",
+        metavar="TIME",
+    ),
+    click.option(
+        "--max-memory",
+        expose_value=False,
+        is_eager=True,
+        callback=_limited(limits.parse_bytes, limits.limit_memory),
+        help="Memory that may be taken, like 2GB; on Linux.",
+        metavar="SIZE",
+    ),
+    click.option("--debug", is_flag=True, help="Show the whole traceback when something fails."),
+)
+strict = click.option("--strict", is_flag=True, help="Refuse what is otherwise only warned of.")
+trust_pickle = click.option(
+    "--trust-pickle",
+    is_flag=True,
+    help="Run the file's own code where its network is not known. It can do anything: only if you trust its maker.",
+)
+outdir = click.option("--outdir", help="Where to put everything.  [default: sefa-out/NETWORK]", metavar="DIR")
+outdir_of_edits = click.option(
+    "--outdir", help="Where to put everything.  [default: a folder in sefa-out/NETWORK/edits]", metavar="DIR"
+)
+overwrite = click.option("--overwrite", is_flag=True, help="Make outputs again even where they are up to date.")
+which = click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
+
+
+def _network(required: bool, help: str) -> Decorator:
+    return _stack(
+        click.option("--network", required=required, help=help, metavar="FILE|URL"),
+        which,
+        click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
+        trust_pickle,
+    )
+
+
+_NETWORK = "Network file (.pkl, .pt, .safetensors), URL, or 'demo' for the bundled one."
+network = _network(True, _NETWORK)
+network_or_recipe = _network(False, f"{_NETWORK}  [default: that of --recipe]")
+network_of_directions = _network(False, "Network that the directions are for: gives layers, sizes and eigenvalues.")
+factorisation = _stack(
+    click.option(
+        "--layers",
+        default="all",
+        help="all, coarse, middle, fine, each, input (StyleGAN3), or ws indices like 0-1,5.",
+        metavar="LAYERS",
+    ),
+    click.option("--space", type=click.Choice(["w", "z"]), default="w", help="Where directions are looked for."),
+    click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length."),
+    click.option(
+        "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
+    ),
+)
+look = _stack(
+    click.option("--class", "label", type=click.IntRange(min=0), help="Class of a conditional network.", metavar="INT"),
+    click.option("--trunc", type=FiniteFloat(), default=1.0, help="Truncation psi.", metavar="FLOAT"),
+    click.option(
+        "--trunc-cutoff", type=click.IntRange(min=0), help="Rows of ws to truncate.  [default: all]", metavar="INT"
+    ),
+    click.option(
+        "--noise-mode", type=click.Choice(["const", "random", "none"]), default="const", help="Noise of StyleGAN2."
+    ),
+    click.option("--translate", default="0,0", callback=_pair, help="Shift of StyleGAN3's input.", metavar="X,Y"),
+    click.option(
+        "--camera", callback=_pair, help="Where EG3D looks from, in degrees.  [default: 0,0]", metavar="YAW,PITCH"
+    ),
+    click.option("--fov-deg", type=FiniteRange(1, 179), default=18.837, help="EG3D's field of view.", metavar="ANGLE"),
+    click.option(
+        "--rotate", type=FiniteFloat(), default=0.0, help="Turn of StyleGAN3's input in degrees.", metavar="ANGLE"
+    ),
+)
+latents = _stack(
+    click.option("--seeds", help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
+    look,
+    click.option("--projected-w", help="Projected ws (.npz, .npy, .pt) instead of seeds.", metavar="FILE"),
+)
+directions_file = click.option(
+    "--directions-file", help="Use a directions file instead of factorising.", metavar="FILE"
+)
+edit_layers = click.option(
+    "--edit-layers",
+    help="Layers that edits change, like --layers.  [default: the factorised ones]",
+    metavar="LAYERS",
+)
+which_directions = _stack(
+    click.option(
+        "-K",
+        "--num-directions",
+        type=click.IntRange(min=1),
+        default=5,
+        help="How many, strongest first.",
+        metavar="INT",
+    ),
+    click.option(
+        "--directions",
+        help="Which ones, like 0,3,7-9,smile; -1 is the weakest.  [default: the first K]",
+        metavar="LIST",
+    ),
+    directions_file,
+    edit_layers,
+    click.option(
+        "--distance",
+        default="auto",
+        help="How far to go: auto (until it shows), 3 (-3 to 3), or -5,5. Units of w.",
+        metavar="auto|D|LOW,HIGH",
+    ),
+)
+frames = click.option(
+    "--frames", type=click.IntRange(1, 100_000), help="Frames of a video.  [default: 60]", metavar="INT"
+)
+fps = click.option(
+    "--fps", type=FiniteRange(1, 1000), help="Frames per second.  [default: 30, gif 15]", metavar="FLOAT"
+)
+loop = click.option(
+    "--loop", type=click.Choice(["pingpong", "once"]), help="There and back, or once.  [default: pingpong]"
+)
+easing = click.option(
+    "--easing", type=click.Choice(["linear", "sine"]), help="sine slows at both ends.  [default: linear]"
+)
+# Of `sefa render`, which can also go through the key frames of a recipe.
+stretches = click.option(
+    "--frames",
+    type=click.IntRange(1, 100_000),
+    help="Frames of a video.  [default: 60; of a sequence or walk 60 a key frame]",
+    metavar="INT",
+)
+loop_through = click.option(
+    "--loop",
+    type=click.Choice(["pingpong", "once", "closed"]),
+    help="There and back, once, or (sequence, walk) from the last to the first.  [default: pingpong; closed for these]",
+)
+easing_through = click.option(
+    "--easing",
+    type=click.Choice(["linear", "sine", "cubic", "spherical"]),
+    help="sine slows at key frames; of a recipe also cubic: a smooth curve through them, and of a walk spherical: "
+    "through Z.  [default: linear; of a walk cubic]",
+)
+kind = click.option("--video", type=click.Choice(["mp4", "gif", "png", "none"]), default="mp4", help="What to write.")
+grid = click.option("--grid", is_flag=True, help="One more video: seeds down, directions across.")
+clips = _stack(
+    click.option("--captions", is_flag=True, help="Write direction and distance below the frames."),
+    click.option(
+        "--size", callback=_width, help="Largest video width, or native.  [default: 1920, gif 480]", metavar="PIXELS"
+    ),
+    click.option(
+        "--max-mb",
+        type=FiniteRange(0.01),
+        default=10.0,
+        help="Largest GIF in megabytes; it is made smaller until it fits.",
+        metavar="MB",
+    ),
+)
+video = _stack(frames, fps, loop, kind, easing, grid, clips)
+video_of_recipes = _stack(stretches, fps, loop_through, kind, easing_through, grid, clips)
+video_of_planes = _stack(frames, fps, kind, clips)
+recipe = _stack(
+    click.option(
+        "--recipe",
+        help="A recipe.json of `sefa edit`, or its folder: make its pictures, or --animate it.",
+        metavar="FILE",
+    ),
+    click.option(
+        "--animate",
+        type=click.Choice(["edit", "sequence", "walk"]),
+        help="Video of a recipe: unedited to edited, one edit after the other, or from seed to seed, edited.",
+    ),
+    click.option("--other-network", is_flag=True, help="Use a recipe with another network than its own."),
+)
+rendering = _stack(
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+        default="auto",
+        help="auto takes CUDA where there is any.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "float32", "bf16"]),
+        default="auto",
+        help="auto lets the network use float16 on CUDA; bf16 is for CPUs that have it.",
+    ),
+)
+scoring = _stack(
+    click.option(
+        "--scorer",
+        "scorers",
+        multiple=True,
+        help="demo, clip, open_clip, onnx:FILE, or MODULE:NAME of yours, which is run; may be repeated.  "
+        "[default: demo for the bundled network]",
+        metavar="SCORER",
+    ),
+    click.option(
+        "--attribute",
+        "attributes",
+        multiple=True,
+        help="For CLIP: 'glasses=a face with glasses|a face'; may be repeated.",
+        metavar="NAME=FOR|AGAINST",
+    ),
+    click.option("--clip-model", help="Folder of a CLIP model (clip), or its name (open_clip).", metavar="FOLDER|NAME"),
+    click.option("--clip-weights", help="Weights of a model of open_clip.", metavar="FILE"),
+    click.option(
+        "--samples", type=click.IntRange(2, 1_000_000), default=2000, help="Samples to measure on.", metavar="INT"
+    ),
+    click.option(
+        "--first-seed", type=click.IntRange(0, 2**32 - 1_000_001), default=1000, help="Their first seed.", metavar="INT"
+    ),
+)
+one_group = _stack(
+    click.option(
+        "--layers", default="all", help="One group: all, coarse, middle, fine, or ws indices.", metavar="LAYERS"
+    ),
+    click.option(
+        "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
+    ),
+)
+train_samples = click.option(
+    "--train-samples",
+    type=click.IntRange(100, 10_000_000),  # two at each end: with fewer none is left to train with
+    default=10_000,
+    help="Samples that InterFaceGAN learns from.",
+    metavar="INT",
+)
+code_samples = click.option(
+    "--code-samples",
+    type=click.IntRange(2, 100_000_000),
+    default=65_536,
+    help="Samples of w that GANSpace takes; they cost no picture.",
+    metavar="INT",
+)
+split_seed = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of splits and random directions.", metavar="INT"
+)
+measuring = _stack(
+    look,
+    rendering,
+    outdir,
+    click.option("--overwrite", is_flag=True, help="Measure anew, whatever an earlier run has left."),
+    strict,
+    debug,
+)

@@ -1,0 +1,135 @@
+"""How commands fail and warn: one clear line, the right exit code, a traceback only with ``--debug``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from ..system import environment, limits
+from ..system.interrupts import INTERRUPTED, STOPPED, TERMINATED, Terminated, working
+from ..system.messages import one_line
+from ..system.processor import is_out_of_memory, share_cores
+
+USAGE, FAILURE = 2, 1
+
+
+def warn(text: str) -> None:
+    """Print a one-line warning to standard error."""
+    click.echo(f"Warning: {one_line(text)}", err=True)
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Let a ``ValueError`` about what the user typed end the command with exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """Give the line and the exit code for whatever ended a command."""
+    if isinstance(error, click.ClickException):
+        return error.format_message(), error.exit_code
+    limited = limits.ended_by_time(error) or limits.ended_by_memory(error)
+    if limited:
+        return limited, FAILURE
+    if isinstance(error, Terminated):
+        return STOPPED, TERMINATED
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return STOPPED, INTERRUPTED
+    if isinstance(error, OSError):
+        place = error.filename or ("standard output" if _raised_by_printing(error) else "")
+        return f"{place}{': ' if place else ''}{error.strerror or error}", FAILURE
+    if isinstance(error, ModuleNotFoundError):
+        lacking = environment.missing()
+        if lacking:
+            return lacking, FAILURE
+    if is_out_of_memory(error):
+        return (
+            "out of memory, even for one picture at a time; close what else needs memory, or try --device cpu",
+            FAILURE,
+        )
+    if type(error).__module__.startswith("sefa_plugin"):
+        return str(error), FAILURE
+    kind = type(error).__name__
+    return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
+
+
+def _raised_by_printing(error: BaseException) -> bool:
+    """An error of standard output does not say so itself; one of standard error would not be read."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and place.tb_frame.f_globals.get("__name__") == "click.utils"
+
+
+def _open_streams() -> None:
+    """Where the caller has closed standard streams, nothing is said; no output may get their numbers either."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115 - to the end
+
+
+class OneLineErrors:
+    """Mixed into click's commands: errors in one line, and no traceback without ``--debug``."""
+
+    def main(self, args: Any = None, prog_name: str | None = None, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command; see ``click.Command.main``."""
+        share_cores()
+        if not standalone_mode:
+            try:
+                return super().main(args, prog_name, standalone_mode=False, **extra)
+            finally:
+                limits.lift()
+        words = list(sys.argv[1:] if args is None else args)
+        _open_streams()
+        if hasattr(sys.stdout, "reconfigure"):  # names of files may be no text, or none that this terminal has
+            sys.stdout.reconfigure(errors="backslashreplace")
+        with working() as course:
+            try:
+                result = super().main(args, prog_name, standalone_mode=False, **extra)
+                course.end()
+            except (SystemExit, GeneratorExit):
+                raise
+            except BaseException as error:
+                ended_by = course.end(error)
+                if "--debug" in words and not isinstance(error, click.ClickException):
+                    raise
+                line, code = explain(ended_by)
+                click.echo(f"Error: {one_line(line)}", err=True)
+                sys.exit(code)
+            finally:
+                limits.lift()
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+class Command(OneLineErrors, click.Command):
+    """A single command."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, from a folder that is there; see ``click.Command.invoke``."""
+        try:
+            os.getcwd()
+        except OSError:  # libraries of PyTorch's would end the process, with a line about themselves
+            raise click.ClickException("the current folder is gone; change to one that is there") from None
+        return super().invoke(ctx)
+
+
+class Group(OneLineErrors, click.Group):
+    """A group of commands, listed in the order in which they were written."""
+
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands."""
+        return list(self.commands)

@@ -1,0 +1,151 @@
+"""From style layers, a generator or raw matrices to :class:`Directions`; the mathematics is ``closed_form``'s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..hook import StyleLayer
+from ..system.processor import one_thread_each
+from .closed_form import factorize_weights
+from .directions import SPACES, Directions
+from .layers import LayerGroup, select_layers
+
+
+def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:
+    """The matrix that a layer contributes to ``A``: gains matter only where rows are not normalised."""
+    if normalize:
+        return np.asarray(layer.weight)
+    return np.asarray(layer.weight, dtype=np.float64) * (layer.weight_gain * layer.style_gain)
+
+
+def factorize_group(
+    group: LayerGroup, *, normalize: bool = True, torgb: str = "last", num_directions: int | None = None, **about: Any
+) -> Directions:
+    """Factorise the layers of one group in W; ``about`` goes into the result (``network``, ``digest``, ``num_ws``).
+
+    Raises:
+        ValueError: a weight holds NaN, or too many directions are asked for.
+    """
+    names = tuple(layer.name for layer in group.layers)
+    weights = [effective_weight(layer, normalize) for layer in group.layers]
+    factors = factorize_weights(weights, normalize, num_directions, [f"layer {name}" for name in names])
+    return Directions(
+        **factors._asdict(),
+        layers=group.ws_indices,
+        label=group.label,
+        layer_names=names,
+        normalize=normalize,
+        torgb=torgb,
+        **about,
+    )
+
+
+def factorize_mapping(
+    layer: StyleLayer,
+    z_dim: int,
+    *,
+    normalize: bool = True,
+    num_directions: int | None = None,
+    num_ws: int,
+    **about: Any,
+) -> Directions:
+    """Factorise the first mapping layer in Z; of a network with labels only the columns of z count.
+
+    Raises:
+        ValueError: as :func:`factorize_group`.
+    """
+    weight = effective_weight(layer, normalize)[:, :z_dim]
+    factors = factorize_weights([weight], normalize, num_directions, [f"layer {layer.name}"])
+    return Directions(
+        **factors._asdict(),
+        layers=tuple(range(num_ws)),
+        label="z",
+        layer_names=(layer.name,),
+        space="z",
+        normalize=normalize,
+        num_ws=num_ws,
+        **about,
+    )
+
+
+def factorize(
+    G_or_weights: Any,
+    layers: str = "all",
+    space: str = "w",
+    normalize: bool = True,
+    torgb: str = "last",
+    num_directions: int | None = None,
+) -> Directions:
+    """Find the editing directions of a generator, or of raw weight matrices.
+
+    Args:
+        G_or_weights: a generator of ``load_network``, or any in memory with ``mapping`` and ``synthesis``; or a
+            list of ``StyleLayer``; or a list, or a dict by name, of matrices ``[channels, dim]`` (matrix i then
+            stands for ws index i, its gains are already applied, and ``layers`` must be ``all``).
+        layers: see ``layers.select_layers``; one group.
+        space: ``w``, or ``z`` for the first mapping layer.
+        normalize: scale the rows of the weights to unit length, as the authors do.
+        torgb: ``last``, ``never`` or ``always``.
+        num_directions: how many, strongest first; None gives all.
+
+    Raises:
+        ValueError: an argument is out of range, or a weight holds NaN.
+        HookError: it is no generator, or one that cannot be run.
+    """
+    found = factorize_groups(G_or_weights, layers, space, normalize, torgb, num_directions)
+    if len(found) != 1:
+        raise ValueError(f"layers {layers!r} gives {len(found)} groups; factorize_groups returns a list of them")
+    return found[0]
+
+
+def factorize_groups(
+    G_or_weights: Any,
+    layers: str = "all",
+    space: str = "w",
+    normalize: bool = True,
+    torgb: str = "last",
+    num_directions: int | None = None,
+) -> list[Directions]:
+    """As :func:`factorize`, for any number of groups of layers: ``each``, or ``coarse,fine``."""
+    if space not in SPACES:
+        raise ValueError(f"space {space!r}: choose w or z")
+    if space == "z" and layers != "all":
+        raise ValueError("space z factorises the mapping network, which has no layers to choose")
+    options = {"normalize": normalize, "num_directions": num_directions}
+    if isinstance(G_or_weights, (Mapping, Sequence)):
+        named = G_or_weights if isinstance(G_or_weights, Mapping) else dict(enumerate(G_or_weights))
+        raw = not all(isinstance(weight, StyleLayer) for weight in named.values())
+        if space != "w" or (raw and layers != "all"):
+            raise ValueError("raw matrices have neither layers to select nor a Z space")
+        if raw:
+            return [_factorize_matrices(named, torgb, **options)]
+        style, about = list(named.values()), {}
+    else:
+        from ..networks.style_layers import generator_of, mapping_layer, style_layers
+
+        G = generator_of(G_or_weights)
+        about = {"network": G.sefa.name, "digest": G.sefa.digest, "num_ws": G.num_ws}
+        if space == "z":
+            return [factorize_mapping(mapping_layer(G), G.z_dim, **options, **about)]
+        style = style_layers(G)
+    groups = select_layers(style, layers, torgb)
+    return factorize_each(groups, torgb=torgb, **options, **about)
+
+
+def factorize_each(groups: Sequence[LayerGroup], **about: Any) -> list[Directions]:
+    """:func:`factorize_group` for several, on as many cores as there are."""
+    return one_thread_each(lambda group: factorize_group(group, **about), groups)
+
+
+def _factorize_matrices(
+    named: Mapping[Any, Any], torgb: str, normalize: bool, num_directions: int | None
+) -> Directions:
+    names = [name if isinstance(name, str) else f"weight {name}" for name in named]
+    # A tensor may be on another device, need a gradient, or be bfloat16, which NumPy does not know.
+    tensors = [weight.detach().double().cpu() if hasattr(weight, "detach") else weight for weight in named.values()]
+    factors = factorize_weights([np.asarray(tensor) for tensor in tensors], normalize, num_directions, names)
+    about = {"layers": tuple(range(len(names))), "layer_names": tuple(names)}
+    return Directions(**factors._asdict(), **about, normalize=normalize, torgb=torgb)

@@ -1,0 +1,210 @@
+"""From what another tool's file holds to ``Directions``: layers, space, lengths, names, and what is lost."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .closed_form import stack
+from .directions import Directions
+from .factorization import effective_weight
+from .foreign_files import FormatError, Found
+from .keys import parse_numbers
+from .layers import is_selection, select_layers
+from .names import check_name
+
+_MOST_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Target:
+    """The network that directions are for.
+
+    Attributes:
+        name, digest: of the network, '' where none is given.
+        w_dim, z_dim, num_ws: its sizes, 0 where they are not known.
+        layers, mapping: its style layers and its first mapping layer.
+    """
+
+    name: str = ""
+    digest: str = ""
+    w_dim: int = 0
+    z_dim: int = 0
+    num_ws: int = 0
+    layers: tuple[Any, ...] = ()
+    mapping: Any = None
+
+
+def assemble(
+    found: Found,
+    path: str,
+    target: Target,
+    *,
+    layers: str | None = None,
+    space: str | None = None,
+    normalize: bool = True,
+) -> tuple[Directions, list[str]]:
+    """Make ``Directions`` of what a file holds.
+
+    The order is the file's. Directions get unit length; those with a row for each layer get a mean square of 1 over
+    their rows, so that distances mean the same. Rows that change nothing are left out.
+
+    Args:
+        found: of ``read_foreign``.
+        path: of the file; its name becomes the label.
+        target: the network; where it has style layers, eigenvalues that the file lacks are measured by them
+            (``|A n|^2``, CVPR 2021, section 2.2, of the layers that are edited).
+        layers: rows that edits change, as typed: a selection of the network (``middle``), or numbers (``0-7``).
+            None takes the file's, else all.
+        space: ``w`` or ``z``; None takes the file's, else ``w``.
+        normalize: scale rows of the weights to unit length where eigenvalues are measured.
+
+    Returns:
+        The directions, and one-line remarks.
+
+    Raises:
+        FormatError: the rows to edit are not known, or sizes do not agree.
+        ValueError: ``layers`` cannot be read.
+    """
+    space = space or found.space or "w"
+    remarks = list(found.notes)
+    if found.space not in (None, space):
+        remarks.append(f"the file's directions are of {found.space.upper()}; they are taken as of {space.upper()}")
+    vectors, sigmas = found.vectors, found.sigmas
+    dim = target.w_dim if space == "w" else target.z_dim
+    if dim and vectors.shape[-1] != dim:
+        raise FormatError(
+            f"{path}: holds directions of {vectors.shape[-1]} components, {space.upper()} of {target.name} has {dim}"
+        )
+    rows, vectors = _rows(found, path, target, layers, space)
+    left_out = {layer.ws_index for layer in target.layers if layer.kind == "input"} - set(rows)
+    if space == "w" and left_out and layers is None and found.layers is None and vectors.ndim == 2:
+        remarks.append(
+            f"layer {min(left_out)}, which moves the picture as a whole, is left out; "
+            f"--layers 0-{target.num_ws - 1} takes it along"
+        )
+    each = (-1, *[1] * (vectors.ndim - 1))
+    largest = np.abs(vectors).reshape(len(vectors), -1).max(axis=1)
+    vectors = vectors / largest.reshape(each)  # squares of tiny numbers would be 0
+    lengths = np.sqrt(np.square(vectors).sum(axis=-1))
+    lengths = np.sqrt(np.square(lengths).mean(axis=1)) if vectors.ndim == 3 else lengths
+    vectors = vectors / lengths.reshape(each)
+    lengths = lengths * largest
+    if np.abs(lengths - 1).max() > 1e-3:
+        remarks.append(_about_lengths(lengths))
+    values = found.eigenvalues
+    if values is None:
+        values = _responses(vectors, rows, space, target, normalize)
+    elif (np.diff(values) > 1e-6 * np.abs(values).max()).any():
+        first = int(np.flatnonzero(np.diff(values) > 1e-6 * np.abs(values).max())[0]) + 1
+        remarks.append(
+            f"its eigenvalues are not descending (number {first} is above the one before): the file's order is kept; "
+            f"the strongest is number {int(values.argmax())}"
+        )
+    made = Directions(
+        vectors,
+        values,
+        rows,
+        label=_label(path),
+        space=space,
+        normalize=normalize,
+        network=target.name,
+        digest=target.digest,
+        num_ws=target.num_ws or (found.vectors.shape[1] if found.vectors.ndim == 3 else 0),
+        names=_names(found.names, len(vectors)),
+        sigmas=() if sigmas is None else tuple(map(float, sigmas)),
+        origin=found.kind,
+    )
+    return made, remarks
+
+
+def _rows(
+    found: Found, path: str, target: Target, layers: str | None, space: str
+) -> tuple[tuple[int, ...], np.ndarray]:
+    """Rows that edits change, and the directions without the rows that change nothing."""
+    vectors = found.vectors
+    if space == "z":
+        if vectors.ndim == 3 or layers:
+            raise FormatError(f"{path}: directions of Z change z, which has no layers; use --space w")
+        return tuple(range(target.num_ws)), vectors
+    typed = _typed_rows(layers, target) if layers else None
+    if vectors.ndim == 3:
+        rows = typed or tuple(range(vectors.shape[1]))
+        if len(rows) != vectors.shape[1]:
+            raise FormatError(f"{path}: holds edits with {vectors.shape[1]} rows, --layers names {len(rows)}")
+        moving = np.flatnonzero(vectors.any(axis=(0, 2)))
+        return tuple(rows[place] for place in moving), vectors[:, moving]
+    rows = typed or found.layers
+    if rows is None and target.num_ws:
+        rows = _typed_rows("all", target)
+    if rows is None:
+        raise FormatError(
+            f"{path}: does not say which layers its directions change; give --network, or --layers like 0-17"
+            + ("" if len(vectors) < 2 else " (or --rows layers, if it is one edit with a row for each)")
+        )
+    if target.num_ws and max(rows) >= target.num_ws:
+        raise FormatError(f"{path}: changes layer {max(rows)}, {target.name} has 0-{target.num_ws - 1}")
+    return rows, vectors
+
+
+def _typed_rows(layers: str, target: Target) -> tuple[int, ...]:
+    if re.fullmatch(r"[\s\d,-]+", layers):
+        return tuple(sorted(set(parse_numbers(layers, "layer", (target.num_ws or _MOST_ROWS) - 1))))
+    if not target.layers:
+        raise ValueError(f"layers {layers!r}: names like these need --network; without it give numbers like 0-7")
+    groups = select_layers(target.layers, layers)
+    if len(groups) != 1:
+        raise ValueError(f"layers {layers!r} gives {len(groups)} groups; directions change one, like middle or 0-3,5")
+    return groups[0].ws_indices
+
+
+def _about_lengths(lengths: np.ndarray) -> str:
+    low, high = lengths.min(), lengths.max()
+    if np.allclose(low, high, rtol=1e-3):
+        return f"of unit length now: a step of 1 in the file is a distance of {high:.4g} here"
+    return f"of unit length now: a step of 1 in the file is a distance of {low:.3g} to {high:.3g} here"
+
+
+def _responses(vectors: np.ndarray, rows: tuple[int, ...], space: str, target: Target, normalize: bool) -> np.ndarray:
+    """How strongly the edited layers respond, as an eigenvalue says: ``|A n|^2``; 0 where no network is given."""
+    total = np.zeros(len(vectors))
+    if space == "z":
+        weights = [] if target.mapping is None else [(0, target.mapping)]
+    else:
+        last = max((layer.ws_index for layer in target.layers), default=-1)
+        weights = [
+            (layer.ws_index, layer)
+            for layer in target.layers
+            if layer.kind == "conv" or (layer.kind == "torgb" and layer.ws_index == last)
+        ]
+    for row, layer in weights:
+        if space == "w" and row not in rows:
+            continue
+        A = stack([effective_weight(layer, normalize)[:, : vectors.shape[-1]]], normalize, [layer.name])
+        step = vectors[:, rows.index(row)] if vectors.ndim == 3 else vectors
+        total += np.square(step @ A.T).sum(axis=1)
+    return total
+
+
+def _label(path: str) -> str:
+    """The file's name as far as it can be part of other names; nothing that could be taken for layers."""
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-_.")[:100] or "imported"
+    return f"file-{stem}" if is_selection(stem) else stem
+
+
+def _names(names: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """Names fit for use: no commas and line breaks, no numbers, none twice."""
+    fit: list[str] = []
+    for name in names[:count]:
+        plain = "".join(letter if letter.isprintable() else " " for letter in name.replace(",", " "))
+        plain = " ".join(plain.split())[:100].strip()
+        try:
+            check_name(plain)
+        except ValueError:
+            plain = ""
+        fit.append("" if plain in fit else plain)
+    return tuple(fit) + ("",) * (count - len(fit))

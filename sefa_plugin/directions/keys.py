@@ -1,0 +1,82 @@
+"""Numbers and names of directions as they are typed: ``0,3,7-9,smile``, ``-1``, ``coarse:0``."""
+
+from __future__ import annotations
+
+import re
+
+from .names import check_name
+
+MAX_SEEDS = 10_000
+MAX_DIRECTION = 10**6
+
+
+def parse_numbers(text: str, what: str, highest: int) -> list[int]:
+    """Read a list like ``0,3,7-9``; numbers from 0 to ``highest``, at most ``MAX_SEEDS`` of them.
+
+    Raises:
+        ValueError: the text cannot be read or is out of range; the message names ``what``.
+    """
+    result: list[int] = []
+    for part in str(text).split(","):
+        match = re.fullmatch(r"\s*(\d{1,20})(?:-(\d{1,20}))?\s*", part)
+        if match is None:
+            raise ValueError(f"{what} {text!r:.60}: expected numbers like 0,3,7-9")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first > last:
+            raise ValueError(f"{what} {part.strip()!r:.60}: the range runs backwards")
+        if last > highest:
+            raise ValueError(f"{what} {last}: out of range, 0-{highest} can be used")
+        if len(result) + last - first >= MAX_SEEDS:
+            raise ValueError(f"{what} {text!r:.60}: more than {MAX_SEEDS} numbers")
+        result.extend(range(first, last + 1))
+    return result
+
+
+def parse_keys(text: str) -> list[int | str]:
+    """Read what a person types for directions: numbers, ranges and names, ``0,3,7-9,smile``.
+
+    Numbers below 0 count from the weakest one, which is -1.
+
+    Raises:
+        ValueError: a part is empty, or neither a number nor a possible name.
+    """
+    keys: list[int | str] = []
+    for part in map(str.strip, str(text).split(",")):
+        if re.match(r"-\s*\d", part) and re.fullmatch(r"[\s\d-]*", part):
+            keys += _from_the_end(part)
+        elif re.fullmatch(r"[\s\d+-]*", part):
+            keys += parse_numbers(part, "direction", MAX_DIRECTION)
+        else:
+            check_name(part)
+            keys.append(part)
+    return keys
+
+
+_LAYERS = r"all|coarse|middle|fine|input|[\d\s,-]*\d\s*"
+_GROUP = rf"(?:(?P<group>z|{_LAYERS}):)?"
+
+
+def parse_key(text: str) -> tuple[str, int | str]:
+    """Read one direction with or without its layers, ``3``, ``-1``, ``smile``, ``coarse:0``: layers, and key.
+
+    Raises:
+        ValueError: there are several, or it is neither a number nor a possible name.
+    """
+    match = re.fullmatch(_GROUP + r"\s*(?P<key>.*)", str(text).strip(), re.DOTALL)
+    keys = parse_keys(match["key"])
+    if len(keys) != 1:
+        raise ValueError(f"direction {text!r:.60}: one is needed here")
+    return "".join((match["group"] or "").split()), keys[0]
+
+
+def _from_the_end(part: str) -> list[int]:
+    """``-1``, or ``-3--1`` for -3, -2, -1."""
+    match = re.fullmatch(r"-(\d{1,20})(?:-(-?)(\d{1,20}))?", part)
+    if match is None or (match[3] and not match[2]):
+        raise ValueError(f"direction {part!r:.60}: expected numbers like -1, or a range like -3--1")
+    first, last = -int(match[1]), -int(match[3] or match[1])
+    if first > last:
+        raise ValueError(f"direction {part!r:.60}: the range runs backwards")
+    if -first > MAX_DIRECTION or last - first >= MAX_SEEDS:
+        raise ValueError(f"direction {part!r:.60}: out of range")
+    return list(range(first, last + 1))

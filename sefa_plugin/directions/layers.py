@@ -1,0 +1,178 @@
+"""Which layers: from a specification like ``middle`` or ``0-1,5`` to the weights and the rows of ws.
+
+Layer numbers are ws indices. What is factorised is what is edited: the rows of ws that feed the chosen
+convolutions (the last ToRGB counts as the last layer; an inner ToRGB adds no row).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..hook import StyleLayer
+
+GROUPS = ("coarse", "middle", "fine")
+BOUNDS = {"coarse": 8.0, "middle": 32.0}  # pixels of detail up to which a layer belongs to the group
+TORGB = ("last", "never", "always")
+_TOLERANCE = 1 + 1e-6
+
+
+@dataclass(frozen=True)
+class LayerGroup:
+    """One selection.
+
+    Attributes:
+        label: short name, fit for file names (``all``, ``coarse``, ``0-1_5``, ``layer03``).
+        ws_indices: rows of ws that an edit changes, ascending.
+        layers: the style layers whose weights are factorised, in the order of execution.
+    """
+
+    label: str
+    ws_indices: tuple[int, ...]
+    layers: tuple[StyleLayer, ...]
+
+
+def select_layers(layers: Sequence[StyleLayer], spec: str = "all", torgb: str = "last") -> list[LayerGroup]:
+    """Select layers.
+
+    Args:
+        layers: every style layer of a network.
+        spec: ``all``, ``coarse``, ``middle``, ``fine``, ``input`` (StyleGAN3's rigid motion), ``each``
+            (one group per ws index), or ws indices such as ``0-1,5,8-10``. Names separated by commas
+            give one group each; all numbers together give one. What is asked for twice comes once.
+        torgb: ``last`` takes the final ToRGB along (as the paper's authors do), ``never`` none,
+            ``always`` also the inner ones whose row is chosen.
+
+    Returns:
+        The groups, in the order of the specification.
+
+    Raises:
+        ValueError: the specification cannot be read, is out of range, or selects nothing.
+    """
+    if torgb not in TORGB:
+        raise ValueError(f"torgb {torgb!r}: choose one of {', '.join(TORGB)}")
+    parts = [part.strip() for part in spec.split(",")]
+    numbers = [part for part in parts if re.fullmatch(r"\d{1,100}(-\d{1,100})?", part)]
+    groups: dict[str, LayerGroup] = {}  # by label, so that nothing is made twice
+    for part in parts:
+        named = _numbered(numbers, layers, torgb) if part in numbers else _named(part, layers, torgb)
+        if named is None:
+            raise ValueError(
+                f"layers {spec!r:.60}: {part!r:.60} is neither all, coarse, middle, fine, each, input "
+                "nor a range like 0-3"
+            )
+        groups.update((group.label, group) for group in named if group.label not in groups)
+    return list(groups.values())
+
+
+def _named(name: str, layers: Sequence[StyleLayer], torgb: str) -> list[LayerGroup] | None:
+    """The groups that a name stands for; None where it is not a name."""
+    if name == "input":
+        return [_input_group(layers)]
+    if name not in ("all", "each", *GROUPS):
+        return None
+    styles = _primary(layers, torgb)
+    if name == "each":
+        return [_group(layers, [row], f"layer{row:02d}", torgb) for row in sorted(styles)]
+    rows = sorted(styles) if name == "all" else _rows_of_group(styles, name)
+    return [_group(layers, rows, name, torgb)]
+
+
+def _primary(layers: Sequence[StyleLayer], torgb: str) -> dict[int, StyleLayer]:
+    """The layer that stands for each ws index: the convolution, at the last index the final ToRGB."""
+    styles = {layer.ws_index: layer for layer in layers if layer.kind == "conv"}
+    final = _final_torgb(layers)
+    if final is not None and torgb != "never":
+        styles.setdefault(final.ws_index, final)
+    if not styles:
+        raise ValueError(f"this network has no style layers to select from (torgb {torgb!r})")
+    return styles
+
+
+def _final_torgb(layers: Sequence[StyleLayer]) -> StyleLayer | None:
+    final = max((layer for layer in layers if layer.kind == "torgb"), key=lambda x: x.ws_index, default=None)
+    last = max((layer.ws_index for layer in layers), default=-1)
+    return final if final is not None and final.ws_index == last else None
+
+
+def _group(layers: Sequence[StyleLayer], rows: Sequence[int], label: str, torgb: str) -> LayerGroup:
+    wanted = set(rows)
+    final = _final_torgb(layers)
+    chosen = []
+    for layer in layers:
+        coloured = layer.kind == "torgb" and (torgb == "always" or (torgb == "last" and layer is final))
+        if layer.ws_index in wanted and (layer.kind == "conv" or coloured):
+            chosen.append(layer)
+    return LayerGroup(label, tuple(sorted(wanted)), tuple(chosen))
+
+
+def _input_group(layers: Sequence[StyleLayer]) -> LayerGroup:
+    chosen = tuple(layer for layer in layers if layer.kind == "input")
+    if not chosen:
+        raise ValueError("layers 'input': only StyleGAN3 networks have such a layer")
+    return LayerGroup("input", tuple(layer.ws_index for layer in chosen), chosen)
+
+
+def _numbered(parts: Sequence[str], layers: Sequence[StyleLayer], torgb: str) -> list[LayerGroup]:
+    """The one group of all numbers and ranges."""
+    styles = _primary(layers, torgb)
+    rows: set[int] = set()
+    last = max(layer.ws_index for layer in layers)
+    inputs = {layer.ws_index for layer in layers if layer.kind == "input"}
+    for part in parts:
+        low, _, high = part.partition("-")
+        first, final = int(low), int(high or low)
+        if first > final:
+            raise ValueError(f"layers {part!r:.60}: the range runs backwards")
+        if final > last:
+            raise ValueError(f"layers {part!r:.60}: this network has layers {min(styles)}-{last}")
+        rows.update(range(first, final + 1))
+    if rows & inputs:
+        raise ValueError(f"layer {min(rows & inputs)} moves the picture as a whole; ask for it by `--layers input`")
+    if rows - set(styles):
+        raise ValueError(f"layer {min(rows - set(styles))} is a ToRGB layer, which torgb {torgb!r} leaves out")
+    return [_group(layers, sorted(rows), _label(sorted(rows)), torgb)]
+
+
+def is_selection(label: str) -> bool:
+    """Whether a label is one that a selection of layers has; imported directions have the name of their file."""
+    return bool(re.fullmatch(rf"all|{'|'.join(GROUPS)}|input|z|layer\d+|[\d_-]+", label.partition("@")[0]))
+
+
+def _label(rows: Sequence[int]) -> str:
+    """``0-1_5`` for 0, 1 and 5: equal selections have equal labels, however they were typed."""
+    runs: list[list[int]] = []
+    for row in rows:
+        if runs and row == runs[-1][-1] + 1:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return "_".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _rows_of_group(styles: dict[int, StyleLayer], name: str) -> list[int]:
+    """Rows of coarse, middle or fine; a group that would be empty takes one row from its neighbour."""
+    if any(layer.detail is None for layer in styles.values()):
+        raise ValueError(f"layers {name!r}: this network has no coarse, middle and fine layers; use numbers")
+    if len(styles) < len(GROUPS):
+        raise ValueError(f"layers {name!r}: this network has too few layers for groups; use numbers")
+    rows: dict[str, list[int]] = {group: [] for group in GROUPS}
+    for row in sorted(styles):
+        detail = styles[row].detail
+        fitting = (group for group, bound in BOUNDS.items() if detail <= bound * _TOLERANCE)
+        rows[next(fitting, "fine")].append(row)
+    _fill_middle(rows)
+    if not rows["coarse"]:
+        rows["coarse"].append(rows["middle"].pop(0))
+    if not rows["fine"]:
+        rows["fine"].append(rows["middle"].pop())
+    _fill_middle(rows)  # it may have given its only row away
+    return rows[name]
+
+
+def _fill_middle(rows: dict[str, list[int]]) -> None:
+    """An empty middle takes the nearest row of the larger of its neighbours."""
+    if not rows["middle"]:
+        donor = "coarse" if len(rows["coarse"]) > len(rows["fine"]) else "fine"
+        rows["middle"].append(rows[donor].pop(-1 if donor == "coarse" else 0))

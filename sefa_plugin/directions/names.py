@@ -1,0 +1,102 @@
+"""Names of directions: what may be one, and who gave it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+NAMERS = ("", "person", "auto")
+
+
+class Names(NamedTuple):
+    """One entry for each direction.
+
+    Attributes:
+        names: '' where there is none.
+        named_by: ``person``, ``auto`` (re-scoring), or '' where there is no name.
+        purity: of a name of ``auto``, the share of all measured change that it stands for, 0 to 1; else None.
+    """
+
+    names: tuple[str, ...]
+    named_by: tuple[str, ...]
+    purity: tuple[float | None, ...]
+
+    def checked(self, count: int) -> Names:
+        """Of the right length and in agreement. Names of which it is not said are a person's: so are older files.
+
+        Raises:
+            ValueError: they are not.
+        """
+        names = tuple(self.names) or ("",) * count
+        if len(names) != count:
+            raise ValueError(f"{len(names)} names for {count} directions")
+        for name in dict.fromkeys(names):  # of hundreds most are ''
+            check_name(name)
+        who = tuple(self.named_by) or ("",) * count
+        purity = tuple(None if item is None else float(item) for item in self.purity) or (None,) * count
+        if len(who) != count or len(purity) != count or not set(who) <= set(NAMERS):
+            raise ValueError(f"{len(who)} namers and {len(purity)} purities for {count} names, or odd ones")
+        if not all(item is None or 0 <= item <= 1 for item in purity):
+            raise ValueError("a purity is not between 0 and 1")
+        who = tuple((by or "person") if name else "" for name, by in zip(names, who))
+        return Names(names, who, tuple(share if by == "auto" else None for by, share in zip(who, purity)))
+
+    def by_person(self, index: int, name: str) -> Names:
+        """With a name that a person gives, '' to take one away.
+
+        A name of re-scoring that is in the way goes: it is the person's now, and the next re-scoring gives another.
+
+        Raises:
+            ValueError: a person has given it to another direction.
+        """
+        held = dict(enumerate(zip(*self)))
+        if name and name in self.names and self.names.index(name) != index:
+            other = self.names.index(name)
+            if self.named_by[other] == "person":
+                raise ValueError(f"direction {other} is already called {name!r}")
+            held[other] = ("", "", None)
+        held[index] = (name, "person" if name else "", None)
+        return Names(*zip(*held.values()))
+
+    def taking(self, others: Names) -> Names:
+        """With the names that others have for the same directions; where one comes twice, the first keeps it."""
+        held = [theirs if theirs[0] else mine for mine, theirs in zip(zip(*self), zip(*others))]
+        held += list(zip(*self))[len(held) :]
+        seen: set[str] = set()
+        for place, (name, _, _) in enumerate(held):
+            if name in seen:
+                held[place] = ("", "", None)
+            seen.add(name)
+        return Names(*zip(*held))
+
+    def automatic(self, found: Mapping[int, tuple[str, float]], measured: Iterable[int]) -> Names:
+        """With names that re-scoring gives: ``(name, purity)`` by direction.
+
+        A person's names stay, and names that are taken get a number behind them, in the order of ``found``. Of the
+        ``measured`` directions those without a new name lose the automatic one of before.
+        """
+        held = dict(enumerate(zip(*self)))
+        for index in measured:
+            if held[index][1] == "auto":
+                held[index] = ("", "", None)
+        for index, (name, share) in found.items():
+            if held[index][1] == "person":
+                continue
+            taken = {item[0] for item in held.values()}
+            spare = itertools.chain([name], (f"{name} {count}" for count in itertools.count(2)))
+            held[index] = (next(text for text in spare if text not in taken), "auto", float(share))
+        return Names(*zip(*held.values()))
+
+
+def check_name(name: str) -> None:
+    """Check what may be the name of a direction: it must work wherever a number does.
+
+    Raises:
+        ValueError: it holds a comma or a line break, looks like a number or a range, or is over 100 letters.
+    """
+    if "," in name or not name.isprintable():
+        raise ValueError(f"the name {name!r:.40} holds a comma or a line break")
+    if re.fullmatch(r"[\s\d+-]+", name) or name != name.strip() or len(name) > 100:
+        raise ValueError(f"the name {name!r:.40} is a number, begins or ends with a space, or is over 100 letters")

@@ -1,0 +1,1 @@
+"""The experiments of ``sefa evaluate``: from samples, methods and statistics to tables."""

@@ -1,0 +1,227 @@
+"""Methods side by side: equal layers, equally many directions, equal visible change; one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..methods.methods import (
+    CODES,
+    FIRST_CODE,
+    METHODS,
+    Found,
+    by_boundaries,
+    by_chance,
+    by_ganspace,
+    by_sefa,
+    without_the_others,
+)
+from ..samples.bench import Bench
+from ..statistics import measures
+from ..statistics.bootstrap import Interval, interval, jackknife
+from ..statistics.summary import Judged, draws, judge
+from ..tables.table import Table
+
+GROUPS = 10  # of samples, left out one at a time
+TITLES = {
+    "sefa": "SeFa",
+    "ganspace": "GANSpace",
+    "interfacegan": "InterFaceGAN",
+    "interfacegan-c": "InterFaceGAN, conditional",
+    "chance": "chance",
+}
+NOTE = (
+    "All methods edit the same layers by equally many directions to equal visible change. Re-scoring: mean over the "
+    "attributes of the change, from one end to the other, by the direction that changes it most (InterFaceGAN: that "
+    "was made for it), in standard deviations. Disentanglement: share of that direction's whole change. Rest "
+    "preserved: 1 is untouched, 0 as unlike as another sample. Variety: attributes that some direction changes by more "
+    "than half a standard deviation. Rank: effective rank of the matrix. Frechet: distance of edited pictures from "
+    "unedited ones, and from real ones where given. Like SeFa: mean absolute cosine with the most similar direction of "
+    "SeFa. Brackets: 95 % over samples."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one method's directions do."""
+
+    found: Found
+    judged: Judged
+    visible: float
+    frechet: Interval | None  # from unedited pictures
+    real: Interval | None  # from real ones
+    like_sefa: float | None
+
+    @property
+    def title(self) -> str:
+        """Of its row."""
+        return TITLES.get(self.found.method, self.found.method)
+
+
+def find(
+    bench: Bench,
+    methods: Sequence[str],
+    count: int,
+    layers: str = "all",
+    torgb: str = "last",
+    *,
+    scored: int,
+    codes: int = CODES,
+    first: int = FIRST_CODE,
+    seed: int = 0,
+    skip: Any = None,
+) -> list[Found]:
+    """Find directions by several methods.
+
+    Args:
+        methods: of ``METHODS``.
+        count: directions of each; InterFaceGAN gives one for each attribute.
+        scored: samples that InterFaceGAN learns from.
+        codes: samples of w for GANSpace.
+        first, seed: of what they draw.
+        skip: see :func:`by_boundaries`.
+
+    Raises:
+        ValueError: an unknown method, or what the methods raise.
+        BoundaryError: InterFaceGAN finds nothing.
+    """
+    unknown = sorted(set(methods) - set(METHODS))
+    if unknown:
+        raise ValueError(f"method {unknown[0]!r}: choose from {', '.join(METHODS)}")
+    found: dict[str, Found] = {}
+    if "sefa" in methods:
+        found["sefa"] = by_sefa(bench.G, count, layers, torgb=torgb)
+    if "ganspace" in methods:
+        found["ganspace"] = by_ganspace(bench.G, count, layers, torgb, look=bench.look, samples=codes, first=first)
+    if {"interfacegan", "interfacegan-c"} & set(methods):
+        points, scores, seconds = bench.seen_as(count=scored, first=first).scored_samples()
+        supervised, _ = by_boundaries(bench.G, points, scores, seconds, layers, torgb, seed, skip)
+        found["interfacegan"] = supervised
+        if "interfacegan-c" in methods:
+            found["interfacegan-c"] = without_the_others(bench.G, supervised, layers, torgb)
+    if "chance" in methods:
+        found["chance"] = by_chance(bench.G, count, layers, torgb, seed)
+    return [found[name] for name in methods]
+
+
+def compare(
+    bench: Bench, methods: Sequence[Found], eyes: Any = None, real: np.ndarray | None = None, portraits: int = 2000
+) -> list[Outcome]:
+    """Calibrate, edit, score and judge.
+
+    Args:
+        methods: see :func:`find`.
+        eyes: a scorer with ``features`` for the Fréchet distance; None leaves that out.
+        real: features of real pictures, if there are any.
+        portraits: how many samples the Fréchet distance takes.
+    """
+    weights = draws(len(bench.samples))
+    sefa = next((found.directions.vectors for found in methods if found.method == "sefa"), None)
+    if eyes is not None:
+        viewed, plain = bench.seen_as(count=portraits), unedited(bench, eyes, portraits)
+    outcomes = []
+    for found in methods:
+        directions = bench.calibrated(found.directions)
+        changes = bench.changes(directions)
+        judged = judge(changes, found.intended, weights=weights)
+        seen = None if eyes is None else viewed.features(eyes, directions)
+        frechet = None if seen is None else distance(seen, plain)
+        nearness = None if seen is None or real is None else distance(seen, real)
+        alike = None if sefa is None else measures.best_match(found.directions.vectors, sefa)
+        visible = float(changes.visible[changes.places != 0].mean())
+        outcomes.append(Outcome(replace(found, directions=directions), judged, visible, frechet, nearness, alike))
+    return outcomes
+
+
+def unedited(bench: Bench, eyes: Any, count: int) -> np.ndarray:
+    """Features of unedited samples other than those that measure: what edited ones are compared with."""
+    return bench.seen_as(count=count, first=bench.samples.seeds.start + 10 * count).features(eyes)
+
+
+def distance(features: np.ndarray, reference: np.ndarray) -> Interval:
+    """Fréchet distance, with the interval that leaving out groups of the samples gives."""
+    value = measures.frechet_distance(features, reference)
+    group = np.arange(len(features)) % GROUPS
+    return jackknife(
+        value, np.array([measures.frechet_distance(features[group != at], reference) for at in range(GROUPS)])
+    )
+
+
+def floors(
+    bench: Bench, eyes: Any, real: np.ndarray | None = None, portraits: int = 2000
+) -> tuple[Interval, Interval | None]:
+    """Fréchet distances of samples that are not edited at all, from other such samples and from real pictures."""
+    seen = bench.seen_as(count=portraits).features(eyes)
+    return distance(seen, unedited(bench, eyes, portraits)), None if real is None else distance(seen, real)
+
+
+def table_of(outcomes: Sequence[Outcome], floor: tuple[Interval, Interval | None] | None = None) -> Table:
+    """The one table; ``floor`` is what :func:`floors` gives."""
+    columns = ["method", "re-scoring", "disentanglement", "rest preserved", "Frechet", "Frechet, real", "variety"]
+    columns += ["rank", "like SeFa", "visible change", "directions", "seconds"]
+    rows: list[list[Any]] = []
+    if floor is not None:
+        rows.append(["no edit", None, None, None, *floor, *[None] * 6])
+    for one in outcomes:
+        judged = [one.judged.mean(measure) for measure in ("change", "share", "preserved")]
+        variety = f"{one.judged.values['variety']:.0f} of {len(one.judged.names)}"
+        rest = [variety, one.judged.mean("rank"), one.like_sefa, one.visible]
+        directions = len(one.found.directions)
+        rows.append([one.title, *judged, one.frechet, one.real, *rest, directions, one.found.seconds])
+    kept = [at for at in range(len(columns)) if any(row[at] is not None for row in rows)]
+    return Table(
+        "Methods on the same footing", [columns[at] for at in kept], [[row[at] for at in kept] for row in rows], NOTE
+    )
+
+
+def by_attribute(outcomes: Sequence[Outcome], measure: str, title: str) -> Table:
+    """One measure, attributes down, methods across."""
+    names = outcomes[0].judged.names
+    rows = [[name, *(one.judged.of(measure, name) for one in outcomes)] for name in names]
+    return Table(title, ["attribute", *(one.title for one in outcomes)], rows)
+
+
+def difference(one: Outcome, other: Outcome, measure: str) -> Interval:
+    """How much more of a measure the first has than the second, on the same samples, averaged over the attributes."""
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return values.mean(axis=-1) if np.ndim(one.judged.values[measure]) else values
+
+    values = (mean(held.judged.values[measure]) for held in (one, other))
+    replicates = (mean(held.judged.replicates[measure]) for held in (one, other))
+    return interval(float(next(values) - next(values)), next(replicates) - next(replicates))
+
+
+def agreement_of(outcomes: Sequence[Outcome]) -> Table:
+    """How alike the directions of any two methods are."""
+    vectors = [one.found.directions.vectors for one in outcomes]
+    rows = [
+        [one.title, *(measures.best_match(mine, other) for other in vectors)] for one, mine in zip(outcomes, vectors)
+    ]
+    note = (
+        "Mean over the directions of a row's method of the absolute cosine with the most similar one of the column's."
+    )
+    return Table("Agreement", ["method", *(one.title for one in outcomes)], rows, note)
+
+
+def details(outcomes: Sequence[Outcome]) -> dict[str, Mapping[str, Any]]:
+    """All that was found, fit for JSON: for each method the matrix, and each attribute's direction."""
+    return {
+        one.found.method: {
+            "attributes": list(one.judged.names),
+            "matrix": one.judged.matrix.round(5).tolist(),
+            "ranges": [list(ends) for ends in one.found.directions.ranges],
+            "own": {
+                name: {
+                    "direction": int(one.judged.chosen[at]),
+                    **{m: one.judged.of(m, name).as_list() for m in ("change", "share", "preserved", "correlation")},
+                }
+                for at, name in enumerate(one.judged.names)
+            },
+            **one.found.about,
+        }
+        for one in outcomes
+    }

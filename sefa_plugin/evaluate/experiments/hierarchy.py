@@ -1,0 +1,124 @@
+"""Which layers hold what: SeFa of every layer alone, and of the groups, each to equal visible change.
+
+CVPR 2021 finds pose in the bottom layers, shape in the middle and colour at the top of style-based generators; here
+it is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...directions.factorization import factorize_groups
+from ...directions.layers import GROUPS
+from ...networks.style_layers import style_layers
+from ..samples.bench import Bench
+from ..statistics.summary import Judged, draws, judge
+from ..tables.table import Table
+
+DIRECTIONS = 5  # of each layer
+NOTE = (
+    "For each attribute the change, from one end of the range to the other, by that direction of a layer's strongest "
+    "ones which changes it most, in standard deviations among unedited samples; ranges of equal visible change."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One layer or group of layers.
+
+    Attributes:
+        label: ``layer03``, ``coarse``, ``all``.
+        rows: its ws indices.
+        size: pixels of what its last layer puts out.
+        judged: its directions.
+        visible: mean visible change at their ends.
+    """
+
+    label: str
+    rows: tuple[int, ...]
+    size: int
+    judged: Judged
+    visible: float
+
+    @property
+    def title(self) -> str:
+        """Of its row: ``ws 3, 16 px``."""
+        if len(self.rows) == 1 and self.label.startswith("layer"):
+            return f"ws {self.rows[0]}, {self.size} px"
+        return f"{self.label} ({self.rows[0]}-{self.rows[-1]})"
+
+
+def factorised(G: Any, count: int = DIRECTIONS, torgb: str = "last", normalize: bool = True) -> list[Any]:
+    """The strongest directions of each single layer, of each group where the network has groups, and of all."""
+    options = {"torgb": torgb, "normalize": normalize, "num_directions": min(count, G.w_dim)}
+    found = factorize_groups(G, "each", **options)
+    if len(found) >= len(GROUPS) and all(layer.detail is not None for layer in style_layers(G) if layer.kind == "conv"):
+        found += factorize_groups(G, ",".join(GROUPS), **options)
+    return found + factorize_groups(G, "all", **options)
+
+
+def levels(bench: Bench, directions: Sequence[Any]) -> list[Level]:
+    """Calibrate, edit, score and judge what :func:`factorised` gives."""
+    sizes = {layer.ws_index: layer.size for layer in style_layers(bench.G) if layer.kind == "conv"}
+    sizes = {**{layer.ws_index: layer.size for layer in style_layers(bench.G)}, **sizes}
+    weights = draws(len(bench.samples))
+    found = []
+    for held in directions:
+        changes = bench.changes(bench.calibrated(held))
+        size = sizes[max(held.layers)]
+        visible = float(changes.visible[changes.places != 0].mean())
+        found.append(Level(held.label, held.layers, size, judge(changes, weights=weights), visible))
+    return found
+
+
+def table_of(found: Sequence[Level]) -> Table:
+    """Layers down, attributes across."""
+    names = found[0].judged.names
+    rows = [[level.title, *(level.judged.of("change", name) for name in names)] for level in found]
+    return Table("What each layer changes", ["layer", *names], rows, NOTE)
+
+
+def homes(found: Sequence[Level]) -> Table:
+    """For each attribute the single layer that changes it most, and what each group does."""
+    singles = [level for level in found if level.label.startswith("layer")]
+    groups = [level for level in found if not level.label.startswith("layer")]
+    rows: list[list[Any]] = []
+    for at, name in enumerate(found[0].judged.names):
+        best = max(singles, key=lambda level: level.judged.values["change"][at])
+        rows.append([name, best.title, *(level.judged.of("change", name) for level in groups)])
+    return Table("Where each attribute lives", ["attribute", "strongest layer", *(g.title for g in groups)], rows, NOTE)
+
+
+def grid(found: Sequence[Level]) -> np.ndarray:
+    """Mean change by the best direction, ``[levels, attributes]``, in standard deviations."""
+    return np.stack([level.judged.values["change"] for level in found])
+
+
+def captions(found: Sequence[Level]) -> dict[str, Any]:
+    """What the picture of :func:`grid` says."""
+    return {
+        "row_labels": [level.title for level in found],
+        "column_labels": list(found[0].judged.names),
+        "title": "What each layer changes",
+        "text": NOTE,
+        "legend": "standard deviations",
+    }
+
+
+def details(found: Sequence[Level]) -> list[dict[str, Any]]:
+    """The whole matrices, fit for JSON."""
+    return [
+        {
+            "label": level.label,
+            "layers": list(level.rows),
+            "size": level.size,
+            "visible": level.visible,
+            "attributes": list(level.judged.names),
+            "matrix": level.judged.matrix.round(5).tolist(),
+        }
+        for level in found
+    ]

@@ -1,0 +1,54 @@
+"""Names of re-scoring go into the directions file, and its tables into the record and the page of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...directions.directions import Directions
+from ...directions.file import DirectionsFileError
+from ...runs.record import Manifest
+from ...runs.renaming import refresh_page
+from .rescore import Table
+
+
+def apply_names(path: Path, table: Table, give: bool = True) -> Table:
+    """Write the names of a table into the directions file as it is now; gives the table with the names held there.
+
+    A person may have named something while the samples were scored: the file is read again, and those names stay.
+
+    Args:
+        give: False leaves the file alone.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    measured = table.rows[0].directions
+    try:
+        held = Directions.load(path)
+    except DirectionsFileError:
+        held = measured  # gone, or no longer readable: as it was read
+    if not held.same_as(measured) or len(held) < len(measured):
+        held = measured
+    if give:
+        found = {table.rows[label.index].index: (label.name, label.purity) for label in table.labels}
+        held = held.with_auto_names(found, [row.index for row in table.rows])
+        held.save(path)
+    return replace(table, names=tuple(held.names[row.index] for row in table.rows))
+
+
+def record_tables(outdir: Path, command: Sequence[str], network: dict[str, Any], files: Sequence[Path]) -> None:
+    """Note finished tables (their JSON files) in the record of a folder, and show them on its page, where it has one.
+
+    Raises:
+        OSError: record or page cannot be written.
+    """
+    manifest = Manifest.of(outdir)
+    if manifest is None or manifest.network.get("digest") != network["digest"]:
+        manifest = Manifest(outdir, command, network)
+    for file in files:
+        settings = {"rescore": True, "network": network["digest"]}
+        manifest.add(file.relative_to(outdir).as_posix(), settings, [], command=command)
+    refresh_page(outdir)

@@ -1,0 +1,277 @@
+"""Re-scoring: what each direction does to each attribute, measured on edited samples, as picture, CSV and JSON.
+
+SeFa, CVPR 2021, section 4.2 (2,000 samples a direction), here over each direction's calibrated range, so that all are
+compared at equal visible change: the score at the high end minus the score at the low end, sample by sample.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import __version__
+from ...system.whole_files import whole_file
+from ..samples.sampling import Samples
+from ..samples.scores import Edit, Scores, score_edits
+from ..scorers.asking import ask
+from ..statistics.effects import LEVEL, Effects, effects_of
+from ..tables.cells import cell
+from ..tables.heatmap import write_heatmap
+from ..tables.labels import Label, labels
+
+FORMAT = 1
+FOLDER = "evaluate"  # in the folder of a run
+SCORES = "scores.npz"
+COLUMNS = (
+    *("layers", "direction", "name", "low", "high", "attribute"),
+    *("change", "change_low", "change_high", "normalized", "significant"),
+)
+RENDERER = 1  # raised when equal settings would give other scores
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One direction and the distances that it is measured at: ``low <= 0 <= high`` or as typed."""
+
+    directions: Any
+    index: int
+    low: float
+    high: float
+
+    @property
+    def ends(self) -> tuple[Edit, Edit]:
+        """The edits to both ends."""
+        return Edit(self.directions, self.index, self.low), Edit(self.directions, self.index, self.high)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What the directions of one group do.
+
+    Attributes:
+        rows: the directions, in the order of the matrix.
+        effects: the matrix.
+        labels: what re-scoring calls those that do something.
+        about: network, scorer and so on, as text for people and programs.
+        names: what the directions are called, '' where they are not.
+    """
+
+    rows: tuple[Row, ...]
+    effects: Effects
+    labels: tuple[Label, ...]
+    about: dict[str, Any]
+    names: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """Of the group of layers."""
+        return self.rows[0].directions.label
+
+    @property
+    def stem(self) -> str:
+        """Its name in file names."""
+        return f"rescore-{self.label}"
+
+
+def settings_of(samples: Samples, scorer: Any, network: str) -> dict[str, Any]:
+    """What scores depend on beside edits and the numbers of samples; ``network`` is its digest."""
+    look = asdict(samples.look)
+    return {
+        "renderer": RENDERER,
+        "network": network,
+        "scorer": getattr(scorer, "identity", None) or repr(scorer),
+        "first_seed": samples.seeds.start,
+        "look": {key: list(value) if isinstance(value, tuple) else value for key, value in look.items()},
+    }
+
+
+def trial(samples: Samples, scorer: Any) -> tuple[float, list[str]]:
+    """Render and score a few samples, which shows early whether that works.
+
+    Returns:
+        Seconds that a picture takes, and the attributes.
+    """
+    seeds = samples.batches()[0][:4]
+    for _ in range(2):  # the first of a short one only warms up
+        start = time.perf_counter()
+        camera = samples.camera(seeds)
+        answer = ask(scorer, np.stack(next(camera.pictures([camera.ws]))))
+        taken = time.perf_counter() - start
+        if taken > 1:
+            break
+    return taken / len(seeds), list(answer)
+
+
+def rescore(
+    samples: Samples,
+    groups: Sequence[Sequence[Row]],
+    scorer: Any,
+    *,
+    scores: Scores | None = None,
+    about: dict[str, Any] | None = None,
+    advance: Callable[[int], None] = lambda pictures: None,
+    begin: Callable[[int], None] = lambda pictures: None,
+) -> list[Table]:
+    """Measure directions, in groups of which each becomes a table.
+
+    Args:
+        samples: at least 2.
+        groups: rows of one ``Directions`` each.
+        scorer: see ``asking``.
+        scores: to go on from and to keep them in; None keeps them nowhere.
+        about: goes into the tables.
+        advance, begin: see ``scores.score_edits``.
+
+    Raises:
+        ScorerError, FramesError, OSError: as there.
+        ValueError: fewer than 2 samples.
+    """
+    scores = scores or Scores(len(samples))
+    wanted = [edit for rows in groups for row in rows for edit in row.ends]
+    score_edits(samples, wanted, scorer, scores, advance, begin)
+    about = {
+        "scorer": getattr(scorer, "title", type(scorer).__name__),
+        "samples": len(samples),
+        "first_seed": samples.seeds.start,
+        "look": _words_of(samples),
+        "trunc": samples.look.trunc,
+        "class": samples.look.label if samples.look.label is not None or not samples.G.c_dim else "drawn for each seed",
+        **(about or {}),
+    }
+    tables = []
+    for rows in groups:
+        low, high = (np.stack([scores.of(row.ends[end]) for row in rows]) for end in (0, 1))
+        effects = effects_of(scores.attributes, low, high, scores.unedited)
+        names = tuple(row.directions.names[row.index] for row in rows)
+        tables.append(Table(tuple(rows), effects, tuple(labels(effects)), about, names))
+    return tables
+
+
+def _words_of(samples: Samples) -> str:
+    """What is to be said of how the samples are drawn; '' for what is usual."""
+    trunc, label = samples.look.trunc, samples.look.label
+    words = [f"truncation {trunc:g}"] if trunc != 1 else []
+    if samples.G.c_dim:
+        words.append("a class drawn for each" if label is None else f"class {label}")
+    return ", ".join(words)
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def write_table(folder: str | os.PathLike, table: Table, command: str = "") -> list[Path]:
+    """Write ``rescore-LABEL.png``, ``.csv`` and ``.json`` into a folder, each whole or not at all; gives their paths.
+
+    Raises:
+        OSError: one of them cannot be written.
+    """
+    png, csv_file, json_file = (Path(folder) / f"{table.stem}.{kind}" for kind in ("png", "csv", "json"))
+    _write_picture(png, table, command)
+    with whole_file(csv_file) as part:
+        part.write_bytes(as_csv(table).encode("utf-8"))
+    with whole_file(json_file) as part:
+        part.write_text(json.dumps(as_json(table, command), indent=1) + "\n", encoding="utf-8")
+    return [png, csv_file, json_file]
+
+
+def as_csv(table: Table) -> str:
+    """One line for each direction and attribute."""
+    effects, file = table.effects, io.StringIO()
+    low, high = effects.interval()
+    normalized, sure = effects.normalized, effects.significant()
+    lines = csv.writer(file, lineterminator="\n")
+    lines.writerow(COLUMNS)
+    for place, row in enumerate(table.rows):
+        for column, attribute in enumerate(effects.attributes):
+            numbers = [values[place, column] for values in (effects.change, low, high, normalized)]
+            told = [f"{value:.6g}" for value in numbers]
+            name = cell(table.names[place])
+            start = [table.label, row.index, name, f"{row.low:g}", f"{row.high:g}", cell(attribute)]
+            lines.writerow([*start, *told, int(sure[place, column])])
+    return file.getvalue()
+
+
+def as_json(table: Table, command: str = "") -> dict[str, Any]:
+    """Everything, rounded to six digits; ``spread`` is null where an attribute never varies."""
+    effects = table.effects
+    low, high = effects.interval()
+    sure, called = effects.significant(), {label.index: label for label in table.labels}
+    directions = []
+    for place, row in enumerate(table.rows):
+        found = called.get(place)
+        directions.append(
+            {
+                "index": row.index,
+                "digest": hashlib.sha256(row.directions.vectors[row.index].tobytes()).hexdigest(),
+                "low": row.low,
+                "high": row.high,
+                "name": table.names[place],
+                "label": found.name if found else "",
+                "purity": _rounded(found.purity) if found else None,
+                "change": _rounded(effects.change[place]),
+                "interval": _rounded(np.stack([low[place], high[place]], axis=1)),
+                "normalized": _rounded(effects.normalized[place]),
+                "significant": sure[place].tolist(),
+            }
+        )
+    return {
+        "format": FORMAT,
+        "made_by": f"sefa_plugin {__version__}",
+        "command": command,
+        "label": table.label,
+        "space": table.rows[0].directions.space,
+        "layers": list(table.rows[0].directions.layers),
+        **table.about,
+        "level": LEVEL,
+        "attributes": list(effects.attributes),
+        "mean": _rounded(effects.mean),
+        "spread": _rounded(effects.spread),
+        "directions": directions,
+    }
+
+
+def _rounded(values: Any) -> Any:
+    """Nested lists of numbers with six digits, null for infinity."""
+    if np.ndim(values):
+        return [_rounded(value) for value in values]
+    return float(f"{values:.6g}") if np.isfinite(values) else None
+
+
+def _write_picture(path: Path, table: Table, command: str) -> None:
+    effects, about = table.effects, table.about
+    first, count = about["first_seed"], about["samples"]
+    last, look = first + count - 1, f", {about['look']}" if about["look"] else ""
+    write_heatmap(
+        path,
+        effects.normalized,
+        row_labels=[f"{row.index}: {name}" if name else f"{row.index}" for row, name in zip(table.rows, table.names)],
+        column_labels=effects.attributes,
+        title=f"{about.get('network', 'network')}, {table.label}: what each direction changes",
+        text=f"scorer {about['scorer']}, {count} samples (seeds {first}-{last}){look}; mean score at the high end of "
+        "each range minus that at its low end. Faint: may be chance (95 %, for the matrix as a whole)",
+        faint=~effects.significant(),
+        legend="standard deviations among unedited samples",
+        comment=command,
+    )
+
+
+def told(table: Table, most: int = 4) -> list[str]:
+    """A line for each direction: its name, and what it changes most."""
+    effects, purity = table.effects, {label.index: label.purity for label in table.labels}
+    matrix, sure, lines = effects.normalized, effects.significant(), []
+    for place, (row, name) in enumerate(zip(table.rows, table.names)):
+        order = [column for column in np.argsort(-np.abs(matrix[place])) if sure[place, column]][:most]
+        changes = ", ".join(f"{effects.attributes[column]} {matrix[place, column]:+.2f}" for column in order)
+        share = f" (purity {purity[place]:.2f})" if place in purity else ""
+        lines.append(f"{row.index:4d}  {name or '(no name)'}{share}: {changes or 'no change beyond chance'}")
+    return lines

@@ -1,0 +1,293 @@
+"""With the truth known: how well each factor is recovered, by SeFa in all its variants and by the baselines.
+
+A factor is recovered as far as moving along its direction changes it in proportion (the *correlation* of distance and
+change of the factor, over samples and both ends) and changes nothing else (*disentanglement*).
+Neither says it alone: where everything is linear, any direction at all changes every factor in proportion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...directions.factorization import factorize
+from ...directions.layers import GROUPS
+from ..methods.methods import FIRST_CODE, by_chance, by_ganspace
+from ..samples.bench import Bench, Changes
+from ..statistics import measures
+from ..statistics.bootstrap import TIMES, Interval, interval, resampling
+from ..statistics.summary import Judged, draws, judge
+from ..tables.table import Table
+from .baselines import TITLES, find
+
+MEASURES = ("correlation", "change", "share", "preserved", "variety", "rank")
+COMPARED = ("correlation", "change", "share", "preserved")
+NOTE = (
+    "Correlation: mean over the factors of the correlation of distance and change of the factor along its best "
+    "direction. Re-scoring, disentanglement, rest preserved, variety, rank: as in the table of methods. Brackets: 95 % "
+    "over samples, and over networks where there are several."
+)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to get directions; ``by`` is sefa, ganspace, chance, interfacegan or interfacegan-c.
+
+    ``layers`` may name several groups: the directions are then divided among them.
+    """
+
+    name: str
+    by: str = "sefa"
+    layers: str = "all"
+    normalize: bool = True
+    torgb: str = "last"
+    trunc: float | None = None
+
+
+DEFAULT = Variant("SeFa (default)")
+BY_GROUP = ",".join(GROUPS)
+VARIANTS = (
+    DEFAULT,
+    Variant("not normalised", normalize=False),
+    Variant("ToRGB never", torgb="never"),
+    Variant("ToRGB always", torgb="always"),
+    Variant("not normalised, ToRGB always", normalize=False, torgb="always"),
+    Variant("coarse only", layers="coarse"),
+    Variant("middle only", layers="middle"),
+    Variant("fine only", layers="fine"),
+    Variant("groups together", layers=BY_GROUP),
+    Variant("single layers together", layers="each"),
+    Variant("truncation 0.7", trunc=0.7),
+    Variant("GANSpace", by="ganspace"),
+    Variant("GANSpace, groups together", by="ganspace", layers=BY_GROUP),
+    Variant(TITLES["interfacegan"], by="interfacegan"),
+    Variant(TITLES["interfacegan-c"], by="interfacegan-c"),
+    Variant("chance", by="chance"),
+    Variant("chance, groups together", by="chance", layers=BY_GROUP),
+)
+
+
+def fitting(G: Any, variants: Sequence[Variant] = VARIANTS) -> list[Variant]:
+    """Those that a network has layers for."""
+    found = []
+    for variant in variants:
+        try:
+            _divided(G, variant, len(VARIANTS))
+        except ValueError:
+            continue
+        found.append(variant)
+    return found
+
+
+def _divided(G: Any, variant: Variant, count: int) -> list[tuple[str, int]]:
+    """Specifications of single groups, and how many directions each gives.
+
+    Raises:
+        ValueError: the network has no such layers.
+    """
+    from ...directions.layers import select_layers
+    from ...networks.style_layers import style_layers
+
+    groups = select_layers(style_layers(G), variant.layers, variant.torgb)
+    rows = [str(group.ws_indices[0]) for group in groups]
+    specs = rows if variant.layers == "each" else variant.layers.split(",")
+    counts = [count // len(specs) + (at < count % len(specs)) for at in range(len(specs))]
+    return [(spec, number) for spec, number in zip(specs, counts) if number]
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One network with one set of samples: what each variant does there."""
+
+    network: int
+    judged: Mapping[str, Judged]
+
+
+def cost(bench: Bench, variants: Sequence[Variant], count: int) -> int:
+    """Pictures that :func:`measure_unit` renders, about."""
+    return len(variants) * len(bench.samples) * (2 * count + 1)
+
+
+def measure_unit(
+    bench: Bench, variants: Sequence[Variant], count: int, scored: int, codes: int, *, seed: int, network: int = 0
+) -> Unit:
+    """Judge every variant on one set of samples.
+
+    Args:
+        bench: the network, its scorer and the samples; psi 1.
+        count: directions of each variant.
+        scored, codes: samples that InterFaceGAN and GANSpace learn from.
+        seed: of what they draw.
+        network: its number.
+    """
+    weights = draws(len(bench.samples), seed=seed)
+    judged: dict[str, Judged] = {}
+    spread: np.ndarray | None = None
+    for variant in variants:
+        look = bench.look if variant.trunc is None else replace(bench.look, trunc=variant.trunc)
+        changes, intended = _changes(bench.seen_as(look), variant, count, scored, codes, seed)
+        if spread is None:  # the first variant's samples say what one standard deviation is
+            spread = measures.spreads(changes.before)
+        judged[variant.name] = judge(changes, intended, spread=spread, weights=weights)
+    return Unit(network, judged)
+
+
+def _changes(
+    bench: Bench, variant: Variant, count: int, scored: int, codes: int, seed: int
+) -> tuple[Changes, tuple[str, ...]]:
+    parts, intended = [], []
+    for layers, number in _divided(bench.G, variant, count):
+        if variant.by == "sefa":
+            options = {"normalize": variant.normalize, "torgb": variant.torgb, "num_directions": number}
+            held, made = factorize(bench.G, layers, **options), ()
+        elif variant.by == "ganspace":
+            first = FIRST_CODE + seed * codes
+            found = by_ganspace(bench.G, number, layers, variant.torgb, look=bench.look, samples=codes, first=first)
+            held, made = found.directions, found.intended
+        elif variant.by == "chance":
+            found = by_chance(bench.G, number, layers, variant.torgb, seed=1000 * seed + len(parts))
+            held, made = found.directions, found.intended
+        else:
+            (found,) = find(bench, [variant.by], number, layers, variant.torgb, scored=scored, seed=seed)
+            held, made = found.directions, found.intended
+        parts.append(bench.changes(bench.calibrated(held)))
+        intended += made or ("",) * len(held)
+    return _joined(parts), tuple(intended)
+
+
+def _joined(parts: Sequence[Changes]) -> Changes:
+    """Directions of several groups as one set; the samples are the same."""
+    return Changes(
+        parts[0].names,
+        parts[0].before,
+        np.concatenate([part.places for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.visible for part in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of one variant over all units: means, and differences from the default, by measure."""
+
+    variant: str
+    values: Mapping[str, Interval]
+    differences: Mapping[str, Interval]
+    factors: Mapping[str, Mapping[str, Interval]]  # measure -> factor
+
+
+def gather(units: Sequence[Unit], variants: Sequence[Variant]) -> list[Result]:
+    """Join the units: sets of samples are averaged, networks are resampled as well where there are several."""
+    picks = _networks(units)
+    names = [name for name in units[0].judged[variants[0].name].names if all(_has(unit, name) for unit in units)]
+    results = []
+    for variant in variants:
+        mine = [unit.judged[variant.name] for unit in units]
+        values, differences = {}, {}
+        factors: dict[str, dict[str, Interval]] = {}
+        for measure in MEASURES:
+            values[measure] = _over(*_mean(mine, measure, names), picks, units)
+            differences[measure] = between(units, variant.name, variants[0].name, measure)
+            if measure in COMPARED:
+                factors[measure] = {name: _over(*_mean(mine, measure, [name]), picks, units) for name in names}
+        results.append(Result(variant.name, values, differences, factors))
+    return results
+
+
+def between(units: Sequence[Unit], one: str, other: str, measure: str) -> Interval:
+    """How much more of a measure a variant has than another, over all units, on the same samples."""
+    names = [name for name in units[0].judged[one].names if all(_has(unit, name) for unit in units)]
+    (value, replicates), (value0, replicates0) = (
+        _mean([unit.judged[variant] for unit in units], measure, names) for variant in (one, other)
+    )
+    return _over(value - value0, replicates - replicates0, _networks(units), units)
+
+
+def _has(unit: Unit, name: str) -> bool:
+    return all(name in judged.names for judged in unit.judged.values())
+
+
+def _mean(judged: Sequence[Judged], measure: str, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over factors, for each unit ``[U]`` and resampling ``[U, B]``."""
+    values, replicates = [], []
+    for one in judged:
+        value, again = one.values[measure], one.replicates[measure]
+        if np.ndim(value):
+            at = [one.names.index(name) for name in names]
+            value, again = value[at].mean(), again[:, at].mean(axis=1)
+        values.append(value)
+        replicates.append(again)
+    return np.array(values), np.stack(replicates)
+
+
+def _networks(units: Sequence[Unit]) -> np.ndarray:
+    """How often each network is drawn in each resampling, ``[B, networks]``; always once where there is one."""
+    count = len({unit.network for unit in units})
+    return np.ones((TIMES, 1)) if count == 1 else resampling(count, TIMES, seed=1)
+
+
+def _over(values: np.ndarray, replicates: np.ndarray, picks: np.ndarray, units: Sequence[Unit]) -> Interval:
+    networks = sorted({unit.network for unit in units})
+    of = np.array([networks.index(unit.network) for unit in units])
+    each = np.stack([replicates[of == at].mean(axis=0) for at in range(len(networks))], axis=1)  # [B, networks]
+    middle = np.mean([values[of == at].mean() for at in range(len(networks))])
+    return interval(float(middle), (each * picks).mean(axis=1))
+
+
+def table_of(results: Sequence[Result]) -> Table:
+    """Variants down, measures across."""
+    columns = ["variant", "correlation", "re-scoring", "disentanglement", "rest preserved", "variety", "rank"]
+    rows = [[result.variant, *(result.values[measure] for measure in MEASURES)] for result in results]
+    return Table("Factors recovered", columns, rows, NOTE)
+
+
+def differences(results: Sequence[Result]) -> Table:
+    """Each variant against the first, on the same samples, and what of it is clear."""
+    words = ["correlation", "re-scoring", "disentanglement", "rest preserved"]
+    rows = []
+    for result in results[1:]:
+        found = [result.differences[measure] for measure in COMPARED]
+        clear = [
+            f"{'more' if one.low > 0 else 'less'} {word}" for one, word in zip(found, words) if one.low * one.high > 0
+        ]
+        rows.append([result.variant, *found, ", ".join(clear) or "nothing"])
+    note = f"Difference from {results[0].variant} on the same samples; clear is where the brackets leave 0 out."
+    return Table(f"Against {results[0].variant}", ["variant", *words, "clear"], rows, note)
+
+
+def by_factor(results: Sequence[Result], measure: str, title: str) -> Table:
+    """One measure, factors down, variants across."""
+    names = list(results[0].factors[measure])
+    rows = [[name, *(result.factors[measure][name] for result in results)] for name in names]
+    return Table(title, ["factor", *(result.variant for result in results)], rows, NOTE)
+
+
+def grid(results: Sequence[Result], measure: str) -> np.ndarray:
+    """One measure, ``[variants, factors]``."""
+    return np.array([[found.value for found in result.factors[measure].values()] for result in results])
+
+
+def captions(results: Sequence[Result], title: str) -> dict[str, Any]:
+    """What the picture of :func:`grid` says."""
+    return {
+        "row_labels": [result.variant for result in results],
+        "column_labels": list(results[0].factors["correlation"]),
+        "title": title,
+    }
+
+
+def details(results: Sequence[Result]) -> dict[str, Any]:
+    """All of it, fit for JSON."""
+    return {
+        result.variant: {
+            "values": {measure: found.as_list() for measure, found in result.values.items()},
+            "factors": {
+                measure: {name: found.as_list() for name, found in held.items()}
+                for measure, held in result.factors.items()
+            },
+        }
+        for result in results
+    }

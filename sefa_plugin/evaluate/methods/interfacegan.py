@@ -1,0 +1,181 @@
+"""InterFaceGAN: an attribute's boundary from scored samples, and its unit normal as the direction.
+
+Shen, Gu, Tang & Zhou, "Interpreting the Latent Space of GANs for Semantic Face Editing", CVPR 2020, section 3:
+of many samples those with the highest and the lowest scores are told apart by a linear support vector machine
+(section 3.1), and of two boundaries each can be freed of the other by projection (section 3.2).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...reading.array_file import ArrayFile, ArrayFileError
+from ...system.regular_files import reading
+from ...system.whole_files import whole_file
+
+CHOSEN = 0.02  # share of the samples at each end
+SPLIT = 0.7  # share of those that trains; the rest validates
+MISSING = "scikit-learn is not installed; try: pip install 'sefa_plugin[evaluate]'"
+
+
+class BoundaryError(Exception):
+    """A boundary cannot be found, or its file cannot be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Boundary:
+    """The boundary of one attribute.
+
+    Attributes:
+        normal: float32 ``[1, dim]``, of unit length; along it the score rises.
+        validation: share of the held-out extreme samples on their right side; NaN where none are held out.
+        remaining: share of all other samples that are on the side their score says, higher or lower than the
+            middle between the two most extreme scores; NaN where there are none.
+        trained: how many samples trained it, half of each end.
+    """
+
+    normal: np.ndarray
+    validation: float
+    remaining: float
+    trained: int
+
+
+def train_boundary(
+    codes: np.ndarray,
+    scores: np.ndarray,
+    chosen: float = CHOSEN,
+    split: float = SPLIT,
+    rng: np.random.RandomState | None = None,
+) -> Boundary:
+    """Find the boundary between high and low scores.
+
+    Args:
+        codes: latent codes ``[N, dim]``.
+        scores: of one attribute, ``[N]``.
+        chosen: share of the samples taken from each end if at most 1, else their number; never more than half.
+        split: share of the chosen ones that trains.
+        rng: shuffles the chosen ones, the high end first, then the low one; ``RandomState(0)`` by default.
+
+    Raises:
+        BoundaryError: too few samples, numbers that are not finite, scores that are all alike, or no scikit-learn.
+        ValueError: shapes do not agree, or a share is out of range.
+    """
+    codes, scores = np.asarray(codes), np.asarray(scores, dtype=np.float64)
+    _check(codes, scores, chosen, split)
+    order = np.argsort(scores, kind="stable")[::-1]
+    codes, scores = codes[order], scores[order]
+    count = min(int(len(codes) * chosen) if chosen <= 1 else int(chosen), len(codes) // 2)
+    train = int(count * split)
+    if train < 1:
+        raise BoundaryError(f"{len(codes)} samples leave {train} at each end to train with; take more")
+    if scores[count - 1] == scores[-count]:
+        raise BoundaryError(f"the {count} highest scores begin where the lowest end: there is nothing to tell apart")
+    rng = np.random.RandomState(0) if rng is None else rng
+    high, low = codes[:count][rng.permutation(count)], codes[-count:][rng.permutation(count)]
+    machine = _machine()
+    machine.fit(np.concatenate([high[:train], low[:train]]), np.repeat([1, 0], train))
+    normal = machine.coef_.reshape(1, -1).astype(np.float64)
+    length = np.linalg.norm(normal)
+    if not length > 0:
+        raise BoundaryError("both ends have the same codes: no boundary")
+
+    def right(points: np.ndarray, labels: np.ndarray) -> float:
+        return float(np.mean(machine.predict(points) == labels)) if len(points) else float("nan")
+
+    held_out = np.concatenate([high[train:], low[train:]])
+    middle = (scores[0] + scores[-1]) / 2
+    rest = slice(count, len(codes) - count)
+    return Boundary(
+        (normal / length).astype(np.float32),
+        right(held_out, np.repeat([1, 0], count - train)),
+        right(codes[rest], scores[rest] >= middle),
+        2 * train,
+    )
+
+
+def _machine():
+    try:
+        from sklearn.svm import SVC
+    except ImportError:
+        raise BoundaryError(MISSING) from None
+    return SVC(kernel="linear")  # and all else as it is by default, as in the authors' procedure
+
+
+def _check(codes: np.ndarray, scores: np.ndarray, chosen: float, split: float) -> None:
+    if codes.ndim != 2 or 0 in codes.shape or scores.shape != codes.shape[:1]:
+        raise ValueError(f"codes {list(codes.shape)} and scores {list(scores.shape)}: expected [N, dim] and [N]")
+    if not chosen > 0 or not 0 < split <= 1:
+        raise ValueError(f"chosen {chosen} and split {split}: both are shares above 0")
+    if not (np.isfinite(codes).all() and np.isfinite(scores).all()):
+        raise BoundaryError("codes or scores hold NaN or infinity")
+
+
+def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np.ndarray:
+    """Take the parts along other boundaries out of one, so that moving along it leaves them alone (section 3.2).
+
+    Args:
+        primal: ``[1, dim]``.
+        conditions: any number of ``[1, dim]``; they need not be orthogonal to each other.
+
+    Returns:
+        float32 ``[1, dim]``, of unit length, orthogonal to every condition.
+
+    Raises:
+        BoundaryError: nothing is left.
+        ValueError: shapes do not agree.
+    """
+    primal = np.asarray(primal, dtype=np.float64)
+    if primal.ndim != 2 or primal.shape[0] != 1 or any(np.shape(other) != primal.shape for other in conditions):
+        shapes = [list(primal.shape), *(list(np.shape(other)) for other in conditions)]
+        raise ValueError(f"boundaries {', '.join(map(str, shapes))}: each must be [1, dim]")
+    left = primal / np.linalg.norm(primal)
+    if len(conditions):
+        span = np.concatenate([np.asarray(other, dtype=np.float64) for other in conditions])  # [n, dim]
+        amounts = np.linalg.lstsq(span.T, left[0], rcond=1e-10)[0]
+        left = left - amounts @ span
+    length = np.linalg.norm(left)
+    if not length > 1e-6:
+        raise BoundaryError("the boundary lies within the others: nothing is left of it")
+    return (left / length).astype(np.float32)
+
+
+def save_boundary(path: str | os.PathLike, normal: np.ndarray) -> None:
+    """Write a boundary as the authors do: ``.npy``, float32 ``[1, dim]``.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    stream = io.BytesIO()  # of a full disk NumPy says only how many numbers it has room for
+    np.save(stream, np.asarray(normal, dtype=np.float32).reshape(1, -1), allow_pickle=False)
+    with whole_file(path) as part:
+        part.write_bytes(stream.getbuffer())
+
+
+def load_boundary(path: str | os.PathLike, dim: int | None = None) -> np.ndarray:
+    """Read a boundary ``[1, dim]`` of theirs or ours, and make it of unit length: float32.
+
+    Raises:
+        BoundaryError: one line that says what is wrong with the file.
+    """
+    try:
+        with reading(path, BoundaryError):
+            file = ArrayFile(path)
+            if file.names != [""]:
+                raise BoundaryError(f"{path}: holds an .npz, expected floats [1, dim]")
+            found = file.read("", "f")
+    except ArrayFileError as error:
+        raise BoundaryError(f"{path}: is not a .npy file of floats: {error}") from None
+    if found.size != max(found.shape, default=0):
+        raise BoundaryError(f"{path}: holds {list(found.shape)!s:.60}, expected floats [1, dim]")
+    normal = found.reshape(1, -1)
+    length = np.linalg.norm(normal)
+    if not length > 0:
+        raise BoundaryError(f"{path}: its length is {length}")
+    if dim is not None and normal.shape[1] != dim:
+        raise BoundaryError(f"{path}: has {normal.shape[1]} components, this network needs {dim}")
+    return (normal / length).astype(np.float32)

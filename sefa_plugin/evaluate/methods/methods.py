@@ -1,0 +1,207 @@
+"""Ways to find directions: each gives ``Directions`` of the same layers, and says how long it took.
+
+What is found elsewhere (GANSpace, InterFaceGAN, chance) is a set of unit vectors of W. :func:`along` makes them
+directions like SeFa's own, so that everything that takes those (calibration, sheets, videos) takes them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ...directions.closed_form import stack
+from ...directions.directions import Directions
+from ...directions.factorization import effective_weight, factorize
+from ...directions.layers import select_layers
+from ...directions.names import check_name
+from ...networks.style_layers import network_info, style_layers
+from ...rendering.look import Look
+from ..samples.sampling import Samples
+from .chance import random_directions
+from .ganspace import principal_components
+from .interfacegan import Boundary, BoundaryError, project_boundary, train_boundary
+
+METHODS = ("sefa", "ganspace", "interfacegan", "interfacegan-c", "chance")
+CODES = 65_536  # samples of w for GANSpace; they cost no picture
+BATCH = 8192  # of them at a time
+FIRST_CODE = 10_000_000  # first seed of what methods learn from: far from those that measure
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Directions and how they were found.
+
+    Attributes:
+        method: one of ``METHODS``, or a name for a variant.
+        directions: of one group of layers.
+        seconds: from an open network to the directions.
+        intended: for each direction the attribute that it was made for, '' where it was made for none.
+        about: further facts, fit for JSON.
+    """
+
+    method: str
+    directions: Directions
+    seconds: float
+    intended: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def along(
+    G: Any,
+    vectors: np.ndarray,
+    *,
+    layers: str = "all",
+    torgb: str = "last",
+    label: str,
+    names: Sequence[str] = (),
+) -> Directions:
+    """Make directions of unit vectors of W, in the order given.
+
+    Args:
+        G: a generator of ``load_network``.
+        vectors: ``[k, w_dim]``; scaled to unit length.
+        layers, torgb: which layers they edit, as in ``factorize``.
+        label: of the result, with that of the layers added.
+        names: for each vector, '' or left out where it has none; what cannot be a name is left out.
+
+    Returns:
+        ``Directions`` whose eigenvalues are ``|A n|^2``, which for SeFa's own are the eigenvalues: how strongly the
+        layers respond. They need not be in descending order.
+
+    Raises:
+        ValueError: vectors of another width or of zeros, or layers that give several groups.
+    """
+    groups = select_layers(style_layers(G), layers, torgb)
+    if len(groups) != 1:
+        raise ValueError(f"layers {layers!r} gives {len(groups)} groups; choose one")
+    vectors = np.asarray(vectors, dtype=np.float64)
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    if vectors.ndim != 2 or vectors.shape[1] != G.w_dim or not (length > 0).all():
+        raise ValueError(f"vectors {list(vectors.shape)}, some of length 0 or not [k, {G.w_dim}]")
+    vectors = vectors / length
+    A = stack([effective_weight(layer, True) for layer in groups[0].layers])
+    info = network_info(G)
+    return Directions(
+        vectors,
+        np.square(vectors @ A.T).sum(axis=1),
+        groups[0].ws_indices,
+        label=f"{label}-{groups[0].label}",
+        layer_names=tuple(layer.name for layer in groups[0].layers),
+        torgb=torgb,
+        network=info.name,
+        digest=info.digest,
+        num_ws=G.num_ws,
+        names=tuple(_name(name) for name in names),
+    )
+
+
+def _name(name: str) -> str:
+    """The name, '' where it cannot be one."""
+    try:
+        check_name(name)
+    except ValueError:
+        return ""
+    return name
+
+
+def by_sefa(G: Any, count: int, layers: str = "all", normalize: bool = True, torgb: str = "last") -> Found:
+    """SeFa's own, strongest first."""
+    start = perf_counter()
+    found = factorize(G, layers, normalize=normalize, torgb=torgb, num_directions=min(count, G.w_dim))
+    return Found("sefa", found, perf_counter() - start)
+
+
+def codes_in_batches(G: Any, look: Look, count: int, first: int = FIRST_CODE) -> Iterator[np.ndarray]:
+    """Untruncated w of many seeds, ``[n, w_dim]`` at a time."""
+    for start in range(0, count, BATCH):
+        yield Samples(G, look, min(BATCH, count - start), first + start).codes()
+
+
+def by_ganspace(
+    G: Any,
+    count: int,
+    layers: str = "all",
+    torgb: str = "last",
+    *,
+    look: Look | None = None,
+    samples: int = CODES,
+    first: int = FIRST_CODE,
+) -> Found:
+    """GANSpace: the components of the w of many seeds, strongest first; sigmas are known from it."""
+    start = perf_counter()
+    found = principal_components(codes_in_batches(G, look or Look(), samples, first), min(count, G.w_dim))
+    held = along(G, found.vectors, layers=layers, torgb=torgb, label="ganspace")
+    held = replace(held, sigmas=tuple(found.deviations))
+    return Found("ganspace", held, perf_counter() - start, about={"samples": found.count})
+
+
+def by_chance(G: Any, count: int, layers: str = "all", torgb: str = "last", seed: int = 0) -> Found:
+    """Random orthonormal directions."""
+    start = perf_counter()
+    vectors = random_directions(G.w_dim, min(count, G.w_dim), seed)
+    held = along(G, vectors, layers=layers, torgb=torgb, label="chance")
+    return Found("chance", held, perf_counter() - start, about={"seed": seed})
+
+
+def by_boundaries(
+    G: Any,
+    codes: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    seconds: float,
+    layers: str = "all",
+    torgb: str = "last",
+    seed: int = 0,
+    skip: Callable[[str, Exception], None] | None = None,
+) -> tuple[Found, dict[str, Boundary]]:
+    """InterFaceGAN: a boundary for every attribute.
+
+    Args:
+        codes: untruncated w ``[N, w_dim]`` of scored samples.
+        scores: ``[N]`` by attribute.
+        seconds: what scoring them took, which belongs to this method.
+        seed: of the split into training and validation.
+        skip: called with attribute and reason where there is no boundary; without it, that is raised.
+
+    Raises:
+        BoundaryError: no attribute has a boundary.
+    """
+    start = perf_counter()
+    found: dict[str, Boundary] = {}
+    reason: Exception = BoundaryError("no attribute to find a boundary of")
+    for name, values in scores.items():
+        try:
+            found[name] = train_boundary(codes, values, rng=np.random.RandomState(seed))
+        except BoundaryError as error:
+            if skip is None:
+                raise
+            skip(name, error)
+            reason = error
+    if not found:
+        raise reason
+    normals = np.concatenate([boundary.normal for boundary in found.values()])
+    held = along(G, normals, layers=layers, torgb=torgb, label="interfacegan", names=tuple(found))
+    about = {
+        "samples": len(codes),
+        "validation": {name: boundary.validation for name, boundary in found.items()},
+        "remaining": {name: boundary.remaining for name, boundary in found.items()},
+    }
+    return Found("interfacegan", held, seconds + perf_counter() - start, tuple(found), about), found
+
+
+def without_the_others(G: Any, found: Found, layers: str = "all", torgb: str = "last") -> Found:
+    """InterFaceGAN's conditional manipulation, taken to its end: every boundary freed of all the others.
+
+    Raises:
+        BoundaryError: a boundary lies within the others.
+    """
+    start = perf_counter()
+    normals = found.directions.vectors[:, None]  # [k, 1, dim]
+    freed = [project_boundary(one, [*normals[:i], *normals[i + 1 :]]) for i, one in enumerate(normals)]
+    held = along(
+        G, np.concatenate(freed), layers=layers, torgb=torgb, label="interfacegan-c", names=found.directions.names
+    )
+    return Found("interfacegan-c", held, found.seconds + perf_counter() - start, found.intended, found.about)

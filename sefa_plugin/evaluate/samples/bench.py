@@ -1,0 +1,299 @@
+"""The bench that all experiments stand on: one network, one look, one scorer; equal visible change for every direction.
+
+What is measured is kept (``parts``), by everything it depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...directions.kept import Group
+from ...media.change import reduced, visible_change
+from ...networks.style_layers import network_info
+from ...rendering.calibration import seeds_for
+from ...rendering.edits import edit
+from ...rendering.look import Look
+from ...rendering.ranges import Ranges
+from ...rendering.scene import Camera
+from ..scorers.asking import ask_features
+from .parts import Parts, digest_of, name_of
+from .sampling import FIRST_SEED, Samples, edits, measure_ws, pictures_of
+from .scores import Edit, Scores, score_edits
+
+SCORED = 1024  # samples in one part
+SEEN = 32  # samples on which it is checked that the visible change is equal
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """Scores of samples unedited and at both ends of every direction.
+
+    Attributes:
+        names: of the attributes.
+        before: float64 ``[N, A]``.
+        places: the ends, distances ``[k, 2]``; one of them may be 0.
+        scores: float64 ``[k, 2, N, A]``.
+        visible: mean visible change at each end, ``[k, 2]``.
+    """
+
+    names: tuple[str, ...]
+    before: np.ndarray
+    places: np.ndarray
+    scores: np.ndarray
+    visible: np.ndarray
+
+    @property
+    def across(self) -> np.ndarray:
+        """Signed change over the whole range, low to high: ``[k, N, A]``."""
+        return self.scores[:, 1] - self.scores[:, 0]
+
+    @property
+    def moves(self) -> np.ndarray:
+        """How far a picture's scores go from where they were, on average of the ends that are not 0: ``[k, N, A]``."""
+        away = np.abs(self.scores - self.before)
+        return away.sum(axis=1) / (self.places != 0).sum(axis=1)[:, None, None]
+
+
+class Bench:
+    """One network under one look.
+
+    Args:
+        G: a generator of ``load_network``.
+        scorer: with ``identity``, if what it says is to be kept.
+        look: truncation, class and so on.
+        count, first: the seeds that measure, unless a call names others.
+        parts: where measurements are kept.
+        advance: called with a number of pictures whenever some have been rendered.
+
+    Raises:
+        ValueError: as :class:`Samples`.
+    """
+
+    def __init__(
+        self,
+        G: Any,
+        scorer: Any,
+        look: Look | None = None,
+        *,
+        count: int = 500,
+        first: int = FIRST_SEED,
+        parts: Parts | None = None,
+        advance: Callable[[int], None] = lambda pictures: None,
+    ) -> None:
+        self.G, self.scorer, self.look = G, scorer, look or Look()
+        self.samples = Samples(G, self.look, count, first)
+        self.parts = parts or Parts(None)
+        self.advance = advance
+        self._held: dict[str, Scores] = {}
+
+    def seen_as(self, look: Look | None = None, count: int | None = None, first: int | None = None) -> Bench:
+        """The same bench with another look or other seeds."""
+        other = Bench(
+            self.G,
+            self.scorer,
+            look or self.look,
+            count=count or len(self.samples),
+            first=self.samples.seeds.start if first is None else first,
+            parts=self.parts,
+            advance=self.advance,
+        )
+        other._held = self._held
+        return other
+
+    def _about(self, what: str, **more: Any) -> dict[str, Any]:
+        return {"what": what, "network": network_info(self.G).digest, "look": asdict(self.look), **more}
+
+    def _scored(self, what: str, **more: Any) -> dict[str, Any]:
+        return self._about(what, scorer=getattr(self.scorer, "identity", ""), **more)
+
+    @property
+    def _seeds(self) -> list[int]:
+        return [self.samples.seeds.start, len(self.samples)]
+
+    def trial(self) -> tuple[tuple[str, ...], float]:
+        """Score one batch, which shows early whether that works: the attributes, and seconds for one picture, about.
+
+        Raises:
+            ScorerError: see ``asking.ask``.
+        """
+        camera = self.samples.camera(self.samples.batches()[0])
+        measure_ws(self.G, [camera.ws[:2]], self.scorer, look=self.look)  # the first pictures take longer
+        start = perf_counter()
+        found = measure_ws(self.G, [camera.ws], self.scorer, look=self.look)
+        return tuple(found.scores), (perf_counter() - start) / len(camera.ws)
+
+    # --- equal visible change ---------------------------------------------------------------------
+
+    def calibrated(self, directions: Any) -> Any:
+        """The directions with ranges of equal visible change, measured where they have none for this look.
+
+        Raises:
+            FramesError: the network gives NaN or infinite pixels.
+        """
+
+        def measure() -> dict[str, np.ndarray]:
+            group = Group(replace(directions, ranges=(), broken=(), lessons=(), calibration=""))
+            camera = Camera(self.G, self.look, seeds_for(self.G), draw_classes=True)
+            ranges = Ranges(
+                camera, None, lambda pictures: None
+            )  # anew: what was found must not depend on what was before
+            for index in range(len(directions)):
+                ranges.of(group, index)
+            found = group.directions
+            return {
+                "ranges": np.array(found.ranges),
+                "sigmas": np.array(found.sigmas),
+                "broken": np.array(found.broken),
+                "settings": np.array(found.calibration),
+            }
+
+        count = len(directions)
+        like = {
+            "ranges": ("fi", (count, 2)),
+            "sigmas": ("fi", (count,)),
+            "broken": ("U", (count,)),
+            "settings": ("U", ()),
+        }
+        held = self.parts.of(self._about("ranges", directions=_digest(directions)), measure, like)
+        return replace(
+            directions,
+            ranges=tuple(map(tuple, held["ranges"].tolist())),
+            sigmas=tuple(held["sigmas"].tolist()),
+            broken=tuple(held["broken"].tolist()),
+            lessons=(),
+            calibration=str(held["settings"]),
+        )
+
+    # --- scores -----------------------------------------------------------------------------------
+
+    def cost(self, directions: Any) -> int:
+        """Pictures that :meth:`changes` of this many directions renders, about."""
+        return 2 * len(directions) * len(self.samples) + (1 + 2 * len(directions)) * min(SEEN, len(self.samples))
+
+    def changes(self, directions: Any) -> Changes:
+        """Score the samples unedited and at both ends of every direction.
+
+        Raises:
+            ScorerError: see ``asking.ask``.
+            ValueError: a direction has no range.
+        """
+        if any(ends is None for ends in directions.ranges):
+            raise ValueError("these directions have no ranges; calibrate them first")
+        wanted = [[Edit(directions, index, end) for end in ends] for index, ends in enumerate(directions.ranges)]
+        todo = len(wanted) * 2 * len(self.samples)
+        score_edits(
+            self.samples,
+            [edit for pair in wanted for edit in pair],
+            self.scorer,
+            self.scores,
+            advance=self.advance,
+            begin=lambda pictures: self.advance(max(0, todo - pictures)),  # those that are there already
+        )
+        return Changes(
+            tuple(self.scores.attributes),
+            self.scores.unedited,
+            np.array(directions.ranges),
+            np.stack([[self.scores.of(edit) for edit in pair] for pair in wanted]),
+            self._visible(directions),
+        )
+
+    @property
+    def scores(self) -> Scores:
+        """What the samples have been given so far."""
+        about = self._scored("edits", seeds=self._seeds)
+        key = name_of(about)
+        if key not in self._held:
+            path = None if self.parts.folder is None else self.parts.path(about)
+            self._held[key] = Scores(len(self.samples), about, path)
+        return self._held[key]
+
+    def _visible(self, directions: Any) -> np.ndarray:
+        """Mean visible change at each end, ``[k, 2]``, of the first samples: is the footing equal?"""
+        seeds = self.samples.seeds[:SEEN]
+        places = np.array(directions.ranges)
+
+        def measure() -> dict[str, np.ndarray]:
+            camera = self.samples.camera(seeds)
+            steps = [(index, end) for index, ends in enumerate(places) for end in ends]
+            before = [reduced(picture) for picture in pictures_of(self.G, camera.ws, self.look)]
+            seen = []
+            for pictures in edits(camera, directions, steps):
+                seen.append(np.mean([visible_change(one, reduced(other)) for one, other in zip(before, pictures)]))
+            return {"visible": np.reshape(seen, places.shape)}
+
+        about = self._about("visible", seeds=[seeds.start, len(seeds)], directions=_digest(directions))
+        like = {"visible": ("f", places.shape)}
+        found = self.parts.of({**about, "places": digest_of(places)}, measure, like)["visible"]
+        self.advance((1 + places.size) * len(seeds))
+        return found
+
+    def scored_samples(self) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
+        """Untruncated w ``[N, w_dim]`` of the samples, their scores by attribute, and what scoring took in seconds."""
+        codes, scores, seconds = [], [], 0.0
+        for start in range(0, len(self.samples), SCORED):
+            batch = Samples(self.G, self.look, min(SCORED, len(self.samples) - start), self.samples.seeds.start + start)
+
+            def measure(batch: Samples = batch) -> dict[str, np.ndarray]:
+                begun = perf_counter()
+                found = measure_ws(self.G, batch.ws(), self.scorer, look=self.look, advance=self.advance).scores
+                names = np.array(list(found))
+                took = np.array(perf_counter() - begun)
+                return {"names": names, "scores": np.stack(list(found.values()), axis=1), "seconds": took}
+
+            about = self._scored("scored", seeds=[batch.seeds.start, len(batch)])
+            if self.parts.has(about):
+                self.advance(len(batch))
+            like = {"names": ("U", (None,)), "scores": ("f", (len(batch), None)), "seconds": ("f", ())}
+            held = self.parts.of(about, measure, like)
+            codes.append(batch.codes())
+            scores.append(held["scores"])
+            seconds += float(held["seconds"])
+            names = held["names"].tolist()
+        joined = np.concatenate(scores)
+        return np.concatenate(codes), dict(zip(names, joined.T)), seconds
+
+    # --- features ---------------------------------------------------------------------------------
+
+    def features(self, eyes: Any, directions: Any = None) -> np.ndarray:
+        """Features ``[N, d]`` of the samples, unedited or each moved to one end of one of the directions in turn.
+
+        Args:
+            eyes: a scorer with ``features``.
+            directions: of W, with ranges; None for the unedited samples.
+        """
+        about = self._about("features", eyes=getattr(eyes, "identity", ""), seeds=self._seeds)
+        if directions is not None:
+            about |= {"directions": _digest(directions), "places": digest_of(np.array(directions.ranges))}
+        if self.parts.has(about):
+            self.advance(len(self.samples))
+        like = {"features": ("f", (len(self.samples), None))}
+        return self.parts.of(about, lambda: {"features": self._look_with(eyes, directions)}, like)["features"]
+
+    def _look_with(self, eyes: Any, directions: Any) -> np.ndarray:
+        found, steps = [], _in_turn(directions)
+        for camera in self.samples.cameras():
+            ws = camera.ws
+            if directions is not None:
+                ws = torch.cat([edit(row, directions, dict([next(steps)])) for row in ws.split(1)])
+            found.append(ask_features(eyes, pictures_of(self.G, ws, self.look)))
+            self.advance(len(ws))
+        return np.concatenate(found)
+
+
+def _in_turn(directions: Any) -> Iterator[tuple[int, float]]:
+    """Every end of every direction, again and again."""
+    while directions is not None:
+        for side in (0, 1):
+            yield from ((index, ends[side]) for index, ends in enumerate(directions.ranges) if ends[side])
+
+
+def _digest(directions: Any) -> str:
+    return digest_of(
+        directions.vectors, directions.eigenvalues, np.array(directions.layers), np.array([directions.space])
+    )

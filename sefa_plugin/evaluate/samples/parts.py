@@ -1,0 +1,93 @@
+"""What has been measured is kept, so that a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...reading.array_file import ArrayFileError, read_kept
+from ...system.whole_files import whole_file
+
+VERSION = 1
+DIGITS = 24  # of a digest
+
+
+class Parts:
+    """A folder of arrays by what they depend on.
+
+    Args:
+        folder: where they are kept; None keeps nothing.
+    """
+
+    def __init__(self, folder: str | os.PathLike | None) -> None:
+        self.folder = None if folder is None else Path(folder)
+
+    def path(self, about: Mapping[str, Any]) -> Path:
+        """The file of what depends on ``about``."""
+        return self.folder / f"{name_of(about)}.npz"
+
+    def clear(self) -> None:
+        """Forget everything: only files that were named by :meth:`path` are removed."""
+        for path in self.folder.glob("*.npz") if self.folder is not None else ():
+            if len(path.stem) == DIGITS:
+                path.unlink(missing_ok=True)
+
+    def has(self, about: Mapping[str, Any]) -> bool:
+        """Whether it has been measured."""
+        return self.folder is not None and self.path(about).is_file()
+
+    def of(
+        self,
+        about: Mapping[str, Any],
+        measure: Callable[[], dict[str, np.ndarray]],
+        like: Mapping[str, tuple[str, tuple[int | None, ...]]],
+    ) -> dict[str, np.ndarray]:
+        """The arrays, from the file if there is one that is whole and fits, else measured now and kept.
+
+        Args:
+            like: for each name NumPy's letters for the types that it may have, and its shape; None is any length.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        if self.folder is None:
+            return measure()
+        path = self.path(about)
+        with suppress(OSError, ArrayFileError):
+            held = read_kept(path)
+            if held.keys() == like.keys() and all(_fits(held[name], *like[name]) for name in like):
+                return held
+        arrays = measure()
+        with whole_file(path) as part, open(part, "wb") as stream:
+            np.savez(stream, **arrays)
+        return arrays
+
+
+def _fits(array: np.ndarray, kinds: str, shape: tuple[int | None, ...]) -> bool:
+    if array.dtype.kind not in kinds or array.ndim != len(shape):
+        return False
+    if any(wanted not in (None, found) for found, wanted in zip(array.shape, shape)):
+        return False
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def name_of(about: Mapping[str, Any]) -> str:
+    """What tells one ``about`` (fit for JSON) from others."""
+    text = json.dumps({"version": VERSION, **about}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def digest_of(*arrays: np.ndarray) -> str:
+    """What tells arrays apart."""
+    found = hashlib.sha256()
+    for array in arrays:
+        array = np.ascontiguousarray(array)
+        found.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+    return found.hexdigest()[:DIGITS]

@@ -1,0 +1,191 @@
+"""Samples to measure with: the toolkits' seeds, drawn, edited, rendered and scored; one batch in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...rendering.edits import edited_ws
+from ...rendering.frames import render
+from ...rendering.latents import classes_from_seeds, z_from_seeds
+from ...rendering.look import Look, aim
+from ...rendering.scene import Camera, batch_size
+from ..scorers.asking import ask, ask_features
+
+SAMPLES = 2000  # as the paper's re-scoring
+FIRST_SEED = 1000  # calibration uses the seeds from 0 on: nothing is measured on what it was tuned on
+BATCH = 64
+LARGE = 256  # pixels from which on batches get smaller
+
+
+class Samples:
+    """Sample seeds of one network, seen in one way, in batches.
+
+    Seed s is ``RandomState(s)``, as everywhere. A conditional network is given the class of ``look``, or, where that
+    names none, an evenly drawn class for each seed (by the seed's own generator), as its training saw them.
+
+    Args:
+        G: a generator of ``load_network``.
+        look: truncation, class and so on.
+        count: how many.
+        first: the first seed.
+        batch: seeds at a time; None chooses by the resolution. But for rounding, scores do not depend on it.
+
+    Raises:
+        ValueError: ``count`` or ``batch`` is below 1, ``first`` is negative, or the class is out of range.
+    """
+
+    def __init__(
+        self, G: Any, look: Look | None = None, count: int = SAMPLES, first: int = FIRST_SEED, batch: int | None = None
+    ) -> None:
+        if count < 1 or first < 0 or first + count > 2**32 or (batch is not None and batch < 1):
+            raise ValueError(
+                f"{count} samples from seed {first}, {batch} at a time: expected 1 or more, seeds below 2^32"
+            )
+        self.G = G
+        self.look = look or Look()
+        self.seeds = range(first, first + count)
+        self.batch = batch or min(BATCH, max(4, BATCH * LARGE**2 // G.img_resolution**2))
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def batches(self) -> list[range]:
+        """Seeds of each batch."""
+        return [self.seeds[start : start + self.batch] for start in range(0, len(self), self.batch)]
+
+    def camera(self, seeds: range) -> Camera:
+        """A camera on one batch; its ``ws`` are ``[n, num_ws, w_dim]``, truncated."""
+        return Camera(self.G, self.look, seeds, draw_classes=True)
+
+    def cameras(self) -> Iterator[Camera]:
+        """A camera on each batch in turn."""
+        return map(self.camera, self.batches())
+
+    def ws(self) -> Iterator[Tensor]:
+        """Truncated ws ``[n, num_ws, w_dim]`` of each batch in turn."""
+        return (camera.ws for camera in self.cameras())
+
+    def codes(self) -> np.ndarray:
+        """Untruncated w of all samples: float32 ``[N, w_dim]`` (the last row, where rows differ)."""
+        G, device, rows = self.G, next(self.G.parameters()).device, []
+        for start in range(0, len(self), 1024):
+            seeds = self.seeds[start : start + 1024]
+            with torch.no_grad():
+                w = G.mapping(z_from_seeds(seeds, G.z_dim).to(device), self._labels(seeds, device))[:, -1]
+            rows.append(w.float().cpu().numpy())
+        return np.concatenate(rows)
+
+    def _labels(self, seeds: range, device: torch.device) -> Tensor | None:
+        if not self.G.c_dim:
+            return None
+        drawn = classes_from_seeds(seeds, self.G.z_dim, self.G.c_dim)
+        chosen = drawn if self.look.label is None else [self.look.label] * len(seeds)
+        return torch.nn.functional.one_hot(torch.tensor(chosen), self.G.c_dim).float().to(device)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a scorer says of N pictures.
+
+    Attributes:
+        scores: float64 ``[N]`` by attribute.
+        features: float32 ``[N, d]``, or None where they were not asked for.
+    """
+
+    scores: dict[str, np.ndarray]
+    features: np.ndarray | None = None
+
+
+def measure_ws(
+    G: Any,
+    ws_batches: Iterable[Tensor],
+    scorer: Any,
+    *,
+    look: Look | None = None,
+    features: bool = False,
+    advance: Callable[[int], None] = lambda pictures: None,
+) -> Measured:
+    """Render batches of ws ``[n, num_ws, w_dim]`` one after the other, and have a scorer look at the pictures.
+
+    Args:
+        look: noise, precision and input transform; ws are taken as they are.
+        features: ask for features as well.
+        advance: called with the number of pictures after each batch.
+
+    Raises:
+        ScorerError: see :func:`asking.ask`.
+        FramesError: pixels are NaN or infinite.
+        ValueError: there is no batch.
+    """
+    look = look or Look()
+    aim(G, look)
+    pictures = (pictures_of(G, ws, look) for ws in ws_batches)
+    return measure(pictures, scorer, features=features, advance=advance)
+
+
+def pictures_of(G: Any, ws: Tensor, look: Look) -> np.ndarray:
+    """Pictures uint8 ``[n, H, W, C]`` of one batch of ws ``[n, num_ws, w_dim]``."""
+    size = batch_size(ws.device, len(ws), G.img_resolution)
+    return np.stack(list(render(G, [ws], batch_size=size, noise_mode=look.noise_mode, force_fp32=look.force_fp32)))
+
+
+def measure(
+    pictures: Iterable[np.ndarray],
+    scorer: Any,
+    *,
+    features: bool = False,
+    advance: Callable[[int], None] = lambda pictures: None,
+) -> Measured:
+    """As :func:`measure_ws`, of batches of pictures uint8 ``[n, H, W, C]``."""
+    scores: list[dict[str, np.ndarray]] = []
+    seen: list[np.ndarray] = []
+    for batch in pictures:
+        scores.append(ask(scorer, batch, list(scores[0]) if scores else None))
+        if features:
+            seen.append(ask_features(scorer, batch))
+        advance(len(batch))
+    if not scores:
+        raise ValueError("no pictures to score")
+    joined = {name: np.concatenate([part[name] for part in scores]) for name in scores[0]}
+    return Measured(joined, np.concatenate(seen) if features else None)
+
+
+def score_ws(G: Any, ws_batches: Iterable[Tensor], scorer: Any, **options: Any) -> dict[str, np.ndarray]:
+    """Scores float64 ``[N]`` by attribute; see :func:`measure_ws`."""
+    return measure_ws(G, ws_batches, scorer, **options).scores
+
+
+def measure_samples(samples: Samples, scorer: Any, **options: Any) -> Measured:
+    """Measure the unedited samples; options of :func:`measure`."""
+    shots = (np.stack(next(camera.pictures([camera.ws]))) for camera in samples.cameras())
+    return measure(shots, scorer, **options)
+
+
+def measure_edit(samples: Samples, directions: Any, key: Any, distance: float, scorer: Any, **options: Any) -> Measured:
+    """Measure all samples moved by ``distance`` along one of ``directions`` (of W or Z); options of :func:`measure`.
+
+    Raises:
+        ValueError: the direction does not fit the network.
+    """
+    shots = (np.stack(next(camera.shots(directions, key, [distance]))) for camera in samples.cameras())
+    return measure(shots, scorer, **options)
+
+
+def edits(camera: Camera, directions: Any, steps: Iterable[tuple[Any, float]]) -> Iterator[np.ndarray]:
+    """Pictures uint8 ``[n, H, W, C]`` of a camera's subjects for each (direction, distance) of ``steps``.
+
+    What the edits of one group of layers leave unchanged is computed once for all of them.
+    """
+    if directions.space == "z":
+        for key, distance in steps:
+            yield np.stack(next(camera.shots(directions, key, [distance])))
+        return
+    ws = (next(edited_ws(camera.ws, directions, key, [distance])) for key, distance in steps)
+    for pictures in camera.pictures(ws, min(directions.layers)):
+        yield np.stack(pictures)

@@ -1,0 +1,191 @@
+"""Scores of edited samples, measured in batches and kept in a file, so that an interrupted run goes on from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...reading.array_file import ArrayFileError, read_kept
+from ...reading.json_file import each, text
+from ...system.whole_files import whole_file
+from ..scorers.asking import ask
+from .sampling import Samples, edits
+
+FORMAT = 1
+EVERY = 15.0  # seconds between two savings
+UNEDITED = "unedited"
+_ABOUT = "about"
+_LONGEST, _MOST = 1000, 10_000  # letters of an attribute's name, and attributes
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """All samples moved by one distance (units of w, or of z) along one direction.
+
+    Distance 0 is the unedited pictures, whatever the direction.
+    """
+
+    directions: Any
+    index: int
+    distance: float
+
+    @property
+    def key(self) -> str:
+        """Equal for edits that give equal pictures."""
+        if not self.distance:
+            return UNEDITED
+        held = self.directions
+        about = json.dumps([held.space, list(held.layers), float(self.distance)])
+        return hashlib.sha256(about.encode() + held.vectors[self.index].tobytes()).hexdigest()[:32]
+
+
+class Scores:
+    """Scores of the samples of one network by one scorer: for each edit ``[samples, attributes]``, NaN where not yet.
+
+    Args:
+        count: samples.
+        settings: what scores depend on beside the edit and the sample's number; anything that JSON can hold.
+        path: an ``.npz`` to begin with and to save to, or None. What it holds of other settings, or what is no such
+            file, is left aside; what it holds of more or fewer samples of the same settings is used.
+        anew: leave all of it aside.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        settings: dict[str, Any] | None = None,
+        path: str | os.PathLike | None = None,
+        anew: bool = False,
+    ) -> None:
+        self.count = count
+        self.path = Path(path) if path is not None else None
+        self.attributes: list[str] = []
+        self._settings = json.loads(json.dumps({"format": FORMAT, **(settings or {})}))
+        self._held: dict[str, np.ndarray] = {}
+        self._unsaved = False
+        self._next = time.monotonic() + EVERY
+        if self.path is not None and not anew:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            held = read_kept(self.path)
+            about = json.loads(str(held.pop(_ABOUT)))
+            attributes = each(text(_LONGEST), _MOST)(about["attributes"])
+            if about["settings"] != self._settings or len(set(attributes)) < len(attributes):
+                return
+        except (OSError, ArrayFileError, ValueError, KeyError, TypeError, RecursionError):
+            return  # it is of something else, or broken: all is scored anew
+
+        def fits(rows: np.ndarray) -> bool:
+            shaped = rows.ndim == 2 and rows.shape[1] == len(attributes) and rows.dtype == np.float32
+            return shaped and not np.isinf(rows).any()
+
+        self.attributes, self._held = attributes, {key: rows for key, rows in held.items() if fits(rows)}
+
+    def __contains__(self, edit: Edit) -> bool:
+        return not self.lacks(edit, 0, self.count)
+
+    def lacks(self, edit: Edit, start: int, stop: int) -> bool:
+        """Whether some of the samples have no score yet."""
+        rows = self._held.get(edit.key)
+        return rows is None or len(rows) < stop or bool(np.isnan(rows[start:stop]).any())
+
+    def put(self, edit: Edit, start: int, answer: dict[str, np.ndarray]) -> None:
+        """Note what a scorer has answered about samples from ``start`` on: float ``[n]`` by attribute."""
+        self.attributes = self.attributes or list(answer)
+        values = np.stack([answer[name] for name in self.attributes], axis=1)
+        rows = self._held.get(edit.key)
+        if rows is None or len(rows) < self.count:
+            longer = np.full((self.count, len(self.attributes)), np.nan, np.float32)
+            if rows is not None:
+                longer[: len(rows)] = rows
+            rows = self._held[edit.key] = longer
+        rows[start : start + len(values)] = values
+        self._unsaved = True
+        if time.monotonic() > self._next:
+            self.save()
+
+    def of(self, edit: Edit) -> np.ndarray:
+        """float64 ``[samples, attributes]``.
+
+        Raises:
+            KeyError: some are missing.
+        """
+        if edit not in self:
+            raise KeyError(edit.key)
+        return self._held[edit.key][: self.count].astype(np.float64)
+
+    @property
+    def unedited(self) -> np.ndarray:
+        """Those of the unedited samples."""
+        return self.of(Edit(None, 0, 0.0))
+
+    def save(self) -> None:
+        """Write the file, whole or not at all; nothing where there is none to write or nothing new.
+
+        Raises:
+            OSError: it cannot be written; an older one stays.
+        """
+        if self.path is None or not self._unsaved:
+            return
+        about = json.dumps({"settings": self._settings, "attributes": self.attributes})
+        with whole_file(self.path) as part, open(part, "wb") as file:
+            np.savez(file, **{_ABOUT: np.array(about)}, **self._held)
+        self._unsaved = False
+        self._next = time.monotonic() + EVERY
+
+
+def score_edits(
+    samples: Samples,
+    wanted: Sequence[Edit],
+    scorer: Any,
+    scores: Scores,
+    advance: Callable[[int], None] = lambda pictures: None,
+    begin: Callable[[int], None] = lambda pictures: None,
+) -> None:
+    """Score edits of all samples, and the unedited ones, as far as ``scores`` lacks them.
+
+    Batch by batch, all edits of a batch together: its latents are computed once, and what the edits of one group of
+    layers leave unchanged too. Whatever ends it, what has been scored is saved.
+
+    Args:
+        begin: called with the number of pictures to come, before the first.
+        advance: called with a number of pictures whenever some have been scored.
+
+    Raises:
+        ScorerError: see :func:`asking.ask`.
+        FramesError: pixels are NaN or infinite.
+        OSError: the file of the scores cannot be written.
+    """
+    distinct = {edit.key: edit for edit in [Edit(None, 0, 0.0), *wanted]}
+    work = []
+    for seeds in samples.batches():
+        start = seeds.start - samples.seeds.start
+        todo = [edit for edit in distinct.values() if scores.lacks(edit, start, start + len(seeds))]
+        if todo:
+            work.append((seeds, start, todo))
+    begin(sum(len(seeds) * len(todo) for seeds, _, todo in work))
+    try:
+        for seeds, start, todo in work:
+            camera = samples.camera(seeds)
+            for directions, group in groupby(todo, key=lambda edit: edit.directions if edit.distance else None):
+                group = list(group)
+                if directions is None:
+                    shots = iter([np.stack(next(camera.pictures([camera.ws])))])
+                else:
+                    shots = edits(camera, directions, [(edit.index, edit.distance) for edit in group])
+                for edit, pictures in zip(group, shots):
+                    scores.put(edit, start, ask(scorer, pictures, scores.attributes or None))
+                    advance(len(seeds))
+    finally:
+        scores.save()

@@ -1,0 +1,1 @@
+"""Scorers of attributes: pictures in, one number for each attribute out."""

@@ -1,0 +1,190 @@
+"""Scorers by what a person types: the bundled predictor, their own code, CLIP, an ONNX model; several at once.
+
+A scorer of a person's own is trusted code: it is imported and run with all that this process may do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .asking import ScorerError, ask
+
+KINDS = "demo, clip, open_clip, onnx:FILE, or MODULE:NAME of your own"
+
+
+def load_scorer(
+    spec: str,
+    *,
+    device: str = "cpu",
+    attributes: Sequence[str] = (),
+    clip_model: str | None = None,
+    clip_weights: str | None = None,
+) -> Any:
+    """Make a scorer; see ``asking`` for what that is.
+
+    Args:
+        spec: ``demo``, the bundled predictor of the bundled network's faces; ``clip`` or ``open_clip``; ``onnx:FILE``,
+            with options after ``?`` (see ``onnx_scorer``); ``module:name`` or ``path/to/file.py:name``, a person's own.
+        device: where the models of the first four are run, as torch names it.
+        attributes: of CLIP, ``NAME=POSITIVE|NEGATIVE`` each (see ``clip_scorer``).
+        clip_model, clip_weights: the folder of a CLIP model of ``transformers``; or a name that ``open_clip`` knows and
+            the file of its weights.
+
+    Returns:
+        A scorer with attributes ``title`` (what it is called) and ``identity`` (text that changes when it may score
+        otherwise).
+
+    Raises:
+        ScorerError: one line that says what is wrong and, where a package is missing, what to install.
+        ValueError: the text is no such thing, or options are missing.
+    """
+    kind, _, rest = spec.partition(":")
+    if spec == "demo":
+        from .predictor import FILE, load_predictor
+
+        return Titled(load_predictor(), "demo", _digest(FILE))
+    if spec in ("clip", "open_clip"):
+        from .clip_scorer import load_clip, load_open_clip, parse_attribute
+
+        if not attributes or not clip_model:
+            raise ValueError(f"--scorer {spec} needs --clip-model and --attribute 'NAME=a face with it|a face'")
+        texts = [parse_attribute(text) for text in attributes]
+        if spec == "clip":
+            return load_clip(clip_model, texts, device)
+        return load_open_clip(clip_model, clip_weights, texts, device)
+    if kind == "onnx" and rest:
+        from .onnx_scorer import load_onnx
+
+        return load_onnx(rest, device)
+    if not kind or not rest or kind == "onnx":
+        raise ValueError(f"scorer {spec!r}: expected {KINDS}")
+    return own_scorer(spec)
+
+
+def load_scorers(specs: Sequence[str], **options: Any) -> Any:
+    """One scorer of several texts; options as :func:`load_scorer`.
+
+    Raises:
+        ScorerError, ValueError: as there, or a text is given twice.
+    """
+    if not specs or len(set(specs)) < len(specs):
+        raise ValueError(f"scorers {', '.join(specs) or 'none'}: expected one or more different ones")
+    scorers = [load_scorer(spec, **options) for spec in specs]
+    return scorers[0] if len(scorers) == 1 else Several(scorers)
+
+
+class Titled:
+    """A scorer under a title, with the text by which to know it again."""
+
+    def __init__(self, scorer: Any, title: str, identity: str) -> None:
+        self.scorer, self.title, self.identity = scorer, title, identity
+        if callable(getattr(scorer, "features", None)):
+            self.features: Callable[[np.ndarray], np.ndarray] = scorer.features
+
+    def __call__(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
+        return self.scorer(pictures)
+
+
+class Several:
+    """Several scorers as one. An attribute that one before has named goes by ``title.name``; features are the first's
+    that has any."""
+
+    def __init__(self, scorers: Sequence[Any]) -> None:
+        self.scorers = list(scorers)
+        self.title = "+".join(scorer.title for scorer in scorers)
+        self.identity = "\n".join(scorer.identity for scorer in scorers)
+        with_features = [scorer for scorer in scorers if callable(getattr(scorer, "features", None))]
+        if with_features:
+            self.features: Callable[[np.ndarray], np.ndarray] = with_features[0].features
+
+    def __call__(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
+        scores: dict[str, np.ndarray] = {}
+        for scorer in self.scorers:
+            for name, values in ask(scorer, pictures).items():
+                scores[f"{scorer.title}.{name}" if name in scores else name] = values
+        return scores
+
+
+# --- a person's own -------------------------------------------------------------------------------
+
+
+def own_scorer(spec: str) -> Titled:
+    """Import ``module:name`` or ``path/to/file.py:name``, and run it where it is there to make a scorer.
+
+    A function of the pictures is the scorer itself, and so is an object that can be called. A class, or a function
+    that needs no argument, is called once and gives the scorer.
+
+    Raises:
+        ScorerError: it cannot be imported, there is no such name, or what it gives cannot be called.
+    """
+    place, _, name = spec.rpartition(":")  # a drive's letter is no module
+    module = _module(place)
+    held: Any = module
+    for part in name.split("."):
+        if not hasattr(held, part):
+            names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+            raise ScorerError(f"scorer {spec}: {place} has no {name}; it has {', '.join(names)[:100] or 'nothing'}")
+        held = getattr(held, part)
+    if inspect.isclass(held) or (callable(held) and not _takes_pictures(held)):
+        try:
+            held = held()
+        except Exception as error:
+            raise ScorerError(f"scorer {spec}: making it failed: {_words(error)}") from error
+    if not callable(held):
+        raise ScorerError(f"scorer {spec}: {name} is a {type(held).__name__}, which cannot be asked about pictures")
+    file = getattr(module, "__file__", None)
+    return Titled(held, name.rpartition(".")[2], f"{spec} {_digest(Path(file)) if file else ''}")
+
+
+def _takes_pictures(function: Any) -> bool:
+    """Whether it needs an argument; what does not say so is taken to."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+
+
+def _module(place: str) -> ModuleType:
+    """The module of a name, which may lie in the working folder, or of a file."""
+    path = Path(place)
+    folder = str(path.resolve().parent) if place.endswith(".py") else os.getcwd()
+    if folder not in sys.path:
+        sys.path.append(folder)  # behind all else, and for good: a scorer may import its neighbours later
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        if not path.is_file():
+            raise ScorerError(f"scorer {place}: no such file")
+        found = importlib.util.spec_from_file_location(f"sefa_scorer_{path.stem}", path)
+        assert found is not None and found.loader is not None  # of a name that ends in .py
+        module = importlib.util.module_from_spec(found)
+        sys.modules[module.__name__] = module  # dataclasses look there
+        found.loader.exec_module(module)
+        return module
+    except ScorerError:
+        raise
+    except Exception as error:  # whatever somebody's code does when it is imported
+        raise ScorerError(f"scorer {place}: cannot be imported: {_words(error)}") from error
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""

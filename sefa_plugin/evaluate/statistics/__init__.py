@@ -1,0 +1,1 @@
+"""Numbers from scores: effects, purity, intervals by resampling. NumPy only."""

@@ -1,0 +1,169 @@
+"""From scored edits to the figures of a table, with intervals.
+
+Which direction is *the* one of an attribute is chosen on one half of the samples (the one that changes it most) and
+judged on the other, and the other way round: so that nothing is found good only because it was chosen for being so.
+Directions that were made for an attribute are judged as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..samples.bench import Changes
+from . import measures
+from .bootstrap import Interval, interval, resampling
+
+HALVES = 2
+
+
+class SummaryError(Exception):
+    """Scores of which nothing can be said."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Figures of one set of directions, for each attribute and each resampling of the samples.
+
+    Attributes:
+        names: of the attributes that vary among the samples; only of them anything can be said.
+        chosen: the direction of each, by all samples: int ``[A]``.
+        matrix: mean change in standard deviations, ``[k, A]``.
+        values: by measure ``[A]``, or a number where it belongs to all attributes together.
+        replicates: by measure ``[B, A]``, or ``[B]``.
+    """
+
+    names: tuple[str, ...]
+    chosen: np.ndarray
+    matrix: np.ndarray
+    values: dict[str, np.ndarray]
+    replicates: dict[str, np.ndarray]
+
+    def mean(self, measure: str) -> Interval:
+        """A measure, averaged over the attributes where it has a value for each."""
+        value, replicates = self.values[measure], self.replicates[measure]
+        if np.ndim(value):
+            return interval(float(np.mean(value)), replicates.mean(axis=1))
+        return interval(float(value), replicates)
+
+    def of(self, measure: str, name: str) -> Interval:
+        """A measure of one attribute."""
+        at = self.names.index(name)
+        return interval(float(self.values[measure][at]), self.replicates[measure][:, at])
+
+
+def draws(count: int, seed: int = 0) -> np.ndarray:
+    """Resamplings ``[B, N]`` to judge with, which leave both halves as large as they are.
+
+    Raises:
+        ValueError: fewer than two samples.
+    """
+    if count < HALVES:
+        raise ValueError(f"{count} samples: at least {HALVES} are needed")
+    return resampling(count, seed=seed, parts=HALVES)
+
+
+def judge(
+    changes: Changes,
+    intended: Sequence[str] = (),
+    *,
+    spread: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+) -> Judged:
+    """Judge a set of directions.
+
+    Args:
+        changes: scores of the edits.
+        intended: for each direction the attribute that it was made for, '' for none.
+        spread: standard deviations ``[A]`` to count in; by default those of the unedited samples.
+        weights: of :func:`draws`; those of the same samples make intervals of differences tight.
+
+    Returns:
+        The measures ``change`` (standard deviations, in the direction's own sense, so that one whose sign is not
+        sure gains nothing), ``share``, ``preserved`` and ``correlation`` of each attribute's direction, and
+        ``variety`` and ``rank`` of the whole set.
+
+    Raises:
+        SummaryError: no attribute varies.
+    """
+    varies = np.isfinite(measures.spreads(changes.before))
+    names = tuple(name for name, there in zip(changes.names, varies) if there)
+    if not names:
+        raise SummaryError("no attribute varies among the samples: nothing can be measured")
+    across, moves, before = changes.across[..., varies], changes.moves[..., varies], changes.before[:, varies]
+    count = across.shape[1]
+    weights = draws(count) if weights is None else weights
+    every = np.concatenate([np.ones((1, count)), weights])  # the first row is the samples as they are
+    units = measures.spreads(before, every) if spread is None else np.broadcast_to(spread[varies], (1, len(names)))
+    units = units[:, None]  # [1 + B or 1, 1, A]
+    apart = measures.unlikeness(before, every)[:, None]
+    ones = np.ones(len(names))
+    sums = _Sums(changes, varies)
+    fixed = _fixed(intended, names)
+    parts: list[dict[str, np.ndarray]] = []
+    for half in range(HALVES):
+        inside = np.arange(count) % HALVES == half
+        mine, others = every * inside, every * ~inside
+        theirs = measures.matrix_of(across, ones, others) / units
+        chosen = np.where(fixed >= 0, fixed, measures.strongest(theirs))  # [1 + B, A]
+        sign = np.sign(_own(theirs, chosen))
+        matrix = measures.matrix_of(across, ones, mine) / units
+        relative = measures.matrix_of(moves, ones, mine) / apart
+        parts.append(
+            {
+                "change": sign * _own(matrix, chosen),
+                "share": _own(measures.shares(matrix), chosen),
+                "preserved": _own(measures.preserved(relative), chosen),
+                "correlation": sign * _own(sums.correlation(mine), chosen),
+            }
+        )
+    found = {key: np.mean([part[key] for part in parts], axis=0) for key in parts[0]}
+    whole = measures.matrix_of(across, ones, every) / units
+    error = measures.SURE * across.std(axis=1) / np.sqrt(count) / units[0]
+    found["variety"] = (np.abs(whole) - error > measures.REACHED).any(axis=1).sum(axis=1).astype(float)
+    found["rank"] = np.array([measures.effective_rank(matrix) for matrix in whole])
+    chosen = np.where(fixed >= 0, fixed, measures.strongest(whole[0]))
+    return Judged(
+        names,
+        chosen,
+        whole[0],
+        {key: value[0] for key, value in found.items()},
+        {key: value[1:] for key, value in found.items()},
+    )
+
+
+def _own(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Of ``[B, k, A]`` the entries of the directions chosen in each replicate, ``[B, A]``."""
+    return np.take_along_axis(values, chosen[:, None], axis=1)[:, 0]
+
+
+def _fixed(intended: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """The direction made for each attribute, -1 where there is none."""
+    made = list(intended)
+    return np.array([made.index(name) if name in made else -1 for name in names])
+
+
+class _Sums:
+    """Correlation of distance and change of score, over both ends, the unedited pictures and all samples."""
+
+    def __init__(self, changes: Changes, varies: np.ndarray) -> None:
+        delta = (changes.scores - changes.before)[..., varies]  # [k, 2, N, A]
+        places = changes.places
+        # Three places: the unedited pictures, at distance 0, have changed by 0.
+        self.apart = places - places.sum(axis=1, keepdims=True) / 3  # distance, centred
+        self.zero = -places.sum(axis=1) / 3
+        self.spread = np.sqrt((self.apart**2).sum(axis=1) + self.zero**2)  # [k]
+        self.with_distance = (delta * self.apart[..., None, None]).sum(axis=1)  # [k, N, A]
+        self.total = delta.sum(axis=1)
+        self.squares = (delta**2).sum(axis=1)
+
+    def correlation(self, weights: np.ndarray) -> np.ndarray:
+        """Pearson's, for each resampling: ``[B, k, A]``; 0 where nothing changes."""
+        ones = np.ones(self.total.shape[-1])
+        product = measures.matrix_of(self.with_distance, ones, weights)
+        mean = measures.matrix_of(self.total, ones, weights) / 3
+        variance = np.maximum(measures.matrix_of(self.squares, ones, weights) - 3 * mean**2, 0)
+        size = self.spread[:, None] * np.sqrt(variance)
+        return np.where(size > 0, product / np.where(size > 0, size, 1), 0)

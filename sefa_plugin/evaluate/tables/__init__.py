@@ -1,0 +1,1 @@
+"""Results as tables: Markdown, CSV, JSON, pictures."""

@@ -1,0 +1,167 @@
+"""A signed matrix as a picture: rows down, columns across, a number and a colour in each cell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...media.pictures import png_text
+from ...media.sheet import FAINT, INK, MARGIN, NARROW, PAPER
+from ...media.text import font_of, legible, width_of, wrapped
+from ...system.whole_files import whole_file
+
+NEGATIVE, POSITIVE = (33, 102, 172), (190, 60, 40)  # blue and red, told apart by all common kinds of sight
+HIGH, LETTER, GAP = 30, 15, 2
+WIDEST = 1800  # pixels; with more columns than fit, their labels stand upright
+LEGEND = 180
+
+
+def colour_of(value: float, limit: float) -> tuple[int, int, int]:
+    """White at 0, growing to blue or red at minus or plus ``limit`` and beyond."""
+    part = min(1.0, abs(value) / limit) if limit > 0 else 0.0
+    end = POSITIVE if value > 0 else NEGATIVE
+    return tuple(round(255 + (channel - 255) * part) for channel in end)
+
+
+def ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Black or white, whichever is read more easily: by the contrast of WCAG 2, with its gamma as a plain power."""
+    weights = (0.2126, 0.7152, 0.0722)
+    light = sum(weight * (channel / 255) ** 2.2 for weight, channel in zip(weights, colour))
+    return (255, 255, 255) if light < 0.179 else (0, 0, 0)
+
+
+def limit_of(matrix: np.ndarray) -> float:
+    """The value of the full colours: the largest one, but at least 1."""
+    return max(1.0, float(np.abs(matrix).max(initial=0)))
+
+
+def compose_heatmap(
+    matrix: np.ndarray,
+    *,
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    title: str = "",
+    text: str = "",
+    faint: np.ndarray | None = None,
+    legend: str = "",
+) -> np.ndarray:
+    """Draw a matrix.
+
+    Args:
+        matrix: finite numbers ``[rows, columns]``.
+        row_labels, column_labels: one for each.
+        title, text: a line above and a smaller one below it, wrapped where they are too long.
+        faint: bool ``[rows, columns]``, cells whose number is not to be relied on: without colour, in faint ink.
+        legend: what the colours stand for; '' for no legend.
+
+    Returns:
+        uint8 RGB ``[H, W, 3]``.
+
+    Raises:
+        ValueError: the matrix is empty, not finite, or labels do not match.
+    """
+    from PIL import Image, ImageDraw
+
+    matrix = np.asarray(matrix, dtype=np.float64)
+    if matrix.ndim != 2 or 0 in matrix.shape or not np.isfinite(matrix).all():
+        raise ValueError(f"a matrix {list(matrix.shape)} of finite numbers is needed, [rows, columns]")
+    if (len(row_labels), len(column_labels)) != matrix.shape:
+        raise ValueError(f"{list(matrix.shape)} numbers, but {len(row_labels)} x {len(column_labels)} labels")
+    plan = _Plan(matrix, [*map(legible, row_labels)], [*map(legible, column_labels)], title, text, legend)
+    picture = Image.new("RGB", plan.size, PAPER)
+    pen = ImageDraw.Draw(picture)
+    for place, words in enumerate(plan.title):
+        pen.text((MARGIN, MARGIN + place * plan.line), words, INK, font=plan.large)
+    for place, words in enumerate(plan.text):
+        pen.text((MARGIN, MARGIN + (place + len(plan.title)) * plan.line), words, FAINT, font=plan.font)
+    _columns(picture, pen, plan)
+    limit = limit_of(matrix)
+    for row, label in enumerate(plan.row_labels):
+        y = plan.top + row * HIGH
+        pen.text((MARGIN, y + (HIGH - LETTER) // 2 - 2), label, INK, font=plan.font)
+        for column, value in enumerate(matrix[row]):
+            weak = faint is not None and bool(faint[row, column])
+            colour = (255, 255, 255) if weak else colour_of(value, limit)
+            x = plan.left + column * plan.wide
+            pen.rectangle((x, y, x + plan.wide - GAP, y + HIGH - GAP), fill=colour)
+            number = number_of(value)
+            at = x + (plan.wide - GAP - width_of(plan.font, number)) // 2, y + (HIGH - LETTER) // 2 - 2
+            pen.text(at, number, FAINT if weak else ink_on(colour), font=plan.font)
+    if legend:
+        _legend(picture, pen, plan, limit)
+    return np.array(picture)
+
+
+def number_of(value: float) -> str:
+    """With its sign and at most two digits behind the point."""
+    return f"{value:+.2f}" if abs(value) < 9.995 else f"{value:+.3g}"
+
+
+def write_heatmap(path: str | os.PathLike, matrix: np.ndarray, *, comment: str = "", **captions: Any) -> None:
+    """Write :func:`compose_heatmap` as PNG; ``comment`` goes into the file.
+
+    Raises:
+        ValueError: as there.
+        OSError: the place cannot be written; nothing is left behind.
+    """
+    from PIL import Image
+
+    picture = Image.fromarray(compose_heatmap(matrix, **captions))
+    with whole_file(path) as part:
+        picture.save(part, "PNG", pnginfo=png_text(comment))
+
+
+class _Plan:
+    """Where things stand, in pixels."""
+
+    def __init__(
+        self, matrix: np.ndarray, rows: list[str], columns: list[str], title: str, text: str, legend: str
+    ) -> None:
+        self.row_labels, self.column_labels, self.legend = rows, columns, legible(legend)
+        self.font, self.large = font_of(LETTER), font_of(LETTER + 3)
+        numbers = max(width_of(self.font, number_of(value)) for value in matrix.ravel())
+        widest = max(width_of(self.font, label) for label in columns)
+        self.left = MARGIN + max(width_of(self.font, label) for label in rows) + MARGIN
+        narrow = numbers + 14
+        self.upright = self.left + len(columns) * max(narrow, widest + 12) > WIDEST
+        self.wide = narrow if self.upright else max(narrow, widest + 12)
+        width = max(NARROW if title else 0, self.left + len(columns) * self.wide - GAP + MARGIN)
+        self.line = LETTER + 9
+        self.title = wrapped(legible(title), self.large, width - 2 * MARGIN)
+        self.text = wrapped(legible(text), self.font, width - 2 * MARGIN)
+        above = len(self.title) + len(self.text)
+        self.captions = MARGIN + above * self.line + (6 if above else 0)
+        self.tall = (widest if self.upright else LETTER) + 10
+        self.top = self.captions + self.tall
+        self.end = self.top + len(rows) * HIGH + 10
+        self.size = width, self.end + (LETTER + 14 if legend else 0) + MARGIN
+
+
+def _columns(picture: Any, pen: Any, plan: _Plan) -> None:
+    from PIL import Image, ImageDraw
+
+    for column, label in enumerate(plan.column_labels):
+        x, wide = plan.left + column * plan.wide, width_of(plan.font, label)
+        if not plan.upright:
+            pen.text((x + (plan.wide - GAP - wide) // 2, plan.captions), label, INK, font=plan.font)
+            continue
+        strip = Image.new("RGB", (max(1, wide), LETTER + 6), PAPER)
+        ImageDraw.Draw(strip).text((0, 0), label, INK, font=plan.font)
+        turned = strip.transpose(2)  # a quarter turn, read from below
+        picture.paste(turned, (x + (plan.wide - GAP - turned.width) // 2, plan.top - 6 - turned.height))
+
+
+def _legend(picture: Any, pen: Any, plan: _Plan, limit: float) -> None:
+    from PIL import Image
+
+    ramp = np.array([[colour_of(value, limit) for value in np.linspace(-limit, limit, LEGEND)]], np.uint8)
+    low, high = number_of(-limit), number_of(limit)
+    x = MARGIN
+    pen.text((x, plan.end), low, FAINT, font=plan.font)
+    x += width_of(plan.font, low) + 8
+    picture.paste(Image.fromarray(np.repeat(ramp, LETTER, axis=0)), (x, plan.end + 2))
+    x += LEGEND + 8
+    pen.text((x, plan.end), f"{high}   {plan.legend}", FAINT, font=plan.font)

@@ -1,0 +1,147 @@
+"""Frames kept on disk, packed: in the order in which they came, or by name."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+import zlib
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+LEVEL = 1  # of zlib: rendering waits for it, and the file lives for seconds
+
+
+class Spool:
+    """A list of uint8 frames in a temporary file that has no name; memory does not grow with it.
+
+    Raises:
+        OSError: the temporary folder is full or cannot be written.
+    """
+
+    def __init__(self) -> None:
+        # Without a buffer, whose rest a full disk would make fail again at every later step.
+        self._file = tempfile.TemporaryFile(prefix="sefa-", buffering=0)  # noqa: SIM115, closed by __exit__
+        self._places: list[tuple[int, int, tuple[int, ...]]] = []  # offset, bytes, shape
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return sum(length for _, length, _ in self._places[-1:]) + (self._places[-1][0] if self._places else 0)
+
+    def append(self, frame: np.ndarray) -> None:
+        """Add a frame, uint8 ``[H, W, C]``.
+
+        Raises:
+            OSError: there is no room for it; those before it are as they were.
+        """
+        packed = zlib.compress(np.ascontiguousarray(frame).data, LEVEL)
+        start, left = self.size, memoryview(packed)
+        try:
+            self._file.seek(start)
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            where = f"{tempfile.gettempdir()} (temporary files; TMPDIR chooses another folder)"
+            raise OSError(error.errno, error.strerror, where) from None
+        self._places.append((start, len(packed), frame.shape))
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """A new array, read-only, equal to the frame. Raises IndexError if there is none."""
+        start, length, shape = self._places[index]
+        self._file.seek(start)
+        packed = bytearray()
+        while len(packed) < length:
+            more = self._file.read(length - len(packed))
+            if not more:
+                raise OSError(errno.EIO, "a temporary file has lost what was in it", tempfile.gettempdir())
+            packed += more
+        return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape)
+
+
+def replay(frames: Iterable[np.ndarray], order: Sequence[int]) -> Iterator[np.ndarray]:
+    """Yield distinct frames in the given order, pulling each from ``frames`` once, when it is due.
+
+    Only frames that ``order`` comes back to are kept. A loop from low to high and back over n distinct
+    frames is ``[*range(n), *range(n - 2, 0, -1)]``.
+
+    Args:
+        frames: distinct frames, uint8 ``[H, W, C]``; those that ``order`` does not reach are left in it.
+        order: for every frame of the result the index of a distinct one; a frame may come only after
+            all those before it have.
+
+    Raises:
+        ValueError: ``order`` skips ahead (at once), or ``frames`` ends early.
+    """
+    order = [int(index) for index in order]
+    reached = 0
+    for index in order:
+        if not 0 <= index <= reached:
+            raise ValueError(f"frame {index} is wanted before frame {reached}")
+        reached += index == reached
+    return _replay(iter(frames), order)
+
+
+def _replay(source: Iterator[np.ndarray], order: list[int]) -> Iterator[np.ndarray]:
+    last = {index: position for position, index in enumerate(order)}
+    kept: dict[int, int] = {}  # frame: its place in the spool
+    pulled = 0
+    with Spool() as spool:
+        for position, index in enumerate(order):
+            if index < pulled:
+                yield spool[kept[index]]
+                continue
+            frame = next(source, None)
+            if frame is None:
+                raise ValueError(f"{pulled} frames came, frame {index} was wanted")
+            pulled += 1
+            if last[index] > position:
+                kept[index] = len(spool)
+                spool.append(frame)
+            yield frame
+
+
+ROOM = 2 << 30  # bytes of temporary file, packed; what comes later is rendered again
+
+
+class FrameStore:
+    """Frames by key in a temporary file. A full one takes no more and says nothing: it only saves time."""
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._spool = Spool()
+        self._places: dict[Hashable, int] = {}
+        self._room = room
+
+    def __enter__(self) -> FrameStore:
+        self._spool.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._spool.__exit__(*error)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._places
+
+    def put(self, key: Hashable, frame: np.ndarray) -> None:
+        """Keep a frame, uint8 ``[H, W, C]``, if there is room."""
+        if key in self._places or self._spool.size > self._room:
+            return
+        try:
+            self._spool.append(frame)
+        except OSError:  # the temporary folder is full: as full as our own limit
+            self._room = -1
+            return
+        self._places[key] = len(self._spool) - 1
+
+    def get(self, key: Hashable) -> np.ndarray:
+        """A frame that was kept. Raises KeyError if it was not."""
+        return self._spool[self._places[key]]

@@ -1,0 +1,164 @@
+"""RGB frames to a looping GIF: one palette for all of them, and memory that does not grow with them."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from collections.abc import Iterable
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from ..system.whole_files import whole_file
+from .frame_store import Spool
+
+COLOURS = 255  # of 256: one index means "as in the frame before"
+SAME = 255
+SHORTEST = 2  # 1/100 s; players show anything shorter at 1/10 s
+PIXELS = 1 << 18  # looked at per frame for the palette
+TRIALS = 8  # at a size that fits a limit
+DITHER = 8  # levels, about the distance between neighbours of a palette
+
+
+def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, max_bytes: int | None = None) -> float:
+    """Write a GIF that loops for ever; it appears whole or not at all.
+
+    GIF counts time in 1/100 s, so single frames are up to half of that off and the total is not;
+    above 50 fps, which players do not show, every frame lasts 1/50 s.
+
+    Args:
+        path: the file.
+        frames: at least one, uint8 RGB ``[H, W, 3]``, all of one size. They wait in a temporary file
+            until the colours of all of them are known.
+        fps: frames per second.
+        max_bytes: where the file grows larger, it is written again in a smaller size.
+
+    Returns:
+        The length in seconds.
+
+    Raises:
+        OSError: the place, or the temporary folder, cannot be written.
+    """
+    with Spool() as store, whole_file(path) as part:
+        colours = _Colours()
+        for frame in frames:
+            store.append(frame)
+            colours.add(frame)
+        waits = delays(len(store), fps)
+        scale = 1.0
+        for _ in range(TRIALS):
+            with open(part, "wb") as file:
+                _write(file, store, colours, waits, scale)
+                size = file.tell()
+            if max_bytes is None or size <= max_bytes:
+                break
+            scale *= min(0.9, (max_bytes / size) ** 0.5)  # bytes go with the area, roughly
+    return sum(waits) / 100
+
+
+def delays(count: int, fps: float) -> list[int]:
+    """Durations of ``count`` frames in 1/100 s: whole numbers whose sum is the true length, rounded."""
+    ends = [round(100 * i / fps) for i in range(count + 1)]
+    return [max(SHORTEST, end - start) for start, end in zip(ends, ends[1:])]
+
+
+class _Colours:
+    """Which colours occur how often, in 64 x 64 x 64 cells, whatever the number of frames."""
+
+    def __init__(self) -> None:
+        self.count = np.zeros(1 << 18)
+        self.total = np.zeros((3, 1 << 18))  # per cell, so that its mean can be exact
+
+    def add(self, frame: np.ndarray) -> None:
+        step = max(1, int(np.ceil(np.sqrt(frame.shape[0] * frame.shape[1] / PIXELS))))
+        pixels = frame[::step, ::step].reshape(-1, 3)
+        r, g, b = (pixels >> 2).astype(np.int32).T
+        cell = r << 12 | g << 6 | b
+        self.count += np.bincount(cell, minlength=1 << 18)
+        for channel in range(3):
+            self.total[channel] += np.bincount(cell, pixels[:, channel], minlength=1 << 18)
+
+    def many(self, size: int) -> bool:
+        """Whether a palette of ``size`` cannot hold them all."""
+        return np.count_nonzero(self.count) > size
+
+    def palette(self, size: int) -> np.ndarray:
+        """At most ``size`` colours, uint8 ``[n, 3]``: all there are, if they are few enough."""
+        used = np.flatnonzero(self.count)
+        colours = np.rint(self.total[:, used] / self.count[used]).astype(np.uint8).T
+        if not self.many(size):
+            return colours
+        # Square root: eyes and mouths are few pixels, and matter more than their area.
+        share = np.sqrt(self.count[used])
+        times = 1 + np.floor(share * (PIXELS / share.sum())).astype(np.int64)
+        pixels = np.repeat(colours, times, axis=0)[None]
+        reduced = Image.fromarray(pixels).quantize(size, method=0, kmeans=1)  # median cut, then refined
+        return np.array(reduced.getpalette()[: 3 * size], np.uint8).reshape(-1, 3)
+
+
+def _write(file: BinaryIO, store: Spool, colours: _Colours, waits: list[int], scale: float) -> None:
+    height, width = (max(2, round(side * scale)) for side in store[0].shape[:2])
+    palette = colours.palette(COLOURS)
+    pattern = _pattern(height, width) * (DITHER if colours.many(COLOURS) else 0)
+    table = np.concatenate([palette, np.repeat(palette[-1:], 256 - len(palette), axis=0)])
+    file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + table.tobytes())
+    file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")  # repeat without end
+    chart = Image.new("P", (1, 1))
+    chart.putpalette(table.tobytes())
+    before = None
+    for index, wait in enumerate(waits):
+        frame = store[index]
+        if scale < 1:
+            frame = np.asarray(Image.fromarray(frame).resize((width, height), 1))  # Lanczos
+        dithered = np.clip(np.rint(frame + pattern), 0, 255).astype(np.uint8)
+        picture = Image.fromarray(dithered).quantize(palette=chart, dither=0)
+        now = np.minimum(np.asarray(picture), len(palette) - 1)
+        left, top, part = (0, 0, now) if before is None else _change(before, now)
+        file.write(b"!\xf9\x04" + struct.pack("<BHBB", 0x05, wait, SAME, 0))  # leave in place; transparent
+        file.write(b"," + struct.pack("<HHHHB", left, top, part.shape[1], part.shape[0], 0))
+        file.write(_packed(part))
+        before = now
+    file.write(b";")
+
+
+def _pattern(height: int, width: int) -> np.ndarray:
+    """Ordered dither (Bayer 1973), float32 [H, W, 1] within -0.5 to 0.5: fixed, so that it does not crawl."""
+    cell = np.zeros((1, 1))
+    for _ in range(3):
+        cell = np.block([[4 * cell, 4 * cell + 2], [4 * cell + 3, 4 * cell + 1]])
+    cell = ((cell + 0.5) / cell.size - 0.5).astype(np.float32)
+    return np.tile(cell, (height // 8 + 1, width // 8 + 1))[:height, :width, None]
+
+
+def _change(before: np.ndarray, now: np.ndarray) -> tuple[int, int, np.ndarray]:
+    """The rectangle that differs: its left, its top, its indices (SAME where a pixel may stay)."""
+    differs = before != now
+    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+    if not len(rows):
+        return 0, 0, np.full((1, 1), SAME, np.uint8)
+    left = min(columns[0], max(0, now.shape[1] - 2))  # two columns or more: Pillow 8 packs one wrongly
+    box = slice(rows[0], rows[-1] + 1), slice(left, max(columns[-1] + 1, left + 2))
+    if differs[box].mean() > 0.5:  # scattered holes would only disturb the packing
+        return left, rows[0], now[box]
+    return left, rows[0], np.where(differs[box], now[box], SAME).astype(np.uint8)
+
+
+def _packed(indices: np.ndarray) -> bytes:
+    """LZW data of an index picture, cut out of a GIF that Pillow writes of it as grey (index = grey)."""
+    whole = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(indices)).save(whole, "GIF", optimize=False, interlace=0)
+    data = whole.getvalue()
+    at = 13 + _table(data[10])
+    while data[at] == 0x21:  # extensions: two bytes, then blocks led by their length, the last of them empty
+        at += 2
+        while data[at]:
+            at += 1 + data[at]
+        at += 1
+    at += 10 + _table(data[at + 9])  # the picture's own head
+    return data[at:-1]
+
+
+def _table(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0

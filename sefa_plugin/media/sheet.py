@@ -1,0 +1,183 @@
+"""Contact sheets: seeds down, distances across, with captions."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..system.whole_files import whole_file
+from .pictures import fit, png_text
+from .text import font_of, legible, width_of, wrapped
+
+CELL = 256  # pixels; larger pictures are reduced
+TINY = 128  # smaller ones are enlarged by the whole number that keeps them within it
+NARROW = 480  # no sheet is, so that a title has room
+LARGEST = 16384  # pixels per side, about; beyond it the pictures shrink
+PAPER, INK, FAINT, MARK = (250, 250, 248), (40, 40, 44), (105, 105, 112), (20, 90, 160)
+GAP, MARGIN = 4, 12
+ASIDE = "where"
+
+
+def compose_sheet(
+    rows: Sequence[Sequence[np.ndarray]],
+    *,
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    title: str = "",
+    text: str = "",
+    aside: np.ndarray | None = None,
+    marked: int | tuple[int, int] | None = None,
+    cell: int = CELL,
+) -> np.ndarray:
+    """Lay out a contact sheet.
+
+    Args:
+        rows: pictures, uint8 ``[H, W, C]``, C 1 to 4, all of one size; every row equally long.
+        row_labels, column_labels: captions, one for each row and column.
+        title, text: a line above and a smaller one below it, wrapped where they are too long.
+        aside: a small picture (the heat map) right of the first row, uint8 RGB.
+        marked: the column, or the row and column of the one picture, that is framed (the unedited); None frames none.
+        cell: longest side of a picture on the sheet, in pixels.
+
+    Returns:
+        uint8 RGB ``[H, W, 3]``.
+
+    Raises:
+        ValueError: no picture, rows or pictures of different sizes, or labels that do not match.
+    """
+    return _draw(*_lay_out(rows, row_labels, column_labels, title, text, aside, cell), aside, marked)
+
+
+def _lay_out(rows, row_labels, column_labels, title="", text="", aside=None, cell=CELL) -> tuple[_Plan, list]:
+    _check(rows, row_labels, column_labels)
+    cell = max(1, min(cell, LARGEST // len(rows), LARGEST // len(rows[0])))
+    cells = [[_cell(picture, cell) for picture in row] for row in rows]
+    return _Plan(cells[0][0].size, row_labels, column_labels, title, text, aside is not None), cells
+
+
+def _draw(plan: _Plan, cells: list, aside: np.ndarray | None, marked: int | tuple[int, int] | None) -> np.ndarray:
+    from PIL import Image, ImageDraw
+
+    sheet = Image.new("RGB", plan.size, PAPER)
+    pen = ImageDraw.Draw(sheet)
+    first, last, framed = 0, len(cells) - 1, marked
+    if isinstance(marked, tuple):
+        first, framed = marked
+        last = first
+    for index, words in enumerate(plan.title):
+        pen.text((MARGIN, MARGIN + index * plan.line), words, INK, font=plan.large)
+    for index, words in enumerate(plan.text):
+        pen.text((MARGIN, MARGIN + (index + len(plan.title)) * plan.line), words, FAINT, font=plan.font)
+    for column, label in enumerate(map(legible, plan.column_labels)):
+        x = plan.x(column) + (plan.wide - width_of(plan.font, label)) // 2
+        pen.text((x, plan.captions), label, MARK if column == framed else FAINT, font=plan.font)
+    for row, label in enumerate(map(legible, plan.row_labels)):
+        ink = MARK if marked == (row, framed) else FAINT
+        pen.text((MARGIN, plan.y(row) + (plan.high - plan.letter) // 2), label, ink, font=plan.font)
+        for column, image in enumerate(cells[row]):
+            sheet.paste(image, (plan.x(column), plan.y(row)))
+    if framed is not None:
+        left, top = plan.x(framed) - GAP // 2, plan.y(first) - GAP // 2
+        right, bottom = plan.x(framed) + plan.wide, plan.y(last) + plan.high
+        pen.rectangle((left, top, right + GAP // 2 - 1, bottom + GAP // 2 - 1), outline=MARK, width=GAP // 2)
+    if aside is not None:
+        heat = Image.fromarray(aside).resize((plan.wide, plan.high), 2)  # bilinear
+        x = plan.x(len(plan.column_labels)) + GAP
+        pen.text((x + (plan.wide - width_of(plan.font, ASIDE)) // 2, plan.captions), ASIDE, FAINT, font=plan.font)
+        sheet.paste(heat, (x, plan.y(0)))
+    return np.array(sheet)
+
+
+def write_sheet(
+    path: str | os.PathLike,
+    rows: Sequence[Sequence[np.ndarray]],
+    *,
+    aside: np.ndarray | None = None,
+    marked: int | tuple[int, int] | None = None,
+    comment: str = "",
+    **captions: Any,
+) -> list[list[list[int]]]:
+    """Write :func:`compose_sheet` as JPEG (full colour resolution) or PNG, by the suffix of ``path``.
+
+    ``comment`` goes into the file: which command made it.
+
+    Returns:
+        For each row and column where its picture lies: left, top, width and height in pixels.
+
+    Raises:
+        ValueError: as :func:`compose_sheet`, or another suffix.
+        OSError: the place cannot be written; nothing is left behind.
+    """
+    from PIL import Image
+
+    formats = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
+    kind = formats.get(Path(path).suffix.lower())
+    if kind is None:
+        raise ValueError(f"{path}: a sheet is written as one of {', '.join(formats)}")
+    plan, cells = _lay_out(rows, aside=aside, **captions)
+    sheet = Image.fromarray(_draw(plan, cells, aside, marked))
+    options: dict[str, Any] = {"quality": 92, "subsampling": 0, "comment": comment.encode("utf-8", "replace")[:60000]}
+    if kind == "PNG":
+        options = {"pnginfo": png_text(comment)}
+    data = io.BytesIO()  # to a file Pillow writes a JPEG in one go, and takes half of it for all: a disk may be full
+    sheet.save(data, kind, **options)
+    with whole_file(path) as part:
+        part.write_bytes(data.getbuffer())
+    columns = range(len(plan.column_labels))
+    return [[[plan.x(column), plan.y(row), plan.wide, plan.high] for column in columns] for row in range(len(cells))]
+
+
+class _Plan:
+    """Where things stand on a sheet, in pixels."""
+
+    def __init__(
+        self, size: tuple[int, int], rows: Sequence[str], columns: Sequence[str], title: str, text: str, aside: bool
+    ) -> None:
+        self.wide, self.high = size
+        self.row_labels, self.column_labels = rows, columns
+        self.letter = max(12, min(18, self.wide // 9))
+        self.font, self.large = font_of(self.letter), font_of(self.letter + 3)
+        self.left = MARGIN + max(width_of(self.font, legible(label)) for label in rows) + MARGIN
+        # A caption may be wider than a small picture.
+        self.step = GAP + max(self.wide, *(width_of(self.font, legible(label)) + GAP for label in columns))
+        across = self.step * (len(columns) + aside) + GAP * aside
+        width = max(NARROW if title else 0, self.left + across - GAP + MARGIN)
+        self.title = wrapped(legible(title), self.large, width - 2 * MARGIN)
+        self.text = wrapped(legible(text), self.font, width - 2 * MARGIN)
+        self.line = self.letter + 9
+        above = len(self.title) + len(self.text)
+        self.captions = MARGIN + above * self.line + (GAP if above else 0)
+        self.top = self.captions + self.letter + 2 * GAP
+        self.size = width, self.top + (self.high + GAP) * len(rows) - GAP + MARGIN
+
+    def x(self, column: int) -> int:
+        """Left edge of a picture."""
+        return self.left + self.step * column + (self.step - GAP - self.wide) // 2
+
+    def y(self, row: int) -> int:
+        """Top edge of a picture."""
+        return self.top + (self.high + GAP) * row
+
+
+def _check(rows: Sequence[Sequence[np.ndarray]], row_labels: Sequence[str], column_labels: Sequence[str]) -> None:
+    if not len(rows) or not len(rows[0]) or any(len(row) != len(rows[0]) for row in rows):
+        raise ValueError("a sheet needs rows of equally many pictures")
+    if len(row_labels) != len(rows) or len(column_labels) != len(rows[0]):
+        labels = f"{len(row_labels)} x {len(column_labels)}"
+        raise ValueError(f"{len(rows)} x {len(rows[0])} pictures, but {labels} labels")
+    sizes = {tuple(picture.shape[:2]) for row in rows for picture in row}
+    if len(sizes) > 1:
+        raise ValueError(f"pictures of different sizes: {', '.join(map(str, sorted(sizes)))}")
+
+
+def _cell(picture: np.ndarray, limit: int) -> Any:
+    from PIL import Image
+
+    image = Image.fromarray(fit(picture, limit))
+    times = max(1, min(TINY, limit) // max(image.size))
+    return image.resize([side * times for side in image.size], 0)  # every pixel as it is

@@ -1,0 +1,325 @@
+"""Find where a style enters a living generator, by watching which module consumes which row of ws.
+
+Names are not asked: a module that is given a row of ws and nothing else, and whose output is an affine
+function of it, is a style layer, whatever it is called. Its matrix is measured from its outputs, so gains,
+equalised learning rates and weights that are made on the fly are in it. Where no such module is, but a row is
+multiplied by a matrix inside a larger one, that matrix is the layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..hook import StyleLayer
+
+try:
+    from torch.utils._python_dispatch import TorchDispatchMode
+except ImportError:  # before torch 1.13: then only modules are seen
+    TorchDispatchMode = None
+_SAME = 1e-3  # relative difference up to which an input is a row (networks normalise with an epsilon)
+_AFFINE = 1e-3  # relative deviation from an affine function that rounding explains
+_STORED = 1e-4  # the same, from the module's own weight
+_COARSER = {torch.float16: 8, torch.bfloat16: 64}  # how much more rounding explains in these
+_MAX_OUTPUTS = 1 << 20  # outputs of one style layer; more is something else
+
+
+class ProbeError(Exception):
+    """A generator cannot be run, or no style layer is found in it."""
+
+
+@dataclass(eq=False)
+class _Seen:
+    """A module that was given a row: which, the input as it came, and the height of what its parent put out.
+
+    ``scale`` is what the row was multiplied by on its way. ``matrix`` is set where the module, which is given
+    more than the row, multiplies it by that.
+    """
+
+    name: str
+    module: nn.Module
+    row: int
+    given: Tensor
+    scale: float = 1.0
+    size: int = 0
+    matrix: Tensor | None = None
+
+    @property
+    def coarser(self) -> float:
+        """How much more than in float32 rounding explains."""
+        return _COARSER.get(self.given.dtype, 1)
+
+
+def style_layers(network: nn.Module, run: Any, rows: Tensor, img_channels: int) -> list[StyleLayer]:
+    """Find the affine transformations of the rows of ws, in the order of execution.
+
+    A module that serves several rows is a layer for each: the first has the module's name, later ones have the
+    row behind it (``affine[3]``).
+
+    Args:
+        network: the module whose submodules are watched; layers get their names in it.
+        run: called with ws ``[1, num_ws, w_dim]``; renders it.
+        rows: distinct rows to recognise, ``[num_ws, w_dim]`` float32, each of mean square 1.
+        img_channels: channels of the picture; what puts out that many is a ToRGB.
+
+    Raises:
+        ProbeError: nothing that is fed by a row is affine.
+    """
+    with _watching(network, rows) as seen:
+        run(rows[None])
+    found: dict[int, StyleLayer] = {}
+    done: list[tuple[str, int]] = []
+    modules = [item for item in seen if item.matrix is None]
+    products = _joined(item for item in seen if item.matrix is not None)
+    # Outer modules first; of products, those that are in no layer yet.
+    for item in [*sorted(modules, key=lambda held: held.name.count(".")), *products]:
+        if any(item.row == row and (item.name == name or item.name.startswith(f"{name}.")) for name, row in done):
+            continue
+        weight = _weight(item, rows.shape[1])
+        if weight is not None:
+            done.append((item.name, item.row))
+            found[seen.index(item)] = _layer(network, item, *weight, img_channels)
+    if not found:
+        raise ProbeError("no affine layer that is fed by a row of ws was found in it")
+    return _told_apart([found[place] for place in sorted(found)])
+
+
+def _told_apart(layers: list[StyleLayer]) -> list[StyleLayer]:
+    """Layers of one module under names of their own."""
+    names: set[str] = set()
+    for place, layer in enumerate(layers):
+        if layer.name in names:
+            layers[place] = replace(layer, name=f"{layer.name}[{layer.ws_index}]")
+        names.add(layer.name)
+    return layers
+
+
+def _joined(products: Iterable[_Seen]) -> list[_Seen]:
+    """Matrices that a module multiplies one row by (a scale and a shift, say), as one."""
+    first: dict[tuple[str, int], _Seen] = {}
+    for item in products:
+        held = first.setdefault((item.name, item.row), item)
+        if held is not item:
+            held.matrix = torch.cat([held.matrix, item.matrix * (item.scale / held.scale)])
+    return list(first.values())
+
+
+def mapping_layer(network: nn.Module, run: Any, z: Tensor) -> StyleLayer | None:
+    """Find the first affine transformation of z ``[z_dim]`` (of mean square 1); None where there is none.
+
+    ``run`` is called with ``[1, z_dim]``.
+    """
+    with _watching(network, z[None]) as seen:
+        run(z[None])
+    for item in sorted(seen, key=lambda held: held.matrix is not None):
+        found = _weight(item, len(z))
+        if found is not None:
+            return StyleLayer(item.name, found[0], -1, "mapping", found[1])
+    return None
+
+
+def _weight(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
+    """The matrix of a module's affine part and its gain at run time; None where it has no such part."""
+    if item.matrix is not None:
+        return (item.matrix.to(torch.float32) * item.scale).cpu().numpy(), 1.0
+    if next(item.module.parameters(), None) is None and next(item.module.buffers(), None) is None:
+        return None  # a pass-through: dropout, an identity
+    matrix = _matrix(item, width)
+    return _behind_activation(item, width) if matrix is None else _stored(item, matrix)
+
+
+@dataclass(eq=False)
+class _Call:
+    """A running module: its name, and what was seen in it."""
+
+    name: str
+    module: nn.Module
+    inside: list[_Seen]
+
+
+@contextmanager
+def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
+    """Note every module that is called with a row (and no other tensor), and every product with one."""
+    seen: list[_Seen] = []
+    calls: list[_Call] = []
+    handles = []
+
+    def note(item: _Seen, around: list[_Call]) -> None:
+        seen.append(item)
+        for call in around:
+            call.inside.append(item)
+
+    def entering(name: str) -> Any:
+        def hook(module: nn.Module, args: tuple) -> None:
+            calls.append(_Call(name, module, []))
+            tensors = [arg for arg in args if isinstance(arg, Tensor)]
+            match = _row_of(tensors[0], rows) if len(tensors) == 1 else None
+            known = match is None or any((item.name, item.row) == (name, match[0]) for item in seen)
+            if not known and name:
+                note(_Seen(name, module, match[0], tensors[0].detach(), match[1]), calls[:-1])
+
+        return hook
+
+    def leaving(module: nn.Module, args: tuple, output: Any) -> None:
+        call = calls.pop()
+        pictures = [out for out in (output if isinstance(output, (tuple, list)) else [output]) if _is_picture(out)]
+        for item in call.inside:
+            if pictures and not item.size:  # the innermost module around it that puts out pictures
+                item.size = int(pictures[0].shape[-2])
+
+    def multiplied(left: Tensor, right: Tensor) -> None:
+        if not calls or not calls[-1].name:
+            return
+        for vector, matrix in ((left, right.t()), (right.t(), left)):
+            match = _row_of(vector, rows) if vector.shape == (1, rows.shape[1]) else None
+            if match is not None:
+                call = calls[-1]
+                note(_Seen(call.name, call.module, *match[:1], vector, match[1], matrix=matrix.detach().clone()), calls)
+                return
+
+    for name, module in network.named_modules():
+        handles.append(module.register_forward_pre_hook(entering(name)))
+        handles.append(module.register_forward_hook(leaving))
+    try:
+        with _products(multiplied):
+            yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _products(multiplied: Any) -> Any:
+    """A context that tells of every matrix product, where this torch can watch them."""
+    if TorchDispatchMode is None:
+        return nullcontext()
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+            kind = str(func).split(".")[1] if "." in str(func) else ""
+            factors = {"mm": args[:2], "addmm": args[1:3]}.get(kind, ())
+            if len(factors) == 2 and all(isinstance(factor, Tensor) for factor in factors):
+                multiplied(*factors)
+            return func(*args, **(kwargs or {}))
+
+    return Watch()
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 4 and value.shape[-1] > 1
+
+
+def _row_of(given: Tensor, rows: Tensor) -> tuple[int, float] | None:
+    """Which row an input is, and times what, if its first numbers are one (labels or motion codes may follow)."""
+    width = rows.shape[1]
+    if not given.is_floating_point() or given.ndim < 2 or given.shape[0] != 1 or given[0].numel() < width:
+        return None
+    if given.shape[1] < width and given[0].numel() != width:
+        return None  # a picture, not a vector
+    start = given.detach().reshape(-1)[:width].to(rows)
+    scales = (rows @ start) / rows.square().sum(dim=1)
+    distance = (rows * scales[:, None] - start).abs().amax(dim=1)
+    best = int(distance.argmin())
+    same = _SAME * _COARSER.get(given.dtype, 1)
+    scale, peak = float(scales[best]), float(start.abs().max())
+    alike = math.isfinite(scale) and peak > 0 and float(distance[best]) <= same * peak
+    return (best, 1.0 if abs(scale - 1) <= same else scale) if alike else None
+
+
+def _apply(item: _Seen, vectors: Tensor) -> Tensor:
+    """What a module makes of ``[N, width]`` in the place of the row that it was given: ``[N, outputs]``."""
+    batch = item.given.expand(len(vectors), *item.given.shape[1:]).clone()
+    batch.reshape(len(vectors), -1)[:, : vectors.shape[1]] = vectors.to(batch)
+    return item.module(batch).reshape(len(vectors), -1).to(torch.float32)
+
+
+def _matrix(item: _Seen, width: int) -> np.ndarray | None:
+    """The matrix ``[outputs, width]`` of an affine module, float32; None where it is no affine function."""
+    device = item.given.device
+    try:
+        with torch.no_grad():
+            zero = _apply(item, torch.zeros(1, width, device=device))
+            if zero.shape[1] > _MAX_OUTPUTS:
+                return None
+            steps = torch.eye(width, device=device)
+            matrix = torch.cat([_apply(item, part) for part in steps.split(64)]) - zero  # [width, outputs]
+            sample = torch.randn(3, width, generator=torch.Generator().manual_seed(0)).to(device)
+            error = (_apply(item, sample) - (sample @ matrix + zero)).abs().max()
+    except Exception:  # a module that takes no batch, or gives no tensor, is no style layer
+        return None
+    scale = float(matrix.abs().max())
+    most = _AFFINE * item.coarser * scale * math.sqrt(width)
+    if not math.isfinite(scale) or scale == 0 or not float(error) <= most:
+        return None
+    return (matrix.t() * item.scale).contiguous().cpu().numpy()
+
+
+def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
+    """The stored weight of a module that activates its affine output, as mapping layers do.
+
+    Around one point such a module is its weight with scaled rows; whatever else it may be is refused.
+    """
+    weight = getattr(item.module, "weight", None)
+    if not isinstance(weight, Tensor) or weight.ndim != 2 or weight.shape[1] < width:
+        return None
+    point = item.given.detach().reshape(-1)[:width].to(torch.float32)
+    step = 1e-2 * float(point.abs().max())
+    try:
+        with torch.no_grad():
+            steps = (step * torch.eye(width, device=point.device)).split(64)
+            change = [_apply(item, point + part) - _apply(item, point - part) for part in steps]
+    except Exception:  # as above
+        return None
+    slope = torch.cat(change).t()  # [outputs, width]
+    held = weight.detach().to(torch.float32)[:, :width]
+    if slope.shape != held.shape:
+        return None
+    alike = nn.functional.cosine_similarity(slope, held.to(slope), dim=1)
+    alive = slope.norm(dim=1) > 1e-3 * slope.norm(dim=1).max()
+    # Where the step crosses the kink of a rectifier, a row is bent; most are straight.
+    if not bool(alive.any()) or float((alike[alive].abs() > 0.99).float().mean()) < 0.9:
+        return None
+    gain = getattr(item.module, "weight_gain", 1.0)
+    return held.cpu().numpy(), float(gain) if isinstance(gain, (int, float)) else 1.0
+
+
+def _stored(item: _Seen, matrix: np.ndarray) -> tuple[Any, float]:
+    """The module's own weight and the gain at run time where the matrix is that, else the matrix and 1."""
+    weight = getattr(item.module, "weight", None)
+    if isinstance(weight, Tensor) and tuple(weight.shape) == matrix.shape:
+        held = weight.detach().to(torch.float32).cpu().numpy()
+        gain = float((held * matrix).sum() / max(float((held * held).sum()), 1e-30))
+        most = _STORED * item.coarser
+        if gain > 0 and np.abs(matrix - gain * held).max() <= most * np.abs(matrix).max():
+            named = getattr(item.module, "weight_gain", 1.0)  # what was measured, without the rounding
+            exact = isinstance(named, (int, float)) and abs(gain - named) <= most * gain
+            return held, float(named) if exact else gain
+    return matrix, 1.0
+
+
+def _layer(network: nn.Module, item: _Seen, weight: np.ndarray, gain: float, img_channels: int) -> StyleLayer:
+    parent = item.module if item.matrix is not None else network.get_submodule(item.name.rpartition(".")[0])
+    kind, style_gain = _kind(parent, item.name, weight, img_channels)
+    detail = None
+    if kind != "input":
+        detail = float(getattr(parent, "resolution", 0) or 2 * getattr(parent, "out_cutoff", 0) or item.size) or None
+    return StyleLayer(item.name, weight, item.row, kind, gain, style_gain, item.size, detail)
+
+
+def _kind(parent: nn.Module, name: str, matrix: np.ndarray, img_channels: int) -> tuple[str, float]:
+    """What a layer is for, and the further gain of a ToRGB, by what is beside it."""
+    if len(matrix) == 4 and isinstance(getattr(parent, "freqs", None), Tensor):
+        return "input", 1.0
+    weight = getattr(parent, "weight", None)
+    colours = isinstance(weight, Tensor) and weight.ndim == 4 and weight.shape[0] == img_channels
+    told = getattr(parent, "is_torgb", None)
+    if told is True or (told is None and (colours or "rgb" in name.lower().rpartition(".")[0].rpartition(".")[2])):
+        size = weight.shape[-1] ** 2 if isinstance(weight, Tensor) and weight.ndim >= 2 else 1
+        return "torgb", 1 / math.sqrt(len(matrix) * size)
+    return "conv", 1.0

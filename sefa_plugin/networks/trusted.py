@@ -1,0 +1,87 @@
+"""Open a network file by running it: a record and a hook, so that all else is as with native networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..hook import HookError, StyleLayer
+from ..reading.network_record import NetworkRecord
+from .module_record import record_of
+from .unpickle import Loaded, run_file
+from .watched_layers import style_and_mapping
+from .wrapped import EmbeddedError, EmbeddedGenerator
+
+
+class EmbeddedHook:
+    """The hook of one file that has been run: the generator is there already, its layers are measured."""
+
+    name = "embedded"
+
+    def __init__(self, G: EmbeddedGenerator) -> None:
+        self.G = G
+        self._layers, self._mapping = style_and_mapping(G)
+
+    @property
+    def has_mapping(self) -> bool:
+        """Whether an affine layer that z enters was found."""
+        return self._mapping is not None
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """It stands for its own file only."""
+        return True
+
+    def check(self, record: NetworkRecord) -> None:
+        """There is nothing to compare with: the network is what its code makes."""
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """What ``probe`` found."""
+        return self._layers
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The first affine layer that z enters.
+
+        Raises:
+            HookError: none was found.
+        """
+        if self._mapping is None:
+            raise HookError(f"{record.path}: no affine layer that z enters was found; use --space w")
+        return self._mapping
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes, as measured."""
+        G = self.G
+        return {
+            "z_dim": G.z_dim,
+            "c_dim": G.c_dim,
+            "w_dim": G.w_dim,
+            "num_ws": G.num_ws,
+            "resolution": G.img_resolution,
+            "channels": G.img_channels,
+        }
+
+    def build(self, record: NetworkRecord) -> EmbeddedGenerator:
+        """Give the generator that the file made."""
+        return self.G
+
+    def state(self, record: NetworkRecord) -> None:
+        """Nothing is left to be loaded."""
+
+
+def open_trusted(path: str, which: str) -> tuple[NetworkRecord, EmbeddedHook, Loaded]:
+    """Run a file; gives its network as record and hook, and how it was loaded.
+
+    Raises:
+        TrustedFileError: the code fails, or makes nothing that can be used; one line.
+    """
+    made: dict[str, Any] = {}
+
+    def check(network: Any) -> None:
+        if not isinstance(network, torch.nn.Module):
+            raise EmbeddedError(f"holds a {type(network).__name__}, not a network")
+        network.eval().requires_grad_(False)
+        made["hook"] = EmbeddedHook(EmbeddedGenerator(network))
+
+    loaded = run_file(path, which, check)
+    return record_of(loaded.network, path, which, loaded.entries), made["hook"], loaded

@@ -1,0 +1,259 @@
+"""Load a network by running the code in its file, which its user has asked for (``--trust-pickle``).
+
+This is the only module that unpickles. What such a source imports as ``dnnlib`` and ``torch_utils`` comes
+from the toolkit in whose checkout the command runs, else from ``third_party``, for that source alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
+
+TOOLKIT = ("dnnlib", "torch_utils")
+_NAMES = ("G_ema", "G", "D")
+# Packages that sources of the line import, and the names to install them by; anything else may be a toolkit's own.
+_PACKAGES = {
+    "cv2": "opencv-python",
+    "dill": "dill",
+    "einops": "einops",
+    "kornia": "kornia",
+    "omegaconf": "omegaconf",
+    "PIL": "pillow",
+    "requests": "requests",
+    "scipy": "scipy",
+    "timm": "timm",
+    "torchvision": "torchvision",
+    "tqdm": "tqdm",
+}
+
+
+class TrustedFileError(Exception):
+    """The file's own code cannot be run, or fails; one clear line."""
+
+
+class Loaded(NamedTuple):
+    """A live network: the object, the names beside it in its file, and whose modules its source imported.
+
+    ``remark`` says why those are not the toolkit's own, where there is one.
+    """
+
+    network: Any
+    entries: tuple[str, ...]
+    modules_of: str
+    remark: str = ""
+
+
+class Absent:
+    """Stands where an object could not be made; harmless unless it is in the network asked for."""
+
+    error: Exception = ImportError("nothing")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def append(self, item: Any) -> None:
+        """Lists that could not be made are filled all the same."""
+
+    extend = append
+
+
+def _absent(error: Exception, problems: list[Exception]) -> type[Absent]:
+    """A class, since a pickle may ask for one.
+
+    A toolkit keeps a source that failed to import, and later only misses the names in it: the import is to blame.
+    """
+    problems.append(error)
+    first = next((problem for problem in problems if isinstance(problem, ImportError)), error)
+    return type("Absent", (Absent,), {"error": first if isinstance(error, (KeyError, AttributeError)) else error})
+
+
+def host_folder() -> Path | None:
+    """Give the toolkit's checkout in which this process runs: working folder, script's folder, or Python's path."""
+    held = sys.modules.get("torch_utils")
+    if held is not None and getattr(held, "__file__", None):
+        return Path(held.__file__).resolve().parent.parent
+    script = os.path.dirname(os.path.abspath(sys.argv[0])) if sys.argv and sys.argv[0] else ""
+    for folder in dict.fromkeys([os.getcwd(), script, *sys.path]):
+        place = Path(folder or ".")
+        if (place / "torch_utils" / "persistence.py").is_file() and (place / "dnnlib").is_dir():
+            return place.resolve()
+    return None
+
+
+def run_file(path: str, which: str, check: Callable[[Any], None]) -> Loaded:
+    """Unpickle ``path``, running its code, and give the network ``which`` of it.
+
+    Args:
+        path: a local file, pickled or of ``torch.save``.
+        which: ``G_ema``, ``G`` or ``D``.
+        check: called with the network; where it fails with a toolkit's own modules, ours are tried.
+
+    Raises:
+        TrustedFileError: the code fails, imports what is not there, or makes no such network.
+    """
+    host = host_folder()
+    if host is not None:
+        if str(host) not in sys.path:
+            sys.path.insert(0, str(host))  # also for what the network imports later
+        try:
+            return _attempt(path, which, check, None, str(host))
+        except TrustedFileError as error:
+            first = error
+        try:
+            loaded = _attempt(path, which, check, _ours, "sefa_plugin")
+        except TrustedFileError as error:
+            second = str(error).removeprefix(f"{path}: ")
+            raise TrustedFileError(f"{first}; with sefa_plugin's own modules: {second}") from None
+        return loaded._replace(remark=f"run with sefa_plugin's modules, since those of {host} fail: {first}")
+    return _attempt(path, which, check, _ours, "sefa_plugin")
+
+
+def _ours(module: str) -> ModuleType | None:
+    """Our module for one of a toolkit's; None for any other."""
+    from ..third_party.source_imports import find, ours
+
+    return find(ours(module)) if ours(module) else None
+
+
+def _attempt(path: str, which: str, check: Callable[[Any], None], stand_in: Any, modules_of: str) -> Loaded:
+    try:
+        value = _unpickle(path, stand_in)
+        entries = {name: value[name] for name in _NAMES if value.get(name) is not None} if _is_dict(value) else {}
+        if not entries:
+            entries = {which: value}
+        if which not in entries:
+            raise TrustedFileError(f"{path}: holds no {which}; it holds {', '.join(entries)} (choose with --which)")
+        network = entries[which]
+        absent = _first_absent(network)
+        if absent is not None:
+            raise absent
+        check(network)
+    except (TrustedFileError, KeyboardInterrupt):
+        raise
+    except ImportError as error:
+        raise TrustedFileError(f"{path}: {_missing(error)}") from error
+    except Exception as error:  # anything: it is the file's own code
+        reason = " ".join(str(error).split())[:200]
+        raise TrustedFileError(f"{path}: its own code fails ({type(error).__name__}: {reason})") from error
+    return Loaded(network, tuple(entries), modules_of)
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict) and any(name in value for name in _NAMES)
+
+
+def _missing(error: ImportError) -> str:
+    name = error.name or str(error)
+    top = name.partition(".")[0]
+    if top == "pkg_resources":
+        return "it imports pkg_resources, which newer setuptools no longer have: pip install 'setuptools<81'"
+    if top in _PACKAGES:
+        return f"its source imports {top}, which is not installed here: pip install {_PACKAGES[top]}"
+    if top in TOOLKIT or not isinstance(error, ModuleNotFoundError):
+        return f"its source needs something of {name} that is not there ({' '.join(str(error).split())[:150]})"
+    return (
+        f"its source imports {name}, which is not here: run this inside the checkout of the toolkit that made the "
+        f"file (the folder that holds {top}), or install the package {top} if it is one"
+    )
+
+
+def _first_absent(network: Any) -> Exception | None:
+    """Why a part of the network could not be made, if one could not."""
+    from torch.nn import Module
+
+    todo = [network]
+    seen: set[int] = set()
+    while todo:
+        item = todo.pop()
+        kind = item if isinstance(item, type) else type(item)
+        if issubclass(kind, Absent):
+            return kind.error
+        if id(item) in seen or not isinstance(item, Module):
+            continue
+        seen.add(id(item))
+        for held in (vars(item), item._modules, item._buffers, item._parameters):
+            todo += [part for part in held.values() if part is not None]
+    return None
+
+
+def _unpickle(path: str, stand_in: Callable[[str], ModuleType | None] | None) -> Any:
+    """Run the pickle; ``stand_in`` gives our modules for a toolkit's, without it the toolkit's own are taken."""
+
+    problems: list[Exception] = []
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            if (module, name) == ("torch.storage", "_load_from_bytes"):
+                return _storage_on_cpu
+            try:
+                home = None if stand_in is None else stand_in(module)
+                found = super().find_class(_numpy_name(module), name) if home is None else getattr(home, name)
+            except (ImportError, AttributeError) as error:
+                return _absent(error, problems)
+            return _guarded(found, problems) if name == "_reconstruct_persistent_obj" else found
+
+    with open(path, "rb") as file:
+        zipped = file.read(4) == b"PK\x03\x04"
+        file.seek(0)
+        if zipped or _is_legacy(path):
+            shim = SimpleNamespace(
+                Unpickler=Unpickler, load=lambda f, **kw: Unpickler(f, **kw).load(), __name__="pickle"
+            )
+            return _torch_load(file, shim)
+        return Unpickler(file, encoding="latin1").load()
+
+
+def _is_legacy(path: str) -> bool:
+    from ..reading.torch_file import is_legacy
+
+    with open(path, "rb") as file:
+        return is_legacy(file.read(64))
+
+
+def _numpy_name(module: str) -> str:
+    """NumPy 2 renamed ``numpy.core``; files hold either name."""
+    import numpy as np
+
+    new = int(np.__version__.partition(".")[0]) >= 2
+    old_home, new_home = "numpy.core", "numpy._core"
+    here, there = (new_home, old_home) if new else (old_home, new_home)
+    return here + module[len(there) :] if module == there or module.startswith(f"{there}.") else module
+
+
+def _torch_load(file: Any, pickle_module: Any = pickle) -> Any:
+    import torch
+
+    options = {"map_location": "cpu", "pickle_module": pickle_module}
+    if "weights_only" in inspect.signature(torch.load).parameters:
+        options["weights_only"] = False
+    return torch.load(file, **options)
+
+
+def _storage_on_cpu(data: bytes) -> Any:
+    """A storage inside a pickle, wherever it was when the file was written."""
+    return _torch_load(io.BytesIO(data))
+
+
+def _guarded(reconstruct: Callable[[dict], Any], problems: list[Exception]) -> Callable[[dict], Any]:
+    """Let networks that are not asked for (discriminators) fail to import what they need."""
+
+    def attempt(meta: dict) -> Any:
+        try:
+            return reconstruct(meta)
+        except (ImportError, AttributeError, KeyError) as error:
+            return _absent(error, problems)()
+
+    return attempt

@@ -1,0 +1,295 @@
+"""NVIDIA's interface around networks of any class: what a file's own code makes, what a script has in memory.
+
+Files are run only with ``--trust-pickle`` (``trusted_file``); what is in memory comes through ``live``. Nothing is
+known of such a class but what it does, so its keywords are tried, its sizes are taken from its outputs, and
+pictures are rendered one by one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from . import eg3d_camera as orbit
+
+_SIZES = ("z_dim", "c_dim", "w_dim", "num_ws")
+_ROWS = ("num_layers", "n_latent")  # what toolkits call the number of rows of ws, if not num_ws
+_MOST_ROWS = 64
+_NOISE_SEED = 0
+
+
+class EmbeddedError(Exception):
+    """A network's own code has an interface that cannot be used here; one clear line."""
+
+
+class _Part:
+    """``G.mapping`` or ``G.synthesis``: callable as in NVIDIA's toolkits, otherwise the network's own part."""
+
+    def __init__(self, call: Any, network: nn.Module, name: str) -> None:
+        self._call, self._owners = call, (getattr(network, name, None), network)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        return self._call(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        for owner in self._owners:  # where a part is a method (EG3D), the network has what is asked for
+            if hasattr(owner, name):
+                return getattr(owner, name)
+        raise AttributeError(name)
+
+
+class EmbeddedGenerator(nn.Module):
+    """NVIDIA's interface around ``network``, an ``nn.Module`` of any class.
+
+    * A network without ``mapping`` and ``synthesis``: its z, followed by its label, stands for ws (one row).
+    * A network that is conditioned on a camera (EG3D): ``camera`` ``[1, 25]`` is where it is seen from; its
+      latents are those of the frontal camera, and to its user it has no classes.
+
+    Raises:
+        EmbeddedError: it says neither how large its latents are, nor how it wants to be called.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        parts = (getattr(network, "mapping", None), getattr(network, "synthesis", None))
+        self.styled = all(callable(part) for part in parts)
+        self.flat = False  # whether synthesis takes w itself, [N, w_dim]
+        self._refused: set[str] = set()  # keywords
+        self._types: dict[str, torch.dtype] = {}  # of what each part is given
+        for name in _SIZES:
+            held = (getattr(owner, name, None) for owner in (network, *map(unwrapped, parts)))
+            setattr(self, name, next((int(n) for n in held if isinstance(n, (int, np.integer)) and n >= 0), 0))
+        self.labels = self.c_dim  # what the network itself takes
+        if self.styled and not self.z_dim:
+            self.z_dim = self._width_of_z()
+        if not self.z_dim:
+            raise EmbeddedError(
+                f"{type(network).__name__} does not say how large its latents are (z_dim): no generator?"
+            )
+        if self.styled and self.labels == orbit.SIZE and "c" in _needed(network.synthesis, 1):
+            self.c_dim = 0
+            self.register_buffer("front", self.seen_from(0, 0), persistent=False)
+            self.register_buffer("camera", self.front.clone(), persistent=False)
+        with torch.no_grad():
+            ws = self.mapping(torch.zeros(1, self.z_dim), None)
+            ws, img = self._first_picture(ws)
+        self.num_ws, self.w_dim = int(ws.shape[1]), int(ws.shape[2])
+        self.img_channels, self.img_resolution = int(img.shape[1]), int(img.shape[2])
+
+    @property
+    def mapping(self) -> _Part:
+        """``mapping(z, c, truncation_psi, truncation_cutoff) -> ws [N, num_ws, w_dim]`` float32."""
+        return _Part(self._map, self.network, "mapping")
+
+    @property
+    def synthesis(self) -> _Part:
+        """``synthesis(ws, noise_mode, force_fp32) -> img [N, C, H, W]`` float32, about -1 to 1."""
+        return _Part(self._synthesize, self.network, "synthesis")
+
+    def _width_of_z(self) -> int:
+        """How wide a z the mapping takes, where it does not say so: the width of one of its matrices."""
+        held = [*self.network.mapping.state_dict().values()] if isinstance(self.network.mapping, nn.Module) else []
+        widths = [int(tensor.shape[1]) - self.labels for tensor in held if tensor.ndim == 2]
+        for width in dict.fromkeys(width for width in widths if width > 0):
+            try:
+                with torch.no_grad():
+                    self.mapping(torch.zeros(1, width), None)
+            except Exception:  # not this one
+                continue
+            return width
+        return 0
+
+    def _first_picture(self, ws: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents and their picture; finds out how many rows are wanted where the mapping gives just w."""
+        if not self.styled or self.num_ws or ws.shape[1] > 1:
+            return ws, self.synthesis(ws)
+        hints = [getattr(owner, name, 0) for owner in (self.network, self.network.synthesis) for name in _ROWS]
+        counts = [n for n in hints if isinstance(n, int) and 0 < n <= _MOST_ROWS] + [*range(1, _MOST_ROWS + 1)]
+        problem: Exception | None = None
+        for count in dict.fromkeys([0, *counts]):
+            self.flat, self.num_ws = count == 0, max(1, count)
+            rows = ws.expand(-1, self.num_ws, -1)
+            try:
+                return rows, self.synthesis(rows)
+            except Exception as error:  # other counts follow; of the first it says what it does not like
+                problem = problem or error
+        raise problem
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next((t.device for t in (*self.network.parameters(), *self.network.buffers())), torch.device("cpu"))
+
+    def get_submodule(self, target: str) -> nn.Module:
+        """Give a module by its name in the network itself."""
+        return self.network.get_submodule(target)
+
+    def seen_from(self, yaw: float, pitch: float, fov: float = orbit.FIELD_OF_VIEW) -> Tensor:
+        """A camera ``[1, 25]`` at angles in degrees, on the sphere that the network was trained with."""
+        held = getattr(self.network, "rendering_kwargs", None) or {}
+        radius = float(held.get("avg_camera_radius", orbit.RADIUS))
+        code = orbit.camera_code(yaw, pitch, fov, radius, held.get("avg_camera_pivot", (0, 0, 0)))
+        return torch.from_numpy(code)[None]
+
+    def forward(self, z: Tensor, c: Tensor | None = None, *args: Any, **synthesis_kwargs: Any) -> Tensor:
+        """Latents ``[N, z_dim]`` (and labels) to pictures; further arguments as for ``mapping``."""
+        names = ("truncation_psi", "truncation_cutoff")
+        held = {**dict(zip(names, args)), **{n: synthesis_kwargs.pop(n) for n in names if n in synthesis_kwargs}}
+        return self.synthesis(self.mapping(z, c, **held), **synthesis_kwargs)
+
+    def _map(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1,
+        truncation_cutoff: int | None = None,
+        **keywords: Any,
+    ) -> Tensor:
+        z = z.to(self.device, torch.float32)
+        c = self._label(z, c)
+        if not self.styled:
+            if truncation_psi != 1:
+                raise ValueError("this network has no mapping and keeps no average, so truncation is not possible")
+            return torch.cat([z, c], dim=1)[:, None]
+        module = self.network.mapping
+        keywords = {"truncation_psi": truncation_psi, "truncation_cutoff": truncation_cutoff}
+        taken = _accepted(module, keywords)
+        if truncation_psi != 1 and "truncation_psi" not in taken:
+            raise ValueError("this network's mapping does not truncate; use a psi of 1")
+        parts = (z, c) if _places(module) > 1 else (z,)
+        ws = _first(self._in_its_type("mapping", lambda *given: module(*given, **taken), *parts))
+        return (ws if ws.ndim == 3 else ws[:, None].repeat(1, max(1, self.num_ws), 1)).to(torch.float32)
+
+    def _label(self, z: Tensor, c: Tensor | None) -> Tensor:
+        """Labels for the network itself: the given ones, the frontal camera, or class 0 where none is given."""
+        if hasattr(self, "front"):
+            return self.front.to(z).expand(len(z), -1)
+        if c is not None:
+            return c.to(z)
+        return nn.functional.one_hot(torch.zeros(len(z), dtype=torch.long, device=z.device), max(1, self.labels))[
+            :, : self.labels
+        ].to(z)
+
+    def _in_its_type(self, name: str, call: Any, *given: Tensor) -> Any:
+        """Call a part with float32, or where it wants none (a network made half as a whole) with its own type."""
+        part = getattr(self.network, name, None)
+        part = part if isinstance(part, nn.Module) else self.network
+        own = next((p.dtype for p in part.parameters() if p.is_floating_point()), torch.float32)
+        types = [self._types[name]] if name in self._types else list(dict.fromkeys((torch.float32, own)))
+        for kind in types:
+            try:
+                result = call(*(tensor.to(kind) if tensor.is_floating_point() else tensor for tensor in given))
+            except RuntimeError:
+                if kind is types[-1]:
+                    raise
+                continue
+            self._types[name] = kind
+            return result
+
+    def _synthesize(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: Any) -> Tensor:
+        ws = ws.to(self.device)
+        keywords = {"noise_mode": noise_mode, "force_fp32": force_fp32 or ws.device.type != "cuda"}
+        random = noise_mode == "random"
+        with torch.random.fork_rng(devices=[ws.device] if ws.device.type == "cuda" else [], enabled=not random):
+            pictures = []
+            for row in ws.split(1):  # one by one: what an unknown class does with its neighbours is not known
+                if not random:
+                    torch.manual_seed(_NOISE_SEED)  # renderers that sample must not flicker
+                pictures.append(self._picture(row, keywords))
+        return torch.cat(pictures)
+
+    def _picture(self, ws: Tensor, keywords: Mapping[str, Any]) -> Tensor:
+        if not self.styled:
+            z, c = ws[:, 0, : self.z_dim], ws[:, 0, self.z_dim :]
+            call, given = self.network, [z, c] if _places(self.network) > 1 else [z]
+        else:
+            extras = [self._extra(name, ws) for name in self._extras()]
+            call, given = self.network.synthesis, [ws[:, 0] if self.flat else ws, *extras]
+        held = {key: value for key, value in _accepted(call, keywords).items() if key not in self._refused}
+        while True:
+            try:
+                made = self._in_its_type("synthesis", lambda *parts: call(*parts, **held), *given)
+                return _first(made).to(torch.float32)
+            except TypeError as error:
+                refused = [key for key in held if f"'{key}'" in str(error)]
+                if not refused:
+                    raise
+                self._refused.add(refused[0])
+                held.pop(refused[0])
+
+    def _extras(self) -> list[str]:
+        return _needed(self.network.synthesis, 1)
+
+    def _extra(self, name: str, ws: Tensor) -> Tensor:
+        """Further arguments of a synthesis network: the camera, the first moment of a video."""
+        if name == "c":
+            return self.camera.to(ws.device) if hasattr(self, "camera") else self._label(ws[:, 0], None)
+        if name == "t":
+            return torch.zeros(len(ws), 1, device=ws.device)
+        raise EmbeddedError(f"its synthesis network needs {name!r}, and what that is to be is not known here")
+
+
+def unwrapped(module: Any) -> Any:
+    """A module without what ``nn.DataParallel``, its distributed kin and ``torch.compile`` put around it."""
+    while True:
+        if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            module = module.module
+        elif isinstance(module, nn.Module) and isinstance(module._modules.get("_orig_mod"), nn.Module):
+            module = module._orig_mod
+        else:
+            return module
+
+
+def _parameters(function: Any) -> list[inspect.Parameter]:
+    function = unwrapped(function)
+    target = function.forward if isinstance(function, nn.Module) else function
+    return list(inspect.signature(target).parameters.values())
+
+
+def _accepted(function: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Those keywords that a function takes (all, if it takes any)."""
+    held = _parameters(function)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in held):
+        return dict(wanted)
+    names = {parameter.name for parameter in held}
+    return {name: value for name, value in wanted.items() if name in names}
+
+
+def called_as_usual(synthesis: Any) -> bool:
+    """Whether a synthesis network takes NVIDIA's keywords, nothing else, and float32."""
+    keywords = {"noise_mode": "const", "force_fp32": True}
+    tensors = synthesis.parameters() if isinstance(synthesis, nn.Module) else ()
+    plain = all(t.dtype == torch.float32 for t in tensors if t.is_floating_point())
+    return plain and len(_accepted(synthesis, keywords)) == len(keywords) and not _needed(synthesis, 1)
+
+
+def _positional(function: Any) -> list[inspect.Parameter]:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [parameter for parameter in _parameters(function) if parameter.kind in kinds]
+
+
+def _places(function: Any) -> int:
+    """How many of NVIDIA's first two arguments (z, c) a function takes by position."""
+    held = _positional(function)
+    return 2 if len(held) > 1 and held[1].name not in ("truncation_psi", "noise_mode") else 1
+
+
+def _needed(function: Any, after: int) -> list[str]:
+    """Names of the arguments without default beyond the first ``after``."""
+    return [place.name for place in _positional(function)[after:] if place.default is place.empty]
+
+
+def _first(value: Any) -> Tensor:
+    """The picture or the latents in what a network gives: alone, first of several, or by name."""
+    if isinstance(value, Mapping):
+        value = next((value[name] for name in ("image", "img", "ws", "wp", "w") if name in value), None)
+    value = value[0] if isinstance(value, (tuple, list)) and value else value
+    if not isinstance(value, Tensor):
+        raise EmbeddedError(f"its network gives a {type(value).__name__} where a tensor was expected")
+    return value

@@ -1,0 +1,101 @@
+"""From the bytes of a file to one inert value: pickles and files of ``torch.save``; the usual mix-ups are named."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..system.regular_files import mapped
+from .network_record import NetworkFileError
+from .pickle_file import load
+from .pickle_machine import Budget, Global, InertPickleError, TruncatedPickle
+from .pickle_values import UnknownGlobal, ValueProblem, Values, unwrap_new
+from .torch_file import OtherTorchFile, TorchFileError, is_legacy, read_legacy, read_zip
+
+
+def read_inert(path: str | os.PathLike) -> tuple[Any, Values]:
+    """Read a ``.pkl`` or ``.pt`` of any content: the inert value, and what turns its parts into plain ones.
+
+    Raises:
+        NetworkFileError: one line that says what is wrong.
+    """
+    shown_path = os.fspath(path)
+    try:
+        value, values, _, _ = _parse(shown_path, mapped(shown_path, NetworkFileError))
+    except (InertPickleError, TorchFileError, ValueProblem) as error:
+        raise NetworkFileError(f"{shown_path}: {_hint(error)}") from None
+    except RecursionError:
+        raise NetworkFileError(f"{shown_path}: is nested too deeply") from None
+    return unwrap_new(value), values
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Hold the collector of reference cycles back: of the many small records that are made none can go yet."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, TruncatedPickle) or "cut short" in str(error):
+        return f"the file {error}; it is truncated: download or copy it again"
+    if isinstance(error, UnknownGlobal):
+        return f"refused: the network {error}"
+    if isinstance(error, (InertPickleError, TorchFileError)):
+        whole = isinstance(error, OtherTorchFile) or "copy it again" in str(error)
+        return f"the file {error}" + ("" if whole else " (damaged? download or copy it again)")
+    return str(error) if isinstance(error, ValueProblem) else f"the file {error}"
+
+
+def _parse(path: str, data: Any) -> tuple[Any, Values, list[Global], str]:
+    """Read the bytes as a pickle or as a file of ``torch.save``."""
+    _refuse_other_kinds(path, bytes(data[:1024]))
+    budget = Budget()
+    zipped = data[:4] == b"PK\x03\x04"
+    if zipped or is_legacy(data):
+        try:
+            file = (read_zip if zipped else read_legacy)(data, budget)
+        except TruncatedPickle:
+            raise
+        except InertPickleError as error:
+            raise InertPickleError(f"is a broken file of torch.save: {error}") from None
+        return file.value, Values(file.storages, budget), file.globals, "torch"
+    try:
+        loaded = load(data, budget=budget)
+    except TruncatedPickle:
+        if data[0] not in b"\x80(c]}l":  # a file that was never a pickle is not a truncated one
+            raise NetworkFileError(f"{path}: not a pickle, nor any other network file known here") from None
+        raise
+    except InertPickleError as error:
+        if data[0] != 0x80:
+            raise NetworkFileError(f"{path}: not a pickle, nor any other network file known here") from None
+        raise InertPickleError(f"is a broken pickle: {error}") from None
+    return loaded.value, Values(budget=budget), loaded.globals, "pickle"
+
+
+def _refuse_other_kinds(path: str, head: bytes) -> None:
+    """Name the usual mix-ups, each with its cure."""
+    start = head.lstrip()[:200].lower()
+    if head.startswith(b"version https://git-lfs"):
+        what = "is a Git LFS pointer, not the network itself; fetch it with `git lfs pull`"
+    elif start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
+        what = "is a web page saved under this name; download the file itself (the link wants a click or a login)"
+    elif start.startswith((b"{", b"[")) and b'"' in start:
+        what = "is a text file (JSON?), not a network"
+    elif head.startswith(b"\x1f\x8b"):
+        what = "is packed with gzip; unpack it first"
+    elif head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8")):
+        what = "is a picture, not a network"
+    elif head.startswith(b"\x89HDF"):
+        what = "is an HDF5 (Keras) file, not a network pickle"
+    else:
+        return
+    raise NetworkFileError(f"{path}: {what}")

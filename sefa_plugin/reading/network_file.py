@@ -1,0 +1,193 @@
+"""Read a network file into an inert record: nothing in the file is run, no class of it is made.
+
+Files of NVIDIA's PyTorch toolkits hold a dict of networks (``G``, ``D``, ``G_ema``), each a call of
+``torch_utils.persistence._reconstruct_persistent_obj`` on a dict with the class name, the source of the
+class's module and the module's ``__dict__``. :func:`read_network` takes one of them apart.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..system.messages import shown, told
+from ..system.regular_files import mapped
+from . import converted_file, state_dicts, tf_networks
+from .containers import _hint, _nothing_collected, _parse
+from .module_walk import ModuleRecord, NetworkWalk, describe, is_module
+from .network_record import NETWORK_NAMES, ForeignNetworkError, NetworkFileError, NetworkRecord, jsonable
+from .pickle_machine import Call, Global, InertPickleError
+from .pickle_values import UnknownGlobal, ValueProblem, Values, is_known, unwrap_new
+from .torch_file import TorchFileError
+
+__all__ = ["ForeignNetworkError", "NetworkFileError", "NetworkRecord", "read_network", "write_converted"]
+MAX_SHARING = 4  # a network has few tensors, if any, in two places
+
+
+def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord:
+    """Read one network of a file.
+
+    Args:
+        path: a ``.pkl`` or ``.pt`` of a PyTorch toolkit, or a ``.safetensors`` of ``sefa convert``.
+        which: the entry wanted; only its tensors are touched.
+
+    Raises:
+        NetworkFileError: one line that says what is wrong, where, and what to do.
+    """
+    shown_path = os.fspath(path)
+    if which not in NETWORK_NAMES:
+        raise NetworkFileError(f"--which {which}: choose one of {', '.join(NETWORK_NAMES)}")
+    data = mapped(shown_path, NetworkFileError)
+    try:
+        if converted_file.looks_converted(data):
+            return _from_converted(shown_path, which)
+        with _nothing_collected():
+            value, values, names, kind = _parse(shown_path, data)
+            record = _take_network(shown_path, value, values, names, kind, which)
+            _check_size(record, len(data))
+            return record
+    except UnknownGlobal as error:
+        nothing = NetworkRecord(shown_path, which, (which,), error.path, (), {}, {})
+        raise ForeignNetworkError(f"{shown_path}: {_hint(error)}", nothing) from None
+    except (InertPickleError, TorchFileError, ValueProblem, converted_file.ConvertedFileError) as error:
+        raise NetworkFileError(f"{shown_path}: {_hint(error)}") from None
+    except RecursionError:
+        raise NetworkFileError(f"{shown_path}: is nested too deeply to be a network file") from None
+
+
+def _check_size(record: NetworkRecord, size: int) -> None:
+    """Refuse tensors that share their bytes so that a small file holds a large network.
+
+    Raises:
+        ValueProblem: they are together more than ``MAX_SHARING`` times the size of the file.
+    """
+    held = sum(tensor.nbytes for tensor in record.tensors.values())
+    if held > MAX_SHARING * size:
+        raise ValueProblem(f"its tensors are together over {MAX_SHARING} times the size of the file: they share bytes")
+
+
+def _take_network(path: str, value: Any, values: Values, names: list[Global], kind: str, which: str) -> NetworkRecord:
+    value = unwrap_new(value)
+    about = {
+        "path": path,
+        "which": which,
+        "format": kind,
+        "other_globals": tuple(sorted({name.path for name in names if not is_known(name)})),
+    }
+    networks = tf_networks.entries(value)
+    if networks is not None:
+        return _chosen(networks, tf_networks.take, values, about, {"family": "tensorflow", "init_args": ()})
+    held = state_dicts.entries(value, values)
+    if held is not None:
+        return _chosen(held, state_dicts.take, values, about, {"family": "state_dict", "init_args": ()})
+    # A file may be the network itself.
+    entries = {which: value} if is_module(value) else _entries(path, value)
+    return _from_modules(_entry(entries, about), values, {**about, "entries": tuple(entries)})
+
+
+def _entry(entries: dict[str, Any], about: dict[str, Any]) -> Any:
+    """The entry asked for.
+
+    Raises:
+        NetworkFileError: the file has others.
+    """
+    which = about["which"]
+    if which not in entries:
+        only = "only a discriminator" if set(entries) == {"D"} else f"no {which}"
+        raise NetworkFileError(f"{about['path']}: holds {only}; it holds {', '.join(entries)} (choose with --which)")
+    return entries[which]
+
+
+def _chosen(entries: dict[str, Any], take: Any, values: Values, about: dict, common: dict) -> NetworkRecord:
+    taken = take(_entry(entries, about), values)
+    return NetworkRecord(**{**about, **common, **taken, "entries": tuple(entries)})
+
+
+def _from_modules(value: Any, values: Values, about: dict[str, Any]) -> NetworkRecord:
+    walk = NetworkWalk(values)
+    walk.module(value, "")
+    root = walk.modules[""]
+    args = root.attributes.get("_init_args", ())
+    kwargs = root.attributes.get("_init_kwargs", {})
+    if not isinstance(args, (tuple, list)) or not isinstance(kwargs, dict):
+        raise ValueProblem("the network does not say what its constructor was given")
+    record = NetworkRecord(
+        **about,
+        class_name=root.class_name,
+        init_args=tuple(args),
+        init_kwargs=kwargs,
+        tensors=walk.tensors,
+        none_buffers=frozenset(walk.nones),
+        modules=walk.modules,
+        sources=walk.sources,
+    )
+    if walk.unknown:
+        raise ForeignNetworkError(f"{record.path}: refused: the network {UnknownGlobal(walk.unknown[0])}", record)
+    return record
+
+
+def _entries(path: str, value: Any) -> dict[str, Any]:
+    """Networks of the file by name; a clear refusal for everything that is no network file."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    if isinstance(value, Call) and (value.pairs or isinstance(value.state, dict)):
+        pairs = value.pairs or value.state.items()
+    found = {key: unwrap_new(item) for key, item in pairs if key in NETWORK_NAMES and item is not None}
+    if found:
+        return found
+    keys = [shown(key, 40) if isinstance(key, str) else told(key) for key, _ in list(pairs)[:3]]
+    if isinstance(value, dict):
+        what = f"a dict of {', '.join(keys) or 'nothing'}"
+    elif isinstance(value, (list, tuple)):
+        what = f"a {type(value).__name__} of {len(value)} things"
+    else:
+        what = describe(value)
+    raise NetworkFileError(
+        f"{path}: is not a StyleGAN network file: it holds {what}, where a dict with G_ema was expected"
+    )
+
+
+def _from_converted(path: str, which: str) -> NetworkRecord:
+    held = converted_file.read(path)
+    if which != held.which:
+        raise NetworkFileError(f"{path}: holds only {held.which}, not {which}")
+    return NetworkRecord(
+        path=path,
+        which=held.which,
+        entries=(held.which,),
+        class_name=held.class_name,
+        init_args=tuple(held.init_args),
+        init_kwargs=held.init_kwargs,
+        tensors=held.tensors,
+        none_buffers=frozenset(held.none_buffers),
+        modules={name: ModuleRecord(*parts) for name, parts in held.modules.items()},
+        sources=dict.fromkeys(held.source_digests, ""),
+        format="safetensors",
+        family=held.family,
+        layout=held.layout,
+    )
+
+
+def write_converted(record: NetworkRecord, path: str | os.PathLike) -> None:
+    """Write a record as safetensors: tensors, class name and arguments, and nothing that could run.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    converted_file.write(
+        path,
+        converted_file.Converted(
+            class_name=record.class_name,
+            which=record.which,
+            init_args=jsonable(record.init_args),
+            init_kwargs=jsonable(record.init_kwargs),
+            none_buffers=sorted(record.none_buffers),
+            source_digests=sorted(record.sources),
+            modules={
+                name: [module.class_name, jsonable(module.attributes), module.source_digest]
+                for name, module in record.modules.items()
+            },
+            tensors=record.tensors,
+            family=record.family,
+            layout=record.layout,
+        ),
+    )

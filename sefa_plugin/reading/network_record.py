@@ -1,0 +1,108 @@
+"""A network taken apart: what every reader gives and every hook takes. Holds no code, runs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..system.file_names import safe_name
+from .module_walk import ModuleRecord
+from .tensor_view import TensorView, in_place
+
+NETWORK_NAMES = ("G", "D", "G_ema")
+FAMILIES = ("module", "tensorflow", "state_dict")
+
+
+class NetworkFileError(Exception):
+    """The file is missing, broken, or not a network that can be read; one clear line."""
+
+
+class ForeignNetworkError(NetworkFileError):
+    """A network whose classes are not known: reading stopped there.
+
+    Attributes:
+        record: what was understood of it, enough to say what it is; never to be built.
+    """
+
+    def __init__(self, message: str, record: NetworkRecord) -> None:
+        super().__init__(message)
+        self.record = record
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkRecord:
+    """A network, taken apart.
+
+    Attributes:
+        path: the file, as the user named it.
+        which: the entry of the file (``G_ema``).
+        entries: names of all networks in the file.
+        class_name: class of the root module.
+        init_args, init_kwargs: what the constructor was given.
+        tensors: parameters and buffers by dotted name.
+        none_buffers: dotted names of buffers and parameters that are None.
+        modules: every module by dotted name ('' is the root).
+        sources: digest -> source text of the modules' classes, empty and comment-only ones left out.
+        other_globals: names used elsewhere in the file that are not known; never needed, never run.
+        format: ``pickle``, ``torch`` or ``safetensors``.
+        family: ``module`` (torch modules), ``tensorflow`` or ``state_dict`` (tensors without their network).
+        layout: within the family, the version of a TensorFlow pickle (``4``), or whose state_dict it is
+            (``rosinality``, ``genforce``, or ``bare`` for one that nothing surrounds).
+    """
+
+    path: str
+    which: str
+    entries: tuple[str, ...]
+    class_name: str
+    init_args: tuple
+    init_kwargs: Mapping[str, Any]
+    tensors: Mapping[str, Any]
+    none_buffers: frozenset[str] = frozenset()
+    modules: Mapping[str, ModuleRecord] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    other_globals: tuple[str, ...] = ()
+    format: str = "pickle"
+    family: str = "module"
+    layout: str = ""
+
+    def digest(self) -> str:
+        """SHA-256 of what the network is: class, constructor arguments and every tensor.
+
+        The same for a pickle and for the safetensors that ``sefa convert`` makes of it.
+        """
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        import numpy as np
+
+        kwargs = json.dumps([self.class_name, jsonable(self.init_args), jsonable(self.init_kwargs)], default=str)
+        total = hashlib.sha256(" ".join(kwargs.split()).encode())
+        for name in sorted(self.tensors):
+            array = in_place(self.tensors[name])
+            total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            total.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        return total.hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The file's name without folders and suffix, fit for outputs that are called by it."""
+        return safe_name(Path(self.path).stem)
+
+
+def jsonable(value: Any) -> Any:
+    """A form of plain values that JSON keeps (tuples become lists; arrays their lists)."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in sorted(value.items(), key=lambda kv: str(kv[0]))}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    if isinstance(value, TensorView):
+        return value.numpy().tolist()
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("latin-1")
+    return value

@@ -1,0 +1,104 @@
+"""State dicts: files of ``torch.save`` that hold tensors by name, without the network they belong to.
+
+Known surroundings: rosinality's ``{"g_ema": ..., "latent_avg": ...}`` (training checkpoints hold ``g``, ``d``,
+optimisers and an ``argparse.Namespace`` beside), genforce's ``{"generator_smooth": ...}`` (training checkpoints:
+inside ``models``), NVIDIA's ``{"G_ema": ...}``, and none at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..system.messages import shown
+from .pickle_machine import Call, Global, is_plain_key
+from .pickle_values import UnknownGlobal, ValueProblem, Values, unwrap_new
+from .tensor_view import TensorView
+
+MAX_TENSORS = 100_000
+# layout -> the file's own names of its networks
+LAYOUTS = {
+    "rosinality": {"G_ema": "g_ema", "G": "g", "D": "d"},
+    "genforce": {"G_ema": "generator_smooth", "G": "generator", "D": "discriminator"},
+    "bare": {"G_ema": "G_ema", "G": "G", "D": "D"},
+}
+_WRAPPERS = ("module.", "_orig_mod.")  # put before every name by DataParallel and by torch.compile
+_EXTRA = "latent_avg"  # beside the network in rosinality's files
+_DICTS = ("OrderedDict", "EasyDict", "dict")
+
+
+def pairs(value: Any) -> dict | None:
+    """Contents of a dict in any of its pickled forms; None for anything else. Nothing inside is interpreted."""
+    value = unwrap_new(value)
+    if isinstance(value, dict):
+        return value
+    if not (isinstance(value, Call) and isinstance(value.func, Global) and value.func.name in _DICTS):
+        return None
+    found = list(value.pairs)
+    for arg in value.args:  # protocols 0 and 1 give an OrderedDict its pairs as an argument
+        if isinstance(arg, (list, tuple)):
+            found.extend(tuple(pair) for pair in arg if isinstance(pair, (list, tuple)) and len(pair) == 2)
+    return dict(found) if all(is_plain_key(key) for key, _ in found) else None
+
+
+def _is_tensor(value: Any, values: Values) -> bool:
+    try:
+        return values.tensor(value) is not None
+    except ValueProblem:
+        return True  # a broken one: said so when it is read
+
+
+def entries(value: Any, values: Values) -> dict[str, tuple[str, dict, Any]] | None:
+    """Networks by the names of NVIDIA's files: ``(layout, tensors, latent_avg)``; None where there are none."""
+    held = pairs(value)
+    if not held:
+        return None
+    for layout, names in LAYOUTS.items():
+        inside = pairs(held.get("models")) if layout == "genforce" and "models" in held else held
+        found = {ours: pairs((inside or {}).get(theirs)) for ours, theirs in names.items()}
+        if any(found.values()):
+            return {ours: (layout, part, held.get(_EXTRA)) for ours, part in found.items() if part}
+    inner = pairs(held.get("state_dict"))
+    if inner and any(key.startswith("encoder.") for key in inner if isinstance(key, str)):
+        raise ValueProblem(
+            "it holds an encoder (pSp, e4e or ReStyle), which turns photographs into latents; "
+            "give the generator's own file"
+        )
+    bare = inner or held
+    if not all(isinstance(key, str) for key in bare) or not all(_is_tensor(v, values) for v in list(bare.values())[:8]):
+        return None
+    return {"G_ema": ("bare", bare, None)}
+
+
+def take(entry: tuple[str, dict, Any], values: Values) -> dict[str, Any]:
+    """Read the tensors of one network.
+
+    Raises:
+        ValueProblem: something among them is no tensor.
+    """
+    layout, held, average = entry
+    if len(held) > MAX_TENSORS:
+        raise ValueProblem(f"a state_dict of {len(held)} entries")
+    tensors: dict[str, TensorView] = {}
+    for name, item in [*held.items(), *([(_EXTRA, average)] if average is not None else [])]:
+        if not isinstance(name, str):
+            raise ValueProblem("a state_dict with a key that is no text")
+        try:
+            tensor = values.tensor(item)
+        except UnknownGlobal:
+            raise
+        except ValueProblem as error:
+            raise ValueProblem(f"tensor {shown(name, 80)}: {error}") from None
+        if tensor is None:
+            raise ValueProblem(f"a state_dict in which {shown(name, 80)} is no tensor")
+        tensors[name] = tensor
+    return {"class_name": "state_dict", "init_kwargs": {}, "tensors": _unwrapped(tensors), "layout": layout}
+
+
+def _unwrapped(tensors: dict[str, TensorView]) -> dict[str, TensorView]:
+    """Names without what a wrapper of the network put before every one of them."""
+    for _ in range(len(_WRAPPERS)):  # one around the other
+        for prefix in _WRAPPERS:
+            inside = [name for name in tensors if name != _EXTRA]
+            if inside and all(name.startswith(prefix) for name in inside):
+                tensors = {name if name == _EXTRA else name[len(prefix) :]: item for name, item in tensors.items()}
+    return tensors

@@ -1,0 +1,120 @@
+"""Networks of NVIDIA's TensorFlow toolkits, taken apart without TensorFlow.
+
+A file holds ``(G, D, Gs)``, each an object of ``dnnlib.tflib.network.Network`` (PGGAN: ``tfutil.Network``) whose
+state has a ``version`` (2: PGGAN, 3: StyleGAN, 4: StyleGAN2, 5: StyleGAN2-ADA), the name and source of the
+function that built it, that function's ``static_kwargs``, its ``variables`` and, from version 3 on, further
+networks as ``components``.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+from ..system.messages import shown, told
+from .module_walk import MAX_SOURCE, ModuleRecord, source_digest
+from .pickle_machine import Call, Global
+from .pickle_values import ValueProblem, Values, unwrap_new
+from .tensor_view import TensorView
+
+VERSIONS = (2, 3, 4, 5)
+_CLASSES = {("tfutil", "Network"), ("dnnlib.tflib.network", "Network")}
+_ORDER = ("G", "D", "G_ema")  # the file's own names for them are G, D and Gs
+_MAX_COMPONENTS = 16
+
+
+def _is_network(value: Any) -> bool:
+    func = value.func if isinstance(value, Call) else None
+    return isinstance(func, Global) and (func.module, func.name) in _CLASSES
+
+
+def entries(value: Any) -> dict[str, Any] | None:
+    """Networks by the names of the newer files (``Gs`` is ``G_ema``); None where the file holds no such thing."""
+    if _is_network(unwrap_new(value)):
+        return {"G_ema": unwrap_new(value)}
+    parts = [unwrap_new(part) for part in value] if isinstance(value, (tuple, list)) and value else []
+    if not parts or len(parts) > len(_ORDER) or not any(map(_is_network, parts)):
+        return None
+    names = _ORDER if len(parts) == len(_ORDER) else _ORDER[-len(parts) :]
+    return {name: part for name, part in zip(names, parts) if _is_network(part)}
+
+
+def take(value: Call, values: Values) -> dict[str, Any]:
+    """Take one network apart.
+
+    Tensors of a component have its name before their own: ``synthesis/4x4/Const/const``. ``modules`` holds the
+    network ('') and its components by name, with the building function as class and its arguments as attributes.
+
+    Raises:
+        ValueProblem: the network contradicts itself, or is of a version that is not known.
+    """
+    taken: dict[str, Any] = {"tensors": {}, "modules": {}, "sources": {}}
+    version = _network(value, "", values, taken)
+    root = taken["modules"][""]
+    return {**taken, "class_name": root.class_name, "init_kwargs": root.attributes, "layout": str(version)}
+
+
+def _network(value: Any, name: str, values: Values, taken: dict[str, Any]) -> int:
+    state = _dict(value.state) if _is_network(value) else None
+    where = f"the TensorFlow network {shown(name, 60) or 'Gs'}"
+    if state is None:
+        raise ValueProblem(f"{where} is not a network")
+    version, kwargs = values.plain(state.get("version")), values.plain(state.get("static_kwargs", {}))
+    if type(version) is not int or version not in VERSIONS:
+        raise ValueProblem(f"{where} is of version {told(version)} of the TensorFlow toolkits; {VERSIONS} are known")
+    function, source = state.get("build_func_name"), state.get("build_module_src", "")
+    if type(function) is not str or type(source) is not str or not isinstance(kwargs, dict):
+        raise ValueProblem(f"{where} does not say what built it")
+    if len(source) > MAX_SOURCE:
+        raise ValueProblem(f"{where} has a source of more than {MAX_SOURCE} letters")
+    digest = source_digest(source)
+    if digest:
+        taken["sources"][digest] = source
+    taken["modules"][name] = ModuleRecord(shown(function, 80), kwargs, digest)
+    prefix = f"{name}/" if name else ""
+    for key, item in _variables(state.get("variables"), where):
+        if f"{prefix}{key}" in taken["tensors"]:
+            raise ValueProblem(f"{where} has variable {shown(key, 80)} twice")
+        taken["tensors"][f"{prefix}{key}"] = _tensor(item, values, f"{prefix}{key}")
+    components = _dict(state.get("components", {}))
+    if components is None or name and components:
+        raise ValueProblem(f"{where} has malformed components")
+    if len(components) > _MAX_COMPONENTS:
+        raise ValueProblem(f"{where} has {len(components)} components")
+    for key, item in components.items():
+        if not isinstance(key, str) or "/" in key:
+            raise ValueProblem(f"{where} has a component without a name")
+        _network(unwrap_new(item), key, values, taken)
+    return version
+
+
+def _dict(value: Any) -> dict | None:
+    """A dict, or what stands for an ``EasyDict``; None for anything else."""
+    value = unwrap_new(value)
+    if isinstance(value, Call) and isinstance(value.func, Global) and value.func.name in ("EasyDict", "OrderedDict"):
+        return dict(value.pairs)
+    return value if isinstance(value, dict) else None
+
+
+def _variables(value: Any, where: str) -> Iterable[tuple[str, Any]]:
+    pairs = value.items() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else None
+    if pairs is None:
+        raise ValueProblem(f"{where} has no variables")
+    for pair in pairs:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise ValueProblem(f"{where} has a malformed variable")
+        yield pair[0], pair[1]
+
+
+def _tensor(item: Any, values: Values, name: str) -> TensorView:
+    """A variable; scalars are pickled as NumPy scalars, not as arrays."""
+    value = values.plain(item)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return TensorView("float32", (), (), 0, struct.pack("<f", value))
+        except (OverflowError, struct.error):
+            raise ValueProblem(f"variable {shown(name, 80)} is too large a number") from None
+    if not isinstance(value, TensorView):
+        raise ValueProblem(f"variable {shown(name, 80)} is a {type(value).__name__}")
+    return value

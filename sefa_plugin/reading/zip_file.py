@@ -1,0 +1,96 @@
+"""Zip archives of strangers: their index is bounded, and says one thing only."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from typing import Any
+
+from ..system.messages import shown
+
+MAX_INDEX = 4 << 20  # bytes; the index of 60,000 members with short names
+_ENCRYPTED = 0x1
+_TORN = (zipfile.BadZipFile, struct.error, OSError, ValueError, OverflowError, NotImplementedError)
+# How an archive ends, in the order of the file reversed: the last but one of _END, and the last of _WIDE_END (in
+# archives of 4 GB and more), say where the index is; the third of _LOCATOR, where _WIDE_END is.
+_END, _LOCATOR, _WIDE_END = struct.Struct("<4s4H2IH"), struct.Struct("<4sIQI"), struct.Struct("<4sQ2H2I4Q")
+
+
+class ZipArchiveError(Exception):
+    """No archive, or one that is not read; the message names no file."""
+
+
+class _Window(io.RawIOBase):
+    """A read-only file over bytes in memory, so that ``zipfile`` reads the index without a copy."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view, self._pos = view, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._pos
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._pos = max(0, offset + (0, self._pos, len(self._view))[whence])
+        return self._pos
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(0, len(self._view) - self._pos)
+        size = left if size is None or size < 0 else size
+        if size > MAX_INDEX:  # the index is read at once, and its size is what the file says
+            raise ZipArchiveError(f"is a zip archive whose index of {size} bytes is larger than is read")
+        chunk = bytes(self._view[self._pos : self._pos + size])
+        self._pos += len(chunk)
+        return chunk
+
+
+def open_zip(data: Any) -> zipfile.ZipFile:
+    """Open an archive that lies in memory (or is mapped into it).
+
+    Programs do not agree on which of two members of one name counts, nor on which of two indexes, so that one could
+    show what it checks and the other what it runs: such archives are refused.
+
+    Raises:
+        ZipArchiveError: it is none, is cut short, holds a name twice, is encrypted, its index is too large or lies
+            elsewhere than the archive says.
+    """
+    view = memoryview(data).cast("B")
+    try:
+        archive = zipfile.ZipFile(_Window(view))
+    except _TORN as error:
+        raise ZipArchiveError(f"is no readable zip archive ({shown(' '.join(str(error).split()), 100)})") from None
+    if not _says_where(view, archive.start_dir):
+        raise ZipArchiveError("is a zip archive whose index is not where it says")
+    names: set[str] = set()
+    for member in archive.infolist():
+        if "\0" in member.orig_filename:
+            raise ZipArchiveError("is a zip archive with a name that programs cut at different places")
+        if member.filename in names:
+            raise ZipArchiveError(f"is a zip archive that lists {member.filename!r:.60} twice")
+        names.add(member.filename)
+        if member.flag_bits & _ENCRYPTED:
+            raise ZipArchiveError("is a zip archive with encrypted members")
+    return archive
+
+
+def _says_where(view: memoryview, found: int) -> bool:
+    """Whether an archive says that its index lies where Python has found it, which is in front of its end.
+
+    Others, torch's reader among them, go where it says (PKWARE, APPNOTE.TXT, 4.3.14 to 4.3.16).
+    """
+    start = max(0, len(view) - _END.size - (1 << 16))
+    end = start + bytes(view[start:]).rfind(b"PK\x05\x06")
+    said = _END.unpack_from(view, end)[-2]
+    locator = end - _LOCATOR.size
+    if locator < 0 or bytes(view[locator : locator + 4]) != b"PK\x06\x07":
+        return said == found
+    wide = _LOCATOR.unpack_from(view, locator)[2]
+    if wide != locator - _WIDE_END.size or bytes(view[wide : wide + 4]) != b"PK\x06\x06":
+        return False
+    return said in (found, 0xFFFFFFFF) and _WIDE_END.unpack_from(view, wide)[-1] == found

@@ -1,0 +1,226 @@
+"""Edits: directions added to ws, or to z, at given distances. CVPR 2021, equation 2."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..directions.layers import is_selection
+from .latents import normalize_z
+
+
+def edit(ws: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
+    """Add directions to ws at exactly the rows whose layers were factorised.
+
+    CVPR 2021, equation 2 (``z' = z + alpha n``), in W. ``ws`` are final, so truncation never scales an edit.
+
+    Args:
+        ws: ``[N, num_ws, w_dim]`` or ``[num_ws, w_dim]``, already truncated.
+        directions: a ``Directions`` of space ``w``.
+        amounts: number or name of a direction -> distance, in units of w along the unit vector.
+
+    Returns:
+        A new tensor of the shape of ``ws``.
+
+    Raises:
+        ValueError: the directions are of Z, of another width, or there is no such direction.
+    """
+    if directions.space != "w":
+        raise ValueError("these directions are of Z; edit latents with edit_z before the mapping network")
+    if ws.shape[-1] != directions.dim:
+        raise ValueError(f"ws have {ws.shape[-1]} components, the directions {directions.dim}")
+    if max(directions.layers) >= ws.shape[-2]:
+        raise ValueError(f"the directions change row {max(directions.layers)}, ws has 0-{ws.shape[-2] - 1}")
+    result = ws.clone()
+    result[..., list(directions.layers), :] += _step(directions, amounts, ws)
+    return result
+
+
+def edit_z(z: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
+    """Normalise latents ``[N, z_dim]`` and add directions of space ``z``; a new tensor.
+
+    The network normalises its input again, so in Z the paper's statement holds to first order.
+
+    Raises:
+        ValueError: the directions are of W, of another width, or there is no such direction.
+    """
+    if directions.space != "z":
+        raise ValueError("these directions are of W; edit ws with edit after the mapping network")
+    if z.shape[-1] != directions.dim:
+        raise ValueError(f"z has {z.shape[-1]} components, the directions {directions.dim}")
+    return normalize_z(z) + _step(directions, amounts, z)
+
+
+def _step(directions: Any, amounts: Mapping[Any, float], like: Tensor) -> Tensor:
+    """Sum of distance x unit direction: ``[dim]``, or a row for each layer."""
+    total = np.zeros(directions.vectors.shape[1:])
+    for key, distance in amounts.items():
+        total += float(distance) * directions.vectors[directions.index(key)].astype(np.float64)
+    return torch.as_tensor(total, dtype=like.dtype, device=like.device)
+
+
+def edited_ws(ws: Tensor, directions: Any, key: Any, distances: Iterable[float]) -> Iterator[Tensor]:
+    """Yield edited copies of ``ws`` ``[N, num_ws, w_dim]``, one for each distance; nothing is held."""
+    for distance in distances:
+        yield edit(ws, directions, {key: distance})
+
+
+def edited_through_z(
+    G: Any, z: Tensor, c: Tensor | None, directions: Any, key: Any, distances: Iterable[float], **truncation: Any
+) -> Iterator[Tensor]:
+    """Yield ws ``[N, num_ws, w_dim]`` of edited latents, one for each distance."""
+    for distance in distances:
+        # Normalised twice, z would differ in its last bits: distance 0 must be the unedited picture itself.
+        edited = edit_z(z, directions, {key: distance}) if distance else z
+        with torch.no_grad():
+            ws = G.mapping(edited, c, **truncation)
+        yield ws
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """One direction at one distance.
+
+    Attributes:
+        vector: float32 ``[dim]``, of unit length; ``dim`` is ``w_dim``, or ``z_dim`` in Z. Or ``[len(rows), dim]``
+            where each row changes in a way of its own (see ``Directions``).
+        distance: in units of w (or z) along it.
+        rows: ws indices that change, ascending; none in Z.
+        space: ``w`` or ``z``.
+        index, name, label, normalize, torgb: which direction of which factorisation it is; for people.
+
+    Raises:
+        ValueError: these do not agree with each other.
+    """
+
+    vector: np.ndarray
+    distance: float
+    rows: tuple[int, ...]
+    space: str = "w"
+    index: int = 0
+    name: str = ""
+    label: str = "all"
+    normalize: bool = True
+    torgb: str = "last"
+
+    def __post_init__(self) -> None:
+        vector = np.ascontiguousarray(self.vector, dtype=np.float32)
+        if vector.ndim not in (1, 2) or not vector.size or not np.isfinite(vector).all():
+            raise ValueError(f"an edit's vector is {list(vector.shape)}, or holds NaN")
+        if vector.ndim == 2 and len(vector) != len(self.rows):
+            raise ValueError(f"an edit has vectors for {len(vector)} rows, and changes {len(self.rows)}")
+        if abs(math.sqrt(np.square(vector.astype(np.float64)).sum(axis=-1).mean()) - 1) > 2e-3:
+            raise ValueError("an edit's vector is not of unit length")
+        if not math.isfinite(self.distance):
+            raise ValueError(f"an edit's distance is {self.distance}")
+        rows = tuple(self.rows)
+        if self.space not in ("w", "z") or list(rows) != sorted(set(rows)) or (self.space == "w") != bool(rows):
+            raise ValueError(f"an edit of space {self.space!r:.10} changes rows {str(list(rows)):.40}")
+        if min(rows, default=0) < 0:
+            raise ValueError(f"an edit changes row {min(rows)}")
+        object.__setattr__(self, "vector", vector)
+        object.__setattr__(self, "rows", rows)
+
+    @property
+    def dim(self) -> int:
+        """Components of the space that it is in."""
+        return self.vector.shape[-1]
+
+    @property
+    def typed(self) -> str:
+        """As a person types it after ``--edit``, to four digits: ``smile=-1``, ``coarse:0=+2.5``, ``3=+1@4-7``."""
+        return self.typed_with(f"{self.distance:+.4g}")
+
+    @property
+    def command(self) -> str:
+        """The same with all digits."""
+        return self.typed_with(re.sub(r"\.0$", "", f"{'' if self.distance < 0 else '+'}{self.distance!r}"))
+
+    def typed_with(self, distance: str) -> str:
+        """The same with these words for the distance."""
+        found, _, changed = re.sub(r"\blayer0?", "", self.label).replace("_", ",").partition("@")
+        group = f"{found}:" if found != "all" and is_selection(self.label) else ""
+        return f"{group}{self.name or self.index}={distance}{f'@{changed}' if changed else ''}"
+
+
+def edit_of(directions: Any, key: int | str, distance: float) -> Edit:
+    """The edit along one of ``Directions``.
+
+    Raises:
+        ValueError: there is no such direction.
+    """
+    index = directions.index(key)
+    return Edit(
+        vector=directions.vectors[index],
+        distance=float(distance),
+        rows=directions.layers if directions.space == "w" else (),
+        space=directions.space,
+        index=index,
+        name=directions.names[index],
+        label=directions.label,
+        normalize=directions.normalize,
+        torgb=directions.torgb,
+    )
+
+
+def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Sequence[float] | None = None) -> Tensor:
+    """Add edits of W to ws at their rows; those of Z are left to :func:`edited_z`.
+
+    CVPR 2021, equation 2, in W. For one factorisation this is ``latents.edit``, to the last bit.
+
+    Args:
+        ws: ``[N, num_ws, w_dim]``, already truncated.
+        edits: in any number.
+        weights: for each edit a factor of its distance; None for 1.
+
+    Returns:
+        A new tensor; rows of no edit, or of edits that come to 0, are those of ``ws``.
+
+    Raises:
+        ValueError: an edit is of another width, or changes a row that is not there.
+    """
+    result = ws.clone()
+    for row, step in _steps(edits, weights, "w").items():
+        if len(step) != ws.shape[-1]:
+            raise ValueError(f"ws have {ws.shape[-1]} components, an edit has {len(step)}")
+        if row >= ws.shape[-2]:
+            raise ValueError(f"an edit changes row {row}, ws has 0-{ws.shape[-2] - 1}")
+        result[..., row, :] += torch.tensor(step, dtype=ws.dtype, device=ws.device)
+    return result
+
+
+def edited_z(z: Tensor, edits: Sequence[Edit], weights: Sequence[float] | None = None) -> Tensor:
+    """Normalise latents ``[N, z_dim]`` and add edits of Z; where they come to nothing, z as it is.
+
+    Raises:
+        ValueError: an edit is of another width.
+    """
+    steps = _steps(edits, weights, "z")
+    if not steps:
+        return z  # normalised here and again by the network, it would differ in its last bits
+    step = steps[-1]
+    if len(step) != z.shape[-1]:
+        raise ValueError(f"z has {z.shape[-1]} components, an edit has {len(step)}")
+    return normalize_z(z) + torch.tensor(step, dtype=z.dtype, device=z.device)
+
+
+def _steps(edits: Sequence[Edit], weights: Sequence[float] | None, space: str) -> dict[int, np.ndarray]:
+    """For each row (-1 in Z) the sum of distance x direction, float64 ``[dim]``; none where nothing moves."""
+    steps: dict[int, np.ndarray] = {}
+    for edit, weight in zip(edits, weights if weights is not None else [1.0] * len(edits)):
+        distance = edit.distance * float(weight)
+        if edit.space != space or not distance:
+            continue
+        rows = edit.rows if space == "w" else (-1,)
+        for row, step in zip(rows, np.broadcast_to(distance * edit.vector.astype(np.float64), (len(rows), edit.dim))):
+            if row in steps and len(steps[row]) != len(step):
+                raise ValueError(f"edits have {len(steps[row])} and {len(step)} components")
+            steps[row] = steps[row] + step if row in steps else step
+    return steps

@@ -1,0 +1,167 @@
+"""Pictures of a generator: a schedule of ws to a stream of frames, one batch in memory at a time."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..generators.ops import working_dtype
+from ..generators.prefixes import Prefixes
+from ..networks.in_memory import evaluating, usable
+from ..system.processor import is_out_of_memory
+from .precision import uses_bfloat16
+
+NOISE_SEED = 0
+_fitting: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # of networks that had no room for more pictures at once
+
+
+class FramesError(Exception):
+    """A generator gave pictures that cannot be shown."""
+
+
+_IN_FLOAT32 = (
+    "a smaller --distance or --trunc may help; if even its unedited pictures are so, its weights are too large for "
+    "float32, or damaged"
+)
+
+
+def to_uint8(img: Tensor, cure: str = _IN_FLOAT32) -> np.ndarray:
+    """Pictures ``[N, C, H, W]``, about -1 to 1, to uint8 ``[N, H, W, C]`` as the toolkits round them.
+
+    Raises:
+        FramesError: a value is NaN or infinite; the message ends with ``cure``.
+    """
+    if not torch.isfinite(img).all():
+        raise FramesError(f"the network gives NaN or infinite pixels: {cure}")
+    pixels = (img.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+    return pixels.cpu().numpy()
+
+
+def render(
+    G: Any,
+    ws_schedule: Iterable[Tensor],
+    *,
+    batch_size: int = 1,
+    noise_mode: str = "const",
+    force_fp32: bool = False,
+    unchanged_rows: int = 0,
+) -> Iterator[np.ndarray]:
+    """Render a schedule of intermediate latents.
+
+    Args:
+        G: a generator with NVIDIA's interface, of which only ``G.synthesis`` is used; or any module in memory
+            with ``mapping`` and ``synthesis`` (see ``live.adopt``).
+        ws_schedule: ``[num_ws, w_dim]`` tensors, or ``[N, num_ws, w_dim]`` ones whose rows are N frames;
+            any iterable, pulled as frames are needed.
+        batch_size: frames rendered at once; fewer from where memory is too small for as many.
+        noise_mode: ``const``, ``none``, or ``random``: drawn once, then the same in every frame.
+        force_fp32: float32 even where the network asks for float16 (which it gets on CUDA only:
+            elsewhere float16 is slow or not there), or ``use_bfloat16`` for bfloat16.
+        unchanged_rows: how many rows of ws, from the first on, come again and again: what a StyleGAN2 or StyleGAN3
+            makes of them is then computed once. The pictures are the same.
+
+    Yields:
+        uint8 ``[H, W, C]``, C as the network has it.
+
+    Raises:
+        ValueError: ``batch_size`` is below 1, or ws are of a wrong shape.
+        FramesError: pixels are NaN or infinite.
+        LiveError: ``G`` is no generator, or one that cannot be run.
+        RuntimeError, MemoryError: not even one picture fits into memory (see ``memory.is_out_of_memory``).
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size {batch_size}: at least 1 is needed")
+    G = usable(G)
+    device = _device(G)
+    force_fp32 = force_fp32 or (device.type != "cuda" and not uses_bfloat16(G))
+    rows = _rows(ws_schedule)
+    reuse = {}
+    if unchanged_rows and getattr(G.synthesis, "takes_prefixes", False):
+        reuse = {"prefixes": Prefixes(unchanged_rows)}
+    cure = _cure(G, device, force_fp32)
+    # Fresh noise belongs to a frame by its place in the batch, so it is drawn for one frame at a time.
+    size = 1 if noise_mode == "random" else batch_size
+
+    def pictures(ws: list[Tensor]) -> np.ndarray:
+        stacked = torch.stack([row.to(device) for row in ws])
+        with torch.no_grad(), evaluating(G.synthesis), _same_noise(noise_mode == "random", device):
+            return to_uint8(G.synthesis(stacked, noise_mode=noise_mode, force_fp32=force_fp32, **reuse), cure)
+
+    while True:
+        batch = list(islice(rows, size))
+        if not batch:
+            return
+        while batch:
+            size = min(size, _fitting.get(G.synthesis, size))
+            try:
+                made = pictures(batch[:size])
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or (len(batch[:size]) == 1 and not reuse):
+                    raise
+                made = None
+            if made is not None:
+                del batch[:size]
+                yield from made
+                continue
+            # Not within the except: the error holds on to what was computed so far.
+            reuse = {}
+            size = _fitting[G.synthesis] = max(1, len(batch[:size]) // 2)
+            _release(device)
+
+
+def _cure(G: Any, device: torch.device, force_fp32: bool) -> str:
+    """What helps against NaN, which is another thing where layers compute in half precision."""
+    layers = [] if force_fp32 else [module for module in G.synthesis.modules() if hasattr(module, "use_fp16")]
+    kinds = {working_dtype(layer, device, force_fp32) for layer in layers}
+    if torch.float16 in kinds:
+        return "its float16 layers overflow; use --precision float32 (in Python force_fp32=True)"
+    return "leave --precision bf16 out" if torch.bfloat16 in kinds else _IN_FLOAT32
+
+
+def _rows(ws_schedule: Iterable[Tensor]) -> Iterator[Tensor]:
+    if isinstance(ws_schedule, (Tensor, np.ndarray)):
+        ws_schedule = [ws_schedule]
+    for item in ws_schedule:
+        ws = torch.as_tensor(item)
+        if ws.ndim not in (2, 3):
+            raise ValueError(f"a schedule of ws holds {list(ws.shape)}, expected [num_ws, w_dim]")
+        yield from ws if ws.ndim == 3 else [ws]
+
+
+def _release(device: torch.device) -> None:
+    """Give back what allocators hold in pieces that are too small."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def _device(G: Any) -> torch.device:
+    first = next(iter(G.synthesis.parameters()), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+@contextmanager
+def _same_noise(wanted: bool, device: torch.device) -> Iterator[None]:
+    """Let torch draw the same numbers inside, and leave its generators as they were."""
+    if not wanted:
+        yield
+        return
+    # Not torch.manual_seed: that also seeds the devices whose state would not be put back.
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(NOISE_SEED)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(NOISE_SEED)
+        elif device.type == "mps":
+            torch.mps.manual_seed(NOISE_SEED)
+        yield

@@ -1,0 +1,76 @@
+"""How far to go along each direction: as typed, as saved with it, or as measured now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..directions.kept import Group
+from .calibration import Calibrator, seeds_for, settings_of
+from .scene import Camera
+
+
+class Ranges:
+    """Gives every direction its range.
+
+    Args:
+        camera: that of the run, whose look the ranges must fit.
+        fixed: a range for all, or None to measure each.
+        advance: called with a number of pictures whenever some have been rendered.
+    """
+
+    def __init__(self, camera: Camera, fixed: tuple[float, float] | None, advance: Callable[[int], None]) -> None:
+        self.camera = camera
+        self.fixed = fixed
+        self.advance = advance
+        # Without a class for the seeds only the subjects themselves can be measured.
+        self.own = camera.G.c_dim > 0 and camera.look.label is None
+        self.seeds = seeds_for(camera.G)
+        self.settings = settings_of(camera.look, self.seeds, camera.projected if self.own else "")
+        self.unedited: dict[str, np.ndarray] = {}  # pictures by label, if some are there already
+        self._calibrator: Calibrator | None = None
+        self._known: dict[tuple[int, int], Group | None] = {}  # by group and index; None: the calibrator knows, too
+
+    def known(self, group: Group, index: int) -> bool:
+        """Whether a range can be given without rendering."""
+        held = group.directions
+        return self.fixed is not None or (held.calibration == self.settings and held.ranges[index] is not None)
+
+    def pictures(self) -> int:
+        """How many pictures the measurement of one direction takes, about."""
+        return len(self.seeds)
+
+    def of(self, group: Group, index: int) -> tuple[float, float]:
+        """The range of a direction; a new one is saved with it.
+
+        Raises:
+            FramesError: the network gives NaN or infinite pixels.
+            OSError: the directions cannot be saved.
+        """
+        if self.fixed is not None:
+            return self.fixed
+        place = id(group), index
+        if self.known(group, index):
+            self._known.setdefault(place, group)
+        else:
+            held = group.directions
+            if held.calibration != self.settings:  # those of another truncation or class do not fit this one
+                held = replace(held, ranges=(), broken=(), lessons=(), calibration=self.settings)
+            found = self._ready().measure(held, index)
+            group.directions = held.with_range(index, found.sigma, found.low, found.high, found.broken, found.lesson)
+            self._known[place] = None
+            group.save(group.directions)
+        return group.directions.ranges[index]
+
+    def _ready(self) -> Calibrator:
+        """The calibrator, which knows what all ranges so far have taught: those of earlier runs, too."""
+        if self._calibrator is None:
+            camera = self.camera if self.own else Camera(self.camera.G, self.camera.look, self.seeds)
+            self._calibrator = Calibrator(camera, self.advance, self.unedited)
+        for place, group in self._known.items():
+            if group is not None:
+                self._calibrator.teach(group.directions, place[1])
+                self._known[place] = None
+        return self._calibrator

@@ -1,0 +1,191 @@
+"""A generator, a look and the latents of a run: gives pictures of them, edited along directions."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .edits import Edit, edit, edited_rows, edited_through_z, edited_ws, edited_z
+from .frames import render
+from .latent_files import load_projected_w
+from .latents import classes_from_seeds, normalize_z, one_hot, z_from_seeds
+from .look import Look, aim
+
+SAMPLES = 512  # latent codes whose spread is measured
+NO_Z = "directions of Z cannot edit --projected-w, which has no z; use --space w"
+
+
+class Camera:
+    """A generator, a look, and the latents it is pointed at.
+
+    Args:
+        G: a generator of ``load_network``.
+        look: see :class:`Look`.
+        seeds: drawn as the toolkits do.
+        projected: an ``.npz`` of projected ws, the ws themselves ``[N, num_ws, w_dim]``, or None; those come first,
+            and are never truncated.
+        draw_classes: of a conditional network, give each seed a class of its own where ``look`` names none.
+
+    Raises:
+        ValueError: a label is missing or out of range, or nothing is left to look at.
+        LatentsError: the file of ws cannot be used.
+    """
+
+    def __init__(
+        self, G: Any, look: Look, seeds: Sequence[int], projected: Any = None, draw_classes: bool = False
+    ) -> None:
+        self.G = G
+        self.look = look
+        self.device = next(G.parameters()).device
+        self.labels: list[str] = []
+        ws = []
+        self.projected = ""  # digest of the ws of a file
+        if projected is not None:
+            there = isinstance(projected, (str, os.PathLike))
+            held = (
+                load_projected_w(projected, G.num_ws, G.w_dim)
+                if there
+                else torch.as_tensor(projected, dtype=torch.float32).cpu()
+            )
+            self.labels += [f"w {index}" for index in range(len(held))]
+            ws.append(held.to(self.device))
+            self.projected = hashlib.sha256(held.numpy().tobytes()).hexdigest()
+        self.z = z_from_seeds(seeds, G.z_dim).to(self.device) if seeds else None
+        self.c = None
+        if seeds and draw_classes and G.c_dim and look.label is None:
+            drawn = torch.tensor(classes_from_seeds(seeds, G.z_dim, G.c_dim))
+            self.c = torch.nn.functional.one_hot(drawn, G.c_dim).float()
+        elif seeds:
+            self.c = one_hot(look.label, G.c_dim, len(seeds))
+        if self.c is not None:
+            self.c = self.c.to(self.device)
+        for index, seed in enumerate(seeds):  # one by one: a seed's picture must not depend on its company
+            self.labels.append(f"seed {seed}")
+            c = None if self.c is None else self.c[index : index + 1]
+            with torch.no_grad():
+                ws.append(G.mapping(self.z[index : index + 1], c, **self._truncation))
+        if not ws:
+            raise ValueError("no seeds and no projected ws: nothing to look at")
+        self.ws = torch.cat(ws)  # [subjects, num_ws, w_dim]
+        aim(G, look)
+
+    @property
+    def _truncation(self) -> dict[str, Any]:
+        return {"truncation_psi": self.look.trunc, "truncation_cutoff": self.look.trunc_cutoff}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def edited(self, who: int, changes: Sequence[Edit], weights: Sequence[float] | None = None) -> Tensor:
+        """ws ``[1, num_ws, w_dim]`` of one subject with edits of Z, then of W; see :mod:`edits`.
+
+        Raises:
+            ValueError: an edit does not fit, or is of Z where the subject has no z.
+        """
+        if any(change.space == "z" for change in changes):
+            if self.projected:
+                raise ValueError(NO_Z)
+            return self.edited_from(self.z[who : who + 1], changes, weights, who)
+        return edited_rows(self.ws[who : who + 1], changes, weights)
+
+    def edited_from(
+        self, z: Tensor, changes: Sequence[Edit], weights: Sequence[float] | None = None, who: int = 0
+    ) -> Tensor:
+        """As :meth:`edited`, of a latent ``[1, z_dim]`` with the class of ``who``."""
+        z = edited_z(z, changes, weights)
+        with torch.no_grad():
+            ws = self.G.mapping(z, None if self.c is None else self.c[who : who + 1], **self._truncation)
+        return edited_rows(ws, changes, weights)
+
+    def one_by_one(self, ws: Iterable[Tensor], unchanged_rows: int = 0) -> Iterator[np.ndarray]:
+        """Render ws ``[N, num_ws, w_dim]`` to a uint8 picture each, which depends on no other one.
+
+        Batches round differently, so :meth:`pictures` may differ from these by 1.
+        """
+        look = self.look
+        options = {"noise_mode": look.noise_mode, "force_fp32": look.force_fp32, "unchanged_rows": unchanged_rows}
+        return render(self.G, ws, batch_size=1, **options)
+
+    def pictures(self, ws: Iterable[Tensor], unchanged_rows: int = 0) -> Iterator[list[np.ndarray]]:
+        """Render ws of all subjects at once: for each ``[subjects, num_ws, w_dim]`` a list of uint8 pictures.
+
+        Each subject keeps its first ``unchanged_rows`` rows.
+        """
+        look = self.look
+        batch = batch_size(self.device, len(self), self.G.img_resolution)
+        options = {"noise_mode": look.noise_mode, "force_fp32": look.force_fp32, "unchanged_rows": unchanged_rows}
+        flat = render(self.G, ws, batch_size=batch, **options)
+        while True:
+            row = list(islice(flat, len(self)))
+            if not row:
+                return
+            yield row
+
+    def shots(self, directions: Any, key: Any, distances: Iterable[float]) -> Iterator[list[np.ndarray]]:
+        """Yield, for each distance along a direction, the pictures of all subjects.
+
+        Raises:
+            ValueError: directions of Z cannot edit projected ws.
+        """
+        if directions.space == "w":
+            return self.pictures(edited_ws(self.ws, directions, key, distances), min(directions.layers))
+        if self.projected:
+            raise ValueError(NO_Z)
+        return self.pictures(self._through_z(directions, key, distances, range(len(self))))
+
+    def shots_at(self, directions: Any, key: Any, places: Sequence[tuple[int, float]]) -> list[np.ndarray]:
+        """Pictures of ``(subject, distance)`` pairs along a direction, rendered together.
+
+        Raises:
+            ValueError: directions of Z cannot edit projected ws.
+        """
+        if directions.space == "z":
+            if self.projected:
+                raise ValueError(NO_Z)
+            ws = torch.cat([next(self._through_z(directions, key, [far], [who])) for who, far in places])
+        else:
+            ws = torch.cat([edit(self.ws[who : who + 1], directions, {key: far}) for who, far in places])
+        return self._all_of(ws)
+
+    def portraits(self, subjects: Sequence[int]) -> list[np.ndarray]:
+        """Unedited pictures of some subjects."""
+        return self._all_of(self.ws[list(subjects)])
+
+    def _all_of(self, ws: Tensor) -> list[np.ndarray]:
+        batch = batch_size(self.device, len(ws), self.G.img_resolution)
+        look = self.look
+        return list(render(self.G, [ws], batch_size=batch, noise_mode=look.noise_mode, force_fp32=look.force_fp32))
+
+    def _through_z(self, directions: Any, key: Any, distances: Iterable[float], who: Sequence[int]) -> Iterator[Tensor]:
+        c = None if self.c is None else self.c[list(who)]
+        return edited_through_z(self.G, self.z[list(who)], c, directions, key, distances, **self._truncation)
+
+    def spread_along(self, directions: Any) -> np.ndarray:
+        """Standard deviation of the latent code along each direction, over untruncated samples: float64 ``[k]``.
+
+        Of a direction with a row for each layer the root mean square over them.
+        """
+        z = z_from_seeds(range(SAMPLES), self.G.z_dim)
+        if directions.space == "z":
+            codes = normalize_z(z)
+        else:
+            c = one_hot(self.look.label or 0, self.G.c_dim, SAMPLES)
+            with torch.no_grad():
+                codes = self.G.mapping(z.to(self.device), None if c is None else c.to(self.device))[:, -1]
+        vectors = directions.vectors.astype(np.float64)
+        spread = (codes.double().cpu().numpy() @ vectors.reshape(-1, directions.dim).T).std(axis=0)
+        return np.sqrt(np.square(spread).reshape(len(directions), -1).mean(axis=1))
+
+
+def batch_size(device: torch.device, subjects: int, resolution: int) -> int:
+    """Pictures at once: small ones gain from company, large ones only take memory."""
+    room = 16 if device.type == "cuda" else 4
+    most = max(1, min(subjects, room * 256 * 256 // resolution**2))
+    return next(size for size in range(most, 0, -1) if subjects % size == 0)  # the same batches for every frame

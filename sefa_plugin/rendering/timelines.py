@@ -1,0 +1,120 @@
+"""Timelines: which distances, or positions between key frames, a video or a sheet goes through."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LOOPS = ("pingpong", "once")
+EASINGS = ("linear", "sine")
+PATH_LOOPS = (*LOOPS, "closed")  # through key frames
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Distances along a direction over a video.
+
+    Attributes:
+        distances: the distinct distances, ascending; each is rendered once.
+        order: for every frame the index of its distance.
+    """
+
+    distances: tuple[float, ...]
+    order: tuple[int, ...]
+
+    @property
+    def per_frame(self) -> list[float]:
+        """The distance of every frame."""
+        return [self.distances[index] for index in self.order]
+
+
+def spread(low: float, high: float, count: int, easing: str = "linear") -> tuple[float, ...]:
+    """``count`` steps from ``low`` to ``high``, both included; the one nearest 0 becomes exactly 0.
+
+    ``linear`` steps are even, ``sine`` ones begin and end slowly. One step is 0 (or the middle, where 0 is
+    outside the range); two steps are the ends as they are.
+    """
+    if count == 1:
+        return (0.0,) if low <= 0 <= high else ((low + high) / 2,)
+    parts = [index / (count - 1) for index in range(count)]
+    if easing == "sine":
+        parts = [(1 - math.cos(math.pi * part)) / 2 for part in parts]
+    values = [low + (high - low) * part for part in parts]
+    values[-1] = high
+    if low <= 0 <= high and count > 2:
+        values[min(range(count), key=lambda index: abs(values[index]))] = 0.0
+    return tuple(values)
+
+
+def schedule(low: float, high: float, frames: int, loop: str = "pingpong", easing: str = "linear") -> Schedule:
+    """Plan a video of exactly ``frames`` frames.
+
+    ``pingpong`` goes low to high and back, so that it loops without a jump (for an odd number the top
+    is held for two frames); ``once`` goes low to high. ``sine`` easing slows down at both ends.
+
+    Raises:
+        ValueError: fewer than one frame, or an unknown loop or easing.
+    """
+    if frames < 1:
+        raise ValueError(f"{frames} frames: at least 1 is needed")
+    if loop not in LOOPS:
+        raise ValueError(f"loop {loop!r}: choose one of {', '.join(LOOPS)}")
+    if easing not in EASINGS:
+        raise ValueError(f"easing {easing!r}: choose one of {', '.join(EASINGS)}")
+    count = frames if loop == "once" or frames == 1 else frames // 2 + 1
+    order = list(range(count))
+    if loop == "pingpong" and frames > 1:
+        back = order[-2:0:-1] if frames % 2 == 0 else order[:0:-1]
+        order += back
+    return Schedule(spread(low, high, count, easing), tuple(order))
+
+
+def timeline(frames: int, keys: int, loop: str) -> Schedule:
+    """Positions of exactly ``frames`` frames; every key frame is met exactly if there are frames enough.
+
+    ``once`` goes from the first key frame to the last, ``pingpong`` there and back, ``closed`` on to the first one.
+    Between key frames time runs evenly; stretches differ by at most one frame.
+
+    Raises:
+        ValueError: fewer than one frame or key frame, or an unknown loop.
+    """
+    if frames < 1 or keys < 1:
+        raise ValueError(f"{frames} frames through {keys} key frames: at least 1 is needed")
+    if loop not in PATH_LOOPS:
+        raise ValueError(f"loop {loop!r}: choose one of {', '.join(PATH_LOOPS)}")
+    if keys == 1 or frames == 1:
+        return Schedule((0.0,), (0,) * frames)
+    if loop == "closed":
+        return Schedule(_met(frames, keys)[:-1], tuple(range(frames)))
+    line = schedule(0, 1, frames, loop)
+    return Schedule(_met(len(line.distances) - 1, keys - 1), line.order)
+
+
+def _met(steps: int, stretches: int) -> tuple[float, ...]:
+    """``steps`` + 1 positions from 0 to ``stretches``, among them the whole numbers as far as there is room."""
+    if steps < stretches:
+        return tuple(step * stretches / steps for step in range(steps + 1))
+    starts = [round(stretch * steps / stretches) for stretch in range(stretches + 1)]
+    positions = []
+    for stretch, (start, end) in enumerate(zip(starts, starts[1:])):
+        positions += [stretch + step / (end - start) for step in range(end - start)]
+    return (*positions, float(stretches))
+
+
+def pick(steps: Sequence[float], count: int) -> tuple[float, ...]:
+    """``count`` of the ascending steps, as evenly as they lie, with both ends and the 0 among them."""
+    low, high = steps[0], steps[-1]
+    free = set(range(len(steps)))
+    places = []
+    for index in range(count):
+        wanted = low + (high - low) * index / (count - 1)
+        places.append(min(free, key=lambda place: (abs(steps[place] - wanted), place)))
+        free.discard(places[-1])
+    places.sort()
+    places[0], places[-1] = 0, len(steps) - 1
+    if 0.0 in steps and steps.index(0.0) not in places:
+        zero = steps.index(0.0)
+        inner = min(places[1:-1], key=lambda place: abs(place - zero))
+        places[places.index(inner)] = zero
+    return tuple(steps[place] for place in sorted(places))

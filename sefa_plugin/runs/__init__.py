@@ -1,0 +1,8 @@
+"""What one command makes in one folder.
+
+In: typed settings. Out: files, each whole, recorded in ``run.json`` and shown on the page. ``session`` opens a network
+and gives directions and a scene; it raises its own errors and prints nothing.
+
+Doors: ``session``, ``settings``, ``chosen_edits``, ``each_direction``, ``two_directions``, ``recipe``,
+``recipe_outputs``, ``output_settings``, ``plan``, ``record``, ``folder``, ``reproduce``, ``renaming``, ``page``.
+"""

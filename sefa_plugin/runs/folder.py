@@ -1,0 +1,66 @@
+"""The output folder: checked before any work, errors with the name of the output."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from ..system.whole_files import keep_inside, sweep
+
+FOLDERS = ("sheets", "videos", "evaluate", "evaluate/parts")  # that an output folder may have
+
+
+class Reporter(Protocol):
+    """Where a run tells what it does."""
+
+    def say(self, text: str) -> None:
+        """One line for the log."""
+
+    def expect(self, pictures: int, seconds: float) -> None:
+        """How many pictures will be rendered, and about how long that takes."""
+
+    def advance(self, pictures: int) -> None:
+        """Some pictures are done."""
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Give an error of the operating system the name of the output, where it has none (a full disk)."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def output_folder(outdir: str | None, name: str) -> Path:
+    """Where outputs go: ``outdir``, or ``sefa-out/<network>``."""
+    return Path(outdir) if outdir else Path("sefa-out") / name
+
+
+def check_folder(path: Path) -> None:
+    """Make the folder and make sure that it can be written, before any work is done.
+
+    What runs that were killed have left half-written there goes. From here on nothing of it is written elsewhere.
+
+    Raises:
+        OSError: it cannot.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        what = "is a link that leads nowhere" if path.is_symlink() else "is a file, and no folder"
+        raise NotADirectoryError(errno.ENOTDIR, what, str(path)) from None
+    keep_inside(path)
+    for folder in [path, *(path / name for name in FOLDERS)]:
+        sweep(folder)
+    try:
+        with tempfile.TemporaryFile(prefix=".sefa-", dir=path, buffering=0) as probe:
+            probe.write(bytes(4096))  # a full disk takes empty files
+    except OSError as error:
+        error.filename = str(path)
+        raise

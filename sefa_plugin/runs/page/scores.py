@@ -1,0 +1,89 @@
+"""From the tables of re-scoring in a folder to what its page says of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from ...reading.json_file import parsed, read_bounded
+from ..record import Manifest
+from .matrix import Matrix
+
+MOST = 4  # attributes named in a card
+_MOST_BYTES = 1 << 26  # of a table
+_RENDERED = (".png", ".csv", ".json")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What re-scoring says of the directions of a folder.
+
+    Attributes:
+        matrices: for the page.
+        moves: by label, index and digest of a direction, what it changes most, in words.
+    """
+
+    matrices: tuple[Matrix, ...]
+    moves: Mapping[tuple[str, int, str], str]
+
+
+def scored(
+    manifest: Manifest, names: Mapping[tuple[str, int, str], str], shown: Mapping[str, Mapping[int, str]]
+) -> Scored:
+    """Read the tables that the record names; one that cannot be read is left out.
+
+    Args:
+        names: present names by label, index and digest.
+        shown: by label and index the digests of the directions that have a card. A row of another direction of that
+            place, found with other options, is left out.
+    """
+    matrices, moves = [], {}
+    for name, entry in manifest.outputs.items():
+        if not entry.get("settings", {}).get("rescore"):
+            continue
+        if entry["settings"].get("network") != manifest.network.get("digest"):
+            continue
+        try:
+            held = parsed(read_bounded(manifest.outdir / name, _MOST_BYTES))
+            matrix, said = _of(manifest, name, held, names, shown)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue
+        if matrix.rows:
+            matrices.append(matrix)
+        moves.update(said)
+    return Scored(tuple(matrices), moves)
+
+
+def _of(
+    manifest: Manifest, name: str, held: Mapping[str, Any], names: Mapping[Any, str], shown: Mapping[str, Any]
+) -> tuple[Matrix, dict[tuple[str, int, str], str]]:
+    label, attributes = str(held["label"]), [str(word) for word in held["attributes"]]
+    rows, values, sure, said = [], [], [], {}
+    for item in held["directions"]:
+        index, key = int(item["index"]), (label, int(item["index"]), item["digest"])
+        row, certain = [float(value) for value in item["normalized"]], [bool(flag) for flag in item["significant"]]
+        if not len(row) == len(certain) == len(attributes) or not all(map(math.isfinite, row)):
+            raise ValueError("a row of another length")
+        present = shown.get(label, {}).get(index)
+        if present not in (None, item["digest"]):
+            continue
+        rows.append((f"{label}-dir{index:02d}" if present else "", str(index), names.get(key, str(item["name"]))))
+        values.append(row)
+        sure.append(certain)
+        order = [place for place in sorted(range(len(row)), key=lambda place: -abs(row[place])) if certain[place]]
+        words = ", ".join(f"{attributes[place]} {row[place]:+.2f}" for place in order[:MOST]) or "nothing beyond chance"
+        said[key] = words
+    files = [PurePosixPath(name).with_suffix(suffix).as_posix() for suffix in _RENDERED]
+    first, count = int(held["first_seed"]), int(held["samples"])
+    look = f", {held['look']}" if held.get("look") else ""
+    text = (
+        f"Mean score at the high end of each range minus that at its low end, in standard deviations among "
+        f"{count} unedited samples (seeds {first}-{first + count - 1}); scorer {held['scorer']}{look}. "
+        "Without colour: may be chance (95 %, for the table as a whole)."
+    )
+    title = f"What the directions of {'Z' if label == 'z' else f'layers {label}'} change"
+    there = tuple(path for path in files if (manifest.outdir / path).is_file())
+    return Matrix(f"scores-{label}", title, text, attributes, rows, values, sure, there), said

@@ -1,0 +1,65 @@
+"""Names of directions, a person's and those of re-scoring, kept in their file and shown on the page."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from ..directions.directions import Directions
+from ..directions.file import file_of_folder
+from ..directions.ties import remarks
+from ..system.whole_files import keep_inside
+from .page.contents import PAGE, write_report
+from .record import NAME, Manifest
+
+
+def listed(path: str | os.PathLike) -> list[str]:
+    """One line for each direction that has a name or a range.
+
+    Raises:
+        DirectionsFileError: the file cannot be read.
+    """
+    file = file_of_folder(path)
+    held = Directions.load(file)
+    lines = [f"{file}: {len(held)} directions of {held.label}"]
+    for index, (name, ends) in enumerate(zip(held.names, held.ranges)):
+        if name or ends:
+            span = f"{ends[0]:+g} to {ends[1]:+g}" if ends else ""
+            auto = f" (auto, purity {held.purity[index]:.2f})" if held.purity[index] is not None else ""
+            lines.append(f"  {index:4d}  {span:<16}{name}{auto}".rstrip())
+    return lines + [f"Note: {line}" for line in remarks(held)]
+
+
+def refresh_page(folder: Path) -> bool:
+    """Write the page of a folder anew, where a run has left one; says whether there is one.
+
+    Raises:
+        OSError: it cannot be written; the old one stays.
+    """
+    keep_inside(folder)
+    if not ((folder / PAGE).is_file() and (folder / NAME).is_file()):
+        return False
+    manifest = Manifest.of(folder)
+    if manifest is None:
+        return False
+    write_report(manifest)
+    return True
+
+
+def rename(path: str | os.PathLike, key: str, name: str) -> str:
+    """Give direction ``key`` (a number or a name) a name, '' for none; says what was done.
+
+    The page beside the file, if there is one, shows it at once.
+
+    Raises:
+        DirectionsFileError: the file cannot be read.
+        ValueError: there is no such direction, or this cannot be its name.
+        OSError: the file cannot be written.
+    """
+    file = file_of_folder(path)
+    held = Directions.load(file)
+    index = held.index(int(key) if re.fullmatch(r"-?\d+", key) else key)
+    held.named(index, name).save(file)
+    refresh_page(file.parent)
+    return f"{file}: direction {index} is called {name!r}" if name else f"{file}: direction {index} has no name now"

@@ -1,0 +1,143 @@
+"""The command that makes an output again, and what is said of a direction in words."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from .. import __version__
+from ..directions.directions import Directions
+from ..directions.ties import remark_on
+from .output_settings import Film
+from .recipe import NAME, Recipe
+from .record import Manifest
+
+
+def command_for(recipe: Recipe, kind: str = "", film: Film | None = None) -> str:
+    """The command that makes the stills of a recipe again, or its video; without folders of the maker's machine."""
+    if film is not None:
+        words = ["sefa", "render", "--recipe", NAME, "--animate", kind, "--frames", f"{film.frames}"]
+        words += ["--fps", f"{film.fps:g}", "--loop", film.loop, "--easing", film.easing, "--video", film.video]
+    else:
+        words = ["sefa", "edit", "--network", file_of(recipe.network["path"])]
+        words += ["--seeds", ",".join(map(str, recipe.seeds))] if recipe.seeds else []
+        words += ["--projected-w", recipe.ws_file or "FILE.npz"] if recipe.ws is not None else []
+        words += look_words(asdict(recipe.look))
+        words += [word for edit in recipe.edits for word in ("--edit", edit.command)]
+        words += [] if all(edit.normalize for edit in recipe.edits) else ["--no-normalize"]
+        words += [word for torgb in {edit.torgb for edit in recipe.edits} - {"last"} for word in ("--torgb", torgb)]
+    return f"{' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"
+
+
+_BREAKS = {
+    "low": "; the low side ends where pictures break",
+    "high": "; the high side ends where pictures break",
+    "both": "; both sides end where pictures break",
+}
+
+
+def about_direction(directions: Directions, index: int, ends: tuple[float, float]) -> dict[str, Any]:
+    """Words about one direction: title, name, eigenvalue, and a range in units of w and in sigmas."""
+    name, (found, _, changed) = directions.names[index], directions.label.partition("@")
+    found = found if directions.origin else f"layers {found}"
+    place = "Z" if directions.space == "z" else f"{found}{f', edited at {changed}' if changed else ''}"
+    value = directions.eigenvalues[index]
+    low, high = (f"{end:+.3g}" if end else "0" for end in ends)
+    sigma = directions.sigmas[index]
+    sized = f" ({ends[0] / sigma:+.1f} to {ends[1] / sigma:+.1f} sigmas)" if sigma else ""
+    if directions.ranges[index] == ends and directions.broken[index]:  # not one that was typed
+        sized += _BREAKS[directions.broken[index]]
+    return {
+        "title": f"direction {index}{f' ({name})' if name else ''} of {place}",
+        "name": name,
+        "eigenvalue": "not known" if directions.origin and not value else f"{value:.4g}",
+        "range": f"{low} to {high} units of {directions.space}{sized}",
+        "note": remark_on(directions, index),
+        "normalize": directions.normalize,
+        "torgb": directions.torgb,
+        "origin": directions.origin,
+    }
+
+
+_OPTIONS = {"label": "--class", "fov": "--fov-deg"}  # where a look's word is not the option's
+
+
+def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any]) -> str:
+    """The command that makes the outputs of one direction again.
+
+    The network comes by its file's name alone: folders of the maker's machine go into no picture.
+    """
+    words = ["gen_sefa.py", "--network", file_of(manifest.network["path"])]
+    found, _, changed = settings["label"].partition("@")
+    if about.get("origin"):
+        words += ["--directions-file", "FILE.safetensors"]
+    elif settings["space"] == "z":
+        words += ["--space", "z"]
+    elif found != "all":
+        words += ["--layers", _typed(found)]
+    words += ["--edit-layers", _typed(changed)] if changed else []
+    words += ["--directions", str(settings["index"])]
+    film = settings["film"]
+    words.append(f"--distance={film['low']:g},{film['high']:g}")
+    words += subject_words(settings)
+    words += [] if about["normalize"] else ["--no-normalize"]
+    words += [] if about["torgb"] == "last" else ["--torgb", about["torgb"]]
+    usual = {"frames": 60, "fps": 30.0, "loop": "pingpong", "easing": "linear", "video": "mp4"}
+    for key, value in usual.items():
+        if film.get(key, value) != value:
+            words += [f"--{key}", f"{film[key]:g}" if key in ("frames", "fps") else film[key]]
+    words += ["--captions"] if film.get("captions") else []
+    return f"python {' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"
+
+
+def file_of(network: str) -> str:
+    """A network's file without its folder, or its address."""
+    return network if "://" in network else re.split(r"[/\\]", network)[-1]
+
+
+def subject_words(settings: dict[str, Any]) -> list[str]:
+    """What a person types for the subjects of an output and how they are looked at."""
+    seeds = [label.split()[1] for label in settings["subjects"] if label.startswith("seed ")]
+    words = ["--seeds", ",".join(seeds)] if seeds else []
+    words += ["--projected-w", "FILE.npz"] if settings["projected"] else []
+    return words + look_words(settings["look"])
+
+
+def look_words(look: Mapping[str, Any]) -> list[str]:
+    """What a person types for a look (its fields, by name), where that is not the usual one."""
+    words = []
+    plain = {"trunc": 1.0, "trunc_cutoff": None, "noise_mode": "const", "label": None, "rotate": 0.0, "fov": 18.837}
+    for key, usual in plain.items():
+        if look.get(key, usual) != usual:
+            words += [_OPTIONS.get(key) or f"--{key.replace('_', '-')}", f"{look[key]}"]
+    if any(look["translate"]):
+        words.append("--translate={:g},{:g}".format(*look["translate"]))
+    if any(look.get("camera", ())):
+        words.append("--camera={:g},{:g}".format(*look["camera"]))
+    return words + (["--precision", "bf16"] if look.get("bf16") else [])
+
+
+def _typed(label: str) -> str:
+    """What a person types for a group of layers."""
+    return re.sub(r"^layer0?", "", label).replace("_", ",")
+
+
+def command_of(manifest: Manifest) -> str:
+    """The command of the whole run, likewise without folders."""
+    return without_folders(manifest.command)
+
+
+def without_folders(command: Sequence[str]) -> str:
+    """A command as one line, in which things on the maker's machine go by their own names alone."""
+    return " ".join(shlex.quote(_without_folder(word)) for word in command)
+
+
+def _without_folder(word: str) -> str:
+    """A page is shown to others: where things lie on the maker's machine stays out of it."""
+    if "://" in word or not re.search(r"[/\\]", word):
+        return word
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return option + equals + re.split(r"[/\\]", value.rstrip("/\\"))[-1]

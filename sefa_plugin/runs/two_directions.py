@@ -1,0 +1,255 @@
+"""Two directions at once: a sheet of each subject, one direction across and one down, and a video round the plane."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shlex
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..directions.kept import Group
+from ..media.pictures import fit, side_by_side
+from ..media.sheet import CELL, write_sheet
+from ..media.text import captioned, signed
+from ..media.video import write_video
+from ..rendering.edits import Edit, edit_of
+from ..rendering.paths import path
+from ..rendering.scene import Camera
+from ..rendering.timelines import spread, timeline
+from .folder import Reporter, named
+from .output_settings import COLUMNS, Film
+from .plan import common_settings, is_current
+from .record import Manifest
+from .reproduce import file_of, subject_words
+
+PATHS = ("ellipse", "corners")
+_SHOWN = ("frames", "fps", "video", "max_width", "max_bytes", "captions")  # of a film, in a video of a plane
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of a plane.
+
+    Attributes:
+        edit: along it, at distance 1.
+        low, high: its range.
+    """
+
+    edit: Edit
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, group: Group, key: int | str, ends: tuple[float, float]) -> Axis:
+        """The axis along a direction of a group."""
+        return cls(edit_of(group.directions, key, 1.0), *ends)
+
+    @property
+    def stem(self) -> str:
+        """Its name in file names."""
+        return f"{self.edit.label}-dir{self.edit.index:02d}"
+
+    @property
+    def called(self) -> str:
+        """What people call it: ``smile``, ``coarse:0``."""
+        return self.edit.typed_with("").replace("=", "")
+
+    @property
+    def words(self) -> str:
+        """Number, name and layers."""
+        found, _, changed = self.edit.label.partition("@")
+        name = f" ({self.edit.name})" if self.edit.name else ""
+        place = "Z" if found == "z" else f"layers {found}{f', edited at {changed}' if changed else ''}"
+        return f"direction {self.edit.index}{name} of {place}"
+
+    @property
+    def span(self) -> str:
+        """Its range."""
+        return f"{signed(self.low)} to {signed(self.high)} units of {self.edit.space}"
+
+
+def round_trip(across: Axis, down: Axis, frames: int, shape: str) -> list[tuple[float, float]]:
+    """Distances along both directions for each frame of a closed path.
+
+    ``ellipse`` touches the four edges of the plane; ``corners`` goes along them from corner to corner, and rests for
+    a moment at each.
+
+    Raises:
+        ValueError: an unknown path.
+    """
+    if shape not in PATHS:
+        raise ValueError(f"path {shape!r}: choose one of {', '.join(PATHS)}")
+    if shape == "corners":
+        corners = [(across.low, down.low), (across.high, down.low), (across.high, down.high), (across.low, down.high)]
+        at = path(np.array(corners), "sine", "closed")
+        return [tuple(map(float, at(place))) for place in timeline(frames, 4, "closed").per_frame]
+
+    def swing(axis: Axis, angle: float) -> float:
+        return (axis.low + axis.high) / 2 + (axis.high - axis.low) / 2 * math.cos(angle)
+
+    angles = [2 * math.pi * frame / frames for frame in range(frames)]
+    return [(swing(across, angle), swing(down, angle - math.pi / 2)) for angle in angles]
+
+
+class Plane:
+    """Makes the outputs of one pair of directions.
+
+    Args:
+        camera: the network and the subjects.
+        across, down: the two directions.
+        manifest: the record of the folder.
+        reporter: told of what happens.
+        overwrite: make outputs again even where they are up to date.
+        page: called with ``True`` while more is to come and ``False`` at the end; writes the page.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        across: Axis,
+        down: Axis,
+        manifest: Manifest,
+        reporter: Reporter,
+        overwrite: bool = False,
+        page: Callable[[bool], None] = lambda busy: None,
+    ) -> None:
+        self.camera = camera
+        self.axes = (across, down)
+        self.edits = (across.edit, down.edit)
+        self.manifest = manifest
+        self.reporter = reporter
+        self.overwrite = overwrite
+        self.page = page
+        self._expected = 0
+        in_z = any(edit.space == "z" for edit in self.edits)
+        self._unchanged = 0 if in_z else min(min(edit.rows) for edit in self.edits)
+
+    @property
+    def stem(self) -> str:
+        """Of the file names of its outputs: ``all-dir00-dir03``."""
+        across, down = self.axes
+        second = f"dir{down.edit.index:02d}" if across.edit.label == down.edit.label else down.stem
+        return f"{across.stem}-{second}"
+
+    def make(self, film: Film, shape: str) -> tuple[list[str], int]:
+        """Make a sheet of each subject and, if the film is of any kind, a video.
+
+        Returns:
+            Names of the outputs made, and the number of those kept.
+
+        Raises:
+            VideoError, FramesError, OSError: an output could not be made; those before it are whole.
+        """
+        grid = [spread(axis.low, axis.high, COLUMNS) for axis in self.axes]
+        line = round_trip(*self.axes, film.frames, shape)
+        labels = enumerate(self.camera.labels)
+        sheets = {f"sheets/{self.stem}-{label.replace(' ', '')}.jpg": who for who, label in labels}
+        steps = {"sheet": [list(steps) for steps in grid]}
+        settings = {name: self._settings(steps, [who]) for name, who in sheets.items()}
+        if film.video != "none":
+            video = f"videos/{self.stem}" + ("" if film.video == "png" else f".{film.video}")
+            shown = {key: getattr(film, key) for key in _SHOWN}
+            settings[video] = self._settings({"film": shown, "path": shape}, range(len(self.camera)))
+        left = [name for name in settings if not self._is_current(name, settings[name])]
+        self._expected = sum(COLUMNS**2 if name in sheets else len(line) * len(self.camera) for name in left)
+        for name in left:
+            with named(self.manifest.outdir / name):
+                if name in sheets:
+                    self._sheet(name, sheets[name], *grid, settings[name])
+                else:
+                    self._video(name, line, film, settings[name])
+            self.page(True)
+        self.page(False)
+        return left, len(settings) - len(left)
+
+    def _is_current(self, name: str, settings: dict[str, Any]) -> bool:
+        return not self.overwrite and is_current(self.manifest, name, settings, self.reporter)
+
+    def _settings(self, shown: dict[str, Any], who: Sequence[int]) -> dict[str, Any]:
+        """All that decides what an output looks like."""
+        axes = [
+            {
+                "direction": hashlib.sha256(axis.edit.vector.tobytes()).hexdigest(),
+                "index": axis.edit.index,
+                "name": axis.edit.name,
+                "label": axis.edit.label,
+                "space": axis.edit.space,
+                "layers": list(axis.edit.rows),
+                "ends": [axis.low, axis.high],
+            }
+            for axis in self.axes
+        ]
+        common = common_settings(self.camera, self.manifest)
+        return {**common, "subjects": [self.camera.labels[one] for one in who], "plane": axes, **shown}
+
+    def _pictures(self, places: Iterable[tuple[int, float, float]]) -> Iterator[np.ndarray]:
+        """Pictures of subjects at distances along both, each on its own."""
+        ws = (self.camera.edited(who, self.edits, weights) for who, *weights in places)
+        start = time.perf_counter()
+        for picture in self.camera.one_by_one(ws, self._unchanged):
+            if self._expected:
+                self.reporter.expect(self._expected, (time.perf_counter() - start) * self._expected)
+                self._expected = 0
+            self.reporter.advance(1)
+            yield picture
+
+    def _sheet(self, name: str, who: int, columns: Sequence[float], rows: Sequence[float], settings: Any) -> None:
+        (across, down), label = self.axes, self.camera.labels[who]
+        flat = self._pictures((who, x, y) for y in rows for x in columns)
+        cells = [[fit(next(flat), CELL) for _ in columns] for _ in rows]
+        about = self._about(settings, f"{across.called} across, {down.called} down, {label}")
+        about["rows"], about["columns"] = ([signed(step) for step in steps] for steps in (rows, columns))
+        about["axes"] = f"{down.called} down, {across.called} across"
+        about["boxes"] = write_sheet(
+            self.manifest.outdir / name,
+            cells,
+            row_labels=about["rows"],
+            column_labels=about["columns"],
+            title=f"{self.manifest.network['name']}, {label}: {across.words} across, {down.words} down",
+            text=about["range"],
+            marked=(rows.index(0.0), columns.index(0.0)) if 0.0 in rows and 0.0 in columns else None,
+            comment=about["command"],
+        )
+        self.manifest.add(name, settings, columns, about)
+
+    def _video(self, name: str, line: Sequence[tuple[float, float]], film: Film, settings: Any) -> None:
+        subjects = range(len(self.camera))
+        flat = self._pictures((who, x, y) for x, y in line for who in subjects)
+
+        def frames() -> Iterator[np.ndarray]:
+            for place in line:
+                frame = side_by_side([next(flat) for _ in subjects], film.max_width)
+                text = "   ".join(f"{axis.called} {signed(round(far, 3))}" for axis, far in zip(self.axes, place))
+                yield captioned(frame, text) if film.captions else frame
+
+        about = self._about(settings, f"{self.axes[0].called} and {self.axes[1].called}, all round")
+        path = self.manifest.outdir / name
+        write_video(path, frames(), film.fps, film.video, comment=about["command"], max_bytes=film.max_bytes)
+        self.manifest.add(name, settings, [place[0] for place in line], {**about, "down": [place[1] for place in line]})
+
+    def _about(self, settings: dict[str, Any], title: str) -> dict[str, Any]:
+        """Words for people: title, ranges, and the command that makes it again."""
+        words = ["sefa", "plane", "--network", file_of(self.manifest.network["path"])]
+        for option, axis in zip(("--across", "--down"), self.axes):
+            words.append(f"{option}={axis.edit.typed_with(f'{axis.low:g},{axis.high:g}')}")
+        words += subject_words(settings)
+        for edit in self.edits[:1]:
+            words += [] if edit.normalize else ["--no-normalize"]
+            words += [] if edit.torgb == "last" else ["--torgb", edit.torgb]
+        film = settings.get("film", {"video": "none"})
+        for key, usual in (("video", "mp4"), ("frames", 60), ("fps", 30.0)):
+            words += [f"--{key}", f"{film[key]}"] if film.get(key, usual) != usual else []
+        words += ["--path", settings["path"]] if settings.get("path", "ellipse") != "ellipse" else []
+        words += ["--captions"] if film.get("captions") else []
+        across, down = self.axes
+        return {
+            "title": title,
+            "range": f"across {across.span}; down {down.span}",
+            "command": f"{' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}",
+        }

@@ -1,0 +1,8 @@
+"""What the operating system must be told: files that appear whole, names that every system takes, processes, messages.
+
+In: paths, text, a process's memory and threads. Out: whole files, safe names, one-line messages. Standard library only;
+imports nothing of ours, nor NumPy or torch.
+
+Doors: ``whole_files``, ``regular_files``, ``file_names``, ``messages``, ``processor``, ``interrupts``, ``limits``,
+``environment``.
+"""

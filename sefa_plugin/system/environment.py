@@ -1,0 +1,73 @@
+"""What this Python must have for SeFa to run; looked up in what is installed, without importing any of it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.util import find_spec
+
+PYTHON = (3, 9)
+# What pip knows it by, what Python knows it by, the lowest version: as in setup.cfg, which a checkout of a toolkit
+# never asked.
+NEEDED = (
+    ("torch", "torch", "1.9"),
+    ("numpy", "numpy", "1.20"),
+    ("click", "click", "8.0"),
+    ("imageio", "imageio", "2.9"),
+    ("imageio-ffmpeg", "imageio_ffmpeg", "0.4.3"),
+    ("pillow", "PIL", "8.0"),
+    ("safetensors", "safetensors", "0.3"),
+)
+KEPT = ("torch", "numpy")  # a toolkit is written for those it has: they are not to be replaced under it
+
+
+def too_old() -> str | None:
+    """Say in a line that this environment is too old for SeFa and cannot be brought up to date in place, or None.
+
+    That is an old Python, torch or NumPy, with which the toolkit works and without which it may not.
+    """
+    if sys.version_info[:2] < PYTHON:
+        found = ["Python " + ".".join(str(part) for part in sys.version_info[:3])]
+    else:
+        found = [f"{name} {version}" for name, version, _ in _lacking() if name in KEPT and version]
+    if not found:
+        return None
+    needs = ", ".join(f"{name} {lowest}" for name, _, lowest in NEEDED if name in KEPT)
+    return (
+        f"{' and '.join(found)} of {sys.executable}: too old, SeFa needs Python {PYTHON[0]}.{PYTHON[1]}, {needs} or "
+        "newer; install sefa_plugin in a separate environment: SeFa runs there without the toolkit's checkout"
+    )
+
+
+def missing() -> str | None:
+    """Say in a line which packages have to be installed first, and how, or None."""
+    lacking = [(name, version, lowest) for name, version, lowest in _lacking() if not (name in KEPT and version)]
+    if not lacking:
+        return None
+    names = ", ".join(f"{name} {version}".strip() for name, version, _ in lacking)
+    wanted = " ".join(f'"{name}>={lowest}"' for name, _, lowest in lacking)
+    return f'{names}: missing or too old; run "{sys.executable}" -m pip install {wanted}'
+
+
+def _lacking() -> list[tuple[str, str, str]]:
+    """Name, version found ("" where there is none at all) and lowest version of what is not there or too old."""
+    from importlib import metadata  # which a Python that is too old may lack
+
+    found = []
+    for name, module, lowest in NEEDED:
+        try:
+            version = metadata.version(name) or ""
+        except metadata.PackageNotFoundError:
+            version = ""
+        if version:
+            if _numbers(version) < _numbers(lowest):
+                found.append((name, version, lowest))
+        elif find_spec(module) is None:  # built from source there may be a module that pip has not heard of
+            found.append((name, "", lowest))
+    return found
+
+
+def _numbers(version: str) -> list[int]:
+    """The release: ``1.10.0a0+git`` is ``[1, 10, 0]``."""
+    release = re.match(r"\d+(\.\d+)*", version)
+    return [int(part) for part in release.group().split(".")] if release else [sys.maxsize]

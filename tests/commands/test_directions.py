@@ -1,0 +1,144 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from sefa_plugin import Directions
+from sefa_plugin.commands.cli import sefa
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*words, code=0):
+        result = CliRunner().invoke(sefa, [str(word) for word in words])
+        assert result.exit_code == code, result.output
+        if code:
+            assert result.stderr.count("Error: ") == 1 and "Traceback" not in result.output
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def network(golden):
+    return golden("sg2ada-skip-64").pickle
+
+
+@pytest.fixture
+def factorised(run, network, tmp_path):
+    run("factorize", "--network", network, "--outdir", tmp_path / "own")
+    return tmp_path / "own" / "directions.safetensors"
+
+
+def test_a_permuted_and_turned_file_is_matched_back_exactly(run, factorised, tmp_path):
+    held = Directions.load(factorised)
+    order, signs = np.random.RandomState(0).permutation(32), np.random.RandomState(1).choice([-1, 1], 32)
+    shuffled = (held.vectors * signs[:, None])[order]
+    torch.save({"ckpt": "old.pt", "eigvec": torch.from_numpy(shuffled.T.copy())}, tmp_path / "old.pt")
+    told = json.loads(run("compare", "old.pt", factorised, "--json").stdout)
+    assert [one["match"] for one in told["matches"]] == order.tolist() == [one["nearest"] for one in told["matches"]]
+    assert [one["sign"] for one in told["matches"]] == signs[order].tolist()
+    assert min(abs(one["cosine"]) for one in told["matches"]) > 1 - 1e-6
+    assert max(told["angles"][-1]["degrees"]) < 1e-3 and told["b"]["layers"] == list(range(10))
+    lines = run("compare", "old.pt", factorised, "--directions", "17").stdout.splitlines()
+    assert f"   17 {order[17]:>5}  {signs[order[17]] * 1.0:+.4f}" in lines[3]
+    assert len(run("compare", "old.pt", factorised).stdout.splitlines()) > 25
+
+
+def test_networks_are_compared_by_what_they_factorise_to(run, network, golden, factorised):
+    told = json.loads(run("compare", network, factorised, "--json").stdout)
+    assert [one["match"] for one in told["matches"]] == list(range(32))
+    assert json.loads(run("compare", network, factorised.parent, "--json").stdout)["matches"] == told["matches"]
+    assert "this folder holds none" in run("compare", network, ".", code=1).stderr
+    told = run("compare", network, factorised, "--layers", "middle")
+    assert "changes layers 3-6" in told.stdout
+    other = run("compare", golden("sg2ada-cond-32").pickle, "demo", code=1).stderr
+    assert "they belong to different networks" in other
+    assert "3 groups" in run("compare", network, factorised, "--layers", "coarse,middle,fine", code=2).stderr
+    assert "has 32 (0-31)" in run("compare", network, factorised, "--directions", "32", code=2).stderr
+    run("compare", network, "none.pt", code=1)
+
+
+def test_import_and_what_can_be_done_with_it(run, network, tmp_path):
+    direction = np.random.RandomState(0).randn(1, 32).astype("f4") * 3
+    np.save("smile.npy", direction)
+    told = run("import", "smile.npy", "--network", network, "--layers", "middle")
+    assert "a step of 1 in the file is a distance of" in told.stderr
+    held = Directions.load("smile-directions.safetensors")
+    assert held.layers == (3, 4, 5, 6) and held.eigenvalues[0] > 0 and held.label == "smile"
+    np.testing.assert_allclose(held.vectors, direction / np.linalg.norm(direction), atol=1e-6)
+    words = ["--network", network, "--directions-file", "smile-directions.safetensors", "--seeds", "1"]
+    run("sheet", *words, "--distance", "2", "--outdir", "out")
+    assert (tmp_path / "out/sheets/smile-dir00.jpg").exists()
+    outputs = json.loads((tmp_path / "out/run.json").read_text())["outputs"]
+    about = outputs["sheets/smile-dir00.jpg"]["about"]
+    assert "of smile" in about["title"] and "--directions-file FILE.safetensors" in about["command"]
+    assert "--layers" not in about["command"]
+    run("edit", *words, "--edit", "0=+2", "--outdir", "edited")
+
+
+def test_rows_for_each_layer_through_to_pictures(run, network, tmp_path):
+    rows = np.zeros((10, 32), "f4")
+    rows[4:6] = np.random.RandomState(0).randn(2, 32)
+    np.save("edit.npy", rows)
+    told = run("import", "edit.npy", "--network", network)
+    assert "a row for each layer, changing layers 4, 5" in told.stdout and "--rows directions" in told.stderr
+    run("import", "edit.npy", "--rows", "layers", "--output", "same.safetensors")  # no network is needed
+    assert (Directions.load("same.safetensors").vectors == Directions.load("edit-directions.safetensors").vectors).all()
+    words = ["--network", network, "--directions-file", "edit-directions.safetensors", "--seeds", "1"]
+    run("render", *words, "--frames", "3", "--video", "png", "--outdir", "out")  # calibrated, too
+    assert (tmp_path / "out/videos/edit-dir00").is_dir()
+    run("edit", *words, "--edit", "0=+2", "--outdir", "edited")
+    told = run("edit", *words, "--edit", "0=+2@2", "--outdir", "edited", code=2).stderr
+    assert "no other ones" in told
+
+
+def test_export(run, factorised, tmp_path):
+    run("name", factorised, 3, "smile")
+    told = run("export", factorised, "--format", "npy", "--directions", "smile", "--output", "smile.npy")
+    assert "smile.npy: 1 direction as npy" in told.stdout and "names are not kept" in told.stderr
+    assert np.load("smile.npy").shape == (1, 32)
+    assert (
+        "exists; use --overwrite"
+        in run("export", factorised, "--format", "npy", "--output", "smile.npy", code=2).stderr
+    )
+    assert np.load("smile.npy").shape == (1, 32)
+    run("export", factorised, "--format", "npy", "--output", "smile.npy", "--overwrite")
+    assert np.load("smile.npy").shape == (32, 32)
+    assert (
+        "must end in .pt or .pth" in run("export", factorised, "--format", "factor", "--output", "x.npy", code=2).stderr
+    )
+    run("export", factorised, "--format", "npy", "--directions", "99", "--output", "x.npy", code=2)
+    run("export", "none.safetensors", "--format", "npy", "--output", "x.npy", code=1)
+    run("export", factorised, "--format", "csv", "--output", "x.csv", code=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["d.npy"], 1, "d.npy: does not say which layers its directions change; give --network"),
+        (["d.npy", "--layers", "middle"], 2, "need --network"),
+        (["d.npy", "--layers", "0-3", "--output", "x.npy"], 2, "must end in .safetensors"),
+        (["d.npy", "--layers", "0-3", "--output", "there.safetensors"], 2, "exists; use --overwrite"),
+        (["none.npy", "--layers", "0-3"], 1, "none.npy: no such file"),
+        (["there.safetensors", "--layers", "0-3"], 1, "no whole safetensors"),
+        (["wide.npy", "--network", "NETWORK"], 1, "33 components, the network's latents have 32 or 48"),
+        (["wide.npy", "--network", "NETWORK", "--space", "z"], 1, "latents have 48"),
+        (["z.npy", "--network", "NETWORK"], 1, "48 components, W of sg2ada-skip-64 has 32"),
+        (["d.npy", "--network", "none.pkl"], 1, "none.pkl: no such file"),
+    ],
+)
+def test_what_cannot_be_imported_is_one_line(run, network, words, code, says):
+    np.save("d.npy", np.eye(32)[:2])
+    np.save("wide.npy", np.eye(33)[:2])
+    np.save("z.npy", np.eye(48)[:2])
+    with open("there.safetensors", "wb") as file:
+        file.write(b"\x08\0\0\0\0\0\0\0{there")
+    told = run("import", *[network if word == "NETWORK" else word for word in words], code=code)
+    assert says in told.stderr
+    with open("there.safetensors", "rb") as file:
+        assert file.read().endswith(b"{there")

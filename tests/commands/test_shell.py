@@ -1,0 +1,116 @@
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+from places import ROOT
+
+from sefa_plugin.commands.progress import Progress
+from sefa_plugin.commands.shell import Command, explain, usage
+from sefa_plugin.system.messages import readable
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (59, "59 s"), (100, "2 min"), (5400, "1 h 30 min"), (9000, "2 h 30 min")]
+)
+def test_durations_in_words(seconds, words):
+    assert readable(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "code"),
+    [
+        (click.UsageError("bad"), "bad", 2),
+        (KeyboardInterrupt(), "stopped", 130),
+        (click.Abort(), "stopped", 130),
+        (OSError(28, "No space left on device", "out/x.mp4"), "out/x.mp4: No space left on device", 1),
+        (MemoryError(), "out of memory", 1),
+        (RuntimeError("CUDA out of memory. Tried"), "out of memory", 1),
+        (KeyError("x"), "unexpected KeyError", 1),
+    ],
+)
+def test_every_end_has_its_line_and_code(error, says, code):
+    line, found = explain(error)
+    assert says in line
+    assert found == code
+
+
+def test_only_what_the_user_typed_is_a_usage_error():
+    with pytest.raises(click.UsageError, match="typed"), usage():
+        raise ValueError("typed")
+    with pytest.raises(KeyError), usage():
+        raise KeyError
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 1), (["--debug"], 1)])
+def test_a_traceback_only_for_who_asks(words, code):
+    @click.command(cls=Command)
+    @click.option("--debug", is_flag=True)
+    def fails(debug):
+        raise RuntimeError("two\nlines")
+
+    result = CliRunner().invoke(fails, words)
+    assert result.exit_code == code
+    if words:
+        assert isinstance(result.exception, RuntimeError)
+    else:
+        assert (
+            result.stderr == "Error: unexpected RuntimeError: two lines (run again with --debug for the whole story)\n"
+        )
+
+
+def test_progress_says_what_is_to_come(capsys):
+    with Progress() as progress:
+        progress.expect(4, 120.0)
+        for _ in range(4):
+            progress.advance(1)
+    assert "4 pictures to render, about 2 min" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
+@pytest.mark.parametrize("words", [["--help"], ["info", "demo"]])
+def test_standard_output_that_is_full_is_named(words):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "sefa_plugin", *words]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (1, "Error: standard output: No space left on device\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder in use cannot be removed there")
+@pytest.mark.parametrize("words", [["info", "demo"], ["sheet", "--network", "demo", "--outdir", "/tmp/x"]])
+def test_a_current_folder_that_is_gone(tmp_path, words):
+    command = "mkdir gone; cd gone; rmdir ../gone; exec " + " ".join(
+        [f'"{sys.executable}"', "-m", "sefa_plugin", *words]
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=100)
+    said = "Error: the current folder is gone; change to one that is there\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the shell's way to close streams")
+def test_closed_streams_are_no_failure(tmp_path):
+    words = f'gen_sefa.py --network demo --seeds 0 -K 1 --frames 2 --outdir "{tmp_path}"'
+    command = f'exec "{sys.executable}" {words} <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], cwd=ROOT, timeout=100).returncode == 0
+    assert {path.suffix for path in tmp_path.rglob("*.*")} == {".html", ".jpg", ".json", ".mp4", ".safetensors"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the shell's way to close streams")
+def test_no_file_gets_the_number_of_a_closed_stream(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from sefa_plugin.commands.shell import Command, Progress\n"
+        "def run():\n"
+        "    with Progress() as bar:\n"
+        "        bar.expect(2, 1)\n"
+        "        bar.say('words')\n"
+        "    return os.open(os.devnull, os.O_RDONLY)\n"
+        "Command('x', callback=run).main([])\n"
+    )
+    command = f'exec "{sys.executable}" "{script}" <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], timeout=100).returncode > 2

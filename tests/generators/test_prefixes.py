@@ -1,0 +1,53 @@
+"""What an edit leaves unchanged is computed once, and nothing is seen of it."""
+
+import numpy as np
+import pytest
+import torch
+
+from sefa_plugin import load_network
+from sefa_plugin.generators import stylegan2, stylegan3
+from sefa_plugin.generators.prefixes import Prefixes
+from sefa_plugin.rendering.frames import render
+
+
+def schedule(ws, first, count=4):
+    for number in range(count):
+        edited = ws.clone()
+        edited[:, first:] += 0.3 * number
+        yield edited
+
+
+@pytest.mark.parametrize("name", ["sg2ada-skip-64", "sg3t-64"])
+@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize("where", [0, 1, 2, 5, 8, -1])
+def test_the_same_pictures(golden, monkeypatch, name, batch_size, where):
+    case, G = golden(name), load_network(golden(name).pickle)
+    ws = torch.from_numpy(case["out/ws"])[:2]
+    first = where % G.num_ws
+    kind = stylegan2.SynthesisBlock if name.startswith("sg2") else stylegan3.SynthesisLayer
+    calls, forward = [], kind.forward
+    monkeypatch.setattr(kind, "forward", lambda *args: calls.append(1) or forward(*args))
+    full = list(render(G, schedule(ws, first), batch_size=batch_size))
+    before = len(calls)
+    calls.clear()
+    reused = list(render(G, schedule(ws, first), batch_size=batch_size, unchanged_rows=first))
+    assert len(full) == len(reused) == 8
+    assert all(np.array_equal(one, other) for one, other in zip(full, reused))
+    assert (len(calls) < before) == (first >= 2)
+
+
+def test_random_noise_is_drawn_as_ever(golden):
+    case, G = golden("sg2ada-skip-64"), load_network(golden("sg2ada-skip-64").pickle)
+    ws = torch.from_numpy(case["out/ws"])[:2]
+    full = list(render(G, schedule(ws, 6), noise_mode="random"))
+    reused = list(render(G, schedule(ws, 6), noise_mode="random", unchanged_rows=6))
+    assert all(np.array_equal(one, other) for one, other in zip(full, reused))
+
+
+def test_room():
+    held = Prefixes(3, room=100)
+    for number in range(4):
+        held.put(number, torch.zeros(10))  # 40 bytes
+    assert held.get(0) is None and held.get(1) is None and held.get(2) is not None and held.get(3) is not None
+    held.put("large", torch.zeros(100))
+    assert held.get("large") is None

@@ -1,0 +1,211 @@
+"""Words against changes that were planted."""
+
+import numpy as np
+import pytest
+from moved_pictures import moved
+from PIL import Image, ImageFilter
+
+from sefa_plugin import load_network
+from sefa_plugin.media.effect import describe, heat_picture
+from sefa_plugin.rendering.frames import render
+from sefa_plugin.rendering.latents import z_from_seeds
+
+
+@pytest.fixture(scope="module")
+def faces():
+    G = load_network("demo")
+    ws = G.mapping(z_from_seeds(range(3), G.z_dim), None)
+    return list(render(G, [ws], batch_size=3))
+
+
+def each(change):
+    return lambda faces: [np.clip(np.rint(change(face.astype(float))), 0, 255).astype(np.uint8) for face in faces]
+
+
+def grey_mixed(amount):
+    return each(lambda x: x.mean(axis=2, keepdims=True) * (1 - amount) + x * amount)
+
+
+def blurred(faces):
+    return [np.asarray(Image.fromarray(face).filter(ImageFilter.GaussianBlur(1.2))) for face in faces]
+
+
+def channels_rolled(faces):
+    return [np.roll(face, 1, axis=2) for face in faces]
+
+
+PLANTED = {
+    "brightness": (each(lambda x: x * 0.85 + 30), each(lambda x: x * 0.85), "brighter", "darker"),
+    "contrast": (each(lambda x: 128 + (x - 128) * 1.3), each(lambda x: 128 + (x - 128) * 0.7), "more c", "less c"),
+    "saturation": (grey_mixed(1.3), grey_mixed(0.7), "more saturated", "less saturated"),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_changes_are_said(faces, name):
+    more, less, up, down = PLANTED[name]
+    there = describe(faces, less(faces), more(faces))
+    back = describe(faces, more(faces), less(faces))
+    assert up in there.words[0]
+    assert down in back.words[0]
+    assert there.numbers[name] == pytest.approx(-back.numbers[name])
+    assert there.numbers[name] > 3
+    assert not [words for words in there.words if "moves" in words or "zooms" in words or "turns cl" in words]
+
+
+def test_how_much(faces):
+    grey = [np.full((32, 32, 3), 119, np.uint8)]  # L of OKLab: 0.567
+    light = [np.full((32, 32, 3), 188, np.uint8)]  # 0.796
+    effect = describe(grey, None, light)
+    assert effect.numbers["brightness"] == pytest.approx(22.7, abs=0.6)
+    assert effect.words == ("brighter by 23 %",)
+    assert effect.numbers["change"] == pytest.approx(100 * (188 - 119) / 255, abs=0.1)
+    assert describe(grey, light, None).numbers["brightness"] == pytest.approx(-22.7, abs=0.6)
+    assert "hue" not in effect.numbers
+    assert effect.where == "everywhere"
+
+
+def test_detail_is_not_contrast(faces):
+    effect = describe(faces, None, blurred(faces))
+    assert "less fine detail" in effect.words[0]
+    assert effect.numbers["detail"] < -25
+    weak = describe(faces, None, each(lambda x: 128 + (x - 128) * 0.6)(faces))
+    assert abs(weak.numbers["detail"]) < 20
+
+
+def test_hue(faces):
+    red, yellow = ([np.full((16, 16, 3), colour, np.uint8)] for colour in ((200, 60, 50), (190, 160, 40)))
+    assert "hue turns by +" in " ".join(describe(red, None, yellow).words)
+    assert "hue turns by -" in " ".join(describe(yellow, None, red).words)
+    assert abs(describe(faces, None, channels_rolled(faces)).numbers["hue"]) > 60
+
+
+@pytest.mark.parametrize(
+    ("motion", "name", "amount", "word"),
+    [
+        ({"shift": (8, 0)}, "shift_x", 6.25, "moves right by 6 %"),
+        ({"shift": (0, -10)}, "shift_y", -7.8, "moves up by 8 %"),
+        ({"zoom": 1.12}, "zoom", 12, "zooms in by 12 %"),
+        ({"degrees": -9}, "rotation", -9, "turns anticlockwise by 9°"),
+    ],
+)
+def test_motions_are_said(faces, motion, name, amount, word):
+    pairs = [moved(Image.fromarray(face).convert("L").resize((256, 256), 3), **motion) for face in faces]
+    before, after = ([np.rint(255 * pair[i]).astype(np.uint8)[..., None] for pair in pairs] for i in (0, 1))
+    effect = describe(before, None, after)
+    assert effect.numbers[name] == pytest.approx(amount, abs=0.8)
+    assert effect.words[0].split(" by ")[0] == word.split(" by ")[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "where"),
+    [((0, 20), (0, 20), "upper left"), ((44, 64), (22, 42), "bottom"), ((24, 40), (24, 40), "centre")],
+)
+def test_where_it_changes(faces, rows, columns, where):
+    after = [face.copy() for face in faces]
+    for face in after:
+        face[slice(*rows), slice(*columns)] = 255 - face[slice(*rows), slice(*columns)]
+    effect = describe(faces, None, after)
+    assert where in effect.where
+    assert effect.heat.dtype == np.uint8
+    assert effect.heat.shape == (32, 32)
+    top, left = np.unravel_index(effect.heat.argmax(), effect.heat.shape)
+    assert rows[0] <= 2 * top < rows[1]
+    assert columns[0] <= 2 * left < columns[1]
+    assert effect.heat.max() == 255
+
+
+def test_around_the_centre(faces):
+    after = [np.where(np.pad(np.ones((32, 32, 1), bool), ((16, 16), (16, 16), (0, 0))), f, 255 - f) for f in faces]
+    assert "edges" in describe(faces, None, after).where
+
+
+def test_a_turn_is_not_mostly_in_one_place(faces):
+    """A ninth that holds a fifth is named with its share, and no more is claimed."""
+    effect = describe(faces, None, each(lambda x: x * 0.85 + 30)(faces))
+    assert effect.where == "everywhere"
+    after = [np.asarray(Image.fromarray(face).rotate(-8, resample=2)) for face in faces]
+    assert "mostly" not in describe(faces, None, after).where
+
+
+def turned(colours, degrees):
+    """Flat pictures whose OKLab hue lies ``degrees`` from ``colours``, by searching the sRGB cube."""
+    from sefa_plugin.media.effect import _lab
+
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
+    lab = np.concatenate([_lab(cube[:, i : i + 100])[1] for i in range(0, cube.shape[1], 100)], axis=1)
+    hues, pictures = lab[0, :, 1] + 1j * lab[0, :, 2], []
+    for colour in colours:
+        one = _lab(colour)[1][0, 0]
+        wanted = (one[1] + 1j * one[2]) * np.exp(1j * np.radians(degrees))
+        off = np.abs(np.angle(hues / wanted)) + 9 * (np.abs(hues) < 0.08)
+        pictures.append(np.broadcast_to(cube[0, off.argmin()], colour.shape).copy())
+    return pictures
+
+
+@pytest.mark.parametrize("degrees", [176, 180, 184])
+def test_half_a_turn_of_hue_is_not_averaged_away(degrees):
+    """+179 and -179 degrees are nearly the same turn; their plain mean is none at all."""
+    reds = [np.full((16, 16, 3), c, np.uint8) for c in ((200, 60, 50), (60, 160, 80), (80, 90, 200), (180, 150, 40))]
+    value = describe(reds, None, turned(reds, degrees)).numbers["hue"]
+    assert abs((value - degrees + 180) % 360 - 180) < 3
+
+
+def test_subjects_whose_hues_turn_apart_have_no_hue():
+    reds = [np.full((16, 16, 3), (200, 60, 50), np.uint8)] * 3
+    after = [turned(reds[:1], degrees)[0] for degrees in (60, 130, -120)]
+    assert "hue" not in describe(reds, None, after).numbers
+
+
+def test_nothing_is_nothing(faces):
+    effect = describe(faces, faces, faces)
+    assert effect.words == ()
+    assert effect.where == "nowhere"
+    assert not effect.heat.any()
+    assert effect.numbers["change"] == 0
+
+
+def test_what_seeds_disagree_about_is_not_said(faces):
+    """One becomes brighter and one much darker: the mean is not zero, but it is no word."""
+    after = [*each(lambda x: x * 0.8 + 50)(faces[:1]), *each(lambda x: x * 0.5)(faces[1:2])]
+    effect = describe(faces[:2], None, after)
+    assert abs(effect.numbers["brightness"]) > 3
+    assert not any("bright" in words or "dark" in words for words in effect.words)
+
+
+def test_other_pictures_are_no_motion(faces):
+    rng = np.random.RandomState(0)
+    noise = [rng.randint(0, 256, (64, 64, 3)).astype(np.uint8) for _ in faces]
+    effect = describe(faces, None, noise)
+    assert "zoom" not in effect.numbers
+    assert "rotation" not in effect.numbers
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(4, 4, 1), (1, 1, 3), (64, 32, 4), (300, 500, 3), (2, 2, 2), (8, 8, 3), (11, 40, 1), (12, 12, 3), (20, 9, 3)],
+)
+def test_every_shape(shape):
+    rng = np.random.RandomState(0)
+    one, other = (rng.randint(0, 256, shape).astype(np.uint8) for _ in range(2))
+    effect = describe([one], [other], None)
+    assert all(np.isfinite(value) for value in effect.numbers.values())
+    assert max(effect.heat.shape) <= 32
+
+
+def test_what_does_not_match(faces):
+    for before, low, high in (
+        (faces, None, None),
+        (faces, faces[:2], None),
+        ([], None, []),
+        (faces, None, [face[:32] for face in faces]),
+    ):
+        with pytest.raises(ValueError, match="one size"):
+            describe(before, low, high)
+
+
+def test_the_map_gets_lighter_with_the_change():
+    colours = heat_picture(np.arange(256, dtype=np.uint8).reshape(1, 256)).astype(int)
+    assert colours.shape == (1, 256, 3)
+    assert (np.diff(colours.sum(axis=2)) >= 0).all()

@@ -1,0 +1,205 @@
+"""Ranges: measured right on planted changes, and right on seeds and a measure that had no part in them."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sefa_plugin import factorize, load_network
+from sefa_plugin.media.change import broken, reduced, visible_change
+from sefa_plugin.rendering.calibration import GROWTH, SEEDS, TARGET, Calibrator, calibrate, settings_of
+from sefa_plugin.rendering.frames import FramesError
+from sefa_plugin.rendering.look import Look
+
+
+class Planted:
+    """A camera whose pictures change by a known law: ``slope[index] * distance ** GROWTH`` in root mean square."""
+
+    def __init__(self, slopes, subjects=4, spoil=None, sigma=1.0, contrast=60):
+        rng = np.random.RandomState(0)
+        self.slopes, self.spoil, self.sigma = slopes, spoil, sigma
+        self.ws = None
+        self.look = Look()
+        self.base = [np.clip(128 + contrast * rng.randn(32, 32, 3), 40, 215).astype(np.uint8) for _ in range(subjects)]
+        self.rendered = 0
+        self.labels = [f"seed {index}" for index in range(subjects)]
+
+    def portraits(self, subjects):
+        self.rendered += len(subjects)
+        return [self.base[who] for who in subjects]
+
+    def spread_along(self, directions):
+        return np.full(len(self.slopes), self.sigma)
+
+    def shots_at(self, directions, index, places):
+        self.rendered += len(places)
+        return [self.shot(index, who, distance) for who, distance in places]
+
+    def shot(self, index, who, distance):
+        if self.spoil is not None:
+            spoiled = self.spoil(self.base[who], distance)
+            if spoiled is not None:
+                return spoiled
+        change = 255 * self.slopes[index] * abs(distance) ** GROWTH
+        checks = np.indices((32, 32)).sum(axis=0)[..., None] % 2 * 2 - 1
+        return np.clip(self.base[who] + change * np.sign(distance) * checks, 0, 255).astype(np.uint8)
+
+
+def planted_directions(values):
+    return SimpleNamespace(vectors=np.eye(len(values)), eigenvalues=np.array(values, float), space="w")
+
+
+@pytest.mark.parametrize("slope", [0.002, 0.02, 0.2, 2.0])
+def test_the_distance_of_a_planted_change(slope):
+    camera = Planted([slope])
+    found = Calibrator(camera).measure(planted_directions([4.0]), 0)
+    wanted = (TARGET / slope) ** (1 / GROWTH)
+    assert found.high == pytest.approx(min(wanted, 20), rel=0.12)  # 20 sigmas are the furthest
+    assert -found.low == found.high
+    assert found.sigma == 1
+    assert found.broken == ""
+
+
+def test_every_direction_costs_four_pictures():
+    slopes = [0.1 / (i + 1) for i in range(10)]
+    camera = Planted(slopes)
+    seen = []
+    calibrator = Calibrator(camera, seen.append, dict(zip(camera.labels[:3], camera.base)))
+    directions = planted_directions([100 / (i + 1) ** 2 for i in range(10)])
+    for index in range(10):
+        calibrator.measure(directions, index)
+    sheets = 3 + 10 * 6 * 3  # pictures of three seeds' sheets
+    assert sum(seen) == camera.rendered
+    assert 41 <= camera.rendered <= sheets / 4
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_side_that_breaks_ends_there(side):
+    def washed_out(picture, distance):
+        if distance * side > 0:
+            flat = picture.mean() + (picture - picture.mean()) * max(0.05, 1 - 0.35 * abs(distance))
+            return flat.astype(np.uint8)
+
+    found = Calibrator(Planted([0.05], spoil=washed_out)).measure(planted_directions([1.0]), 0)
+    short, long = (-found.low, found.high) if side < 0 else (found.high, -found.low)
+    assert found.broken == ("low" if side < 0 else "high")
+    assert 0 < short < 0.8 * long
+
+
+def test_a_side_that_breaks_at_once_is_left_out():
+    def noise(picture, distance):
+        if distance > 0:
+            return np.random.RandomState(1).randint(0, 2, picture.shape).astype(np.uint8) * 255
+
+    found = Calibrator(Planted([0.05], sigma=0.7, spoil=noise)).measure(planted_directions([1.0]), 0)
+    assert found.high == 0 > found.low
+
+
+def test_a_direction_without_effect_ends_at_twenty_sigmas():
+    found = Calibrator(Planted([0.0], sigma=0.5)).measure(planted_directions([1.0]), 0)
+    assert (found.low, found.high) == (-10, 10)
+
+
+def test_infinite_pictures_are_too_far():
+    camera = Planted([0.1])
+    shots_at = camera.shots_at
+
+    def fragile(directions, index, places):
+        if max(abs(distance) for _, distance in places) > 0.5:
+            raise FramesError("NaN")
+        return shots_at(directions, index, places)
+
+    camera.shots_at = fragile
+    assert Calibrator(camera).measure(planted_directions([1.0]), 0).high > 0
+    camera.shots_at = lambda *args: (_ for _ in ()).throw(FramesError("always NaN"))
+    with pytest.raises(FramesError, match="always"):
+        Calibrator(camera).measure(planted_directions([1.0]), 0)
+
+
+def test_a_single_subject_serves_both_sides():
+    camera = Planted([0.1], subjects=1)
+    found = Calibrator(camera).measure(planted_directions([1.0]), 0)
+    assert found.high == -found.low == pytest.approx((TARGET / 0.1) ** (1 / GROWTH), rel=0.1)
+
+
+def test_networks_of_little_contrast_have_a_smaller_target():
+    camera = Planted([0.1], contrast=10)
+    apart = np.mean([visible_change(reduced(a), reduced(b)) for a in camera.base for b in camera.base if a is not b])
+    calibrator = Calibrator(camera)
+    assert calibrator.target == pytest.approx(0.45 * apart, rel=1e-3)
+    camera.look = Look(trunc=0.5)
+    assert Calibrator(camera).target == pytest.approx(0.9 * apart, rel=1e-3)
+    camera.base = camera.base[:1] * 4  # truncation 0: all alike, no scale to be had
+    assert Calibrator(camera).target == TARGET
+
+
+@pytest.mark.parametrize(("noise", "low", "high"), [(0.0001, 2.5, 2.72), (0.4, 1.0, 2.0)])
+def test_noise_between_seeds_is_tempered(noise, low, high):
+    """A result far from those before stands where seeds agree, and is drawn to them where they do not."""
+    calibrator = Calibrator(Planted([1.0]))
+    calibrator.target  # noqa: B018, prepares
+    calibrator._seen = [(7, scaled, 1.0) for scaled in (0.9, 1.0, 1.1, 1.0)]
+    calibrator._noise = [noise]
+    assert low < calibrator._tempered(7, 2.718) < high
+    assert calibrator._tempered(8, 2.718) == 2.718  # nothing is known of other layers
+
+
+def test_unedited_pictures_that_are_there_are_not_rendered_again():
+    camera = Planted([0.1])
+    calibrator = Calibrator(camera, unedited=dict(zip(camera.labels, camera.base)))
+    first = calibrator.measure(planted_directions([1.0]), 0)
+    assert camera.rendered in (4, 8)
+    assert first == Calibrator(Planted([0.1])).measure(planted_directions([1.0]), 0)
+
+
+def test_settings_tell_truncation_and_class_apart():
+    looks = (Look(), Look(trunc=0.7), Look(label=1), Look(noise_mode="none"))
+    assert len({settings_of(look, SEEDS) for look in looks}) == 4
+    assert settings_of(Look(), SEEDS, "digest") != settings_of(Look(), SEEDS) != settings_of(Look(), [5])
+    assert settings_of(Look(force_fp32=True), SEEDS) == settings_of(Look(), SEEDS)
+
+
+def test_change_and_breaking_of_pictures():
+    grey = np.full((300, 200, 1), 128, np.uint8)
+    assert reduced(grey).shape == (100, 67, 1)
+    lighter = np.full((300, 200, 1), 179, np.uint8)
+    assert visible_change(reduced(grey), reduced(lighter)) == pytest.approx(0.2)
+    picture = (128 + 40 * np.random.RandomState(0).randn(64, 64, 3)).clip(0, 255).astype(np.uint8)
+    weak = (128 + (picture.astype(float) - 128) / 2.2).astype(np.uint8)
+    assert broken(reduced(picture), reduced(picture)) == 0
+    assert broken(reduced(picture), reduced(weak)) > 1
+    assert broken(reduced(weak), reduced(picture)) > 1
+    clipped = picture.copy()
+    clipped[:12] = 255
+    assert broken(reduced(picture), reduced(clipped)) > 1
+
+
+# --- on networks ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layers", ["all", "coarse"])
+def test_ranges_show_the_same_change_to_other_seeds_and_measures(layers):
+    from demo.ranges import compare
+
+    G = load_network("demo")
+    directions = calibrate(G, factorize(G, layers, num_directions=10))
+    found = compare(G, directions, Look())
+    assert max(fitted for fitted, _ in found.values()) < 0.25
+    for name in ("difference", "colours"):  # structure saturates: any change that is large enough is all
+        fitted, fixed = found[name]
+        assert fitted < 0.6 * min(fixed.values())
+
+
+def test_the_public_function(golden):
+    G = load_network(golden("sg2ada-cond-32").pickle)
+    directions = factorize(G, num_directions=4)
+    with pytest.raises(ValueError, match="conditional"):
+        calibrate(G, directions)
+    found = calibrate(G, directions, [0, 2], seeds=range(3), look=Look(label=1, trunc=0.7))
+    assert found.ranges[1] is found.ranges[3] is None
+    assert found.ranges[0][0] < 0 < found.ranges[2][1]
+    assert found.sigmas[0] > 0
+    assert found.calibration == settings_of(Look(label=1, trunc=0.7), range(3))
+    again = calibrate(G, directions, [0, 2], seeds=range(3), look=Look(label=1, trunc=0.7))
+    assert again.ranges == found.ranges
+    assert len(SEEDS) == 4

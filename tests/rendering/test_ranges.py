@@ -1,0 +1,80 @@
+"""Ranges do not tell in how many runs they were measured."""
+
+import pytest
+
+from sefa_plugin import Directions, load_network
+from sefa_plugin.directions.factorization import factorize_groups
+from sefa_plugin.directions.kept import Group
+from sefa_plugin.rendering.look import Look
+from sefa_plugin.rendering.ranges import Ranges
+from sefa_plugin.rendering.scene import Camera
+
+
+@pytest.fixture(scope="module")
+def G(golden):
+    return load_network(golden("sg2ada-skip-64").pickle)
+
+
+class Kept:
+    """Groups of directions in files."""
+
+    def __init__(self, G, folder):
+        self.G, self.folder = G, folder
+        folder.mkdir()
+        for found in factorize_groups(G, "coarse,middle", num_directions=3):
+            found.save(folder / found.label)
+
+    def measure(self, places, stop=None):
+        """In a run of its own, which may be stopped after so many: what is known comes first, as in the pipeline."""
+        groups = {label: self.group(label) for label in ("coarse", "middle")}
+        ranges = Ranges(Camera(self.G, Look(), [5]), None, lambda pictures: None)
+        known = [place for place in places if ranges.known(groups[place[0]], place[1])]
+        for label, index in known + [place for place in places if place not in known][:stop]:
+            ranges.of(groups[label], index)
+
+    def group(self, label):
+        path = self.folder / label
+        return Group(Directions.load(path), lambda found: found.save(path), path)
+
+    def content(self):
+        return {path.name: path.read_bytes() for path in self.folder.iterdir()}
+
+
+def test_a_run_that_was_stopped_ends_as_if_it_were_not(G, tmp_path):
+    places = [(label, index) for label in ("coarse", "middle") for index in range(3)]
+    whole = Kept(G, tmp_path / "whole")
+    whole.measure(places)
+    for stop in range(1, len(places)):
+        kept = Kept(G, tmp_path / f"{stop}")
+        kept.measure(places, stop)
+        assert kept.content() != whole.content()
+        kept.measure(places)
+        assert kept.content() == whole.content(), stop
+
+
+def test_neither_does_one_that_begins_in_the_middle(G, tmp_path):
+    """Directions that an earlier command has measured teach as much in the first run as in the one after a stop."""
+    places = [("coarse", index) for index in range(3)]
+    contents = []
+    for stop in (0, 1):
+        kept = Kept(G, tmp_path / f"{stop}")
+        kept.measure([("coarse", 1)])
+        kept.measure(places, stop)
+        kept.measure(places)
+        contents.append(kept.content())
+    assert contents[0] == contents[1]
+
+
+def test_files_of_before_teach_nothing(G, tmp_path):
+    from dataclasses import replace
+
+    kept = Kept(G, tmp_path / "old")
+    kept.measure([("coarse", 0)])
+    group = kept.group("coarse")
+    before = group.directions.ranges[0]
+    assert group.directions.lessons[0] is not None
+    replace(group.directions, lessons=()).save(group.path)
+    kept.measure([("coarse", 0), ("coarse", 1)])
+    held = kept.group("coarse").directions
+    assert held.ranges[0] == before and held.ranges[1] is not None
+    assert held.lessons[0] is None and held.lessons[1][0] > 0

@@ -1,0 +1,260 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sefa_plugin import factorize, load_network
+from sefa_plugin.directions.kept import Group
+from sefa_plugin.rendering.look import Look
+from sefa_plugin.rendering.ranges import Ranges
+from sefa_plugin.rendering.scene import Camera
+from sefa_plugin.runs.each_direction import UNEDITED, Run
+from sefa_plugin.runs.output_settings import Film
+from sefa_plugin.runs.record import Manifest
+
+FIXED = (-3.0, 3.0)
+
+
+class Quiet:
+    """A reporter that counts."""
+
+    def __init__(self):
+        self.lines, self.expected, self.done = [], 0, 0
+
+    def say(self, text):
+        self.lines.append(text)
+
+    def expect(self, pictures, seconds):
+        assert seconds >= 0
+        self.expected += pictures
+
+    def advance(self, pictures):
+        self.done += pictures
+
+
+@pytest.fixture(scope="module")
+def G(golden):
+    return load_network(golden("sg2ada-skip-64").pickle)
+
+
+@pytest.fixture(scope="module")
+def directions(G):
+    return factorize(G, num_directions=3)
+
+
+@pytest.fixture
+def run_of(G, tmp_path):
+    def make(film, overwrite=False, seeds=(0, 1), ends=FIXED, page=lambda busy: None, **look):
+        about = {"name": "net", "digest": G.sefa.digest, "path": "net.pkl", "class": "Generator", "hook": "x"}
+        manifest, reporter = Manifest(tmp_path, ["x"], about), Quiet()
+        camera = Camera(G, Look(**look), list(seeds))
+        return Run(camera, film, Ranges(camera, ends, reporter.advance), manifest, reporter, overwrite, page)
+
+    return make
+
+
+def make(run, directions, *indices):
+    group = directions if isinstance(directions, Group) else Group(directions)
+    return run.make([run.plan(group, index) for index in indices or (0,)])
+
+
+def made_by(run, directions, *indices):
+    return make(run, directions, *indices)[0]
+
+
+def test_every_distinct_picture_is_rendered_once(run_of, directions, monkeypatch):
+    run = run_of(Film(frames=24, video="png"))
+    seen = []
+    real = run.camera.shots
+    monkeypatch.setattr(run.camera, "shots", lambda d, i, s: (seen.extend(s), real(d, i, s))[1])
+    assert made_by(run, directions) == [UNEDITED, "sheets/all-dir00.jpg", "videos/all-dir00"]
+    # There and back over 13 distances; the sheet shows 7 of them, and the unedited one was there before.
+    assert len(seen) == len(set(seen)) == 12
+    assert run.reporter.expected == run.reporter.done == 12 * 2
+
+
+def test_a_short_video_shares_what_it_can_with_its_sheet(run_of, directions):
+    run = run_of(Film(frames=4, video="png"))
+    made_by(run, directions)
+    assert run.reporter.done == 6 * 2  # the video's three are among the sheet's seven
+    record = json.loads((run.manifest.outdir / "run.json").read_text())["outputs"]
+    assert record["sheets/all-dir00.jpg"]["distances"] == [-3, -2, -1, 0, 1, 2, 3]
+    assert record["videos/all-dir00"]["distances"] == [-3, 0, 3, 0]
+
+
+def test_shared_pictures_are_those_of_a_video_alone(run_of, directions, tmp_path):
+    made_by(run_of(Film(frames=12, video="png")), directions)
+    shared = sorted((tmp_path / "videos" / "all-dir00").iterdir())
+    shared = [np.asarray(Image.open(path)) for path in shared]
+    made_by(run_of(Film(frames=12, video="png", sheet=False), overwrite=True), directions)
+    alone = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "videos" / "all-dir00").iterdir())]
+    assert len(shared) == len(alone) == 12
+    assert all(np.array_equal(a, b) for a, b in zip(shared, alone))
+
+
+def test_what_is_quick_to_look_at_comes_first(run_of, directions):
+    events = []
+    run = run_of(Film(frames=8, video="png"), page=lambda busy: events.append(("page", busy)))
+    add = run.manifest.add
+    run.manifest.add = lambda name, *rest: (events.append(name), add(name, *rest))[1]
+    make(run, directions, 0, 1)
+    again = ("page", True)
+    assert events == [
+        *(UNEDITED, again, "sheets/all-dir00.jpg", again, "sheets/all-dir01.jpg", again),
+        *("videos/all-dir00", again, "videos/all-dir01", again, ("page", False)),
+    ]
+
+
+def test_the_row_above_kept_sheets_is_that_of_their_subjects(run_of, directions):
+    film = Film(frames=4, video="none")
+    first = run_of(film)
+    made_by(first, directions)
+    row = (first.manifest.outdir / UNEDITED).read_bytes()
+    made_by(run_of(film, seeds=[7, 8]), directions, 1)
+    assert (first.manifest.outdir / UNEDITED).read_bytes() != row
+    again = run_of(film)
+    assert made_by(again, directions) == [UNEDITED]
+    assert (first.manifest.outdir / UNEDITED).read_bytes() == row
+    assert make(run_of(film), directions) == ([], 1)
+
+
+def test_after_a_failure_the_page_promises_nothing(run_of, directions, monkeypatch):
+    from sefa_plugin.runs import each_direction as pipeline
+
+    monkeypatch.setattr(pipeline, "write_video", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+    events = []
+    with pytest.raises(KeyboardInterrupt):
+        make(run_of(Film(frames=8), page=events.append), directions, 0)
+    assert events == [True, True, False]
+
+
+def test_a_range_without_zero(run_of, directions):
+    run = run_of(Film(frames=3, loop="once", video="png"), ends=(1.0, 2.0))
+    made_by(run, directions)
+    record = json.loads((run.manifest.outdir / "run.json").read_text())["outputs"]
+    assert 0 not in record["sheets/all-dir00.jpg"]["distances"]
+    assert len(list((run.manifest.outdir / "videos" / "all-dir00").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trunc": 0.5},
+        {"noise_mode": "none"},
+        {"seeds": (0, 2)},
+        {"ends": (-3.0, 2.0)},
+        {"film": {"fps": 10}},
+        {"film": {"frames": 5}},
+        {"film": {"max_width": 64}},
+        {"film": {"easing": "sine"}},
+        {"film": {"captions": True}},
+    ],
+)
+def test_whatever_changes_a_video_makes_it_again(run_of, directions, change):
+    film = {"frames": 4, "video": "png", "sheet": False}
+    made_by(run_of(Film(**film)), directions)
+    assert make(run_of(Film(**film)), directions) == ([], 1)
+    change = dict(change)
+    film.update(change.pop("film", {}))
+    assert make(run_of(Film(**film), **change), directions) == (["videos/all-dir00"], 0)
+
+
+def test_fps_does_not_concern_a_sheet(run_of, directions):
+    made_by(run_of(Film(frames=4, video="none")), directions)
+    assert make(run_of(Film(frames=4, fps=5, video="none")), directions) == ([], 1)
+    again = made_by(run_of(Film(frames=4, video="none"), overwrite=True), directions)
+    assert again == [UNEDITED, "sheets/all-dir00.jpg"]
+
+
+def test_a_new_name_concerns_a_sheet(run_of, directions):
+    film = Film(frames=4, video="png")
+    made_by(run_of(film), directions)
+    named = directions.named(0, "smile")
+    assert made_by(run_of(film), named) == ["sheets/all-dir00.jpg"]
+    about = run_of(film).manifest.outputs["sheets/all-dir00.jpg"]["about"]
+    assert "smile" in about["title"]
+
+
+def test_other_directions_of_the_same_name_are_other_settings(run_of, G, directions):
+    film = Film(frames=4, video="none")
+    made_by(run_of(film), directions)
+    assert made_by(run_of(film), factorize(G, normalize=False, num_directions=3)) == ["sheets/all-dir00.jpg"]
+
+
+# --- ranges that are measured ---------------------------------------------------------------------
+
+
+def test_ranges_are_measured_once_and_saved(run_of, directions):
+    saved = []
+    group = Group(directions, saved.append)
+    film = Film(frames=8, video="png")
+    run = run_of(film, ends=None)
+    assert len(made_by(run, group, 0, 2)) == 5
+    looks = (run.reporter.done - 6 - 2 * 6 * 2) / 8  # beside the unedited calibration seeds and the sheets
+    assert looks in (2, 3, 4)  # eight pictures each; a first guess may be far off
+    assert [held.ranges[0] is not None for held in saved] == [True, True]
+    assert saved[-1].ranges[1] is None
+    low, high = saved[-1].ranges[2]
+    record = json.loads((run.manifest.outdir / "run.json").read_text())["outputs"]
+    assert record["sheets/all-dir02.jpg"]["distances"][0] == low
+    assert max(record["videos/all-dir02"]["distances"]) == high
+
+    again = run_of(film, ends=None)
+    assert make(again, Group(saved[-1]), 0, 2) == ([], 4)
+    assert again.reporter.done == 0
+
+    other = run_of(film, ends=None, trunc=0.6)
+    made_by(other, Group(saved[-1]), 0)
+    assert other.reporter.done > 6  # another truncation is another range
+
+
+def test_forgotten_ranges_are_found_again(run_of, directions):
+    film = Film(frames=8, video="png")
+    made_by(run_of(film, ends=None), directions)
+    again = run_of(film, ends=None)
+    assert make(again, directions) == ([], 2)  # measured again, the same, so nothing is made
+
+
+# --- the grid -------------------------------------------------------------------------------------
+
+
+def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
+    run = run_of(Film(frames=6, video="png", grid=True))
+    run.manifest.command = ["/home/me/gen_sefa.py", "--network", "/home/me/net.pkl", "--grid"]
+    made = made_by(run, directions, 0, 1, 2)
+    assert made[-1] == "videos/all-grid"
+    assert run.reporter.done == 3 * 6 * 2  # nothing is rendered for the grid
+    frames = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "videos" / "all-grid").iterdir())]
+    assert len(frames) == 6
+    assert frames[0].shape == (2 * 64, 3 * 64, 3)
+    with Image.open(tmp_path / "videos" / "all-grid" / "frame0000.png") as frame:
+        assert frame.text["Comment"] == "gen_sefa.py --network net.pkl --grid"  # nobody's folders
+    row = np.asarray(Image.open(tmp_path / "videos" / "all-dir01" / "frame0002.png"))
+    assert np.array_equal(frames[2][:64, 64:128], row[:, :64])  # seed 0, direction 1
+    assert np.array_equal(frames[2][64:, 64:128], row[:, 64:])  # seed 1
+    assert make(run_of(Film(frames=6, video="png", grid=True)), directions, 0, 1, 2) == ([], 6)
+
+
+def test_a_grid_of_kept_videos(run_of, directions, tmp_path):
+    made_by(run_of(Film(frames=6, video="png")), directions, 0, 1)
+    assert made_by(run_of(Film(frames=6, video="png", grid=True)), directions, 0, 1) == ["videos/all-grid"]
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def test_what_is_recorded_for_people(run_of, directions):
+    run = run_of(Film(frames=8, video="png"))
+    made_by(run, directions)
+    about = run.manifest.outputs["sheets/all-dir00.jpg"]["about"]
+    assert about["range"].startswith("-3 to +3 units of w")
+    assert "--directions 0 --distance=-3,3 --seeds 0,1" in about["command"]
+    assert about["rows"] == ["seed 0", "seed 1"]
+    assert about["columns"][3] == "0"
+    assert np.array(about["boxes"]).shape == (2, 7, 4)
+    assert isinstance(about["numbers"]["change"], float)
+    with Image.open(run.manifest.outdir / "sheets" / "all-dir00.jpg") as sheet:
+        assert sheet.info["comment"].decode() == about["command"]
+    with Image.open(run.manifest.outdir / "videos" / "all-dir00" / "frame0000.png") as frame:
+        assert frame.text["Comment"].startswith("python gen_sefa.py --network net.pkl")

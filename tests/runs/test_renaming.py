@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+
+from sefa_plugin.directions.directions import Directions
+from sefa_plugin.directions.file import DirectionsFileError
+from sefa_plugin.runs.renaming import listed, rename
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "directions.safetensors"
+    Directions(np.eye(4), np.arange(4, 0, -1), (0, 1)).with_range(2, 0.5, -1.5, 2, "low").save(path)
+    return path
+
+
+def test_naming(file):
+    assert "direction 2 is called 'brush size'" in rename(file, "2", "brush size")
+    assert rename(file.parent, "brush size", "brush")  # by its name, and in a folder
+    held = Directions.load(file)
+    assert held.names == ("", "", "brush", "")
+    assert held.ranges[2] == (-1.5, 2)
+    assert held.broken == ("", "", "low", "")
+    assert held.index("brush") == 2
+    assert [line.split() for line in listed(file)[1:]] == [["2", "-1.5", "to", "+2", "brush"]]
+    assert "no name now" in rename(file, "2", "")
+    assert Directions.load(file).names == ("",) * 4
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "says"),
+    [
+        ("4", "x", "0-3"),
+        ("smile", "x", "smile"),
+        ("1", "a,b", "comma"),
+        ("1", "7", "number"),
+        ("1", "taken", "already called"),
+    ],
+)
+def test_what_cannot_be_named(file, key, name, says):
+    rename(file, "0", "taken")
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match=says):
+        rename(file, key, name)
+    assert file.read_bytes() == before
+
+
+def test_which_file(file, tmp_path):
+    file.rename(tmp_path / "directions-coarse.safetensors")
+    assert "coarse" in rename(tmp_path, "0", "x")
+    Directions(np.eye(4), np.arange(4, 0, -1), (0, 1)).save(tmp_path / "directions-fine.safetensors")
+    with pytest.raises(DirectionsFileError, match=r"directions-coarse.safetensors, directions-fine.safetensors"):
+        rename(tmp_path, "0", "y")
+
+
+def auto(file, **names):
+    """Names as re-scoring gives them: ``d2="skin"`` for direction 2, all measured."""
+    held = Directions.load(file)
+    found = {int(key[1:]): (name, 0.5) for key, name in names.items()}
+    held.with_auto_names(found, range(len(held))).save(file)
+    return Directions.load(file)
+
+
+def test_automatic_names_are_kept_with_their_purity_and_used_like_any(file):
+    held = auto(file, d2="skin-light", d0="-hair")
+    assert held.names == ("-hair", "", "skin-light", "")
+    assert held.named_by == ("auto", "", "auto", "")
+    assert held.purity == (0.5, None, 0.5, None)
+    assert held.index("-hair") == 0
+    assert listed(file)[1:] == ["     0                  -hair (auto, purity 0.50)"] + [
+        "     2  -1.5 to +2      skin-light (auto, purity 0.50)"
+    ]
+
+
+def test_a_persons_name_wins_whoever_comes_first(file):
+    rename(file, "0", "mine")
+    held = auto(file, d0="skin", d1="mine", d2="hair")
+    assert held.names == ("mine", "mine 2", "hair", "")
+    assert held.named_by == ("person", "auto", "auto", "")
+    rename(file, "hair", "beard")  # over an automatic one, by it
+    held = auto(file, d1="skin", d2="hair")
+    assert held.names == ("mine", "skin", "beard", "")
+    assert held.purity == (None, 0.5, None, None)
+    rename(file, "3", "skin")  # a name that only re-scoring had given
+    held = Directions.load(file)
+    assert held.names == ("mine", "", "beard", "skin")
+    assert held.named_by == ("person", "", "person", "person")
+    with pytest.raises(ValueError, match="direction 3 is already called 'skin'"):
+        rename(file, "1", "skin")
+
+
+def test_automatic_names_are_unique_and_replaced(file):
+    held = auto(file, d3="skin", d1="skin", d0="skin")  # in this order
+    assert held.names == ("skin 3", "skin 2", "", "skin")
+    held = auto(file, d1="skin")
+    assert held.names == ("", "skin", "", "")
+    # what was not measured this time keeps its name
+    kept = held.with_auto_names({2: ("skin", 1.0)}, [2, 3])
+    assert kept.names == ("", "skin", "skin 2", "")
+    with pytest.raises(ValueError, match="comma"):
+        held.with_auto_names({0: ("a,b", 1.0)}, [0])
+
+
+def test_names_of_files_of_before_are_a_persons(file):
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    auto(file, d0="skin")
+    with safe_open(file, framework="np") as held:
+        about = {key: text for key, text in held.metadata().items() if key not in ("named_by", "purity")}
+        tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+    save_file(tensors, str(file), about)
+    assert Directions.load(file).named_by == ("person", "", "", "")
+    assert auto(file, d0="hair").names[0] == "skin"
+
+
+def test_names_of_the_same_directions_elsewhere(file):
+    held = auto(file, d2="skin", d0="hair")
+    other = Directions(held.vectors, held.eigenvalues, (3,), label="3", names=("skin", "own", "", "b"))
+    merged = other.with_names_of(held)
+    assert merged.names == ("hair", "own", "skin", "b")
+    assert merged.named_by == ("auto", "person", "auto", "person")
+    assert merged.purity == (0.5, None, 0.5, None)
+    late = Directions(held.vectors, held.eigenvalues, (3,), label="3", names=("", "", "", "skin"))
+    assert late.with_names_of(held).names == ("hair", "", "skin", "")

@@ -1,0 +1,161 @@
+"""Small files that would take much time or memory from a reader that does not count."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from typing import Any
+
+from pickle_writer import call, dumps, module_state, ordered, persistent
+from places import GOLDEN
+
+from sefa_plugin.reading.pickle_file import load
+
+from .case import Content, Hostile, laughs, legacy, named, text, whole, zip_of
+from .containers import directions
+from .networks import from_bytes, rebuilt, storage_file
+
+CASES: list[Hostile] = []
+_PRIME = 2**61 - 1  # whole numbers that are its multiples have the same hash
+MILLION = 1_000_000
+
+
+def _add(name: str, content: bytes | Content, says: str, suffix: str = ".pkl", reader: str = "network") -> None:
+    CASES.append(Hostile(f"flood-{name}", reader, suffix, content, says, heavy=True))
+
+
+def _long(value: int) -> bytes:
+    raw = value.to_bytes((value.bit_length() + 8) // 8, "little")
+    return b"\x8a" + bytes([len(raw)]) + raw
+
+
+def _network(**attributes: Any) -> bytes:
+    """A network with these attributes; the same object at several places is stored once."""
+    return dumps({"G_ema": persistent("Generator", module_state(_init_args=(), _init_kwargs={}, **attributes))})
+
+
+# Instructions.
+_add("of-nothing", whole(b"N0" * MILLION), "more than 1000000 instructions")
+_add("of-sets", whole(b"(" + b"\x8f" * MILLION + b"t"), "more than 100000 sets|more than 1000000 instructions")
+_add("of-lists", whole(b"(" + b"]" * (MILLION - 10) + b"l"), "is not a StyleGAN network file: it holds a list")
+_add("of-calls", whole(b"(" + b"N)R" * 150_000 + b"l"), "is not a StyleGAN network file: it holds a list")
+_add("of-memos", whole(b"N" + b"\x94" * 300_000), "is not a StyleGAN network file")
+_add("of-names", whole(b"".join(b"cm\nn%d\n0" % i for i in range(30_000)) + b"N"), "is not a StyleGAN network file")
+_add("of-short-lines", whole(b"I1\n0" * 150_000 + b"N"), "is not a StyleGAN network file")
+_add("of-marks", whole(b"(" * (MILLION - 10)), "empty stack|marks")
+_add("of-deep-lists", whole(b"]" * 200_000 + b"a" * 199_999), "is not a StyleGAN network file: it holds a list")
+_add("of-deep-tuples", whole(b"N" + b"\x85" * 250_000), "is not a StyleGAN network file: it holds a tuple")
+_add("of-deep-calls", whole(b"(" * 1 + b"N" * 80_000 + b")R" + b"\x85R" * 79_999 + b"t"), "is not a StyleGAN")
+_add("key-of-deep-tuples", whole(b"}N" + b"\x85" * 250_000 + b"Ns"), "a key of type tuple")
+_add("key-of-a-call-deep", whole(named("collections", "OrderedDict") + b")RN" + b"\x85" * 250_000 + b"Ns"),
+     "a key of type tuple")  # fmt: skip
+_add("pairs-of-deep-tuples", whole(named("collections", "OrderedDict") + b"(((N" + b"\x85" * 200_000 + b"Nl" + b"l"
+     + b"tR"), "a key|is not a StyleGAN")  # fmt: skip
+_add(
+    "colliding-keys",
+    whole(b"}(" + b"".join(_long(i * _PRIME) + b"N" for i in range(1, 60_000)) + b"u"),
+    "keys that are",
+)
+_add("colliding-keys-in-many", whole(b"(" + b"".join(b"}(" + b"".join(_long(i * _PRIME) + b"N" for i in range(1, 4_000))
+     + b"u" for _ in range(40)) + b"l"), "keys that are")  # fmt: skip
+_add("colliding-memos", whole(b"N" + b"".join(b"p%d\n" % (i * _PRIME) for i in range(1, 60_000))), "stores an entry")
+_add("equal-long-keys", whole(b"(" + text("x" * 1_000_000) + b"\x940" + text("x" * 1_000_000) + b"\x940}h\x00Ns"
+     + b"h\x01Ns" * 90_000 + b"l"), "a key of")  # fmt: skip
+_add("long-key-of-tuples", whole(b"(" + b"N" * 100_000 + b"t\x940}" + b"h\x00Ns" * 50_000), "a key of")
+_add("long-number", whole(b"\x8b" + struct.pack("<i", 1_000_000) + b"\x7f" * 1_000_000), "a whole number of")
+
+# Shared parts, which count each time they are met.
+_add("laughs", whole(laughs(60)), "is not a StyleGAN network file: it holds a list")
+_add("laughs-in-attributes", lambda c: _network(held=_laughs(40)), "more than|nested deeper")
+_add(
+    "laughs-as-type", lambda c: _network(held=call("numpy.dtype", _laughs(60))), "refused|only numbers|element type|ref"
+)
+_add("laughs-as-array-type", lambda c: _network(held=_array_of(call("numpy.dtype", _laughs(60)))), "only numbers")
+_add("laughs-as-device", lambda c: _network(held=call("torch.device", _laughs(40))), "device|more than")
+_add("laughs-as-protocol", legacy(1, laughs(60)), "file protocol", ".pt")
+_add("laughs-as-key", whole(named("x", "Y") + b")R" + laughs(60) + b"Ns"), "a key of type list")
+_add("laughs-of-modules", lambda c: dumps({"G_ema": _modules(30)}), "too many modules|more than")
+_add("modules-of-many-tensors", lambda c: dumps({"G_ema": _modules(13, {f"t{i}": None for i in range(2_000)})}),
+     "more than 100000 tensors")  # fmt: skip
+_add("modules-of-long-names", lambda c: dumps({"G_ema": _modules(12, name="n" * 3_000)}), "a name of")
+_add("shared-bytes", lambda c: _network(held=[b"x" * 2**20] * 50_000), "more than")
+_add("shared-text", lambda c: _network(held=["x" * 2**20] * 50_000), "more than")
+_add("shared-encoded-text", lambda c: _network(held=[call("_codecs.encode", _TEXT, "latin1") for _ in range(3_000)]),
+     "more than")  # fmt: skip
+_add("shared-storage-text", lambda c: _network(held=[rebuilt(from_bytes(_STORED)) for _ in range(3_000)]),
+     "no hook fits|more than")  # fmt: skip
+_add("shared-storage-archive", lambda c: _network(held=[rebuilt(from_bytes(_ARCHIVE)) for _ in range(3_000)]),
+     "a tensor whose data")  # fmt: skip
+_add("storage-of-instructions", lambda c: _network(held=[rebuilt(from_bytes(_slow(i))) for i in range(8)]),
+     "more than 1000000 instructions")  # fmt: skip
+_add(
+    "source", lambda c: dumps({"G_ema": persistent("Generator", module_state(), "a b\n" * 3 * MILLION)}), "a source of"
+)
+
+_TEXT = "x" * 2**20
+_STORED = storage_file(2**18, b"\0" * 2**20).decode("latin-1")
+_ARCHIVE = zip_of([(f"archive/{i}", b"") for i in range(20_000)])
+
+
+def _slow(seed: int) -> bytes:
+    return storage_file(1, b"\0" * 4, machine=whole(b"N0" * 200_000 + b"K" + bytes([seed]) + b"0}", 2))
+
+
+def _laughs(levels: int) -> list:
+    held: list = []
+    for _ in range(levels):
+        held = [held, held]
+    return held
+
+
+def _array_of(kind: Any) -> Any:
+    made = call("numpy.core.multiarray._reconstruct", None, (0,), b"b")
+    made.state = (1, (1,), kind, False, b"\0" * 4)
+    return made
+
+
+def _modules(levels: int, buffers: dict | None = None, name: str = "m") -> Any:
+    """Modules of two modules, each of two: the same two."""
+    made = persistent("Part", module_state(buffers=buffers or {}))
+    for _ in range(levels):
+        state = module_state()
+        state["_modules"] = ordered({f"{name}0": made, f"{name}1": made})
+        made = persistent("Part", state)
+    made.args[0]["state"].update(_init_args=(), _init_kwargs={})
+    return made
+
+
+# Arguments of a network that is known: a toolkit would compute with them for ever.
+_add("argument-power", lambda c: _golden("sg3t-64", num_fp16_res=2**62), "more than any network has")
+_add(
+    "argument-layers",
+    lambda c: _golden("sg2ada-skip-64", mapping_kwargs={"num_layers": 2**24}),
+    "num_layers is 16777216",
+)
+
+
+def _golden(name: str, **changes: Any) -> bytes:
+    """A network of the golden files, with other arguments."""
+    value = load((GOLDEN / f"{name}.pkl").read_bytes()).value
+    value["G_ema"].args[0]["state"]["_init_kwargs"].update(changes)
+    return dumps(value)
+
+
+# Archives.
+_add("zip-index", zip_of([(f"archive/{i}", b"") for i in range(80_000)]), "larger than is read", ".pt")
+_add(
+    "zip-packed", zip_of({"archive/data.pkl": b"\x80\x02" + b"N0" * 5 * MILLION}, zipfile.ZIP_DEFLATED), "packed", ".pt"
+)
+
+# JSON.
+_add("json-names-twice", b'{"a":0,' + b",".join(b'"k%d":0' % i for i in range(200_000)) + b',"k199999":0}', "twice",
+     ".json", "recipe")  # fmt: skip
+_add("json-lists", b"[" + b"[]," * 2_000_000 + b"[]]", "lists and objects", ".json", "recipe")
+_add("json-large", lambda c: b'"' + b"x" * (1 << 26) + b'"', "larger than 64 MB", ".json", "recipe")
+_add(
+    "directions-json",
+    directions(names="[" + "[]," * MILLION + "[]]"),
+    "lists and objects",
+    ".safetensors",
+    "directions",
+)
