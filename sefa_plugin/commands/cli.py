@@ -235,9 +235,9 @@ def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_
 
 
 def _audit(file: str, as_json: bool) -> None:
+    from ..hooks.known_sources import origin
     from ..networks.opening import locate
     from ..reading.audit import text as audit_text
-    from ..hooks.known_sources import origin
     from ..reading.audit.audit import audit
 
     found = audit(locate(file, progress=Download()), origin)

@@ -7,11 +7,20 @@ which stay apart until the end: inner loops run over neighbouring numbers, and n
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Union, cast
 
 import numpy as np
 from numba import config, njit, prange, set_num_threads, types
 from numba.extending import overload
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from typing_extensions import Unpack
+
+    Floats = NDArray[np.float32]
+    Wholes = NDArray[np.int64]
+    Pixels = Union[Floats, NDArray[np.uint16]]  # the second: the bits of bfloat16
 
 PHASE_TAPS = 6  # of the up-sampling filter, per phase; the loops are written out for them
 PAIRS = 6  # of taps of the down-sampling filter that one loop applies: each loop reads and writes its sums
@@ -24,13 +33,31 @@ _PAGE, _SPREAD = 1024, 80  # numbers: what a way of the first cache holds; a twe
 _PART = 2048  # numbers of it that go from step to step together; they and what they become fit the first cache
 _TILE = 20480  # numbers in an enlarged row that is worked on at once; six reduced ones fit the second cache
 
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
-def _compiled(**options: Any) -> Any:
-    def decorate(function: Any) -> Any:
+
+class _Options(TypedDict, total=False):
+    inline: Literal["never", "always"]
+    parallel: bool
+
+
+def _compiled(**options: Unpack[_Options]) -> Callable[[_Function], _Function]:
+    def decorate(function: _Function) -> _Function:
         try:
-            return njit(cache=True, fastmath=True, nogil=True, **options)(function)
+            compiled = njit(cache=True, fastmath=True, nogil=True, **options)(function)
         except RuntimeError:  # nowhere to keep the compiled code
-            return njit(fastmath=True, nogil=True, **options)(function)
+            compiled = njit(fastmath=True, nogil=True, **options)(function)
+        return cast("_Function", compiled)  # called as the function is
+
+    return decorate
+
+
+def _compiles(function: Callable[..., None]) -> Callable[[_Function], _Function]:
+    """What is decorated chooses, by the types of the arguments, the code that compiled calls of ``function`` run."""
+
+    def decorate(choose: _Function) -> _Function:
+        chosen: _Function = overload(function, inline="always")(choose)
+        return chosen
 
     return decorate
 
@@ -42,25 +69,25 @@ def _apart(numbers: int) -> int:
 
 
 @_compiled(inline="always")
-def _zeros(count: int) -> Any:
+def _zeros(count: int) -> Floats:
     """Numbers from the beginning of a cache line on: otherwise every vector would straddle two."""
     held = np.zeros(count + 16, np.float32)
     first = -(held.ctypes.data // 4) % 16
     return held[first : first + count]
 
 
-def _widen(into: Any, i: int, source: Any, bias: Any) -> None:
+def _widen(into: Floats, i: int, source: Pixels, bias: Floats) -> None:
     """The numbers of the i-th pixel with their bias, as float32."""
     raise NotImplementedError  # compiled code only
 
 
-@overload(_widen, inline="always")
-def _widen_by_type(into, i, source, bias):
-    def float32(into, i, source, bias):
+@_compiles(_widen)
+def _widen_by_type(into: types.Array, i: types.Type, source: types.Array, bias: types.Array) -> Callable[..., None]:
+    def float32(into: Floats, i: int, source: Floats, bias: Floats) -> None:
         for lane in range(len(source)):
             into[i, lane] = source[lane] + bias[lane]
 
-    def bfloat16(into, i, source, bias):
+    def bfloat16(into: Floats, i: int, source: NDArray[np.uint16], bias: Floats) -> None:
         bits = into.view(np.uint32)
         for lane in range(len(source)):
             bits[i, lane] = np.uint32(source[lane]) << np.uint32(16)
@@ -70,18 +97,18 @@ def _widen_by_type(into, i, source, bias):
     return bfloat16 if source.dtype == types.uint16 else float32
 
 
-def _narrow(into: Any, source: Any, i: int) -> None:
+def _narrow(into: Pixels, source: Floats, i: int) -> None:
     """The numbers of the i-th pixel, rounded to the nearest (of two, to the even one) where they become bfloat16."""
     raise NotImplementedError  # compiled code only
 
 
-@overload(_narrow, inline="always")
-def _narrow_by_type(into, source, i):
-    def float32(into, source, i):
+@_compiles(_narrow)
+def _narrow_by_type(into: types.Array, source: types.Array, i: types.Type) -> Callable[..., None]:
+    def float32(into: Floats, source: Floats, i: int) -> None:
         for lane in range(len(into)):
             into[lane] = source[i, lane]
 
-    def bfloat16(into, source, i):
+    def bfloat16(into: NDArray[np.uint16], source: Floats, i: int) -> None:
         bits = source.view(np.uint32)
         for lane in range(len(into)):
             even = (bits[i, lane] >> np.uint32(16)) & np.uint32(1)
@@ -91,7 +118,7 @@ def _narrow_by_type(into, source, i):
 
 
 @_compiled(inline="always")
-def _load(into: Any, count: int, x: Any, bias: Any, left: int, first: int, width: int, lanes: int) -> None:
+def _load(into: Floats, count: int, x: Pixels, bias: Floats, left: int, first: int, width: int, lanes: int) -> None:
     """Pixels of a row from column ``left`` on, ``width`` of its channels and their bias; black beyond its edges."""
     pixels, biases = into[: count * lanes].reshape(count, lanes), bias[first : first + width]
     for i in range(count):
@@ -103,7 +130,16 @@ def _load(into: Any, count: int, x: Any, bias: Any, left: int, first: int, width
 
 @_compiled(inline="always")
 def _advance(
-    ring: Any, count: int, x: Any, bias: Any, left: int, first: int, width: int, lanes: int, loaded: int, wanted: int
+    ring: Floats,
+    count: int,
+    x: Pixels,
+    bias: Floats,
+    left: int,
+    first: int,
+    width: int,
+    lanes: int,
+    loaded: int,
+    wanted: int,
 ) -> int:
     """Load the rows of a picture up to ``wanted``; those beyond its edges are black."""
     while loaded < wanted:
@@ -117,7 +153,7 @@ def _advance(
 
 
 @_compiled()
-def _mix_rows(row, begin, stop, ring, top, taps):
+def _mix_rows(row: Floats, begin: int, stop: int, ring: Floats, top: int, taps: Floats) -> None:
     """Six input rows from ``top`` on to one row of the enlarged picture, which is not wider yet."""
     c0, c1, c2, c3, c4, c5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
     # Slices, since an index that might be negative is tested at every number.
@@ -129,7 +165,17 @@ def _mix_rows(row, begin, stop, ring, top, taps):
 
 
 @_compiled()
-def _enlarge(phases, begin, stop, row, lanes, taps, starts, slope, clamp):
+def _enlarge(
+    phases: Floats,
+    begin: int,
+    stop: int,
+    row: Floats,
+    lanes: int,
+    taps: Floats,
+    starts: Wholes,
+    slope: np.float32,
+    clamp: np.float32,
+) -> None:
     """A part of a row to its phases, activated."""
     for p in range(phases.shape[0]):
         t0, t1, t2, t3, t4, t5 = taps[p, 0], taps[p, 1], taps[p, 2], taps[p, 3], taps[p, 4], taps[p, 5]
@@ -142,13 +188,29 @@ def _enlarge(phases, begin, stop, row, lanes, taps, starts, slope, clamp):
 
 
 @_compiled(inline="always")
-def _from(phases: Any, place: int, up: int, lanes: int, begin: int) -> Any:
+def _from(phases: Floats, place: int, up: int, lanes: int, begin: int) -> Floats:
     """A row that is kept in phases, from a pixel on."""
     return phases[place % up, place // up * lanes + begin :]
 
 
 @_compiled()
-def _fold_one(into, taps, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5):
+def _fold_one(
+    into: Floats,
+    taps: Floats,
+    add: bool,
+    a0: Floats,
+    a1: Floats,
+    a2: Floats,
+    a3: Floats,
+    a4: Floats,
+    a5: Floats,
+    b0: Floats,
+    b1: Floats,
+    b2: Floats,
+    b3: Floats,
+    b4: Floats,
+    b5: Floats,
+) -> None:
     """Sums of pairs by six taps, from whose other halves they are the mirror image: half the multiplications."""
     g0, g1, g2, g3, g4, g5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
     for z in range(len(into)):
@@ -158,7 +220,25 @@ def _fold_one(into, taps, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5):
 
 
 @_compiled()
-def _fold_two(one, two, taps, more, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5):
+def _fold_two(
+    one: Floats,
+    two: Floats,
+    taps: Floats,
+    more: Floats,
+    add: bool,
+    a0: Floats,
+    a1: Floats,
+    a2: Floats,
+    a3: Floats,
+    a4: Floats,
+    a5: Floats,
+    b0: Floats,
+    b1: Floats,
+    b2: Floats,
+    b3: Floats,
+    b4: Floats,
+    b5: Floats,
+) -> None:
     """The same with two filters, which share the sums."""
     g0, g1, g2, g3, g4, g5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
     h0, h1, h2, h3, h4, h5 = more[0], more[1], more[2], more[3], more[4], more[5]
@@ -172,7 +252,9 @@ def _fold_two(one, two, taps, more, add, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3,
 
 
 @_compiled()
-def _reduce_sideways(into, begin, stop, phases, taps, up, down, lanes):
+def _reduce_sideways(
+    into: Floats, begin: int, stop: int, phases: Floats, taps: Floats, up: int, down: int, lanes: int
+) -> None:
     """Filter a part of a row with every factor and keep each ``down``-th pixel, the kept ones in phases again."""
     factors, size = taps.shape[0], 2 * taps.shape[1]
     for e in range(into.shape[0]):
@@ -194,7 +276,7 @@ def _reduce_sideways(into, begin, stop, phases, taps, up, down, lanes):
 
 
 @_compiled()
-def _spread_one(v, g, o0, o1, o2, o3, o4, o5):
+def _spread_one(v: Floats, g: Floats, o0: Floats, o1: Floats, o2: Floats, o3: Floats, o4: Floats, o5: Floats) -> None:
     """One factor of a row, added to six reduced rows. A choice in any of these loops, and it gets no vectors."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
     for z in range(len(v)):
@@ -208,7 +290,9 @@ def _spread_one(v, g, o0, o1, o2, o3, o4, o5):
 
 
 @_compiled()
-def _spread_two(v, w, g, h, o0, o1, o2, o3, o4, o5):
+def _spread_two(
+    v: Floats, w: Floats, g: Floats, h: Floats, o0: Floats, o1: Floats, o2: Floats, o3: Floats, o4: Floats, o5: Floats
+) -> None:
     """The same of two factors: sums are read and written once for both."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
     h0, h1, h2, h3, h4, h5 = h[0], h[1], h[2], h[3], h[4], h[5]
@@ -223,7 +307,20 @@ def _spread_two(v, w, g, h, o0, o1, o2, o3, o4, o5):
 
 
 @_compiled()
-def _spread_three(v, w, x, g, h, i, o0, o1, o2, o3, o4, o5):
+def _spread_three(
+    v: Floats,
+    w: Floats,
+    x: Floats,
+    g: Floats,
+    h: Floats,
+    i: Floats,
+    o0: Floats,
+    o1: Floats,
+    o2: Floats,
+    o3: Floats,
+    o4: Floats,
+    o5: Floats,
+) -> None:
     """The same of three, as most radial filters have."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
     h0, h1, h2, h3, h4, h5 = h[0], h[1], h[2], h[3], h[4], h[5]
@@ -239,7 +336,7 @@ def _spread_three(v, w, x, g, h, i, o0, o1, o2, o3, o4, o5):
 
 
 @_compiled()
-def _spread(sums, e, begin, stop, done, rows, taps, down):
+def _spread(sums: Floats, e: int, begin: int, stop: int, done: int, rows: Floats, taps: Floats, down: int) -> None:
     """Filter along columns: add a part of an enlarged row, in its factors, to all reduced rows that it reaches."""
     factors, reached = taps.shape[1], taps.shape[2]
     newest = done // down + reached  # so that no index is negative
@@ -262,7 +359,7 @@ def _spread(sums, e, begin, stop, done, rows, taps, down):
 
 
 @_compiled(inline="always")
-def _store(out: Any, kept: Any, begin: int, first: int, width: int, count: int, lanes: int) -> None:
+def _store(out: Pixels, kept: Floats, begin: int, first: int, width: int, count: int, lanes: int) -> None:
     """Phases of kept pixels, from the ``begin``-th of each phase on, to a row ``[W, C]``."""
     step = kept.shape[0]
     for e in range(step):
@@ -274,7 +371,24 @@ def _store(out: Any, kept: Any, begin: int, first: int, width: int, count: int, 
 
 
 @_compiled(parallel=True)
-def _run(x, bias, out, x_taps, x_starts, y_taps, y_starts, across, along, up, down, slope, clamp, lanes, tile, bands):
+def _run(
+    x: Pixels,
+    bias: Floats,
+    out: Pixels,
+    x_taps: Floats,
+    x_starts: Wholes,
+    y_taps: Floats,
+    y_starts: Wholes,
+    across: Floats,
+    along: Floats,
+    up: int,
+    down: int,
+    slope: np.float32,
+    clamp: np.float32,
+    lanes: int,
+    tile: int,
+    bands: int,
+) -> None:
     """See :func:`filtered_lrelu`; a unit of work is ``lanes`` channels, ``tile`` kept pixels of each phase, a band.
 
     ``across`` and ``along`` are what :func:`_factors` gives.
@@ -322,7 +436,7 @@ def _run(x, bias, out, x_taps, x_starts, y_taps, y_starts, across, along, up, do
             _store(out[n, y], sums[y % reached], begin, first, width, count, lanes)
 
 
-def _phases(taps: Any, up: int, low: int) -> tuple[Any, Any]:
+def _phases(taps: Floats, up: int, low: int) -> tuple[Floats, Wholes]:
     """Taps ``[up, PHASE_TAPS]`` of every phase of the enlarged signal, and where each starts in the small one."""
     kernel = np.ascontiguousarray(taps[::-1] * up, dtype=np.float32)
     chosen = [(low - phase) % up for phase in range(up)]
@@ -330,7 +444,7 @@ def _phases(taps: Any, up: int, low: int) -> tuple[Any, Any]:
     return np.stack([kernel[first::up] for first in chosen]), np.array(starts, dtype=np.int64)
 
 
-def fits(up_taps: Any, down_taps: Any, up: int, down: int) -> bool:
+def fits(up_taps: Floats, down_taps: Floats, up: int, down: int) -> bool:
     """Whether the loops above are written for such filters, ``up_taps`` and ``down_taps`` as arrays."""
     if up < 2 or up % down or up_taps.ndim != 1 or len(up_taps) != PHASE_TAPS * up:
         return False
@@ -339,7 +453,7 @@ def fits(up_taps: Any, down_taps: Any, up: int, down: int) -> bool:
     return all(np.array_equal(down_taps, np.flip(down_taps, axis)) for axis in range(down_taps.ndim))
 
 
-def _factors(taps: Any, down: int) -> tuple[Any, Any]:
+def _factors(taps: Floats, down: int) -> tuple[Floats, Floats]:
     """A filter as a sum of separable ones.
 
     Returns:
@@ -358,22 +472,23 @@ def _factors(taps: Any, down: int) -> tuple[Any, Any]:
         across, along = rows[:count] * roots, columns.T[:count] * roots
     along = np.concatenate([along, along[:, ::-1]], axis=1).reshape(len(along), -1, down)
     # Both in one layout of memory for every filter: another would be compiled a second time.
-    return tuple(np.ascontiguousarray(part, dtype=np.float32) for part in (across, along.transpose(2, 0, 1)))
+    across, along = (np.ascontiguousarray(part, dtype=np.float32) for part in (across, along.transpose(2, 0, 1)))
+    return across, along
 
 
 def filtered_lrelu(
-    x: Any,
-    up_taps: Any,
-    down_taps: Any,
-    bias: Any,
+    x: Pixels,
+    up_taps: Floats,
+    down_taps: Floats,
+    bias: Floats,
     up: int,
     down: int,
-    padding: Any,
+    padding: Sequence[int],
     slope: float,
     clamp: float,
     gain: float,
     threads: int,
-) -> Any:
+) -> Pixels:
     """Enlarge, activate, reduce: see ``ops.filtered_lrelu``. ``fits`` must hold for the filters.
 
     Args:
@@ -385,7 +500,7 @@ def filtered_lrelu(
     Returns:
         ``[N, H', W', C]`` as ``x``; between them all is float32.
     """
-    threads = max(1, min(threads, config.NUMBA_NUM_THREADS))
+    threads = max(1, min(threads, vars(config)["NUMBA_NUM_THREADS"]))
     set_num_threads(threads)
     left, right, top, bottom = padding
     x_taps, x_starts = _phases(up_taps, up, left)

@@ -66,7 +66,8 @@ def grown(
     last = len(resolutions) - 1
     # How much of a resolution's picture is replaced by the enlarged one before it.
     older = [min(max(lod - (last - index), 0.0), 1.0) if index else 0.0 for index in range(last + 1)]
-    x = img = None
+    x: Tensor | None = None
+    img: Tensor | None = None
     for index, resolution in enumerate(resolutions):
         if older[index] < 1:
             x = block(resolution, x)
@@ -76,4 +77,5 @@ def grown(
         if wanted:
             colours = torgb[resolution](x)
             img = colours if img is None else torch.lerp(colours, img, older[index])
+    assert img is not None  # one resolution at least has colours
     return img

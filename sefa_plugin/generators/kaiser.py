@@ -6,10 +6,15 @@ Kaiser's formulae: J. F. Kaiser, "Nonrecursive digital filter design using the I
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def _window(taps: int, width: float, rate: float) -> np.ndarray:
+
+def _window(taps: int, width: float, rate: float) -> NDArray[np.float64]:
     """Kaiser window for a transition band of ``width`` at the sampling ``rate``."""
     attenuation = 2.285 * (taps - 1) * np.pi * width / (rate / 2) + 7.95  # decibels
     if attenuation > 50:
@@ -18,16 +23,18 @@ def _window(taps: int, width: float, rate: float) -> np.ndarray:
         beta = 0.5842 * (attenuation - 21) ** 0.4 + 0.07886 * (attenuation - 21)
     else:
         beta = 0.0
-    return np.kaiser(taps, beta)
+    window: NDArray[np.float64] = np.kaiser(taps, beta)
+    return window
 
 
-def bessel_j1(x: np.ndarray) -> np.ndarray:
+def bessel_j1(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bessel function of the first kind and order 1, from its integral; 1e-12 for arguments up to 200."""
     angles = (np.arange(512) + 0.5) * np.pi / 512
-    return np.cos(angles - np.asarray(x)[..., None] * np.sin(angles)).mean(axis=-1)
+    values: NDArray[np.float64] = np.cos(angles - np.asarray(x)[..., None] * np.sin(angles)).mean(axis=-1)
+    return values
 
 
-def lowpass(taps: int, cutoff: float, width: float, rate: float, radial: bool = False) -> np.ndarray | None:
+def lowpass(taps: int, cutoff: float, width: float, rate: float, radial: bool = False) -> NDArray[np.float64] | None:
     """Design a low-pass filter with sum 1.
 
     Args:
@@ -37,13 +44,16 @@ def lowpass(taps: int, cutoff: float, width: float, rate: float, radial: bool = 
     """
     if taps == 1:
         return None
+    kernel: NDArray[np.float64]
     place = (np.arange(taps) - (taps - 1) / 2) / rate
     window = _window(taps, width, rate)
     if not radial:
         kernel = np.sinc(2 * cutoff * place) * window
-        return kernel / kernel.sum()
+        kernel /= kernel.sum()
+        return kernel
     radius = np.hypot(place[:, None], place[None, :])
     safe = np.where(radius == 0, 1, radius)
     kernel = np.where(radius == 0, cutoff, bessel_j1(2 * np.pi * cutoff * safe) / (np.pi * safe)) * np.pi
-    kernel = kernel * np.outer(window, window)
-    return kernel / kernel.sum()
+    kernel *= np.outer(window, window)
+    kernel /= kernel.sum()
+    return kernel

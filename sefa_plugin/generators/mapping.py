@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,11 +12,12 @@ from torch.nn import functional as F
 
 from . import ops
 
+Keywords = Mapping[str, Any]  # of a constructor, as a network's file gives them
 # Keywords that scripts of the toolkits pass and that change nothing in inference.
 _TRAINING_ONLY = {"update_emas", "skip_w_avg_update", "fused_modconv", "force_fp32"}
 
 
-def refuse_unknown(keywords: dict[str, Any], where: str) -> None:
+def refuse_unknown(keywords: Mapping[str, object], where: str) -> None:
     """Raise ``TypeError`` for keywords that are not of the toolkits' interface."""
     unknown = sorted(set(keywords) - _TRAINING_ONLY)
     if unknown:
@@ -62,6 +64,8 @@ class MappingNetwork(nn.Module):
     them by a matrix, puts them behind z and normalises both together.
     """
 
+    w_avg: Tensor
+
     def __init__(
         self,
         z_dim: int,
@@ -102,7 +106,7 @@ class MappingNetwork(nn.Module):
         c: Tensor | None = None,
         truncation_psi: float = 1,
         truncation_cutoff: int | None = None,
-        **keywords: Any,
+        **keywords: object,
     ) -> Tensor:
         """Map latents.
 
@@ -167,6 +171,9 @@ def checked_labels(c: Tensor | None, c_dim: int) -> Tensor | None:
 class BaseGenerator(nn.Module):
     """The interface of the toolkits' generators around a ``mapping`` and a ``synthesis``."""
 
+    mapping: nn.Module
+    synthesis: nn.Module
+
     def __init__(self, z_dim: int, c_dim: int, w_dim: int, img_resolution: int, img_channels: int) -> None:
         super().__init__()
         self.z_dim = z_dim
@@ -181,11 +188,12 @@ class BaseGenerator(nn.Module):
         c: Tensor | None = None,
         truncation_psi: float = 1,
         truncation_cutoff: int | None = None,
-        **synthesis_kwargs: Any,
+        **synthesis_kwargs: object,
     ) -> Tensor:
         """Latents ``[N, z_dim]`` (and labels) to pictures ``[N, C, H, W]``, float32, about -1 to 1."""
         ws = self.mapping(z, c, truncation_psi=truncation_psi, truncation_cutoff=truncation_cutoff)
-        return self.synthesis(ws, **synthesis_kwargs)
+        pictures: Tensor = self.synthesis(ws, **synthesis_kwargs)
+        return pictures
 
 
 def check_ws(ws: Tensor, num_ws: int, w_dim: int) -> Tensor:

@@ -7,16 +7,20 @@ Sources: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 # activation -> (function, the gain that keeps the variance of its output)
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
     "linear": (lambda x, alpha: x, 1.0),
     "relu": (lambda x, alpha: F.relu(x), math.sqrt(2)),
     "lrelu": (lambda x, alpha: F.leaky_relu(x, alpha), math.sqrt(2)),
@@ -31,7 +35,7 @@ SEPARABLE_FROM = 8  # taps; shorter filters are kept as two-dimensional kernels
 
 
 def setup_filter(
-    taps: float | Sequence | Tensor | None,
+    taps: float | Sequence[float] | Sequence[Sequence[float]] | Tensor | None,
     normalize: bool = True,
     flip_filter: bool = False,
     gain: float = 1,
@@ -64,7 +68,8 @@ def setup_filter(
         kernel = kernel / kernel.sum()
     if flip_filter:
         kernel = kernel.flip(list(range(kernel.ndim)))
-    return (kernel * gain ** (kernel.ndim / 2)).to(device=device)  # a separable one acts twice
+    factor: float = gain ** (kernel.ndim / 2)  # a separable one acts twice
+    return (kernel * factor).to(device=device)
 
 
 def bias_act(
@@ -233,15 +238,15 @@ def conv2d_up(
     if padding is None:
         padding = (wide // 2, wide // 2, high // 2, high // 2)
     padding = _plus(padding, _centred_up(kernel, up, up))
-    rest = {"gain": up * up, "flip_filter": flip_filter, "bias": bias}
     if high == wide == 1:  # the filter commutes with a pointwise convolution, which is cheaper first
-        return upfirdn2d(F.conv2d(x, weight, groups=groups), kernel, up=up, padding=padding, **rest)
+        x = F.conv2d(x, weight, groups=groups)
+        return upfirdn2d(x, kernel, up, 1, padding, gain=up * up, flip_filter=flip_filter, bias=bias)
     if flip_weight:
         weight = weight.flip([2, 3])
     weight = weight.reshape(groups, out // groups, -1, high, wide).transpose(1, 2).flatten(0, 1)
     padding = _plus(padding, (1 - wide, up - wide, 1 - high, up - high))  # a transposed one gives its margin too
     x = F.conv_transpose2d(x, weight, stride=up, groups=groups)
-    return upfirdn2d(x, kernel, padding=padding, **rest)
+    return upfirdn2d(x, kernel, padding=padding, gain=up * up, flip_filter=flip_filter, bias=bias)
 
 
 def conv2d_resample(
@@ -337,7 +342,14 @@ def style_scale(power: Tensor, styles: Tensor) -> Tensor:
     return (styles.square() @ power.t() + 1e-8).rsqrt()
 
 
-def working_dtype(layer: Any, device: torch.device, force_fp32: bool) -> torch.dtype:
+class Layer(Protocol):
+    """What chooses its precision."""
+
+    use_fp16: bool
+    bfloat16_on_cpu: bool
+
+
+def working_dtype(layer: Layer, device: torch.device, force_fp32: bool) -> torch.dtype:
     """In what a layer computes: float16 on CUDA where the network asks for it, bfloat16 on a CPU where we do.
 
     ``layer`` says so by ``use_fp16`` and ``bfloat16_on_cpu``.
@@ -347,8 +359,32 @@ def working_dtype(layer: Any, device: torch.device, force_fp32: bool) -> torch.d
     return torch.bfloat16 if device.type == "cpu" and layer.bfloat16_on_cpu and not force_fp32 else torch.float32
 
 
+class Kernels(Protocol):
+    """The module ``fused``."""
+
+    def fits(self, up_taps: NDArray[np.float32], down_taps: NDArray[np.float32], up: int, down: int, /) -> bool:
+        """Whether its loops are written for such filters."""
+
+    def filtered_lrelu(
+        self,
+        x: NDArray[np.float32] | NDArray[np.uint16],
+        up_taps: NDArray[np.float32],
+        down_taps: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        up: int,
+        down: int,
+        padding: Sequence[int],
+        slope: float,
+        clamp: float,
+        gain: float,
+        threads: int,
+        /,
+    ) -> NDArray[np.float32] | NDArray[np.uint16]:
+        """Enlarge, activate, reduce."""
+
+
 @lru_cache(maxsize=1)
-def compiled_kernels() -> Any:
+def compiled_kernels() -> Kernels | None:
     """The module with loops compiled by Numba, or None where Numba is not installed or does not work here."""
     try:
         from . import fused
@@ -357,7 +393,9 @@ def compiled_kernels() -> Any:
     return fused
 
 
-def _compiled_kernel(x: Tensor, up_kernel: Any, down_kernel: Any, up: int, down: int, flip: bool) -> Any:
+def _compiled_kernel(
+    x: Tensor, up_kernel: Tensor | None, down_kernel: Tensor | None, up: int, down: int, flip: bool
+) -> Kernels | None:
     """The compiled loops where they serve for these arguments, else None."""
     known = x.dtype in (torch.float32, torch.bfloat16)
     plain = x.device.type == "cpu" and known and not torch.is_grad_enabled() and not flip
@@ -408,7 +446,7 @@ def filtered_lrelu(
 _BITS = {torch.float32: "float32", torch.bfloat16: "int16"}  # what NumPy calls numbers of so many bits
 
 
-def _as_array(x: Tensor) -> Any:
-    """A tensor for compiled code, which knows bfloat16 as uint16."""
+def _as_array(x: Tensor) -> NDArray[np.float32] | NDArray[np.uint16]:
+    """A tensor for compiled code, where bfloat16 is uint16."""
     x = x.contiguous()
     return x.view(torch.int16).numpy().view("uint16") if x.dtype == torch.bfloat16 else x.numpy()

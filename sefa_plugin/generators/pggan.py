@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +34,7 @@ class Mapping(nn.Module):
         c: Tensor | None = None,
         truncation_psi: float = 1,
         truncation_cutoff: int | None = None,
-        **keywords: Any,
+        **keywords: object,
     ) -> Tensor:
         """``[N, z_dim]`` of any float type to float32 ``[N, 1, z_dim]``.
 
@@ -79,8 +78,19 @@ class Layer(nn.Module):
         return pixel_norm(F.leaky_relu(x, 0.2))
 
 
+class Block(nn.Module):
+    """The layers of one resolution: the first has ``dense``, the others have ``conv0``."""
+
+    dense: Dense
+    conv0: Layer
+    conv1: Layer
+    torgb: ToRGB
+
+
 class SynthesisNetwork(nn.Module):
     """Normalised latents to pictures."""
+
+    lod: Tensor
 
     def __init__(self, z_dim: int, img_channels: int, channels: Sequence[int]) -> None:
         super().__init__()
@@ -92,7 +102,7 @@ class SynthesisNetwork(nn.Module):
         self.register_buffer("lod", torch.zeros([]))
         before = channels[0]
         for resolution, width in zip(self.block_resolutions, channels):
-            block = nn.Module()
+            block = Block()
             if resolution == 4:
                 block.dense = Dense(z_dim, width)
             else:
@@ -102,7 +112,7 @@ class SynthesisNetwork(nn.Module):
             setattr(self, f"b{resolution}", block)
             before = width
 
-    def forward(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: Any) -> Tensor:
+    def forward(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object) -> Tensor:
         """Render ``ws`` ``[N, 1, z_dim]``, normalised again, to float32 ``[N, C, H, W]``, about -1 to 1.
 
         ``noise_mode`` is taken for the sake of the common interface: these networks have no noise.
@@ -114,11 +124,16 @@ class SynthesisNetwork(nn.Module):
         z = pixel_norm(check_ws(ws, 1, self.w_dim)[:, 0])
 
         def block(resolution: int, x: Tensor | None) -> Tensor:
-            held = getattr(self, f"b{resolution}")
-            return held.conv1(held.dense(z) if x is None else held.conv0(x))
+            held = self._block(resolution)
+            features: Tensor = held.conv1(held.dense(z) if x is None else held.conv0(x))
+            return features
 
-        colours = {resolution: getattr(self, f"b{resolution}").torgb for resolution in self.block_resolutions}
+        colours = {resolution: self._block(resolution).torgb for resolution in self.block_resolutions}
         return grown(self.block_resolutions, float(self.lod), block, colours)
+
+    def _block(self, resolution: int) -> Block:
+        block: Block = getattr(self, f"b{resolution}")
+        return block
 
 
 class Generator(BaseGenerator):

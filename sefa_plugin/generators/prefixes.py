@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 from torch import Tensor
 
@@ -25,25 +24,25 @@ class Prefixes:
     def __init__(self, first: int, room: int = ROOM) -> None:
         self.first = first
         self.room = room
-        self._held: OrderedDict[Any, tuple[Any, ...]] = OrderedDict()
+        self._held: OrderedDict[Hashable, tuple[Tensor | None, ...]] = OrderedDict()
         self._bytes = 0
 
     def deepest(self, ends: Sequence[int]) -> int:
         """How many stages of a network are unchanged; ``ends`` gives how many rows each and those before it need."""
         return sum(end <= self.first for end in ends)
 
-    def key(self, ws: Tensor, end: int, *more: Any) -> Any:
+    def key(self, ws: Tensor, end: int, *more: Hashable) -> Hashable:
         """What the features after some stages depend on: the first ``end`` rows of ``[N, num_ws, w_dim]``."""
         return (ws[:, :end].detach().cpu().contiguous().numpy().tobytes(), *more)
 
-    def get(self, key: Any) -> tuple[Any, ...] | None:
+    def get(self, key: Hashable) -> tuple[Tensor | None, ...] | None:
         """The features, or None; they must not be written to."""
         held = self._held.get(key)
         if held is not None:
             self._held.move_to_end(key)
         return held
 
-    def put(self, key: Any, *features: Any) -> None:
+    def put(self, key: Hashable, *features: Tensor | None) -> None:
         """Keep tensors (or Nones), which nobody may change from now on."""
         self._held[key] = features
         self._bytes += _size(features)
@@ -51,7 +50,7 @@ class Prefixes:
             self._bytes -= _size(self._held.popitem(last=False)[1])
 
 
-def _size(features: tuple[Any, ...]) -> int:
+def _size(features: tuple[Tensor | None, ...]) -> int:
     return sum(
         t.untyped_storage().nbytes() if hasattr(t, "untyped_storage") else t.numel() * 4
         for t in features

@@ -8,8 +8,7 @@ biases are divided by that gain.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +16,11 @@ from torch.nn import functional as F
 
 from . import ops
 from .growing import ToRGB, grown, scaled_conv
-from .mapping import BaseGenerator, FullyConnectedLayer, MappingNetwork, check_ws, refuse_unknown
+from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, check_ws, refuse_unknown
 from .stylegan2 import NOISE_MODES
 
 GAIN = math.sqrt(2)
-ACTIVATIONS = {"lrelu": lambda x: F.leaky_relu(x, 0.2), "relu": F.relu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"lrelu": lambda x: F.leaky_relu(x, 0.2), "relu": F.relu}
 
 
 def instance_norm(x: Tensor) -> Tensor:
@@ -35,6 +34,9 @@ class SynthesisLayer(nn.Module):
 
     The first layer of a network has no convolution: its input is the learned constant.
     """
+
+    noise_const: Tensor
+    blur: Tensor | None
 
     def __init__(
         self,
@@ -70,12 +72,24 @@ class SynthesisLayer(nn.Module):
                 noise = torch.randn(len(x), 1, self.resolution, self.resolution, device=x.device)
             x = x + noise * self.noise_strength[:, None, None]
         x = instance_norm(ACTIVATIONS[self.activation](x + self.bias[:, None, None]))
-        scale, shift = self.affine(w)[:, :, None, None].chunk(2, dim=1)
+        style: Tensor = self.affine(w)
+        scale, shift = style[:, :, None, None].chunk(2, dim=1)
         return x * (scale + 1) + shift
+
+
+class Block(nn.Module):
+    """The layers of one resolution; the first has the constant."""
+
+    const: nn.Parameter
+    conv0: SynthesisLayer
+    conv1: SynthesisLayer
+    torgb: ToRGB
 
 
 class SynthesisNetwork(nn.Module):
     """Intermediate latents to pictures."""
+
+    lod: Tensor
 
     def __init__(
         self,
@@ -94,17 +108,18 @@ class SynthesisNetwork(nn.Module):
         self.register_buffer("lod", torch.zeros([]))
         before = None
         for resolution, width in zip(self.block_resolutions, channels):
-            block = nn.Module()
+            block = Block()
             if before is None:
                 block.const = nn.Parameter(torch.ones(width, 4, 4))
-            common = {"blur": blur_filter, "activation": activation}
-            block.conv0 = SynthesisLayer(before, width, w_dim, resolution, before is not None, **common)
-            block.conv1 = SynthesisLayer(width, width, w_dim, resolution, **common)
+            block.conv0 = SynthesisLayer(
+                before, width, w_dim, resolution, before is not None, blur=blur_filter, activation=activation
+            )
+            block.conv1 = SynthesisLayer(width, width, w_dim, resolution, blur=blur_filter, activation=activation)
             block.torgb = ToRGB(width, img_channels)
             setattr(self, f"b{resolution}", block)
             before = width
 
-    def forward(self, ws: Tensor, noise_mode: str = "random", force_fp32: bool = False, **keywords: Any) -> Tensor:
+    def forward(self, ws: Tensor, noise_mode: str = "random", force_fp32: bool = False, **keywords: object) -> Tensor:
         """Render ``ws`` ``[N, num_ws, w_dim]`` to float32 ``[N, C, H, W]``, about -1 to 1, not clipped.
 
         ``noise_mode``: ``const`` (the network's own), ``random`` (torch's generator) or ``none``.
@@ -118,13 +133,19 @@ class SynthesisNetwork(nn.Module):
         rows = check_ws(ws, self.num_ws, self.w_dim).unbind(dim=1)
 
         def block(resolution: int, x: Tensor | None) -> Tensor:
-            held = getattr(self, f"b{resolution}")
+            held = self._block(resolution)
             row = 2 * self.block_resolutions.index(resolution)
             x = held.const.expand(len(ws), -1, -1, -1) if x is None else x
-            return held.conv1(held.conv0(x, rows[row], noise_mode), rows[row + 1], noise_mode)
+            x = held.conv0(x, rows[row], noise_mode)
+            features: Tensor = held.conv1(x, rows[row + 1], noise_mode)
+            return features
 
-        colours = {resolution: getattr(self, f"b{resolution}").torgb for resolution in self.block_resolutions}
+        colours = {resolution: self._block(resolution).torgb for resolution in self.block_resolutions}
         return grown(self.block_resolutions, float(self.lod), block, colours)
+
+    def _block(self, resolution: int) -> Block:
+        block: Block = getattr(self, f"b{resolution}")
+        return block
 
 
 class Generator(BaseGenerator):
@@ -145,8 +166,8 @@ class Generator(BaseGenerator):
         w_dim: int,
         img_channels: int,
         channels: Sequence[int],
-        mapping_kwargs: dict[str, Any] | None = None,
-        synthesis_kwargs: dict[str, Any] | None = None,
+        mapping_kwargs: Keywords | None = None,
+        synthesis_kwargs: Keywords | None = None,
     ) -> None:
         super().__init__(z_dim, c_dim, w_dim, 4 << (len(channels) - 1), img_channels)
         self.synthesis = SynthesisNetwork(w_dim, img_channels, channels, **(synthesis_kwargs or {}))
