@@ -15,7 +15,7 @@ from sefa_plugin.directions.factorization import factorize
 from sefa_plugin.networks.building import load_network
 from sefa_plugin.rendering.calibration import calibrate
 from sefa_plugin.rendering.look import Look
-from sefa_plugin.rendering.scene import Camera
+from sefa_plugin.rendering.scene import Scene
 
 SEEDS = range(100, 112)  # none of them is used for calibration
 FACTORS = (0.3, 0.6, 1.0, 1.5)  # of the median range: the fixed distances to compare with
@@ -60,15 +60,15 @@ def variation(values: Iterable[float]) -> float:
 
 def compare(G, directions, look: Look) -> dict[str, tuple[float, dict[float, float]]]:
     """For each measure the variation at calibrated ranges, and by fixed distance the one there."""
-    camera = Camera(G, look, SEEDS)
-    before = np.array(camera.portraits(range(len(SEEDS))))
+    scene = Scene(G, look, SEEDS)
+    before = np.array(scene.portraits(range(len(SEEDS))))
     seen: dict[tuple[int, float], np.ndarray] = {}
 
     def change(measure: Callable, index: int, ends: Iterable[float]) -> float:
         for end in ends:
             if (index, end) not in seen:
                 places = [(who, end) for who in range(len(SEEDS))]
-                seen[index, end] = np.array(camera.shots_at(directions, index, places))
+                seen[index, end] = np.array(scene.shots_at(directions, index, places))
         return float(np.mean([measure(before, seen[index, end]) for end in ends]))
 
     count = len(directions)

@@ -12,7 +12,7 @@ from sefa_plugin.hook import StyleLayer
 from sefa_plugin.rendering.edits import edit_z, edited_through_z
 from sefa_plugin.rendering.latents import one_hot, z_from_seeds
 from sefa_plugin.rendering.look import Look
-from sefa_plugin.rendering.scene import Camera
+from sefa_plugin.rendering.scene import Scene
 
 NETWORKS = ["sg2ada-skip-64", "sg2ada-cond-32", "sg2-in-sg3-32", "sg3t-64", "sg3r-64"]
 
@@ -143,10 +143,10 @@ def test_directions_of_z_are_found_where_z_enters(golden, load):
 def test_truncation_is_applied_and_does_not_shrink_the_step(load, psi):
     """Elsewhere psi multiplies the distance too (5 becomes 3.5), or is read and then forgotten."""
     G = load("sg2ada-skip-64")
-    camera = Camera(G, Look(trunc=psi), [0, 3])
+    scene = Scene(G, Look(trunc=psi), [0, 3])
     plain = G.mapping(z_from_seeds([0, 3], G.z_dim), None)
-    assert torch.allclose(camera.ws, G.mapping.w_avg + psi * (plain - G.mapping.w_avg), atol=1e-5)
-    step = edit(camera.ws, factorize(G), {2: 5.0}) - camera.ws
+    assert torch.allclose(scene.ws, G.mapping.w_avg + psi * (plain - G.mapping.w_avg), atol=1e-5)
+    step = edit(scene.ws, factorize(G), {2: 5.0}) - scene.ws
     assert torch.allclose(step.norm(dim=-1), torch.full((2, G.num_ws), 5.0), atol=1e-4)
 
 
@@ -154,11 +154,11 @@ def test_a_class_reaches_the_mapping_network(load):
     """Elsewhere the label is always None, which fails or shows class 0."""
     G = load("sg2ada-cond-32")
     z = z_from_seeds([0], G.z_dim)
-    first, third = (Camera(G, Look(label=label), [0]).ws for label in (0, 3))
+    first, third = (Scene(G, Look(label=label), [0]).ws for label in (0, 3))
     assert torch.equal(third, G.mapping(z, one_hot(3, G.c_dim, 1)))
     assert (first - third).abs().max() > 1e-3
     with pytest.raises(ValueError, match="--class 0-9"):
-        Camera(G, Look(), [0])
+        Scene(G, Look(), [0])
 
 
 def test_a_z_edit_follows_the_golden_definition(load):

@@ -148,8 +148,8 @@ def _run(*, sheets: bool, **given: Any) -> None:
 
         check_ffmpeg()
     groups = directions_given(opened, given, wanted, outdir)
-    camera = camera_given(opened, given, seeds)
-    make_outputs(opened, given, groups, wanted, camera, outdir, distance, sheets)
+    scene = camera_given(opened, given, seeds)
+    make_outputs(opened, given, groups, wanted, scene, outdir, distance, sheets)
 
 
 sefa.add_command(edit)

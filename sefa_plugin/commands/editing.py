@@ -67,9 +67,9 @@ def edit(**given: Any) -> None:
         typed = [parse_edit(text) for text in given["edits"]]
         seeds = _seeds(given, [] if given["projected_w"] else [0, 1, 2])
     opened = _opened(given)
-    camera = camera_given(opened, given, seeds)
-    edits = edits_given(opened, given, typed, camera)
-    make_recipe(opened, given, recipe_of(opened, given, camera, seeds, edits), camera)
+    scene = camera_given(opened, given, seeds)
+    edits = edits_given(opened, given, typed, scene)
+    make_recipe(opened, given, recipe_of(opened, given, scene, seeds, edits), scene)
 
 
 def _axis(option: str, where: str) -> Any:
@@ -150,10 +150,10 @@ def render_recipe(ctx: click.Context, given: dict[str, Any]) -> None:
         recipe = replace(recipe, look=replace(recipe.look, label=given["label"]))
     if other:
         recipe = replace(recipe, seeds=tuple(seeds), ws=None, ws_file="")
-    camera = camera_of(opened, given, recipe, given["projected_w"])
-    if other or "label" in typed or camera.G.sefa.digest != recipe.network["digest"]:
-        recipe = recipe_of(opened, given, camera, seeds, list(recipe.edits))
-    make_recipe(opened, given, recipe, camera)
+    scene = camera_of(opened, given, recipe, given["projected_w"])
+    if other or "label" in typed or scene.G.sefa.digest != recipe.network["digest"]:
+        recipe = recipe_of(opened, given, scene, seeds, list(recipe.edits))
+    make_recipe(opened, given, recipe, scene)
 
 
 def check_without_recipe(given: dict[str, Any]) -> None:

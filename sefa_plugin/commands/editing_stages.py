@@ -1,4 +1,4 @@
-"""What the commands for recipes share: from the options that were given to a recipe, a camera and outputs."""
+"""What the commands for recipes share: from the options that were given to a recipe, a scene and outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .shell import usage, warn
 from .stages import camera_given, directions_given, edit_rows, film_given, known_paths, network_about
 
 
-def edits_given(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any) -> list[Any]:
+def edits_given(opened: Any, given: dict[str, Any], typed: list[Any], scene: Any) -> list[Any]:
     """Factorise, or read the directions file, for each group of layers that is asked for; gives ``Edit`` objects."""
     from ..rendering.edits import edit_of
     from ..runs.folder import output_folder
@@ -29,12 +29,12 @@ def edits_given(opened: Any, given: dict[str, Any], typed: list[Any], camera: An
     with Progress() as progress, usage():
         ranges = None
         for edit in typed:
-            group = _at_rows(opened, given, groups[edit.group], edit.rows, camera)
+            group = _at_rows(opened, given, groups[edit.group], edit.rows, scene)
             distance = edit.distance
             if edit.relative:
                 from ..rendering.ranges import Ranges
 
-                ranges = ranges or Ranges(camera, None, progress.advance)
+                ranges = ranges or Ranges(scene, None, progress.advance)
                 distance = _part_of(ranges.of(group, group.directions.index(edit.key)), edit)
             edits.append(edit_of(group.directions, edit.key, distance))
     return edits
@@ -69,7 +69,7 @@ def _careful(group: Any) -> Any:
     return replace(group, save=kept)
 
 
-def _at_rows(opened: Any, given: dict[str, Any], group: Any, typed: str, camera: Any) -> Any:
+def _at_rows(opened: Any, given: dict[str, Any], group: Any, typed: str, scene: Any) -> Any:
     """The group as it is edited: at rows that are typed with a direction, those of ``--edit-layers``, or its own.
 
     Raises:
@@ -77,7 +77,7 @@ def _at_rows(opened: Any, given: dict[str, Any], group: Any, typed: str, camera:
     """
     from ..rendering.scene import NO_Z
 
-    if group.directions.space == "z" and camera.projected:
+    if group.directions.space == "z" and scene.projected:
         raise ValueError(NO_Z)
     spec = typed or given["edit_layers"]
     if not spec:
@@ -97,7 +97,7 @@ def _part_of(ends: tuple[float, float], edit: Any) -> float:
     return abs(edit.distance) * end
 
 
-def recipe_of(opened: Any, given: dict[str, Any], camera: Any, seeds: list[int], edits: list[Any]) -> Any:
+def recipe_of(opened: Any, given: dict[str, Any], scene: Any, seeds: list[int], edits: list[Any]) -> Any:
     """The recipe of what was typed.
 
     Raises:
@@ -105,14 +105,14 @@ def recipe_of(opened: Any, given: dict[str, Any], camera: Any, seeds: list[int],
     """
     from ..runs.recipe import Recipe
 
-    count = len(camera) - len(seeds)
+    count = len(scene) - len(seeds)
     network = {"path": str(given["network"]), "name": opened.record.name, "which": opened.record.which}
     recipe = Recipe(
         network={**{key: _printable(text) for key, text in network.items()}, "digest": opened.record.digest()},
         seeds=tuple(seeds),
-        look=camera.look,
+        look=scene.look,
         edits=tuple(edits),
-        ws=camera.ws[:count].cpu().numpy() if count else None,
+        ws=scene.ws[:count].cpu().numpy() if count else None,
         ws_file=_printable(Path(given["projected_w"]).name) if count else "",
     )
     with usage():
@@ -143,7 +143,7 @@ def network_of(recipe: Any, path: Path) -> str:
 
 
 def camera_of(opened: Any, given: dict[str, Any], recipe: Any, projected: str | None) -> Any:
-    """The camera of a recipe; ``projected`` is a file of ws instead of its own.
+    """The scene of a recipe; ``projected`` is a file of ws instead of its own.
 
     Raises:
         RecipeError: the network is another one.
@@ -169,7 +169,7 @@ def camera_of(opened: Any, given: dict[str, Any], recipe: Any, projected: str | 
     return camera_given(opened, {**given, **asked}, list(recipe.seeds))
 
 
-def make_recipe(opened: Any, given: dict[str, Any], recipe: Any, camera: Any) -> None:
+def make_recipe(opened: Any, given: dict[str, Any], recipe: Any, scene: Any) -> None:
     """Make the stills of a recipe, or with ``--animate`` its video, and say what was made."""
     from ..rendering.animation import motion, usual
     from ..runs.folder import check_folder, output_folder
@@ -181,10 +181,10 @@ def make_recipe(opened: Any, given: dict[str, Any], recipe: Any, camera: Any) ->
     outdir = Path(given["outdir"]) if given["outdir"] else folder_for(home, recipe)
     move = None
     if kind:
-        frames, loop, easing = usual(kind, len(recipe.edits), len(camera))
+        frames, loop, easing = usual(kind, len(recipe.edits), len(scene))
         film = film_given({**given, "grid": False}, False, frames=frames, loop=loop, easing=easing)
         with usage():
-            move = motion(kind, camera, recipe.edits, film.frames, film.loop, film.easing)
+            move = motion(kind, scene, recipe.edits, film.frames, film.loop, film.easing)
         if film.video == "mp4":
             from ..media.mp4 import check_ffmpeg
 
@@ -192,14 +192,14 @@ def make_recipe(opened: Any, given: dict[str, Any], recipe: Any, camera: Any) ->
     check_folder(outdir)
     manifest = Manifest(outdir, sys.argv, network_about(opened, given))
     with Progress() as progress:
-        editing = Editing(recipe, camera, manifest, progress, given["overwrite"])
+        editing = Editing(recipe, scene, manifest, progress, given["overwrite"])
         made, kept = editing.video(kind, move, film) if move else editing.stills()
     click.echo(f"{outdir}: {len(made)} outputs made, {len(kept)} kept")
     for name in made:
         click.echo(f"  {outdir / name}")
 
 
-def make_plane(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any) -> None:
+def make_plane(opened: Any, given: dict[str, Any], typed: list[Any], scene: Any) -> None:
     """Make the sheets and the video of two directions, across and down, and say what was made."""
     from ..rendering.ranges import Ranges
     from ..runs.folder import check_folder, output_folder
@@ -218,7 +218,7 @@ def make_plane(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any
         keys.setdefault(axis.group, []).append(axis.key)
     groups = {name: _group(opened, given, name, wanted, outdir) for name, wanted in keys.items()}
     with usage():
-        moved = [_at_rows(opened, given, groups[axis.group], axis.rows, camera) for axis in typed]
+        moved = [_at_rows(opened, given, groups[axis.group], axis.rows, scene) for axis in typed]
         same = {(group.directions.label, group.directions.index(axis.key)) for group, axis in zip(moved, typed)}
         if len(same) == 1:
             raise ValueError(f"--across and --down are both direction {typed[0].key}: give two")
@@ -227,10 +227,10 @@ def make_plane(opened: Any, given: dict[str, Any], typed: list[Any], camera: Any
     with Progress() as progress:
         axes = []
         for group, axis in zip(moved, typed):
-            ranges = Ranges(camera, axis.ends, progress.advance)
+            ranges = Ranges(scene, axis.ends, progress.advance)
             axes.append(Axis.of(group, axis.key, ranges.of(group, group.directions.index(axis.key))))
         across, down = axes
-        plane = Plane(camera, across, down, manifest, progress, given["overwrite"], Pages(manifest))
+        plane = Plane(scene, across, down, manifest, progress, given["overwrite"], Pages(manifest))
         made, kept = plane.make(film, given["path"])
     click.echo(f"{outdir}: {len(made)} outputs made, {kept} kept")
     for name in made:

@@ -116,7 +116,7 @@ def _rescore(
     from ..evaluate.samples.scores import Scores
     from ..rendering.calibration import seeds_for
     from ..rendering.ranges import Ranges
-    from ..rendering.scene import Camera
+    from ..rendering.scene import Scene
     from ..runs.reproduce import without_folders
 
     with usage():
@@ -132,7 +132,7 @@ def _rescore(
             progress.say("the scorer names other attributes than before: all is scored anew")
             scores = Scores(len(samples), settings, path, anew=True)
         save_found(groups, given)
-        ranges = Ranges(Camera(G, look, seeds_for(G), draw_classes=True), distance, progress.advance)
+        ranges = Ranges(Scene(G, look, seeds_for(G), draw_classes=True), distance, progress.advance)
         measured = []
         for group, indices in chosen:
             unknown = sum(not ranges.known(group, index) for index in indices)

@@ -222,15 +222,15 @@ def _device(name: str) -> str:
 
 
 def camera_given(opened: Any, given: dict[str, Any], seeds: list[int]) -> Any:
-    """Build the generator and point a camera at the seeds."""
-    from ..rendering.scene import Camera
+    """Build the generator and point a scene at the seeds."""
+    from ..rendering.scene import Scene
 
     classes = opened.sizes["c_dim"]
     if classes and given["label"] is None and seeds:
         raise click.UsageError(f"this network is conditional: choose a class with --class 0-{classes - 1}")
     G, look = generator_given(opened, given)
     with usage():
-        return Camera(G, look, seeds, given["projected_w"])
+        return Scene(G, look, seeds, given["projected_w"])
 
 
 def generator_given(opened: Any, given: dict[str, Any]) -> tuple[Any, Any]:
@@ -283,7 +283,7 @@ def make_outputs(
     given: dict[str, Any],
     groups: list[Any],
     wanted: list[Any] | None,
-    camera: Any,
+    scene: Any,
     outdir: Path,
     distance: tuple[float, float] | None,
     sheets: bool,
@@ -297,14 +297,14 @@ def make_outputs(
     manifest = Manifest(outdir, sys.argv, network_about(opened, given))
     save_found(groups, given)
     with Progress() as progress:
-        ranges = Ranges(camera, distance, progress.advance)
+        ranges = Ranges(scene, distance, progress.advance)
         pages = Pages(manifest)
-        run = Run(camera, film_given(given, sheets), ranges, manifest, progress, given["overwrite"], pages)
+        run = Run(scene, film_given(given, sheets), ranges, manifest, progress, given["overwrite"], pages)
         jobs = []
         for group in groups:
             held = group.directions
             keys = wanted if wanted is not None else range(min(given["num_directions"], len(held)))
-            if held.space == "z" and camera.projected:
+            if held.space == "z" and scene.projected:
                 raise click.UsageError("directions of Z cannot edit --projected-w, which has no z; use --space w")
             jobs += [run.plan(group, index) for index in indices_given(held, keys)]
         manifest.write()

@@ -21,7 +21,7 @@ from ..hook import HookError, built_state, check_attribute
 from ..reading.network_record import NetworkRecord
 from ..reading.tensor_view import in_place
 from .opening import OpenNetwork, open_network
-from .style_layers import NetworkInfo, _without_weight
+from .style_layers import NetworkInfo, without_weight
 
 
 def load_network(
@@ -78,8 +78,8 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
         which=record.which,
         hook=opened.hook.name,
         digest=digest.result(),
-        layers=tuple(_without_weight(G, layer) for layer in opened.layers),
-        mapping=_without_weight(G, opened.mapping) if opened.has_mapping else None,
+        layers=tuple(without_weight(G, layer) for layer in opened.layers),
+        mapping=without_weight(G, opened.mapping) if opened.has_mapping else None,
     )
     return G.eval().requires_grad_(False).to(device)
 

@@ -109,7 +109,7 @@ def _as_its_hook_lists(
     return hook.name, layers, mapping
 
 
-def _without_weight(G: Any, layer: StyleLayer) -> StyleLayer:
+def without_weight(G: Any, layer: StyleLayer) -> StyleLayer:
     """A layer whose weight is to be read from the generator; one that was measured keeps it."""
     try:
         held = getattr(G.get_submodule(layer.name), "weight", None)

@@ -24,16 +24,16 @@ def read_inert(path: str | os.PathLike) -> tuple[Any, Values]:
     """
     shown_path = os.fspath(path)
     try:
-        value, values, _, _ = _parse(shown_path, mapped(shown_path, NetworkFileError))
+        value, values, _, _ = parse(shown_path, mapped(shown_path, NetworkFileError))
     except (InertPickleError, TorchFileError, ValueProblem) as error:
-        raise NetworkFileError(f"{shown_path}: {_hint(error)}") from None
+        raise NetworkFileError(f"{shown_path}: {hint(error)}") from None
     except RecursionError:
         raise NetworkFileError(f"{shown_path}: is nested too deeply") from None
     return unwrap_new(value), values
 
 
 @contextmanager
-def _nothing_collected() -> Iterator[None]:
+def without_cycle_collection() -> Iterator[None]:
     """Hold the collector of reference cycles back: of the many small records that are made none can go yet."""
     was = gc.isenabled()
     gc.disable()
@@ -44,7 +44,7 @@ def _nothing_collected() -> Iterator[None]:
             gc.enable()
 
 
-def _hint(error: Exception) -> str:
+def hint(error: Exception) -> str:
     if isinstance(error, TruncatedPickle) or "cut short" in str(error):
         return f"the file {error}; it is truncated: download or copy it again"
     if isinstance(error, UnknownGlobal):
@@ -55,7 +55,7 @@ def _hint(error: Exception) -> str:
     return str(error) if isinstance(error, ValueProblem) else f"the file {error}"
 
 
-def _parse(path: str, data: Any) -> tuple[Any, Values, list[Global], str]:
+def parse(path: str, data: Any) -> tuple[Any, Values, list[Global], str]:
     """Read the bytes as a pickle or as a file of ``torch.save``."""
     _refuse_other_kinds(path, bytes(data[:1024]))
     budget = Budget()

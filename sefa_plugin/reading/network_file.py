@@ -13,7 +13,7 @@ from typing import Any
 from ..system.messages import shown, told
 from ..system.regular_files import mapped
 from . import converted_file, state_dicts, tf_networks
-from .containers import _hint, _nothing_collected, _parse
+from .containers import hint, without_cycle_collection, parse
 from .module_walk import ModuleRecord, NetworkWalk, describe, is_module
 from .network_record import NETWORK_NAMES, ForeignNetworkError, NetworkFileError, NetworkRecord, jsonable
 from .pickle_machine import Call, Global, InertPickleError
@@ -41,16 +41,16 @@ def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord
     try:
         if converted_file.looks_converted(data):
             return _from_converted(shown_path, which)
-        with _nothing_collected():
-            value, values, names, kind = _parse(shown_path, data)
+        with without_cycle_collection():
+            value, values, names, kind = parse(shown_path, data)
             record = _take_network(shown_path, value, values, names, kind, which)
             _check_size(record, len(data))
             return record
     except UnknownGlobal as error:
         nothing = NetworkRecord(shown_path, which, (which,), error.path, (), {}, {})
-        raise ForeignNetworkError(f"{shown_path}: {_hint(error)}", nothing) from None
+        raise ForeignNetworkError(f"{shown_path}: {hint(error)}", nothing) from None
     except (InertPickleError, TorchFileError, ValueProblem, converted_file.ConvertedFileError) as error:
-        raise NetworkFileError(f"{shown_path}: {_hint(error)}") from None
+        raise NetworkFileError(f"{shown_path}: {hint(error)}") from None
     except RecursionError:
         raise NetworkFileError(f"{shown_path}: is nested too deeply to be a network file") from None
 

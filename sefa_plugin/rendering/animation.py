@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .edits import Edit, edited_rows
 from .paths import path
-from .scene import Camera
+from .scene import Scene
 from .timelines import Schedule, timeline
 
 KINDS = ("edit", "sequence", "walk")
@@ -34,10 +34,10 @@ class Motion:
     caption: Callable[[float], str]
     unchanged_rows: int = 0
 
-    def frames(self, camera: Camera) -> Iterator[list[np.ndarray]]:
+    def frames(self, scene: Scene) -> Iterator[list[np.ndarray]]:
         """The distinct frames, uint8 pictures of each subject; each is rendered on its own, as stills are."""
         count = len(self.at(0.0))
-        flat = camera.one_by_one(map(self.at, self.line.distances), self.unchanged_rows)
+        flat = scene.one_by_one(map(self.at, self.line.distances), self.unchanged_rows)
         for first in flat:
             yield [first, *(next(flat) for _ in range(count - 1))]
 
@@ -49,7 +49,7 @@ def usual(kind: str, edits: int, subjects: int) -> tuple[int, str, str]:
     return STRETCH * (subjects if kind == "walk" else edits + 1), "closed", "cubic" if kind == "walk" else "linear"
 
 
-def motion(kind: str, camera: Camera, edits: Sequence[Edit], frames: int, loop: str, easing: str) -> Motion:
+def motion(kind: str, scene: Scene, edits: Sequence[Edit], frames: int, loop: str, easing: str) -> Motion:
     """Plan a video of exactly ``frames`` frames.
 
     ``edit`` goes from the unedited pictures to the edited ones; ``sequence`` adds one edit after the other;
@@ -62,7 +62,7 @@ def motion(kind: str, camera: Camera, edits: Sequence[Edit], frames: int, loop: 
     if kind not in KINDS:
         raise ValueError(f"animation {kind!r}: choose one of {', '.join(KINDS)}")
     if kind == "walk":
-        return _walk(camera, edits, timeline(frames, len(camera), loop), easing, loop)
+        return _walk(scene, edits, timeline(frames, len(scene), loop), easing, loop)
     if not edits:
         raise ValueError(f"this recipe has no edits, so --animate {kind} has nothing to show; walk goes through seeds")
     if easing == "spherical":
@@ -72,7 +72,7 @@ def motion(kind: str, camera: Camera, edits: Sequence[Edit], frames: int, loop: 
     weights = path(keys, easing, loop)
 
     def at(position: float) -> Tensor:
-        return torch.cat([camera.edited(who, edits, weights(position)) for who in range(len(camera))])
+        return torch.cat([scene.edited(who, edits, weights(position)) for who in range(len(scene))])
 
     def caption(position: float) -> str:
         # Less than this is rounding, or a spline's beginning.
@@ -84,21 +84,21 @@ def motion(kind: str, camera: Camera, edits: Sequence[Edit], frames: int, loop: 
     return Motion(timeline(frames, len(keys), loop), at, caption, rows)
 
 
-def _walk(camera: Camera, edits: Sequence[Edit], line: Schedule, easing: str, loop: str) -> Motion:
-    count = len(camera)
+def _walk(scene: Scene, edits: Sequence[Edit], line: Schedule, easing: str, loop: str) -> Motion:
+    count = len(scene)
     if count < 2:
         raise ValueError("--animate walk goes from subject to subject: give two seeds or more, like --seeds 5,9,12")
     in_z = [edit for edit in edits if edit.space == "z"]
     if easing == "spherical":
-        if camera.projected:
+        if scene.projected:
             raise ValueError("--easing spherical goes through Z, and --projected-w has no z; use cubic")
-        codes = path(camera.z.cpu().numpy(), easing, loop)
+        codes = path(scene.z.cpu().numpy(), easing, loop)
 
         def at(position: float) -> Tensor:
-            z = torch.from_numpy(np.ascontiguousarray(codes(position)))[None].to(camera.device)
-            return camera.edited_from(z, edits)
+            z = torch.from_numpy(np.ascontiguousarray(codes(position)))[None].to(scene.device)
+            return scene.edited_from(z, edits)
     else:
-        keys = torch.cat([camera.edited(who, in_z) for who in range(count)])
+        keys = torch.cat([scene.edited(who, in_z) for who in range(count)])
         between = path(keys.cpu().double().numpy(), easing, loop)
 
         def at(position: float) -> Tensor:
@@ -106,6 +106,6 @@ def _walk(camera: Camera, edits: Sequence[Edit], line: Schedule, easing: str, lo
             return edited_rows(ws.to(keys), edits)
 
     def caption(position: float) -> str:
-        return camera.labels[round(position) % count]
+        return scene.labels[round(position) % count]
 
     return Motion(line, at, caption)

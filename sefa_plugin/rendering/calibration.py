@@ -23,7 +23,7 @@ import numpy as np
 from ..media.change import broken, reduced, visible_change
 from .frames import FramesError
 from .look import Look
-from .scene import Camera
+from .scene import Scene
 
 TARGET = 0.1  # visible change at the ends of a range
 ALIKE = 0.45  # but at most this share of the difference between two seeds, for networks of little contrast
@@ -93,12 +93,12 @@ class Calibrator:
     In what order they have is of no concern, down to the last bit: a run that was stopped is to end as if it were not.
 
     Args:
-        camera: a ``Camera`` on the subjects to measure with (any number).
+        scene: a ``Scene`` on the subjects to measure with (any number).
         advance: called with a number of pictures whenever some have been rendered.
         unedited: pictures by label that are there already.
     """
 
-    camera: Any
+    scene: Any
     advance: Callable[[int], None] = lambda pictures: None
     unedited: Mapping[str, np.ndarray] = field(default_factory=dict)
     _before: list[np.ndarray] = field(default_factory=list)
@@ -160,7 +160,7 @@ class Calibrator:
         """Which directions these are, and of one of them sigma, scale, and the square root of its eigenvalue."""
         key = id(directions.vectors)
         if key not in self._sigmas:
-            self._sigmas[key] = self.camera.spread_along(directions)
+            self._sigmas[key] = self.scene.spread_along(directions)
         # Equal eigenvalues and a rank below k occur; none may divide by zero.
         root = math.sqrt(max(directions.eigenvalues[index], 1e-9 * abs(directions.eigenvalues[0]), 1e-30))
         return key, float(self._sigmas[key][index]), self._scale(key, index), root
@@ -169,14 +169,14 @@ class Calibrator:
         """Render the unedited pictures, once, and settle the target."""
         if self._before:
             return
-        labels = self.camera.labels
+        labels = self.scene.labels
         missing = [who for who, label in enumerate(labels) if label not in self.unedited]
-        held = {**self.unedited, **dict(zip((labels[who] for who in missing), self.camera.portraits(missing)))}
+        held = {**self.unedited, **dict(zip((labels[who] for who in missing), self.scene.portraits(missing)))}
         self.advance(len(missing))
         self._before = [reduced(held[label]) for label in labels]
         pairs = [visible_change(a, b) for i, a in enumerate(self._before) for b in self._before[:i]]
         # Truncation draws seeds together, which must not shrink what counts as visible.
-        apart = float(np.mean(pairs)) / min(1.0, max(0.25, abs(self.camera.look.trunc))) if pairs else 0.0
+        apart = float(np.mean(pairs)) / min(1.0, max(0.25, abs(self.scene.look.trunc))) if pairs else 0.0
         if apart > LEAST:
             self._target = min(TARGET, max(LEAST, ALIKE * apart))
 
@@ -201,12 +201,12 @@ class Calibrator:
         places = _places(len(self._before))
         for _ in range(6):
             try:
-                shots = self.camera.shots_at(directions, index, [(who, sign * guess) for who, sign in places])
+                shots = self.scene.shots_at(directions, index, [(who, sign * guess) for who, sign in places])
                 break
             except FramesError:  # NaN or infinity: far too far
                 guess /= 4
         else:
-            shots = self.camera.shots_at(directions, index, [(who, sign * guess) for who, sign in places])
+            shots = self.scene.shots_at(directions, index, [(who, sign * guess) for who, sign in places])
         self.advance(len(shots))
         after = [reduced(shot) for shot in shots]
         changes = np.array([visible_change(self._before[who], one) for (who, _), one in zip(places, after)])
@@ -282,7 +282,7 @@ def calibrate(
     """
     look = look or Look()
     seeds = seeds_for(G) if seeds is None else tuple(seeds)
-    calibrator = Calibrator(Camera(G, look, seeds))
+    calibrator = Calibrator(Scene(G, look, seeds))
     for index in range(len(directions)) if indices is None else indices:
         found = calibrator.measure(directions, index)
         directions = directions.with_range(index, found.sigma, found.low, found.high, found.broken, found.lesson)

@@ -9,26 +9,26 @@ import numpy as np
 
 from ..directions.kept import Group
 from .calibration import Calibrator, seeds_for, settings_of
-from .scene import Camera
+from .scene import Scene
 
 
 class Ranges:
     """Gives every direction its range.
 
     Args:
-        camera: that of the run, whose look the ranges must fit.
+        scene: that of the run, whose look the ranges must fit.
         fixed: a range for all, or None to measure each.
         advance: called with a number of pictures whenever some have been rendered.
     """
 
-    def __init__(self, camera: Camera, fixed: tuple[float, float] | None, advance: Callable[[int], None]) -> None:
-        self.camera = camera
+    def __init__(self, scene: Scene, fixed: tuple[float, float] | None, advance: Callable[[int], None]) -> None:
+        self.scene = scene
         self.fixed = fixed
         self.advance = advance
         # Without a class for the seeds only the subjects themselves can be measured.
-        self.own = camera.G.c_dim > 0 and camera.look.label is None
-        self.seeds = seeds_for(camera.G)
-        self.settings = settings_of(camera.look, self.seeds, camera.projected if self.own else "")
+        self.own = scene.G.c_dim > 0 and scene.look.label is None
+        self.seeds = seeds_for(scene.G)
+        self.settings = settings_of(scene.look, self.seeds, scene.projected if self.own else "")
         self.unedited: dict[str, np.ndarray] = {}  # pictures by label, if some are there already
         self._calibrator: Calibrator | None = None
         self._known: dict[tuple[int, int], Group | None] = {}  # by group and index; None: the calibrator knows, too
@@ -67,8 +67,8 @@ class Ranges:
     def _ready(self) -> Calibrator:
         """The calibrator, which knows what all ranges so far have taught: those of earlier runs, too."""
         if self._calibrator is None:
-            camera = self.camera if self.own else Camera(self.camera.G, self.camera.look, self.seeds)
-            self._calibrator = Calibrator(camera, self.advance, self.unedited)
+            scene = self.scene if self.own else Scene(self.scene.G, self.scene.look, self.seeds)
+            self._calibrator = Calibrator(scene, self.advance, self.unedited)
         for place, group in self._known.items():
             if group is not None:
                 self._calibrator.teach(group.directions, place[1])

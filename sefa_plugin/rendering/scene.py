@@ -22,7 +22,7 @@ SAMPLES = 512  # latent codes whose spread is measured
 NO_Z = "directions of Z cannot edit --projected-w, which has no z; use --space w"
 
 
-class Camera:
+class Scene:
     """A generator, a look, and the latents it is pointed at.
 
     Args:

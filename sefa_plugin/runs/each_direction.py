@@ -25,13 +25,13 @@ from ..media.sheet import CELL, write_sheet
 from ..media.text import GAP, captioned, signed
 from ..media.video import write_video
 from ..rendering.ranges import Ranges
-from ..rendering.scene import Camera
+from ..rendering.scene import Scene
 from ..rendering.timelines import Schedule, spread
 from ..system.file_names import safe_name
 from .folder import Reporter, named
 from .output_settings import Film
 from .page.contents import packed
-from .plan import Job, _stem, common_settings, is_current
+from .plan import Job, stem_of, common_settings, is_current
 from .record import Manifest
 from .reproduce import about_direction, command_of, reproduce
 
@@ -44,7 +44,7 @@ class Run:
     """Everything that the outputs of one command have in common.
 
     Args:
-        camera: the network and the subjects.
+        scene: the network and the subjects.
         film: what is made.
         ranges: how far each direction goes.
         manifest: the record, of the folder that outputs go to.
@@ -55,7 +55,7 @@ class Run:
 
     def __init__(
         self,
-        camera: Camera,
+        scene: Scene,
         film: Film,
         ranges: Ranges,
         manifest: Manifest,
@@ -63,7 +63,7 @@ class Run:
         overwrite: bool = False,
         page: Callable[[bool], None] = lambda busy: None,
     ) -> None:
-        self.camera = camera
+        self.scene = scene
         self.film = film
         self.ranges = ranges
         self.manifest = manifest
@@ -76,7 +76,7 @@ class Run:
 
     def plan(self, group: Group, index: int) -> Job:
         """What a direction is to have; whether it is there already shows when its range is known."""
-        film, stem = self.film, _stem(group, index)
+        film, stem = self.film, stem_of(group, index)
         video = {"none": None, "png": f"videos/{stem}"}.get(film.video, f"videos/{stem}.{film.video}")
         return Job(group, index, f"sheets/{stem}.jpg" if film.sheet else None, video)
 
@@ -97,7 +97,7 @@ class Run:
         }
 
     def _common(self) -> dict[str, Any]:
-        return common_settings(self.camera, self.manifest)
+        return common_settings(self.scene, self.manifest)
 
     def _settle(self, job: Job) -> None:
         """Fix the range of a job and drop from it what is up to date."""
@@ -154,16 +154,16 @@ class Run:
         """Render the unedited pictures, and tell from their time how long the rest will take."""
         for _ in range(2):  # the first of a short one only warms up
             start = time.perf_counter()
-            self.unedited = next(self.camera.pictures([self.camera.ws]))
+            self.unedited = next(self.scene.pictures([self.scene.ws]))
             taken = time.perf_counter() - start
             if taken > 1:
                 break
-        self.ranges.unedited = dict(zip(self.camera.labels, self.unedited))
+        self.ranges.unedited = dict(zip(self.scene.labels, self.unedited))
         steps = len(self.film.timeline(-1, 1).distances)
         each = steps - 1 if self.film.video != "none" else len(self.film.columns(-1, 1)) - 1
-        count = len(jobs) * each * len(self.camera) + unknown * self.ranges.pictures()
+        count = len(jobs) * each * len(self.scene) + unknown * self.ranges.pictures()
         if count:
-            self.reporter.expect(count, count * taken / len(self.camera))
+            self.reporter.expect(count, count * taken / len(self.scene))
 
     def _row_is_old(self) -> bool:
         """Whether the row of unedited pictures, which the page shows beside all, is that of other subjects."""
@@ -174,8 +174,8 @@ class Run:
         settings = self._common()
         if not (self.film.sheet and (self.overwrite or self._row_is_old())):
             return []
-        path, labels = self.manifest.outdir / UNEDITED, self.camera.labels[:ROW]
-        more = f", the first {ROW} of {len(self.camera)}" if len(self.camera) > ROW else ""
+        path, labels = self.manifest.outdir / UNEDITED, self.scene.labels[:ROW]
+        more = f", the first {ROW} of {len(self.scene)}" if len(self.scene) > ROW else ""
         with named(path):
             boxes = write_sheet(
                 path,
@@ -218,8 +218,8 @@ class Run:
         words = f"towards +: {', '.join(effect.words)}; " if effect.words else ""
         boxes = write_sheet(
             self.manifest.outdir / job.sheet,
-            [[cells[distance][subject] for distance in columns] for subject in range(len(self.camera))],
-            row_labels=self.camera.labels,
+            [[cells[distance][subject] for distance in columns] for subject in range(len(self.scene))],
+            row_labels=self.scene.labels,
             column_labels=[signed(distance) for distance in columns],
             title=f"{self.manifest.network['name']}: {about['title']}, eigenvalue {about['eigenvalue']}",
             text=f"{about['range']}; {words}changes: {effect.where}",
@@ -233,7 +233,7 @@ class Run:
             "numbers": effect.numbers,
             "heat": packed(effect.heat),
         }
-        shown = {"boxes": boxes, "rows": self.camera.labels, "columns": [signed(distance) for distance in columns]}
+        shown = {"boxes": boxes, "rows": self.scene.labels, "columns": [signed(distance) for distance in columns]}
         about = {**about, **measured, **shown, "command": command}
         self.manifest.add(job.sheet, self.settings(job, "sheet"), columns, about)
 
@@ -268,7 +268,7 @@ class Run:
 
     def _shots(self, job: Job, distances: Sequence[float]) -> Iterator[tuple[float, list[np.ndarray]]]:
         """Pictures at distances; those at 0 are there already."""
-        shots = self.camera.shots(job.group.directions, job.index, [distance for distance in distances if distance])
+        shots = self.scene.shots(job.group.directions, job.index, [distance for distance in distances if distance])
         for distance in distances:
             if distance == 0:
                 yield distance, self.unedited
@@ -311,12 +311,12 @@ class Run:
 
         def frames() -> Iterator[np.ndarray]:
             for row in zip(*columns):
-                frame = stacked(row, len(self.camera), self.film.max_width)
+                frame = stacked(row, len(self.scene), self.film.max_width)
                 yield captioned(frame, *titles) if self.film.captions else frame
 
         # Each direction has distances of its own; what they share is the part of the way, 0 to 1.
         common = Schedule(spread(0, 1, len(lines[0].distances)), lines[0].order)
-        about = {"title": "all directions at once", "columns": titles, "rows": self.camera.labels}
+        about = {"title": "all directions at once", "columns": titles, "rows": self.scene.labels}
         about["command"] = command_of(self.manifest)
         self._write(name, frames(), common, settings, about)
         return [name]

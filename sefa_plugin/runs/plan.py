@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..directions.kept import Group
-from ..rendering.scene import Camera
+from ..rendering.scene import Scene
 from ..system.file_names import safe_name
 from .folder import Reporter
 from .record import Manifest
@@ -14,14 +14,14 @@ from .record import Manifest
 RENDERER = 2  # raised when equal settings would give other pictures
 
 
-def common_settings(camera: Camera, manifest: Manifest) -> dict[str, Any]:
-    """What decides all pictures of a camera, for the record."""
-    look = camera.look
+def common_settings(scene: Scene, manifest: Manifest) -> dict[str, Any]:
+    """What decides all pictures of a scene, for the record."""
+    look = scene.look
     return {
         "renderer": RENDERER,
         "network": manifest.network["digest"],
-        "subjects": camera.labels,
-        "projected": camera.projected,
+        "subjects": scene.labels,
+        "projected": scene.projected,
         "look": {**asdict(look), "translate": list(look.translate), "camera": list(look.camera)},
     }
 
@@ -50,8 +50,8 @@ class Job:
     @property
     def stem(self) -> str:
         """Its name in file names."""
-        return _stem(self.group, self.index)
+        return stem_of(self.group, self.index)
 
 
-def _stem(group: Group, index: int) -> str:
+def stem_of(group: Group, index: int) -> str:
     return safe_name(f"{group.directions.label}-dir{index:02d}")

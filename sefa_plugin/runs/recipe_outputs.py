@@ -15,7 +15,7 @@ from ..media.pictures import as_image, png_text, side_by_side
 from ..media.text import captioned
 from ..media.video import write_video
 from ..rendering.animation import Motion
-from ..rendering.scene import Camera
+from ..rendering.scene import Scene
 from ..system.whole_files import whole_file
 from .folder import Reporter, named
 from .output_settings import Film
@@ -51,17 +51,17 @@ class Editing:
 
     Args:
         recipe: what is made.
-        camera: on its network and its subjects.
+        scene: on its network and its subjects.
         manifest: the record of the folder.
         reporter: told of what happens.
         overwrite: make outputs again, whatever is there.
     """
 
     def __init__(
-        self, recipe: Recipe, camera: Camera, manifest: Manifest, reporter: Reporter, overwrite: bool = False
+        self, recipe: Recipe, scene: Scene, manifest: Manifest, reporter: Reporter, overwrite: bool = False
     ) -> None:
         self.recipe = recipe
-        self.camera = camera
+        self.scene = scene
         self.manifest = manifest
         self.reporter = reporter
         self.overwrite = overwrite
@@ -76,7 +76,7 @@ class Editing:
             EditingError: a file of one of these names is something else, or was changed.
             FramesError, OSError: an output could not be made; those before it are whole.
         """
-        names = [file_name(label) for label in self.camera.labels]
+        names = [file_name(label) for label in self.scene.labels]
         outputs = [NAME, *(f"{name}{suffix}" for name in names for suffix in (".png", ".npz"))]
         made = [name for name in outputs if not self._is_there(name)]
         if NAME in made:
@@ -91,7 +91,7 @@ class Editing:
             if f"{name}.png" in made:
                 self._write(f"{name}.png", next(pictures))
             if f"{name}.npz" in made:
-                self._write(f"{name}.npz", self.camera.edited(who, self.recipe.edits))
+                self._write(f"{name}.npz", self.scene.edited(who, self.recipe.edits))
         return made, [name for name in outputs if name not in made]
 
     def _is_there(self, name: str) -> bool:
@@ -115,7 +115,7 @@ class Editing:
     def _pictures(self, who: list[int]) -> Iterator[np.ndarray]:
         """Pictures of some subjects, each on its own."""
         start = time.perf_counter()
-        for count, picture in enumerate(self.camera.one_by_one(self.camera.edited(w, self.recipe.edits) for w in who)):
+        for count, picture in enumerate(self.scene.one_by_one(self.scene.edited(w, self.recipe.edits) for w in who)):
             if count == 0 and len(who) > 1:
                 self.reporter.expect(len(who), (time.perf_counter() - start) * len(who))
             self.reporter.advance(1)
@@ -169,7 +169,7 @@ class Editing:
         """The distinct frames."""
         positions = motion.line.distances
         start = time.perf_counter()
-        for count, (position, pictures) in enumerate(zip(positions, motion.frames(self.camera))):
+        for count, (position, pictures) in enumerate(zip(positions, motion.frames(self.scene))):
             if count == 0:
                 total = len(positions) * len(pictures)
                 self.reporter.expect(total, (time.perf_counter() - start) * len(positions))
@@ -179,6 +179,6 @@ class Editing:
 
 
 def file_name(label: str) -> str:
-    """``seed0005`` and ``proj00``, as the toolkits name pictures, for the labels of a camera."""
+    """``seed0005`` and ``proj00``, as the toolkits name pictures, for the labels of a scene."""
     kind, number = label.split()
     return f"seed{int(number):04d}" if kind == "seed" else f"proj{int(number):02d}"

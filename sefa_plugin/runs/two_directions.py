@@ -20,7 +20,7 @@ from ..media.text import captioned, signed
 from ..media.video import write_video
 from ..rendering.edits import Edit, edit_of
 from ..rendering.paths import path
-from ..rendering.scene import Camera
+from ..rendering.scene import Scene
 from ..rendering.timelines import spread, timeline
 from .folder import Reporter, named
 from .output_settings import COLUMNS, Film
@@ -101,7 +101,7 @@ class Plane:
     """Makes the outputs of one pair of directions.
 
     Args:
-        camera: the network and the subjects.
+        scene: the network and the subjects.
         across, down: the two directions.
         manifest: the record of the folder.
         reporter: told of what happens.
@@ -111,7 +111,7 @@ class Plane:
 
     def __init__(
         self,
-        camera: Camera,
+        scene: Scene,
         across: Axis,
         down: Axis,
         manifest: Manifest,
@@ -119,7 +119,7 @@ class Plane:
         overwrite: bool = False,
         page: Callable[[bool], None] = lambda busy: None,
     ) -> None:
-        self.camera = camera
+        self.scene = scene
         self.axes = (across, down)
         self.edits = (across.edit, down.edit)
         self.manifest = manifest
@@ -148,16 +148,16 @@ class Plane:
         """
         grid = [spread(axis.low, axis.high, COLUMNS) for axis in self.axes]
         line = round_trip(*self.axes, film.frames, shape)
-        labels = enumerate(self.camera.labels)
+        labels = enumerate(self.scene.labels)
         sheets = {f"sheets/{self.stem}-{label.replace(' ', '')}.jpg": who for who, label in labels}
         steps = {"sheet": [list(steps) for steps in grid]}
         settings = {name: self._settings(steps, [who]) for name, who in sheets.items()}
         if film.video != "none":
             video = f"videos/{self.stem}" + ("" if film.video == "png" else f".{film.video}")
             shown = {key: getattr(film, key) for key in _SHOWN}
-            settings[video] = self._settings({"film": shown, "path": shape}, range(len(self.camera)))
+            settings[video] = self._settings({"film": shown, "path": shape}, range(len(self.scene)))
         left = [name for name in settings if not self._is_current(name, settings[name])]
-        self._expected = sum(COLUMNS**2 if name in sheets else len(line) * len(self.camera) for name in left)
+        self._expected = sum(COLUMNS**2 if name in sheets else len(line) * len(self.scene) for name in left)
         for name in left:
             with named(self.manifest.outdir / name):
                 if name in sheets:
@@ -185,14 +185,14 @@ class Plane:
             }
             for axis in self.axes
         ]
-        common = common_settings(self.camera, self.manifest)
-        return {**common, "subjects": [self.camera.labels[one] for one in who], "plane": axes, **shown}
+        common = common_settings(self.scene, self.manifest)
+        return {**common, "subjects": [self.scene.labels[one] for one in who], "plane": axes, **shown}
 
     def _pictures(self, places: Iterable[tuple[int, float, float]]) -> Iterator[np.ndarray]:
         """Pictures of subjects at distances along both, each on its own."""
-        ws = (self.camera.edited(who, self.edits, weights) for who, *weights in places)
+        ws = (self.scene.edited(who, self.edits, weights) for who, *weights in places)
         start = time.perf_counter()
-        for picture in self.camera.one_by_one(ws, self._unchanged):
+        for picture in self.scene.one_by_one(ws, self._unchanged):
             if self._expected:
                 self.reporter.expect(self._expected, (time.perf_counter() - start) * self._expected)
                 self._expected = 0
@@ -200,7 +200,7 @@ class Plane:
             yield picture
 
     def _sheet(self, name: str, who: int, columns: Sequence[float], rows: Sequence[float], settings: Any) -> None:
-        (across, down), label = self.axes, self.camera.labels[who]
+        (across, down), label = self.axes, self.scene.labels[who]
         flat = self._pictures((who, x, y) for y in rows for x in columns)
         cells = [[fit(next(flat), CELL) for _ in columns] for _ in rows]
         about = self._about(settings, f"{across.called} across, {down.called} down, {label}")
@@ -219,7 +219,7 @@ class Plane:
         self.manifest.add(name, settings, columns, about)
 
     def _video(self, name: str, line: Sequence[tuple[float, float]], film: Film, settings: Any) -> None:
-        subjects = range(len(self.camera))
+        subjects = range(len(self.scene))
         flat = self._pictures((who, x, y) for x, y in line for who in subjects)
 
         def frames() -> Iterator[np.ndarray]:

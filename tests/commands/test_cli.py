@@ -131,9 +131,9 @@ def test_a_failed_run_destroys_nothing(net, tmp_path, monkeypatch):
     words = ["--network", net, *SMALL, "--outdir", out]
     gen(*words)
     before = {p: p.read_bytes() for p in out.rglob("*.mp4")}
-    from sefa_plugin.rendering import scene as camera
+    from sefa_plugin.rendering import scene
 
-    real = camera.render
+    real = scene.render
 
     def failing(*args, **options):
         for count, frame in enumerate(real(*args, **options)):
@@ -141,7 +141,7 @@ def test_a_failed_run_destroys_nothing(net, tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             yield frame
 
-    monkeypatch.setattr(camera, "render", failing)
+    monkeypatch.setattr(scene, "render", failing)
     stopped = gen(*words, "--trunc", "0.6")
     assert stopped.exit_code == 130
     assert "stopped; what is whole was kept" in stopped.stderr

@@ -142,13 +142,13 @@ def test_an_edit_is_kept_and_never_replaced(net, here):
 
 
 def test_a_failed_edit_leaves_nothing_half_written(net, here, monkeypatch):
-    from sefa_plugin.rendering import scene as camera
+    from sefa_plugin.rendering import scene
 
     def failing(*args, **options):
         yield np.zeros((64, 64, 3), np.uint8)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(camera, "render", failing)
+    monkeypatch.setattr(scene, "render", failing)
     stopped = sefa("edit", "--network", net, "--seeds", "0-2", "--edit", "0=2", "--outdir", "out")
     assert stopped.exit_code == 130
     assert sorted(p.name for p in Path("out").iterdir()) == ["recipe.json", "run.json", "seed0000.npz", "seed0000.png"]

@@ -13,7 +13,7 @@ from sefa_plugin.rendering.look import Look
 
 
 class Planted:
-    """A camera whose pictures change by a known law: ``slope[index] * distance ** GROWTH`` in root mean square."""
+    """A scene whose pictures change by a known law: ``slope[index] * distance ** GROWTH`` in root mean square."""
 
     def __init__(self, slopes, subjects=4, spoil=None, sigma=1.0, contrast=60):
         rng = np.random.RandomState(0)
@@ -51,8 +51,8 @@ def planted_directions(values):
 
 @pytest.mark.parametrize("slope", [0.002, 0.02, 0.2, 2.0])
 def test_the_distance_of_a_planted_change(slope):
-    camera = Planted([slope])
-    found = Calibrator(camera).measure(planted_directions([4.0]), 0)
+    scene = Planted([slope])
+    found = Calibrator(scene).measure(planted_directions([4.0]), 0)
     wanted = (TARGET / slope) ** (1 / GROWTH)
     assert found.high == pytest.approx(min(wanted, 20), rel=0.12)  # 20 sigmas are the furthest
     assert -found.low == found.high
@@ -62,15 +62,15 @@ def test_the_distance_of_a_planted_change(slope):
 
 def test_every_direction_costs_four_pictures():
     slopes = [0.1 / (i + 1) for i in range(10)]
-    camera = Planted(slopes)
+    scene = Planted(slopes)
     seen = []
-    calibrator = Calibrator(camera, seen.append, dict(zip(camera.labels[:3], camera.base)))
+    calibrator = Calibrator(scene, seen.append, dict(zip(scene.labels[:3], scene.base)))
     directions = planted_directions([100 / (i + 1) ** 2 for i in range(10)])
     for index in range(10):
         calibrator.measure(directions, index)
     sheets = 3 + 10 * 6 * 3  # pictures of three seeds' sheets
-    assert sum(seen) == camera.rendered
-    assert 41 <= camera.rendered <= sheets / 4
+    assert sum(seen) == scene.rendered
+    assert 41 <= scene.rendered <= sheets / 4
 
 
 @pytest.mark.parametrize("side", [-1, 1])
@@ -101,36 +101,36 @@ def test_a_direction_without_effect_ends_at_twenty_sigmas():
 
 
 def test_infinite_pictures_are_too_far():
-    camera = Planted([0.1])
-    shots_at = camera.shots_at
+    scene = Planted([0.1])
+    shots_at = scene.shots_at
 
     def fragile(directions, index, places):
         if max(abs(distance) for _, distance in places) > 0.5:
             raise FramesError("NaN")
         return shots_at(directions, index, places)
 
-    camera.shots_at = fragile
-    assert Calibrator(camera).measure(planted_directions([1.0]), 0).high > 0
-    camera.shots_at = lambda *args: (_ for _ in ()).throw(FramesError("always NaN"))
+    scene.shots_at = fragile
+    assert Calibrator(scene).measure(planted_directions([1.0]), 0).high > 0
+    scene.shots_at = lambda *args: (_ for _ in ()).throw(FramesError("always NaN"))
     with pytest.raises(FramesError, match="always"):
-        Calibrator(camera).measure(planted_directions([1.0]), 0)
+        Calibrator(scene).measure(planted_directions([1.0]), 0)
 
 
 def test_a_single_subject_serves_both_sides():
-    camera = Planted([0.1], subjects=1)
-    found = Calibrator(camera).measure(planted_directions([1.0]), 0)
+    scene = Planted([0.1], subjects=1)
+    found = Calibrator(scene).measure(planted_directions([1.0]), 0)
     assert found.high == -found.low == pytest.approx((TARGET / 0.1) ** (1 / GROWTH), rel=0.1)
 
 
 def test_networks_of_little_contrast_have_a_smaller_target():
-    camera = Planted([0.1], contrast=10)
-    apart = np.mean([visible_change(reduced(a), reduced(b)) for a in camera.base for b in camera.base if a is not b])
-    calibrator = Calibrator(camera)
+    scene = Planted([0.1], contrast=10)
+    apart = np.mean([visible_change(reduced(a), reduced(b)) for a in scene.base for b in scene.base if a is not b])
+    calibrator = Calibrator(scene)
     assert calibrator.target == pytest.approx(0.45 * apart, rel=1e-3)
-    camera.look = Look(trunc=0.5)
-    assert Calibrator(camera).target == pytest.approx(0.9 * apart, rel=1e-3)
-    camera.base = camera.base[:1] * 4  # truncation 0: all alike, no scale to be had
-    assert Calibrator(camera).target == TARGET
+    scene.look = Look(trunc=0.5)
+    assert Calibrator(scene).target == pytest.approx(0.9 * apart, rel=1e-3)
+    scene.base = scene.base[:1] * 4  # truncation 0: all alike, no scale to be had
+    assert Calibrator(scene).target == TARGET
 
 
 @pytest.mark.parametrize(("noise", "low", "high"), [(0.0001, 2.5, 2.72), (0.4, 1.0, 2.0)])
@@ -145,10 +145,10 @@ def test_noise_between_seeds_is_tempered(noise, low, high):
 
 
 def test_unedited_pictures_that_are_there_are_not_rendered_again():
-    camera = Planted([0.1])
-    calibrator = Calibrator(camera, unedited=dict(zip(camera.labels, camera.base)))
+    scene = Planted([0.1])
+    calibrator = Calibrator(scene, unedited=dict(zip(scene.labels, scene.base)))
     first = calibrator.measure(planted_directions([1.0]), 0)
-    assert camera.rendered in (4, 8)
+    assert scene.rendered in (4, 8)
     assert first == Calibrator(Planted([0.1])).measure(planted_directions([1.0]), 0)
 
 

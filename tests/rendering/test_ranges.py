@@ -7,7 +7,7 @@ from sefa_plugin.directions.factorization import factorize_groups
 from sefa_plugin.directions.kept import Group
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.ranges import Ranges
-from sefa_plugin.rendering.scene import Camera
+from sefa_plugin.rendering.scene import Scene
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ class Kept:
     def measure(self, places, stop=None):
         """In a run of its own, which may be stopped after so many: what is known comes first, as in the pipeline."""
         groups = {label: self.group(label) for label in ("coarse", "middle")}
-        ranges = Ranges(Camera(self.G, Look(), [5]), None, lambda pictures: None)
+        ranges = Ranges(Scene(self.G, Look(), [5]), None, lambda pictures: None)
         known = [place for place in places if ranges.known(groups[place[0]], place[1])]
         for label, index in known + [place for place in places if place not in known][:stop]:
             ranges.of(groups[label], index)

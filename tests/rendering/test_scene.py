@@ -9,7 +9,7 @@ from sefa_plugin import factorize, load_network
 from sefa_plugin.rendering.frames import to_uint8
 from sefa_plugin.rendering.latent_files import LatentsError
 from sefa_plugin.rendering.look import Look, set_transform
-from sefa_plugin.rendering.scene import Camera
+from sefa_plugin.rendering.scene import Scene
 
 
 @pytest.fixture(scope="module")
@@ -19,33 +19,33 @@ def G(golden):
 
 def test_seeds_are_those_of_the_toolkits(G):
     """z of seed s is the first draw of its own generator; truncation comes from the mapping."""
-    camera = Camera(G, Look(trunc=0.6, trunc_cutoff=4), [7, 3])
-    for row, seed in zip(camera.ws, (7, 3)):
+    scene = Scene(G, Look(trunc=0.6, trunc_cutoff=4), [7, 3])
+    for row, seed in zip(scene.ws, (7, 3)):
         z = torch.from_numpy(np.random.RandomState(seed).randn(1, G.z_dim))
         assert (row == G.mapping(z, None, truncation_psi=0.6, truncation_cutoff=4)[0]).all()
-    assert camera.labels == ["seed 7", "seed 3"]
+    assert scene.labels == ["seed 7", "seed 3"]
 
 
 def test_distance_zero_is_the_unedited_picture_exactly(G):
-    camera, directions = Camera(G, Look(), [0, 1, 2]), factorize(G, num_directions=2)
-    (zero,) = camera.shots(directions, 1, [0.0])
-    want = to_uint8(G.synthesis(camera.ws, noise_mode="const"))
+    scene, directions = Scene(G, Look(), [0, 1, 2]), factorize(G, num_directions=2)
+    (zero,) = scene.shots(directions, 1, [0.0])
+    want = to_uint8(G.synthesis(scene.ws, noise_mode="const"))
     assert len(zero) == 3
     assert abs(np.stack(zero).astype(int) - want).max() <= 1
-    ((alone,),) = Camera(G, Look(), [1]).shots(directions, 1, [0.0])
+    ((alone,),) = Scene(G, Look(), [1]).shots(directions, 1, [0.0])
     assert abs(alone.astype(int) - zero[1]).max() <= 1
 
 
 def test_the_spread_along_rows_that_are_alike_is_that_of_the_direction(G):
-    camera, made = Camera(G, Look(), [0]), factorize(G, layers="2-4", num_directions=3)
+    scene, made = Scene(G, Look(), [0]), factorize(G, layers="2-4", num_directions=3)
     rows = replace(made, vectors=np.tile(made.vectors[:, None], (1, 3, 1)))
-    assert camera.spread_along(rows) == pytest.approx(camera.spread_along(made), rel=1e-6)
+    assert scene.spread_along(rows) == pytest.approx(scene.spread_along(made), rel=1e-6)
 
 
 def test_shots_come_in_the_order_of_the_distances(G):
-    camera, directions = Camera(G, Look(trunc=0.5), [0, 1]), factorize(G, layers="2-4", num_directions=1)
-    shots = list(camera.shots(directions, 0, [-2.0, 0.0, 2.0]))
-    ws = camera.ws.clone()
+    scene, directions = Scene(G, Look(trunc=0.5), [0, 1]), factorize(G, layers="2-4", num_directions=1)
+    shots = list(scene.shots(directions, 0, [-2.0, 0.0, 2.0]))
+    ws = scene.ws.clone()
     ws[:, 2:5] += 2 * torch.from_numpy(directions.vectors[0])
     assert abs(np.stack(shots[2]).astype(int) - to_uint8(G.synthesis(ws, noise_mode="const"))).max() <= 1
     assert (shots[0][0] != shots[2][0]).any()
@@ -54,19 +54,19 @@ def test_shots_come_in_the_order_of_the_distances(G):
 def test_projected_ws_come_first_and_are_not_truncated(G, tmp_path):
     ws = torch.randn(2, G.num_ws, G.w_dim)
     np.savez(tmp_path / "w.npz", w=ws.numpy())
-    camera = Camera(G, Look(trunc=0.1), [5], tmp_path / "w.npz")
-    assert camera.labels == ["w 0", "w 1", "seed 5"]
-    assert (camera.ws[:2] == ws).all()
+    scene = Scene(G, Look(trunc=0.1), [5], tmp_path / "w.npz")
+    assert scene.labels == ["w 0", "w 1", "seed 5"]
+    assert (scene.ws[:2] == ws).all()
     with pytest.raises(ValueError, match="Z cannot edit --projected-w"):
-        camera.shots(factorize(G, space="z", num_directions=1), 0, [0.0])
+        scene.shots(factorize(G, space="z", num_directions=1), 0, [0.0])
     np.savez(tmp_path / "w.npz", w=ws.numpy()[:, :3])
     with pytest.raises(LatentsError, match=r"\[N, 10, 32\]"):
-        Camera(G, Look(), [], tmp_path / "w.npz")
+        Scene(G, Look(), [], tmp_path / "w.npz")
 
 
 def test_something_to_look_at_is_needed(G):
     with pytest.raises(ValueError, match="nothing to look at"):
-        Camera(G, Look(), [])
+        Scene(G, Look(), [])
 
 
 def test_moving_right_and_turning(golden):

@@ -8,7 +8,7 @@ from sefa_plugin import factorize, load_network
 from sefa_plugin.directions.kept import Group
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.ranges import Ranges
-from sefa_plugin.rendering.scene import Camera
+from sefa_plugin.rendering.scene import Scene
 from sefa_plugin.runs.each_direction import UNEDITED, Run
 from sefa_plugin.runs.output_settings import Film
 from sefa_plugin.runs.record import Manifest
@@ -48,8 +48,8 @@ def run_of(G, tmp_path):
     def make(film, overwrite=False, seeds=(0, 1), ends=FIXED, page=lambda busy: None, **look):
         about = {"name": "net", "digest": G.sefa.digest, "path": "net.pkl", "class": "Generator", "hook": "x"}
         manifest, reporter = Manifest(tmp_path, ["x"], about), Quiet()
-        camera = Camera(G, Look(**look), list(seeds))
-        return Run(camera, film, Ranges(camera, ends, reporter.advance), manifest, reporter, overwrite, page)
+        scene = Scene(G, Look(**look), list(seeds))
+        return Run(scene, film, Ranges(scene, ends, reporter.advance), manifest, reporter, overwrite, page)
 
     return make
 
@@ -66,8 +66,8 @@ def made_by(run, directions, *indices):
 def test_every_distinct_picture_is_rendered_once(run_of, directions, monkeypatch):
     run = run_of(Film(frames=24, video="png"))
     seen = []
-    real = run.camera.shots
-    monkeypatch.setattr(run.camera, "shots", lambda d, i, s: (seen.extend(s), real(d, i, s))[1])
+    real = run.scene.shots
+    monkeypatch.setattr(run.scene, "shots", lambda d, i, s: (seen.extend(s), real(d, i, s))[1])
     assert made_by(run, directions) == [UNEDITED, "sheets/all-dir00.jpg", "videos/all-dir00"]
     # There and back over 13 distances; the sheet shows 7 of them, and the unedited one was there before.
     assert len(seen) == len(set(seen)) == 12

@@ -104,8 +104,8 @@ def trial(samples: Samples, scorer: Any) -> tuple[float, list[str]]:
     seeds = samples.batches()[0][:4]
     for _ in range(2):  # the first of a short one only warms up
         start = time.perf_counter()
-        camera = samples.camera(seeds)
-        answer = ask(scorer, np.stack(next(camera.pictures([camera.ws]))))
+        scene = samples.scene(seeds)
+        answer = ask(scorer, np.stack(next(scene.pictures([scene.ws]))))
         taken = time.perf_counter() - start
         if taken > 1:
             break

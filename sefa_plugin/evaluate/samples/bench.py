@@ -20,7 +20,7 @@ from ...rendering.calibration import seeds_for
 from ...rendering.edits import edit
 from ...rendering.look import Look
 from ...rendering.ranges import Ranges
-from ...rendering.scene import Camera
+from ...rendering.scene import Scene
 from ..scorers.asking import ask_features
 from .parts import Parts, digest_of, name_of
 from .sampling import FIRST_SEED, Samples, edits, measure_ws, pictures_of
@@ -122,11 +122,11 @@ class Bench:
         Raises:
             ScorerError: see ``asking.ask``.
         """
-        camera = self.samples.camera(self.samples.batches()[0])
-        measure_ws(self.G, [camera.ws[:2]], self.scorer, look=self.look)  # the first pictures take longer
+        scene = self.samples.scene(self.samples.batches()[0])
+        measure_ws(self.G, [scene.ws[:2]], self.scorer, look=self.look)  # the first pictures take longer
         start = perf_counter()
-        found = measure_ws(self.G, [camera.ws], self.scorer, look=self.look)
-        return tuple(found.scores), (perf_counter() - start) / len(camera.ws)
+        found = measure_ws(self.G, [scene.ws], self.scorer, look=self.look)
+        return tuple(found.scores), (perf_counter() - start) / len(scene.ws)
 
     # --- equal visible change ---------------------------------------------------------------------
 
@@ -139,9 +139,9 @@ class Bench:
 
         def measure() -> dict[str, np.ndarray]:
             group = Group(replace(directions, ranges=(), broken=(), lessons=(), calibration=""))
-            camera = Camera(self.G, self.look, seeds_for(self.G), draw_classes=True)
+            scene = Scene(self.G, self.look, seeds_for(self.G), draw_classes=True)
             ranges = Ranges(
-                camera, None, lambda pictures: None
+                scene, None, lambda pictures: None
             )  # anew: what was found must not depend on what was before
             for index in range(len(directions)):
                 ranges.of(group, index)
@@ -219,11 +219,11 @@ class Bench:
         places = np.array(directions.ranges)
 
         def measure() -> dict[str, np.ndarray]:
-            camera = self.samples.camera(seeds)
+            scene = self.samples.scene(seeds)
             steps = [(index, end) for index, ends in enumerate(places) for end in ends]
-            before = [reduced(picture) for picture in pictures_of(self.G, camera.ws, self.look)]
+            before = [reduced(picture) for picture in pictures_of(self.G, scene.ws, self.look)]
             seen = []
-            for pictures in edits(camera, directions, steps):
+            for pictures in edits(scene, directions, steps):
                 seen.append(np.mean([visible_change(one, reduced(other)) for one, other in zip(before, pictures)]))
             return {"visible": np.reshape(seen, places.shape)}
 
@@ -277,8 +277,8 @@ class Bench:
 
     def _look_with(self, eyes: Any, directions: Any) -> np.ndarray:
         found, steps = [], _in_turn(directions)
-        for camera in self.samples.cameras():
-            ws = camera.ws
+        for scene in self.samples.scenes():
+            ws = scene.ws
             if directions is not None:
                 ws = torch.cat([edit(row, directions, dict([next(steps)])) for row in ws.split(1)])
             found.append(ask_features(eyes, pictures_of(self.G, ws, self.look)))

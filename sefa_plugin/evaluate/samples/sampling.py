@@ -14,7 +14,7 @@ from ...rendering.edits import edited_ws
 from ...rendering.frames import render
 from ...rendering.latents import classes_from_seeds, z_from_seeds
 from ...rendering.look import Look, aim
-from ...rendering.scene import Camera, batch_size
+from ...rendering.scene import Scene, batch_size
 from ..scorers.asking import ask, ask_features
 
 SAMPLES = 2000  # as the paper's re-scoring
@@ -59,17 +59,17 @@ class Samples:
         """Seeds of each batch."""
         return [self.seeds[start : start + self.batch] for start in range(0, len(self), self.batch)]
 
-    def camera(self, seeds: range) -> Camera:
-        """A camera on one batch; its ``ws`` are ``[n, num_ws, w_dim]``, truncated."""
-        return Camera(self.G, self.look, seeds, draw_classes=True)
+    def scene(self, seeds: range) -> Scene:
+        """A scene on one batch; its ``ws`` are ``[n, num_ws, w_dim]``, truncated."""
+        return Scene(self.G, self.look, seeds, draw_classes=True)
 
-    def cameras(self) -> Iterator[Camera]:
-        """A camera on each batch in turn."""
-        return map(self.camera, self.batches())
+    def scenes(self) -> Iterator[Scene]:
+        """A scene on each batch in turn."""
+        return map(self.scene, self.batches())
 
     def ws(self) -> Iterator[Tensor]:
         """Truncated ws ``[n, num_ws, w_dim]`` of each batch in turn."""
-        return (camera.ws for camera in self.cameras())
+        return (scene.ws for scene in self.scenes())
 
     def codes(self) -> np.ndarray:
         """Untruncated w of all samples: float32 ``[N, w_dim]`` (the last row, where rows differ)."""
@@ -163,7 +163,7 @@ def score_ws(G: Any, ws_batches: Iterable[Tensor], scorer: Any, **options: Any) 
 
 def measure_samples(samples: Samples, scorer: Any, **options: Any) -> Measured:
     """Measure the unedited samples; options of :func:`measure`."""
-    shots = (np.stack(next(camera.pictures([camera.ws]))) for camera in samples.cameras())
+    shots = (np.stack(next(scene.pictures([scene.ws]))) for scene in samples.scenes())
     return measure(shots, scorer, **options)
 
 
@@ -173,19 +173,19 @@ def measure_edit(samples: Samples, directions: Any, key: Any, distance: float, s
     Raises:
         ValueError: the direction does not fit the network.
     """
-    shots = (np.stack(next(camera.shots(directions, key, [distance]))) for camera in samples.cameras())
+    shots = (np.stack(next(scene.shots(directions, key, [distance]))) for scene in samples.scenes())
     return measure(shots, scorer, **options)
 
 
-def edits(camera: Camera, directions: Any, steps: Iterable[tuple[Any, float]]) -> Iterator[np.ndarray]:
-    """Pictures uint8 ``[n, H, W, C]`` of a camera's subjects for each (direction, distance) of ``steps``.
+def edits(scene: Scene, directions: Any, steps: Iterable[tuple[Any, float]]) -> Iterator[np.ndarray]:
+    """Pictures uint8 ``[n, H, W, C]`` of a scene's subjects for each (direction, distance) of ``steps``.
 
     What the edits of one group of layers leave unchanged is computed once for all of them.
     """
     if directions.space == "z":
         for key, distance in steps:
-            yield np.stack(next(camera.shots(directions, key, [distance])))
+            yield np.stack(next(scene.shots(directions, key, [distance])))
         return
-    ws = (next(edited_ws(camera.ws, directions, key, [distance])) for key, distance in steps)
-    for pictures in camera.pictures(ws, min(directions.layers)):
+    ws = (next(edited_ws(scene.ws, directions, key, [distance])) for key, distance in steps)
+    for pictures in scene.pictures(ws, min(directions.layers)):
         yield np.stack(pictures)

@@ -177,13 +177,13 @@ def score_edits(
     begin(sum(len(seeds) * len(todo) for seeds, _, todo in work))
     try:
         for seeds, start, todo in work:
-            camera = samples.camera(seeds)
+            scene = samples.scene(seeds)
             for directions, group in groupby(todo, key=lambda edit: edit.directions if edit.distance else None):
                 group = list(group)
                 if directions is None:
-                    shots = iter([np.stack(next(camera.pictures([camera.ws])))])
+                    shots = iter([np.stack(next(scene.pictures([scene.ws])))])
                 else:
-                    shots = edits(camera, directions, [(edit.index, edit.distance) for edit in group])
+                    shots = edits(scene, directions, [(edit.index, edit.distance) for edit in group])
                 for edit, pictures in zip(group, shots):
                     scores.put(edit, start, ask(scorer, pictures, scores.attributes or None))
                     advance(len(seeds))

@@ -96,12 +96,12 @@ def test_a_real_network_is_looked_at_as_the_look_says(net):
 @pytest.mark.parametrize("space", ["w", "z"])
 def test_edits_share_what_they_leave_unchanged_and_are_the_same_pictures(net, space):
     directions = factorize(net, layers="3-5" if space == "w" else "all", space=space, num_directions=2)
-    camera = Samples(net, count=3).camera(range(1000, 1003))
+    scene = Samples(net, count=3).scene(range(1000, 1003))
     steps = [(0, -2.0), (1, 3.0), (0, 0.0)]
-    shown = list(sampling.edits(camera, directions, steps))
+    shown = list(sampling.edits(scene, directions, steps))
     assert len(shown) == 3
     for pictures, (key, distance) in zip(shown, steps):
-        want = np.stack(next(camera.shots(directions, key, [distance])))
+        want = np.stack(next(scene.shots(directions, key, [distance])))
         assert abs(pictures.astype(int) - want).max() <= 1
 
 
