@@ -56,7 +56,8 @@ def _compiles(function: Callable[..., None]) -> Callable[[_Function], _Function]
     """What is decorated chooses, by the types of the arguments, the code that compiled calls of ``function`` run."""
 
     def decorate(choose: _Function) -> _Function:
-        chosen: _Function = overload(function, inline="always")(choose)
+        # Not strict: that compares annotations too, which are other ones in what is chosen.
+        chosen: _Function = overload(function, inline="always", strict=False)(choose)
         return chosen
 
     return decorate

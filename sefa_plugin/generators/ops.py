@@ -16,8 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from .fused import Floats, Pixels
 
 # activation -> (function, the gain that keeps the variance of its output)
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
@@ -362,15 +361,15 @@ def working_dtype(layer: Layer, device: torch.device, force_fp32: bool) -> torch
 class Kernels(Protocol):
     """The module ``fused``."""
 
-    def fits(self, up_taps: NDArray[np.float32], down_taps: NDArray[np.float32], up: int, down: int, /) -> bool:
+    def fits(self, up_taps: Floats, down_taps: Floats, up: int, down: int, /) -> bool:
         """Whether its loops are written for such filters."""
 
     def filtered_lrelu(
         self,
-        x: NDArray[np.float32] | NDArray[np.uint16],
-        up_taps: NDArray[np.float32],
-        down_taps: NDArray[np.float32],
-        bias: NDArray[np.float32],
+        x: Pixels,
+        up_taps: Floats,
+        down_taps: Floats,
+        bias: Floats,
         up: int,
         down: int,
         padding: Sequence[int],
@@ -379,7 +378,7 @@ class Kernels(Protocol):
         gain: float,
         threads: int,
         /,
-    ) -> NDArray[np.float32] | NDArray[np.uint16]:
+    ) -> Pixels:
         """Enlarge, activate, reduce."""
 
 
@@ -427,13 +426,23 @@ def filtered_lrelu(
     gradient is needed and Numba is installed (the extra ``fast``), this is one pass over each channel.
     """
     compiled = _compiled_kernel(x, up_kernel, down_kernel, up, down, flip_filter)
-    if compiled is not None and gain > 0:
+    if compiled is not None and up_kernel is not None and down_kernel is not None and gain > 0:
         pixels = x.detach().permute(0, 2, 3, 1)  # channels last, as they are in memory where a convolution made them
         biases = torch.zeros(x.shape[1]) if bias is None else bias.detach().to(torch.float32).contiguous()
-        arrays = [_as_array(pixels), *(t.detach().contiguous().numpy() for t in (up_kernel, down_kernel, biases))]
-        numbers = (slope, math.inf if clamp is None else clamp, gain, torch.get_num_threads())
-        done = torch.from_numpy(compiled.filtered_lrelu(*arrays, up, down, padding, *numbers).view(_BITS[x.dtype]))
-        return done.view(x.dtype).permute(0, 3, 1, 2)
+        made = compiled.filtered_lrelu(
+            _as_array(pixels),
+            _as_taps(up_kernel),
+            _as_taps(down_kernel),
+            _as_taps(biases),
+            up,
+            down,
+            padding,
+            slope,
+            math.inf if clamp is None else clamp,
+            gain,
+            torch.get_num_threads(),
+        )
+        return torch.from_numpy(made.view(_BITS[x.dtype])).view(x.dtype).permute(0, 3, 1, 2)
     dtype = x.dtype
     if dtype == torch.bfloat16 and x.device.type == "cpu":  # the filters gain nothing from it
         x, bias = x.to(torch.float32), None if bias is None else bias.to(torch.float32)
@@ -443,10 +452,14 @@ def filtered_lrelu(
     return upfirdn2d(x, down_kernel, down=down, flip_filter=flip_filter).to(dtype)
 
 
+def _as_taps(x: Tensor) -> Floats:
+    return x.detach().contiguous().numpy()
+
+
 _BITS = {torch.float32: "float32", torch.bfloat16: "int16"}  # what NumPy calls numbers of so many bits
 
 
-def _as_array(x: Tensor) -> NDArray[np.float32] | NDArray[np.uint16]:
+def _as_array(x: Tensor) -> Pixels:
     """A tensor for compiled code, where bfloat16 is uint16."""
     x = x.contiguous()
     return x.view(torch.int16).numpy().view("uint16") if x.dtype == torch.bfloat16 else x.numpy()

@@ -145,6 +145,9 @@ class Generator(BaseGenerator):
         channels: features of every block, from 4 pixels on; the picture has ``4 << (len(channels) - 1)`` pixels.
     """
 
+    mapping: Mapping
+    synthesis: SynthesisNetwork
+
     def __init__(self, z_dim: int, img_channels: int, channels: Sequence[int]) -> None:
         super().__init__(z_dim, 0, z_dim, 4 << (len(channels) - 1), img_channels)
         self.synthesis = SynthesisNetwork(z_dim, img_channels, channels)

@@ -159,6 +159,9 @@ class Generator(BaseGenerator):
         synthesis_kwargs: ``blur_filter`` and ``activation``.
     """
 
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
+
     def __init__(
         self,
         z_dim: int,

@@ -8,24 +8,31 @@ activations before and after one shared convolution, which is the same as modula
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Optional, TypedDict
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import ops
-from .mapping import BaseGenerator, FullyConnectedLayer, MappingNetwork, check_ws, refuse_unknown
+from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, check_ws, refuse_unknown
 from .prefixes import Prefixes
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 NOISE_MODES = ("const", "random", "none")
 FOLD_ABOVE = 32  # pixels per side
 SCALES_THROUGH = ("linear", "relu", "lrelu")  # f(a x) = a f(x) for a > 0
+State = tuple[Optional[Tensor], Optional[Tensor]]  # features and picture between two blocks
+Options = tuple[str, bool]  # noise_mode and force_fp32
 
 
-def styled_conv(x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor | None, conv: Any) -> Tensor:
+def styled_conv(
+    x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor | None, conv: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
     """Convolution whose inputs are scaled by ``styles`` ``[N, in]`` and outputs by ``scale`` ``[N, out]``.
 
     In float16 both factors are first brought to at most 1, and the rest is applied afterwards.
@@ -60,6 +67,9 @@ def _added(x: Tensor, other: Tensor) -> Tensor:
 
 class SynthesisLayer(nn.Module):
     """Styled convolution, optionally to twice the size; noise; activation."""
+
+    resample_filter: Tensor
+    noise_const: Tensor
 
     def __init__(
         self,
@@ -150,6 +160,8 @@ class ToRGBLayer(nn.Module):
 class SkipConv(nn.Module):
     """The residual path of the "resnet" architecture: a pointwise convolution to twice the size."""
 
+    resample_filter: Tensor
+
     def __init__(self, in_channels: int, out_channels: int, resample_filter: Sequence[float]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
@@ -162,6 +174,23 @@ class SkipConv(nn.Module):
         return ops.conv2d_up(x, weight, self.resample_filter, 2)
 
 
+class LayerKeywords(TypedDict, total=False):
+    """Keywords of a block that go to its convolutions only."""
+
+    kernel_size: int
+    use_noise: bool
+    activation: str
+
+
+class BlockKeywords(LayerKeywords, total=False):
+    """Keywords that a network gives to every block."""
+
+    architecture: str
+    resample_filter: Sequence[float]
+    conv_clamp: float | None
+    square: bool
+
+
 class SynthesisBlock(nn.Module):
     """One resolution: convolutions, and colours where the architecture has them.
 
@@ -169,6 +198,7 @@ class SynthesisBlock(nn.Module):
     """
 
     bfloat16_on_cpu = False  # see ops.working_dtype
+    resample_filter: Tensor
 
     def __init__(
         self,
@@ -183,7 +213,7 @@ class SynthesisBlock(nn.Module):
         conv_clamp: float | None = None,
         use_fp16: bool = False,
         square: bool = True,
-        **layer_kwargs: Any,
+        **layer_kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
@@ -196,15 +226,24 @@ class SynthesisBlock(nn.Module):
         self.num_conv = 1 if in_channels == 0 else 2
         self.num_torgb = 1 if is_last or architecture == "skip" else 0
         self.square = square
-        common = {"conv_clamp": conv_clamp, "square": square, **layer_kwargs}
         self.register_buffer("resample_filter", ops.setup_filter(resample_filter))
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution if square else resolution // 2))
         else:
             self.conv0 = SynthesisLayer(
-                in_channels, out_channels, w_dim, resolution, up=2, resample_filter=resample_filter, **common
+                in_channels,
+                out_channels,
+                w_dim,
+                resolution,
+                up=2,
+                resample_filter=resample_filter,
+                conv_clamp=conv_clamp,
+                square=square,
+                **layer_kwargs,
             )
-        self.conv1 = SynthesisLayer(out_channels, out_channels, w_dim, resolution, **common)
+        self.conv1 = SynthesisLayer(
+            out_channels, out_channels, w_dim, resolution, conv_clamp=conv_clamp, square=square, **layer_kwargs
+        )
         if self.num_torgb:
             self.torgb = ToRGBLayer(out_channels, img_channels, w_dim, conv_clamp=conv_clamp)
         if in_channels and architecture == "resnet":
@@ -218,7 +257,7 @@ class SynthesisBlock(nn.Module):
         noise_mode: str = "random",
         force_fp32: bool = False,
         entered: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> State:
         """Features, picture so far and ``[N, num_conv + num_torgb, w_dim]`` to features and picture.
 
         ``entered``: the features have been through :meth:`enter` already.
@@ -231,11 +270,13 @@ class SynthesisBlock(nn.Module):
                 x = x.contiguous(memory_format=torch.channels_last)
             x = self.conv1(x, next(rows), noise_mode)
         elif self.architecture == "resnet":
+            assert x is not None
             x = x.to(dtype)
             shortcut = self.skip(x, gain=math.sqrt(0.5))
             x = self.conv0(x, next(rows), noise_mode)
             x = _added(self.conv1(x, next(rows), noise_mode, gain=math.sqrt(0.5)), shortcut)
         else:
+            assert x is not None
             w = next(rows)
             x = x if entered else self.enter(x, w, noise_mode, force_fp32)
             x = self.conv1(x, next(rows), noise_mode)
@@ -248,7 +289,8 @@ class SynthesisBlock(nn.Module):
 
     def enter(self, x: Tensor, w: Tensor, noise_mode: str = "random", force_fp32: bool = False) -> Tensor:
         """The first convolution, to twice the size, of a block that is not the first and has no shortcut."""
-        return self.conv0(x.to(ops.working_dtype(self, w.device, force_fp32)), w, noise_mode)
+        entered: Tensor = self.conv0(x.to(ops.working_dtype(self, w.device, force_fp32)), w, noise_mode)
+        return entered
 
 
 class SynthesisNetwork(nn.Module):
@@ -268,7 +310,7 @@ class SynthesisNetwork(nn.Module):
         channel_max: int = 512,
         num_fp16_res: int = 0,
         channels: Mapping[int, int] | None = None,
-        **block_kwargs: Any,
+        **block_kwargs: Unpack[BlockKeywords],
     ) -> None:
         super().__init__()
         self.w_dim = w_dim
@@ -278,7 +320,7 @@ class SynthesisNetwork(nn.Module):
         self.num_fp16_res = num_fp16_res
         self.block_resolutions = [2**i for i in range(2, self.img_resolution_log2 + 1)]
         half_from = max(2 ** (self.img_resolution_log2 + 1 - num_fp16_res), 8)
-        self._first_rows = {}  # of ws, by block
+        self._first_rows: dict[int, int] = {}  # of ws, by block
         self.num_ws = 0
         before = 0
         for resolution in self.block_resolutions:
@@ -298,7 +340,7 @@ class SynthesisNetwork(nn.Module):
         noise_mode: str = "random",
         force_fp32: bool = False,
         prefixes: Prefixes | None = None,
-        **keywords: Any,
+        **keywords: object,
     ) -> Tensor:
         """Render ``ws``.
 
@@ -326,60 +368,87 @@ class SynthesisNetwork(nn.Module):
         large = self.block_resolutions[len(small) :]
         kept = None if noise_mode == "random" or torch.is_grad_enabled() else prefixes
         if not large:
-            return self._resumed(small, lambda: (None, None), ws, options, kept)[1]
-        started: list[Any] = []
+            return _picture(self._resumed(small, lambda: (None, None), ws, options, kept))
+        started: list[State] = []
 
-        def start(index: int) -> tuple[Any, Any]:
+        def start(index: int) -> State:
             if not started:  # not at all where all the pictures have been further before
                 started.append(self._resumed(small, lambda: (None, None), ws, options, kept))
-            return tuple(t if t is None else t[index : index + 1] for t in started[0])
+            x, img = (t if t is None else t[index : index + 1] for t in started[0])
+            return x, img
 
-        parts = enumerate(ws.split(1))
-        made = [self._resumed(large, partial(start, i), one, options, kept, len(ws))[1] for i, one in parts]
+        parts = enumerate(torch.split(ws, 1))
+        made = [_picture(self._resumed(large, partial(start, i), one, options, kept, len(ws))) for i, one in parts]
         return torch.cat(made)
 
     def _resumed(
-        self, resolutions: Sequence[int], start: Any, ws: Tensor, options: Any, prefixes: Any, company: int = 1
-    ) -> tuple[Any, Any]:
+        self,
+        resolutions: Sequence[int],
+        start: Callable[[], State],
+        ws: Tensor,
+        options: Options,
+        prefixes: Prefixes | None,
+        company: int = 1,
+    ) -> State:
         """Features and picture after some blocks, from what ``start`` gives or from where an earlier call has been."""
         if prefixes is None:
             return self._blocks(resolutions, *start(), ws, options)
         ends = [self._rows(resolution).stop for resolution in resolutions]
         count = prefixes.deepest(ends)
         following = resolutions[count] if count < len(resolutions) else None
-        enters = following is not None and self._enters(following, prefixes.first)
+        if following is not None and not self._enters(following, prefixes.first):
+            following = None
+        enters = following is not None
         if count == 0 and not enters:
             return self._blocks(resolutions, *start(), ws, options)
         # Company is part of the key: in another batch the same features differ in their last digits.
-        end = self._rows(following).start + 1 if enters else ends[count - 1]
+        end = ends[count - 1] if following is None else self._rows(following).start + 1
         key = prefixes.key(ws, end, count, enters, resolutions[0], company, options)
         held = prefixes.get(key)
-        if held is None:
+        if held is not None:
+            x, img = held
+        else:
             x, img = self._blocks(resolutions[:count], *start(), ws, options)
-            if enters:
-                x = getattr(self, f"b{following}").enter(x, ws[:, end - 1], *options)
-            held = (x, img)
-            prefixes.put(key, *held)
-        return self._blocks(resolutions[count:], *held, ws, options, entered=enters)
+            if following is not None:
+                assert x is not None
+                x = self._block(following).enter(x, ws[:, end - 1], *options)
+            prefixes.put(key, x, img)
+        return self._blocks(resolutions[count:], x, img, ws, options, entered=enters)
 
     def _enters(self, resolution: int, first: int) -> bool:
         """Whether the first convolution of a block comes before a row of ws and can be done apart."""
-        block = getattr(self, f"b{resolution}")
+        block = self._block(resolution)
         return block.in_channels > 0 and block.architecture != "resnet" and self._rows(resolution).start < first
 
-    def _rows(self, resolution: int) -> slice:
+    def _rows(self, resolution: int) -> slice[int, int, None]:
         """The rows of ws that a block reads."""
-        block, row = getattr(self, f"b{resolution}"), self._first_rows[resolution]
+        block, row = self._block(resolution), self._first_rows[resolution]
         return slice(row, row + block.num_conv + block.num_torgb)
 
     def _blocks(
-        self, resolutions: Sequence[int], x: Any, img: Any, ws: Tensor, options: Any, entered: bool = False
-    ) -> tuple[Any, Any]:
+        self,
+        resolutions: Sequence[int],
+        x: Tensor | None,
+        img: Tensor | None,
+        ws: Tensor,
+        options: Options,
+        entered: bool = False,
+    ) -> State:
         """Features and picture after the blocks of some resolutions, all ws given."""
         for resolution in resolutions:
-            x, img = getattr(self, f"b{resolution}")(x, img, ws[:, self._rows(resolution)], *options, entered)
+            x, img = self._block(resolution)(x, img, ws[:, self._rows(resolution)], *options, entered)
             entered = False
         return x, img
+
+    def _block(self, resolution: int) -> SynthesisBlock:
+        block: SynthesisBlock = getattr(self, f"b{resolution}")
+        return block
+
+
+def _picture(state: State) -> Tensor:
+    img = state[1]
+    assert img is not None  # the last block has colours
+    return img
 
 
 class Generator(BaseGenerator):
@@ -392,6 +461,9 @@ class Generator(BaseGenerator):
         synthesis_kwargs: keywords of :class:`SynthesisNetwork` and :class:`SynthesisBlock`.
     """
 
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
+
     def __init__(
         self,
         z_dim: int,
@@ -399,8 +471,8 @@ class Generator(BaseGenerator):
         w_dim: int,
         img_resolution: int,
         img_channels: int,
-        mapping_kwargs: dict[str, Any] | None = None,
-        synthesis_kwargs: dict[str, Any] | None = None,
+        mapping_kwargs: Keywords | None = None,
+        synthesis_kwargs: Keywords | None = None,
     ) -> None:
         super().__init__(z_dim, c_dim, w_dim, img_resolution, img_channels)
         self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **(synthesis_kwargs or {}))

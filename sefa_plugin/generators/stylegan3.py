@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +16,21 @@ from torch.nn import functional as F
 
 from . import ops
 from .kaiser import lowpass
-from .mapping import BaseGenerator, FullyConnectedLayer, MappingNetwork, check_ws, refuse_unknown
+from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, check_ws, refuse_unknown
 from .prefixes import Prefixes
 from .stylegan2 import styled_conv
-from .stylegan3_plan import DEFAULTS, LayerPlan, SynthesisPlan, plan_synthesis, width
+from .stylegan3_plan import DEFAULTS, LayerPlan, Options, SynthesisPlan, plan_synthesis, width
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class SynthesisInput(nn.Module):
     """Fourier features that w turns and shifts (section 3.2 and appendix F)."""
+
+    transform: Tensor
+    freqs: Tensor
+    phases: Tensor
 
     def __init__(self, w_dim: int, plan: SynthesisPlan) -> None:
         super().__init__()
@@ -47,7 +54,7 @@ class SynthesisInput(nn.Module):
 
     def motion(self, w: Tensor) -> Tensor:
         """The rigid motion of the features: ``[N, 3, 3]``, the user's ``transform`` first."""
-        t = self.affine(w)
+        t: Tensor = self.affine(w)
         t = t / t[:, :2].norm(dim=1, keepdim=True)
         cos, sin, x, y = t.unbind(dim=1)
         zero, one = torch.zeros_like(cos), torch.ones_like(cos)
@@ -69,7 +76,7 @@ class SynthesisInput(nn.Module):
         row = ((torch.arange(high, device=w.device) + 0.5) * 2 / high - 1) * reach[1]
         angle = freqs[:, None, None, :, 0] * column[None, None, :, None]
         angle = angle + freqs[:, None, None, :, 1] * row[None, :, None, None] + phases[:, None, None]
-        x = torch.sin(angle * (2 * math.pi)) * amplitudes[:, None, None]
+        x: Tensor = torch.sin(angle * (2 * math.pi)) * amplitudes[:, None, None]
         x = x @ (self.weight / math.sqrt(self.channels)).t()
         return x.permute(0, 3, 1, 2)  # [N, H, W, C] -> [N, C, H, W]
 
@@ -78,6 +85,9 @@ class SynthesisLayer(nn.Module):
     """Styled convolution and filtered non-linearity; the last layer makes colours."""
 
     bfloat16_on_cpu = False  # see ops.working_dtype
+    magnitude_ema: Tensor
+    up_filter: Tensor | None
+    down_filter: Tensor | None
 
     def __init__(self, w_dim: int, plan: LayerPlan, conv_clamp: float | None, magnitude_ema_beta: float) -> None:
         super().__init__()
@@ -116,7 +126,7 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, force_fp32: bool = False) -> Tensor:
         """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, h', w']``."""
-        styles = self.affine(w)
+        styles: Tensor = self.affine(w)
         if self.is_torgb:
             styles = styles / math.sqrt(self.in_channels * self.conv_kernel**2)
             scale = None
@@ -161,7 +171,7 @@ class SynthesisNetwork(nn.Module):
         img_resolution: int,
         img_channels: int,
         plan: SynthesisPlan | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         super().__init__()
         unknown = sorted(set(options) - set(DEFAULTS))
@@ -179,7 +189,7 @@ class SynthesisNetwork(nn.Module):
         self.output_scale = options["output_scale"]
         self.num_fp16_res = options["num_fp16_res"]
         self.input = SynthesisInput(w_dim, plan)
-        self.layer_names = []
+        self.layer_names: list[str] = []
         for layer in plan.layers:
             made = SynthesisLayer(w_dim, layer, options["conv_clamp"], options["magnitude_ema_beta"])
             setattr(self, layer.name, made)
@@ -191,7 +201,7 @@ class SynthesisNetwork(nn.Module):
         noise_mode: str = "const",
         force_fp32: bool = False,
         prefixes: Prefixes | None = None,
-        **keywords: Any,
+        **keywords: object,
     ) -> Tensor:
         """Render ``ws`` ``[N, num_ws, w_dim]`` to float32 ``[N, C, H, W]``, about -1 to 1, not clipped.
 
@@ -205,17 +215,17 @@ class SynthesisNetwork(nn.Module):
         rows = check_ws(ws, self.num_ws, self.w_dim).unbind(dim=1)
         prefixes = None if torch.is_grad_enabled() else prefixes
         done = 0 if prefixes is None else max(prefixes.deepest(range(1, self.num_ws + 1)) - 1, 0)  # layers
-        key = None if done == 0 else prefixes.key(ws, done + 1, force_fp32)
-        held = None if done == 0 else prefixes.get(key)
-        if held is not None:
-            x = held[0]
-        else:
+        kept = prefixes if done else None
+        key = None if kept is None else kept.key(ws, done + 1, force_fp32)
+        held = None if kept is None else kept.get(key)
+        x = None if held is None else held[0]
+        if x is None:
             x = self.input(rows[0])
             if x.device.type == "cpu":  # there, all that follows takes half the time in this order
                 x = x.contiguous(memory_format=torch.channels_last)
             x = self._layers(0, done, x, rows, force_fp32)
-            if done:
-                prefixes.put(key, x)
+            if kept is not None:
+                kept.put(key, x)
         return self._layers(done, len(self.layer_names), x, rows, force_fp32).to(torch.float32) * self.output_scale
 
     def _layers(self, first: int, stop: int, x: Tensor, rows: Sequence[Tensor], force_fp32: bool) -> Tensor:
@@ -234,6 +244,9 @@ class Generator(BaseGenerator):
         synthesis_kwargs: keywords of :class:`SynthesisNetwork`.
     """
 
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
+
     def __init__(
         self,
         z_dim: int,
@@ -241,11 +254,11 @@ class Generator(BaseGenerator):
         w_dim: int,
         img_resolution: int,
         img_channels: int,
-        mapping_kwargs: dict[str, Any] | None = None,
-        **synthesis_kwargs: Any,
+        mapping_kwargs: Keywords | None = None,
+        **synthesis_kwargs: Unpack[Options],
     ) -> None:
         super().__init__(z_dim, c_dim, w_dim, img_resolution, img_channels)
         self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **synthesis_kwargs)
         self.num_ws = self.synthesis.num_ws
-        mapping = {"num_layers": 2, "w_avg_beta": 0.998, **(mapping_kwargs or {})}
+        mapping: Keywords = {"num_layers": 2, "w_avg_beta": 0.998, **(mapping_kwargs or {})}
         self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, **mapping)

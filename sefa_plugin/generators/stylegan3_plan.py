@@ -8,10 +8,32 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
-# Keywords of the synthesis network and of its layers, with their defaults.
-DEFAULTS = {
+
+class Options(TypedDict, total=False):
+    """Keywords of the synthesis network and of its layers."""
+
+    channel_base: int
+    channel_max: int
+    num_layers: int
+    num_critical: int
+    first_cutoff: float
+    first_stopband: float
+    last_stopband_rel: float
+    margin_size: int
+    output_scale: float
+    num_fp16_res: int
+    conv_kernel: int
+    filter_size: int
+    lrelu_upsampling: int
+    use_radial_filters: bool
+    conv_clamp: float | None
+    magnitude_ema_beta: float
+    square: bool
+
+
+DEFAULTS: Options = {
     "channel_base": 32768,
     "channel_max": 512,
     "num_layers": 14,

@@ -5,7 +5,7 @@ Sauer et al., "StyleGAN-XL: Scaling StyleGAN to Large Diverse Datasets" (2022), 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +13,17 @@ from torch import Tensor, nn
 from .mapping import (
     BaseGenerator,
     FullyConnectedLayer,
+    Keywords,
     checked_labels,
     checked_latents,
     normalize_2nd_moment,
     refuse_unknown,
 )
 from .stylegan3 import SynthesisNetwork
-from .stylegan3_plan import SynthesisPlan
+from .stylegan3_plan import Options, SynthesisPlan
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class MappingNetwork(nn.Module):
@@ -28,6 +32,8 @@ class MappingNetwork(nn.Module):
     The class is looked up in a table of features of a pretrained classifier, which has rows for all of its
     classes, and the table stays in the network even where there are no labels.
     """
+
+    w_avg: Tensor
 
     def __init__(
         self,
@@ -60,7 +66,7 @@ class MappingNetwork(nn.Module):
         c: Tensor | None = None,
         truncation_psi: float = 1,
         truncation_cutoff: int | None = None,
-        **keywords: Any,
+        **keywords: object,
     ) -> Tensor:
         """Map latents ``[N, z_dim]`` and labels ``[N, c_dim]``, of which the largest entry counts.
 
@@ -98,6 +104,9 @@ class Generator(BaseGenerator):
         synthesis_kwargs: keywords of StyleGAN3's synthesis network.
     """
 
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
+
     def __init__(
         self,
         z_dim: int,
@@ -106,9 +115,9 @@ class Generator(BaseGenerator):
         img_resolution: int,
         img_channels: int,
         embeddings: tuple[int, int],
-        mapping_kwargs: dict[str, Any] | None = None,
+        mapping_kwargs: Keywords | None = None,
         plan: SynthesisPlan | None = None,
-        **synthesis_kwargs: Any,
+        **synthesis_kwargs: Unpack[Options],
     ) -> None:
         super().__init__(z_dim, c_dim, w_dim, img_resolution, img_channels)
         self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, plan, **synthesis_kwargs)
