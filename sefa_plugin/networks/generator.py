@@ -1,0 +1,84 @@
+"""What the rest of the program uses of a generator, whoever has written it; for annotations.
+
+Our own generators, a network that runs the code of its file, and a module that a script has in memory all have this
+much. Nothing is to be derived from these classes: what has the attributes, fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from .style_layers import NetworkInfo
+
+
+class Mapping(Protocol):
+    """``G.mapping``: latent codes to the rows that the synthesis network takes."""
+
+    def __call__(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1,
+        truncation_cutoff: int | None = None,
+    ) -> Tensor:
+        """``z [N, z_dim]`` and labels ``c [N, c_dim]`` to ``ws [N, num_ws, w_dim]``, float32."""
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """As of an ``nn.Module``."""
+
+
+class Synthesis(Protocol):
+    """``G.synthesis``: rows to pictures."""
+
+    def __call__(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object) -> Tensor:
+        """``ws [N, num_ws, w_dim]`` to pictures ``[N, img_channels, H, W]``, float32, about -1 to 1."""
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """As of an ``nn.Module``."""
+
+    def modules(self) -> Iterator[nn.Module]:
+        """As of an ``nn.Module``."""
+
+
+class Generator(Protocol):
+    """A generator with the interface of NVIDIA's.
+
+    Attributes:
+        z_dim, c_dim, w_dim: widths of the latent codes, of the labels (0: no classes) and of a row of ws.
+        num_ws: rows of ws.
+        img_resolution, img_channels: height and width of its pictures in pixels, and their channels.
+    """
+
+    @property
+    def z_dim(self) -> int: ...
+    @property
+    def c_dim(self) -> int: ...
+    @property
+    def w_dim(self) -> int: ...
+    @property
+    def num_ws(self) -> int: ...
+    @property
+    def img_resolution(self) -> int: ...
+    @property
+    def img_channels(self) -> int: ...
+    @property
+    def mapping(self) -> Mapping: ...
+    @property
+    def synthesis(self) -> Synthesis: ...
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """As of an ``nn.Module``."""
+
+    def get_submodule(self, target: str) -> nn.Module:
+        """As of an ``nn.Module``: by its dotted name, which is that of a style layer."""
+
+
+class LoadedGenerator(Generator, Protocol):
+    """A generator that says where it came from: what ``load_network`` and ``generator_of`` give."""
+
+    @property
+    def sefa(self) -> NetworkInfo: ...
