@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..system.messages import shown, told
+from ..system.messages import quoted, shown
 from ..system.regular_files import mapped
 from . import converted_file, state_dicts, tf_networks
 from .containers import hint, without_cycle_collection, parse
@@ -134,7 +134,7 @@ def _entries(path: str, value: Any) -> dict[str, Any]:
     found = {key: unwrap_new(item) for key, item in pairs if key in NETWORK_NAMES and item is not None}
     if found:
         return found
-    keys = [shown(key, 40) if isinstance(key, str) else told(key) for key, _ in list(pairs)[:3]]
+    keys = [shown(key, 40) if isinstance(key, str) else quoted(key) for key, _ in list(pairs)[:3]]
     if isinstance(value, dict):
         what = f"a dict of {', '.join(keys) or 'nothing'}"
     elif isinstance(value, (list, tuple)):

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from ..system.messages import told
+from ..system.messages import quoted
 from .pickle_machine import MAX_OPCODES, Budget, Call, Global, InertPickleError, PersistentId, is_plain_key
 from .tensor_view import ELEMENT_TYPES, TensorError, TensorView, contiguous_strides
 from .torch_file import Storage, TorchFileError, is_legacy, read_legacy, read_zip
@@ -321,7 +321,7 @@ class Values:
         if isinstance(kind.state, tuple) and len(kind.state) > 1 and kind.state[1] == ">":
             raise ValueProblem("an array of big-endian numbers")
         if name not in ELEMENT_TYPES:
-            what = code.path if isinstance(code, Global) else told(code)
+            what = code.path if isinstance(code, Global) else quoted(code)
             raise ValueProblem(f"an array of {what}, only numbers are read")
         return name
 

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
-from ..system.messages import shown, told
+from ..system.messages import quoted, shown
 from .module_walk import MAX_SOURCE, ModuleRecord, source_digest
 from .pickle_machine import Call, Global
 from .pickle_values import ValueProblem, Values, unwrap_new
@@ -62,7 +62,7 @@ def _network(value: Any, name: str, values: Values, taken: dict[str, Any]) -> in
         raise ValueProblem(f"{where} is not a network")
     version, kwargs = values.plain(state.get("version")), values.plain(state.get("static_kwargs", {}))
     if type(version) is not int or version not in VERSIONS:
-        raise ValueProblem(f"{where} is of version {told(version)} of the TensorFlow toolkits; {VERSIONS} are known")
+        raise ValueProblem(f"{where} is of version {quoted(version)} of the TensorFlow toolkits; {VERSIONS} are known")
     function, source = state.get("build_func_name"), state.get("build_module_src", "")
     if type(function) is not str or type(source) is not str or not isinstance(kwargs, dict):
         raise ValueProblem(f"{where} does not say what built it")

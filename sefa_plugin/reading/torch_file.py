@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..system.messages import shown, told
+from ..system.messages import quoted, shown
 from .pickle_file import Loaded, load
 from .pickle_machine import Budget, Global, InertPickleError, PersistentId
 from .tensor_view import ELEMENT_TYPES
@@ -160,7 +160,7 @@ def read_legacy(data: Any, budget: Budget | None = None) -> TorchFile:
         raise TorchFileError("does not begin with torch's magic number")
     protocol = load(view, magic.end, budget=budget)
     if type(protocol.value) is not int or protocol.value != LEGACY_PROTOCOL:
-        raise TorchFileError(f"has torch's file protocol {told(protocol.value)}, which is not known")
+        raise TorchFileError(f"has torch's file protocol {quoted(protocol.value)}, which is not known")
     machine = load(view, protocol.end, budget=budget)
     if isinstance(machine.value, dict) and machine.value.get("little_endian") is False:
         raise OtherTorchFile("was written on a big-endian machine")

@@ -17,7 +17,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def told(value: Any) -> str:
+def quoted(value: Any) -> str:
     """A value of a file in a message: a short scalar as it is, all else by its type.
 
     Lists may hold each other, and numbers may be of any length: their ``repr`` need not end.
