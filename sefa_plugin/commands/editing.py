@@ -1,15 +1,28 @@
-"""The commands that work with chosen directions: stills and recipes."""
+"""The commands that work with chosen directions: stills and recipes (``edit``, ``render --recipe``), and ``plane``."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
 from . import options
-from .editing_stages import camera_of, edits_given, make_plane, make_recipe, network_of, recipe_of
-from .shell import Command, usage
-from .stages import camera_given, open_given
+from .given import (
+    Given,
+    factorisation,
+    look,
+    open_for_pictures,
+    outdir,
+    output_settings,
+    print_made,
+    print_remarks,
+)
+from .given import seeds as seeds_of
+from .progress import Progress
+from .shell import Command
 
 _FIXED = {  # what a recipe holds already, by parameter
     "layers",
@@ -35,14 +48,7 @@ _OF_VIDEOS = {"frames", "fps", "loop", "easing", "video", "captions", "size", "m
 
 @click.command(cls=Command)
 @options.network
-@click.option(
-    "--edit",
-    "edits",
-    multiple=True,
-    help="Direction and distance: 0=+2.5, smile=-1, -1=3 (the weakest); coarse:0=2 (of other layers), "
-    "0=2@4-7 (edited there), 0=auto or 0=50% (of the calibrated range). Any number of times.",
-    metavar="EDIT",
-)
+@options.edits
 @options.factorisation
 @options.latents
 @options.directions_file
@@ -61,41 +67,30 @@ def edit(**given: Any) -> None:
       sefa edit --network ffhq.pkl --seeds 5,9 --trunc 0.7 --edit coarse:0=2 --edit fine:3=-1.5
       sefa edit --network ffhq.pkl --projected-w projected_w.npz --edit 0=auto --edit-layers 4-7
     """
-    from ..rendering.typed_edits import parse_edit
+    session = open_for_pictures(given)
+    from ..runs.chosen_edits import edits_of, groups_of, recipe_of
+    from ..runs.recipe_outputs import make_recipe
 
-    with usage():
-        typed = [parse_edit(text) for text in given["edits"]]
-        seeds = _seeds(given, [] if given["projected_w"] else [0, 1, 2])
-    opened = _opened(given)
-    scene = camera_given(opened, given, seeds)
-    edits = edits_given(opened, given, typed, scene)
-    make_recipe(opened, given, recipe_of(opened, given, scene, seeds, edits), scene)
-
-
-def _axis(option: str, where: str) -> Any:
-    return click.option(
-        option,
-        required=True,
-        help=f"The direction {where}: 0, smile, -1, coarse:0; with a range smile=2 or 0=-1,3.  [default: auto]",
-        metavar="DIRECTION",
-    )
+    seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
+    scene = session.scene(look(given), seeds, projected)
+    groups = groups_of(session, factorisation(given), _file(given), typed, outdir({"outdir": None}, session.name))
+    print_remarks(group.directions for group in groups.values())
+    with Progress() as progress:
+        edits = edits_of(session, groups, typed, given["edit_layers"], scene, progress.advance)
+        recipe = recipe_of(session, scene, seeds, edits, projected)
+        folder = Path(given["outdir"]) if given["outdir"] else None
+        made = make_recipe(session, scene, recipe, folder, sys.argv, progress, given["overwrite"])
+    print_made(made, page=False)
 
 
 @click.command(cls=Command)
 @options.network
-@_axis("--across", "from left to right")
-@_axis("--down", "from top to bottom")
+@options.axes
 @options.factorisation
 @options.latents
 @options.directions_file
 @options.edit_layers
 @options.video_of_planes
-@click.option(
-    "--path",
-    type=click.Choice(["ellipse", "corners"]),
-    default="ellipse",
-    help="Of the video: an ellipse that touches all four edges of the sheet, or along them from corner to corner.",
-)
 @options.rendering
 @options.outdir
 @options.overwrite
@@ -109,23 +104,75 @@ def plane(**given: Any) -> None:
       sefa plane --network ffhq.pkl --across 0 --down 3 --seeds 5
       sefa plane --network ffhq.pkl --across coarse:smile=2 --down fine:0=-1,3 --video gif
     """
-    from ..rendering.typed_edits import parse_axis
+    session = open_for_pictures(given)
+    from ..runs.chosen_edits import at_rows, groups_of
+    from ..runs.two_directions import make_plane
 
-    with usage():
-        typed = [parse_axis(given[option]) for option in ("across", "down")]
-        seeds = _seeds(given, [] if given["projected_w"] else [0, 1, 2])
-    opened = _opened(given)
-    make_plane(opened, given, typed, camera_given(opened, given, seeds))
+    typed = [given["across"], given["down"]]
+    scene = session.scene(look(given), seeds_of(given), given["projected_w"])
+    folder, output = outdir(given, session.name), output_settings(given, sheet=True)
+    output.check()
+    groups = groups_of(session, factorisation(given), _file(given), typed, folder)
+    print_remarks(group.directions for group in groups.values())
+    moved = [at_rows(session, groups[axis.group], axis.rows or given["edit_layers"], scene) for axis in typed]
+    with Progress() as progress:
+        made = make_plane(
+            session,
+            scene,
+            moved,
+            typed,
+            output,
+            given["path"],
+            folder,
+            sys.argv,
+            progress,
+            given["overwrite"],
+        )
+    print_made(made, page=True)
 
 
-def render_recipe(ctx: click.Context, given: dict[str, Any]) -> None:
+def _file(given: Given) -> Path | None:
+    return Path(given["directions_file"]) if given["directions_file"] else None
+
+
+def render_recipe(ctx: click.Context, given: Given) -> None:
     """What ``sefa render --recipe`` does."""
-    from dataclasses import replace
-    from pathlib import Path
-
-    from ..runs.recipe import NAME, Recipe
-
     typed = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
+    _check_with_recipe(ctx, given, typed)
+    from ..rendering.animation import usual
+    from ..runs.chosen_edits import network_of, recipe_of, scene_of
+    from ..runs.recipe import NAME, Recipe
+    from ..runs.recipe_outputs import make_recipe
+
+    path = Path(given["recipe"])
+    path = path / NAME if path.is_dir() else path
+    recipe = Recipe.load(path)
+    seeds, projected = list(recipe.seeds), given["projected_w"]
+    others = bool({"seeds", "projected_w"} & typed)
+    if others:
+        seeds = given["seeds"] or []
+    which = given["which"] if "which" in typed else recipe.network["which"]
+    session = open_for_pictures({**given, "which": which}, given["network"] or network_of(recipe, path))
+    if "label" in typed:
+        recipe = replace(recipe, look=replace(recipe.look, label=given["label"]))
+    if others:
+        recipe = replace(recipe, seeds=tuple(seeds), ws=None, ws_file="")
+    scene = scene_of(session, recipe, projected, given["other_network"])
+    if others or "label" in typed or session.opened.record.digest() != recipe.network["digest"]:
+        recipe = recipe_of(session, scene, seeds, recipe.edits, projected or recipe.ws_file)
+    animated, kind = None, given["animate"]
+    if kind:
+        frames, loop, easing = usual(kind, len(recipe.edits), len(scene))
+        shown = {**given, "grid": False}
+        animated = kind, output_settings(shown, sheet=False, frames=frames, loop=loop, easing=easing)
+    with Progress() as progress:
+        folder = Path(given["outdir"]) if given["outdir"] else None
+        made = make_recipe(session, scene, recipe, folder, sys.argv, progress, given["overwrite"], animated)
+    print_made(made, page=False)
+
+
+def _check_with_recipe(ctx: click.Context, given: Given, typed: set[str]) -> None:
+    """Refuse what is typed and does not go together with ``--recipe``."""
     called = {param.name: param.opts[0] for param in ctx.command.params}
     for name in sorted(typed & _FIXED):
         raise click.UsageError(f"{called[name]} is in the recipe already: leave it out, or use `sefa edit`")
@@ -136,27 +183,9 @@ def render_recipe(ctx: click.Context, given: dict[str, Any]) -> None:
         raise click.UsageError(f"{name} is for videos: add --animate edit, sequence or walk")
     if given["animate"] and given["video"] == "none":
         raise click.UsageError("--video none leaves nothing to make; without --animate the pictures are made")
-    path = Path(given["recipe"])
-    path = path / NAME if path.is_dir() else path
-    recipe = Recipe.load(path)
-    given = {**given, "network": given["network"] or network_of(recipe, path)}
-    if "which" not in typed:
-        given["which"] = recipe.network["which"]
-    other = {"seeds", "projected_w"} & typed
-    with usage():
-        seeds = _seeds(given, []) if other else list(recipe.seeds)
-    opened = _opened(given)
-    if "label" in typed:
-        recipe = replace(recipe, look=replace(recipe.look, label=given["label"]))
-    if other:
-        recipe = replace(recipe, seeds=tuple(seeds), ws=None, ws_file="")
-    scene = camera_of(opened, given, recipe, given["projected_w"])
-    if other or "label" in typed or scene.G.sefa.digest != recipe.network["digest"]:
-        recipe = recipe_of(opened, given, scene, seeds, list(recipe.edits))
-    make_recipe(opened, given, recipe, scene)
 
 
-def check_without_recipe(given: dict[str, Any]) -> None:
+def check_without_recipe(given: Given) -> None:
     """Refuse what needs ``--recipe``, and the lack of a network."""
     if not given["network"]:
         raise click.UsageError("Missing option '--network' (or --recipe).")
@@ -165,16 +194,3 @@ def check_without_recipe(given: dict[str, Any]) -> None:
     for name, words in (("loop", ("closed",)), ("easing", ("cubic", "spherical"))):
         if given[name] in words:
             raise click.UsageError(f"--{name} {given[name]} goes through key frames: it needs a --recipe and --animate")
-
-
-def _seeds(given: dict[str, Any], usual: list[int]) -> list[int]:
-    from ..rendering.typed_edits import parse_seeds
-
-    return parse_seeds(given["seeds"]) if given["seeds"] else usual
-
-
-def _opened(given: dict[str, Any]) -> Any:
-    opened = open_given(given)
-    if opened.why_no_pictures:
-        raise click.ClickException(f"{opened.record.path}: {opened.why_no_pictures} (`sefa factorize` works)")
-    return opened

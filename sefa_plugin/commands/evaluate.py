@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
+from .given import Given, factorisation, look, open_for_pictures, outdir, print_remarks
+from .given import wanted as wanted_of
 from .progress import Progress
 from .shell import Group, usage, warn
-from .stages import directions_given, generator_given, indices_given, network_about, open_given, save_found
+
+if TYPE_CHECKING:
+    from ..directions.kept import KeptDirections
+    from ..evaluate.samples.sampling import Samples
+    from ..evaluate.scorers.asking import Scorer
+    from ..runs.session import Session
+    from ..runs.settings import Wanted
+
+
+FOLDER, PARTS = "evaluate", "parts"  # folders for results, and for what was measured before
 
 
 @click.group(cls=Group)
@@ -28,7 +40,7 @@ def evaluate() -> None:
     """
 
 
-def scorer_given(given: dict[str, Any], device: str = "cpu") -> Any:
+def scorer_given(given: Given, device: str = "cpu") -> Scorer:
     """The scorer, or several as one, that options name."""
     from ..evaluate.scorers.scorers import load_scorers
 
@@ -79,60 +91,55 @@ def rescore(**given: Any) -> None:
           --attribute "glasses=a face with glasses|a face" --attribute "age=an old face|a young face"
       sefa evaluate rescore --network cars.pkl --scorer onnx:colours.onnx --layers coarse,middle,fine -K 10
     """
-    from ..directions.keys import parse_keys
-    from ..rendering.typed_edits import parse_distance
+    session = open_for_pictures(given)
+    from ..evaluate.samples.sampling import Samples
+    from ..runs.folder import check_folder
 
-    with usage():
-        distance = parse_distance(given["distance"])
-        wanted = parse_keys(given["directions"]) if given["directions"] else None
-    opened = open_given(given)
-    if opened.why_no_pictures:
-        raise click.ClickException(f"{opened.record.path}: {opened.why_no_pictures}")
-    from ..runs.folder import check_folder, output_folder
-
-    outdir = output_folder(given["outdir"], opened.record.name)
-    check_folder(outdir)
-    groups = directions_given(opened, given, wanted, outdir)
-    G, look = generator_given(opened, given)
+    folder, wanted = outdir(given, session.name), wanted_of(given)
+    check_folder(folder)
+    groups = session.directions(factorisation(given), wanted, folder)
+    print_remarks(group.directions for group in groups)
+    G, seen = session.generator(look(given))
     scorer = scorer_given(given, str(next(G.parameters()).device))
-    _rescore(opened, given, groups, wanted, G, look, scorer, outdir, distance)
+    with usage():
+        samples = Samples(G, seen, given["samples"], given["first_seed"])
+    _rescore(session, samples, scorer, groups, wanted, given["distance"], folder, given["overwrite"], given["no_names"])
 
 
 def _rescore(
-    opened: Any,
-    given: dict[str, Any],
-    groups: list[Any],
-    wanted: list[Any] | None,
-    G: Any,
-    look: Any,
-    scorer: Any,
-    outdir: Path,
+    session: Session,
+    samples: Samples,
+    scorer: Scorer,
+    groups: list[KeptDirections],
+    wanted: Wanted,
     distance: tuple[float, float] | None,
+    folder: Path,
+    anew: bool,
+    no_names: bool,
 ) -> None:
     """Calibrate, score, write, name."""
     from ..evaluate.experiments import rescore as work
     from ..evaluate.experiments.names import apply_names, record_tables
-    from ..evaluate.samples.sampling import Samples
     from ..evaluate.samples.scores import Scores
     from ..rendering.calibration import seeds_for
     from ..rendering.ranges import Ranges
     from ..rendering.scene import Scene
+    from ..runs.each_direction import save_found
     from ..runs.reproduce import without_folders
+    from ..runs.session import indices_of
 
-    with usage():
-        samples = Samples(G, look, given["samples"], given["first_seed"])
-        keys = wanted if wanted is not None else range(given["num_directions"])
-        chosen = [(group, indices_given(group.directions, keys)) for group in groups]
-    settings = work.settings_of(samples, scorer, opened.record.digest())
-    path = outdir / work.FOLDER / work.SCORES
+    chosen = [(group, indices_of(group.directions, wanted)) for group in groups]
+    settings = work.settings_of(samples, scorer, session.opened.record.digest())
+    path = folder / work.FOLDER / work.SCORES
     with Progress() as progress:
         taken, attributes = work.trial(samples, scorer)
-        scores = Scores(len(samples), settings, path, given["overwrite"])
+        scores = Scores(len(samples), settings, path, anew)
         if scores.attributes and set(scores.attributes) != set(attributes):  # code of its own may import other code
             progress.say("the scorer names other attributes than before: all is scored anew")
             scores = Scores(len(samples), settings, path, anew=True)
-        save_found(groups, given)
-        ranges = Ranges(Scene(G, look, seeds_for(G), draw_classes=True), distance, progress.advance)
+        save_found(groups, wanted.file)
+        scene = Scene(samples.G, samples.look, seeds_for(samples.G), draw_classes=True)
+        ranges = Ranges(scene, distance, progress.advance)
         measured = []
         for group, indices in chosen:
             unknown = sum(not ranges.known(group, index) for index in indices)
@@ -153,16 +160,76 @@ def _rescore(
             measured,
             scorer,
             scores=scores,
-            about={"network": opened.record.name},
+            about={"network": session.name},
             advance=progress.advance,
             begin=begin,
         )
     command = without_folders(sys.argv)
     paths = {group.directions.label: group.path for group, _ in chosen}
-    tables = [apply_names(paths[table.label], table, not given["no_names"]) for table in tables]
-    files = [work.write_table(outdir / work.FOLDER, table, command) for table in tables]
-    record_tables(outdir, sys.argv, network_about(opened, given), [made[-1] for made in files])
+    tables = [apply_names(paths[table.label], table, not no_names) for table in tables]
+    files = [work.write_table(folder / work.FOLDER, table, command) for table in tables]
+    record_tables(folder, sys.argv, session.about(), [made[-1] for made in files])
     for table, made in zip(tables, files):
         click.echo(f"{made[0]}: {len(table.rows)} directions, {len(table.effects.attributes)} attributes")
         for line in work.told(table):
             click.echo(f"  {line}")
+
+
+# --- what the commands that compare methods share -------------------------------------------------
+
+
+class Setting:
+    """An open network, its bench, and the folder for what comes of it."""
+
+    def __init__(
+        self, given: Given, progress: Progress, network: str | None = None, scorer: Scorer | None = None
+    ) -> None:
+        from ..evaluate.samples.bench import Bench
+        from ..evaluate.samples.parts import Parts
+        from ..runs.folder import check_folder
+
+        self.session = open_for_pictures(given, network)
+        folder = outdir(given, "truth" if given.get("also") else self.session.name)
+        check_folder(folder)
+        self.folder = folder / FOLDER
+        parts = Parts(self.folder / PARTS)
+        if given["overwrite"]:
+            parts.clear()
+        G, seen = self.session.generator(look(given))
+        scorer = scorer or scorer_given(given, str(next(G.parameters()).device))
+        with usage():
+            self.bench = Bench(
+                G,
+                scorer,
+                seen,
+                count=given["samples"],
+                first=given["first_seed"],
+                parts=parts,
+                advance=progress.advance,
+            )
+        self.attributes, self.pace = self.bench.trial()
+
+    def about(self, **more: Any) -> dict[str, Any]:
+        """What a result says of where it comes from."""
+        from ..runs.reproduce import without_folders
+
+        bench = self.bench
+        return {
+            "network": self.session.name,
+            "digest": self.session.opened.record.digest(),
+            "scorer": getattr(bench.scorer, "title", ""),
+            "samples": len(bench.samples),
+            "first_seed": bench.samples.seeds.start,
+            "trunc": bench.look.trunc,
+            "command": without_folders(sys.argv),
+            **more,
+        }
+
+    def write(
+        self, stem: str, table: Any, about: dict[str, Any], kinds: Sequence[str] = ("csv", "json", "png")
+    ) -> None:
+        """Write a table in several formats, and say so."""
+        for kind in kinds:
+            path = self.folder / f"{stem}.{kind}"
+            table.write(path, {"command": about["command"]} if kind == "png" else about)
+            click.echo(f"  {path}")

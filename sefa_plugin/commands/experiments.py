@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
-from .evaluate_stage import Stage
+from .evaluate import FOLDER, Setting
+from .given import Given, look, open_for_pictures, outdir
 from .progress import Progress
 from .shell import Command, usage, warn
+
+if TYPE_CHECKING:
+    from ..evaluate.samples.bench import Bench
+    from ..evaluate.scorers.asking import Scorer
 
 
 @click.command(cls=Command)
@@ -51,17 +56,17 @@ def baselines(**given: Any) -> None:
     from ..evaluate.experiments import baselines as work
 
     with Progress() as progress:
-        stage = Stage(given, progress)
-        bench = stage.bench
+        setting = Setting(given, progress)
+        bench = setting.bench
         eyes = _eyes(given, bench)
         real = _real(given["real"], eyes) if eyes is not None and given["real"] else None
         methods = [name.strip() for name in given["methods"].split(",")]
-        count = min(given["num_directions"] or len(stage.attributes), bench.G.w_dim)
+        count = min(given["num_directions"] or len(setting.attributes), bench.G.w_dim)
         supervised = any(name.startswith("interfacegan") for name in methods)
         portraits = 0 if eyes is None else len(bench.samples)
         pictures = len(methods) * (2 * count * len(bench.samples) + portraits) + 2 * portraits
         pictures += given["train_samples"] * supervised
-        progress.expect(pictures, pictures * stage.pace)
+        progress.expect(pictures, pictures * setting.pace)
         with usage():
             found = work.find(
                 bench,
@@ -77,19 +82,19 @@ def baselines(**given: Any) -> None:
             floor = None if eyes is None else work.floors(bench, eyes, real, portraits)
             outcomes = work.compare(bench, found, eyes, real, portraits)
     table = work.table_of(outcomes, floor)
-    about = stage.about(details=work.details(outcomes), real=Path(given["real"]).name if given["real"] else "")
+    about = setting.about(details=work.details(outcomes), real=Path(given["real"]).name if given["real"] else "")
     click.echo(table.markdown(), nl=False)
-    stage.write("baselines", table, about)
-    stage.write("baselines-agreement", work.agreement_of(outcomes), stage.about(), ["csv"])
+    setting.write("baselines", table, about)
+    setting.write("baselines-agreement", work.agreement_of(outcomes), setting.about(), ["csv"])
     for measure, title in (("change", "Re-scoring"), ("share", "Disentanglement"), ("preserved", "Rest preserved")):
-        stage.write(f"baselines-{measure}", work.by_attribute(outcomes, measure, title), stage.about(), ["csv"])
+        setting.write(f"baselines-{measure}", work.by_attribute(outcomes, measure, title), setting.about(), ["csv"])
     for one in outcomes:
-        path = stage.folder / f"{one.found.method}.safetensors"
+        path = setting.folder / f"{one.found.method}.safetensors"
         one.found.directions.save(path)
         click.echo(f"  {path}")
 
 
-def _eyes(given: dict[str, Any], bench: Any) -> Any:
+def _eyes(given: Given, bench: Bench) -> Scorer | None:
     """What the Fréchet distance sees with; None for nothing."""
     from ..evaluate.scorers.scorers import load_scorer
 
@@ -134,16 +139,16 @@ def hierarchy(**given: Any) -> None:
     from ..evaluate.tables.heatmap import write_heatmap
 
     with Progress() as progress:
-        stage = Stage(given, progress)
+        setting = Setting(given, progress)
         with usage():
-            directions = work.factorised(stage.bench.G, given["num_directions"], given["torgb"], given["normalize"])
-        pictures = sum(stage.bench.cost(held) for held in directions)
-        progress.expect(pictures, pictures * stage.pace)
-        found = work.levels(stage.bench, directions)
-    about = stage.about(levels=work.details(found))
-    stage.write("hierarchy", work.table_of(found), about, ["csv", "json"])
-    stage.write("hierarchy-homes", work.homes(found), stage.about(), ["csv"])
-    path = stage.folder / "hierarchy.png"
+            directions = work.factorised(setting.bench.G, given["num_directions"], given["torgb"], given["normalize"])
+        pictures = sum(setting.bench.cost(held) for held in directions)
+        progress.expect(pictures, pictures * setting.pace)
+        found = work.levels(setting.bench, directions)
+    about = setting.about(levels=work.details(found))
+    setting.write("hierarchy", work.table_of(found), about, ["csv", "json"])
+    setting.write("hierarchy-homes", work.homes(found), setting.about(), ["csv"])
+    path = setting.folder / "hierarchy.png"
     write_heatmap(path, work.grid(found), comment=about["command"], **work.captions(found))
     click.echo(f"  {path}")
     click.echo(work.homes(found).markdown(), nl=False)
@@ -165,7 +170,7 @@ def hierarchy(**given: Any) -> None:
     help="Directions of each variant.  [default: as many as attributes]",
     metavar="INT",
 )
-@click.option("--variants", help="Which, by number, like 0,3-5.  [default: all]", metavar="LIST")
+@click.option("--variants", type=options.SEEDS, help="Which, by number, like 0,3-5.  [default: all]", metavar="LIST")
 @options.train_samples
 @options.code_samples
 @options.measuring
@@ -201,49 +206,159 @@ def truth(**given: Any) -> None:
     """
     from ..evaluate.experiments import truth as work
     from ..evaluate.tables.heatmap import write_heatmap
-    from ..rendering.typed_edits import parse_seeds
 
-    with usage():
-        wanted = parse_seeds(given["variants"]) if given["variants"] else list(range(len(work.VARIANTS)))
-        if max(wanted) >= len(work.VARIANTS):
-            raise ValueError(f"variant {max(wanted)}: there are 0-{len(work.VARIANTS) - 1}")
+    wanted = list(range(len(work.VARIANTS))) if given["variants"] is None else given["variants"]
+    if max(wanted) >= len(work.VARIANTS):
+        raise click.UsageError(f"variant {max(wanted)}: there are 0-{len(work.VARIANTS) - 1}")
     units = []
     with Progress() as progress:
-        first = Stage(given, progress)
+        first = Setting(given, progress)
         others = {**given, "overwrite": False}  # the parts of all lie in one folder
-        stages = [first, *(Stage(others, progress, path, first.bench.scorer) for path in given["also"])]
+        settings = [first, *(Setting(others, progress, path, first.bench.scorer) for path in given["also"])]
         variants = [work.VARIANTS[at] for at in dict.fromkeys([0, *wanted])]
-        for stage in stages:
-            known = work.fitting(stage.bench.G, variants)
+        for setting in settings:
+            known = work.fitting(setting.bench.G, variants)
             for variant in variants:
                 if variant not in known:
-                    warn(f"{variant.name} is left out: {stage.opened.record.name} has no such layers")
+                    warn(f"{variant.name} is left out: {setting.session.name} has no such layers")
             variants = known
-        count = min(given["num_directions"] or len(stages[0].attributes), *(stage.bench.G.w_dim for stage in stages))
-        pictures = sum(work.cost(stage.bench, variants, count) * given["sets"] for stage in stages)
-        pictures += given["train_samples"] * len(stages) * any(v.by.startswith("interfacegan") for v in variants)
-        progress.expect(pictures, pictures * stages[0].pace)
-        for number, stage in enumerate(stages):
+        count = min(
+            given["num_directions"] or len(settings[0].attributes), *(setting.bench.G.w_dim for setting in settings)
+        )
+        pictures = sum(work.cost(setting.bench, variants, count) * given["sets"] for setting in settings)
+        pictures += given["train_samples"] * len(settings) * any(v.by.startswith("interfacegan") for v in variants)
+        progress.expect(pictures, pictures * settings[0].pace)
+        for number, setting in enumerate(settings):
             for at in range(given["sets"]):
-                bench = stage.bench.seen_as(first=given["first_seed"] + at * given["samples"])
+                bench = setting.bench.seen_as(first=given["first_seed"] + at * given["samples"])
                 unit = work.measure_unit(
                     bench, variants, count, given["train_samples"], given["code_samples"], seed=at, network=number
                 )
                 units.append(unit)
     results = work.gather(units, variants)
-    stage = stages[0]
-    about = stage.about(
+    setting = settings[0]
+    about = setting.about(
         sets=given["sets"],
-        networks=[one.opened.record.name for one in stages],
+        networks=[one.session.name for one in settings],
         results=work.details(results),
         differences=work.differences(results).as_lists(),
     )
     table = work.table_of(results)
     click.echo(table.markdown(), nl=False)
-    stage.write("truth", table, about)
-    stage.write("truth-differences", work.differences(results), stage.about(), ["csv", "png"])
+    setting.write("truth", table, about)
+    setting.write("truth-differences", work.differences(results), setting.about(), ["csv", "png"])
     for measure, title in (("correlation", "How well each factor is recovered"), ("share", "How purely")):
-        stage.write(f"truth-{measure}", work.by_factor(results, measure, title), stage.about(), ["csv"])
-        path = stage.folder / f"truth-{measure}.png"
+        setting.write(f"truth-{measure}", work.by_factor(results, measure, title), setting.about(), ["csv"])
+        path = setting.folder / f"truth-{measure}.png"
         write_heatmap(path, work.grid(results, measure), comment=about["command"], **work.captions(results, title))
         click.echo(f"  {path}")
+
+
+@click.command(cls=Command)
+@options.network
+@options.one_group
+@click.option("-K", "--num-directions", type=click.IntRange(min=1), default=20, help="How many.", metavar="INT")
+@options.code_samples
+@options.look
+@options.rendering
+@options.outdir
+@options.strict
+@options.debug
+def ganspace(**given: Any) -> None:
+    """Find directions by GANSpace (principal components of sampled w), to render and compare like SeFa's.
+
+    \b
+    Examples:
+      sefa evaluate ganspace --network demo
+      sefa render --network demo --directions-file sefa-out/demo/evaluate/ganspace.safetensors
+    """
+    from ..evaluate.methods.methods import by_ganspace
+    from ..runs.folder import check_folder
+
+    session = open_for_pictures(given)
+    folder = outdir(given, session.name)
+    check_folder(folder)
+    G, seen = session.generator(look(given))
+    with usage():
+        found = by_ganspace(
+            G, given["num_directions"], given["layers"], given["torgb"], look=seen, samples=given["code_samples"]
+        )
+    path = folder / FOLDER / "ganspace.safetensors"
+    found.directions.save(path)
+    spread = ", ".join(f"{value:.3g}" for value in found.directions.sigmas[:5])
+    click.echo(f"{path}: {len(found.directions)} components, standard deviations {spread}, {found.seconds:.1f} s")
+
+
+@click.command(cls=Command)
+@options.network
+@options.scoring
+@options.one_group
+@options.train_samples
+@options.split_seed
+@click.option("--only", help="Attributes to find boundaries of.  [default: all]", metavar="LIST")
+@click.option(
+    "--condition", help="Attributes whose boundaries are taken out of all others, or all.", metavar="LIST|all"
+)
+@click.option(
+    "--read", "files", multiple=True, help="Boundary files (.npy) to use instead; may be repeated.", metavar="FILE"
+)
+@options.measuring
+def boundary(**given: Any) -> None:
+    """Find directions by InterFaceGAN: the boundary between samples that score high and low.
+
+    Writes ATTRIBUTE_boundary.npy in the layout of the authors' code, and all of them as interfacegan.safetensors,
+    whose directions are called by their attributes. With --read, boundaries of that layout become such a file.
+
+    \b
+    Examples:
+      sefa evaluate boundary --network demo
+      sefa render --network demo --directions-file sefa-out/demo/evaluate/interfacegan.safetensors --directions smile
+      sefa evaluate boundary --network demo --only smile,glasses --condition wrinkles
+      sefa evaluate boundary --network ffhq.pkl --read stylegan_ffhq_age_w_boundary.npy
+    """
+    from ..evaluate.methods import boundaries as work
+
+    chosen, conditions = _listed(given["only"]), _listed(given["condition"])
+    if given["files"]:
+        _read_boundaries(given)
+        return
+    with Progress() as progress:
+        setting = Setting(given, progress)
+        missing = [name for name in [*chosen, *conditions] if name not in setting.attributes and name != "all"]
+        if missing:
+            raise click.UsageError(f"attribute {missing[0]}: the scorer names {', '.join(setting.attributes)[:200]}")
+        progress.expect(given["train_samples"], given["train_samples"] * setting.pace)
+        with usage():
+            made = work.train(
+                setting.bench,
+                given["train_samples"],
+                chosen or setting.attributes,
+                setting.attributes if conditions == ["all"] else conditions,
+                given["layers"],
+                given["torgb"],
+                given["seed"],
+                skip=lambda name, error: progress.say(f"{name} is left out: {error}"),
+            )
+    for line in made.told():
+        click.echo(line)
+    for path in made.save(setting.folder):
+        click.echo(f"  {path}")
+
+
+def _listed(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _read_boundaries(given: Given) -> None:
+    from ..evaluate.methods.boundaries import read
+    from ..runs.folder import check_folder
+
+    session = open_for_pictures(given)
+    folder = outdir(given, session.name)
+    check_folder(folder)
+    G, _ = session.generator(look(given))
+    with usage():
+        directions = read(G, given["files"], given["layers"], given["torgb"])
+    path = folder / FOLDER / "interfacegan.safetensors"
+    directions.save(path)
+    click.echo(f"{path}: {len(directions)} directions: {', '.join(directions.names)}")

@@ -4,22 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from ..directions.keys import parse_keys
+from ..rendering.typed_edits import parse_axis, parse_distance, parse_edit, parse_seeds
 from ..system import limits
 
-Decorator = Callable[[Any], Any]
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
 
 
-def _stack(*options: Decorator) -> Decorator:
-    def apply(function: Any) -> Any:
+def stack(*options: Decorator[Command]) -> Decorator[Command]:
+    """Several options as one, in the order in which ``--help`` lists them."""
+
+    def apply(function: Command) -> Command:
         for option in reversed(options):
             function = option(function)
         return function
 
     return apply
+
+
+class Parsed(click.ParamType):
+    """What is typed, read by a function that raises ``ValueError`` with a line for the user."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self.parse = parse
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        """The value that the text stands for; what is no text has been read already."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+SEEDS = Parsed("seeds", parse_seeds)
+KEYS = Parsed("directions", parse_keys)
+DISTANCE = Parsed("distance", parse_distance)
+EDIT = Parsed("edit", parse_edit)
+AXIS = Parsed("axis", parse_axis)
 
 
 class _Finite:
@@ -74,7 +103,7 @@ def _limited(parse: Callable[[str], Any], set_limit: Callable[[Any], None]) -> C
 
 
 # On every command; eager, so that they hold for whatever the others do.
-debug = _stack(
+debug = stack(
     click.option(
         "--timeout",
         expose_value=False,
@@ -108,7 +137,7 @@ which = click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default=
 
 
 def _network(required: bool, help: str) -> Decorator:
-    return _stack(
+    return stack(
         click.option("--network", required=required, help=help, metavar="FILE|URL"),
         which,
         click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
@@ -120,7 +149,7 @@ _NETWORK = "Network file (.pkl, .pt, .safetensors), URL, or 'demo' for the bundl
 network = _network(True, _NETWORK)
 network_or_recipe = _network(False, f"{_NETWORK}  [default: that of --recipe]")
 network_of_directions = _network(False, "Network that the directions are for: gives layers, sizes and eigenvalues.")
-factorisation = _stack(
+factorisation = stack(
     click.option(
         "--layers",
         default="all",
@@ -133,7 +162,7 @@ factorisation = _stack(
         "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
     ),
 )
-look = _stack(
+look = stack(
     click.option("--class", "label", type=click.IntRange(min=0), help="Class of a conditional network.", metavar="INT"),
     click.option("--trunc", type=FiniteFloat(), default=1.0, help="Truncation psi.", metavar="FLOAT"),
     click.option(
@@ -151,8 +180,8 @@ look = _stack(
         "--rotate", type=FiniteFloat(), default=0.0, help="Turn of StyleGAN3's input in degrees.", metavar="ANGLE"
     ),
 )
-latents = _stack(
-    click.option("--seeds", help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
+latents = stack(
+    click.option("--seeds", type=SEEDS, help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
     look,
     click.option("--projected-w", help="Projected ws (.npz, .npy, .pt) instead of seeds.", metavar="FILE"),
 )
@@ -164,7 +193,30 @@ edit_layers = click.option(
     help="Layers that edits change, like --layers.  [default: the factorised ones]",
     metavar="LAYERS",
 )
-which_directions = _stack(
+edits = click.option(
+    "--edit",
+    "edits",
+    type=EDIT,
+    multiple=True,
+    help="Direction and distance: 0=+2.5, smile=-1, -1=3 (the weakest); coarse:0=2 (of other layers), "
+    "0=2@4-7 (edited there), 0=auto or 0=50% (of the calibrated range). Any number of times.",
+    metavar="EDIT",
+)
+
+
+def _axis(option: str, where: str) -> Decorator[Command]:
+    return click.option(
+        option,
+        type=AXIS,
+        required=True,
+        help=f"The direction {where}: 0, smile, -1, coarse:0; with a range smile=2 or 0=-1,3.  [default: auto]",
+        metavar="DIRECTION",
+    )
+
+
+axes = stack(_axis("--across", "from left to right"), _axis("--down", "from top to bottom"))
+
+which_directions = stack(
     click.option(
         "-K",
         "--num-directions",
@@ -175,6 +227,7 @@ which_directions = _stack(
     ),
     click.option(
         "--directions",
+        type=KEYS,
         help="Which ones, like 0,3,7-9,smile; -1 is the weakest.  [default: the first K]",
         metavar="LIST",
     ),
@@ -182,6 +235,7 @@ which_directions = _stack(
     edit_layers,
     click.option(
         "--distance",
+        type=DISTANCE,
         default="auto",
         help="How far to go: auto (until it shows), 3 (-3 to 3), or -5,5. Units of w.",
         metavar="auto|D|LOW,HIGH",
@@ -219,7 +273,7 @@ easing_through = click.option(
 )
 kind = click.option("--video", type=click.Choice(["mp4", "gif", "png", "none"]), default="mp4", help="What to write.")
 grid = click.option("--grid", is_flag=True, help="One more video: seeds down, directions across.")
-clips = _stack(
+clips = stack(
     click.option("--captions", is_flag=True, help="Write direction and distance below the frames."),
     click.option(
         "--size", callback=_width, help="Largest video width, or native.  [default: 1920, gif 480]", metavar="PIXELS"
@@ -232,10 +286,21 @@ clips = _stack(
         metavar="MB",
     ),
 )
-video = _stack(frames, fps, loop, kind, easing, grid, clips)
-video_of_recipes = _stack(stretches, fps, loop_through, kind, easing_through, grid, clips)
-video_of_planes = _stack(frames, fps, kind, clips)
-recipe = _stack(
+video = stack(frames, fps, loop, kind, easing, grid, clips)
+video_of_recipes = stack(stretches, fps, loop_through, kind, easing_through, grid, clips)
+video_of_planes = stack(
+    frames,
+    fps,
+    kind,
+    clips,
+    click.option(
+        "--path",
+        type=click.Choice(["ellipse", "corners"]),
+        default="ellipse",
+        help="Of the video: an ellipse that touches all four edges of the sheet, or along them from corner to corner.",
+    ),
+)
+recipe = stack(
     click.option(
         "--recipe",
         help="A recipe.json of `sefa edit`, or its folder: make its pictures, or --animate it.",
@@ -248,7 +313,7 @@ recipe = _stack(
     ),
     click.option("--other-network", is_flag=True, help="Use a recipe with another network than its own."),
 )
-rendering = _stack(
+rendering = stack(
     click.option(
         "--device",
         type=click.Choice(["auto", "cpu", "cuda", "mps"]),
@@ -262,7 +327,7 @@ rendering = _stack(
         help="auto lets the network use float16 on CUDA; bf16 is for CPUs that have it.",
     ),
 )
-scoring = _stack(
+scoring = stack(
     click.option(
         "--scorer",
         "scorers",
@@ -287,7 +352,7 @@ scoring = _stack(
         "--first-seed", type=click.IntRange(0, 2**32 - 1_000_001), default=1000, help="Their first seed.", metavar="INT"
     ),
 )
-one_group = _stack(
+one_group = stack(
     click.option(
         "--layers", default="all", help="One group: all, coarse, middle, fine, or ws indices.", metavar="LAYERS"
     ),
@@ -312,7 +377,7 @@ code_samples = click.option(
 split_seed = click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of splits and random directions.", metavar="INT"
 )
-measuring = _stack(
+measuring = stack(
     look,
     rendering,
     outdir,

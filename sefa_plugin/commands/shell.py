@@ -16,6 +16,7 @@ from ..system.messages import one_line
 from ..system.processor import is_out_of_memory, share_cores
 
 USAGE, FAILURE = 2, 1
+SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}  # of click
 
 
 def warn(text: str) -> None:
@@ -55,8 +56,8 @@ def explain(error: BaseException) -> tuple[str, int]:
             "out of memory, even for one picture at a time; close what else needs memory, or try --device cpu",
             FAILURE,
         )
-    if type(error).__module__.startswith("sefa_plugin"):
-        return str(error), FAILURE
+    if type(error).__module__.startswith("sefa_plugin"):  # of those, a ValueError is about what was asked for
+        return str(error), USAGE if isinstance(error, ValueError) else FAILURE
     kind = type(error).__name__
     return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
 

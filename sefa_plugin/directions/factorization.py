@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,27 @@ from ..system.processor import one_thread_each
 from .closed_form import factorize_weights
 from .directions import SPACES, Directions
 from .layers import LayerGroup, select_layers
+
+if TYPE_CHECKING:
+    from ..networks.opening import OpenNetwork
+
+
+@dataclass(frozen=True)
+class Factorisation:
+    """How directions are found in a network.
+
+    Attributes:
+        layers: whose weights are factorised, see ``layers.select_layers``: ``all``, ``coarse``, ``0-1,5``...; several
+            groups give several sets of directions.
+        space: ``w``, or ``z`` for the first mapping layer (``layers`` is then ``all``).
+        normalize: scale the rows of the weights to unit length, as the authors do.
+        torgb: which ToRGB layers are taken along: ``last``, ``never`` or ``always``.
+    """
+
+    layers: str = "all"
+    space: str = "w"
+    normalize: bool = True
+    torgb: str = "last"
 
 
 def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:
@@ -133,6 +155,53 @@ def factorize_groups(
         style = style_layers(G)
     groups = select_layers(style, layers, torgb)
     return factorize_each(groups, torgb=torgb, **options, **about)
+
+
+def factorize_network(
+    opened: OpenNetwork, factorisation: Factorisation, num_directions: int | None = None
+) -> list[Directions]:
+    """Find the directions of a network that was opened and not built: a set for each group of layers.
+
+    Args:
+        opened: the network, whose weights are read now.
+        factorisation: of which layers, and how.
+        num_directions: how many, strongest first; None gives all.
+
+    Raises:
+        ValueError: the layers do not fit the network, or more directions are asked for than there are.
+        HookError: a weight holds NaN or infinity.
+        NetworkFileError: the file was written to since it was opened.
+    """
+    from ..networks.building import finite
+
+    in_z = factorisation.space == "z"
+    opened.check_unchanged()
+    for layer in [*opened.layers, *([opened.mapping] if in_z else [])]:
+        finite(opened.record.path, f"{layer.name}.weight", layer.weight)
+    network, digest, num_ws = opened.record.name, opened.record.digest(), opened.sizes["num_ws"]
+    if in_z:
+        if factorisation.layers != "all":
+            raise ValueError("--space z factorises the mapping network, which has no --layers to choose")
+        return [
+            factorize_mapping(
+                opened.mapping,
+                opened.sizes["z_dim"],
+                normalize=factorisation.normalize,
+                num_directions=num_directions,
+                num_ws=num_ws,
+                network=network,
+                digest=digest,
+            )
+        ]
+    return factorize_each(
+        select_layers(opened.layers, factorisation.layers, factorisation.torgb),
+        normalize=factorisation.normalize,
+        torgb=factorisation.torgb,
+        num_directions=num_directions,
+        network=network,
+        digest=digest,
+        num_ws=num_ws,
+    )
 
 
 def factorize_each(groups: Sequence[LayerGroup], **about: Any) -> list[Directions]:

@@ -1,23 +1,116 @@
-"""Directions and the file that they are kept in."""
+"""Directions and the file that they are kept in: what is measured or named later is added to it.
+
+A file is only ever changed under the lock of its folder, and by reading it first: what a person, or another run, has
+put there meanwhile stays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+from ..system.regular_files import open_regular
+from ..system.whole_files import alone_in
+from .directions import Directions
+from .file import DirectionsFileError
 
 
-@dataclass
-class Group:
-    """Directions of one group of layers, how they are kept when more is known of them, and in which file."""
-
-    directions: Any
-    save: Callable[[Any], None] = lambda directions: None
-    path: Path | None = None
+def _silently(text: str) -> None:
+    """Warnings go nowhere."""
 
 
-def joined(mine: Any, now: Any) -> Any:
+class KeptDirections:
+    """A set of directions of one group of layers, and its file.
+
+    Attributes:
+        directions: all that is known of them now.
+        path: their file, None where they are kept in none.
+
+    Args:
+        directions, path: see above.
+        replaces_ranges: whether ranges that hold for another truncation or class than those in the file replace them.
+        warn: called with one line where the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        directions: Directions,
+        path: Path | None = None,
+        *,
+        replaces_ranges: bool = True,
+        warn: Callable[[str], None] = _silently,
+    ) -> None:
+        self.directions = directions
+        self.path = path
+        self._calibration = None if replaces_ranges else directions.calibration
+        self._warn = warn
+
+    def careful(self) -> KeptDirections:
+        """The same set, whose file keeps the ranges that it has, where others are measured for another look."""
+        return KeptDirections(self.directions, self.path, replaces_ranges=False, warn=self._warn)
+
+    def unkept(self, directions: Directions) -> KeptDirections:
+        """Other directions, kept in no file."""
+        return KeptDirections(directions, warn=self._warn)
+
+    def update(self, directions: Directions) -> None:
+        """Take over directions of which more is known, and write them to the file; warns where that fails."""
+        self.directions = directions
+        if self.path is None or self._calibration not in (None, "", directions.calibration):
+            return
+        try:
+            keep(directions, self.path)
+        except OSError as error:
+            self._warn(f"{self.path}: ranges are not saved ({error.strerror or error})")
+
+    def save(self) -> None:
+        """Write the directions to their file, where they have one.
+
+        Raises:
+            OSError: it cannot be written, or what is there not be read.
+        """
+        if self.path is not None:
+            keep(self.directions, self.path)
+
+
+def keep(directions: Directions, path: Path) -> None:
+    """Write directions to a file, with the names and ranges that the file has of them.
+
+    Raises:
+        OSError: it cannot be written, or what is there not be read.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with alone_in(path.parent):
+        earlier = _earlier(path)
+        (directions if earlier is None else joined(directions, earlier)).save(path)
+
+
+def adopting(found: Directions, path: Path) -> Directions:
+    """Directions with the names and ranges that a file has of the same ones.
+
+    Raises:
+        OSError: the file is there, and cannot be read.
+    """
+    earlier = _earlier(path)
+    return found.adopting(earlier) if earlier is not None and found.same_as(earlier) else found
+
+
+def _earlier(path: Path) -> Directions | None:
+    """The directions of a file; None where there is none, or none that can be read as directions.
+
+    Raises:
+        OSError: it is there, and cannot be read: it may hold names that a person has given.
+    """
+    try:
+        open_regular(path).close()
+        return Directions.load(path)
+    except (FileNotFoundError, DirectionsFileError):
+        return None
+
+
+def joined(mine: Directions, now: Directions) -> Directions:
     """Directions with the names of their file as it is now, and the ranges of both; of two for one direction, mine."""
     if not mine.same_as(now):
         return mine
@@ -25,8 +118,30 @@ def joined(mine: Any, now: Any) -> Any:
     measured = [index for index, ends in enumerate(mine.ranges) if ends is not None]
     if measured and mine.calibration != both.calibration:
         both = replace(both, ranges=(), broken=(), lessons=(), calibration=mine.calibration)
-    lists = {field: list(getattr(both, field)) for field in ("sigmas", "ranges", "broken", "lessons")}
+    sigmas, ranges, broken, lessons = map(list, (both.sigmas, both.ranges, both.broken, both.lessons))
     for index in measured:
-        for field, values in lists.items():
-            values[index] = getattr(mine, field)[index]
-    return replace(both, **{field: tuple(values) for field, values in lists.items()})
+        sigmas[index], ranges[index] = mine.sigmas[index], mine.ranges[index]
+        broken[index], lessons[index] = mine.broken[index], mine.lessons[index]
+    return replace(both, sigmas=tuple(sigmas), ranges=tuple(ranges), broken=tuple(broken), lessons=tuple(lessons))
+
+
+def files_of(groups: Sequence[Directions], folder: Path) -> list[Path]:
+    """The file of each group in a folder: ``directions.safetensors`` for a single one.
+
+    Of several groups, or where edits change other layers, the file's name has the group's label.
+    """
+    alone = len(groups) == 1 and "@" not in groups[0].label
+    labels = [""] if alone else [f"-{directions.label}" for directions in groups]
+    return [folder / f"directions{label}.safetensors" for label in labels]
+
+
+def known_files(groups: Sequence[Directions], folder: Path) -> list[Path | None]:
+    """The file of each group in a folder that already holds the same directions; None where there is none."""
+    files = sorted(folder.glob("directions*.safetensors"))
+
+    def holds(file: Path, held: Directions) -> bool:
+        with suppress(OSError):
+            return adopting(held, file) is not held
+        return False
+
+    return [next((file for file in files if holds(file, held)), None) for held in groups]

@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..directions.kept import Group
+from ..directions.kept import KeptDirections
 from ..media.effect import describe, heat_picture
 from ..media.frame_store import FrameStore, replay
 from ..media.pictures import fit, side_by_side, stacked
@@ -25,19 +26,76 @@ from ..media.sheet import CELL, write_sheet
 from ..media.text import GAP, captioned, signed
 from ..media.video import write_video
 from ..rendering.ranges import Ranges
-from ..rendering.scene import Scene
+from ..rendering.scene import NO_Z, Scene
 from ..rendering.timelines import Schedule, spread
 from ..system.file_names import safe_name
-from .folder import Reporter, named
-from .output_settings import Film
-from .page.contents import packed
-from .plan import Job, stem_of, common_settings, is_current
+from .folder import Made, Reporter, named
+from .output_settings import OutputSettings
+from .page.contents import Pages, packed
+from .plan import Job, common_settings, is_current, stem_of
 from .record import Manifest
 from .reproduce import about_direction, command_of, reproduce
+from .session import indices_of
+from .settings import SettingsError, Wanted
+
+if TYPE_CHECKING:
+    from .session import Session
 
 UNEDITED = "sheets/unedited.jpg"
 ROW = 12  # pictures in the unedited row
 DESCRIBED = 8  # subjects that the words of a sheet rest on
+
+
+def make_outputs(
+    session: Session,
+    scene: Scene,
+    groups: Sequence[KeptDirections],
+    wanted: Wanted,
+    output: OutputSettings,
+    distance: tuple[float, float] | None,
+    outdir: Path,
+    command: Sequence[str],
+    reporter: Reporter,
+    overwrite: bool = False,
+) -> Made:
+    """Make the outputs of every direction that is wanted, with the record and the page of their folder.
+
+    Args:
+        session, scene: the network and the subjects.
+        groups: the sets of directions, which are saved first, but for a file that was given.
+        wanted: which of them.
+        output: what is made of each.
+        distance: a range for all, or None to measure each one's.
+        outdir: the folder, which :func:`folder.check_folder` has made.
+        command: what was typed, for the record.
+        reporter: receives lines, the amount of work, and progress.
+        overwrite: make outputs again even where they are up to date.
+
+    Raises:
+        SettingsError: directions of Z, and subjects without z.
+        VideoError, FramesError, OSError: an output could not be made; those before it are whole.
+    """
+    manifest = Manifest(outdir, command, session.about())
+    save_found(groups, wanted.file)
+    if scene.projected and any(group.directions.space == "z" for group in groups):
+        raise SettingsError(NO_Z)
+    ranges = Ranges(scene, distance, reporter.advance)
+    run = Run(scene, output, ranges, manifest, reporter, overwrite, Pages(manifest))
+    jobs = [run.plan(group, index) for group in groups for index in indices_of(group.directions, wanted)]
+    manifest.write()
+    made, kept = run.make(jobs)
+    return Made(outdir, tuple(made), kept)
+
+
+def save_found(groups: Sequence[KeptDirections], given: Path | None) -> None:
+    """Write each set of directions to its file, but for the file that was given.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    for group in groups:
+        if given is None or group.path != given:
+            group.save()
 
 
 class Run:
@@ -45,7 +103,7 @@ class Run:
 
     Args:
         scene: the network and the subjects.
-        film: what is made.
+        output: what is made.
         ranges: how far each direction goes.
         manifest: the record, of the folder that outputs go to.
         reporter: told of what happens.
@@ -56,7 +114,7 @@ class Run:
     def __init__(
         self,
         scene: Scene,
-        film: Film,
+        output: OutputSettings,
         ranges: Ranges,
         manifest: Manifest,
         reporter: Reporter,
@@ -64,7 +122,7 @@ class Run:
         page: Callable[[bool], None] = lambda busy: None,
     ) -> None:
         self.scene = scene
-        self.film = film
+        self.output = output
         self.ranges = ranges
         self.manifest = manifest
         self.reporter = reporter
@@ -74,17 +132,17 @@ class Run:
 
     # --- planning ---------------------------------------------------------------------------------
 
-    def plan(self, group: Group, index: int) -> Job:
+    def plan(self, group: KeptDirections, index: int) -> Job:
         """What a direction is to have; whether it is there already shows when its range is known."""
-        film, stem = self.film, stem_of(group, index)
-        video = {"none": None, "png": f"videos/{stem}"}.get(film.video, f"videos/{stem}.{film.video}")
-        return Job(group, index, f"sheets/{stem}.jpg" if film.sheet else None, video)
+        output, stem = self.output, stem_of(group, index)
+        video = {"none": None, "png": f"videos/{stem}"}.get(output.video, f"videos/{stem}.{output.video}")
+        return Job(group, index, f"sheets/{stem}.jpg" if output.sheet else None, video)
 
-    def settings(self, job: Job, output: str) -> dict[str, Any]:
+    def settings(self, job: Job, kind: str) -> dict[str, Any]:
         """All that decides what an output looks like."""
-        held, film = job.group.directions, asdict(self.film)
-        del film["sheet"], film["grid"]
-        shown = film if output == "video" else {"columns": list(self.film.columns(job.low, job.high))}
+        held, about = job.group.directions, asdict(self.output)
+        del about["sheet"], about["grid"]
+        shown = about if kind == "video" else {"columns": list(self.output.columns(job.low, job.high))}
         return {
             **self._common(),
             "direction": hashlib.sha256(held.vectors[job.index].tobytes()).hexdigest(),
@@ -92,7 +150,7 @@ class Run:
             "label": held.label,
             "space": held.space,
             "layers": list(held.layers),
-            "name": held.names[job.index] if output == "sheet" or self.film.captions else "",
+            "name": held.names[job.index] if kind == "sheet" or self.output.captions else "",
             "film": {"low": job.low, "high": job.high, **shown},
         }
 
@@ -102,10 +160,10 @@ class Run:
     def _settle(self, job: Job) -> None:
         """Fix the range of a job and drop from it what is up to date."""
         job.low, job.high = self.ranges.of(job.group, job.index)
-        for output in ("sheet", "video"):
-            name = getattr(job, output)
-            if name and self._is_current(name, self.settings(job, output)):
-                setattr(job, output, None)
+        for kind in ("sheet", "video"):
+            name = getattr(job, kind)
+            if name and self._is_current(name, self.settings(job, kind)):
+                setattr(job, kind, None)
 
     def _is_current(self, name: str, settings: dict[str, Any]) -> bool:
         return not self.overwrite and is_current(self.manifest, name, settings, self.reporter)
@@ -159,20 +217,20 @@ class Run:
             if taken > 1:
                 break
         self.ranges.unedited = dict(zip(self.scene.labels, self.unedited))
-        steps = len(self.film.timeline(-1, 1).distances)
-        each = steps - 1 if self.film.video != "none" else len(self.film.columns(-1, 1)) - 1
+        steps = len(self.output.timeline(-1, 1).distances)
+        each = steps - 1 if self.output.video != "none" else len(self.output.columns(-1, 1)) - 1
         count = len(jobs) * each * len(self.scene) + unknown * self.ranges.pictures()
         if count:
             self.reporter.expect(count, count * taken / len(self.scene))
 
     def _row_is_old(self) -> bool:
         """Whether the row of unedited pictures, which the page shows beside all, is that of other subjects."""
-        return self.film.sheet and not self.manifest.is_current(UNEDITED, self._common())
+        return self.output.sheet and not self.manifest.is_current(UNEDITED, self._common())
 
     def _unedited_row(self) -> list[str]:
         """The row of unedited pictures, which is there first."""
         settings = self._common()
-        if not (self.film.sheet and (self.overwrite or self._row_is_old())):
+        if not (self.output.sheet and (self.overwrite or self._row_is_old())):
             return []
         path, labels = self.manifest.outdir / UNEDITED, self.scene.labels[:ROW]
         more = f", the first {ROW} of {len(self.scene)}" if len(self.scene) > ROW else ""
@@ -203,13 +261,13 @@ class Run:
         return made
 
     def _sheet(self, job: Job, store: FrameStore) -> None:
-        held, columns = job.group.directions, self.film.columns(job.low, job.high)
-        steps = set(self.film.timeline(job.low, job.high).distances) if job.video else set()
+        held, columns = job.group.directions, self.output.columns(job.low, job.high)
+        steps = set(self.output.timeline(job.low, job.high).distances) if job.video else set()
         cells: dict[float, list[np.ndarray]] = {}
         for distance, pictures in self._shots(job, columns):
             cells[distance] = [fit(picture, CELL) for picture in pictures]
             if distance in steps:
-                store.put((job.stem, distance), side_by_side(pictures, self.film.max_width))
+                store.put((job.stem, distance), side_by_side(pictures, self.output.max_width))
         before = [fit(picture, CELL) for picture in self.unedited[:DESCRIBED]]
         low, high = (cells[end][:DESCRIBED] for end in (columns[0], columns[-1]))
         effect = describe(before, low if columns[0] < 0 else None, high if columns[-1] > 0 else None)
@@ -242,11 +300,11 @@ class Run:
         for job in jobs:
             if job.video is None:
                 continue
-            line = self.film.timeline(job.low, job.high)
+            line = self.output.timeline(job.low, job.high)
             about = about_direction(job.group.directions, job.index, (job.low, job.high))
             about["command"] = reproduce(self.manifest, self.settings(job, "video"), about)
             frames = self._frames(job, line, store, keep)
-            if self.film.captions:
+            if self.output.captions:
                 frames = (captioned(f, f"{about['title']}{GAP}{signed(d)}") for f, d in zip(frames, line.distances))
             self._write(job.video, frames, line, self.settings(job, "video"), about)
             made.append(job.video)
@@ -261,7 +319,7 @@ class Run:
             if key in store:
                 yield store.get(key)
                 continue
-            frame = side_by_side(next(shots)[1], self.film.max_width)
+            frame = side_by_side(next(shots)[1], self.output.max_width)
             if keep:
                 store.put(key, frame)
             yield frame
@@ -281,19 +339,19 @@ class Run:
         self, name: str, frames: Iterator[np.ndarray], line: Schedule, settings: dict[str, Any], about: dict[str, Any]
     ) -> None:
         path = self.manifest.outdir / name
-        film = self.film
+        output = self.output
         with named(path):
             frames = replay(frames, line.order)
-            write_video(path, frames, film.fps, film.video, comment=about["command"], max_bytes=film.max_bytes)
+            write_video(path, frames, output.fps, output.video, comment=about["command"], max_bytes=output.max_bytes)
         self.manifest.add(name, settings, line.per_frame, about)
         self.page(True)
 
     # --- the grid ---------------------------------------------------------------------------------
 
     def _grid_name(self, jobs: Sequence[Job]) -> str | None:
-        if not self.film.grid or self.film.video == "none" or not jobs:
+        if not self.output.grid or self.output.video == "none" or not jobs:
             return None
-        suffix = "" if self.film.video == "png" else f".{self.film.video}"
+        suffix = "" if self.output.video == "png" else f".{self.output.video}"
         labels = dict.fromkeys(job.group.directions.label for job in jobs)
         return f"videos/{safe_name('-'.join(labels)[:80] + '-grid')}{suffix}"
 
@@ -305,14 +363,14 @@ class Run:
         settings = self._grid_settings(jobs)
         if not self.overwrite and self.manifest.is_current(name, settings):
             return []
-        lines = [self.film.timeline(job.low, job.high) for job in jobs]
+        lines = [self.output.timeline(job.low, job.high) for job in jobs]
         columns = [self._frames(job, line, store, False) for job, line in zip(jobs, lines)]
         titles = [job.group.directions.names[job.index] or str(job.index) for job in jobs]
 
         def frames() -> Iterator[np.ndarray]:
             for row in zip(*columns):
-                frame = stacked(row, len(self.scene), self.film.max_width)
-                yield captioned(frame, *titles) if self.film.captions else frame
+                frame = stacked(row, len(self.scene), self.output.max_width)
+                yield captioned(frame, *titles) if self.output.captions else frame
 
         # Each direction has distances of its own; what they share is the part of the way, 0 to 1.
         common = Schedule(spread(0, 1, len(lines[0].distances)), lines[0].order)

@@ -6,6 +6,7 @@ import errno
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,21 @@ class Reporter(Protocol):
 
     def advance(self, pictures: int) -> None:
         """Some pictures are done."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run has made.
+
+    Attributes:
+        outdir: the folder.
+        names: of the outputs that were made, relative to it.
+        kept: how many were up to date.
+    """
+
+    outdir: Path
+    names: tuple[str, ...]
+    kept: int
 
 
 @contextmanager

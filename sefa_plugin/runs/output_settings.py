@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..media.mp4 import check_ffmpeg
 from ..rendering.timelines import Schedule, pick, schedule, spread
 
 COLUMNS = 7  # of a sheet
 WIDTHS = {"gif": 480}  # pixels, of a video, where none is asked for
 RATES = {"gif": 15.0}  # frames per second, likewise
 WIDTH, RATE = 1920, 30.0
-GIF_BYTES = 10_000_000
 
 
 @dataclass(frozen=True)
-class Film:
+class OutputSettings:
     """What is made of each direction.
 
     Attributes:
@@ -37,6 +37,15 @@ class Film:
     captions: bool = False
     grid: bool = False
     sheet: bool = True
+
+    def check(self) -> None:
+        """Make sure, before any work, that videos of this kind can be written.
+
+        Raises:
+            VideoError: an MP4 needs ffmpeg, which is not there.
+        """
+        if self.video == "mp4":
+            check_ffmpeg()
 
     def timeline(self, low: float, high: float) -> Schedule:
         """The video's distances over a range."""

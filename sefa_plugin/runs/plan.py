@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..directions.kept import Group
+from ..directions.kept import KeptDirections
 from ..rendering.scene import Scene
 from ..system.file_names import safe_name
 from .folder import Reporter
@@ -40,7 +40,7 @@ def is_current(manifest: Manifest, name: str, settings: dict[str, Any], reporter
 class Job:
     """One direction; names of outputs are relative to the folder, None where nothing is (or is left) to make."""
 
-    group: Group
+    group: KeptDirections
     index: int
     sheet: str | None
     video: str | None
@@ -53,5 +53,5 @@ class Job:
         return stem_of(self.group, self.index)
 
 
-def stem_of(group: Group, index: int) -> str:
+def stem_of(group: KeptDirections, index: int) -> str:
     return safe_name(f"{group.directions.label}-dir{index:02d}")

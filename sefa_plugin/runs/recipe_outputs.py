@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -14,15 +15,19 @@ from ..media.frame_store import replay
 from ..media.pictures import as_image, png_text, side_by_side
 from ..media.text import captioned
 from ..media.video import write_video
-from ..rendering.animation import Motion
+from ..rendering.animation import Motion, motion
 from ..rendering.scene import Scene
 from ..system.whole_files import whole_file
-from .folder import Reporter, named
-from .output_settings import Film
+from .folder import Made, Reporter, check_folder, named, output_folder
+from .output_settings import OutputSettings
 from .plan import RENDERER
 from .recipe import NAME, Recipe, RecipeError
 from .record import Manifest
 from .reproduce import command_for
+from .settings import settings_checked
+
+if TYPE_CHECKING:
+    from .session import Session
 
 
 class EditingError(Exception):
@@ -44,6 +49,45 @@ def holds(folder: Path, recipe: Recipe) -> bool:
         return Recipe.load(folder / NAME).digest == recipe.digest
     except RecipeError:
         return False
+
+
+def make_recipe(
+    session: Session,
+    scene: Scene,
+    recipe: Recipe,
+    outdir: Path | None,
+    command: Sequence[str],
+    reporter: Reporter,
+    overwrite: bool = False,
+    animated: tuple[str, OutputSettings] | None = None,
+) -> Made:
+    """Make the stills of a recipe, or its video, with the record of their folder.
+
+    Args:
+        session, scene: the network, and the recipe's subjects.
+        recipe: what is made.
+        outdir: the folder; None takes one that is called by the recipe, in ``sefa-out/<network>/edits``.
+        command: what was typed, for the record.
+        reporter: receives lines, the amount of work, and progress.
+        overwrite: make outputs again, whatever is there.
+        animated: of a video its kind (``animation.KINDS``) and settings; None makes stills.
+
+    Raises:
+        SettingsError: the recipe has nothing to animate in this way.
+        EditingError: a file of one of these names is something else, or was changed.
+        VideoError, FramesError, OSError: an output could not be made; those before it are whole.
+    """
+    outdir = outdir or folder_for(output_folder(None, session.name) / "edits", recipe)
+    move = None
+    if animated is not None:
+        kind, output = animated
+        with settings_checked():
+            move = motion(kind, scene, recipe.edits, output.frames, output.loop, output.easing)
+        output.check()
+    check_folder(outdir)
+    editing = Editing(recipe, scene, Manifest(outdir, command, session.about()), reporter, overwrite)
+    made, kept = editing.stills() if move is None else editing.video(kind, move, output)
+    return Made(outdir, tuple(made), len(kept))
 
 
 class Editing:
@@ -134,8 +178,8 @@ class Editing:
 
     # --- videos -----------------------------------------------------------------------------------
 
-    def video(self, kind: str, motion: Motion, film: Film) -> tuple[list[str], list[str]]:
-        """Make a video, ``kind`` with the film's suffix; gives the names of what was made and of what was kept.
+    def video(self, kind: str, motion: Motion, output: OutputSettings) -> tuple[list[str], list[str]]:
+        """Make a video, ``kind`` with the output's suffix; gives the names of what was made and of what was kept.
 
         One that was made with other settings is replaced.
 
@@ -143,8 +187,8 @@ class Editing:
             EditingError: a file of this name was not made here, or was changed.
             VideoError, FramesError, OSError: it could not be made; an older one stays.
         """
-        name = kind if film.video == "png" else f"{kind}.{film.video}"
-        shown = asdict(film)
+        name = kind if output.video == "png" else f"{kind}.{output.video}"
+        shown = asdict(output)
         del shown["sheet"], shown["grid"]
         settings = {**self._settings, "animate": kind, "film": shown}
         path = self.manifest.outdir / name
@@ -156,16 +200,16 @@ class Editing:
             if not known and not self.manifest.has_begun(name):
                 raise EditingError(f"{path}: was not made here, or was changed since; move it away, or --overwrite it")
             self.reporter.say(f"{name}: was made with other settings, will be replaced")
-        frames = self._frames(motion, film)
+        frames = self._frames(motion, output)
         self.manifest.begin(name, settings)
         with named(path):
             frames = replay(frames, motion.line.order)
-            comment = command_for(self.recipe, kind, film)
-            write_video(path, frames, film.fps, film.video, comment=comment, max_bytes=film.max_bytes)
+            comment = command_for(self.recipe, kind, output)
+            write_video(path, frames, output.fps, output.video, comment=comment, max_bytes=output.max_bytes)
         self.manifest.add(name, settings, motion.line.per_frame)
         return [name], []
 
-    def _frames(self, motion: Motion, film: Film) -> Iterator[np.ndarray]:
+    def _frames(self, motion: Motion, output: OutputSettings) -> Iterator[np.ndarray]:
         """The distinct frames."""
         positions = motion.line.distances
         start = time.perf_counter()
@@ -174,8 +218,8 @@ class Editing:
                 total = len(positions) * len(pictures)
                 self.reporter.expect(total, (time.perf_counter() - start) * len(positions))
             self.reporter.advance(len(pictures))
-            frame = side_by_side(pictures, film.max_width)
-            yield captioned(frame, motion.caption(position)) if film.captions else frame
+            frame = side_by_side(pictures, output.max_width)
+            yield captioned(frame, motion.caption(position)) if output.captions else frame
 
 
 def file_name(label: str) -> str:

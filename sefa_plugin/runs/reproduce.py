@@ -11,16 +11,16 @@ from typing import Any
 from .. import __version__
 from ..directions.directions import Directions
 from ..directions.ties import remark_on
-from .output_settings import Film
+from .output_settings import OutputSettings
 from .recipe import NAME, Recipe
 from .record import Manifest
 
 
-def command_for(recipe: Recipe, kind: str = "", film: Film | None = None) -> str:
+def command_for(recipe: Recipe, kind: str = "", output: OutputSettings | None = None) -> str:
     """The command that makes the stills of a recipe again, or its video; without folders of the maker's machine."""
-    if film is not None:
-        words = ["sefa", "render", "--recipe", NAME, "--animate", kind, "--frames", f"{film.frames}"]
-        words += ["--fps", f"{film.fps:g}", "--loop", film.loop, "--easing", film.easing, "--video", film.video]
+    if output is not None:
+        words = ["sefa", "render", "--recipe", NAME, "--animate", kind, "--frames", f"{output.frames}"]
+        words += ["--fps", f"{output.fps:g}", "--loop", output.loop, "--easing", output.easing, "--video", output.video]
     else:
         words = ["sefa", "edit", "--network", file_of(recipe.network["path"])]
         words += ["--seeds", ",".join(map(str, recipe.seeds))] if recipe.seeds else []
@@ -80,16 +80,16 @@ def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any
         words += ["--layers", _typed(found)]
     words += ["--edit-layers", _typed(changed)] if changed else []
     words += ["--directions", str(settings["index"])]
-    film = settings["film"]
-    words.append(f"--distance={film['low']:g},{film['high']:g}")
+    output = settings["film"]
+    words.append(f"--distance={output['low']:g},{output['high']:g}")
     words += subject_words(settings)
     words += [] if about["normalize"] else ["--no-normalize"]
     words += [] if about["torgb"] == "last" else ["--torgb", about["torgb"]]
     usual = {"frames": 60, "fps": 30.0, "loop": "pingpong", "easing": "linear", "video": "mp4"}
     for key, value in usual.items():
-        if film.get(key, value) != value:
-            words += [f"--{key}", f"{film[key]:g}" if key in ("frames", "fps") else film[key]]
-    words += ["--captions"] if film.get("captions") else []
+        if output.get(key, value) != value:
+            words += [f"--{key}", f"{output[key]:g}" if key in ("frames", "fps") else output[key]]
+    words += ["--captions"] if output.get("captions") else []
     return f"python {' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"
 
 

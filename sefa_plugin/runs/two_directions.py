@@ -8,28 +8,36 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import __version__
-from ..directions.kept import Group
+from ..directions.kept import KeptDirections
 from ..media.pictures import fit, side_by_side
 from ..media.sheet import CELL, write_sheet
 from ..media.text import captioned, signed
 from ..media.video import write_video
 from ..rendering.edits import Edit, edit_of
 from ..rendering.paths import path
+from ..rendering.ranges import Ranges
 from ..rendering.scene import Scene
 from ..rendering.timelines import spread, timeline
-from .folder import Reporter, named
-from .output_settings import COLUMNS, Film
+from .folder import Made, Reporter, check_folder, named
+from .output_settings import COLUMNS, OutputSettings
+from .page.contents import Pages
 from .plan import common_settings, is_current
 from .record import Manifest
 from .reproduce import file_of, subject_words
+from .settings import SettingsError, settings_checked
+
+if TYPE_CHECKING:
+    from ..rendering.typed_edits import TypedAxis
+    from .session import Session
 
 PATHS = ("ellipse", "corners")
-_SHOWN = ("frames", "fps", "video", "max_width", "max_bytes", "captions")  # of a film, in a video of a plane
+_SHOWN = ("frames", "fps", "video", "max_width", "max_bytes", "captions")  # of the settings of outputs, in a video
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Axis:
     high: float
 
     @classmethod
-    def of(cls, group: Group, key: int | str, ends: tuple[float, float]) -> Axis:
+    def of(cls, group: KeptDirections, key: int | str, ends: tuple[float, float]) -> Axis:
         """The axis along a direction of a group."""
         return cls(edit_of(group.directions, key, 1.0), *ends)
 
@@ -97,6 +105,50 @@ def round_trip(across: Axis, down: Axis, frames: int, shape: str) -> list[tuple[
     return [(swing(across, angle), swing(down, angle - math.pi / 2)) for angle in angles]
 
 
+def make_plane(
+    session: Session,
+    scene: Scene,
+    groups: Sequence[KeptDirections],
+    typed: Sequence[TypedAxis],
+    output: OutputSettings,
+    shape: str,
+    outdir: Path,
+    command: Sequence[str],
+    reporter: Reporter,
+    overwrite: bool = False,
+) -> Made:
+    """Make the sheets and the video of two directions, with the record and the page of their folder.
+
+    Args:
+        session, scene: the network and the subjects.
+        groups: the sets of directions that the two are of, as they are edited.
+        typed: the direction across, and the one down.
+        output, shape: what is made, and the path of the video (:func:`round_trip`).
+        outdir: the folder.
+        command: what was typed, for the record.
+        reporter: receives lines, the amount of work, and progress.
+        overwrite: make outputs again even where they are up to date.
+
+    Raises:
+        SettingsError: both are the same direction.
+        VideoError, FramesError, OSError: an output could not be made; those before it are whole.
+    """
+    with settings_checked():
+        indices = [group.directions.index(one.key) for group, one in zip(groups, typed)]
+    if len({(group.directions.label, index) for group, index in zip(groups, indices)}) == 1:
+        raise SettingsError(f"--across and --down are both direction {typed[0].key}: give two")
+    check_folder(outdir)  # not before: a mistyped direction leaves no empty folder
+    manifest = Manifest(outdir, command, session.about())
+    axes = []
+    for group, one, index in zip(groups, typed, indices):
+        ends = Ranges(scene, one.ends, reporter.advance).of(group, index)
+        axes.append(Axis.of(group, one.key, ends))
+    across, down = axes
+    plane = Plane(scene, across, down, manifest, reporter, overwrite, Pages(manifest))
+    names, kept = plane.make(output, shape)
+    return Made(outdir, tuple(names), kept)
+
+
 class Plane:
     """Makes the outputs of one pair of directions.
 
@@ -137,8 +189,8 @@ class Plane:
         second = f"dir{down.edit.index:02d}" if across.edit.label == down.edit.label else down.stem
         return f"{across.stem}-{second}"
 
-    def make(self, film: Film, shape: str) -> tuple[list[str], int]:
-        """Make a sheet of each subject and, if the film is of any kind, a video.
+    def make(self, output: OutputSettings, shape: str) -> tuple[list[str], int]:
+        """Make a sheet of each subject and, if the output is of any kind, a video.
 
         Returns:
             Names of the outputs made, and the number of those kept.
@@ -147,14 +199,14 @@ class Plane:
             VideoError, FramesError, OSError: an output could not be made; those before it are whole.
         """
         grid = [spread(axis.low, axis.high, COLUMNS) for axis in self.axes]
-        line = round_trip(*self.axes, film.frames, shape)
+        line = round_trip(*self.axes, output.frames, shape)
         labels = enumerate(self.scene.labels)
         sheets = {f"sheets/{self.stem}-{label.replace(' ', '')}.jpg": who for who, label in labels}
         steps = {"sheet": [list(steps) for steps in grid]}
         settings = {name: self._settings(steps, [who]) for name, who in sheets.items()}
-        if film.video != "none":
-            video = f"videos/{self.stem}" + ("" if film.video == "png" else f".{film.video}")
-            shown = {key: getattr(film, key) for key in _SHOWN}
+        if output.video != "none":
+            video = f"videos/{self.stem}" + ("" if output.video == "png" else f".{output.video}")
+            shown = {key: getattr(output, key) for key in _SHOWN}
             settings[video] = self._settings({"film": shown, "path": shape}, range(len(self.scene)))
         left = [name for name in settings if not self._is_current(name, settings[name])]
         self._expected = sum(COLUMNS**2 if name in sheets else len(line) * len(self.scene) for name in left)
@@ -163,7 +215,7 @@ class Plane:
                 if name in sheets:
                     self._sheet(name, sheets[name], *grid, settings[name])
                 else:
-                    self._video(name, line, film, settings[name])
+                    self._video(name, line, output, settings[name])
             self.page(True)
         self.page(False)
         return left, len(settings) - len(left)
@@ -218,19 +270,19 @@ class Plane:
         )
         self.manifest.add(name, settings, columns, about)
 
-    def _video(self, name: str, line: Sequence[tuple[float, float]], film: Film, settings: Any) -> None:
+    def _video(self, name: str, line: Sequence[tuple[float, float]], output: OutputSettings, settings: Any) -> None:
         subjects = range(len(self.scene))
         flat = self._pictures((who, x, y) for x, y in line for who in subjects)
 
         def frames() -> Iterator[np.ndarray]:
             for place in line:
-                frame = side_by_side([next(flat) for _ in subjects], film.max_width)
+                frame = side_by_side([next(flat) for _ in subjects], output.max_width)
                 text = "   ".join(f"{axis.called} {signed(round(far, 3))}" for axis, far in zip(self.axes, place))
-                yield captioned(frame, text) if film.captions else frame
+                yield captioned(frame, text) if output.captions else frame
 
         about = self._about(settings, f"{self.axes[0].called} and {self.axes[1].called}, all round")
         path = self.manifest.outdir / name
-        write_video(path, frames(), film.fps, film.video, comment=about["command"], max_bytes=film.max_bytes)
+        write_video(path, frames(), output.fps, output.video, comment=about["command"], max_bytes=output.max_bytes)
         self.manifest.add(name, settings, [place[0] for place in line], {**about, "down": [place[1] for place in line]})
 
     def _about(self, settings: dict[str, Any], title: str) -> dict[str, Any]:
@@ -242,11 +294,11 @@ class Plane:
         for edit in self.edits[:1]:
             words += [] if edit.normalize else ["--no-normalize"]
             words += [] if edit.torgb == "last" else ["--torgb", edit.torgb]
-        film = settings.get("film", {"video": "none"})
+        output = settings.get("film", {"video": "none"})
         for key, usual in (("video", "mp4"), ("frames", 60), ("fps", 30.0)):
-            words += [f"--{key}", f"{film[key]}"] if film.get(key, usual) != usual else []
+            words += [f"--{key}", f"{output[key]}"] if output.get(key, usual) != usual else []
         words += ["--path", settings["path"]] if settings.get("path", "ellipse") != "ellipse" else []
-        words += ["--captions"] if film.get("captions") else []
+        words += ["--captions"] if output.get("captions") else []
         across, down = self.axes
         return {
             "title": title,

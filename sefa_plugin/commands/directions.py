@@ -1,20 +1,95 @@
-"""The commands for other people's directions: import, export, compare."""
+"""The commands for directions and their files: factorise, name, compare, import, export."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
+from .given import Given, factorisation, open_session, outdir
 from .shell import Command, usage
-from .stages import factorise_given, open_given
+
+if TYPE_CHECKING:
+    from ..directions.compare import Side
+    from ..directions.directions import Directions
+    from ..directions.foreign_files import Foreign
+    from ..directions.importing import Target
+    from ..runs.session import Session
 
 
-def _output(given: dict[str, Any], suffixes: tuple[str, ...]) -> Path:
+@click.command(cls=Command)
+@options.network
+@options.factorisation
+@click.option("-K", "--num-directions", type=click.IntRange(min=1), help="How many.  [default: all]", metavar="INT")
+@options.outdir
+@options.strict
+@options.debug
+def factorize(**given: Any) -> None:
+    """Find directions and write them to directions.safetensors; no picture is rendered.
+
+    \b
+    Examples:
+      sefa factorize --network ffhq.pkl --layers all -K 8 --outdir out
+      sefa factorize --network ffhq.pkl --layers each
+    """
+    from ..directions.factorization import factorize_network
+    from ..directions.kept import files_of, keep
+    from ..directions.ties import remarks
+    from ..runs.folder import check_folder
+    from ..runs.settings import settings_checked
+
+    session = open_session(given)
+    folder = outdir(given, session.name)
+    check_folder(folder)
+    with settings_checked():
+        groups = factorize_network(session.opened, factorisation(given), given["num_directions"])
+    for directions, path in zip(groups, files_of(groups, folder)):
+        keep(directions, path)
+        values = ", ".join(f"{value:.4g}" for value in directions.eigenvalues[:5])
+        more = ", ..." if len(directions) > 5 else ""
+        click.echo(f"{path}: {len(directions)} directions of {directions.label}, eigenvalues {values}{more}")
+        for line in remarks(directions):
+            click.echo(f"Note: {line}")
+
+
+@click.command(cls=Command, context_settings={"ignore_unknown_options": True})  # -1 is a direction
+@click.argument("file", metavar="FILE")
+@click.argument("index", metavar="INDEX|NAME", required=False)
+@click.argument("name", metavar="NAME", required=False)
+@options.debug
+def name(file: str, index: str | None, name: str | None, debug: bool) -> None:
+    """Name a direction; the name then works wherever its number does. Without NAME, list them.
+
+    FILE is a directions file, or the folder that it lies in. An empty NAME ("") takes a name away. Your names win over
+    those that `sefa evaluate rescore` gives, which are listed with their purity.
+
+    \b
+    Examples:
+      sefa name sefa-out/ffhq/directions.safetensors 3 "brush size"
+      sefa render --network ffhq.pkl --directions "brush size" --seeds 7
+      sefa name sefa-out/ffhq
+    """
+    from ..runs.renaming import listed, rename
+
+    for word in (file, index, name):
+        if word and word.startswith("--"):
+            raise click.NoSuchOption(word)
+    with usage():
+        if name is None and index is not None:
+            raise ValueError(f"{index!r}: give a number and a name, or neither to list them")
+    if index is None:
+        for line in listed(file):
+            click.echo(line)
+        return
+    with usage():
+        click.echo(rename(file, index, name or ""))
+
+
+def _output(given: Given, suffixes: tuple[str, ...]) -> Path:
     """Where to write, checked before any work."""
     path = Path(given["output"])
     if suffixes and path.suffix not in suffixes:
@@ -66,10 +141,12 @@ def import_(**given: Any) -> None:
 
     given["output"] = given["output"] or f"{Path(given['file']).stem}-directions.safetensors"
     output = _output(given, (".safetensors",))
-    opened = open_given(given) if given["network"] else None
-    target = _target(opened)
+    session = open_session(given) if given["network"] else None
+    target = _target(session)
     dims = {"w": (target.w_dim,), "z": (target.z_dim,)}.get(given["space"], (target.w_dim, target.z_dim))
-    found = read_foreign(given["file"], Reading(given["rows"], given["vectors"], dims if opened else (), target.num_ws))
+    found = read_foreign(
+        given["file"], Reading(given["rows"], given["vectors"], dims if session else (), target.num_ws)
+    )
     with usage():
         made, remarks = assemble(
             found,
@@ -89,15 +166,16 @@ def import_(**given: Any) -> None:
     click.echo(f"{output}: {count} ({found.kind}), {made.dim} components, {_each(made)}changing {where}")
 
 
-def _each(made: Any) -> str:
+def _each(made: Directions) -> str:
     return "a row for each layer, " if made.per_row else ""
 
 
-def _target(opened: Any) -> Any:
+def _target(session: Session | None) -> Target:
     from ..directions.importing import Target
 
-    if opened is None:
+    if session is None:
         return Target()
+    opened = session.opened
     sizes = {key: opened.sizes[key] for key in ("w_dim", "z_dim", "num_ws")}
     return Target(
         name=opened.record.name,
@@ -119,7 +197,7 @@ def _target(opened: Any) -> Any:
     "factor: factor.pt of rosinality's and dvschultz's ports; comfyui: ComfyUI-StyleGan.",
 )
 @click.option("--output", required=True, help="File to write.", metavar="FILE")
-@click.option("--directions", help="Which ones, like 0,3,7-9,smile.  [default: all]", metavar="LIST")
+@click.option("--directions", type=options.KEYS, help="Which ones, like 0,3,7-9,smile.  [default: all]", metavar="LIST")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @options.debug
 def export(**given: Any) -> None:
@@ -133,13 +211,12 @@ def export(**given: Any) -> None:
     from ..directions.directions import Directions
     from ..directions.exporting import SUFFIXES
     from ..directions.exporting import export as write
-    from ..directions.keys import parse_keys
 
     output = _output(given, SUFFIXES[given["layout"]])
     held = Directions.load(given["file"])
-    if given["directions"]:
+    if given["directions"] is not None:
         with usage():
-            held = held.chosen(parse_keys(given["directions"]))
+            held = held.chosen(given["directions"])
     lost = write(held, given["layout"], output)
     for line in lost:
         click.echo(f"Note: {line}", err=True)
@@ -149,7 +226,12 @@ def export(**given: Any) -> None:
 @click.command(cls=Command)
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--directions", help="Which ones of A, like 0,3,7-9,smile.  [default: the first 20]", metavar="LIST")
+@click.option(
+    "--directions",
+    type=options.KEYS,
+    help="Which ones of A, like 0,3,7-9,smile.  [default: the first 20]",
+    metavar="LIST",
+)
 @options.factorisation
 @options.which
 @options.trust_pickle
@@ -168,15 +250,14 @@ def compare(**given: Any) -> None:
       sefa compare factor.pt ffhq.pkl --no-normalize --torgb never --json
     """
     from ..directions import compare as comparing
-    from ..directions.keys import parse_keys
 
     sides = [_side(given[which], given) for which in ("first", "second")]
     found = comparing.compare(*sides)
     count = len(sides[0].vectors)
     indices = list(range(count if given["as_json"] else min(count, comparing.SHOWN)))
-    if given["directions"]:
+    if given["directions"] is not None:
         with usage():
-            indices = [sides[0].index(key) for key in parse_keys(given["directions"])]
+            indices = [sides[0].index(key) for key in given["directions"]]
     if given["as_json"]:
         click.echo(json.dumps(comparing.as_json(found, indices), indent=1))
         return
@@ -184,7 +265,7 @@ def compare(**given: Any) -> None:
         click.echo(line)
 
 
-def _side(path: str, given: dict[str, Any]) -> Any:
+def _side(path: str, given: Given) -> Side:
     """One side of a comparison, whatever it is."""
     from ..directions.foreign_files import FormatError, read_foreign
     from ..hook import HookError
@@ -207,7 +288,7 @@ def _side(path: str, given: dict[str, Any]) -> Any:
             raise error from None
 
 
-def _own(path: str) -> Any:
+def _own(path: str) -> Side | None:
     """A directions file, or that of a folder; None for anything else."""
     from ..directions.compare import Side
     from ..directions.directions import Directions
@@ -222,7 +303,7 @@ def _own(path: str) -> Any:
     return Side(path, kind, held.vectors, held.eigenvalues, held.names, held.layers, held.space)
 
 
-def _foreign(path: str, found: Any) -> Any:
+def _foreign(path: str, found: Foreign) -> Side:
     from ..directions.compare import Side
 
     layers = found.layers
@@ -231,12 +312,13 @@ def _foreign(path: str, found: Any) -> Any:
     return Side(path, found.kind, found.vectors, found.eigenvalues, found.names, layers, found.space)
 
 
-def _factorised(path: str, given: dict[str, Any]) -> Any:
+def _factorised(path: str, given: Given) -> Side:
     from ..directions.compare import Side
+    from ..directions.factorization import factorize_network
 
-    opened = open_given({**given, "network": path, "sha256": None})
+    opened = open_session(given, path).opened
     with usage():
-        groups = factorise_given(opened, given, None)
+        groups = factorize_network(opened, factorisation(given))
         if len(groups) != 1:
             raise ValueError(f"layers {given['layers']!r} gives {len(groups)} groups; compare one, like middle or 0-3")
     held = groups[0]

@@ -1,0 +1,154 @@
+"""From the options of a command to typed settings, once; and what commands say before and after their work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .progress import Download
+from .shell import warn
+
+if TYPE_CHECKING:
+    from ..directions.directions import Directions
+    from ..directions.factorization import Factorisation
+    from ..rendering.look import Look
+    from ..runs.folder import Made
+    from ..runs.output_settings import OutputSettings
+    from ..runs.session import Session
+    from ..runs.settings import NetworkChoice, Wanted
+
+Given = Mapping[str, Any]  # options by their parameters' names, as click gives them
+
+
+def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
+    """Which network: that of ``--network``, or at another path; options that a command does not have are as usual."""
+    from ..runs.settings import NetworkChoice
+
+    return NetworkChoice(
+        path=given["network"] if path is None else path,
+        which=given.get("which", "G_ema"),
+        sha256=given.get("sha256"),
+        trust_pickle=given.get("trust_pickle", False),
+        strict=given.get("strict", False),
+        device=given.get("device", "auto"),
+    )
+
+
+def open_session(given: Given, path: str | None = None) -> Session:
+    """Open the network that is chosen, and say on standard error what it is."""
+    from ..runs.session import Session
+
+    session = Session.open(network_choice(given, path), warn=warn, progress=Download())
+    opened, sizes = session.opened, session.opened.sizes
+    click.echo(
+        f"{session.name}: {opened.record.class_name} ({opened.hook.name}), {sizes['resolution']} px, "
+        f"{sizes['num_ws']} layers, w {sizes['w_dim']}" + (f", {sizes['c_dim']} classes" if sizes["c_dim"] else ""),
+        err=True,
+    )
+    return session
+
+
+def open_for_pictures(given: Given, path: str | None = None) -> Session:
+    """As :func:`open_session`, of a network that can be rendered."""
+    session = open_session(given, path)
+    session.require_pictures()
+    return session
+
+
+def factorisation(given: Given) -> Factorisation:
+    """How directions are found."""
+    from ..directions.factorization import Factorisation
+
+    return Factorisation(given["layers"], given["space"], given["normalize"], given["torgb"])
+
+
+def wanted(given: Given) -> Wanted:
+    """Which directions."""
+    from ..runs.settings import Wanted
+
+    keys, file = given["directions"], given["directions_file"]
+    return Wanted(
+        keys=None if keys is None else tuple(keys),
+        count=given["num_directions"],
+        file=Path(file) if file else None,
+        edit_layers=given["edit_layers"],
+    )
+
+
+def look(given: Given) -> Look:
+    """How the network is looked at."""
+    from ..rendering.look import Look
+
+    return Look(
+        trunc=given["trunc"],
+        trunc_cutoff=given["trunc_cutoff"],
+        noise_mode=given["noise_mode"],
+        label=given["label"],
+        translate=given["translate"],
+        rotate=given["rotate"],
+        camera=given["camera"] or (0.0, 0.0),
+        fov=given["fov_deg"],
+        force_fp32=given["precision"] == "float32",
+        bf16=given["precision"] == "bf16",
+    )
+
+
+def seeds(given: Given) -> list[int]:
+    """Which seeds: three, where neither seeds nor projected ws are asked for."""
+    if given["seeds"] is not None:
+        return list(given["seeds"])
+    return [] if given["projected_w"] else [0, 1, 2]
+
+
+def output_settings(
+    given: Given, *, sheet: bool, frames: int = 60, loop: str = "pingpong", easing: str = "linear"
+) -> OutputSettings:
+    """What is made; ``frames``, ``loop`` and ``easing`` hold where they are not asked for."""
+    from ..runs.output_settings import RATE, RATES, WIDTH, WIDTHS, OutputSettings
+
+    kind, size = given["video"], given["size"]
+    return OutputSettings(
+        frames=frames if given["frames"] is None else given["frames"],
+        fps=given["fps"] or RATES.get(kind, RATE),
+        loop=given.get("loop") or loop,
+        easing=given.get("easing") or easing,
+        video=kind,
+        max_width=None if size == "native" else size or WIDTHS.get(kind, WIDTH),
+        max_bytes=int(given["max_mb"] * 1e6) if kind == "gif" else None,
+        captions=given["captions"],
+        grid=given.get("grid", False),
+        sheet=sheet,
+    )
+
+
+def outdir(given: Given, name: str) -> Path:
+    """Where outputs go: ``--outdir``, or a folder that is called ``name``."""
+    from ..runs.folder import output_folder
+
+    return output_folder(given["outdir"], name)
+
+
+def print_remarks(groups: Iterable[Directions]) -> None:
+    """Say on standard error which directions are not defined, or do nothing."""
+    from ..directions.ties import remarks
+
+    for directions in groups:
+        for line in remarks(directions):
+            click.echo(f"Note: {line}", err=True)
+
+
+def print_made(made: Made, page: bool) -> None:
+    """List what a run has made."""
+    click.echo(f"{made.outdir}: {len(made.names)} outputs made, {made.kept} kept")
+    print_files(made.outdir / name for name in made.names)
+    if page:
+        click.echo(f"Look at {made.outdir / 'index.html'}")
+
+
+def print_files(paths: Iterable[Path] | Sequence[Path]) -> None:
+    """One indented line for each file."""
+    for path in paths:
+        click.echo(f"  {path}")

@@ -1,0 +1,131 @@
+"""The main job, a sheet and a video of each direction: ``gen-sefa``, ``render``, ``sheet``, ``demo``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from .. import __version__
+from . import options
+from .editing import check_without_recipe, render_recipe
+from .given import Given, factorisation, look, open_for_pictures, outdir, output_settings, print_made, print_remarks
+from .given import seeds as seeds_of
+from .given import wanted as wanted_of
+from .progress import Progress
+from .shell import SETTINGS, Command
+
+
+def _run_options(video: options.Decorator = options.video) -> options.Decorator:
+    return options.stack(
+        options.factorisation,
+        options.latents,
+        options.which_directions,
+        video,
+        options.rendering,
+        options.outdir,
+        options.overwrite,
+        options.strict,
+        options.debug,
+    )
+
+
+@click.command("gen-sefa", cls=Command, context_settings=SETTINGS)
+@click.version_option(__version__, package_name="sefa_plugin", message="sefa_plugin %(version)s")
+@options.network
+@_run_options()
+def gen_sefa(**given: Any) -> None:
+    """Find editing directions of a network and make a sheet and a video of each.
+
+    \b
+    Examples:
+    \b
+      # The 5 strongest directions on three seeds:
+      python gen_sefa.py --network ffhq.pkl
+    \b
+      # Two directions of the middle layers, truncated, further out:
+      python gen_sefa.py --network ffhq.pkl --layers middle --directions 0,4 --trunc 0.7 --distance 5
+    \b
+      # A class of a conditional network:
+      python gen_sefa.py --network cifar10.pkl --class 3 --seeds 0-5
+    """
+    _run(given, sheet=True)
+
+
+@click.command(cls=Command)
+@options.network_or_recipe
+@options.recipe
+@_run_options(options.video_of_recipes)
+@click.pass_context
+def render(ctx: click.Context, **given: Any) -> None:
+    """Make videos of directions, or the pictures or a video of a recipe.
+
+    \b
+    Examples:
+      sefa render --network ffhq.pkl --seeds 7 --directions 0-2 --video gif
+      sefa render --network ffhq.pkl --directions-file sefa-out/ffhq/directions.safetensors --directions 3
+      sefa render --recipe recipe.json
+      sefa render --recipe recipe.json --animate walk --seeds 5,9,12 --frames 240
+    """
+    if given["recipe"]:
+        return render_recipe(ctx, given)
+    check_without_recipe(given)
+    if given["video"] == "none":
+        raise click.UsageError("--video none leaves nothing to make; `sefa sheet` makes sheets only")
+    _run(given, sheet=False)
+
+
+@click.command(cls=Command)
+@options.network
+@_run_options()
+def sheet(**given: Any) -> None:
+    """Make a contact sheet of each direction: seeds down, distances across.
+
+    \b
+    Examples:
+      sefa sheet --network ffhq.pkl -K 20 --seeds 0-3
+    """
+    _run({**given, "video": "none"}, sheet=True)
+
+
+@click.command(cls=Command)
+@_run_options()
+def demo(**given: Any) -> None:
+    """Run everything on the bundled network: small drawn faces.
+
+    \b
+    Examples:
+      sefa demo
+      sefa demo --layers coarse --distance 5
+    """
+    _run({**given, "network": "demo"}, sheet=True)
+
+
+def _run(given: Given, sheet: bool) -> None:
+    """Open, factorise, render, summarise."""
+    session = open_for_pictures(given)
+    from ..runs.each_direction import make_outputs
+    from ..runs.folder import check_folder
+
+    folder, wanted = outdir(given, session.name), wanted_of(given)
+    check_folder(folder)
+    output = output_settings(given, sheet=sheet)
+    output.check()
+    groups = session.directions(factorisation(given), wanted, folder)
+    print_remarks(group.directions for group in groups)
+    scene = session.scene(look(given), seeds_of(given), given["projected_w"])
+    with Progress() as progress:
+        made = make_outputs(
+            session,
+            scene,
+            groups,
+            wanted,
+            output,
+            given["distance"],
+            folder,
+            sys.argv,
+            progress,
+            given["overwrite"],
+        )
+    print_made(made, page=True)

@@ -1,0 +1,124 @@
+"""The commands that look at one network file: ``info`` (and its audit), ``convert``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options
+from .given import open_session
+from .progress import Download
+from .shell import Command, warn
+
+
+@click.command(cls=Command)
+@click.argument("file", metavar="FILE")
+@click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--audit", is_flag=True, help="Say what the file would run if it were unpickled; exit code 1 if anything."
+)
+@options.trust_pickle
+@options.strict
+@options.debug
+def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_pickle: bool, debug: bool) -> None:
+    """Say what a network file holds, without running anything of it (unless --trust-pickle).
+
+    With --audit, say what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit code
+    is then 0 where that is no more than network files do, and 1 where other code would run, a name or a source text is
+    not known, or the file is odd or broken.
+
+    \b
+    Examples:
+      sefa info ffhq.pkl
+      sefa info ffhq.pkl --json
+      sefa info ffhq.pkl --audit
+    """
+    if audit:
+        if trust_pickle:
+            raise click.UsageError("--audit runs nothing, --trust-pickle does: give one of them")
+        return _audit(file, as_json)
+    from ..networks.opening import open_network
+
+    opened = open_network(file, which=which, strict=strict, progress=Download(), trust_pickle=trust_pickle)
+    for text in opened.warnings:
+        warn(text)
+    record = opened.record
+    about = {
+        "class": record.class_name,
+        "hook": opened.hook.name,
+        "source": opened.source,
+        "pictures": opened.why_no_pictures or "yes",
+        **opened.sizes,
+        "which": record.which,
+        "entries": list(record.entries),
+        "format": record.format,
+        "other_globals": list(record.other_globals),
+        "layers": [
+            {
+                "name": layer.name,
+                "ws_index": layer.ws_index,
+                "weight_gain": layer.weight_gain,
+                "style_gain": layer.style_gain,
+                "channels": layer.channels,
+                "size": layer.size,
+                "kind": layer.kind,
+            }
+            for layer in opened.layers
+        ],
+    }
+    if as_json:
+        click.echo(json.dumps(about, indent=1))
+        return
+    click.echo(f"{file}: {record.class_name}, read by hook {opened.hook.name}; source: {opened.source}")
+    for key in ("resolution", "channels", "num_ws", "z_dim", "w_dim", "c_dim"):
+        click.echo(f"  {key:<11}{about[key]}")
+    click.echo(f"  {'networks':<11}{', '.join(record.entries)} (this is {record.which})")
+    if opened.why_no_pictures:
+        click.echo(f"  {'pictures':<11}no: {opened.why_no_pictures}")
+    if record.other_globals:
+        click.echo(f"  {'unknown':<11}{', '.join(record.other_globals)} (elsewhere in the file; not run)")
+    click.echo("  ws  kind     size  channels  layer")
+    for layer in opened.layers:
+        click.echo(f"  {layer.ws_index:2d}  {layer.kind:<7}{layer.size:6d}{layer.channels:10d}  {layer.name}")
+
+
+def _audit(file: str, as_json: bool) -> None:
+    from ..hooks.known_sources import origin
+    from ..networks.opening import locate
+    from ..reading.audit import text as audit_text
+    from ..reading.audit.audit import audit
+
+    found = audit(locate(file, progress=Download()), origin)
+    text = json.dumps(audit_text.as_json(found), indent=1) if as_json else "\n".join(audit_text.lines(found))
+    click.echo(text)
+    click.get_current_context().exit(1 if found.findings else 0)
+
+
+@click.command(cls=Command)
+@options.network
+@click.option("--output", help="File to write.  [default: NETWORK.safetensors here]", metavar="FILE")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@options.strict
+@options.debug
+def convert(**given: Any) -> None:
+    """Convert a network to safetensors, after which nothing ever unpickles it.
+
+    \b
+    Examples:
+      sefa convert --network ffhq.pkl --output ffhq.safetensors
+    """
+    from ..reading.network_file import write_converted
+
+    opened = open_session(given).opened
+    path = Path(given["output"] or f"{opened.record.name}.safetensors")
+    if path.suffix != ".safetensors":
+        raise click.UsageError(f"--output {path}: the name must end in .safetensors")
+    if path.exists() and not given["overwrite"]:
+        raise click.UsageError(f"{path}: exists; use --overwrite to replace it")
+    opened.check_unchanged()
+    write_converted(opened.record, path)
+    click.echo(f"{path}: {opened.record.which} of {opened.record.name}, {path.stat().st_size / 1e6:.1f} MB")

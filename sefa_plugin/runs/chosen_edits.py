@@ -1,0 +1,195 @@
+"""Edits that are typed one by one, ``coarse:0=+2.5``: which directions they are of, and the recipe that they make."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+from ..directions.factorization import Factorisation
+from ..directions.kept import KeptDirections
+from ..reading.download import is_url
+from ..rendering.edits import Edit, edit_of
+from ..rendering.ranges import Ranges
+from ..rendering.scene import NO_Z
+from ..rendering.typed_edits import TypedAxis, TypedEdit
+from .recipe import Recipe, RecipeError
+from .settings import SettingsError, Wanted, settings_checked
+
+if TYPE_CHECKING:
+    from ..rendering.scene import Scene
+    from .session import Session
+
+Typed = Union[TypedEdit, TypedAxis]
+
+
+def groups_of(
+    session: Session, factorisation: Factorisation, file: Path | None, typed: Sequence[Typed], folder: Path
+) -> dict[str, KeptDirections]:
+    """The sets of directions that are typed: for each group of layers one, '' for what is typed without layers.
+
+    Args:
+        session: on the network.
+        factorisation: for what is typed without layers, and how all others are found.
+        file: a directions file that is used instead, or None.
+        typed: edits or axes.
+        folder: names and ranges that a run has left there are used, and nothing new is put there.
+
+    Raises:
+        SettingsError: there is no such direction, or several groups for what is typed without layers.
+    """
+    keys: dict[str, tuple[int | str, ...]] = {}
+    for one in typed:
+        keys[one.group] = (*keys.get(one.group, ()), one.key)
+    found = {}
+    for name, some in keys.items():
+        if name and file is not None:
+            raise SettingsError(f"{name}:{some[0]}: a directions file has layers of its own; leave {name}: out")
+        of = factorisation
+        if name:
+            of = replace(of, layers="all" if name == "z" else name, space="z" if name == "z" else "w")
+        sets = session.directions(of, Wanted(some, 1, file), folder, known_only=True)
+        if len(sets) != 1:
+            raise SettingsError(
+                f"--layers {of.layers} gives {len(sets)} groups; say with each direction which it is of: coarse:0"
+            )
+        found[name] = sets[0].careful()
+    return found
+
+
+def at_rows(session: Session, group: KeptDirections, rows: str | None, scene: Scene) -> KeptDirections:
+    """The directions as they are edited: at the rows of a specification of layers, or, without one, at their own.
+
+    Raises:
+        SettingsError: they cannot be edited there, or not with these subjects.
+    """
+    if group.directions.space == "z" and scene.projected:
+        raise SettingsError(NO_Z)
+    if not rows:
+        return group
+    chosen = session.edit_rows(rows)
+    with settings_checked():
+        moved = group.directions.edited_at(chosen.ws_indices, chosen.label)
+    return group if moved is group.directions else group.unkept(moved)
+
+
+def edits_of(
+    session: Session,
+    groups: Mapping[str, KeptDirections],
+    typed: Sequence[TypedEdit],
+    edit_layers: str | None,
+    scene: Scene,
+    advance: Callable[[int], None],
+) -> list[Edit]:
+    """The edits that are typed; ranges are measured where a distance is a part of one.
+
+    Args:
+        session, groups: see :func:`groups_of`.
+        typed: the edits.
+        edit_layers: where edits are made that name no rows themselves; None: at the layers of their directions.
+        scene: whose look ranges must fit.
+        advance: called with a number of pictures whenever some have been rendered.
+
+    Raises:
+        SettingsError: an edit cannot be made.
+        FramesError: the network gives NaN or infinite pixels.
+    """
+    ranges = Ranges(scene, None, advance)
+    edits = []
+    for one in typed:
+        group = at_rows(session, groups[one.group], one.rows or edit_layers, scene)
+        with settings_checked():
+            distance = one.distance
+            if one.relative:
+                distance = _part_of(ranges.of(group, group.directions.index(one.key)), one)
+            edits.append(edit_of(group.directions, one.key, distance))
+    return edits
+
+
+def _part_of(ends: tuple[float, float], edit: TypedEdit) -> float:
+    """A part of the calibrated range on its side."""
+    end = ends[1] if edit.distance >= 0 else ends[0]
+    if not end:
+        side = "+" if edit.distance >= 0 else "-"
+        raise SettingsError(f"edit {edit.key}: pictures break at once towards {side}; type a distance")
+    return abs(edit.distance) * end
+
+
+def recipe_of(
+    session: Session, scene: Scene, seeds: Sequence[int], edits: Sequence[Edit], projected: str | None = None
+) -> Recipe:
+    """The recipe of edited pictures.
+
+    Args:
+        session, scene: the network and its subjects: projected ws, then ``seeds``.
+        seeds: of the subjects that have one.
+        edits: what is done to each subject.
+        projected: the file of the projected ws, for people.
+
+    Raises:
+        SettingsError: a setting is out of range.
+    """
+    count = len(scene) - len(seeds)
+    network = session.about()
+    recipe = Recipe(
+        network={
+            **{key: _printable(network[key]) for key in ("path", "name", "which")},
+            "digest": network["digest"],
+        },
+        seeds=tuple(seeds),
+        look=scene.look,
+        edits=tuple(edits),
+        ws=scene.ws[:count].cpu().numpy() if count else None,
+        ws_file=_printable(Path(projected).name) if count and projected else "",
+    )
+    with settings_checked():
+        recipe.data()  # before any work: it can be written, and read again
+    return recipe
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def network_of(recipe: Recipe, path: Path) -> str:
+    """Where the network of a recipe is: where it was, or beside the recipe, whose file is ``path``.
+
+    Raises:
+        RecipeError: it is in neither place.
+    """
+    held = recipe.network["path"]
+    beside = path.parent / re.split(r"[/\\]", held)[-1]
+    if held == "demo" or is_url(held) or Path(held).is_file():
+        return held
+    if beside.is_file():
+        return str(beside)
+    raise RecipeError(f"{held}: the network of this recipe is not there; say with --network where it is")
+
+
+def scene_of(session: Session, recipe: Recipe, projected: str | None, other_network: bool) -> Scene:
+    """The scene of a recipe; the session warns where it was made with another network.
+
+    Args:
+        session: on the network.
+        recipe: gives subjects and look.
+        projected: a file of ws instead of the recipe's own.
+        other_network: whether the network may be another one than the recipe's.
+
+    Raises:
+        RecipeError: the network is another one, or does not fit.
+        SettingsError: as ``Session.scene``.
+    """
+    sizes, digest = session.opened.sizes, session.opened.record.digest()
+    recipe.check_fits(
+        other=other_network,
+        name=session.name,
+        digest=digest,
+        num_ws=sizes["num_ws"],
+        w_dim=sizes["w_dim"],
+        z_dim=sizes["z_dim"],
+    )
+    if digest != recipe.network["digest"]:
+        session.warn(f"this recipe was made with {recipe.network['name']}, another network than {session.name}")
+    return session.scene(recipe.look, recipe.seeds, projected or recipe.ws)

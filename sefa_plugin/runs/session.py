@@ -1,0 +1,331 @@
+"""A session: an open network, from which directions and scenes come for typed settings.
+
+    session = Session.open(NetworkChoice("ffhq.pkl"))
+    (found,) = session.directions(Factorisation(layers="middle"), Wanted(count=5))
+    scene = session.scene(Look(trunc=0.7), seeds=[0, 1, 2])
+
+Nothing is printed: errors are raised, warnings are handed to a callable. A session may be used from several threads:
+its generator is built once, and renders for one scene at a time, while the others wait.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from ..directions.directions import Directions, DirectionsFileError
+from ..directions.factorization import Factorisation, factorize_network
+from ..directions.kept import KeptDirections, adopting, files_of, known_files
+from ..directions.layers import LayerGroup, select_layers
+from ..networks.opening import OpenNetwork, open_network
+from .settings import NetworkChoice, SettingsError, Wanted, settings_checked
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..networks.generator import Generator
+    from ..rendering.look import Look
+    from ..rendering.scene import Scene
+
+
+class SessionError(Exception):
+    """A network that cannot do what is asked of it."""
+
+
+def _warn(text: str) -> None:
+    """As Python's own warnings."""
+    warnings.warn(text, stacklevel=4)
+
+
+class Session:
+    """An open network; its generator is built when pictures are first asked for.
+
+    Attributes:
+        opened: the record, the hook that knows it, its style layers and sizes.
+        choice: what was asked for.
+        warn: called with one line for whatever may surprise.
+    """
+
+    def __init__(self, opened: OpenNetwork, choice: NetworkChoice, warn: Callable[[str], None] = _warn) -> None:
+        self.opened = opened
+        self.choice = choice
+        self.warn = warn
+        self._generator: Generator | None = None
+        self._building = Lock()
+
+    @classmethod
+    def open(
+        cls,
+        choice: NetworkChoice,
+        *,
+        warn: Callable[[str], None] = _warn,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Session:
+        """Open a network; nothing of its file is run, unless the choice trusts it.
+
+        Args:
+            choice: which network.
+            warn: called with one line for whatever may surprise, now and later; by default Python's ``warnings``.
+            progress: called while downloading, with the bytes received and those expected (0: not known).
+
+        Raises:
+            NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
+            TrustedFileError: the file's code was run, and failed.
+        """
+        opened = open_network(
+            choice.path,
+            which=choice.which,
+            strict=choice.strict,
+            sha256=choice.sha256,
+            progress=progress,
+            trust_pickle=choice.trust_pickle,
+        )
+        for text in opened.warnings:
+            warn(text)
+        return cls(opened, choice, warn)
+
+    @property
+    def name(self) -> str:
+        """Name of the network's file, without its suffix."""
+        return self.opened.record.name
+
+    def about(self) -> dict[str, str]:
+        """What ``run.json`` says of the network: path as typed, name, entry, class, hook, digest."""
+        record = self.opened.record
+        return {
+            "path": str(self.choice.path),
+            "name": record.name,
+            "which": record.which,
+            "class": record.class_name,
+            "hook": self.opened.hook.name,
+            "digest": record.digest(),
+        }
+
+    def require_pictures(self) -> None:
+        """Make sure that the network can be rendered.
+
+        Raises:
+            SessionError: it can only be factorised.
+        """
+        reason = self.opened.why_no_pictures
+        if reason:
+            raise SessionError(f"{self.opened.record.path}: {reason} (`sefa factorize` works)")
+
+    # --- directions -------------------------------------------------------------------------------
+
+    def directions(
+        self,
+        factorisation: Factorisation = Factorisation(),  # noqa: B008 - frozen
+        wanted: Wanted = Wanted(),  # noqa: B008 - frozen
+        folder: Path | None = None,
+        *,
+        known_only: bool = False,
+    ) -> list[KeptDirections]:
+        """Factorise the network, or read a directions file.
+
+        Args:
+            factorisation: of which layers, and how; not looked at where ``wanted`` names a file.
+            wanted: which directions.
+            folder: where they are kept: names and ranges of the files there are taken over, and what is measured later
+                is added to them. None keeps them nowhere.
+            known_only: of the files in the folder only use those that hold the same directions already.
+
+        Returns:
+            A set of directions for each group of layers.
+
+        Raises:
+            SettingsError: layers or directions that the network does not have.
+            DirectionsFileError: the file cannot be read, or belongs to another network.
+            HookError, NetworkFileError: the network's weights cannot be used.
+            OSError: a file in the folder cannot be read.
+        """
+        if wanted.file is not None:
+            groups = [KeptDirections(self._of_file(wanted.file), wanted.file, warn=self.warn)]
+        else:
+            groups = self._factorised(factorisation, wanted, folder, known_only)
+        with settings_checked():
+            if wanted.edit_layers is not None:
+                rows = self.edit_rows(wanted.edit_layers)
+                groups = [self._edited_at(group, rows, folder) for group in groups]
+            for key in wanted.keys or ():
+                if not any(has(group.directions, key) for group in groups):
+                    groups[0].directions.index(key)  # says what there is
+        return groups
+
+    def edit_rows(self, spec: str) -> LayerGroup:
+        """The one group of layers, ``coarse`` or ``0-3,5``, whose rows of ws edits change.
+
+        Raises:
+            SettingsError: the specification cannot be read, or gives several groups.
+        """
+        with settings_checked():
+            groups = select_layers(self.opened.layers, spec)
+        if len(groups) != 1:
+            raise SettingsError(
+                f"--edit-layers {spec!r} gives {len(groups)} groups; edits change one, like coarse or 0-3,5"
+            )
+        return groups[0]
+
+    def _of_file(self, path: Path) -> Directions:
+        held, sizes = Directions.load(path), self.opened.sizes
+        text = held.check_fits(
+            network=self.name,
+            digest=self.opened.record.digest(),
+            w_dim=sizes["w_dim"],
+            z_dim=sizes["z_dim"],
+            num_ws=sizes["num_ws"],
+        )
+        if text and self.choice.strict:
+            raise DirectionsFileError(f"{text} (refused because of --strict)")
+        if text:
+            self.warn(text)
+        return held
+
+    def _factorised(
+        self, factorisation: Factorisation, wanted: Wanted, folder: Path | None, known_only: bool
+    ) -> list[KeptDirections]:
+        dim = self.opened.sizes["w_dim" if factorisation.space == "w" else "z_dim"]
+        asked = dim if wanted.count is None else wanted.count
+        with settings_checked():
+            count = min(max(asked, _needed(wanted.keys or (), dim)), dim)
+            if asked > dim and wanted.keys is None:
+                self.warn(f"-K {asked}: there are no more than {dim}, which are all taken")
+            found = factorize_network(self.opened, factorisation, count)
+        if folder is None:
+            return [KeptDirections(held, warn=self.warn) for held in found]
+        files = known_files(found, folder) if known_only else files_of(found, folder)
+        return [
+            KeptDirections(held if path is None else adopting(held, path), path, warn=self.warn)
+            for held, path in zip(found, files)
+        ]
+
+    def _edited_at(self, group: KeptDirections, rows: LayerGroup, folder: Path | None) -> KeptDirections:
+        """The directions with edits at other rows, kept in a file of their own, with the names of the directions."""
+        held = group.directions
+        moved = held.edited_at(rows.ws_indices, rows.label)
+        if moved is held:
+            return group
+        path = None if folder is None else files_of([moved], folder)[0]
+        if path is not None:
+            moved = adopting(moved, path)
+        return KeptDirections(moved.with_names_of(held), path, warn=self.warn)
+
+    # --- pictures ---------------------------------------------------------------------------------
+
+    def scene(
+        self, look: Look, seeds: Sequence[int] = (), projected: str | os.PathLike[str] | np.ndarray | None = None
+    ) -> Scene:
+        """A scene of the network: seeds, projected ws, or both, seen in one way.
+
+        Args:
+            look: truncation, noise, class and so on.
+            seeds: drawn as the toolkits do.
+            projected: a file of projected ws, or the ws themselves ``[N, num_ws, w_dim]``; these come first.
+
+        Raises:
+            SettingsError: the look does not fit the network, or there is nothing to look at.
+            SessionError: the network can only be factorised.
+            LatentsError: the file of ws cannot be used.
+            HookError: weights hold NaN or infinity.
+        """
+        from ..rendering.scene import Scene
+
+        classes = self.opened.sizes["c_dim"]
+        if classes and look.label is None and seeds:
+            raise SettingsError(f"this network is conditional: choose a class with --class 0-{classes - 1}")
+        G, look = self.generator(look)
+        with settings_checked():
+            return Scene(G, look, seeds, projected)
+
+    def generator(self, look: Look) -> tuple[Generator, Look]:
+        """The generator, built once, and the look with what this network does not have left out.
+
+        Raises:
+            SettingsError, SessionError, HookError: as :meth:`scene`.
+        """
+        self.require_pictures()
+        look = self._checked(look)
+        device = device_of(self.choice.device)
+        if look.bf16 and device != "cpu":
+            raise SettingsError("--precision bf16 is for CPUs; leave --precision out, or use --device cpu")
+        with self._building:
+            if self._generator is None:
+                self._generator = self._build(device)
+        G = self._generator
+        if (*look.translate, look.rotate) != (0, 0, 0) and not hasattr(
+            getattr(G.synthesis, "input", None), "transform"
+        ):
+            self.warn("--translate and --rotate are ignored: only StyleGAN3 can move its input")
+        if any(look.camera) and not hasattr(G, "camera"):
+            self.warn("--camera is ignored: only EG3D's networks are seen by one")
+        return G, look
+
+    def _checked(self, look: Look) -> Look:
+        """The look, without a class where the network has none.
+
+        Raises:
+            SettingsError: the network has no such class, or fewer rows of ws.
+        """
+        sizes = self.opened.sizes
+        if look.label is not None and not sizes["c_dim"]:
+            self.warn("--class is ignored: this network has no classes")
+            look = replace(look, label=None)
+        if look.label is not None and look.label >= sizes["c_dim"]:
+            raise SettingsError(f"class {look.label}: this network has classes 0-{sizes['c_dim'] - 1}")
+        if look.trunc_cutoff is not None and look.trunc_cutoff > sizes["num_ws"]:
+            raise SettingsError(f"--trunc-cutoff {look.trunc_cutoff}: this network has {sizes['num_ws']} rows of ws")
+        return look
+
+    def _build(self, device: str) -> Generator:
+        from ..networks.building import build_network
+        from ..system.processor import keep_freed_memory
+
+        if device == "cpu":
+            keep_freed_memory()
+        return build_network(self.opened, device)
+
+
+def device_of(name: str) -> str:
+    """The device that ``auto`` stands for, or the one that is named.
+
+    Raises:
+        SettingsError: this computer, or this torch, does not have it.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    mps = getattr(torch.backends, "mps", None)
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": mps is not None and mps.is_available()}
+    if not there.get(name):
+        raise SettingsError(f"--device {name}: this computer or this torch has none; use --device cpu")
+    return name
+
+
+def has(directions: Directions, key: int | str) -> bool:
+    """Whether a number or a name is one of these directions; ``-1`` is, where all of them were found."""
+    if isinstance(key, str):
+        return key in directions.names
+    return key < len(directions) and (key >= 0 or len(directions) == directions.dim)
+
+
+def indices_of(directions: Directions, wanted: Wanted) -> list[int]:
+    """Which of these directions are wanted: their numbers, each once."""
+    count = len(directions) if wanted.count is None else min(wanted.count, len(directions))
+    keys = range(count) if wanted.keys is None else wanted.keys
+    return list(dict.fromkeys(directions.index(key) for key in keys if has(directions, key)))
+
+
+def _needed(keys: Sequence[int | str], dim: int) -> int:
+    """How many directions must be found so that these numbers are among them."""
+    places = [(key if key >= 0 else dim + key, key) for key in keys if isinstance(key, int)]
+    for place, key in places:
+        if not 0 <= place < dim:
+            raise SettingsError(f"direction {key} asked for, this network has 0-{dim - 1} (-1 is the last)")
+    # Those that count from the end come only with a whole factorisation.
+    return dim if any(key < 0 for _, key in places) else max(places, default=(0, 0))[0] + 1

@@ -1,0 +1,62 @@
+"""Settings of a session, each a small frozen value: which network, which directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """A setting that does not fit the network, or this computer; the message says what to choose instead."""
+
+
+@contextmanager
+def settings_checked() -> Iterator[None]:
+    """Let a ``ValueError`` about what was asked for be a :class:`SettingsError`."""
+    try:
+        yield
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """Which network is opened, and where it runs.
+
+    Attributes:
+        path: a file, an ``http(s)`` address, or ``demo`` for the network that ships with this package.
+        which: entry of the file: ``G_ema``, ``G`` or ``D``.
+        sha256: the digest that the file must have, in hex; None takes any.
+        trust_pickle: run the file's own code where the network is not one that is known for certain; that code can do
+            anything to this computer.
+        strict: refuse what is otherwise only warned of.
+        device: ``auto`` (CUDA where there is any, else the CPU), ``cpu``, ``cuda`` or ``mps``.
+    """
+
+    path: str
+    which: str = "G_ema"
+    sha256: str | None = None
+    trust_pickle: bool = False
+    strict: bool = False
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which directions of a network are wanted.
+
+    Attributes:
+        keys: numbers (``-1`` is the weakest) and names; None takes the first ``count``.
+        count: how many are found, strongest first, at least; None finds all there are.
+        file: a directions file to use instead of factorising; None factorises.
+        edit_layers: which layers edits change, as ``layers.select_layers`` takes them; None: the factorised ones.
+    """
+
+    keys: tuple[int | str, ...] | None = None
+    count: int | None = None
+    file: Path | None = None
+    edit_layers: str | None = None
