@@ -31,6 +31,7 @@ fuzz: $(VENV)/ready
 lint: $(VENV)/ready
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy sefa_plugin hooks
 
 # Every file is checked against its digest, but for torch, whose build differs from machine to machine.
 $(VENV)/ready: setup.cfg pyproject.toml constraints.txt ci-requirements.txt
@@ -42,4 +43,4 @@ $(VENV)/ready: setup.cfg pyproject.toml constraints.txt ci-requirements.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .fuzz
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .fuzz

@@ -31,7 +31,7 @@ from sefa_plugin.evaluate.experiments import baselines, hierarchy, truth  # noqa
 from sefa_plugin.evaluate.methods.methods import METHODS  # noqa: E402
 from sefa_plugin.evaluate.samples.bench import Bench  # noqa: E402
 from sefa_plugin.evaluate.samples.parts import Parts  # noqa: E402
-from sefa_plugin.evaluate.scorers.asking import ask_features  # noqa: E402
+from sefa_plugin.evaluate.scorers.asking import features_of  # noqa: E402
 from sefa_plugin.evaluate.scorers.scorers import load_scorer  # noqa: E402
 from sefa_plugin.evaluate.tables.heatmap import write_heatmap  # noqa: E402
 from sefa_plugin.evaluate.tables.table import Table, written  # noqa: E402
@@ -106,7 +106,7 @@ class Paper:
         """The table of methods, and the Fréchet distances of unedited samples."""
         size = self.size
         pictures, _ = faces(DRAWN, size.portraits)
-        real = ask_features(self.scorer, pictures)
+        real = features_of(self.scorer, pictures)
         count = min(len(self.attributes), self.bench.G.w_dim)
         found = baselines.find(self.bench, METHODS, count, scored=size.scored, codes=size.codes, skip=_left_out)
         floor = baselines.floors(self.bench, self.scorer, real, size.portraits)

@@ -13,13 +13,29 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
 __version__ = "0.1.0"
 
 _HOME = {
     "Directions": "directions.directions",
+    "Factorisation": "directions.factorization",
+    "Look": "rendering.look",
+    "NetworkChoice": "runs.settings",
+    "OutputSettings": "runs.output_settings",
+    "Recipe": "runs.recipe",
+    "Session": "runs.session",
+    "Wanted": "runs.settings",
+    "calibrate": "rendering.calibration",
     "edit": "rendering.edits",
     "factorize": "directions.factorization",
     "load_network": "networks.building",
+    "make_outputs": "runs.each_direction",
+    "open_network": "networks.opening",
     "render": "rendering.frames",
     "style_layers": "networks.style_layers",
     "write_video": "media.video",
@@ -48,7 +64,9 @@ class _Beside:
     names = ("hooks", "third_party")
 
     @classmethod
-    def find_spec(cls, fullname: str, path: object = None, target: object = None) -> object:
+    def find_spec(
+        cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         parent, _, name = fullname.rpartition(".")
         if parent != __name__ or name not in cls.names:
             return None

@@ -34,10 +34,7 @@ def sefa(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (baselines, hierarchy, truth, ganspace, boundary):
-    evaluate.add_command(_command)
-# In the order in which --help lists them.
-for _command in (
+_PARTS: tuple[click.Command, ...] = (  # in the order in which --help lists them
     render,
     sheet,
     demo,
@@ -53,5 +50,8 @@ for _command in (
     evaluate,
     register_command,
     unregister_command,
-):
-    sefa.add_command(_command)
+)
+for _command in (baselines, hierarchy, truth, ganspace, boundary):
+    evaluate.add_command(_command)
+for _part in _PARTS:
+    sefa.add_command(_part)

@@ -16,7 +16,7 @@ from .shell import Command, usage
 if TYPE_CHECKING:
     from ..directions.compare import Side
     from ..directions.directions import Directions
-    from ..directions.foreign_files import Foreign
+    from ..directions.foreign_files import Found
     from ..directions.importing import Target
     from ..runs.session import Session
 
@@ -303,7 +303,7 @@ def _own(path: str) -> Side | None:
     return Side(path, kind, held.vectors, held.eigenvalues, held.names, held.layers, held.space)
 
 
-def _foreign(path: str, found: Foreign) -> Side:
+def _foreign(path: str, found: Found) -> Side:
     from ..directions.compare import Side
 
     layers = found.layers

@@ -171,7 +171,7 @@ def _rescore(
     record_tables(folder, sys.argv, session.about(), [made[-1] for made in files])
     for table, made in zip(tables, files):
         click.echo(f"{made[0]}: {len(table.rows)} directions, {len(table.effects.attributes)} attributes")
-        for line in work.told(table):
+        for line in work.summary(table):
             click.echo(f"  {line}")
 
 

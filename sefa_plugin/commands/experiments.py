@@ -116,9 +116,9 @@ def _real(folder: str, eyes: Any) -> Any:
     import numpy as np
 
     from ..evaluate.samples.folder import pictures_in
-    from ..evaluate.scorers.asking import ask_features
+    from ..evaluate.scorers.asking import features_of
 
-    return np.concatenate([ask_features(eyes, batch) for batch in pictures_in(folder)])
+    return np.concatenate([features_of(eyes, batch) for batch in pictures_in(folder)])
 
 
 @click.command(cls=Command)
@@ -339,7 +339,7 @@ def boundary(**given: Any) -> None:
                 given["seed"],
                 skip=lambda name, error: progress.say(f"{name} is left out: {error}"),
             )
-    for line in made.told():
+    for line in made.summary():
         click.echo(line)
     for path in made.save(setting.folder):
         click.echo(f"  {path}")

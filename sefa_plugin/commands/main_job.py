@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -58,7 +57,7 @@ def gen_sefa(**given: Any) -> None:
 @options.recipe
 @_run_options(options.video_of_recipes)
 @click.pass_context
-def render(ctx: click.Context, **given: Any) -> None:
+def render(ctx: click.Context, /, **given: Any) -> None:
     """Make videos of directions, or the pictures or a video of a recipe.
 
     \b
@@ -122,10 +121,9 @@ def _run(given: Given, sheet: bool) -> None:
             groups,
             wanted,
             output,
-            given["distance"],
             folder,
-            sys.argv,
-            progress,
-            given["overwrite"],
+            distance=given["distance"],
+            reporter=progress,
+            overwrite=given["overwrite"],
         )
     print_made(made, page=True)

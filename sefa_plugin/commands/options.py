@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -13,10 +13,16 @@ from ..rendering.typed_edits import parse_axis, parse_distance, parse_edit, pars
 from ..system import limits
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Decorator = Callable[[Command], Command]
 
 
-def stack(*options: Decorator[Command]) -> Decorator[Command]:
+class Decorator(Protocol):
+    """Adds options to a command's function."""
+
+    def __call__(self, function: Command, /) -> Command:
+        """The same function."""
+
+
+def stack(*options: Decorator) -> Decorator:
     """Several options as one, in the order in which ``--help`` lists them."""
 
     def apply(function: Command) -> Command:
@@ -27,7 +33,13 @@ def stack(*options: Decorator[Command]) -> Decorator[Command]:
     return apply
 
 
-class Parsed(click.ParamType):
+if TYPE_CHECKING:
+    ParamType = click.ParamType[object]
+else:
+    ParamType = click.ParamType
+
+
+class Parsed(ParamType):
     """What is typed, read by a function that raises ``ValueError`` with a line for the user."""
 
     def __init__(self, name: str, parse: Callable[[str], object]) -> None:
@@ -44,50 +56,56 @@ class Parsed(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+def _finite(text: str) -> float:
+    """A number; NaN and infinity are none."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a valid float.") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number.")
+    return number
+
+
+def within(low: float, high: float | None = None) -> Parsed:
+    """A type of numbers between two ends, which are included."""
+
+    def parse(text: str) -> float:
+        number = _finite(text)
+        if number < low or (high is not None and number > high):
+            ends = f"{low:g}<=x<={high:g}" if high is not None else f"x>={low:g}"
+            raise ValueError(f"{text} is not in the range {ends}.")
+        return number
+
+    return Parsed("float range", parse)
+
+
+def _pair(text: str) -> tuple[float, float]:
+    """``0.3,0``."""
+    try:
+        first, second = map(_finite, text.split(","))
+    except ValueError:
+        raise ValueError(f"{text!r}: expected two numbers like 0.3,0") from None
+    return first, second
+
+
+def _width(text: str) -> int | str:
+    """Pixels, or ``native``."""
+    if text == "native":
+        return text
+    if not text.isdigit() or not 2 <= int(text) <= 16384:
+        raise ValueError(f"{text!r}: expected a width in pixels (2-16384), or native")
+    return int(text)
+
+
+FLOAT = Parsed("float", _finite)
+PAIR = Parsed("pair", _pair)
+WIDTH = Parsed("width", _width)
 SEEDS = Parsed("seeds", parse_seeds)
 KEYS = Parsed("directions", parse_keys)
 DISTANCE = Parsed("distance", parse_distance)
 EDIT = Parsed("edit", parse_edit)
 AXIS = Parsed("axis", parse_axis)
-
-
-class _Finite:
-    """Mixed into types of numbers: refuses NaN, which lies outside no range, and infinity."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As click's own."""
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return number
-
-
-class FiniteFloat(_Finite, type(click.FLOAT)):
-    """Any number."""
-
-
-class FiniteRange(_Finite, click.FloatRange):
-    """A number within a range."""
-
-
-def _pair(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, float] | None:
-    if value is None:
-        return None
-    try:
-        first, second = (float(part) for part in value.split(","))
-    except ValueError:
-        first = second = math.nan
-    if not (math.isfinite(first) and math.isfinite(second)):
-        raise click.BadParameter(f"{value!r}: expected two numbers like 0.3,0", ctx, param)
-    return first, second
-
-
-def _width(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
-    if value in (None, "native"):
-        return value
-    if not value.isdigit() or not 2 <= int(value) <= 16384:
-        raise click.BadParameter(f"{value!r}: expected a width in pixels (2-16384), or native", ctx, param)
-    return int(value)
 
 
 def _limited(parse: Callable[[str], Any], set_limit: Callable[[Any], None]) -> Callable[..., None]:
@@ -164,21 +182,17 @@ factorisation = stack(
 )
 look = stack(
     click.option("--class", "label", type=click.IntRange(min=0), help="Class of a conditional network.", metavar="INT"),
-    click.option("--trunc", type=FiniteFloat(), default=1.0, help="Truncation psi.", metavar="FLOAT"),
+    click.option("--trunc", type=FLOAT, default=1.0, help="Truncation psi.", metavar="FLOAT"),
     click.option(
         "--trunc-cutoff", type=click.IntRange(min=0), help="Rows of ws to truncate.  [default: all]", metavar="INT"
     ),
     click.option(
         "--noise-mode", type=click.Choice(["const", "random", "none"]), default="const", help="Noise of StyleGAN2."
     ),
-    click.option("--translate", default="0,0", callback=_pair, help="Shift of StyleGAN3's input.", metavar="X,Y"),
-    click.option(
-        "--camera", callback=_pair, help="Where EG3D looks from, in degrees.  [default: 0,0]", metavar="YAW,PITCH"
-    ),
-    click.option("--fov-deg", type=FiniteRange(1, 179), default=18.837, help="EG3D's field of view.", metavar="ANGLE"),
-    click.option(
-        "--rotate", type=FiniteFloat(), default=0.0, help="Turn of StyleGAN3's input in degrees.", metavar="ANGLE"
-    ),
+    click.option("--translate", default="0,0", type=PAIR, help="Shift of StyleGAN3's input.", metavar="X,Y"),
+    click.option("--camera", type=PAIR, help="Where EG3D looks from, in degrees.  [default: 0,0]", metavar="YAW,PITCH"),
+    click.option("--fov-deg", type=within(1, 179), default=18.837, help="EG3D's field of view.", metavar="ANGLE"),
+    click.option("--rotate", type=FLOAT, default=0.0, help="Turn of StyleGAN3's input in degrees.", metavar="ANGLE"),
 )
 latents = stack(
     click.option("--seeds", type=SEEDS, help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
@@ -204,7 +218,7 @@ edits = click.option(
 )
 
 
-def _axis(option: str, where: str) -> Decorator[Command]:
+def _axis(option: str, where: str) -> Decorator:
     return click.option(
         option,
         type=AXIS,
@@ -244,9 +258,7 @@ which_directions = stack(
 frames = click.option(
     "--frames", type=click.IntRange(1, 100_000), help="Frames of a video.  [default: 60]", metavar="INT"
 )
-fps = click.option(
-    "--fps", type=FiniteRange(1, 1000), help="Frames per second.  [default: 30, gif 15]", metavar="FLOAT"
-)
+fps = click.option("--fps", type=within(1, 1000), help="Frames per second.  [default: 30, gif 15]", metavar="FLOAT")
 loop = click.option(
     "--loop", type=click.Choice(["pingpong", "once"]), help="There and back, or once.  [default: pingpong]"
 )
@@ -276,11 +288,11 @@ grid = click.option("--grid", is_flag=True, help="One more video: seeds down, di
 clips = stack(
     click.option("--captions", is_flag=True, help="Write direction and distance below the frames."),
     click.option(
-        "--size", callback=_width, help="Largest video width, or native.  [default: 1920, gif 480]", metavar="PIXELS"
+        "--size", type=WIDTH, help="Largest video width, or native.  [default: 1920, gif 480]", metavar="PIXELS"
     ),
     click.option(
         "--max-mb",
-        type=FiniteRange(0.01),
+        type=within(0.01),
         default=10.0,
         help="Largest GIF in megabytes; it is made smaller until it fits.",
         metavar="MB",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -81,15 +81,22 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115 - to the end
 
 
-class OneLineErrors:
-    """Mixed into click's commands: errors in one line, and no traceback without ``--debug``."""
+class OneLineErrors(click.Command):
+    """A command whose errors in one line, and no traceback without ``--debug``."""
 
-    def main(self, args: Any = None, prog_name: str | None = None, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run the command; see ``click.Command.main``."""
         share_cores()
         if not standalone_mode:
             try:
-                return super().main(args, prog_name, standalone_mode=False, **extra)
+                return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             finally:
                 limits.lift()
         words = list(sys.argv[1:] if args is None else args)
@@ -98,7 +105,7 @@ class OneLineErrors:
             sys.stdout.reconfigure(errors="backslashreplace")
         with working() as course:
             try:
-                result = super().main(args, prog_name, standalone_mode=False, **extra)
+                result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
                 course.end()
             except (SystemExit, GeneratorExit):
                 raise
@@ -106,7 +113,7 @@ class OneLineErrors:
                 ended_by = course.end(error)
                 if "--debug" in words and not isinstance(error, click.ClickException):
                     raise
-                line, code = explain(ended_by)
+                line, code = explain(ended_by or error)
                 click.echo(f"Error: {one_line(line)}", err=True)
                 sys.exit(code)
             finally:
@@ -114,7 +121,7 @@ class OneLineErrors:
         sys.exit(result if isinstance(result, int) else 0)
 
 
-class Command(OneLineErrors, click.Command):
+class Command(OneLineErrors):
     """A single command."""
 
     def invoke(self, ctx: click.Context) -> Any:

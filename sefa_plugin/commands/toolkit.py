@@ -87,7 +87,7 @@ def is_toolkit(folder: Path) -> bool:
     )
 
 
-def find_toolkit(path: str | os.PathLike) -> Path:
+def find_toolkit(path: str | os.PathLike[str]) -> Path:
     """Give the folder of a checkout in which its commands lie: ``path``, or the only one such folder in it.
 
     Raises:
@@ -112,7 +112,7 @@ def find_toolkit(path: str | os.PathLike) -> Path:
     return inner[0]
 
 
-def register(path: str | os.PathLike, dry_run: bool = False) -> tuple[Path, str]:
+def register(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Path, str]:
     """Write ``gen_sefa.py`` into a checkout, unless it is there already.
 
     Args:
@@ -141,7 +141,7 @@ def register(path: str | os.PathLike, dry_run: bool = False) -> tuple[Path, str]
     return file, "new" if held is None else "updated"
 
 
-def unregister(path: str | os.PathLike, dry_run: bool = False) -> tuple[Path, bool]:
+def unregister(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Path, bool]:
     """Remove the ``gen_sefa.py`` that ``register`` has written, and what Python has compiled of it.
 
     Returns:

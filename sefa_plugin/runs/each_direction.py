@@ -9,12 +9,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,11 +30,11 @@ from ..rendering.ranges import Ranges
 from ..rendering.scene import NO_Z, Scene
 from ..rendering.timelines import Schedule, spread
 from ..system.file_names import safe_name
-from .folder import Made, Reporter, named
+from .folder import Made, Reporter, Silent, named
 from .output_settings import OutputSettings
 from .page.contents import Pages, packed
 from .plan import Job, common_settings, is_current, stem_of
-from .record import Manifest
+from .record import About, Manifest, Settings
 from .reproduce import about_direction, command_of, reproduce
 from .session import indices_of
 from .settings import SettingsError, Wanted
@@ -52,10 +53,11 @@ def make_outputs(
     groups: Sequence[KeptDirections],
     wanted: Wanted,
     output: OutputSettings,
-    distance: tuple[float, float] | None,
     outdir: Path,
-    command: Sequence[str],
-    reporter: Reporter,
+    *,
+    distance: tuple[float, float] | None = None,
+    command: Sequence[str] | None = None,
+    reporter: Reporter | None = None,
     overwrite: bool = False,
 ) -> Made:
     """Make the outputs of every direction that is wanted, with the record and the page of their folder.
@@ -65,17 +67,18 @@ def make_outputs(
         groups: the sets of directions, which are saved first, but for a file that was given.
         wanted: which of them.
         output: what is made of each.
+        outdir: the folder.
         distance: a range for all, or None to measure each one's.
-        outdir: the folder, which :func:`folder.check_folder` has made.
-        command: what was typed, for the record.
-        reporter: receives lines, the amount of work, and progress.
+        command: what was typed, for the record; None takes this program's command line.
+        reporter: receives lines, the amount of work, and progress; None prints nothing.
         overwrite: make outputs again even where they are up to date.
 
     Raises:
         SettingsError: directions of Z, and subjects without z.
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
-    manifest = Manifest(outdir, command, session.about())
+    reporter = reporter or Silent()
+    manifest = Manifest(outdir, sys.argv if command is None else command, session.about())
     save_found(groups, wanted.file)
     if scene.projected and any(group.directions.space == "z" for group in groups):
         raise SettingsError(NO_Z)
@@ -138,7 +141,7 @@ class Run:
         video = {"none": None, "png": f"videos/{stem}"}.get(output.video, f"videos/{stem}.{output.video}")
         return Job(group, index, f"sheets/{stem}.jpg" if output.sheet else None, video)
 
-    def settings(self, job: Job, kind: str) -> dict[str, Any]:
+    def settings(self, job: Job, kind: str) -> Settings:
         """All that decides what an output looks like."""
         held, about = job.group.directions, asdict(self.output)
         del about["sheet"], about["grid"]
@@ -154,7 +157,7 @@ class Run:
             "film": {"low": job.low, "high": job.high, **shown},
         }
 
-    def _common(self) -> dict[str, Any]:
+    def _common(self) -> Settings:
         return common_settings(self.scene, self.manifest)
 
     def _settle(self, job: Job) -> None:
@@ -165,7 +168,7 @@ class Run:
             if name and self._is_current(name, self.settings(job, kind)):
                 setattr(job, kind, None)
 
-    def _is_current(self, name: str, settings: dict[str, Any]) -> bool:
+    def _is_current(self, name: str, settings: Settings) -> bool:
         return not self.overwrite and is_current(self.manifest, name, settings, self.reporter)
 
     # --- making -----------------------------------------------------------------------------------
@@ -253,14 +256,14 @@ class Run:
                 self._settle(job)
             if job.sheet:
                 with named(self.manifest.outdir / job.sheet):
-                    self._sheet(job, store)
+                    self._sheet(job, job.sheet, store)
                 made.append(job.sheet)
                 self.page(True)
                 if len(made) == 1:
                     self.reporter.say(f"{self.manifest.outdir / job.sheet}: the first sheet; index.html grows from now")
         return made
 
-    def _sheet(self, job: Job, store: FrameStore) -> None:
+    def _sheet(self, job: Job, name: str, store: FrameStore) -> None:
         held, columns = job.group.directions, self.output.columns(job.low, job.high)
         steps = set(self.output.timeline(job.low, job.high).distances) if job.video else set()
         cells: dict[float, list[np.ndarray]] = {}
@@ -275,7 +278,7 @@ class Run:
         command = reproduce(self.manifest, self.settings(job, "sheet"), about)
         words = f"towards +: {', '.join(effect.words)}; " if effect.words else ""
         boxes = write_sheet(
-            self.manifest.outdir / job.sheet,
+            self.manifest.outdir / name,
             [[cells[distance][subject] for distance in columns] for subject in range(len(self.scene))],
             row_labels=self.scene.labels,
             column_labels=[signed(distance) for distance in columns],
@@ -293,7 +296,7 @@ class Run:
         }
         shown = {"boxes": boxes, "rows": self.scene.labels, "columns": [signed(distance) for distance in columns]}
         about = {**about, **measured, **shown, "command": command}
-        self.manifest.add(job.sheet, self.settings(job, "sheet"), columns, about)
+        self.manifest.add(name, self.settings(job, "sheet"), columns, about)
 
     def _videos(self, jobs: Sequence[Job], store: FrameStore, keep: bool) -> list[str]:
         made = []
@@ -335,9 +338,7 @@ class Run:
             self.reporter.advance(len(pictures))
             yield distance, pictures
 
-    def _write(
-        self, name: str, frames: Iterator[np.ndarray], line: Schedule, settings: dict[str, Any], about: dict[str, Any]
-    ) -> None:
+    def _write(self, name: str, frames: Iterator[np.ndarray], line: Schedule, settings: Settings, about: About) -> None:
         path = self.manifest.outdir / name
         output = self.output
         with named(path):
@@ -355,7 +356,7 @@ class Run:
         labels = dict.fromkeys(job.group.directions.label for job in jobs)
         return f"videos/{safe_name('-'.join(labels)[:80] + '-grid')}{suffix}"
 
-    def _grid_settings(self, jobs: Sequence[Job]) -> dict[str, Any]:
+    def _grid_settings(self, jobs: Sequence[Job]) -> Settings:
         return {**self._common(), "grid": [self.settings(job, "video") for job in jobs]}
 
     def _grid(self, jobs: Sequence[Job], name: str, store: FrameStore) -> list[str]:

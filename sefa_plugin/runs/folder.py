@@ -16,7 +16,7 @@ FOLDERS = ("sheets", "videos", "evaluate", "evaluate/parts")  # that an output f
 
 
 class Reporter(Protocol):
-    """Where a run tells what it does."""
+    """Receives what a run does: lines, the amount of work, and progress."""
 
     def say(self, text: str) -> None:
         """One line for the log."""
@@ -26,6 +26,19 @@ class Reporter(Protocol):
 
     def advance(self, pictures: int) -> None:
         """Some pictures are done."""
+
+
+class Silent:
+    """A :class:`Reporter` that says nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def expect(self, pictures: int, seconds: float) -> None:
+        """Nothing."""
+
+    def advance(self, pictures: int) -> None:
+        """Nothing."""
 
 
 @dataclass(frozen=True)

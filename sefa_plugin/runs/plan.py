@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from ..directions.kept import KeptDirections
 from ..rendering.scene import Scene
 from ..system.file_names import safe_name
 from .folder import Reporter
-from .record import Manifest
+from .record import Manifest, Settings
 
 RENDERER = 2  # raised when equal settings would give other pictures
 
 
-def common_settings(scene: Scene, manifest: Manifest) -> dict[str, Any]:
+def common_settings(scene: Scene, manifest: Manifest) -> Settings:
     """What decides all pictures of a scene, for the record."""
     look = scene.look
     return {
@@ -26,7 +25,7 @@ def common_settings(scene: Scene, manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def is_current(manifest: Manifest, name: str, settings: dict[str, Any], reporter: Reporter) -> bool:
+def is_current(manifest: Manifest, name: str, settings: Settings, reporter: Reporter) -> bool:
     """Whether an output is up to date; says so, or that it will be replaced."""
     if manifest.is_current(name, settings):
         reporter.say(f"{name}: is up to date, kept")

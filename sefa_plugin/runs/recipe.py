@@ -132,7 +132,7 @@ class Recipe:
         self.parse(data)
         return data
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write it, whole or not at all.
 
         Raises:
@@ -144,7 +144,7 @@ class Recipe:
             part.write_bytes(data)
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Recipe:
+    def load(cls, path: str | os.PathLike[str]) -> Recipe:
         """Read a recipe; nothing in it is trusted.
 
         Raises:
@@ -224,7 +224,7 @@ def _look(part: Part) -> Look:
     return look
 
 
-def _edit(held: Any) -> Edit:
+def _edit(held: object) -> Edit:
     part = Part(held, "an edit")
     edit = Edit(
         vector=_array(part, "vector", 2),
@@ -242,7 +242,7 @@ def _edit(held: Any) -> Edit:
     return edit
 
 
-def _projected(held: dict | None) -> tuple[np.ndarray | None, str]:
+def _projected(held: dict[str, object] | None) -> tuple[np.ndarray | None, str]:
     if held is None:
         return None, ""
     part = Part(held, "projected")

@@ -6,15 +6,21 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..reading.json_file import parsed, read_bounded
 from ..system.regular_files import open_regular
 from ..system.whole_files import alone_in, whole_file
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard  # in Python from 3.10 on
+
+Settings = dict[str, Any]  # what decides how an output looks, as JSON
+About = dict[str, Any]  # what is said of an output to people, as JSON
+Entry = dict[str, Any]  # a part of ``run.json``
 FORMAT = 1
 NAME = "run.json"
 
@@ -49,11 +55,11 @@ def digest_of(path: Path) -> str:
 class Manifest:
     """The record of one output folder; entries of earlier runs stay while their files do."""
 
-    def __init__(self, outdir: str | os.PathLike, command: Sequence[str], network: dict[str, Any]) -> None:
+    def __init__(self, outdir: str | os.PathLike[str], command: Sequence[str], network: Mapping[str, str]) -> None:
         self.outdir = Path(outdir)
         self.command = list(command)
         self.network = network
-        self.outputs: dict[str, dict[str, Any]] = {}
+        self.outputs: dict[str, Entry] = {}
         self._own: set[str] = set()
         self.refresh()
 
@@ -71,7 +77,7 @@ class Manifest:
             self.outputs.update({name: entry for name, entry in held["outputs"].items() if name not in self._own})
 
     @classmethod
-    def of(cls, outdir: str | os.PathLike) -> Manifest | None:
+    def of(cls, outdir: str | os.PathLike[str]) -> Manifest | None:
         """The record of a finished folder as it stands; None where it cannot be read."""
         try:
             held = read_record(Path(outdir) / NAME)
@@ -80,7 +86,7 @@ class Manifest:
         command, network = held.get("command"), held.get("network")
         return cls(outdir, command, network) if is_command(command) and is_network(network) else None
 
-    def is_current(self, name: str, settings: dict[str, Any]) -> bool:
+    def is_current(self, name: str, settings: Settings) -> bool:
         """Tell whether output ``name`` was made with these settings and is still the file that was made."""
         entry = self.outputs.get(name)
         if entry is None or entry.get("settings") != json.loads(json.dumps(settings)):
@@ -90,7 +96,7 @@ class Manifest:
         except OSError:
             return False
 
-    def begin(self, name: str, settings: dict[str, Any]) -> None:
+    def begin(self, name: str, settings: Settings) -> None:
         """Note that an output is about to appear: who is killed before it is added has made it nevertheless.
 
         Raises:
@@ -108,9 +114,9 @@ class Manifest:
     def add(
         self,
         name: str,
-        settings: dict[str, Any],
+        settings: Settings,
         distances: Sequence[float],
-        about: dict[str, Any] | None = None,
+        about: About | None = None,
         command: Sequence[str] | None = None,
     ) -> None:
         """Note a finished output and write the record.
@@ -154,10 +160,10 @@ MAX_BYTES = 1 << 26
 _LONGEST = 100_000  # letters of a text
 _MOST = 10_000  # entries of a list
 _PARTS = MAX_BYTES  # of thousands of outputs each has dozens
-Check = Callable[[Any], bool]
+Check = Callable[[object], bool]
 
 
-def read_record(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> Entry:
     """What a record holds; every entry of ``outputs`` is such a one as this program writes, of a file in its folder.
 
     Raises:
@@ -176,12 +182,12 @@ def is_inside(name: str) -> bool:
     return bool(place.parts) and not place.anchor and ".." not in place.parts and "\0" not in name
 
 
-def is_network(held: Any) -> bool:
+def is_network(held: object) -> TypeGuard[dict[str, str]]:
     """Whether this is what a record says of its network."""
     return isinstance(held, dict) and all(map(_text, held.values())) and {"name", "class", "hook"} <= held.keys()
 
 
-def is_command(held: Any) -> bool:
+def is_command(held: object) -> TypeGuard[list[str]]:
     """Whether these are the words of a command."""
     return _texts(held)
 
@@ -190,7 +196,7 @@ def _is_there(path: Path) -> bool:
     return os.path.isfile(path) or os.path.isdir(path)  # of what cannot be asked these say no
 
 
-def _is_entry(entry: Any) -> bool:
+def _is_entry(entry: object) -> bool:
     if not isinstance(entry, dict) or not isinstance(entry.get("settings"), dict):
         return False
     about = entry.get("about") or {}
@@ -202,15 +208,15 @@ def _is_entry(entry: Any) -> bool:
     )
 
 
-def _fits(held: dict[str, Any], checks: dict[str, Check]) -> bool:
+def _fits(held: Mapping[str, object], checks: dict[str, Check]) -> bool:
     return all(check(held[key]) for key, check in checks.items() if key in held)
 
 
-def _text(value: Any) -> bool:
+def _text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= _LONGEST
 
 
-def _whole(value: Any, low: int = 0, high: int = 1 << 20) -> bool:
+def _whole(value: object, low: int = 0, high: int = 1 << 20) -> bool:
     return type(value) is int and low <= value <= high
 
 
@@ -221,7 +227,7 @@ def _list_of(inner: Check) -> Check:
 _texts = _list_of(_text)
 
 
-def _boxes(value: Any) -> bool:
+def _boxes(value: object) -> bool:
     """Rows of places in a sheet: x, y, width, height in pixels."""
     return (
         isinstance(value, list)

@@ -14,7 +14,7 @@ from .page.contents import PAGE, write_report
 from .record import NAME, Manifest
 
 
-def listed(path: str | os.PathLike) -> list[str]:
+def listed(path: str | os.PathLike[str]) -> list[str]:
     """One line for each direction that has a name or a range.
 
     Raises:
@@ -47,7 +47,7 @@ def refresh_page(folder: Path) -> bool:
     return True
 
 
-def rename(path: str | os.PathLike, key: str, name: str) -> str:
+def rename(path: str | os.PathLike[str], key: str, name: str) -> str:
     """Give direction ``key`` (a number or a name) a name, '' for none; says what was done.
 
     The page beside the file, if there is one, shows it at once.

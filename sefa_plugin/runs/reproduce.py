@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from .. import __version__
 from ..directions.directions import Directions
 from ..directions.ties import remark_on
 from .output_settings import OutputSettings
 from .recipe import NAME, Recipe
-from .record import Manifest
+from .record import About, Manifest, Settings
 
 
 def command_for(recipe: Recipe, kind: str = "", output: OutputSettings | None = None) -> str:
@@ -39,7 +38,7 @@ _BREAKS = {
 }
 
 
-def about_direction(directions: Directions, index: int, ends: tuple[float, float]) -> dict[str, Any]:
+def about_direction(directions: Directions, index: int, ends: tuple[float, float]) -> About:
     """Words about one direction: title, name, eigenvalue, and a range in units of w and in sigmas."""
     name, (found, _, changed) = directions.names[index], directions.label.partition("@")
     found = found if directions.origin else f"layers {found}"
@@ -65,7 +64,7 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
 _OPTIONS = {"label": "--class", "fov": "--fov-deg"}  # where a look's word is not the option's
 
 
-def reproduce(manifest: Manifest, settings: dict[str, Any], about: dict[str, Any]) -> str:
+def reproduce(manifest: Manifest, settings: Settings, about: About) -> str:
     """The command that makes the outputs of one direction again.
 
     The network comes by its file's name alone: folders of the maker's machine go into no picture.
@@ -98,7 +97,7 @@ def file_of(network: str) -> str:
     return network if "://" in network else re.split(r"[/\\]", network)[-1]
 
 
-def subject_words(settings: dict[str, Any]) -> list[str]:
+def subject_words(settings: Settings) -> list[str]:
     """What a person types for the subjects of an output and how they are looked at."""
     seeds = [label.split()[1] for label in settings["subjects"] if label.startswith("seed ")]
     words = ["--seeds", ",".join(seeds)] if seeds else []
@@ -106,7 +105,7 @@ def subject_words(settings: dict[str, Any]) -> list[str]:
     return words + look_words(settings["look"])
 
 
-def look_words(look: Mapping[str, Any]) -> list[str]:
+def look_words(look: Settings) -> list[str]:
     """What a person types for a look (its fields, by name), where that is not the usual one."""
     words = []
     plain = {"trunc": 1.0, "trunc_cutoff": None, "noise_mode": "const", "label": None, "rotate": 0.0, "fov": 18.837}

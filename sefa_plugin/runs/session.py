@@ -18,8 +18,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ..directions.directions import Directions, DirectionsFileError
+from ..directions.directions import Directions
 from ..directions.factorization import Factorisation, factorize_network
+from ..directions.file import DirectionsFileError
 from ..directions.kept import KeptDirections, adopting, files_of, known_files
 from ..directions.layers import LayerGroup, select_layers
 from ..networks.opening import OpenNetwork, open_network

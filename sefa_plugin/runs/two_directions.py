@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from .folder import Made, Reporter, check_folder, named
 from .output_settings import COLUMNS, OutputSettings
 from .page.contents import Pages
 from .plan import common_settings, is_current
-from .record import Manifest
+from .record import About, Manifest, Settings
 from .reproduce import file_of, subject_words
 from .settings import SettingsError, settings_checked
 
@@ -96,7 +96,8 @@ def round_trip(across: Axis, down: Axis, frames: int, shape: str) -> list[tuple[
     if shape == "corners":
         corners = [(across.low, down.low), (across.high, down.low), (across.high, down.high), (across.low, down.high)]
         at = path(np.array(corners), "sine", "closed")
-        return [tuple(map(float, at(place))) for place in timeline(frames, 4, "closed").per_frame]
+        places = [at(place) for place in timeline(frames, 4, "closed").per_frame]
+        return [(float(x), float(y)) for x, y in places]
 
     def swing(axis: Axis, angle: float) -> float:
         return (axis.low + axis.high) / 2 + (axis.high - axis.low) / 2 * math.cos(angle)
@@ -198,11 +199,11 @@ class Plane:
         Raises:
             VideoError, FramesError, OSError: an output could not be made; those before it are whole.
         """
-        grid = [spread(axis.low, axis.high, COLUMNS) for axis in self.axes]
+        columns, rows = (spread(axis.low, axis.high, COLUMNS) for axis in self.axes)
         line = round_trip(*self.axes, output.frames, shape)
         labels = enumerate(self.scene.labels)
         sheets = {f"sheets/{self.stem}-{label.replace(' ', '')}.jpg": who for who, label in labels}
-        steps = {"sheet": [list(steps) for steps in grid]}
+        steps = {"sheet": [list(columns), list(rows)]}
         settings = {name: self._settings(steps, [who]) for name, who in sheets.items()}
         if output.video != "none":
             video = f"videos/{self.stem}" + ("" if output.video == "png" else f".{output.video}")
@@ -213,17 +214,17 @@ class Plane:
         for name in left:
             with named(self.manifest.outdir / name):
                 if name in sheets:
-                    self._sheet(name, sheets[name], *grid, settings[name])
+                    self._sheet(name, sheets[name], columns, rows, settings[name])
                 else:
                     self._video(name, line, output, settings[name])
             self.page(True)
         self.page(False)
         return left, len(settings) - len(left)
 
-    def _is_current(self, name: str, settings: dict[str, Any]) -> bool:
+    def _is_current(self, name: str, settings: Settings) -> bool:
         return not self.overwrite and is_current(self.manifest, name, settings, self.reporter)
 
-    def _settings(self, shown: dict[str, Any], who: Sequence[int]) -> dict[str, Any]:
+    def _settings(self, shown: Settings, who: Sequence[int]) -> Settings:
         """All that decides what an output looks like."""
         axes = [
             {
@@ -251,7 +252,7 @@ class Plane:
             self.reporter.advance(1)
             yield picture
 
-    def _sheet(self, name: str, who: int, columns: Sequence[float], rows: Sequence[float], settings: Any) -> None:
+    def _sheet(self, name: str, who: int, columns: Sequence[float], rows: Sequence[float], settings: Settings) -> None:
         (across, down), label = self.axes, self.scene.labels[who]
         flat = self._pictures((who, x, y) for y in rows for x in columns)
         cells = [[fit(next(flat), CELL) for _ in columns] for _ in rows]
@@ -270,7 +271,9 @@ class Plane:
         )
         self.manifest.add(name, settings, columns, about)
 
-    def _video(self, name: str, line: Sequence[tuple[float, float]], output: OutputSettings, settings: Any) -> None:
+    def _video(
+        self, name: str, line: Sequence[tuple[float, float]], output: OutputSettings, settings: Settings
+    ) -> None:
         subjects = range(len(self.scene))
         flat = self._pictures((who, x, y) for x, y in line for who in subjects)
 
@@ -285,7 +288,7 @@ class Plane:
         write_video(path, frames(), output.fps, output.video, comment=about["command"], max_bytes=output.max_bytes)
         self.manifest.add(name, settings, [place[0] for place in line], {**about, "down": [place[1] for place in line]})
 
-    def _about(self, settings: dict[str, Any], title: str) -> dict[str, Any]:
+    def _about(self, settings: Settings, title: str) -> About:
         """Words for people: title, ranges, and the command that makes it again."""
         words = ["sefa", "plane", "--network", file_of(self.manifest.network["path"])]
         for option, axis in zip(("--across", "--down"), self.axes):

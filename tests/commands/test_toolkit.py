@@ -13,16 +13,19 @@ from places import NOTHING_EDITABLE, ROOT
 from typed_commands import refused, sefa
 
 import sefa_plugin
-from sefa_plugin.commands import dropped_file
-from sefa_plugin.commands.dropped_file import NAME, signed, text_for, untouched
-from sefa_plugin.commands.toolkit_files import (
+from sefa_plugin.commands import toolkit as module
+from sefa_plugin.commands.toolkit import (
     LARGEST,
+    NAME,
     RegisterError,
     find_toolkit,
     is_toolkit,
     register,
     sibling,
+    signed,
+    text_for,
     unregister,
+    untouched,
 )
 from sefa_plugin.system import environment
 
@@ -160,7 +163,7 @@ def test_a_second_run_finds_it_there(toolkit):
 
 
 def test_an_older_one_of_ours_is_brought_up_to_date(toolkit, monkeypatch):
-    monkeypatch.setattr(dropped_file, "_BODY", "print('of old')\n")
+    monkeypatch.setattr(module, "_BODY", "print('of old')\n")
     (toolkit / NAME).write_bytes(text_for("/elsewhere", "0.0.9"))
     monkeypatch.undo()
     assert sefa("register", toolkit, "--dry-run").stdout == f"{toolkit / NAME}: would be updated\n"
@@ -236,11 +239,11 @@ def test_a_folder_that_cannot_be_written_to(toolkit, monkeypatch):
         asked.append((path, mode))
         return False
 
-    monkeypatch.setattr("sefa_plugin.commands.toolkit_files.os.access", access)  # root may write everywhere
+    monkeypatch.setattr("sefa_plugin.commands.toolkit.os.access", access)  # root may write everywhere
     refused(sefa("register", toolkit), 1, str(toolkit), "cannot be written to")
     refused(sefa("register", toolkit, "--dry-run"), 1, "cannot be written to")
     assert asked == [(toolkit, os.W_OK | os.X_OK)] * 2
-    monkeypatch.setattr("sefa_plugin.commands.toolkit_files.os.access", lambda path, mode: True)
+    monkeypatch.setattr("sefa_plugin.commands.toolkit.os.access", lambda path, mode: True)
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -292,8 +295,7 @@ def test_it_works_from_a_bare_checkout_and_imports_nothing_of_the_toolkit(toolki
     shutil.copytree(ROOT / "third_party", copy / "third_party", ignore=leave_out)
     filled(copy, "demo/__init__.py", "numpy.py", "PIL.py")  # what lies beside the package must not be found either
     code = NOTHING_EDITABLE + (
-        f"sys.path.append({str(copy)!r})\n"
-        f"from sefa_plugin.commands.toolkit_files import register; register({str(toolkit)!r})"
+        f"sys.path.append({str(copy)!r})\nfrom sefa_plugin.commands.toolkit import register; register({str(toolkit)!r})"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert ascii(str(copy / "sefa_plugin")) in (toolkit / NAME).read_text()
@@ -352,7 +354,7 @@ def test_the_needs_are_those_of_setup_cfg():
     assert [f"{name}>={lowest}" for name, _, lowest in environment.NEEDED] == wanted
     lowest = re.search(r"python_requires = >=(\S+)", (ROOT / "setup.cfg").read_text()).group(1)
     assert ".".join(map(str, environment.PYTHON)) == lowest
-    assert f"sys.version_info < {environment.PYTHON}:" in dropped_file._BODY
+    assert f"sys.version_info < {environment.PYTHON}:" in module._BODY
 
 
 def test_this_environment_will_do():

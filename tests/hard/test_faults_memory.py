@@ -11,7 +11,7 @@ from toys import Planted
 
 from sefa_plugin import load_network, render
 from sefa_plugin.commands import cli
-from sefa_plugin.evaluate.scorers.asking import ScorerError, ask
+from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.rendering import frames
 from sefa_plugin.rendering.latents import z_from_seeds
 from sefa_plugin.system.processor import is_out_of_memory
@@ -105,9 +105,9 @@ def test_a_scorer_without_memory_is_not_called_broken():
             raise error
 
         with pytest.raises(type(error)):
-            ask(scorer, pictures)
+            scores_of(scorer, pictures)
     with pytest.raises(ScorerError):
-        ask(lambda pictures: 1 / 0, pictures)
+        scores_of(lambda pictures: 1 / 0, pictures)
 
 
 @pytest.mark.parametrize(("kind", "room"), [("cuda", 0), ("cpu", 1), ("numpy", 0)])

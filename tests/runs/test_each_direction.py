@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 
 from sefa_plugin import factorize, load_network
-from sefa_plugin.directions.kept import Group
+from sefa_plugin.directions.kept import KeptDirections
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.ranges import Ranges
 from sefa_plugin.rendering.scene import Scene
 from sefa_plugin.runs.each_direction import UNEDITED, Run
-from sefa_plugin.runs.output_settings import Film
+from sefa_plugin.runs.output_settings import OutputSettings
 from sefa_plugin.runs.record import Manifest
 
 FIXED = (-3.0, 3.0)
@@ -45,17 +45,17 @@ def directions(G):
 
 @pytest.fixture
 def run_of(G, tmp_path):
-    def make(film, overwrite=False, seeds=(0, 1), ends=FIXED, page=lambda busy: None, **look):
+    def make(output, overwrite=False, seeds=(0, 1), ends=FIXED, page=lambda busy: None, **look):
         about = {"name": "net", "digest": G.sefa.digest, "path": "net.pkl", "class": "Generator", "hook": "x"}
         manifest, reporter = Manifest(tmp_path, ["x"], about), Quiet()
         scene = Scene(G, Look(**look), list(seeds))
-        return Run(scene, film, Ranges(scene, ends, reporter.advance), manifest, reporter, overwrite, page)
+        return Run(scene, output, Ranges(scene, ends, reporter.advance), manifest, reporter, overwrite, page)
 
     return make
 
 
 def make(run, directions, *indices):
-    group = directions if isinstance(directions, Group) else Group(directions)
+    group = directions if isinstance(directions, KeptDirections) else KeptDirections(directions)
     return run.make([run.plan(group, index) for index in indices or (0,)])
 
 
@@ -64,7 +64,7 @@ def made_by(run, directions, *indices):
 
 
 def test_every_distinct_picture_is_rendered_once(run_of, directions, monkeypatch):
-    run = run_of(Film(frames=24, video="png"))
+    run = run_of(OutputSettings(frames=24, video="png"))
     seen = []
     real = run.scene.shots
     monkeypatch.setattr(run.scene, "shots", lambda d, i, s: (seen.extend(s), real(d, i, s))[1])
@@ -75,7 +75,7 @@ def test_every_distinct_picture_is_rendered_once(run_of, directions, monkeypatch
 
 
 def test_a_short_video_shares_what_it_can_with_its_sheet(run_of, directions):
-    run = run_of(Film(frames=4, video="png"))
+    run = run_of(OutputSettings(frames=4, video="png"))
     made_by(run, directions)
     assert run.reporter.done == 6 * 2  # the video's three are among the sheet's seven
     record = json.loads((run.manifest.outdir / "run.json").read_text())["outputs"]
@@ -84,10 +84,10 @@ def test_a_short_video_shares_what_it_can_with_its_sheet(run_of, directions):
 
 
 def test_shared_pictures_are_those_of_a_video_alone(run_of, directions, tmp_path):
-    made_by(run_of(Film(frames=12, video="png")), directions)
+    made_by(run_of(OutputSettings(frames=12, video="png")), directions)
     shared = sorted((tmp_path / "videos" / "all-dir00").iterdir())
     shared = [np.asarray(Image.open(path)) for path in shared]
-    made_by(run_of(Film(frames=12, video="png", sheet=False), overwrite=True), directions)
+    made_by(run_of(OutputSettings(frames=12, video="png", sheet=False), overwrite=True), directions)
     alone = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "videos" / "all-dir00").iterdir())]
     assert len(shared) == len(alone) == 12
     assert all(np.array_equal(a, b) for a, b in zip(shared, alone))
@@ -95,7 +95,7 @@ def test_shared_pictures_are_those_of_a_video_alone(run_of, directions, tmp_path
 
 def test_what_is_quick_to_look_at_comes_first(run_of, directions):
     events = []
-    run = run_of(Film(frames=8, video="png"), page=lambda busy: events.append(("page", busy)))
+    run = run_of(OutputSettings(frames=8, video="png"), page=lambda busy: events.append(("page", busy)))
     add = run.manifest.add
     run.manifest.add = lambda name, *rest: (events.append(name), add(name, *rest))[1]
     make(run, directions, 0, 1)
@@ -107,16 +107,16 @@ def test_what_is_quick_to_look_at_comes_first(run_of, directions):
 
 
 def test_the_row_above_kept_sheets_is_that_of_their_subjects(run_of, directions):
-    film = Film(frames=4, video="none")
-    first = run_of(film)
+    output = OutputSettings(frames=4, video="none")
+    first = run_of(output)
     made_by(first, directions)
     row = (first.manifest.outdir / UNEDITED).read_bytes()
-    made_by(run_of(film, seeds=[7, 8]), directions, 1)
+    made_by(run_of(output, seeds=[7, 8]), directions, 1)
     assert (first.manifest.outdir / UNEDITED).read_bytes() != row
-    again = run_of(film)
+    again = run_of(output)
     assert made_by(again, directions) == [UNEDITED]
     assert (first.manifest.outdir / UNEDITED).read_bytes() == row
-    assert make(run_of(film), directions) == ([], 1)
+    assert make(run_of(output), directions) == ([], 1)
 
 
 def test_after_a_failure_the_page_promises_nothing(run_of, directions, monkeypatch):
@@ -125,12 +125,12 @@ def test_after_a_failure_the_page_promises_nothing(run_of, directions, monkeypat
     monkeypatch.setattr(pipeline, "write_video", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
     events = []
     with pytest.raises(KeyboardInterrupt):
-        make(run_of(Film(frames=8), page=events.append), directions, 0)
+        make(run_of(OutputSettings(frames=8), page=events.append), directions, 0)
     assert events == [True, True, False]
 
 
 def test_a_range_without_zero(run_of, directions):
-    run = run_of(Film(frames=3, loop="once", video="png"), ends=(1.0, 2.0))
+    run = run_of(OutputSettings(frames=3, loop="once", video="png"), ends=(1.0, 2.0))
     made_by(run, directions)
     record = json.loads((run.manifest.outdir / "run.json").read_text())["outputs"]
     assert 0 not in record["sheets/all-dir00.jpg"]["distances"]
@@ -144,52 +144,57 @@ def test_a_range_without_zero(run_of, directions):
         {"noise_mode": "none"},
         {"seeds": (0, 2)},
         {"ends": (-3.0, 2.0)},
-        {"film": {"fps": 10}},
-        {"film": {"frames": 5}},
-        {"film": {"max_width": 64}},
-        {"film": {"easing": "sine"}},
-        {"film": {"captions": True}},
+        {"output": {"fps": 10}},
+        {"output": {"frames": 5}},
+        {"output": {"max_width": 64}},
+        {"output": {"easing": "sine"}},
+        {"output": {"captions": True}},
     ],
 )
 def test_whatever_changes_a_video_makes_it_again(run_of, directions, change):
-    film = {"frames": 4, "video": "png", "sheet": False}
-    made_by(run_of(Film(**film)), directions)
-    assert make(run_of(Film(**film)), directions) == ([], 1)
+    output = {"frames": 4, "video": "png", "sheet": False}
+    made_by(run_of(OutputSettings(**output)), directions)
+    assert make(run_of(OutputSettings(**output)), directions) == ([], 1)
     change = dict(change)
-    film.update(change.pop("film", {}))
-    assert make(run_of(Film(**film), **change), directions) == (["videos/all-dir00"], 0)
+    output.update(change.pop("output", {}))
+    assert make(run_of(OutputSettings(**output), **change), directions) == (["videos/all-dir00"], 0)
 
 
 def test_fps_does_not_concern_a_sheet(run_of, directions):
-    made_by(run_of(Film(frames=4, video="none")), directions)
-    assert make(run_of(Film(frames=4, fps=5, video="none")), directions) == ([], 1)
-    again = made_by(run_of(Film(frames=4, video="none"), overwrite=True), directions)
+    made_by(run_of(OutputSettings(frames=4, video="none")), directions)
+    assert make(run_of(OutputSettings(frames=4, fps=5, video="none")), directions) == ([], 1)
+    again = made_by(run_of(OutputSettings(frames=4, video="none"), overwrite=True), directions)
     assert again == [UNEDITED, "sheets/all-dir00.jpg"]
 
 
 def test_a_new_name_concerns_a_sheet(run_of, directions):
-    film = Film(frames=4, video="png")
-    made_by(run_of(film), directions)
+    output = OutputSettings(frames=4, video="png")
+    made_by(run_of(output), directions)
     named = directions.named(0, "smile")
-    assert made_by(run_of(film), named) == ["sheets/all-dir00.jpg"]
-    about = run_of(film).manifest.outputs["sheets/all-dir00.jpg"]["about"]
+    assert made_by(run_of(output), named) == ["sheets/all-dir00.jpg"]
+    about = run_of(output).manifest.outputs["sheets/all-dir00.jpg"]["about"]
     assert "smile" in about["title"]
 
 
 def test_other_directions_of_the_same_name_are_other_settings(run_of, G, directions):
-    film = Film(frames=4, video="none")
-    made_by(run_of(film), directions)
-    assert made_by(run_of(film), factorize(G, normalize=False, num_directions=3)) == ["sheets/all-dir00.jpg"]
+    output = OutputSettings(frames=4, video="none")
+    made_by(run_of(output), directions)
+    assert made_by(run_of(output), factorize(G, normalize=False, num_directions=3)) == ["sheets/all-dir00.jpg"]
 
 
 # --- ranges that are measured ---------------------------------------------------------------------
 
 
 def test_ranges_are_measured_once_and_saved(run_of, directions):
+    class Recorded(KeptDirections):
+        def update(self, directions):
+            super().update(directions)
+            saved.append(directions)
+
     saved = []
-    group = Group(directions, saved.append)
-    film = Film(frames=8, video="png")
-    run = run_of(film, ends=None)
+    group = Recorded(directions)
+    output = OutputSettings(frames=8, video="png")
+    run = run_of(output, ends=None)
     assert len(made_by(run, group, 0, 2)) == 5
     looks = (run.reporter.done - 6 - 2 * 6 * 2) / 8  # beside the unedited calibration seeds and the sheets
     assert looks in (2, 3, 4)  # eight pictures each; a first guess may be far off
@@ -200,19 +205,19 @@ def test_ranges_are_measured_once_and_saved(run_of, directions):
     assert record["sheets/all-dir02.jpg"]["distances"][0] == low
     assert max(record["videos/all-dir02"]["distances"]) == high
 
-    again = run_of(film, ends=None)
-    assert make(again, Group(saved[-1]), 0, 2) == ([], 4)
+    again = run_of(output, ends=None)
+    assert make(again, KeptDirections(saved[-1]), 0, 2) == ([], 4)
     assert again.reporter.done == 0
 
-    other = run_of(film, ends=None, trunc=0.6)
-    made_by(other, Group(saved[-1]), 0)
+    other = run_of(output, ends=None, trunc=0.6)
+    made_by(other, KeptDirections(saved[-1]), 0)
     assert other.reporter.done > 6  # another truncation is another range
 
 
 def test_forgotten_ranges_are_found_again(run_of, directions):
-    film = Film(frames=8, video="png")
-    made_by(run_of(film, ends=None), directions)
-    again = run_of(film, ends=None)
+    output = OutputSettings(frames=8, video="png")
+    made_by(run_of(output, ends=None), directions)
+    again = run_of(output, ends=None)
     assert make(again, directions) == ([], 2)  # measured again, the same, so nothing is made
 
 
@@ -220,7 +225,7 @@ def test_forgotten_ranges_are_found_again(run_of, directions):
 
 
 def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
-    run = run_of(Film(frames=6, video="png", grid=True))
+    run = run_of(OutputSettings(frames=6, video="png", grid=True))
     run.manifest.command = ["/home/me/gen_sefa.py", "--network", "/home/me/net.pkl", "--grid"]
     made = made_by(run, directions, 0, 1, 2)
     assert made[-1] == "videos/all-grid"
@@ -233,19 +238,19 @@ def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
     row = np.asarray(Image.open(tmp_path / "videos" / "all-dir01" / "frame0002.png"))
     assert np.array_equal(frames[2][:64, 64:128], row[:, :64])  # seed 0, direction 1
     assert np.array_equal(frames[2][64:, 64:128], row[:, 64:])  # seed 1
-    assert make(run_of(Film(frames=6, video="png", grid=True)), directions, 0, 1, 2) == ([], 6)
+    assert make(run_of(OutputSettings(frames=6, video="png", grid=True)), directions, 0, 1, 2) == ([], 6)
 
 
 def test_a_grid_of_kept_videos(run_of, directions, tmp_path):
-    made_by(run_of(Film(frames=6, video="png")), directions, 0, 1)
-    assert made_by(run_of(Film(frames=6, video="png", grid=True)), directions, 0, 1) == ["videos/all-grid"]
+    made_by(run_of(OutputSettings(frames=6, video="png")), directions, 0, 1)
+    assert made_by(run_of(OutputSettings(frames=6, video="png", grid=True)), directions, 0, 1) == ["videos/all-grid"]
 
 
 # --- words ----------------------------------------------------------------------------------------
 
 
 def test_what_is_recorded_for_people(run_of, directions):
-    run = run_of(Film(frames=8, video="png"))
+    run = run_of(OutputSettings(frames=8, video="png"))
     made_by(run, directions)
     about = run.manifest.outputs["sheets/all-dir00.jpg"]["about"]
     assert about["range"].startswith("-3 to +3 units of w")

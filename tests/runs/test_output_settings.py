@@ -2,31 +2,31 @@ import numpy as np
 import pytest
 
 from sefa_plugin.rendering.timelines import pick
-from sefa_plugin.runs.output_settings import COLUMNS, Film
+from sefa_plugin.runs.output_settings import COLUMNS, OutputSettings
 
 
 def test_columns_of_a_sheet_are_steps_of_its_video():
-    film = Film(frames=60)
-    columns = film.columns(-3, 3)
+    output = OutputSettings(frames=60)
+    columns = output.columns(-3, 3)
     assert columns == pytest.approx((-3, -2, -1, 0, 1, 2, 3))
-    assert set(columns) <= set(film.timeline(-3, 3).distances)
+    assert set(columns) <= set(output.timeline(-3, 3).distances)
 
 
 @pytest.mark.parametrize("easing", ["linear", "sine"])
 @pytest.mark.parametrize(("low", "high"), [(-1.3, 4.1), (0, 2), (-5, 0), (-0.5, 7)])
 def test_uneven_ranges_too(low, high, easing):
-    film = Film(frames=48, easing=easing)
-    columns = film.columns(low, high)
+    output = OutputSettings(frames=48, easing=easing)
+    columns = output.columns(low, high)
     assert len(set(columns)) == COLUMNS
     assert columns == tuple(sorted(columns))
     assert (columns[0], columns[-1]) == (low, high)
     assert 0 in columns
-    assert set(columns) <= set(film.timeline(low, high).distances)
+    assert set(columns) <= set(output.timeline(low, high).distances)
 
 
 def test_without_a_video_columns_are_even():
-    assert Film(video="none", frames=4).columns(-3, 3) == (-3, -2, -1, 0, 1, 2, 3)
-    assert Film(frames=4).columns(-3, 3) == (-3, -2, -1, 0, 1, 2, 3)
+    assert OutputSettings(video="none", frames=4).columns(-3, 3) == (-3, -2, -1, 0, 1, 2, 3)
+    assert OutputSettings(frames=4).columns(-3, 3) == (-3, -2, -1, 0, 1, 2, 3)
 
 
 def test_picking():
@@ -41,8 +41,10 @@ def test_picking():
 
 
 def test_sine_easing_is_slow_at_the_ends():
-    linear, sine = (np.diff(Film(frames=60, easing=easing).timeline(-3, 3).distances) for easing in ("linear", "sine"))
+    linear, sine = (
+        np.diff(OutputSettings(frames=60, easing=easing).timeline(-3, 3).distances) for easing in ("linear", "sine")
+    )
     assert sine[0] < 0.1 * linear[0]
     assert sine[15] > 1.4 * linear[15]
     with pytest.raises(ValueError, match="linear, sine"):
-        Film(easing="bounce").timeline(-1, 1)
+        OutputSettings(easing="bounce").timeline(-1, 1)

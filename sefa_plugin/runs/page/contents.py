@@ -7,10 +7,9 @@ import io
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from ...media.effect import heat_picture
 from ...system.messages import spans
 from ...system.regular_files import open_regular
 from ...system.whole_files import alone_in
-from ..record import Manifest
+from ..record import About, Manifest
 from ..reproduce import command_of
 from .html import Card, Section, write_page
 from .scores import scored
@@ -29,6 +28,7 @@ from .scores import scored
 PAGE = "index.html"
 _LARGEST_HEAT = 256  # pixels a side
 _UNFOLDING, _FEW_PIXELS = 100, 1 << 22  # pixels of a sheet for each byte of its file, and how many any may have
+Boxes = Sequence[Sequence[tuple[int, int, int, int]]]  # x, y, width, height in pixels, by rows
 _CARD = {"label", "index", "direction", "layers"}  # settings of what has one
 _ORDER = ("all", "coarse", "middle", "fine")
 _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "StyleGAN3's input"}
@@ -43,7 +43,7 @@ def packed(heat: np.ndarray) -> str:
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def _unpacked(text: Any) -> np.ndarray | None:
+def _unpacked(text: str) -> np.ndarray | None:
     from PIL import Image
 
     try:
@@ -92,8 +92,9 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
 
 def _write_report(manifest: Manifest, busy: bool) -> Path:
     named = _names(manifest.outdir)
-    cards: dict[str, dict[int, dict[str, Any]]] = {}
-    grids, planes = [], []
+    cards: dict[str, dict[int, About]] = {}
+    grids: list[Card] = []
+    planes: list[Card] = []
     for name, entry in manifest.outputs.items():
         settings, about = entry.get("settings", {}), entry.get("about") or {}
         if not about.get("title") or not (manifest.outdir / name).exists():
@@ -102,8 +103,8 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
             grids.append(_card(manifest, "grid", {"video": name, **about}))
             continue
         if "plane" in settings:
-            held = {"sheet" if name.startswith("sheets/") else "video": name}
-            planes.append(_card(manifest, f"plane{len(planes)}", {**held, **about}))
+            kind = "sheet" if name.startswith("sheets/") else "video"
+            planes.append(_card(manifest, f"plane{len(planes)}", {kind: name, **about}))
             continue
         if not settings.keys() >= _CARD or "name" not in about:
             continue
@@ -152,12 +153,12 @@ def _section_title(label: str) -> str:
     return f"{title}, edited at {changed}" if changed else title
 
 
-def _rank(item: tuple[str, Any]) -> tuple[int, str]:
+def _rank(item: tuple[str, object]) -> tuple[int, str]:
     """All, coarse, middle, fine, then the rest by name."""
     return _ORDER.index(item[0]) if item[0] in _ORDER else len(_ORDER), item[0]
 
 
-def _card(manifest: Manifest, anchor: str, about: dict[str, Any], index: int | None = None) -> Card:
+def _card(manifest: Manifest, anchor: str, about: About, index: int | None = None) -> Card:
     heat = _unpacked(about["heat"]) if about.get("heat") else None
     sheet, columns = about.get("sheet", ""), about.get("columns", ())
     facts = [(key, about[key]) for key in ("eigenvalue", "note", "range", "moves") if about.get(key)]
@@ -182,12 +183,12 @@ def _card(manifest: Manifest, anchor: str, about: dict[str, Any], index: int | N
     )
 
 
-def _row(outdir: Path, about: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
+def _row(outdir: Path, about: About) -> list[tuple[str, np.ndarray]]:
     cells = _cells(outdir / "sheets/unedited.jpg", about.get("boxes"))
     return list(zip(about.get("columns", ()), cells[0])) if cells else []
 
 
-def _cells(path: Path, boxes: Any) -> list[list[np.ndarray]]:
+def _cells(path: Path, boxes: Boxes | None) -> list[list[np.ndarray]]:
     """The pictures of a sheet, cut out of it; none where the file cannot be read."""
     from PIL import Image
 
@@ -197,7 +198,9 @@ def _cells(path: Path, boxes: Any) -> list[list[np.ndarray]]:
             if pixels > _FEW_PIXELS and pixels > _UNFOLDING * os.fstat(file.fileno()).st_size:
                 return []  # no sheet of ours
             rgb = np.asarray(sheet.convert("RGB"))
-        if any(x + wide > rgb.shape[1] or y + high > rgb.shape[0] for row in boxes for x, y, wide, high in row):
+        if boxes is None or any(
+            x + wide > rgb.shape[1] or y + high > rgb.shape[0] for row in boxes for x, y, wide, high in row
+        ):
             return []
         return [[rgb[y : y + high, x : x + wide] for x, y, wide, high in row] for row in boxes]
     except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError):

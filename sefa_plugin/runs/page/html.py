@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
@@ -17,6 +18,9 @@ from ...media.pictures import as_rgb, fit
 from ...system.whole_files import whole_file
 from .matrix import Matrix, matrix_html
 from .style import SCRIPT, STYLE
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 BUDGET = 15_000_000  # bytes of the whole page
 SIZES = (256, 192, 128, 96, 64, 48)  # longest side of an embedded picture in pixels
@@ -79,7 +83,7 @@ class Section:
 
 
 def write_page(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     title: str,
     facts: Sequence[tuple[str, str]],
@@ -294,7 +298,7 @@ def _command(command: str) -> str:
     )
 
 
-def _image(pixels: np.ndarray):
+def _image(pixels: np.ndarray) -> Image.Image:
     from PIL import Image
 
     return Image.fromarray(pixels)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from ...reading.json_file import parsed, read_bounded
-from ..record import Manifest
+from ..record import Entry, Manifest
 from .matrix import Matrix
 
+DirectionKey = tuple[str, int, str]  # label, index, digest
 MOST = 4  # attributes named in a card
 _MOST_BYTES = 1 << 26  # of a table
 _RENDERED = (".png", ".csv", ".json")
@@ -27,12 +27,10 @@ class Scored:
     """
 
     matrices: tuple[Matrix, ...]
-    moves: Mapping[tuple[str, int, str], str]
+    moves: Mapping[DirectionKey, str]
 
 
-def scored(
-    manifest: Manifest, names: Mapping[tuple[str, int, str], str], shown: Mapping[str, Mapping[int, str]]
-) -> Scored:
+def scored(manifest: Manifest, names: Mapping[DirectionKey, str], shown: Mapping[str, Mapping[int, str]]) -> Scored:
     """Read the tables that the record names; one that cannot be read is left out.
 
     Args:
@@ -40,7 +38,8 @@ def scored(
         shown: by label and index the digests of the directions that have a card. A row of another direction of that
             place, found with other options, is left out.
     """
-    matrices, moves = [], {}
+    matrices: list[Matrix] = []
+    moves: dict[DirectionKey, str] = {}
     for name, entry in manifest.outputs.items():
         if not entry.get("settings", {}).get("rescore"):
             continue
@@ -58,8 +57,12 @@ def scored(
 
 
 def _of(
-    manifest: Manifest, name: str, held: Mapping[str, Any], names: Mapping[Any, str], shown: Mapping[str, Any]
-) -> tuple[Matrix, dict[tuple[str, int, str], str]]:
+    manifest: Manifest,
+    name: str,
+    held: Entry,
+    names: Mapping[DirectionKey, str],
+    shown: Mapping[str, Mapping[int, str]],
+) -> tuple[Matrix, dict[DirectionKey, str]]:
     label, attributes = str(held["label"]), [str(word) for word in held["attributes"]]
     rows, values, sure, said = [], [], [], {}
     for item in held["directions"]:

@@ -1,0 +1,224 @@
+"""Sessions: directions and scenes for typed settings, without a command line."""
+
+import threading
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sefa_plugin import Directions, factorize, load_network
+from sefa_plugin.directions.factorization import Factorisation
+from sefa_plugin.directions.file import DirectionsFileError
+from sefa_plugin.rendering.look import Look
+from sefa_plugin.rendering.scene import Scene
+from sefa_plugin.runs.session import Session, SettingsError, device_of, indices_of
+from sefa_plugin.runs.settings import NetworkChoice, Wanted
+
+
+@pytest.fixture(scope="module")
+def net(golden):
+    return str(golden("sg2ada-skip-64").pickle)
+
+
+@pytest.fixture
+def session(net):
+    return Session.open(NetworkChoice(net), warn=pytest.fail)
+
+
+def test_directions_are_those_of_factorize(session, net):
+    (found,) = session.directions(Factorisation(layers="middle", normalize=False), Wanted(count=3))
+    alone = factorize(load_network(net), layers="middle", normalize=False, num_directions=3)
+    assert np.array_equal(found.directions.vectors, alone.vectors)
+    assert found.directions.label == "middle" and found.path is None
+    assert [kept.directions.label for kept in session.directions(Factorisation("coarse,fine"))] == ["coarse", "fine"]
+    assert len(session.directions()[0].directions) == session.opened.sizes["w_dim"]
+
+
+def test_wanted_directions(session):
+    (found,) = session.directions(wanted=Wanted(keys=(7, 1), count=2))
+    assert len(found.directions) == 8
+    assert indices_of(found.directions, Wanted(keys=(7, 1, 7))) == [7, 1]
+    assert indices_of(found.directions, Wanted(count=3)) == [0, 1, 2]
+    (whole,) = session.directions(wanted=Wanted(keys=(-1,), count=2))
+    assert len(whole.directions) == whole.directions.dim
+    for keys in ((10_000,), ("smile",), (-10_000,)):
+        with pytest.raises(SettingsError, match="direction"):
+            session.directions(wanted=Wanted(keys=keys, count=2))
+
+
+def test_more_directions_than_there_are_is_a_warning(net):
+    said = []
+    session = Session.open(NetworkChoice(net), warn=said.append)
+    (found,) = session.directions(wanted=Wanted(count=10_000))
+    assert len(found.directions) == found.directions.dim
+    assert len(said) == 1 and "no more than" in said[0]
+
+
+def test_warnings_are_pythons_own_by_default(net):
+    session = Session.open(NetworkChoice(net))
+    with pytest.warns(UserWarning, match="no more than"):
+        session.directions(wanted=Wanted(count=10_000))
+
+
+def test_names_and_ranges_of_a_folder_are_taken_over(session, tmp_path):
+    (first,) = session.directions(wanted=Wanted(count=3), folder=tmp_path)
+    first.update(first.directions.named(1, "pose").with_range(0, 1.0, -2.0, 2.0))
+    (second,) = session.directions(wanted=Wanted(keys=("pose",), count=4), folder=tmp_path)
+    assert second.directions.names == ("", "pose", "", "")
+    assert second.directions.ranges[0] == (-2.0, 2.0)
+    assert second.path == tmp_path / "directions.safetensors"
+    (known,) = session.directions(wanted=Wanted(count=2), folder=tmp_path, known_only=True)
+    assert known.path == second.path
+    (other,) = session.directions(Factorisation("coarse"), Wanted(count=2), tmp_path, known_only=True)
+    assert other.path is None
+
+
+def test_edits_at_other_rows_have_a_file_of_their_own(session, tmp_path):
+    (found,) = session.directions(wanted=Wanted(count=2, edit_layers="coarse"), folder=tmp_path)
+    assert found.path == tmp_path / "directions-all@coarse.safetensors"
+    with pytest.raises(SettingsError, match="gives 2 groups"):
+        session.directions(wanted=Wanted(count=2, edit_layers="coarse,fine"))
+
+
+def test_a_directions_file(session, tmp_path, net):
+    path = tmp_path / "mine.safetensors"
+    held = factorize(load_network(net), num_directions=2)
+    held.save(path)
+    (found,) = session.directions(wanted=Wanted(file=path))
+    assert found.path == path and len(found.directions) == 2
+    replace(held, digest="0" * 64, network="other").save(path)
+    said = []
+    Session.open(NetworkChoice(net), warn=said.append).directions(wanted=Wanted(file=path))
+    assert "were found in other" in said[0]
+    with pytest.raises(DirectionsFileError, match="--strict"):
+        Session.open(NetworkChoice(net, strict=True)).directions(wanted=Wanted(file=path))
+
+
+@pytest.mark.parametrize(
+    ("look", "says"),
+    [
+        (Look(trunc_cutoff=1000), "--trunc-cutoff"),
+        (Look(bf16=True, label=None), None),
+    ],
+)
+def test_looks_that_do_not_fit(session, look, says):
+    if says is None:
+        session = Session(session.opened, replace(session.choice, device="cuda"), pytest.fail)
+        says = "--device cuda"
+    with pytest.raises(SettingsError, match=says):
+        session.scene(look, [0])
+
+
+def test_classes(golden):
+    said = []
+    session = Session.open(NetworkChoice(str(golden("sg2ada-cond-32").pickle)), warn=said.append)
+    with pytest.raises(SettingsError, match="--class 0-"):
+        session.scene(Look(), [0])
+    with pytest.raises(SettingsError, match="this network has classes"):
+        session.scene(Look(label=1000), [0])
+    assert len(session.scene(Look(label=1), [0, 1])) == 2
+    assert not said
+
+
+def test_what_a_network_does_not_have_is_a_warning(net):
+    said = []
+    session = Session.open(NetworkChoice(net), warn=said.append)
+    scene = session.scene(Look(label=3, rotate=10.0, camera=(20.0, 0.0)), [0])
+    assert scene.look.label is None
+    assert [line.partition(" ")[0] for line in said] == ["--class", "--translate", "--camera"]
+
+
+def test_nothing_to_look_at(session):
+    with pytest.raises(SettingsError, match="nothing to look at"):
+        session.scene(Look())
+
+
+def test_a_device_is_named_or_found():
+    assert device_of("auto") in ("cpu", "cuda")
+    assert device_of("cpu") == "cpu"
+
+
+def test_scenes_of_one_generator_do_not_change_each_other(golden):
+    """StyleGAN3's input transform lies in the generator: each scene has its own, also while they take turns."""
+    path = str(golden("sg3t-64").pickle)
+    looks = [Look(), Look(translate=(0.25, 0.1)), Look(rotate=30.0), Look()]
+    alone = [
+        next(Scene(load_network(path), look, [0]).pictures([Scene(load_network(path), look, [0]).ws])) for look in looks
+    ]
+    session = Session.open(NetworkChoice(path))
+    scenes = [session.scene(look, [0]) for look in looks]
+    assert len({id(scene.G) for scene in scenes}) == 1
+    streams = [scene.pictures([scene.ws, scene.ws]) for scene in scenes]
+    for _ in range(2):
+        for stream, wanted in zip(streams, alone):
+            assert np.array_equal(next(stream)[0], wanted[0])
+    assert not np.array_equal(alone[0][0], alone[1][0])
+
+
+def test_threads_get_what_they_would_get_alone(golden):
+    path = str(golden("sg3t-64").pickle)
+    looks = [Look(translate=(0.1 * place, 0.0)) for place in range(4)]
+    wanted = []
+    for look in looks:
+        scene = Session.open(NetworkChoice(path)).scene(look, [3])
+        wanted.append(next(scene.pictures([scene.ws]))[0])
+    session, made, errors = Session.open(NetworkChoice(path)), {}, []
+
+    def work(place):
+        try:
+            (found,) = session.directions(wanted=Wanted(count=1))
+            scene = session.scene(looks[place], [3])
+            shots = scene.shots(found.directions, 0, [0.0] * 5)
+            made[place] = [pictures[0] for pictures in shots]
+        except Exception as error:  # the thread would swallow it
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    for place, picture in enumerate(wanted):
+        assert len(made[place]) == 5
+        # To a rounding: libraries may sum in another order in another thread. Another look would differ by far more.
+        assert all(np.abs(one.astype(int) - picture).max() <= 1 for one in made[place])
+
+
+def test_nothing_is_printed(session, capsys):
+    session.directions(wanted=Wanted(count=1))
+    session.scene(Look(), [0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        session.about()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_set_keeps_what_others_have_put_into_its_file(session, tmp_path):
+    (mine,) = session.directions(wanted=Wanted(count=2), folder=tmp_path)
+    mine.save()
+    theirs = Directions.load(mine.path)
+    theirs.named(0, "theirs").save(mine.path)
+    mine.update(mine.directions.with_range(1, 1.0, -1.0, 1.0))
+    now = Directions.load(mine.path)
+    assert now.names[0] == "theirs" and now.ranges[1] == (-1.0, 1.0)
+
+
+def test_a_careful_set_replaces_no_ranges_of_another_look(session, tmp_path):
+    (mine,) = session.directions(wanted=Wanted(count=1), folder=tmp_path)
+    held = replace(mine.directions.with_range(0, 1.0, -2.0, 2.0), calibration="one look")
+    mine.update(held)
+    other = replace(mine.directions.with_range(0, 1.0, -3.0, 3.0), calibration="another")
+    mine.careful().update(other)
+    assert Directions.load(mine.path).ranges[0] == (-2.0, 2.0)
+    mine.update(other)
+    assert Directions.load(mine.path).ranges[0] == (-3.0, 3.0)
+
+
+def test_a_set_that_cannot_be_written_warns(session, tmp_path):
+    said = []
+    (mine,) = Session(session.opened, session.choice, said.append).directions(wanted=Wanted(count=1), folder=tmp_path)
+    mine.path.mkdir()
+    mine.update(mine.directions)
+    assert len(said) == 1 and "ranges are not saved" in said[0]
