@@ -1,8 +1,8 @@
 """NumPy's files, ``.npy`` and ``.npz``: floating point arrays, checked before a byte of them is unfolded.
 
-A header may promise any size, and a packed archive may hold a thousand times its own; so shape and type are read
-first, and no more than what they promise, up to a limit. A header is the text of a Python dict, which NumPy has Python
-parse; here it is taken apart by a pattern (NumPy's documentation, ``numpy.lib.format``).
+A header may declare any size, and a packed archive may hold a thousand times its own; so shape and type are read
+first, and no more bytes than they declare, up to a limit. A header is the text of a Python dict, for which NumPy calls
+Python's parser; here a pattern takes it apart (NumPy's documentation, ``numpy.lib.format``).
 """
 
 from __future__ import annotations
@@ -15,13 +15,21 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Any, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from ..system.messages import shown
 from ..system.regular_files import open_regular
 from .zip_file import ZipArchiveError, open_zip
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .tensor_view import Array
+
+    Float64 = npt.NDArray[np.float64]
+    ElementType = np.dtype[np.generic]
 
 MAX_NUMBERS = 1 << 26  # of one file; 512 MB as float64
 MAX_ARRAYS = 1000
@@ -43,7 +51,7 @@ class ArrayFileError(Exception):
 
 
 class ArrayFile:
-    """The arrays of a file, each read when it is asked for; an ``.npy`` holds one, by the name ''.
+    """The arrays of a file, each read only by :meth:`read`; an ``.npy`` holds one, by the name ''.
 
     Args:
         path: the file.
@@ -53,7 +61,7 @@ class ArrayFile:
         OSError: it cannot be read.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         with open_regular(self.path) as stream:
             magic = stream.read(6)
@@ -70,7 +78,7 @@ class ArrayFile:
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
-    def read(self, name: str, kinds: str = "fiu") -> np.ndarray:
+    def read(self, name: str, kinds: str = "fiu") -> Float64:
         """Give an array as float64.
 
         Args:
@@ -95,7 +103,7 @@ class ArrayFile:
                 raise ArrayFileError(f"is a broken .npz ({_short(error)})") from None
 
 
-def read_kept(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_kept(path: str | os.PathLike[str]) -> dict[str, Array]:
     """Every array of an ``.npz`` of ``numpy.savez`` as it is: numbers, truth values and texts.
 
     Nothing in it is packed, so that memory is bounded by the file.
@@ -104,7 +112,7 @@ def read_kept(path: str | os.PathLike) -> dict[str, np.ndarray]:
         ArrayFileError: it is something else.
         OSError: it cannot be read.
     """
-    held: dict[str, np.ndarray] = {}
+    held: dict[str, Array] = {}
     with open_regular(path) as stream:
         left = os.fstat(stream.fileno()).st_size
         try:
@@ -131,11 +139,11 @@ def _short(error: BaseException) -> str:
     return shown(" ".join(str(error).split()), 100)
 
 
-def _array(stream: Any, what: str, kinds: str, most: float = math.inf) -> np.ndarray:
+def _array(stream: IO[bytes], what: str, kinds: str, most: float = math.inf) -> Float64:
     return numbers(_as_it_is(stream, what, kinds, most, MAX_NUMBERS), what, kinds)
 
 
-def _as_it_is(stream: Any, what: str, kinds: str, most: float = math.inf, count: float = math.inf) -> np.ndarray:
+def _as_it_is(stream: IO[bytes], what: str, kinds: str, most: float = math.inf, count: float = math.inf) -> Array:
     """An array of at most ``most`` bytes and ``count`` numbers."""
     shape, fortran, kind = _header(stream, what)
     _check_kind(kind, what, kinds)
@@ -160,27 +168,27 @@ def check_size(shapes: Iterable[Sequence[int]], what: str, most: float = MAX_NUM
         raise ArrayFileError(f"{what} is {str([list(shape) for shape in shapes])[1:-1]:.60} large, more than is read")
 
 
-def _check_kind(kind: np.dtype, what: str, kinds: str) -> None:
+def _check_kind(kind: ElementType, what: str, kinds: str) -> None:
     if kind.hasobject or kind.kind not in kinds:
         wanted = "numbers" if "i" in kinds else "floating point numbers"
         raise ArrayFileError(f"{what} holds {str(kind)[:40]}, not {wanted}")
 
 
-def numbers(array: Any, what: str, kinds: str = "fiu") -> np.ndarray:
+def numbers(array: npt.ArrayLike, what: str, kinds: str = "fiu") -> Float64:
     """An array as float64, in C order.
 
     Raises:
         ArrayFileError: it holds no real numbers, or some that float32 cannot hold.
     """
-    array = np.asarray(array)
-    _check_kind(array.dtype, what, kinds)
-    array = np.array(array, dtype=np.float64, order="C")
-    if not (np.abs(array) <= np.finfo(np.float32).max).all():  # NaN compares as false
+    given = np.asarray(array)
+    _check_kind(given.dtype, what, kinds)
+    made = np.array(given, dtype=np.float64, order="C")
+    if not (np.abs(made) <= np.finfo(np.float32).max).all():  # NaN compares as false
         raise ArrayFileError(f"{what} holds NaN or infinity")
-    return array
+    return made
 
 
-def _header(stream: BinaryIO, what: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _header(stream: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, ElementType]:
     """Shape, whether in Fortran's order, and element type; leaves the stream at the first element."""
     start = stream.read(8)
     if len(start) < 8 or start[:6] != b"\x93NUMPY":
@@ -220,7 +228,7 @@ def _entries(text: str, what: str) -> dict[str, str]:
     return entries
 
 
-def _element_type(text: str, what: str) -> np.dtype:
+def _element_type(text: str, what: str) -> ElementType:
     if re.fullmatch(r"""['"][<>|=]?[a-zA-Z?]\d{0,7}['"]""", text):
         try:
             return np.dtype(text[1:-1])
@@ -229,8 +237,8 @@ def _element_type(text: str, what: str) -> np.dtype:
     raise ArrayFileError(f"{what} holds {shown(text, 40)}, which is no type of numbers")
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
-    """Up to ``size`` bytes, in pieces: what is promised is not taken from memory before it is there."""
+def _exactly(stream: IO[bytes], size: int) -> bytes:
+    """Up to ``size`` bytes, in pieces: no memory is taken for declared bytes before they have come."""
     parts, left = [], size
     while left:
         part = stream.read(min(left, 1 << 20))

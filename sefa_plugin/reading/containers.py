@@ -6,7 +6,8 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..system.regular_files import mapped
 from .network_record import NetworkFileError
@@ -15,8 +16,28 @@ from .pickle_machine import Budget, Global, InertPickleError, TruncatedPickle
 from .pickle_values import UnknownGlobal, ValueProblem, Values, unwrap_new
 from .torch_file import OtherTorchFile, TorchFileError, is_legacy, read_legacy, read_zip
 
+if TYPE_CHECKING:
+    from .tensor_view import Bytes
 
-def read_inert(path: str | os.PathLike) -> tuple[Any, Values]:
+
+@dataclass(frozen=True, eq=False)
+class Parsed:
+    """The contents of one file.
+
+    Attributes:
+        value: the inert value of the whole file.
+        values: turns parts of it into plain values and tensors.
+        globals: every name that the file refers to.
+        format: ``pickle`` or ``torch``.
+    """
+
+    value: object
+    values: Values
+    globals: list[Global]
+    format: str
+
+
+def read_inert(path: str | os.PathLike[str]) -> tuple[object, Values]:
     """Read a ``.pkl`` or ``.pt`` of any content: the inert value, and what turns its parts into plain ones.
 
     Raises:
@@ -24,17 +45,17 @@ def read_inert(path: str | os.PathLike) -> tuple[Any, Values]:
     """
     shown_path = os.fspath(path)
     try:
-        value, values, _, _ = parse(shown_path, mapped(shown_path, NetworkFileError))
+        file = parse(shown_path, mapped(shown_path, NetworkFileError))
     except (InertPickleError, TorchFileError, ValueProblem) as error:
         raise NetworkFileError(f"{shown_path}: {hint(error)}") from None
     except RecursionError:
         raise NetworkFileError(f"{shown_path}: is nested too deeply") from None
-    return unwrap_new(value), values
+    return unwrap_new(file.value), file.values
 
 
 @contextmanager
 def without_cycle_collection() -> Iterator[None]:
-    """Hold the collector of reference cycles back: of the many small records that are made none can go yet."""
+    """Switch the collector of reference cycles off: it would go over the many small records, all still in use."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -45,6 +66,7 @@ def without_cycle_collection() -> Iterator[None]:
 
 
 def hint(error: Exception) -> str:
+    """An error of reading as the rest of a line: what it is about, and what to do where that is known."""
     if isinstance(error, TruncatedPickle) or "cut short" in str(error):
         return f"the file {error}; it is truncated: download or copy it again"
     if isinstance(error, UnknownGlobal):
@@ -55,8 +77,13 @@ def hint(error: Exception) -> str:
     return str(error) if isinstance(error, ValueProblem) else f"the file {error}"
 
 
-def parse(path: str, data: Any) -> tuple[Any, Values, list[Global], str]:
-    """Read the bytes as a pickle or as a file of ``torch.save``."""
+def parse(path: str, data: Bytes) -> Parsed:
+    """Read the bytes as a pickle or as a file of ``torch.save``.
+
+    Raises:
+        InertPickleError, TorchFileError: they are broken, or of another kind.
+        NetworkFileError: they are a well-known other kind of file; names ``path``.
+    """
     _refuse_other_kinds(path, bytes(data[:1024]))
     budget = Budget()
     zipped = data[:4] == b"PK\x03\x04"
@@ -67,7 +94,7 @@ def parse(path: str, data: Any) -> tuple[Any, Values, list[Global], str]:
             raise
         except InertPickleError as error:
             raise InertPickleError(f"is a broken file of torch.save: {error}") from None
-        return file.value, Values(file.storages, budget), file.globals, "torch"
+        return Parsed(file.value, Values(file.storages, budget), file.globals, "torch")
     try:
         loaded = load(data, budget=budget)
     except TruncatedPickle:
@@ -78,7 +105,7 @@ def parse(path: str, data: Any) -> tuple[Any, Values, list[Global], str]:
         if data[0] != 0x80:
             raise NetworkFileError(f"{path}: not a pickle, nor any other network file known here") from None
         raise InertPickleError(f"is a broken pickle: {error}") from None
-    return loaded.value, Values(budget=budget), loaded.globals, "pickle"
+    return Parsed(loaded.value, Values(budget=budget), loaded.globals, "pickle")
 
 
 def _refuse_other_kinds(path: str, head: bytes) -> None:

@@ -11,10 +11,17 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from ..system.messages import shown
 from .json_file import parsed
+from .module_walk import ModuleRecord
+
+if TYPE_CHECKING:
+    from .network_record import Tensors
+    from .tensor_view import Bytes
+
+    T = TypeVar("T")
 
 FORMAT = 1
 KEY = "sefa_network"
@@ -27,25 +34,21 @@ class ConvertedFileError(Exception):
 
 @dataclass(frozen=True)
 class Converted:
-    """Contents of a converted network.
-
-    ``modules`` maps dotted names to ``[class name, attributes, source digest]``; ``tensors`` are
-    array-likes by dotted name.
-    """
+    """Contents of a converted network: ``modules`` and ``tensors`` by dotted name, all else as JSON keeps it."""
 
     class_name: str
     which: str
-    init_args: list
-    init_kwargs: dict
-    none_buffers: list
-    source_digests: list
-    modules: dict
-    tensors: Mapping[str, Any]
+    init_args: list[object]
+    init_kwargs: dict[str, object]
+    none_buffers: list[str]
+    source_digests: list[str]
+    modules: Mapping[str, ModuleRecord]
+    tensors: Tensors
     family: str = "module"
     layout: str = ""
 
 
-def looks_converted(data: Any) -> bool:
+def looks_converted(data: Bytes) -> bool:
     """Tell whether the bytes begin like a safetensors file (header length, then JSON)."""
     if len(data) < 10:
         return False
@@ -53,7 +56,7 @@ def looks_converted(data: Any) -> bool:
     return 2 <= length <= min(MAX_HEADER, len(data) - 8) and bytes(data[8:9]) == b"{"
 
 
-def write(path: str | os.PathLike, network: Converted) -> None:
+def write(path: str | os.PathLike[str], network: Converted) -> None:
     """Write ``network`` to ``path``, whole or not at all.
 
     Raises:
@@ -83,12 +86,15 @@ def write(path: str | os.PathLike, network: Converted) -> None:
         settle(part)
 
 
-def _about(network: Converted) -> dict:
+def _about(network: Converted) -> dict[str, object]:
     about = {name: getattr(network, name) for name in Converted.__dataclass_fields__ if name != "tensors"}
-    return {"version": FORMAT, **about}
+    modules = {
+        name: [module.class_name, module.attributes, module.source_digest] for name, module in network.modules.items()
+    }
+    return {"version": FORMAT, **about, "modules": modules}
 
 
-def read(path: str | os.PathLike) -> Converted:
+def read(path: str | os.PathLike[str]) -> Converted:
     """Read a converted network.
 
     Raises:
@@ -107,7 +113,7 @@ def read(path: str | os.PathLike) -> Converted:
     return _contents(metadata[KEY], tensors)
 
 
-def _contents(text: str, tensors: dict[str, Any]) -> Converted:
+def _contents(text: str, tensors: Tensors) -> Converted:
     try:
         about = parsed(text.encode())
     except RecursionError:
@@ -116,21 +122,40 @@ def _contents(text: str, tensors: dict[str, Any]) -> Converted:
         raise ConvertedFileError(f"has network metadata that is not JSON of ours ({str(error)[:80]})") from None
     if not isinstance(about, dict) or about.get("version") != FORMAT:
         raise ConvertedFileError("was written by another version of `sefa convert`; convert the network again")
-    kinds = {"class_name": str, "which": str, "init_args": list, "init_kwargs": dict}
-    kinds.update({"none_buffers": list, "source_digests": list, "modules": dict})
-    for name, kind in kinds.items():
-        if not isinstance(about.get(name), kind):
-            raise ConvertedFileError(f"has no valid {name} in its network metadata")
-    for name in ("class_name", "which"):
-        if len(about[name]) > 200 or not about[name].isprintable():
-            raise ConvertedFileError(f"has no valid {name} in its network metadata")
-    for name in ("none_buffers", "source_digests"):
-        if not all(isinstance(item, str) for item in about[name]):
-            raise ConvertedFileError(f"has no valid {name} in its network metadata")
-    for item in about["modules"].values():
-        if not isinstance(item, list) or [type(part) for part in item] != [str, dict, str]:
-            raise ConvertedFileError("has no valid modules in its network metadata")
-    for name, usual in (("family", "module"), ("layout", "")):  # files of the first version have neither
-        if not isinstance(about.setdefault(name, usual), str):
-            raise ConvertedFileError(f"has no valid {name} in its network metadata")
-    return Converted(tensors=tensors, **{name: about[name] for name in (*kinds, "family", "layout")})
+    held = {"family": "module", "layout": "", **about}  # files of the first version have neither
+    class_name, which = _field(held, "class_name", str), _field(held, "which", str)
+    init_args, init_kwargs = _field(held, "init_args", list), _field(held, "init_kwargs", dict)
+    none_buffers, source_digests = _field(held, "none_buffers", list), _field(held, "source_digests", list)
+    modules = _field(held, "modules", dict)
+    for name, text in (("class_name", class_name), ("which", which)):
+        if len(text) > 200 or not text.isprintable():
+            raise _invalid(name)
+    for name, items in (("none_buffers", none_buffers), ("source_digests", source_digests)):
+        if not all(isinstance(item, str) for item in items):
+            raise _invalid(name)
+    for parts in modules.values():
+        if not isinstance(parts, list) or [type(part) for part in parts] != [str, dict, str]:
+            raise _invalid("modules")
+    return Converted(
+        class_name=class_name,
+        which=which,
+        init_args=init_args,
+        init_kwargs=init_kwargs,
+        none_buffers=none_buffers,
+        source_digests=source_digests,
+        modules={name: ModuleRecord(*parts) for name, parts in modules.items()},
+        tensors=tensors,
+        family=_field(held, "family", str),
+        layout=_field(held, "layout", str),
+    )
+
+
+def _field(held: Mapping[str, object], name: str, kind: type[T]) -> T:
+    value = held.get(name)
+    if not isinstance(value, kind):
+        raise _invalid(name)
+    return value
+
+
+def _invalid(name: str) -> ConvertedFileError:
+    return ConvertedFileError(f"has no valid {name} in its network metadata")

@@ -14,21 +14,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..system.whole_files import whole_file
 
+if TYPE_CHECKING:
+    import ssl
+    from http.client import HTTPMessage, HTTPResponse
+    from typing import IO
+    from urllib.request import OpenerDirector, Request
+
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without a byte
-SLOWEST = 1000  # bytes a second, over any time of TIMEOUT; a server that trickles keeps a run waiting for ever
-LARGEST = 64 << 30  # bytes, of an answer that does not say how long it is
+SLOWEST = 1000  # bytes a second, over any time of TIMEOUT; else a trickle could last for ever
+LARGEST = 64 << 30  # bytes, of an answer without a length
 
 
 class DownloadError(Exception):
     """A network file could not be fetched; nothing is left in the cache."""
 
 
-def is_url(path: str | os.PathLike) -> bool:
+def is_url(path: str | os.PathLike[str]) -> bool:
     """Tell whether ``path`` is an ``http`` or ``https`` address."""
     return str(path).lower().startswith(("http://", "https://"))
 
@@ -39,7 +45,7 @@ def cache_folder() -> Path:
     return (Path(root) if root else Path.home() / ".cache" / "dnnlib") / "downloads"
 
 
-def file_digest(path: str | os.PathLike) -> str:
+def file_digest(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file, in hex."""
     total = hashlib.sha256()
     with open(path, "rb") as file:
@@ -64,7 +70,7 @@ def fetch(
     Args:
         url: ``http`` or ``https`` address of a network file.
         sha256: the digest that the file must have; None accepts any.
-        progress: called with the bytes received so far and in all (0 if the server does not say).
+        progress: called with the bytes received so far and in all (0 where the answer has no length).
         folder: where it is kept; None is :func:`cache_folder`.
 
     Raises:
@@ -72,30 +78,31 @@ def fetch(
             cannot be written to.
     """
     folder = cache_folder() if folder is None else folder
-    with _of_the_cache(url, folder):
+    with _cache_errors(url, folder):
         held = cached(url, folder)
         if held is not None and (sha256 is None or file_digest(held) == sha256.lower()):
             return held
-    answer = _ask(url)
+    answer = _requested(url)
     with answer:
         if answer.status != 200:  # 206 is a part of it
             raise DownloadError(f"{url}: the server answers {answer.status} and no whole file; check the address")
         target = folder / (_prefix(url) + _file_name(url, answer.headers.get("Content-Disposition")))
-        with _of_the_cache(url, folder), whole_file(target) as part:
+        with _cache_errors(url, folder), whole_file(target) as part:
             _receive(url, answer, part, sha256, progress)
     return target
 
 
-def _ask(url: str) -> Any:
-    """The server's answer, of which the head has come."""
+def _requested(url: str) -> HTTPResponse:
+    """The server's answer, of which the head has been received."""
     # Not at the top: these take longer than looking into a small file, which is what most runs do.
     import urllib.error
     import urllib.request
 
-    with _of_the_server(url):
+    with _server_errors(url):
         request = urllib.request.Request(url, headers={"User-Agent": "sefa_plugin", "Accept-Encoding": "identity"})
         try:
-            return _opener().open(request, timeout=TIMEOUT)
+            answer: HTTPResponse = _opener().open(request, timeout=TIMEOUT)
+            return answer
         except urllib.error.HTTPError as error:
             error.close()
             reason = " ".join(str(error.reason).split())
@@ -103,12 +110,12 @@ def _ask(url: str) -> Any:
             raise DownloadError(f"{url}: the server answers {error.code} {reason}; check the address") from None
 
 
-def _chunks(url: str, answer: Any) -> Iterator[bytes]:
-    """What comes after the head, as it comes."""
+def _chunks(url: str, answer: HTTPResponse) -> Iterator[bytes]:
+    """The body of an answer, piece by piece as it is received."""
     import http.client
 
     while True:
-        with _of_the_server(url):
+        with _server_errors(url):
             try:
                 chunk = answer.read1(CHUNK)
             except http.client.IncompleteRead:
@@ -119,8 +126,8 @@ def _chunks(url: str, answer: Any) -> Iterator[bytes]:
 
 
 @contextmanager
-def _of_the_server(url: str) -> Iterator[None]:
-    """Let errors speak of the server and the way to it."""
+def _server_errors(url: str) -> Iterator[None]:
+    """Raise errors of the connection and of the protocol as a ``DownloadError``."""
     import http.client
 
     try:
@@ -131,8 +138,8 @@ def _of_the_server(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _of_the_cache(url: str, folder: Path) -> Iterator[None]:
-    """Let errors speak of the folder where the file is kept: they are this machine's."""
+def _cache_errors(url: str, folder: Path) -> Iterator[None]:
+    """Raise errors of the folder where the file is kept as a ``DownloadError`` that names the folder."""
     try:
         yield
     except OSError as error:
@@ -146,10 +153,10 @@ def _prefix(url: str) -> str:
     return hashlib.md5(url.encode()).hexdigest() + "_"
 
 
-def _opener() -> Any:
+def _opener() -> OpenerDirector:
     """Follows redirections to other hosts, as the usual one does, but never to another protocol than the web's.
 
-    Nor does it wait for ever for the head of an answer, which may trickle too.
+    The head of an answer has to be complete within twice TIMEOUT, however slowly its bytes come.
     """
     import http.client
     import socket
@@ -158,21 +165,25 @@ def _opener() -> Any:
     import urllib.request
 
     class Redirections(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, request, answer, code, reason, headers, target):
-            before, after = (address.split(":", 1)[0].lower() for address in (request.full_url, target))
+        def redirect_request(
+            self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+        ) -> Request | None:
+            before, after = (address.split(":", 1)[0].lower() for address in (req.full_url, newurl))
             if after not in ("http", "https") or (before, after) == ("https", "http"):
-                reason = f"and leads from {before} to {after}, which is not followed"
-                raise urllib.error.HTTPError(request.full_url, code, reason, headers, answer)
-            return super().redirect_request(request, answer, code, reason, headers, target)
+                msg = f"and leads from {before} to {after}, which is not followed"
+                raise urllib.error.HTTPError(req.full_url, code, msg, headers, fp)
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     class Answer(http.client.HTTPResponse):
-        def __init__(self, sock, *rest, **options):
-            super().__init__(sock, *rest, **options)
+        def __init__(
+            self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
+        ) -> None:
+            super().__init__(sock, debuglevel, method, url)
             self._connection = sock
 
-        def begin(self):
+        def begin(self) -> None:
             connection, late = self._connection, threading.Event()
-            del self._connection  # it is closed when nobody holds it
+            del self._connection  # it is closed when the last reference to it is gone
 
             def stop() -> None:
                 late.set()
@@ -199,18 +210,20 @@ def _opener() -> Any:
         response_class = Answer
 
     class PlainHandler(urllib.request.HTTPHandler):
-        def http_open(self, request):
-            return self.do_open(Plain, request)
+        def http_open(self, req: Request) -> HTTPResponse:
+            return self.do_open(Plain, req)
 
     class SecureHandler(urllib.request.HTTPSHandler):
-        def https_open(self, request):
-            return self.do_open(Secure, request, context=self._context)
+        _context: ssl.SSLContext | None  # set by urllib
+
+        def https_open(self, req: Request) -> HTTPResponse:
+            return self.do_open(Secure, req, context=self._context)
 
     return urllib.request.build_opener(Redirections, PlainHandler, SecureHandler)
 
 
 def _receive(
-    url: str, answer: Any, part: Path, sha256: str | None, progress: Callable[[int, int], None] | None
+    url: str, answer: HTTPResponse, part: Path, sha256: str | None, progress: Callable[[int, int], None] | None
 ) -> None:
     page = f"{url}: gives a web page, not a file (the link wants a click or a login)"
     if "text/html" in (answer.headers.get("Content-Type") or ""):
@@ -220,7 +233,7 @@ def _receive(
         raise DownloadError(
             f"{url}: the server packs the file ({packed!r:.20}); fetch it with a browser, and name the file"
         )
-    size = answer.length or 0  # None where the server does not say, or says nonsense
+    size = answer.length or 0  # None where the header is missing or malformed
     free = shutil.disk_usage(part.parent).free
     if size > free:
         raise DownloadError(
@@ -250,7 +263,7 @@ def _receive(
 
 
 class _Pace:
-    """Whether enough comes in each stretch of TIMEOUT seconds."""
+    """Whether enough bytes come in each stretch of TIMEOUT seconds."""
 
     def __init__(self) -> None:
         self._start, self._bytes = time.monotonic(), 0

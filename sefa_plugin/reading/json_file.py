@@ -7,10 +7,13 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-Check = Callable[[Any], Any]
-_KINDS = {dict: "an object", list: "a list", bool: "true or false"}
+if TYPE_CHECKING:
+    T = TypeVar("T")
+    Check = Callable[[object], T]  # gives the value, as what it was found to be, or raises ValueError
+
+_KINDS: dict[type[object], str] = {dict: "an object", list: "a list", bool: "true or false"}
 MAX_PARTS = 200_000  # lists and objects: one of three bytes in a file takes over sixty in memory
 _DIGITS = 20  # of a whole number; Python would read longer ones in quadratic time
 
@@ -23,7 +26,7 @@ def read_bounded(path: Path, most: int) -> bytes:
         ValueError: it is larger, or is no file (a folder, a device).
     """
     if not path.is_file():
-        path.stat()  # a missing one says so itself
+        path.stat()  # raises where it is missing
         raise ValueError("it is no file")
     with open(path, "rb") as stream:
         data = stream.read(most + 1)
@@ -35,9 +38,8 @@ def read_bounded(path: Path, most: int) -> bytes:
 def parsed(data: bytes, parts: int = MAX_PARTS) -> Any:
     """Read JSON in UTF-8 (a byte order mark may come first), without NaN, infinity and numbers of many digits.
 
-    Of lists and objects there may be ``parts`` (brackets in texts count, too).
-
-    A name that comes twice in an object is refused: programs do not agree on which of its values counts.
+    At most ``parts`` lists and objects are read (brackets in texts count, too). A name that comes twice in an object is
+    refused: programs do not agree on which of its values counts. The value is of any type, as ``json.loads`` gives it.
 
     Raises:
         ValueError: it is not that.
@@ -50,7 +52,7 @@ def parsed(data: bytes, parts: int = MAX_PARTS) -> Any:
     )
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     held = dict(pairs)
     if len(held) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
@@ -69,18 +71,18 @@ def _no_constant(text: str) -> None:
 
 
 class Part:
-    """An object of the file: what is in it is taken out by name, and at the end nothing may be left.
+    """An object of the file, whose entries are taken out by name; at the end none may be left.
 
     Raises:
         ValueError: ``held`` is no object.
     """
 
-    def __init__(self, held: Any, what: str) -> None:
+    def __init__(self, held: object, what: str) -> None:
         self.what = what
-        self.held = dict(of(dict)(held))
+        self.held: dict[str, object] = dict(of(dict)(held))
 
-    def take(self, key: str, check: Check) -> Any:
-        """What ``check`` makes of an entry.
+    def take(self, key: str, check: Check[T]) -> T:
+        """Remove an entry, and give what ``check`` returns for it.
 
         Raises:
             ValueError: there is none such, or it does not pass.
@@ -93,7 +95,7 @@ class Part:
             raise ValueError(f"{key} of {self.what}: {error}") from None
 
     def end(self) -> None:
-        """Refuse whatever has not been taken: what is not understood might matter.
+        """Refuse entries that have not been taken: what is not understood might matter.
 
         Raises:
             ValueError: something is left.
@@ -105,10 +107,10 @@ class Part:
 # --- checks: each gives the value, or raises ValueError -------------------------------------------
 
 
-def of(kind: type) -> Check:
+def of(kind: type[T]) -> Check[T]:
     """An object (``dict``), a list, or a truth value."""
 
-    def check(value: Any) -> Any:
+    def check(value: object) -> T:
         if type(value) is not kind:
             raise ValueError(f"{shown(value)} is not {_KINDS[kind]}")
         return value
@@ -116,10 +118,10 @@ def of(kind: type) -> Check:
     return check
 
 
-def text(longest: int) -> Check:
+def text(longest: int) -> Check[str]:
     """Printable text of at most so many letters."""
 
-    def check(value: Any) -> str:
+    def check(value: object) -> str:
         if not isinstance(value, str) or len(value) > longest or not value.isprintable():
             raise ValueError(f"{shown(value)} is not a text of at most {longest} printable letters")
         return value
@@ -127,10 +129,10 @@ def text(longest: int) -> Check:
     return check
 
 
-def one_of(*words: str) -> Check:
+def one_of(*words: str) -> Check[str]:
     """One of these words."""
 
-    def check(value: Any) -> str:
+    def check(value: object) -> str:
         if not isinstance(value, str) or value not in words:
             raise ValueError(f"{shown(value)} is none of {', '.join(words)}")
         return value
@@ -138,10 +140,10 @@ def one_of(*words: str) -> Check:
     return check
 
 
-def whole(low: int, high: int) -> Check:
+def whole(low: int, high: int) -> Check[int]:
     """A whole number within these bounds."""
 
-    def check(value: Any) -> int:
+    def check(value: object) -> int:
         if type(value) is not int or not low <= value <= high:
             raise ValueError(f"{shown(value)} is not a whole number from {low} to {high}")
         return value
@@ -149,22 +151,22 @@ def whole(low: int, high: int) -> Check:
     return check
 
 
-def number(low: float, high: float) -> Check:
+def number(low: float, high: float) -> Check[float]:
     """A finite number within these bounds, as a float."""
 
-    def check(value: Any) -> float:
+    def check(value: object) -> float:
         # 1e999 comes as infinity.
-        if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
-            raise ValueError(f"{shown(value)} is not a number from {low:g} to {high:g}")
-        return float(value)
+        if (type(value) is int or type(value) is float) and math.isfinite(value) and low <= value <= high:
+            return float(value)
+        raise ValueError(f"{shown(value)} is not a number from {low:g} to {high:g}")
 
     return check
 
 
-def pair(low: float, high: float) -> Check:
+def pair(low: float, high: float) -> Check[tuple[float, float]]:
     """Two such numbers."""
 
-    def check(value: Any) -> tuple[float, float]:
+    def check(value: object) -> tuple[float, float]:
         if type(value) is not list or len(value) != 2:
             raise ValueError(f"{shown(value)} is not a pair of numbers")
         first, second = map(number(low, high), value)
@@ -173,10 +175,10 @@ def pair(low: float, high: float) -> Check:
     return check
 
 
-def each(inner: Check, most: int) -> Check:
+def each(inner: Check[T], most: int) -> Check[list[T]]:
     """A list of at most so many, each of which passes ``inner``."""
 
-    def check(value: Any) -> list:
+    def check(value: object) -> list[T]:
         held = of(list)(value)
         if len(held) > most:
             raise ValueError(f"{len(held)} entries, at most {most} can be used")
@@ -185,11 +187,11 @@ def each(inner: Check, most: int) -> Check:
     return check
 
 
-def or_none(inner: Check) -> Check:
+def or_none(inner: Check[T]) -> Check[T | None]:
     """``null``, or what passes ``inner``."""
     return lambda value: None if value is None else inner(value)
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value in a message; an object or a list by its kind."""
     return f"{value!r:.40}" if value is None or isinstance(value, (str, int, float)) else f"a {type(value).__name__}"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sized
+from collections.abc import Collection, Mapping, Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..system.messages import shown
 from .pickle_machine import Call, Global
 from .pickle_values import UnknownGlobal, ValueProblem, Values, unwrap_new
 from .tensor_view import TensorView
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+    Arguments = Mapping[str, Any]  # plain values by name; what each should be, the hook of the network checks
 
 MAX_MODULES = 20_000
 MAX_MODULE_DEPTH = 32
@@ -31,7 +36,7 @@ class ModuleRecord:
     """
 
     class_name: str
-    attributes: Mapping[str, Any]
+    attributes: Arguments
     source_digest: str
 
 
@@ -44,7 +49,7 @@ def source_digest(text: str) -> str:
     return hashlib.sha256(" ".join(text.split()).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def is_persistent(value: Any) -> bool:
+def is_persistent(value: object) -> TypeGuard[Call]:
     """Whether a value is an object that carries its class's source; forks keep the function elsewhere."""
     return (
         isinstance(value, Call)
@@ -54,13 +59,17 @@ def is_persistent(value: Any) -> bool:
     )
 
 
-def is_module(value: Any) -> bool:
+def is_module(value: object) -> bool:
     """Whether a value is a torch module: a persistent object, or a plain one with parameters and modules."""
-    plain = isinstance(value, Call) and isinstance(value.func, Global) and isinstance(value.state, dict)
-    return is_persistent(value) or (plain and {"_parameters", "_modules"} <= value.state.keys())
+    return is_persistent(value) or (
+        isinstance(value, Call)
+        and isinstance(value.func, Global)
+        and isinstance(value.state, dict)
+        and {"_parameters", "_modules"} <= value.state.keys()
+    )
 
 
-def describe(value: Any) -> str:
+def describe(value: object) -> str:
     """What an inert value is, in words for a message."""
     if isinstance(value, Call):
         return f"an object of {value.func.path}" if isinstance(value.func, Global) else "an object"
@@ -76,11 +85,16 @@ class NetworkWalk:
         self.nones: list[str] = []
         self.modules: dict[str, ModuleRecord] = {}
         self.sources: dict[str, str] = {}
-        self.unknown: list[Global] = []  # names that the network would need to be made
+        self.unknown: list[object] = []  # what would have to be called to make the network, and is not known
         self._digests: dict[int, str] = {}
         self._entries = 0
 
-    def module(self, value: Any, name: str) -> None:
+    def module(self, value: object, name: str) -> None:
+        """Collect a module, with what is inside of it, under a dotted name; '' is the root.
+
+        Raises:
+            ValueProblem: it is no module, is malformed, or is too large.
+        """
         value = unwrap_new(value)
         class_name, source, state = self._open(value, name)
         if len(self.modules) >= MAX_MODULES or name.count(".") > MAX_MODULE_DEPTH:
@@ -125,30 +139,35 @@ class NetworkWalk:
                 self.sources[digest] = source
         return digest
 
-    def _open(self, value: Any, name: str) -> tuple[str, str, dict]:
+    def _open(self, value: object, name: str) -> tuple[str, str, dict[object, object]]:
         """Class name, source and state of a module: a persistent object, or a plain one of torch.nn."""
         where = name or "the network"
         if is_persistent(value):
             meta = value.args[0] if len(value.args) == 1 else None
             if isinstance(meta, Call):
                 meta = dict(meta.pairs)
-            good = isinstance(meta, dict) and meta.get("type") == "class"
-            fields = [meta.get("class_name"), meta.get("module_src"), meta.get("state")] if good else []
-            if not fields or [type(f) for f in fields] != [str, str, dict]:
+            fields = meta if isinstance(meta, dict) and meta.get("type") == "class" else {}
+            kind, source, state = fields.get("class_name"), fields.get("module_src"), fields.get("state")
+            if type(kind) is not str or type(source) is not str or type(state) is not dict:
                 raise ValueProblem(f"{shown(where, 60)} is a malformed persistent object")
-            return shown(fields[0], 80), fields[1], fields[2]
-        if is_module(value):
+            return shown(kind, 80), source, state
+        if isinstance(value, Call) and isinstance(value.func, Global) and isinstance(value.state, dict):
+            if not is_module(value):
+                raise UnknownGlobal(value.func)
             if not value.func.module.startswith("torch.nn.modules."):
                 self.unknown.append(value.func)
             return value.func.path, "", value.state
-        if isinstance(value, Call) and isinstance(value.func, Global) and isinstance(value.state, dict):
-            raise UnknownGlobal(value.func)
         raise ValueProblem(f"{shown(where, 60)} is {describe(value)}, not a network")
 
-    def _members(self, state: dict, kind: str, name: str) -> list[tuple[str, Any]]:
+    def _members(self, state: dict[object, object], kind: str, name: str) -> list[tuple[str, object]]:
+        """What a module holds under ``_parameters``, ``_buffers`` or ``_modules``, by name."""
         held = state.get(kind, {})
-        pairs = held.items() if isinstance(held, dict) else unwrap_new(held).pairs if isinstance(held, Call) else None
-        if pairs is None:
+        pairs: Collection[tuple[object, object]]
+        if isinstance(held, dict):
+            pairs = held.items()
+        elif isinstance(held, Call):
+            pairs = unwrap_new(held).pairs
+        else:
             raise ValueProblem(f"module {shown(name, 60) or 'root'} has a malformed {kind}")
         self._count(pairs)
         result = list(pairs)
@@ -156,13 +175,13 @@ class NetworkWalk:
             for arg in held.args:
                 if isinstance(arg, list):
                     self._count(arg)
-                    result.extend(tuple(p) for p in arg if isinstance(p, (list, tuple)) and len(p) == 2)
+                    result.extend((p[0], p[1]) for p in arg if isinstance(p, (list, tuple)) and len(p) == 2)
         for key, _ in result:
             if not isinstance(key, str) or not key or "." in key:
                 raise ValueProblem(f"module {shown(name, 60) or 'root'} has a malformed name in {kind}")
-        return result
+        return cast("list[tuple[str, object]]", result)
 
-    def _tensor(self, name: str, item: Any) -> None:
+    def _tensor(self, name: str, item: object) -> None:
         if len(self.tensors) + len(self.nones) >= MAX_TENSORS:
             raise ValueProblem(f"the network has more than {MAX_TENSORS} tensors")
         if item is None:

@@ -8,23 +8,38 @@ class's module and the module's ``__dict__``. :func:`read_network` takes one of 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from ..system.messages import quoted, shown
 from ..system.regular_files import mapped
 from . import converted_file, state_dicts, tf_networks
-from .containers import hint, without_cycle_collection, parse
+from .containers import hint, parse, without_cycle_collection
 from .module_walk import ModuleRecord, NetworkWalk, describe, is_module
-from .network_record import NETWORK_NAMES, ForeignNetworkError, NetworkFileError, NetworkRecord, jsonable
-from .pickle_machine import Call, Global, InertPickleError
-from .pickle_values import UnknownGlobal, ValueProblem, Values, is_known, unwrap_new
+from .network_record import (
+    NETWORK_NAMES,
+    ForeignNetworkError,
+    NetworkFileError,
+    NetworkRecord,
+    Taken,
+    json_list,
+    json_object,
+)
+from .pickle_machine import Call, InertPickleError
+from .pickle_values import UnknownGlobal, ValueProblem, is_known, unwrap_new
 from .torch_file import TorchFileError
+
+if TYPE_CHECKING:
+    from .containers import Parsed
+
+    T = TypeVar("T")
 
 __all__ = ["ForeignNetworkError", "NetworkFileError", "NetworkRecord", "read_network", "write_converted"]
 MAX_SHARING = 4  # a network has few tensors, if any, in two places
 
 
-def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord:
+def read_network(path: str | os.PathLike[str], which: str = "G_ema") -> NetworkRecord:
     """Read one network of a file.
 
     Args:
@@ -42,8 +57,7 @@ def read_network(path: str | os.PathLike, which: str = "G_ema") -> NetworkRecord
         if converted_file.looks_converted(data):
             return _from_converted(shown_path, which)
         with without_cycle_collection():
-            value, values, names, kind = parse(shown_path, data)
-            record = _take_network(shown_path, value, values, names, kind, which)
+            record = _take_network(shown_path, parse(shown_path, data), which)
             _check_size(record, len(data))
             return record
     except UnknownGlobal as error:
@@ -66,72 +80,91 @@ def _check_size(record: NetworkRecord, size: int) -> None:
         raise ValueProblem(f"its tensors are together over {MAX_SHARING} times the size of the file: they share bytes")
 
 
-def _take_network(path: str, value: Any, values: Values, names: list[Global], kind: str, which: str) -> NetworkRecord:
-    value = unwrap_new(value)
-    about = {
-        "path": path,
-        "which": which,
-        "format": kind,
-        "other_globals": tuple(sorted({name.path for name in names if not is_known(name)})),
-    }
+@dataclass(frozen=True)
+class _Asked:
+    """The network that is to be read: its file and its name there; attributes as of :class:`NetworkRecord`."""
+
+    path: str
+    which: str
+    format: str
+    other_globals: tuple[str, ...]
+
+    def entry(self, entries: Mapping[str, T]) -> T:
+        """The entry of that name.
+
+        Raises:
+            NetworkFileError: the file has others.
+        """
+        if self.which not in entries:
+            only = "only a discriminator" if set(entries) == {"D"} else f"no {self.which}"
+            raise NetworkFileError(f"{self.path}: holds {only}; it holds {', '.join(entries)} (choose with --which)")
+        return entries[self.which]
+
+    def record(self, entries: Iterable[str], taken: Taken, family: str) -> NetworkRecord:
+        """The record of what was taken of a file with these entries."""
+        return NetworkRecord(
+            path=self.path,
+            which=self.which,
+            entries=tuple(entries),
+            class_name=taken.class_name,
+            init_args=taken.init_args,
+            init_kwargs=taken.init_kwargs,
+            tensors=taken.tensors,
+            none_buffers=taken.none_buffers,
+            modules=taken.modules,
+            sources=taken.sources,
+            other_globals=self.other_globals,
+            format=self.format,
+            family=family,
+            layout=taken.layout,
+        )
+
+
+def _take_network(path: str, file: Parsed, which: str) -> NetworkRecord:
+    value, values = unwrap_new(file.value), file.values
+    asked = _Asked(path, which, file.format, tuple(sorted({name.path for name in file.globals if not is_known(name)})))
     networks = tf_networks.entries(value)
     if networks is not None:
-        return _chosen(networks, tf_networks.take, values, about, {"family": "tensorflow", "init_args": ()})
+        return asked.record(networks, tf_networks.take(asked.entry(networks), values), "tensorflow")
     held = state_dicts.entries(value, values)
     if held is not None:
-        return _chosen(held, state_dicts.take, values, about, {"family": "state_dict", "init_args": ()})
+        return asked.record(held, state_dicts.take(asked.entry(held), values), "state_dict")
     # A file may be the network itself.
     entries = {which: value} if is_module(value) else _entries(path, value)
-    return _from_modules(_entry(entries, about), values, {**about, "entries": tuple(entries)})
-
-
-def _entry(entries: dict[str, Any], about: dict[str, Any]) -> Any:
-    """The entry asked for.
-
-    Raises:
-        NetworkFileError: the file has others.
-    """
-    which = about["which"]
-    if which not in entries:
-        only = "only a discriminator" if set(entries) == {"D"} else f"no {which}"
-        raise NetworkFileError(f"{about['path']}: holds {only}; it holds {', '.join(entries)} (choose with --which)")
-    return entries[which]
-
-
-def _chosen(entries: dict[str, Any], take: Any, values: Values, about: dict, common: dict) -> NetworkRecord:
-    taken = take(_entry(entries, about), values)
-    return NetworkRecord(**{**about, **common, **taken, "entries": tuple(entries)})
-
-
-def _from_modules(value: Any, values: Values, about: dict[str, Any]) -> NetworkRecord:
     walk = NetworkWalk(values)
-    walk.module(value, "")
+    walk.module(asked.entry(entries), "")
+    record = asked.record(entries, _of_modules(walk), "module")
+    if walk.unknown:
+        raise ForeignNetworkError(f"{path}: refused: the network {UnknownGlobal(walk.unknown[0])}", record)
+    return record
+
+
+def _of_modules(walk: NetworkWalk) -> Taken:
     root = walk.modules[""]
     args = root.attributes.get("_init_args", ())
     kwargs = root.attributes.get("_init_kwargs", {})
     if not isinstance(args, (tuple, list)) or not isinstance(kwargs, dict):
         raise ValueProblem("the network does not say what its constructor was given")
-    record = NetworkRecord(
-        **about,
-        class_name=root.class_name,
+    return Taken(
+        root.class_name,
+        walk.tensors,
         init_args=tuple(args),
         init_kwargs=kwargs,
-        tensors=walk.tensors,
         none_buffers=frozenset(walk.nones),
         modules=walk.modules,
         sources=walk.sources,
     )
-    if walk.unknown:
-        raise ForeignNetworkError(f"{record.path}: refused: the network {UnknownGlobal(walk.unknown[0])}", record)
-    return record
 
 
-def _entries(path: str, value: Any) -> dict[str, Any]:
+def _entries(path: str, value: object) -> dict[str, object]:
     """Networks of the file by name; a clear refusal for everything that is no network file."""
-    pairs = value.items() if isinstance(value, dict) else ()
-    if isinstance(value, Call) and (value.pairs or isinstance(value.state, dict)):
-        pairs = value.pairs or value.state.items()
-    found = {key: unwrap_new(item) for key, item in pairs if key in NETWORK_NAMES and item is not None}
+    pairs: Collection[tuple[object, object]] = ()
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, Call):
+        pairs = value.pairs or (value.state.items() if isinstance(value.state, dict) else ())
+    networks = [(key, item) for key, item in pairs if isinstance(key, str) and key in NETWORK_NAMES]
+    found = {key: unwrap_new(item) for key, item in networks if item is not None}
     if found:
         return found
     keys = [shown(key, 40) if isinstance(key, str) else quoted(key) for key, _ in list(pairs)[:3]]
@@ -159,7 +192,7 @@ def _from_converted(path: str, which: str) -> NetworkRecord:
         init_kwargs=held.init_kwargs,
         tensors=held.tensors,
         none_buffers=frozenset(held.none_buffers),
-        modules={name: ModuleRecord(*parts) for name, parts in held.modules.items()},
+        modules=held.modules,
         sources=dict.fromkeys(held.source_digests, ""),
         format="safetensors",
         family=held.family,
@@ -167,7 +200,7 @@ def _from_converted(path: str, which: str) -> NetworkRecord:
     )
 
 
-def write_converted(record: NetworkRecord, path: str | os.PathLike) -> None:
+def write_converted(record: NetworkRecord, path: str | os.PathLike[str]) -> None:
     """Write a record as safetensors: tensors, class name and arguments, and nothing that could run.
 
     Raises:
@@ -178,12 +211,12 @@ def write_converted(record: NetworkRecord, path: str | os.PathLike) -> None:
         converted_file.Converted(
             class_name=record.class_name,
             which=record.which,
-            init_args=jsonable(record.init_args),
-            init_kwargs=jsonable(record.init_kwargs),
+            init_args=json_list(record.init_args),
+            init_kwargs=json_object(record.init_kwargs),
             none_buffers=sorted(record.none_buffers),
             source_digests=sorted(record.sources),
             modules={
-                name: [module.class_name, jsonable(module.attributes), module.source_digest]
+                name: ModuleRecord(module.class_name, json_object(module.attributes), module.source_digest)
                 for name, module in record.modules.items()
             },
             tensors=record.tensors,

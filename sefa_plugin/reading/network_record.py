@@ -1,18 +1,24 @@
-"""A network taken apart: what every reader gives and every hook takes. Holds no code, runs nothing."""
+"""A network taken apart: the result of every reader and the input of every hook. Holds no code, runs nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..system.file_names import safe_name
 from .module_walk import ModuleRecord
 from .tensor_view import TensorView, in_place
+
+if TYPE_CHECKING:
+    from .module_walk import Arguments
+    from .tensor_view import Array
+
+    Tensors = Mapping[str, TensorView | Array]
 
 NETWORK_NAMES = ("G", "D", "G_ema")
 FAMILIES = ("module", "tensorflow", "state_dict")
@@ -43,7 +49,7 @@ class NetworkRecord:
         which: the entry of the file (``G_ema``).
         entries: names of all networks in the file.
         class_name: class of the root module.
-        init_args, init_kwargs: what the constructor was given.
+        init_args, init_kwargs: the constructor's arguments, as plain values.
         tensors: parameters and buffers by dotted name.
         none_buffers: dotted names of buffers and parameters that are None.
         modules: every module by dotted name ('' is the root).
@@ -59,9 +65,9 @@ class NetworkRecord:
     which: str
     entries: tuple[str, ...]
     class_name: str
-    init_args: tuple
-    init_kwargs: Mapping[str, Any]
-    tensors: Mapping[str, Any]
+    init_args: tuple[Any, ...]
+    init_kwargs: Arguments
+    tensors: Tensors
     none_buffers: frozenset[str] = frozenset()
     modules: Mapping[str, ModuleRecord] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -95,14 +101,38 @@ class NetworkRecord:
         return safe_name(Path(self.path).stem)
 
 
-def jsonable(value: Any) -> Any:
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """The part of a :class:`NetworkRecord` that is of the network itself, not of its file; attributes as there."""
+
+    class_name: str
+    tensors: Tensors
+    init_args: tuple[Any, ...] = ()
+    init_kwargs: Arguments = field(default_factory=dict)
+    none_buffers: frozenset[str] = frozenset()
+    modules: Mapping[str, ModuleRecord] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    layout: str = ""
+
+
+def jsonable(value: object) -> object:
     """A form of plain values that JSON keeps (tuples become lists; arrays their lists)."""
     if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in sorted(value.items(), key=lambda kv: str(kv[0]))}
+        return json_object(value)
     if isinstance(value, (list, tuple)):
-        return [jsonable(item) for item in value]
+        return json_list(value)
     if isinstance(value, TensorView):
         return value.numpy().tolist()
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("latin-1")
     return value
+
+
+def json_object(held: Mapping[str, object]) -> dict[str, object]:
+    """:func:`jsonable` of a dict, by the text of its keys, in their order."""
+    return {str(key): jsonable(item) for key, item in sorted(held.items(), key=lambda kv: str(kv[0]))}
+
+
+def json_list(items: Iterable[object]) -> list[object]:
+    """:func:`jsonable` of a list or a tuple."""
+    return [jsonable(item) for item in items]

@@ -2,7 +2,7 @@
 
 Python's own unpickler calls what the file names. This one has no way to: it looks nothing up, imports
 nothing and calls nothing. ``GLOBAL`` gives a :class:`Global`, ``REDUCE`` a :class:`Call` that notes what
-would have been called, ``BUILD`` notes the state. What the records mean is for the caller to say.
+would have been called, ``BUILD`` notes the state. What the records mean is up to the caller.
 
 All protocols (0-5) are read. Work and memory are bounded by the length of the stream and the limits in
 ``pickle_machine``.
@@ -11,9 +11,12 @@ All protocols (0-5) are read. Work and memory are bounded by the length of the s
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .pickle_machine import MARK, MAX_LONG, Budget, Call, Global, InertPickleError, Machine, PersistentId, decode
+
+if TYPE_CHECKING:
+    from .tensor_view import Bytes
 
 
 def _plain_line(machine: Machine) -> str:
@@ -29,7 +32,7 @@ def _decimal(raw: bytes) -> int:
         raise InertPickleError(f"{raw[:40]!r} is not a whole number") from None
 
 
-def _int_line(machine: Machine) -> Any:
+def _int_line(machine: Machine) -> int:
     raw = machine.line()
     return {b"00": False, b"01": True}[raw] if raw in (b"00", b"01") else _decimal(raw)
 
@@ -69,13 +72,13 @@ def _index(machine: Machine) -> int:
     return _decimal(machine.line())
 
 
-def _dict_of(machine: Machine, flat: list) -> dict:
-    result: dict = {}
+def _dict_of(machine: Machine, flat: list[object]) -> dict[object, object]:
+    result: dict[object, object] = {}
     machine.set_items(result, flat)
     return result
 
 
-def _frozenset_of(machine: Machine, items: list) -> frozenset:
+def _frozenset_of(machine: Machine, items: list[object]) -> frozenset[object]:
     result = machine.new_set()
     machine.add(result, items)
     return frozenset(result)
@@ -145,7 +148,7 @@ def _add_items(machine: Machine) -> None:
     machine.add(machine.top(), items)
 
 
-def _tuple(count: int) -> Callable[[Machine], tuple]:
+def _tuple(count: int) -> Callable[[Machine], tuple[object, ...]]:
     return lambda machine: tuple(reversed([machine.pop() for _ in range(count)]))
 
 
@@ -168,12 +171,12 @@ def _refused(what: str) -> Callable[[Machine], None]:
     return act
 
 
-def _push(make: Callable[[Machine], Any]) -> Callable[[Machine], None]:
+def _push(make: Callable[[Machine], object]) -> Callable[[Machine], None]:
     return lambda machine: machine.stack.append(make(machine))
 
 
 # Instruction codes and their meaning: CPython, Lib/pickletools.py (documentation of the format).
-_PUSHING: dict[bytes, Callable[[Machine], Any]] = {
+_PUSHING: dict[bytes, Callable[[Machine], object]] = {
     # scalars
     b"N": lambda m: None,
     b"\x88": lambda m: True,
@@ -225,7 +228,7 @@ _PUSHING: dict[bytes, Callable[[Machine], Any]] = {
     b"(": lambda m: MARK,
     b"2": lambda m: m.top(),
 }
-_DOING: dict[bytes, Callable[[Machine], Any]] = {
+_DOING: dict[bytes, Callable[[Machine], object]] = {
     b"\x80": _protocol,
     b"\x95": lambda m: m.take(8),  # FRAME: a hint for buffered readers
     b"0": _pop,
@@ -249,7 +252,7 @@ _DOING: dict[bytes, Callable[[Machine], Any]] = {
     b"\x97": _refused("buffers outside the file"),
     b"\x98": _refused("buffers outside the file"),
 }
-OPCODES = {ord(code): _push(make) for code, make in _PUSHING.items()}
+OPCODES: dict[int, Callable[[Machine], object]] = {ord(code): _push(make) for code, make in _PUSHING.items()}
 OPCODES.update({ord(code): act for code, act in _DOING.items()})
 
 
@@ -264,21 +267,20 @@ class Loaded(NamedTuple):
         references: every persistent id, in order.
     """
 
-    value: Any
+    value: object
     end: int
     globals: list[Global]
     references: list[PersistentId]
 
 
-def load(data: Any, start: int = 0, persistent: bool = False, budget: Budget | None = None) -> Loaded:
+def load(data: Bytes, start: int = 0, persistent: bool = False, budget: Budget | None = None) -> Loaded:
     """Read one pickle without running any of it.
 
     Args:
-        data: bytes, memoryview or mmap that holds the stream. Byte strings over ``SMALL_BYTES`` in the
-            result are memoryviews of it, not copies.
+        data: what holds the stream. Byte strings over ``SMALL_BYTES`` in the result are memoryviews of it, not copies.
         start: where the pickle begins, in bytes.
         persistent: whether references to outside data (persistent ids) may occur.
-        budget: what it may ask for, where it is one of several pickles of a file.
+        budget: the limits that are left, where it is one of several pickles of a file.
 
     Raises:
         InertPickleError: the stream is no pickle or breaks a limit (``TruncatedPickle``: ends early).

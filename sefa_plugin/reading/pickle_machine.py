@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..system.messages import shown
+
+if TYPE_CHECKING:
+    from .tensor_view import Bytes
+
+    Pairs = list[tuple[object, object]]  # keys and values of a dict, in the order of the file
 
 
 class InertPickleError(Exception):
@@ -36,25 +41,25 @@ class Global:
 
 
 class Call:
-    """An object that the stream wanted made: what it would call, with what, and what it then adds.
+    """An object of the stream, as the call that would make it and the changes that would follow.
 
     Attributes:
         func: a :class:`Global`, or whatever else the stream put there.
-        args: positional arguments (tuple).
-        kwargs: keyword arguments (dict; only ``NEWOBJ_EX`` gives any).
+        args: positional arguments.
+        kwargs: keyword arguments (only ``NEWOBJ_EX`` gives any).
         state: argument of ``BUILD``, or None.
         items: what was appended or added; ``pairs``: what was set by key.
     """
 
     __slots__ = ("args", "func", "items", "kwargs", "pairs", "state")
 
-    def __init__(self, func: Any, args: tuple, kwargs: dict | None = None) -> None:
+    def __init__(self, func: object, args: tuple[object, ...], kwargs: dict[object, object] | None = None) -> None:
         self.func = func
         self.args = args
         self.kwargs = kwargs or {}
-        self.state: Any = None
-        self.items: list = []
-        self.pairs: list[tuple[Any, Any]] = []
+        self.state: object = None
+        self.items: list[object] = []
+        self.pairs: Pairs = []
 
     def __repr__(self) -> str:
         return f"Call({self.func!r}, {len(self.args)} arguments)"
@@ -65,7 +70,7 @@ class PersistentId:
 
     __slots__ = ("pid",)
 
-    def __init__(self, pid: Any) -> None:
+    def __init__(self, pid: object) -> None:
         self.pid = pid
 
 
@@ -83,7 +88,7 @@ _MISSING = object()
 
 
 class Budget:
-    """What the pickles of one file may still ask for, all of them together.
+    """What is left of the limits of one file, which all of its pickles share.
 
     Attributes:
         opcodes: instructions.
@@ -104,8 +109,8 @@ class Machine:
         self.end = len(data)
         self.persistent = persistent
         self.budget = budget
-        self.stack: list[Any] = []
-        self.memo: dict[int, Any] = {}
+        self.stack: list[object] = []
+        self.memo: dict[int, object] = {}
         self.globals: dict[tuple[str, str], Global] = {}
         self.references: list[PersistentId] = []
 
@@ -120,13 +125,14 @@ class Machine:
         return self.data[start : self.pos]
 
     def number(self, layout: str) -> int:
-        """A number in the layout of ``struct``."""
+        """The next number, in a layout of ``struct``; ``>d`` gives a float."""
         form = _FORMS[layout]
         start = self.pos
         if start + form.size > self.end:
-            self.take(form.size)  # which says what is missing
+            self.take(form.size)  # raises, with what is missing
         self.pos = start + form.size
-        return form.unpack_from(self.data, start)[0]
+        number: int = form.unpack_from(self.data, start)[0]
+        return number
 
     def line(self, most: int = MAX_LINE) -> bytes:
         """Bytes up to a line break, at most ``most``."""
@@ -154,13 +160,13 @@ class Machine:
 
     # --- the stack --------------------------------------------------------------------------------
 
-    def pop(self) -> Any:
+    def pop(self) -> object:
         """Take the topmost object."""
         if not self.stack or self.stack[-1] is MARK:
             raise InertPickleError(f"takes from an empty stack at byte {self.pos - 1}")
         return self.stack.pop()
 
-    def pop_mark(self) -> list:
+    def pop_mark(self) -> list[object]:
         """Take everything above the topmost mark."""
         stack = self.stack
         at = len(stack) - 1
@@ -172,7 +178,7 @@ class Machine:
         del stack[at:]
         return items
 
-    def top(self) -> Any:
+    def top(self) -> object:
         """The topmost object, left in its place."""
         if not self.stack or self.stack[-1] is MARK:
             raise InertPickleError(f"takes from an empty stack at byte {self.pos - 1}")
@@ -193,13 +199,13 @@ class Machine:
 
     # --- building ---------------------------------------------------------------------------------
 
-    def name(self, module: Any, name: Any) -> Global:
+    def name(self, module: object, name: object) -> Global:
         """Note a name."""
         if not isinstance(module, str) or not isinstance(name, str):
             raise InertPickleError(f"names a global by something that is not text at byte {self.pos - 1}")
         return self.globals.setdefault((module, name), Global(module, name))
 
-    def set_items(self, target: Any, flat: list) -> None:
+    def set_items(self, target: object, flat: list[object]) -> None:
         """Set keys and values, which alternate, of a dict or of a call that would make one."""
         if len(flat) % 2:
             raise InertPickleError(f"a key without a value at byte {self.pos - 1}")
@@ -213,7 +219,7 @@ class Machine:
         else:
             target.update(pairs)
 
-    def append(self, target: Any, items: list) -> None:
+    def append(self, target: object, items: list[object]) -> None:
         """Append to a list, or to a call that would make one."""
         if isinstance(target, Call):
             target.items.extend(items)
@@ -222,7 +228,7 @@ class Machine:
         else:
             raise InertPickleError(f"appends to a {type(target).__name__} at byte {self.pos - 1}")
 
-    def add(self, target: Any, items: list) -> None:
+    def add(self, target: object, items: list[object]) -> None:
         """Add to a set, or to a call that would make one."""
         if isinstance(target, Call):
             target.items.extend(items)
@@ -233,8 +239,8 @@ class Machine:
         else:
             raise InertPickleError(f"adds to a {type(target).__name__} at byte {self.pos - 1}")
 
-    def check_key(self, key: Any) -> None:
-        """Keys are short text and small numbers, or a few others: hashing and comparing those could take for ever.
+    def check_key(self, key: object) -> None:
+        """Refuse keys that are neither short text nor small numbers, but for a few: their hashes could all collide.
 
         Small whole numbers are their own hashes, which dicts spread well.
         """
@@ -248,20 +254,20 @@ class Machine:
         if self.budget.odd_keys < 0:
             raise InertPickleError(f"has over {MAX_ODD_KEYS} keys that are neither text nor small numbers")
 
-    def new_set(self) -> set:
+    def new_set(self) -> set[object]:
         """An empty set."""
         self.budget.sets -= 1
         if self.budget.sets < 0:
             raise InertPickleError(f"has more than {MAX_SETS} sets")
         return set()
 
-    def call(self, func: Any, args: Any, kwargs: Any = None) -> Call:
+    def call(self, func: object, args: object, kwargs: object = None) -> Call:
         """Note a call."""
         if not isinstance(args, tuple) or not (kwargs is None or isinstance(kwargs, dict)):
             raise InertPickleError(f"a call with malformed arguments at byte {self.pos - 1}")
         return Call(func, args, kwargs)
 
-    def reference(self, pid: Any) -> PersistentId:
+    def reference(self, pid: object) -> PersistentId:
         """Note a reference to outside data."""
         if not self.persistent:
             raise InertPickleError("refers to data outside the file (a persistent id)")
@@ -270,7 +276,7 @@ class Machine:
 
     # --- the loop ---------------------------------------------------------------------------------
 
-    def run(self, opcodes: Mapping[int, Callable[[Machine], None]]) -> Any:
+    def run(self, opcodes: Mapping[int, Callable[[Machine], object]]) -> object:
         """Follow instructions up to STOP and give what is then on the stack."""
         data, stack = self.data, self.stack
         for used in range(self.budget.opcodes):
@@ -294,14 +300,14 @@ class Machine:
 _ODD = (int, float, Global, Call)
 
 
-def is_plain_key(key: Any) -> bool:
+def is_plain_key(key: object) -> bool:
     """Whether a key is cheap to look up, and whatever others there are: short text, a small number, nothing."""
     if isinstance(key, (str, bytes)):
         return len(key) <= MAX_KEY
     return key is None or (isinstance(key, int) and -(1 << 31) <= key < 1 << 31)
 
 
-def decode(raw: Any, encoding: str) -> str:
+def decode(raw: Bytes, encoding: str) -> str:
     """Text of the stream; ``InertPickleError`` where it is not of its encoding."""
     try:
         return str(raw, encoding, "surrogatepass" if encoding == "utf-8" else "strict")

@@ -1,19 +1,22 @@
 """What the known names of a network pickle mean: tensors, NumPy values, plain containers.
 
-Every name that is understood stands in this file by its full name; anything else is
-:class:`UnknownGlobal`, raised only when the value is really needed.
+Every name with a meaning here is listed by its full name; any other raises :class:`UnknownGlobal`, only when its value
+is needed.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, overload
 
 from ..system.messages import quoted
 from .pickle_machine import MAX_OPCODES, Budget, Call, Global, InertPickleError, PersistentId, is_plain_key
 from .tensor_view import ELEMENT_TYPES, TensorError, TensorView, contiguous_strides
 from .torch_file import Storage, TorchFileError, is_legacy, read_legacy, read_zip
+
+if TYPE_CHECKING:
+    from .pickle_machine import Pairs
 
 MAX_DEPTH = 64
 MAX_VALUES = 1_000_000  # values visited in one read: shared parts count each time they are met
@@ -40,6 +43,7 @@ _TENSOR_CALLS = {
     "_rebuild_tensor_v2": 6,
     "_rebuild_tensor_v3": 7,
 }
+_NEW_CALLS = {(home, name) for home in ("copyreg", "copy_reg") for name in ("_reconstructor", "__newobj__")}
 _PARAMETER_CALLS = ("_rebuild_parameter", "_rebuild_parameter_with_state")
 _UNPACK = {"float16": "<e", "float32": "<f", "float64": "<d", "bool": "<?"}
 
@@ -51,7 +55,7 @@ class ValueProblem(Exception):
 class UnknownGlobal(ValueProblem):
     """A value that is needed would have to call a name that is not known here."""
 
-    def __init__(self, what: Any) -> None:
+    def __init__(self, what: object) -> None:
         self.what = what
         self.path = what.path if isinstance(what, Global) else f"something made by the file ({type(what).__name__})"
         super().__init__(f"needs {self.path}, which is not known to be harmless and is not run")
@@ -62,7 +66,8 @@ def _is_easy_dict(key: tuple[str, str]) -> bool:
     return key[1] == "EasyDict" and "dnnlib" in key[0].split(".")
 
 
-def _key(call: Any) -> tuple[str, str] | None:
+def _key(call: object) -> tuple[str, str] | None:
+    """Module and name of a name, or of the name that is called; None for anything else."""
     func = call.func if isinstance(call, Call) else call
     return (func.module, func.name) if isinstance(func, Global) else None
 
@@ -82,25 +87,27 @@ def is_known(name: Global) -> bool:
     return name.module in _KNOWN_HOMES or (name.module, name.name) == ("argparse", "Namespace")
 
 
-def unwrap_new(value: Any) -> Any:
+@overload
+def unwrap_new(value: Call) -> Call: ...
+@overload
+def unwrap_new(value: object) -> object: ...
+def unwrap_new(value: object) -> object:
     """Protocols 0 and 1 make objects through ``copyreg``: give the plain call that stands for it."""
-    if isinstance(value, Call) and _key(value) in (
-        ("copy_reg", "_reconstructor"),
-        ("copyreg", "_reconstructor"),
-        ("copyreg", "__newobj__"),
-        ("copy_reg", "__newobj__"),
-    ):
-        if not value.args or not isinstance(value.args[0], Global):
-            raise ValueProblem("makes an object of no class")
-        # What is given of the base, copyreg._reconstructor(class, base, value), are the contents of an EasyDict.
-        reconstructed = _key(value)[1] == "_reconstructor"
-        held = value.args[2] if reconstructed and len(value.args) == 3 else None
-        plain = Call(value.args[0], () if reconstructed else value.args[1:])
-        plain.state, plain.items, plain.pairs = value.state, value.items, value.pairs
-        if isinstance(held, dict):
-            plain.pairs = [*held.items(), *value.pairs]
-        return plain
-    return value
+    if not isinstance(value, Call):
+        return value
+    key = _key(value)
+    if key is None or key not in _NEW_CALLS:
+        return value
+    if not value.args or not isinstance(value.args[0], Global):
+        raise ValueProblem("makes an object of no class")
+    # What is given of the base, copyreg._reconstructor(class, base, value), are the contents of an EasyDict.
+    reconstructed = key[1] == "_reconstructor"
+    held = value.args[2] if reconstructed and len(value.args) == 3 else None
+    plain = Call(value.args[0], () if reconstructed else value.args[1:])
+    plain.state, plain.items, plain.pairs = value.state, value.items, value.pairs
+    if isinstance(held, dict):
+        plain.pairs = [*held.items(), *value.pairs]
+    return plain
 
 
 class Values:
@@ -109,7 +116,7 @@ class Values:
     Args:
         storages: the file's storages by ``id`` of their reference, where the whole file is of
             ``torch.save``; NVIDIA's pickles carry their storages inside.
-        budget: what the pickles of the file may still ask for: those storages are some, too.
+        budget: the limits of the file that its pickles have left; storages inside of it are pickles, too.
     """
 
     def __init__(self, storages: Mapping[int, Storage] | None = None, budget: Budget | None = None) -> None:
@@ -119,21 +126,25 @@ class Values:
         self._most = min(MAX_VALUES, FEW_VALUES + MAX_SHARING * (MAX_OPCODES - self._budget.opcodes))
         # What several places share is unpacked once. By ``id`` of a part of the file, which is kept with it.
         self._encoded: dict[int, tuple[str, bytes]] = {}
-        self._nested: dict[int, tuple[Any, Storage]] = {}
+        self._nested: dict[int, tuple[object, Storage]] = {}
 
     # --- tensors ----------------------------------------------------------------------------------
 
-    def tensor(self, value: Any) -> TensorView | None:
+    def tensor(self, value: object) -> TensorView | None:
         """Give the tensor that ``value`` stands for, or None where it stands for something else.
 
         Raises:
             ValueProblem: the tensor contradicts itself, or its parts need unknown names.
         """
         call = value
-        key = _key(call) if isinstance(call, Call) else None
-        for _ in range(4):  # parameter -> from_type -> tensor
+        for _ in range(5):  # parameter -> from_type -> tensor
+            if not isinstance(call, Call):
+                return None
+            key = _key(call)
             if key is None:
                 return None
+            if key[0] == "torch._utils" and key[1] in _TENSOR_CALLS:
+                return self._rebuild(key[1], call.args)
             if key[0] == "torch._utils" and key[1] in _PARAMETER_CALLS and call.args:
                 call = call.args[0]
             elif key == ("torch._tensor", "_rebuild_from_type_v2") and len(call.args) == 4:
@@ -141,13 +152,11 @@ class Values:
             elif key in (("torch.nn.parameter", "Parameter"), ("torch", "Tensor")) and call.args:
                 call = call.args[0]
             else:
-                break
-            key = _key(call) if isinstance(call, Call) else None
-        if key is None or key[0] != "torch._utils" or key[1] not in _TENSOR_CALLS:
-            return None
-        return self._rebuild(key[1], call.args)
+                return None
+        return None
 
-    def _rebuild(self, name: str, args: tuple) -> TensorView:
+    def _rebuild(self, name: str, args: tuple[Any, ...]) -> TensorView:
+        """The tensor of a call of torch; :class:`TensorView` checks the offset, shape and strides among ``args``."""
         if len(args) < min(4, _TENSOR_CALLS[name]):
             raise ValueProblem("a tensor is made of too few parts")
         storage = self.storage(args[0])
@@ -162,7 +171,7 @@ class Values:
         except TensorError as error:
             raise ValueProblem(f"a tensor that cannot be read: {error}") from None
 
-    def storage(self, value: Any) -> Storage:
+    def storage(self, value: object) -> Storage:
         """Give the storage that ``value`` stands for: a reference, or a small file in the file."""
         if isinstance(value, PersistentId):
             held = self._storages.get(id(value))
@@ -184,7 +193,7 @@ class Values:
             self._nested[id(data)] = (data, _nested_storage(data, self._budget))
         return self._nested[id(data)][1]
 
-    def binary(self, value: Any) -> bytes | memoryview:
+    def binary(self, value: object) -> bytes | memoryview:
         """Give a byte string, also one that protocols 0-2 spell as encoded text."""
         if isinstance(value, (bytes, memoryview)):
             return value
@@ -209,7 +218,7 @@ class Values:
 
     # --- plain values -----------------------------------------------------------------------------
 
-    def plain(self, value: Any, depth: int = 0) -> Any:
+    def plain(self, value: object, depth: int = 0) -> object:
         """Turn a value into Python's own scalars and containers, tensors into :class:`TensorView`.
 
         Raises:
@@ -247,8 +256,8 @@ class Values:
             raise ValueProblem(f"more than {MAX_LETTERS} letters and bytes of text")
         return value if isinstance(value, str) else bytes(value)
 
-    def _dict(self, pairs: Any, depth: int) -> dict:
-        result = {}
+    def _dict(self, pairs: Iterable[tuple[object, object]], depth: int) -> dict[object, object]:
+        result: dict[object, object] = {}
         for key, value in pairs:
             name = self.plain(key, depth + 1)
             if not is_plain_key(name):
@@ -266,7 +275,7 @@ class Values:
             return f"numpy.{value.name}"
         raise UnknownGlobal(value)
 
-    def _call(self, call: Call, depth: int) -> Any:
+    def _call(self, call: Call, depth: int) -> object:
         key = _key(call)
         if key is None:
             raise UnknownGlobal(call.func)
@@ -296,8 +305,8 @@ class Values:
             return f"numpy.{self._element(call)}"
         raise UnknownGlobal(call.func)
 
-    def _filled_dict(self, call: Call, depth: int) -> dict:
-        pairs: list = []
+    def _filled_dict(self, call: Call, depth: int) -> dict[object, object]:
+        pairs: Pairs = []
         for arg in call.args:
             if isinstance(arg, dict):
                 pairs.extend(arg.items())
@@ -309,7 +318,7 @@ class Values:
 
     # --- NumPy ------------------------------------------------------------------------------------
 
-    def _element(self, kind: Any) -> str:
+    def _element(self, kind: object) -> str:
         """Element type of a pickled ``numpy.dtype``, a key of ``ELEMENT_TYPES``."""
         if not (isinstance(kind, Call) and _key(kind) == ("numpy", "dtype") and kind.args):
             raise ValueProblem("an array without an element type")
@@ -325,14 +334,15 @@ class Values:
             raise ValueProblem(f"an array of {what}, only numbers are read")
         return name
 
-    def _scalar(self, call: Call) -> Any:
+    def _scalar(self, call: Call) -> float:
         if len(call.args) != 2:
             raise ValueProblem("a NumPy scalar without a value")
         name, raw = self._element(call.args[0]), self.binary(call.args[1])
         if len(raw) != ELEMENT_TYPES[name][0]:
             raise ValueProblem(f"a NumPy {name} of {len(raw)} bytes")
         if name in _UNPACK:
-            return struct.unpack(_UNPACK[name], raw)[0]
+            number: float = struct.unpack(_UNPACK[name], raw)[0]
+            return number
         if name.startswith("complex"):
             raise ValueProblem("a complex number where a real one was expected")
         return int.from_bytes(raw, "little", signed=name.startswith("int"))
@@ -343,7 +353,7 @@ class Values:
         _, shape, kind, fortran, raw = call.state
         return self._view(kind, shape, bool(fortran), raw)
 
-    def _view(self, kind: Any, shape: Any, fortran: bool, raw: Any) -> TensorView:
+    def _view(self, kind: object, shape: object, fortran: bool, raw: object) -> TensorView:
         name, data = self._element(kind), self.binary(raw)
         if isinstance(shape, int):
             shape = (shape,)

@@ -6,7 +6,7 @@ import json
 import os
 
 
-def settle(path: str | os.PathLike) -> None:
+def settle(path: str | os.PathLike[str]) -> None:
     """Put the metadata of a safetensors file in alphabetical order; the library writes them in a random one.
 
     Raises:

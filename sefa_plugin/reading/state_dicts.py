@@ -7,9 +7,10 @@ inside ``models``), NVIDIA's ``{"G_ema": ...}``, and none at all.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from ..system.messages import shown
+from .network_record import Taken
 from .pickle_machine import Call, Global, is_plain_key
 from .pickle_values import UnknownGlobal, ValueProblem, Values, unwrap_new
 from .tensor_view import TensorView
@@ -26,7 +27,22 @@ _EXTRA = "latent_avg"  # beside the network in rosinality's files
 _DICTS = ("OrderedDict", "EasyDict", "dict")
 
 
-def pairs(value: Any) -> dict | None:
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One network of a file, nothing of which has been read yet.
+
+    Attributes:
+        layout: a key of ``LAYOUTS``.
+        tensors: the state_dict.
+        average: the average latent that lies beside it, or None.
+    """
+
+    layout: str
+    tensors: dict[object, object]
+    average: object = None
+
+
+def pairs(value: object) -> dict[object, object] | None:
     """Contents of a dict in any of its pickled forms; None for anything else. Nothing inside is interpreted."""
     value = unwrap_new(value)
     if isinstance(value, dict):
@@ -36,19 +52,19 @@ def pairs(value: Any) -> dict | None:
     found = list(value.pairs)
     for arg in value.args:  # protocols 0 and 1 give an OrderedDict its pairs as an argument
         if isinstance(arg, (list, tuple)):
-            found.extend(tuple(pair) for pair in arg if isinstance(pair, (list, tuple)) and len(pair) == 2)
+            found.extend((pair[0], pair[1]) for pair in arg if isinstance(pair, (list, tuple)) and len(pair) == 2)
     return dict(found) if all(is_plain_key(key) for key, _ in found) else None
 
 
-def _is_tensor(value: Any, values: Values) -> bool:
+def _is_tensor(value: object, values: Values) -> bool:
     try:
         return values.tensor(value) is not None
     except ValueProblem:
-        return True  # a broken one: said so when it is read
+        return True  # a broken one, which take() refuses
 
 
-def entries(value: Any, values: Values) -> dict[str, tuple[str, dict, Any]] | None:
-    """Networks by the names of NVIDIA's files: ``(layout, tensors, latent_avg)``; None where there are none."""
+def entries(value: object, values: Values) -> dict[str, Entry] | None:
+    """Networks by the names of NVIDIA's files; None where there are none."""
     held = pairs(value)
     if not held:
         return None
@@ -56,7 +72,7 @@ def entries(value: Any, values: Values) -> dict[str, tuple[str, dict, Any]] | No
         inside = pairs(held.get("models")) if layout == "genforce" and "models" in held else held
         found = {ours: pairs((inside or {}).get(theirs)) for ours, theirs in names.items()}
         if any(found.values()):
-            return {ours: (layout, part, held.get(_EXTRA)) for ours, part in found.items() if part}
+            return {ours: Entry(layout, part, held.get(_EXTRA)) for ours, part in found.items() if part}
     inner = pairs(held.get("state_dict"))
     if inner and any(key.startswith("encoder.") for key in inner if isinstance(key, str)):
         raise ValueProblem(
@@ -66,20 +82,20 @@ def entries(value: Any, values: Values) -> dict[str, tuple[str, dict, Any]] | No
     bare = inner or held
     if not all(isinstance(key, str) for key in bare) or not all(_is_tensor(v, values) for v in list(bare.values())[:8]):
         return None
-    return {"G_ema": ("bare", bare, None)}
+    return {"G_ema": Entry("bare", bare)}
 
 
-def take(entry: tuple[str, dict, Any], values: Values) -> dict[str, Any]:
+def take(entry: Entry, values: Values) -> Taken:
     """Read the tensors of one network.
 
     Raises:
         ValueProblem: something among them is no tensor.
     """
-    layout, held, average = entry
-    if len(held) > MAX_TENSORS:
-        raise ValueProblem(f"a state_dict of {len(held)} entries")
+    if len(entry.tensors) > MAX_TENSORS:
+        raise ValueProblem(f"a state_dict of {len(entry.tensors)} entries")
+    beside = [(_EXTRA, entry.average)] if entry.average is not None else []
     tensors: dict[str, TensorView] = {}
-    for name, item in [*held.items(), *([(_EXTRA, average)] if average is not None else [])]:
+    for name, item in [*entry.tensors.items(), *beside]:
         if not isinstance(name, str):
             raise ValueProblem("a state_dict with a key that is no text")
         try:
@@ -91,7 +107,7 @@ def take(entry: tuple[str, dict, Any], values: Values) -> dict[str, Any]:
         if tensor is None:
             raise ValueProblem(f"a state_dict in which {shown(name, 80)} is no tensor")
         tensors[name] = tensor
-    return {"class_name": "state_dict", "init_kwargs": {}, "tensors": _unwrapped(tensors), "layout": layout}
+    return Taken("state_dict", _unwrapped(tensors), layout=entry.layout)
 
 
 def _unwrapped(tensors: dict[str, TensorView]) -> dict[str, TensorView]:

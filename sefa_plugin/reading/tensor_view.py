@@ -1,11 +1,19 @@
-"""A tensor of a file: its type, shape and strides over bytes that stay in the file until they are asked for."""
+"""A tensor of a file: its type, shape and strides over bytes that stay in the file until they are used."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import mmap
+
+    import numpy.typing as npt
+
+    Bytes = bytes | memoryview | mmap.mmap  # of a file, in memory or mapped into it
+    Array = npt.NDArray[Any]  # the file chooses the element type
 
 MAX_DIMENSIONS = 16
 # element type -> (bytes per element, NumPy's code for it; bfloat16 has none and is widened by hand)
@@ -41,9 +49,8 @@ def contiguous_strides(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
-def _whole(values: Any, what: str) -> tuple[int, ...]:
-    good = isinstance(values, (tuple, list)) and all(type(v) is int and 0 <= v < 2**62 for v in values)
-    if not good:
+def _whole(values: object, what: str) -> tuple[int, ...]:
+    if not isinstance(values, (tuple, list)) or not all(type(v) is int and 0 <= v < 2**62 for v in values):
         raise TensorError(f"{what} is not a list of whole numbers from 0 on")
     if len(values) > MAX_DIMENSIONS:
         raise TensorError(f"{what} has {len(values)} entries, at most {MAX_DIMENSIONS} are read")
@@ -69,7 +76,7 @@ class TensorView:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int
-    data: Any
+    data: Bytes
 
     def __post_init__(self) -> None:
         if self.dtype not in ELEMENT_TYPES:
@@ -108,12 +115,12 @@ class TensorView:
         """Bytes that the elements take, as stored."""
         return self.size * ELEMENT_TYPES[self.dtype][0]
 
-    def in_place(self) -> Any:
+    def in_place(self) -> Array:
         """The elements as a read-only NumPy array over the bytes of the file (bfloat16: a float32 copy)."""
         import numpy as np
 
         width, code = ELEMENT_TYPES[self.dtype]
-        stored = np.ndarray(
+        stored: Array = np.ndarray(
             self.shape,
             np.dtype(code or "<u2"),
             buffer=self.data if self.size else b"",
@@ -125,18 +132,18 @@ class TensorView:
         stored.flags.writeable = False
         return stored
 
-    def numpy(self) -> Any:
+    def numpy(self) -> Array:
         """Copy the elements into a new C-ordered NumPy array (bfloat16 becomes float32)."""
         import numpy as np
 
         return np.array(self.in_place(), order="C")
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 
 
-def in_place(tensor: Any) -> Any:
+def in_place(tensor: TensorView | Array) -> Array:
     """The elements of a view or of an array, without a copy where none is needed; not to be written to."""
     import numpy as np
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from .network_file import MAX_SHARING
 from .pickle_values import ValueProblem
 from .state_dicts import pairs
 from .tensor_view import TensorView
+
+if TYPE_CHECKING:
+    from .tensor_view import Array
 
 
 class InertParts:
@@ -26,13 +29,13 @@ class InertParts:
         NetworkFileError: it cannot be read; one line that begins with its path.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.value, self._values = read_inert(path)
         self.pairs = pairs(self.value)
         self._read: list[tuple[int, ...]] = []
         self._bytes, self._most = 0, MAX_SHARING * os.path.getsize(path)
 
-    def shape(self, item: Any) -> tuple[int, ...] | None:
+    def shape(self, item: object) -> tuple[int, ...] | None:
         """The shape of a tensor or an array, None for all else; its numbers are not looked at."""
         try:
             plain = self._values.plain(item)
@@ -40,8 +43,8 @@ class InertParts:
             return None
         return plain.shape if isinstance(plain, TensorView) else None
 
-    def part(self, item: Any, what: str, kinds: str = "fiu") -> Any:
-        """A plain value; of a tensor or an array its numbers, float64 (without axes a float).
+    def part(self, item: object, what: str, kinds: str = "fiu") -> Any:
+        """A plain value, of any type; of a tensor or an array its numbers, float64 (without axes a float).
 
         Raises:
             ArrayFileError: it is too large, or holds something else than numbers of these kinds.
@@ -58,7 +61,7 @@ class InertParts:
         array = numbers(plain.numpy(), what, kinds)
         return array if array.ndim else float(array)
 
-    def array(self, item: Any, what: str, kinds: str = "fiu") -> np.ndarray:
+    def array(self, item: object, what: str, kinds: str = "fiu") -> Array:
         """The numbers of a tensor or an array that must be there.
 
         Raises:

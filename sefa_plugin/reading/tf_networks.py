@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..system.messages import quoted, shown
 from .module_walk import MAX_SOURCE, ModuleRecord, source_digest
+from .network_record import Taken
 from .pickle_machine import Call, Global
 from .pickle_values import ValueProblem, Values, unwrap_new
 from .tensor_view import TensorView
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 VERSIONS = (2, 3, 4, 5)
 _CLASSES = {("tfutil", "Network"), ("dnnlib.tflib.network", "Network")}
@@ -24,15 +29,25 @@ _ORDER = ("G", "D", "G_ema")  # the file's own names for them are G, D and Gs
 _MAX_COMPONENTS = 16
 
 
-def _is_network(value: Any) -> bool:
+@dataclass
+class _Found:
+    """What has been read of a network and its components."""
+
+    tensors: dict[str, TensorView] = field(default_factory=dict)
+    modules: dict[str, ModuleRecord] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+def _is_network(value: object) -> TypeGuard[Call]:
     func = value.func if isinstance(value, Call) else None
     return isinstance(func, Global) and (func.module, func.name) in _CLASSES
 
 
-def entries(value: Any) -> dict[str, Any] | None:
+def entries(value: object) -> dict[str, Call] | None:
     """Networks by the names of the newer files (``Gs`` is ``G_ema``); None where the file holds no such thing."""
-    if _is_network(unwrap_new(value)):
-        return {"G_ema": unwrap_new(value)}
+    whole = unwrap_new(value)
+    if _is_network(whole):
+        return {"G_ema": whole}
     parts = [unwrap_new(part) for part in value] if isinstance(value, (tuple, list)) and value else []
     if not parts or len(parts) > len(_ORDER) or not any(map(_is_network, parts)):
         return None
@@ -40,7 +55,7 @@ def entries(value: Any) -> dict[str, Any] | None:
     return {name: part for name, part in zip(names, parts) if _is_network(part)}
 
 
-def take(value: Call, values: Values) -> dict[str, Any]:
+def take(value: Call, values: Values) -> Taken:
     """Take one network apart.
 
     Tensors of a component have its name before their own: ``synthesis/4x4/Const/const``. ``modules`` holds the
@@ -49,13 +64,21 @@ def take(value: Call, values: Values) -> dict[str, Any]:
     Raises:
         ValueProblem: the network contradicts itself, or is of a version that is not known.
     """
-    taken: dict[str, Any] = {"tensors": {}, "modules": {}, "sources": {}}
-    version = _network(value, "", values, taken)
-    root = taken["modules"][""]
-    return {**taken, "class_name": root.class_name, "init_kwargs": root.attributes, "layout": str(version)}
+    found = _Found()
+    version = _network(value, "", values, found)
+    root = found.modules[""]
+    return Taken(
+        root.class_name,
+        found.tensors,
+        init_kwargs=root.attributes,
+        modules=found.modules,
+        sources=found.sources,
+        layout=str(version),
+    )
 
 
-def _network(value: Any, name: str, values: Values, taken: dict[str, Any]) -> int:
+def _network(value: object, name: str, values: Values, found: _Found) -> int:
+    """Add a network, and its components, to what has been found; gives its version."""
     state = _dict(value.state) if _is_network(value) else None
     where = f"the TensorFlow network {shown(name, 60) or 'Gs'}"
     if state is None:
@@ -70,26 +93,26 @@ def _network(value: Any, name: str, values: Values, taken: dict[str, Any]) -> in
         raise ValueProblem(f"{where} has a source of more than {MAX_SOURCE} letters")
     digest = source_digest(source)
     if digest:
-        taken["sources"][digest] = source
-    taken["modules"][name] = ModuleRecord(shown(function, 80), kwargs, digest)
+        found.sources[digest] = source
+    found.modules[name] = ModuleRecord(shown(function, 80), kwargs, digest)
     prefix = f"{name}/" if name else ""
     for key, item in _variables(state.get("variables"), where):
-        if f"{prefix}{key}" in taken["tensors"]:
+        if f"{prefix}{key}" in found.tensors:
             raise ValueProblem(f"{where} has variable {shown(key, 80)} twice")
-        taken["tensors"][f"{prefix}{key}"] = _tensor(item, values, f"{prefix}{key}")
+        found.tensors[f"{prefix}{key}"] = _tensor(item, values, f"{prefix}{key}")
     components = _dict(state.get("components", {}))
     if components is None or name and components:
         raise ValueProblem(f"{where} has malformed components")
     if len(components) > _MAX_COMPONENTS:
         raise ValueProblem(f"{where} has {len(components)} components")
-    for key, item in components.items():
-        if not isinstance(key, str) or "/" in key:
+    for component, part in components.items():
+        if not isinstance(component, str) or "/" in component:
             raise ValueProblem(f"{where} has a component without a name")
-        _network(unwrap_new(item), key, values, taken)
+        _network(unwrap_new(part), component, values, found)
     return version
 
 
-def _dict(value: Any) -> dict | None:
+def _dict(value: object) -> dict[object, object] | None:
     """A dict, or what stands for an ``EasyDict``; None for anything else."""
     value = unwrap_new(value)
     if isinstance(value, Call) and isinstance(value.func, Global) and value.func.name in ("EasyDict", "OrderedDict"):
@@ -97,17 +120,17 @@ def _dict(value: Any) -> dict | None:
     return value if isinstance(value, dict) else None
 
 
-def _variables(value: Any, where: str) -> Iterable[tuple[str, Any]]:
-    pairs = value.items() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else None
-    if pairs is None:
+def _variables(value: object, where: str) -> Iterable[tuple[str, object]]:
+    if not isinstance(value, (dict, list, tuple)):
         raise ValueProblem(f"{where} has no variables")
+    pairs: Iterable[object] = value.items() if isinstance(value, dict) else value
     for pair in pairs:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[0], str):
             raise ValueProblem(f"{where} has a malformed variable")
         yield pair[0], pair[1]
 
 
-def _tensor(item: Any, values: Values, name: str) -> TensorView:
+def _tensor(item: object, values: Values, name: str) -> TensorView:
     """A variable; scalars are pickled as NumPy scalars, not as arrays."""
     value = values.plain(item)
     if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -1,7 +1,7 @@
 """The two layouts of ``torch.save``, read without torch: a zip archive, and the older run of pickles.
 
 Inside NVIDIA's pickles every storage is a small file of its own in the older layout; `.pt` files are
-one or the other as a whole. Nothing of either is run (see ``inert_pickle``).
+one or the other as a whole. Nothing of either is run (see ``pickle_file``).
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..system.messages import quoted, shown
 from .pickle_file import Loaded, load
 from .pickle_machine import Budget, Global, InertPickleError, PersistentId
 from .tensor_view import ELEMENT_TYPES
 from .zip_file import ZipArchiveError, open_zip
+
+if TYPE_CHECKING:
+    from .tensor_view import Bytes
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
@@ -54,19 +57,19 @@ class Storage:
     """
 
     dtype: str
-    data: Any
+    data: Bytes
     checksum: Checksum | None = None
 
 
 @dataclass(eq=False)
 class Checksum:
-    """What an archive says of the bytes of a member; they are looked at once, and only when they are needed.
+    """The checksum of an archive's member; it is compared once, and only when the bytes are needed.
 
-    torch itself compares nothing, and writes 0 where it was told to compute none.
+    torch itself compares nothing, and writes 0 where computing checksums is switched off.
     """
 
     name: str
-    raw: Any
+    raw: Bytes
     crc: int
     done: bool = field(default=False)
 
@@ -102,9 +105,10 @@ def _wanted(reference: PersistentId) -> _Wanted:
     if not (isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage"):
         raise TorchFileError("has a reference that is not to a tensor's storage")
     kind, key, count = pid[1], pid[2], pid[4]
-    known = isinstance(kind, Global) and kind.module in ("torch", "torch.cuda", "torch.storage")
-    if not known or kind.name not in _STORAGE_TYPES:
-        raise TorchFileError(f"has a storage of the unknown type {getattr(kind, 'path', type(kind).__name__)}")
+    name = kind.name if isinstance(kind, Global) and kind.module in ("torch", "torch.cuda", "torch.storage") else ""
+    if name not in _STORAGE_TYPES:
+        what = kind.path if isinstance(kind, Global) else type(kind).__name__
+        raise TorchFileError(f"has a storage of the unknown type {what}")
     if not isinstance(key, str) or type(count) is not int or count < 0:
         raise TorchFileError("has a reference to a storage with a malformed key or size")
     view = None
@@ -114,10 +118,10 @@ def _wanted(reference: PersistentId) -> _Wanted:
         if not good or not all(type(n) is int and n >= 0 for n in window[1:]):
             raise TorchFileError("has a view of a storage with a malformed range")
         view = (window[1], window[2])
-    return _Wanted(key, _STORAGE_TYPES[kind.name], count, view)
+    return _Wanted(key, _STORAGE_TYPES[name], count, view)
 
 
-def _slice(wanted: _Wanted, data: Any, checksum: Checksum | None = None) -> Storage:
+def _slice(wanted: _Wanted, data: memoryview, checksum: Checksum | None = None) -> Storage:
     if wanted.view is not None:
         start, count = wanted.view
         if start + count > wanted.count:
@@ -133,12 +137,12 @@ class TorchFile:
     ``storages`` is keyed by ``id`` of the :class:`PersistentId` in ``value``.
     """
 
-    value: Any
+    value: object
     globals: list[Global]
     storages: dict[int, Storage]
 
 
-def is_legacy(data: Any) -> bool:
+def is_legacy(data: Bytes) -> bool:
     """Tell whether the bytes begin with the magic number of the older layout."""
     try:
         return load(memoryview(data)[:64]).value == LEGACY_MAGIC
@@ -146,10 +150,10 @@ def is_legacy(data: Any) -> bool:
         return False
 
 
-def read_legacy(data: Any, budget: Budget | None = None) -> TorchFile:
+def read_legacy(data: Bytes, budget: Budget | None = None) -> TorchFile:
     """Read the older layout: magic number, protocol, machine, object, storage keys, then each storage.
 
-    ``budget`` is what the pickles may ask for in all, with those that the caller has read before.
+    ``budget`` holds the limits that are left, where the caller has read other pickles of the same file.
 
     Raises:
         TorchFileError, InertPickleError: the file is something else, is cut short or contradicts itself.
@@ -168,15 +172,15 @@ def read_legacy(data: Any, budget: Budget | None = None) -> TorchFile:
     keys = load(view, body.end, budget=budget)
     if not isinstance(keys.value, list) or not all(isinstance(key, str) for key in keys.value):
         raise TorchFileError("has no list of storage keys")
-    return _attach_legacy(view, body, keys)
+    return _attach_legacy(view, body, keys.value, keys.end)
 
 
-def _attach_legacy(view: memoryview, body: Loaded, keys: Loaded) -> TorchFile:
+def _attach_legacy(view: memoryview, body: Loaded, keys: list[str], pos: int) -> TorchFile:
+    """The object of ``body`` with its storages, which follow each other from ``pos`` on in the order of ``keys``."""
     wanted = {id(ref): _wanted(ref) for ref in body.references}
     by_key = {want.key: want for want in wanted.values()}
     found: dict[str, memoryview] = {}
-    pos = keys.end
-    for key in keys.value:
+    for key in keys:
         want = by_key.get(key)
         if want is None:
             raise TorchFileError("lists a storage that no tensor uses")
@@ -219,7 +223,7 @@ def _stored_bytes(view: memoryview, entry: zipfile.ZipInfo) -> memoryview:
     return view[start : start + entry.file_size]
 
 
-def read_zip(data: Any, budget: Budget | None = None) -> TorchFile:
+def read_zip(data: Bytes, budget: Budget | None = None) -> TorchFile:
     """Read the zip layout: ``NAME/data.pkl`` and one member ``NAME/data/KEY`` for each storage.
 
     Raises:
@@ -234,7 +238,7 @@ def read_zip(data: Any, budget: Budget | None = None) -> TorchFile:
     if len(roots) != 1:
         raise OtherTorchFile("is a zip archive, but not one that torch.save wrote")
     order = members.get(roots[0] + "byteorder")
-    if order is not None and _stored_bytes(view, order) != b"little":
+    if order is not None and bytes(_stored_bytes(view, order)[:7]) != b"little":
         raise OtherTorchFile("was written on a big-endian machine")
     main = members[roots[0] + "data.pkl"]
     program = _stored_bytes(view, main)

@@ -1,13 +1,16 @@
-"""Zip archives of strangers: their index is bounded, and says one thing only."""
+"""Zip archives of strangers: of a bounded index, and only those that every program reads in the same way."""
 
 from __future__ import annotations
 
 import io
 import struct
 import zipfile
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..system.messages import shown
+
+if TYPE_CHECKING:
+    from .tensor_view import Bytes
 
 MAX_INDEX = 4 << 20  # bytes; the index of 60,000 members with short names
 _ENCRYPTED = 0x1
@@ -43,14 +46,14 @@ class _Window(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         left = max(0, len(self._view) - self._pos)
         size = left if size is None or size < 0 else size
-        if size > MAX_INDEX:  # the index is read at once, and its size is what the file says
+        if size > MAX_INDEX:  # the index is read at once, and the file sets its size
             raise ZipArchiveError(f"is a zip archive whose index of {size} bytes is larger than is read")
         chunk = bytes(self._view[self._pos : self._pos + size])
         self._pos += len(chunk)
         return chunk
 
 
-def open_zip(data: Any) -> zipfile.ZipFile:
+def open_zip(data: Bytes) -> zipfile.ZipFile:
     """Open an archive that lies in memory (or is mapped into it).
 
     Programs do not agree on which of two members of one name counts, nor on which of two indexes, so that one could
@@ -65,7 +68,7 @@ def open_zip(data: Any) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(_Window(view))
     except _TORN as error:
         raise ZipArchiveError(f"is no readable zip archive ({shown(' '.join(str(error).split()), 100)})") from None
-    if not _says_where(view, archive.start_dir):
+    if not _is_declared_at(view, archive.start_dir):
         raise ZipArchiveError("is a zip archive whose index is not where it says")
     names: set[str] = set()
     for member in archive.infolist():
@@ -79,18 +82,19 @@ def open_zip(data: Any) -> zipfile.ZipFile:
     return archive
 
 
-def _says_where(view: memoryview, found: int) -> bool:
-    """Whether an archive says that its index lies where Python has found it, which is in front of its end.
+def _is_declared_at(view: memoryview, found: int) -> bool:
+    """Whether the end of an archive declares its index to lie where Python has found it, which is in front of that end.
 
-    Others, torch's reader among them, go where it says (PKWARE, APPNOTE.TXT, 4.3.14 to 4.3.16).
+    Other programs, torch's reader among them, go to the declared place (PKWARE, APPNOTE.TXT, 4.3.14 to 4.3.16).
     """
     start = max(0, len(view) - _END.size - (1 << 16))
     end = start + bytes(view[start:]).rfind(b"PK\x05\x06")
-    said = _END.unpack_from(view, end)[-2]
+    declared: int = _END.unpack_from(view, end)[-2]
     locator = end - _LOCATOR.size
     if locator < 0 or bytes(view[locator : locator + 4]) != b"PK\x06\x07":
-        return said == found
-    wide = _LOCATOR.unpack_from(view, locator)[2]
+        return declared == found
+    wide: int = _LOCATOR.unpack_from(view, locator)[2]
     if wide != locator - _WIDE_END.size or bytes(view[wide : wide + 4]) != b"PK\x06\x06":
         return False
-    return said in (found, 0xFFFFFFFF) and _WIDE_END.unpack_from(view, wide)[-1] == found
+    declared_wide: int = _WIDE_END.unpack_from(view, wide)[-1]
+    return declared in (found, 0xFFFFFFFF) and declared_wide == found

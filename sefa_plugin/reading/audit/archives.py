@@ -7,14 +7,13 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 from ..zip_file import ZipArchiveError, open_zip
 from .book import Book
 from .pickles import follow, follow_row
 
 MAX_UNPACKED = 64 << 20  # bytes of packed members that are unfolded, over a whole archive
-MAX_MEMBERS = 10_000  # that are looked for where the index cannot be read
+MAX_MEMBERS = 10_000  # that are searched for where the index cannot be read
 _LOCAL = b"PK\x03\x04"
 _ARRAY = b"\x93NUMPY"
 _TORN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, KeyError, NotImplementedError, RuntimeError)
@@ -45,8 +44,8 @@ def follow_archive(data: memoryview, book: Book, prefix: str = "", depth: int = 
 
 
 def _role(name: str) -> str:
-    """What a member may be: ``pickle``, ``array``, ``script``; '' for plain data. torch compares names without case."""
-    lower = name.lower()
+    """The kind of a member by its name in any case: ``pickle``, ``array``, ``script``; '' for plain data."""
+    lower = name.lower()  # torch compares without case
     if lower.endswith((".pkl", ".pickle")):
         return "pickle"
     if lower.endswith(".npy"):
@@ -55,7 +54,7 @@ def _role(name: str) -> str:
 
 
 def _is_array(archive: zipfile.ZipFile, data: memoryview, entry: zipfile.ZipInfo) -> bool:
-    """Whether a member is an array, as ``numpy.load`` tells it: by its contents, whatever its name."""
+    """Whether a member is an array by its contents, whatever its name: this is how ``numpy.load`` decides."""
     try:
         if entry.compress_type == zipfile.ZIP_STORED:
             return bytes(_content(archive, data, entry, 0)[:6]) == _ARRAY
@@ -92,8 +91,8 @@ def _content(archive: zipfile.ZipFile, data: memoryview, entry: zipfile.ZipInfo,
 
 
 def _without_index(data: memoryview) -> Iterator[tuple[str, memoryview]]:
-    """Stored members by their own headers, whose sizes may lie: each reaches to the next header."""
-    raw: Any = bytes(data) if len(data) <= MAX_UNPACKED else bytes(data[:MAX_UNPACKED])
+    """Stored members by their own headers. The sizes there are not relied on: each member ends at the next header."""
+    raw = bytes(data) if len(data) <= MAX_UNPACKED else bytes(data[:MAX_UNPACKED])
     start = raw.find(_LOCAL)
     for _ in range(MAX_MEMBERS):
         if start < 0 or start + 30 > len(raw):
@@ -111,7 +110,7 @@ def _without_index(data: memoryview) -> Iterator[tuple[str, memoryview]]:
 def follow_array(data: memoryview, book: Book, prefix: str = "", depth: int = 0) -> None:
     """Follow the pickle of an ``.npy`` of objects; arrays of numbers hold none."""
     text, start = _header(data)
-    if text is None:  # numpy.load unpickles what has not its magic
+    if text is None:  # numpy.load unpickles what does not begin with the magic of an array
         follow_row(data, book, prefix, depth)
     elif _holds_objects(text):
         book.notes.append(
@@ -131,12 +130,13 @@ def _header(data: memoryview) -> tuple[bytes | None, int]:
 
 
 def _holds_objects(header: bytes | None) -> bool:
-    """Whether an array's header says, or may say, that it holds Python objects."""
+    """Whether an array holds Python objects by its header, or may, where that is not readable."""
     import numpy as np
 
     if header is None:
         return True
     try:
+        kind: np.dtype[np.generic]
         _, _, kind = np.lib.format.read_array_header_2_0(io.BytesIO(struct.pack("<I", len(header)) + header))
     except Exception:  # NumPy reads the header with Python's parser, which fails in many ways
         return True

@@ -1,7 +1,7 @@
-"""What a file would do if Python's unpickler were let loose on it: ``sefa info --audit``. Nothing of the file is run.
+"""What a file would do if Python's unpickler read it: ``sefa info --audit``. Nothing of the file is run.
 
 The account covers the whole file, also the parts that this program never reads, and broken files up to where they
-break: what stands before has run by then.
+break: an unpickler runs what stands before.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from ...system.regular_files import mapped
 from ..converted_file import looks_converted
@@ -75,7 +74,7 @@ class Audit:
         return "nothing in it is code"
 
 
-def audit(path: str | os.PathLike, origin: Callable[[str], str]) -> Audit:
+def audit(path: str | os.PathLike[str], origin: Callable[[str], str]) -> Audit:
     """Give an account of a file; of any format, whole or broken.
 
     Work is bounded by the size of the file, and by a fixed number of instructions.
@@ -92,7 +91,7 @@ def audit(path: str | os.PathLike, origin: Callable[[str], str]) -> Audit:
     data = mapped(shown_path, AuditError)
     book = Book(origin, follow_archive)
     was = gc.isenabled()
-    gc.disable()  # of the many small records that are made none can go yet
+    gc.disable()  # it would go over the many small records, all still in use
     try:
         kind = _follow(memoryview(data), book)
     finally:
@@ -157,9 +156,9 @@ def _safetensors(data: memoryview, book: Book) -> str:
     length = int.from_bytes(bytes(data[:8]), "little")
     aside = book.empty()
     follow_row(data, aside)
-    if aside.names:  # a file can be both; what unpickles it does not look at its name
+    if aside.names:  # a file can be both
         book.take(aside)
-    about: Any = None
+    about: object = None
     if length <= MAX_TEXT:
         try:
             about = json.loads(bytes(data[8 : 8 + length]))

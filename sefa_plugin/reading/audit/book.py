@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...system.messages import shown
 from ..module_walk import source_digest
 from ..pickle_machine import Budget, Global, InertPickleError
 from .names import kind_of
+
+if TYPE_CHECKING:
+    FollowArchive = Callable[[memoryview, "Book", str, int], None]
 
 MAX_NAMES = 10_000
 MAX_REMARKS = 20
@@ -24,7 +27,7 @@ class Name:
 
     Attributes:
         path: ``module.name``, printable.
-        kind, why: of ``audit_names.kind_of``.
+        kind, why: as ``names.kind_of`` gives them.
         where: the first place.
         calls: number of arguments -> how many times it is called with as many.
     """
@@ -41,7 +44,7 @@ class Source:
     """A source text that the file holds and its toolkit would run.
 
     Attributes:
-        digest: SHA-256 of the text, white space aside (``network_walk.source_digest``); '' where it has no code.
+        digest: SHA-256 of the text, white space aside (``module_walk.source_digest``); '' where it has no code.
         size: in bytes of UTF-8.
         known: where the text is known from, '' where it is not.
         where: the first place; ``objects``: how many objects carry it; ``classes``: the first of their names.
@@ -71,7 +74,7 @@ class Book:
         broken: where and why the file breaks off, or ''.
     """
 
-    def __init__(self, origin: Callable[[str], str], follow_archive: Callable[..., None]) -> None:
+    def __init__(self, origin: Callable[[str], str], follow_archive: FollowArchive) -> None:
         self._origin, self.follow_archive = origin, follow_archive
         self.names: dict[tuple[str, str], Name] = {}
         self.sources: dict[str, Source] = {}
@@ -82,8 +85,8 @@ class Book:
         self.budget = Budget()
         self.left_out = 0
         self._texts: dict[int, tuple[str, str]] = {}
-        self._kept: list[Any] = []  # what is known by its id must not go
-        self.seen: dict[int, Any] = {}
+        self._kept: list[str] = []  # texts in _texts: their ids must not be used again
+        self.seen: dict[int, object] = {}  # what has been followed, by its id
 
     def empty(self) -> Book:
         """An account of a part of the same file, which shares its budget; see :meth:`take`."""
@@ -99,7 +102,7 @@ class Book:
             self.left_out += 1
 
     def take(self, other: Book) -> None:
-        """Add what another book says."""
+        """Add the entries of another book."""
         for key, name in other.names.items():
             held = self.names.setdefault(key, name)
             if held is not name:
@@ -124,7 +127,7 @@ class Book:
                 raise InertPickleError(f"imports more than {MAX_NAMES} names")
             self.names[module, name] = Name(Global(module, name).path, *kind_of(module, name), where)
 
-    def source(self, text: Any, class_name: Any, where: str) -> None:
+    def source(self, text: object, class_name: object, where: str) -> None:
         """Note a source text that would be run."""
         if not isinstance(text, str):
             return self.reason(f"an object whose source is no text, at {where}")

@@ -1,16 +1,19 @@
 """What the names mean that a pickle may import: those of network files, harmless ones, and ways to run code.
 
-Everything that is let pass stands here by its full name; what is only listed to be explained, by its module. A name
-that is in no list is unknown, which counts like one that runs code.
+What is accepted is listed by its full name; what is refused, and only listed to say why, by its module. A name in no
+list is unknown, which counts like one that runs code.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..pickle_machine import Global
 from ..tensor_view import ELEMENT_TYPES
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 EXPECTED, HARMLESS, RUNS, UNKNOWN = "expected", "harmless", "runs code", "unknown"
 _STORAGES = {
@@ -51,7 +54,7 @@ _EXPECTED = {
     "copyreg": _MAKERS,
     "copy_reg": _MAKERS,
 }
-_POWERS = {("torch.storage", "_load_from_bytes")}
+_RUN_ARGUMENTS = {("torch.storage", "_load_from_bytes")}
 _DICTS = {("builtins", "dict"), ("__builtin__", "dict"), ("collections", "OrderedDict")}
 _SCALARS = {"int", "long", "float", "bool", "str", "unicode", "complex", "bytearray", "slice", "range", "xrange"}
 _NN = {
@@ -155,11 +158,11 @@ def _in_a_fork(module: str, name: str) -> bool:
     return name == "EasyDict" and module.endswith((".dnnlib.util", ".dnnlib"))
 
 
-def is_power(value: Any) -> bool:
-    """Whether something is a name that is expected, and yet runs code: the code that it is called with."""
+def runs_arguments(value: object) -> bool:
+    """Whether something is a name that network files call, and that runs code among its arguments."""
     if not isinstance(value, Global):
         return False
-    known = value.name == "_reconstruct_persistent_obj" or (value.module, value.name) in _POWERS
+    known = value.name == "_reconstruct_persistent_obj" or (value.module, value.name) in _RUN_ARGUMENTS
     return known or is_tf_network(value)
 
 
@@ -168,13 +171,13 @@ def is_tf_network(value: Global) -> bool:
     return (value.module, value.name) in (("tfutil", "Network"), ("dnnlib.tflib.network", "Network"))
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> TypeGuard[Global]:
     """Whether a name is NumPy's class of arrays."""
     return isinstance(value, Global) and (value.module, value.name) == ("numpy", "ndarray")
 
 
-def is_dict(value: Any) -> bool:
-    """Whether a name is a class of dicts that hold what they are given."""
+def is_dict(value: object) -> bool:
+    """Whether a name is a class of dicts that hold their arguments, and nothing else."""
     if not isinstance(value, Global):
         return False
     return value.name == "EasyDict" or (value.module, value.name) in _DICTS

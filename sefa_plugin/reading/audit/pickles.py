@@ -1,12 +1,13 @@
 """What unpickling would do, followed instruction by instruction, and none of it done.
 
-Unlike the reader of networks this one does not stop at what it would refuse, because Python's own unpickler would not:
-it notes that, and goes on, up to where that one would stop, too.
+Where the reader of networks refuses a file, Python's own unpickler goes on. So does this one, after a note of it, up to
+where Python's would stop, too.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from ..pickle_file import OPCODES
 from ..pickle_machine import (
@@ -21,22 +22,22 @@ from ..pickle_machine import (
 )
 from ..torch_file import LEGACY_MAGIC
 from .book import Book
-from .names import EXPECTED, HARMLESS, is_array, is_dict, is_power, is_tf_network, kind_of
+from .names import EXPECTED, HARMLESS, is_array, is_dict, is_tf_network, kind_of, runs_arguments
 
 MAX_DEPTH = 8
 _MORE_PICKLES = 16  # after the first, which most programs never read
 _MAX_KEYS = 100  # of what describes a network; it may be looked at once for each instruction
-_NOTHING = Global("?", "?")  # stands for what the file does not say
+_NOTHING = Global("?", "?")  # stands for a name that the file does not give as text
 
 
-class Watching(Machine):
-    """Python's unpickler as it would go on, on inert records, into a :class:`Book`."""
+class AuditMachine(Machine):
+    """A stack machine that refuses as little as Python's unpickler, and keeps its account in a :class:`Book`."""
 
     def __init__(self, data: memoryview, start: int, book: Book, prefix: str, depth: int) -> None:
         super().__init__(data, start, True, book.budget)
         self.book, self.prefix, self.depth = book, prefix, depth
         self.here = start
-        self.uncalled = 0  # times that a name with power has been put on the stack and not been called there
+        self.uncalled = 0  # names put on the stack that run their arguments as code, less those called there
 
     @property
     def where(self) -> str:
@@ -49,7 +50,7 @@ class Watching(Machine):
 
     # --- what is noted ----------------------------------------------------------------------------
 
-    def name(self, module: Any, name: Any) -> Global:
+    def name(self, module: object, name: object) -> Global:
         """Note a name."""
         try:
             made = super().name(module, name)
@@ -57,39 +58,41 @@ class Watching(Machine):
             self.remark(error)
             return _NOTHING
         self.book.named(made.module, made.name, self.where)
-        self.uncalled += is_power(made)
+        self.uncalled += runs_arguments(made)
         return made
 
     def recall(self, index: int) -> None:
         """Push an object that was stored before."""
         super().recall(index)
-        self.uncalled += is_power(self.stack[-1])
+        self.uncalled += runs_arguments(self.stack[-1])
 
-    def call(self, func: Any, args: Any, kwargs: Any = None) -> Call:
-        """Note a call, and what it is given that is code."""
-        if not isinstance(args, tuple) or not isinstance(kwargs, (dict, type(None))):
+    def call(self, func: object, args: object, kwargs: object = None) -> Call:
+        """Note a call, and code among its arguments."""
+        if not isinstance(args, tuple) or not (kwargs is None or isinstance(kwargs, dict)):
             self.book.reason(f"a call with arguments made by the file itself, at {self.where}")
             args, kwargs = (), None
         made = Call(func, args, kwargs)
         if not isinstance(func, Global):
             self.book.reason(f"calls what the file itself has made, at {self.where}")
         elif func is not _NOTHING:
-            self.uncalled -= is_power(func)
+            self.uncalled -= runs_arguments(func)
             self.book.names[func.module, func.name].calls[len(args) + len(kwargs or ())] += 1
             self._look_into(func, args, kwargs or {})
         return made
 
     def check_uncalled(self) -> None:
-        """Note names with power that are handed on: then something else calls them, with what is not seen here.
+        """Note names that run their arguments as code and are not called, but are themselves arguments of a call.
 
-        Torch, NumPy and pickles themselves (``append`` of an object) call functions that they are given.
+        Torch, NumPy and pickles themselves (``append`` of an object) call functions among their arguments. With what
+        they call them is not seen here.
         """
         if self.uncalled:
             self.book.reason(
                 f"hands on a function that runs code, instead of calling it, in the pickle that ends at {self.where}"
             )
 
-    def _look_into(self, func: Global, args: tuple, kwargs: dict) -> None:
+    def _look_into(self, func: Global, args: tuple[object, ...], kwargs: dict[object, object]) -> None:
+        """Note code, further pickles and oddities among the arguments of a call."""
         kind, _ = kind_of(func.module, func.name)
         if func.name == "_reconstruct_persistent_obj":
             meta = contents(args[0]) if len(args) == 1 else None
@@ -121,18 +124,19 @@ class Watching(Machine):
                 if inner is not None and looks_pickled(inner):
                     self._inner(inner, arg)
 
-    def _inner(self, data: Any, held: Any) -> None:
+    def _inner(self, data: bytes | memoryview, held: object) -> None:
+        """Follow the pickles in some bytes, which ``held`` stands for in the file."""
         if id(held) not in self.book.seen:  # one that is shared is followed once
             self.book.seen[id(held)] = held
             follow_any(memoryview(data).cast("B"), self.book, f"{self.where} > ", self.depth + 1)
 
-    def reference(self, pid: Any) -> PersistentId:
+    def reference(self, pid: object) -> PersistentId:
         """Note a reference to outside data."""
         self.book.references += 1
         self.book.own_references += self.depth == 0
         return super().reference(pid)
 
-    # --- what an unpickler would not mind ---------------------------------------------------------
+    # --- what Python's unpickler accepts ----------------------------------------------------------
 
     def line(self, most: int = MAX_LINE) -> bytes:
         """Bytes up to a line break, or to the end of the file: there ``pickle.py`` takes the last one for the break."""
@@ -150,7 +154,7 @@ class Watching(Machine):
         if 0 <= index < 1 << 60:
             self.memo[index] = self.top()
 
-    def set_items(self, target: Any, flat: list) -> None:
+    def set_items(self, target: object, flat: list[object]) -> None:
         """Set keys and values; those that can be set here, where some cannot."""
         try:
             super().set_items(target, flat)
@@ -160,21 +164,21 @@ class Watching(Machine):
                 pairs = zip(flat[::2], flat[1::2])
                 target.update((key, value) for key, value in pairs if is_plain_key(key))
 
-    def append(self, target: Any, items: list) -> None:
+    def append(self, target: object, items: list[object]) -> None:
         """Append."""
         try:
             super().append(target, items)
         except InertPickleError as error:
             self.remark(error)
 
-    def add(self, target: Any, items: list) -> None:
+    def add(self, target: object, items: list[object]) -> None:
         """Add to a set."""
         try:
             super().add(target, items)
         except InertPickleError as error:
             self.remark(error)
 
-    def run(self, opcodes: Any) -> Any:
+    def run(self, opcodes: Mapping[int, Callable[[AuditMachine], object]]) -> object:
         """Follow instructions up to STOP, or to where Python's unpickler would stop, too."""
         data, end = self.data, self.end
         while True:
@@ -197,24 +201,26 @@ class Watching(Machine):
             act(self)
 
 
-def contents(value: Any) -> dict | None:
+def contents(value: object) -> dict[str, object] | None:
     """What a dict holds, also one that is spelled as a call (an ``EasyDict``); None for anything else.
 
-    That includes what is made in a way by which it may come to hold something else: by further arguments, by a state
-    (attributes of an ``EasyDict`` are its items), or by keys that a call makes.
+    None is also for dicts whose contents are not certain: those with further arguments, with a state (attributes of an
+    ``EasyDict`` are its items), or with keys that a call makes.
     """
+    held = value
     if isinstance(value, Call):
         if not is_dict(value.func) or value.kwargs or value.state or value.items or len(value.args) > 1:
             return None
         given = value.args[0] if value.args else {}
         if not isinstance(given, dict) or len(given) + len(value.pairs) > _MAX_KEYS:
             return None
-        value = {**given, **dict(value.pairs)}
-    good = isinstance(value, dict) and len(value) <= _MAX_KEYS and all(isinstance(key, str) for key in value)
-    return value if good else None
+        held = {**given, **dict(value.pairs)}
+    if isinstance(held, dict) and len(held) <= _MAX_KEYS and all(isinstance(key, str) for key in held):
+        return held
+    return None
 
 
-def binary(value: Any) -> Any:
+def binary(value: object) -> bytes | memoryview | None:
     """The bytes that a value stands for, in any spelling of any protocol; None for anything else."""
     if (
         isinstance(value, Call)
@@ -231,7 +237,7 @@ def binary(value: Any) -> Any:
     return value if isinstance(value, (bytes, memoryview)) else None
 
 
-def looks_pickled(data: Any) -> bool:
+def looks_pickled(data: bytes | memoryview) -> bool:
     """Whether bytes begin as a pickle of protocol 2 or later does, or as an archive."""
     head = bytes(data[:4])
     return (head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")) or head == b"PK\x03\x04"
@@ -240,7 +246,7 @@ def looks_pickled(data: Any) -> bool:
 # --- instructions that mean something else here than to the reader of networks -----------------------
 
 
-def _build(machine: Watching) -> None:
+def _build(machine: AuditMachine) -> None:
     state, target = machine.pop(), machine.top()
     if not isinstance(target, Call):
         what = target.path if isinstance(target, Global) else f"a {type(target).__name__}"
@@ -253,13 +259,13 @@ def _build(machine: Watching) -> None:
         machine.book.source(held.get("build_module_src"), held.get("build_func_name"), machine.where)
 
 
-def _again(machine: Watching) -> None:
+def _again(machine: AuditMachine) -> None:
     machine.stack.append(machine.top())
-    machine.uncalled += is_power(machine.top())
+    machine.uncalled += runs_arguments(machine.top())
 
 
-def _extension(layout: str) -> Any:
-    def act(machine: Watching) -> None:
+def _extension(layout: str) -> Callable[[AuditMachine], None]:
+    def act(machine: AuditMachine) -> None:
         code = machine.number(layout)
         machine.book.reason(f"uses number {code} of copyreg's extension registry, at {machine.where}")
         machine.stack.append(_NOTHING)
@@ -267,15 +273,17 @@ def _extension(layout: str) -> Any:
     return act
 
 
-def _buffer(machine: Watching) -> None:
+def _buffer(machine: AuditMachine) -> None:
     machine.book.reason(f"uses a buffer outside the file, at {machine.where}")
     machine.stack.append(None)
 
 
-def _leniently(act: Any, skip: Any) -> Any:
-    """A number that is too long for the reader of networks is passed over."""
+def _leniently(
+    act: Callable[[AuditMachine], object], skip: Callable[[AuditMachine], object]
+) -> Callable[[AuditMachine], None]:
+    """The instruction ``act``; where it refuses a number that is too long, the number is skipped, and noted."""
 
-    def lenient(machine: Watching) -> None:
+    def lenient(machine: AuditMachine) -> None:
         start = machine.pos
         try:
             act(machine)
@@ -290,7 +298,7 @@ def _leniently(act: Any, skip: Any) -> Any:
     return lenient
 
 
-def _skip_line(machine: Watching) -> None:
+def _skip_line(machine: AuditMachine) -> None:
     while True:  # longer lines are read by Python, too
         chunk = bytes(machine.data[machine.pos : machine.pos + 65_536])
         stop = chunk.find(b"\n")
@@ -299,7 +307,7 @@ def _skip_line(machine: Watching) -> None:
             return
 
 
-_OPCODES = {
+_OPCODES: dict[int, Callable[[AuditMachine], object]] = {
     **OPCODES,
     ord("b"): _build,
     ord("2"): _again,
@@ -316,14 +324,21 @@ _OPCODES = {
 # --- from bytes to pickles --------------------------------------------------------------------------
 
 
-def follow(data: memoryview, start: int, book: Book, prefix: str = "", depth: int = 0) -> tuple[Any, int] | None:
-    """Follow one pickle; its value and end, or None where it breaks, which the book then says."""
-    machine = Watching(data, start, book, prefix, depth)
+class Followed(NamedTuple):
+    """A whole pickle: its inert value, and the position after it."""
+
+    value: object
+    end: int
+
+
+def follow(data: memoryview, start: int, book: Book, prefix: str = "", depth: int = 0) -> Followed | None:
+    """Follow one pickle; None where it breaks, which the book then has as ``broken``."""
+    machine = AuditMachine(data, start, book, prefix, depth)
     book.pickles += 1
     try:
         result = machine.run(_OPCODES)
         machine.check_uncalled()
-        return result, machine.pos
+        return Followed(result, machine.pos)
     except InertPickleError as error:
         text = f"the pickle that begins at {prefix}byte {start} {error}"
     except RecursionError:
@@ -351,15 +366,13 @@ def follow_any(data: memoryview, book: Book, prefix: str, depth: int) -> None:
 def follow_row(data: memoryview, book: Book, prefix: str = "", depth: int = 0) -> Row:
     """Follow a pickle, or the five of torch's older layout in a row."""
     found = follow(data, 0, book, prefix, depth)
-    legacy = found is not None and type(found[0]) is int and found[0] == LEGACY_MAGIC
+    legacy = found is not None and type(found.value) is int and found.value == LEGACY_MAGIC
     if legacy:
         for _ in range(4):  # protocol, machine, object, storage keys
-            found = follow(data, found[1], book, prefix, depth)
-            if found is None:
-                break
-    elif depth and found is not None and isinstance(found[0], Call):  # which may be equal to torch's magic number
-        follow_more(data, found[1], book, prefix, depth)
-    return Row(legacy, None if found is None else found[1])
+            found = follow(data, found.end, book, prefix, depth) if found is not None else None
+    elif depth and found is not None and isinstance(found.value, Call):  # which may be equal to torch's magic number
+        follow_more(data, found.end, book, prefix, depth)
+    return Row(legacy, None if found is None else found.end)
 
 
 def follow_more(data: memoryview, end: int, book: Book, prefix: str = "", depth: int = 0) -> None:
@@ -373,4 +386,4 @@ def follow_more(data: memoryview, end: int, book: Book, prefix: str = "", depth:
         book.take(aside)
         if found is None:
             return
-        end = found[1]
+        end = found.end

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...system.messages import shown
 from .audit import Audit
 from .book import Name, Source
@@ -21,34 +19,34 @@ _TITLES = {
 def lines(audit: Audit) -> list[str]:
     """The account, printable, the worst first and the verdict last."""
     book = audit.book
-    told = [f"{audit.path}: {audit.format}, {audit.size:,} bytes; nothing of it was run"]
+    account = [f"{audit.path}: {audit.format}, {audit.size:,} bytes; nothing of it was run"]
     if book.pickles:
-        told.append("Unpickled by an ordinary program it")
+        account.append("Unpickled by an ordinary program it")
     for kind, title in _TITLES.items():
         names = [name for name in audit.names if name.kind == kind]
         if names:
-            told.append(f"  {title}:")
+            account.append(f"  {title}:")
             width = min(60, max(len(name.path) for name in names[:_MOST_NAMES]))
-            told += [f"    {name.path:<{width}}  {_calls(name)}" for name in names[:_MOST_NAMES]]
+            account += [f"    {name.path:<{width}}  {_calls(name)}" for name in names[:_MOST_NAMES]]
             if len(names) > _MOST_NAMES:
-                told.append(f"    and {len(names) - _MOST_NAMES} more")
+                account.append(f"    and {len(names) - _MOST_NAMES} more")
     if audit.sources:
-        told.append("  would run source text that it holds:")
-        told += [f"    {_source(source)}" for source in audit.sources[:_MOST_NAMES]]
+        account.append("  would run source text that it holds:")
+        account += [f"    {_source(source)}" for source in audit.sources[:_MOST_NAMES]]
         if len(audit.sources) > _MOST_NAMES:
-            told.append(f"    and {len(audit.sources) - _MOST_NAMES} more")
+            account.append(f"    and {len(audit.sources) - _MOST_NAMES} more")
     if book.blobs:
-        told.append(f"  would read {book.blobs} files of torch.save that lie inside, which are accounted for above")
+        account.append(f"  would read {book.blobs} files of torch.save that lie inside, which are accounted for above")
     if book.references:
-        told.append(f"  would ask for {book.references} pieces of data outside the pickle (persistent ids)")
+        account.append(f"  would ask for {book.references} pieces of data outside the pickle (persistent ids)")
     if book.pickles and not (audit.names or audit.sources or book.reasons or book.broken):
-        told.append("  would make plain values only")
-    told += [f"Note: {shown(text, 300)}" for text in book.notes]
+        account.append("  would make plain values only")
+    account += [f"Note: {shown(text, 300)}" for text in book.notes]
     odd = [*book.reasons, *([f"and {book.left_out} more"] if book.left_out else [])]
-    told += [f"Odd: {shown(text, 300)}" for text in odd]
+    account += [f"Odd: {shown(text, 300)}" for text in odd]
     if book.broken:
-        told.append(f"Broken: {shown(book.broken, 300)}; what is said above has run before that")
-    return [*told, f"Verdict: {shown(audit.verdict, 500)}"]
+        account.append(f"Broken: {shown(book.broken, 300)}; what is said above has run before that")
+    return [*account, f"Verdict: {shown(audit.verdict, 500)}"]
 
 
 def _calls(name: Name) -> str:
@@ -72,7 +70,7 @@ def _source(source: Source) -> str:
     return f"{digest}  {source.size:,} bytes, {known}; {source.objects} objects from {source.where} on: {who}"
 
 
-def as_json(audit: Audit) -> dict[str, Any]:
+def as_json(audit: Audit) -> dict[str, object]:
     """The account as plain values."""
     book = audit.book
     return {
