@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from sefa_plugin import Directions, factorize, load_network, render
 from sefa_plugin.commands import cli
 from sefa_plugin.directions.closed_form import decompose, factorize_weights
-from sefa_plugin.directions.ties import ROUNDING, remark_on, remarks, silent, tied
+from sefa_plugin.directions.ties import ROUNDING, remark_on, remarks, tied, zero_eigenvalues
 from sefa_plugin.evaluate.scorers.asking import ScorerError, ask
 from sefa_plugin.generators import ops, stylegan2, stylegan3
 from sefa_plugin.reading import converted_file
@@ -197,7 +197,7 @@ def test_a_tie_with_what_was_left_out():
 
 def test_directions_that_nothing_responds_to():
     made = spectrum_of(5, 3, 0, 0)
-    assert silent(made) == [2, 3]
+    assert zero_eigenvalues(made) == [2, 3]
     assert remarks(made) == ["directions 2-3 have eigenvalue 0: the layers do not respond to them"]
     assert remark_on(made, 3) == "eigenvalue 0: the layers do not respond to it"
     assert remarks(spectrum_of(5, 4, 3, 0)) == ["direction 3 has eigenvalue 0: the layers do not respond to it"]
@@ -218,7 +218,7 @@ def test_the_tolerance_is_what_rounding_to_float32_can_do(dim, seed, rank):
     left, right = (np.linalg.qr(rng.randn(side, dim))[0][:, :dim] for side in (3 * dim, dim))
     made = factorize([(left * sizes @ right.T).astype(np.float32)], normalize=False)
     assert tied(made)[0] == ([[1, 2]] if dim > 2 else [])
-    assert silent(made) == list(range(min(dim, rank + 2), dim))
+    assert zero_eigenvalues(made) == list(range(min(dim, rank + 2), dim))
     exact = np.linalg.svd(left * sizes @ right.T, compute_uv=False)
     moved = abs(np.sqrt(made.eigenvalues[sizes > 0]) - exact[sizes > 0]).max(initial=0)
     assert moved <= ROUNDING * np.sqrt(dim) * exact[0] + 1e-12  # Weyl
@@ -443,7 +443,8 @@ AGAIN = """
 import sys
 import numpy as np
 from click.testing import CliRunner
-from sefa_plugin import cli, factorize
+from sefa_plugin import factorize
+from sefa_plugin.commands import cli
 network, out = sys.argv[1:]
 words = ["render", "--network", network, "--outdir", out, "-K", "2", "--seeds", "0", "--frames", "4", "--video", "png"]
 result = CliRunner().invoke(cli.sefa, words)
@@ -459,7 +460,7 @@ def test_runs_repeat(golden, tmp_path):
     started = {}
     for name, threads, seed in (("one", "1", "1"), ("again", "1", "2"), ("two", "2", "3")):
         environ = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
-        environ["PYTHONPATH"] = str(Path(cli.__file__).parent.parent)
+        environ["PYTHONPATH"] = str(Path(cli.__file__).parents[2])
         (tmp_path / name).mkdir()  # the same words in every command: outputs note it
         words = [sys.executable, "-W", "ignore", "-c", AGAIN, golden("sg2ada-skip-64").pickle, "out"]
         started[name] = subprocess.Popen(words, cwd=tmp_path / name, env=environ, stderr=subprocess.PIPE, text=True)

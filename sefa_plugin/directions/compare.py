@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..system.messages import printable
+from .keys import Key
 from .matching import Match, angles, group_sizes, match, ties
 
 SHOWN = 20  # directions listed unless more are asked for
@@ -45,7 +45,7 @@ class Side:
         """The name of a direction, '' where it has none; of another tool's file it may be any text."""
         return printable(self.names[index]) if self.names and index is not None else ""
 
-    def index(self, key: int | str) -> int:
+    def index(self, key: Key) -> int:
         """The number of a direction from its number (-1 is the last) or name.
 
         Raises:
@@ -102,12 +102,16 @@ def compare(first: Side, second: Side) -> Comparison:
     matches = match(one, other)
     most = min(len(one), len(other))
     spans = {size: angles(one[:size], other[:size]) for size in group_sizes(most)}
-    runs = tuple([] if side.eigenvalues is None else ties(side.eigenvalues) for side in (first, second))
+    runs = (_ties(first), _ties(second))
     tied = []
     for run in runs[0]:
-        found = [matches[index].other for index in run if matches[index].other is not None]
+        found = [other for other in (matches[index].other for index in run) if other is not None]
         tied.append(float(angles(one[run], other[found]).max()) if len(found) == len(run) else 90.0)
     return Comparison(first, second, matches, spans, runs, tied, notes)
+
+
+def _ties(side: Side) -> list[list[int]]:
+    return [] if side.eigenvalues is None else ties(side.eigenvalues)
 
 
 def _disagreements(first: Side, second: Side) -> tuple[str, ...]:
@@ -117,7 +121,7 @@ def _disagreements(first: Side, second: Side) -> tuple[str, ...]:
             "they lie in different spaces"
         )
     if first.layers and second.layers and first.layers != second.layers and first.space != "z":
-        one, other = (_ranges(side.layers) for side in (first, second))
+        one, other = _ranges(first.layers), _ranges(second.layers)
         return (f"{first.path} changes layers {one}, {second.path} layers {other}",)
     return ()
 
@@ -134,12 +138,13 @@ def _flat(side: Side, other: Side) -> np.ndarray:
         vectors = np.repeat(vectors[:, None], other.vectors.shape[1], axis=1)
     elif vectors.ndim == 3 and other.vectors.ndim == 3 and side.layers != other.layers:
         raise CompareError(f"{side.path} and {other.path} have rows for different layers")
-    flat = vectors.reshape(len(vectors), -1)
+    flat: np.ndarray = vectors.reshape(len(vectors), -1)
     flat = flat / np.abs(flat).max(axis=1, keepdims=True)  # squares of tiny numbers would be 0
-    return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+    flat = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+    return flat
 
 
-def as_json(found: Comparison, indices: Sequence[int]) -> dict[str, Any]:
+def as_json(found: Comparison, indices: Sequence[int]) -> dict[str, object]:
     """All of it in plain values; of the matches those of ``indices``."""
     first, second = found.first, found.second
     return {
@@ -164,7 +169,7 @@ def as_json(found: Comparison, indices: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _side_json(side: Side) -> dict[str, Any]:
+def _side_json(side: Side) -> dict[str, object]:
     return {
         "path": side.path,
         "kind": side.kind,

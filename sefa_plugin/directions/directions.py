@@ -7,18 +7,19 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from .file import DirectionsFileError, read_directions, write_directions
+from .keys import Key
 from .layers import TORGB
 from .names import Names
 
 SPACES = ("w", "z")
 BROKEN = ("", "low", "high", "both")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
-_EACH = ("vectors", "eigenvalues", "names", "named_by", "purity", "sigmas", "ranges", "broken", "lessons")  # each
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +41,15 @@ class Directions:
         network, digest: name and digest of the network, '' where it is not known.
         num_ws: rows of ws of that network.
         names: a name for each direction, '' where it has none; no commas, not a number or a range.
-        named_by: who gave each name: ``person``, ``auto`` (re-scoring), '' where there is none. Names of which that is
-            not said are a person's.
+        named_by: who gave each name: ``person``, ``auto`` (re-scoring), '' where there is none. Names without an entry
+            count as given by a person.
         purity: for each name of ``auto`` the share of all measured change that the name stands for, 0 to 1; else None.
         sigmas: for each the standard deviation of w along it, None where it was not measured.
         ranges: for each ``(low, high)``, the distances at which pictures have visibly changed
-            (``calibrate``), None where that was not measured.
+            (``calibration``), None where that was not measured.
         broken: for each the sides of its range that end where pictures break: '', low, high or both.
-        lessons: for each what its measurement teaches those of others (``calibrate.Range``), None where nothing.
+        lessons: for each the part of its measurement that later measurements start from
+            (``calibration.Range.prior``), None where there is none. Files keep it under this name.
         next_eigenvalue: that of the strongest direction that was left out, None where there is none or it is not known.
         origin: whose file they were imported from, in words; '' of those that were factorised here.
         calibration: under which settings ranges were measured, as text to compare; '' if never.
@@ -97,7 +99,7 @@ class Directions:
             raise ValueError(f"directions with {vectors.shape[1]} rows each, one for a layer, cannot change others")
         if len(self.origin) > 100 or not self.origin.isprintable():
             raise ValueError("the origin of the directions is no short line")
-        given = Names(self.names, self.named_by, self.purity).checked(len(vectors))
+        given = self._names.checked(len(vectors))
         sigmas, ranges = _measured(self.sigmas, self.ranges, len(vectors))
         broken = tuple(self.broken) or ("",) * len(vectors)
         if len(broken) != len(vectors) or not set(broken) <= set(BROKEN):
@@ -116,14 +118,14 @@ class Directions:
     @property
     def dim(self) -> int:
         """Components of the space that they lie in."""
-        return self.vectors.shape[-1]
+        return int(self.vectors.shape[-1])
 
     @property
     def per_row(self) -> bool:
         """Whether each layer is changed in a way of its own."""
         return self.vectors.ndim == 3
 
-    def index(self, key: int | str) -> int:
+    def index(self, key: Key) -> int:
         """Give the number of a direction from its number or name; -1 is the weakest of all ``dim`` there are.
 
         Raises:
@@ -149,17 +151,32 @@ class Directions:
             raise ValueError(f"direction {key} asked for, {why}{known}")
         raise ValueError(f"direction {key} asked for, there are {len(self)} (0-{len(self) - 1}){known}")
 
-    def chosen(self, keys: Sequence[int | str]) -> Directions:
+    def chosen(self, keys: Sequence[Key]) -> Directions:
         """Only some directions, in the order asked for, with all that is known of each.
 
         Raises:
             ValueError: there is none such.
         """
         places = [self.index(key) for key in keys]
-        kept = {name: [getattr(self, name)[place] for place in places] for name in _EACH}
-        return replace(self, next_eigenvalue=None, **kept)
 
-    def save(self, path: str | os.PathLike) -> None:
+        def of(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+            return tuple(entries[place] for place in places)
+
+        return replace(
+            self,
+            vectors=self.vectors[places],
+            eigenvalues=self.eigenvalues[places],
+            names=of(self.names),
+            named_by=of(self.named_by),
+            purity=of(self.purity),
+            sigmas=of(self.sigmas),
+            ranges=of(self.ranges),
+            broken=of(self.broken),
+            lessons=of(self.lessons),
+            next_eigenvalue=None,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file: tensors ``directions`` and ``eigenvalues``, the rest as metadata.
 
         Raises:
@@ -168,7 +185,7 @@ class Directions:
         write_directions(path, self)
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Directions:
+    def load(cls, path: str | os.PathLike[str]) -> Directions:
         """Read a directions file.
 
         Raises:
@@ -269,7 +286,7 @@ class Directions:
         return Names(self.names, self.named_by, self.purity)
 
     def _renamed(self, given: Names) -> Directions:
-        return replace(self, **given._asdict())
+        return replace(self, names=given.names, named_by=given.named_by, purity=given.purity)
 
     def with_range(
         self,
@@ -278,18 +295,28 @@ class Directions:
         low: float,
         high: float,
         broken: str = "",
-        lesson: tuple[float, float] | None = None,
+        prior: tuple[float, float] | None = None,
     ) -> Directions:
-        """With the measured range of one direction."""
-        one = {"sigmas": sigma, "ranges": (low, high), "broken": broken, "lessons": lesson}
-        lists = {field: list(getattr(self, field)) for field in one}
-        for field, value in one.items():
-            lists[field][index] = value
-        return replace(self, **{field: tuple(values) for field, values in lists.items()})
+        """With the measured range of one direction; ``prior`` becomes its entry of ``lessons``."""
+        return replace(
+            self,
+            sigmas=_replaced(self.sigmas, index, sigma),
+            ranges=_replaced(self.ranges, index, (low, high)),
+            broken=_replaced(self.broken, index, broken),
+            lessons=_replaced(self.lessons, index, prior),
+        )
 
 
-def _lessons(lessons: Sequence[Any], count: int) -> tuple:
-    lessons = tuple(None if item is None else (float(item[0]), float(item[1])) for item in lessons) or (None,) * count
+def _replaced(entries: tuple[Entry, ...], index: int, entry: Entry) -> tuple[Entry, ...]:
+    """With another entry for one direction."""
+    held = list(entries)
+    held[index] = entry
+    return tuple(held)
+
+
+def _lessons(given: Sequence[tuple[float, float] | None], count: int) -> tuple[tuple[float, float] | None, ...]:
+    """Checked, and one for each direction."""
+    lessons = _pairs(given) or (None,) * count
     numbers = [number for item in lessons if item is not None for number in item]
     odd = not all(map(math.isfinite, numbers)) or any(item and (item[0] <= 0 or item[1] < 0) for item in lessons)
     if len(lessons) != count or odd:
@@ -297,12 +324,19 @@ def _lessons(lessons: Sequence[Any], count: int) -> tuple:
     return lessons
 
 
-def _measured(sigmas: Sequence[Any], ranges: Sequence[Any], count: int) -> tuple[tuple, tuple]:
-    """Both, checked and of the right length."""
-    sigmas = tuple(None if item is None else float(item) for item in sigmas) or (None,) * count
-    ranges = tuple(None if item is None else (float(item[0]), float(item[1])) for item in ranges) or (None,) * count
+def _measured(
+    given_sigmas: Sequence[float | None], given_ranges: Sequence[tuple[float, float] | None], count: int
+) -> tuple[tuple[float | None, ...], tuple[tuple[float, float] | None, ...]]:
+    """Sigmas and ranges, checked, and one for each direction."""
+    sigmas = tuple(None if item is None else float(item) for item in given_sigmas) or (None,) * count
+    ranges = _pairs(given_ranges) or (None,) * count
     numbers = [item for item in sigmas if item is not None] + [end for pair in ranges if pair for end in pair]
     backwards = any(pair[0] > 0 or pair[1] < 0 or pair[0] == pair[1] for pair in ranges if pair)
     if len(sigmas) != count or len(ranges) != count or backwards or not all(map(math.isfinite, numbers)):
         raise ValueError(f"{len(sigmas)} sigmas and {len(ranges)} ranges for {count} directions, or odd ones")
     return sigmas, ranges
+
+
+def _pairs(given: Sequence[tuple[float, float] | None]) -> tuple[tuple[float, float] | None, ...]:
+    """Pairs of floats, whatever kinds of numbers and sequences are given."""
+    return tuple(None if item is None else (float(item[0]), float(item[1])) for item in given)

@@ -18,7 +18,7 @@ class ExportError(Exception):
     """Directions that a layout cannot hold; one clear line."""
 
 
-def export(directions: Directions, layout: str, path: str | os.PathLike) -> list[str]:
+def export(directions: Directions, layout: str, path: str | os.PathLike[str]) -> list[str]:
     """Write directions for another tool.
 
     Args:

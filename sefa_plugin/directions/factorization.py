@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
@@ -15,7 +15,13 @@ from .directions import SPACES, Directions
 from .layers import LayerGroup, select_layers
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ..networks.generator import Generator
     from ..networks.opening import OpenNetwork
+
+    Matrix = Union[np.ndarray, Tensor]
+    Factorisable = Union[Generator, nn.Module, Sequence[StyleLayer], Sequence[Matrix], Mapping[str, Matrix]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def factorize_mapping(
 
 
 def factorize(
-    G_or_weights: Any,
+    G_or_weights: Factorisable,
     layers: str = "all",
     space: str = "w",
     normalize: bool = True,
@@ -124,7 +130,7 @@ def factorize(
 
 
 def factorize_groups(
-    G_or_weights: Any,
+    G_or_weights: Factorisable,
     layers: str = "all",
     space: str = "w",
     normalize: bool = True,
@@ -136,25 +142,36 @@ def factorize_groups(
         raise ValueError(f"space {space!r}: choose w or z")
     if space == "z" and layers != "all":
         raise ValueError("space z factorises the mapping network, which has no layers to choose")
-    options = {"normalize": normalize, "num_directions": num_directions}
+    about: dict[str, str | int] = {}
     if isinstance(G_or_weights, (Mapping, Sequence)):
-        named = G_or_weights if isinstance(G_or_weights, Mapping) else dict(enumerate(G_or_weights))
-        raw = not all(isinstance(weight, StyleLayer) for weight in named.values())
+        pairs = G_or_weights.items() if isinstance(G_or_weights, Mapping) else enumerate(G_or_weights)
+        named: dict[object, StyleLayer | Matrix] = dict(pairs)
+        style = [layer for layer in named.values() if isinstance(layer, StyleLayer)]
+        raw = len(style) < len(named)
         if space != "w" or (raw and layers != "all"):
             raise ValueError("raw matrices have neither layers to select nor a Z space")
         if raw:
-            return [_factorize_matrices(named, torgb, **options)]
-        style, about = list(named.values()), {}
+            return [_factorize_matrices(named, torgb, normalize, num_directions)]
     else:
         from ..networks.style_layers import generator_of, mapping_layer, style_layers
 
         G = generator_of(G_or_weights)
-        about = {"network": G.sefa.name, "digest": G.sefa.digest, "num_ws": G.num_ws}
         if space == "z":
-            return [factorize_mapping(mapping_layer(G), G.z_dim, **options, **about)]
+            return [
+                factorize_mapping(
+                    mapping_layer(G),
+                    G.z_dim,
+                    normalize=normalize,
+                    num_directions=num_directions,
+                    num_ws=G.num_ws,
+                    network=G.sefa.name,
+                    digest=G.sefa.digest,
+                )
+            ]
+        about = {"network": G.sefa.name, "digest": G.sefa.digest, "num_ws": G.num_ws}
         style = style_layers(G)
     groups = select_layers(style, layers, torgb)
-    return factorize_each(groups, torgb=torgb, **options, **about)
+    return factorize_each(groups, torgb=torgb, normalize=normalize, num_directions=num_directions, **about)
 
 
 def factorize_network(
@@ -210,11 +227,16 @@ def factorize_each(groups: Sequence[LayerGroup], **about: Any) -> list[Direction
 
 
 def _factorize_matrices(
-    named: Mapping[Any, Any], torgb: str, normalize: bool, num_directions: int | None
+    named: Mapping[object, StyleLayer | Matrix], torgb: str, normalize: bool, num_directions: int | None
 ) -> Directions:
     names = [name if isinstance(name, str) else f"weight {name}" for name in named]
     # A tensor may be on another device, need a gradient, or be bfloat16, which NumPy does not know.
     tensors = [weight.detach().double().cpu() if hasattr(weight, "detach") else weight for weight in named.values()]
     factors = factorize_weights([np.asarray(tensor) for tensor in tensors], normalize, num_directions, names)
-    about = {"layers": tuple(range(len(names))), "layer_names": tuple(names)}
-    return Directions(**factors._asdict(), **about, normalize=normalize, torgb=torgb)
+    return Directions(
+        **factors._asdict(),
+        layers=tuple(range(len(names))),
+        layer_names=tuple(names),
+        normalize=normalize,
+        torgb=torgb,
+    )

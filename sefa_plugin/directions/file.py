@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from ..system.regular_files import open_regular, reading
 from ..system.whole_files import whole_file
 from .ties import remarks
 
+if TYPE_CHECKING:
+    from .directions import Directions
+
+Value = TypeVar("Value")
 FORMAT = "1"
 MAX_ROWS = 10_000  # of ws
 _WORDS = ("label", "space", "torgb", "network", "digest", "calibration", "origin")
@@ -27,7 +31,7 @@ class DirectionsFileError(Exception):
     """A directions file that is broken, is something else, or does not fit a network."""
 
 
-def write_directions(path: str | os.PathLike, directions: Any) -> None:
+def write_directions(path: str | os.PathLike[str], directions: Directions) -> None:
     """Write ``Directions``; see ``Directions.save``."""
     from safetensors.numpy import save
 
@@ -46,7 +50,7 @@ def write_directions(path: str | os.PathLike, directions: Any) -> None:
         "broken": json.dumps(list(directions.broken)),
         "lessons": json.dumps(list(directions.lessons)),
         "next_eigenvalue": json.dumps(directions.next_eigenvalue),
-        "remarks": json.dumps(remarks(directions)),  # for people; what is read back says it again
+        "remarks": json.dumps(remarks(directions)),  # for people: reading the file ignores them
         **{key: getattr(directions, key) for key in _WORDS},
     }
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
@@ -55,7 +59,7 @@ def write_directions(path: str | os.PathLike, directions: Any) -> None:
         settle(part)
 
 
-def file_of_folder(path: str | os.PathLike) -> Path:
+def file_of_folder(path: str | os.PathLike[str]) -> Path:
     """The directions file itself, or the one that lies in a folder.
 
     Raises:
@@ -71,8 +75,8 @@ def file_of_folder(path: str | os.PathLike) -> Path:
     return held[0]
 
 
-def is_directions_file(path: str | os.PathLike) -> bool:
-    """Whether a file is, or once was, one of :func:`write_directions`; never raises on odd input."""
+def is_directions_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file says that :func:`write_directions` wrote it, whole or not; never raises on odd input."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -83,7 +87,7 @@ def is_directions_file(path: str | os.PathLike) -> bool:
         return False
 
 
-def read_directions(path: str | os.PathLike, cls: type) -> Any:
+def read_directions(path: str | os.PathLike[str], cls: type[Directions]) -> Directions:
     """Read what :func:`write_directions` wrote into a ``cls``.
 
     Raises:
@@ -117,36 +121,29 @@ def _read(path: str) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:
         raise ValueError(f"it holds numbers of an unknown type ({shown(str(error))})") from None
 
 
-def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, str]) -> Any:
+def _from_parts(cls: type[Directions], tensors: dict[str, np.ndarray], about: Mapping[str, str]) -> Directions:
     if about.get("version") != FORMAT:
         raise ValueError(f"its version is {about.get('version')!r:.20}, this program reads {FORMAT!r}")
-
-    def parsed(key: str, kind: type, inner: type | None = None, missing: str = "null") -> Any:
-        value = parsed_json(about.get(key, missing).encode())
-        if type(value) is not kind or (inner and not all(type(item) is inner for item in value)):
-            raise ValueError(f"its {key} is malformed")
-        return value
-
     for name, tensor in tensors.items():
         if tensor.dtype.kind != "f":
             raise ValueError(f"its {name} are {tensor.dtype}, not floating point")
-    num_ws, layers = parsed("num_ws", int), parsed("layers", list, int)
+    num_ws, layers = _exactly(int, _parsed(about, "num_ws"), "num_ws"), _all(int, about, "layers")
     if not all(0 <= number <= MAX_ROWS for number in (num_ws, *layers)):
         raise ValueError(f"its layers or num_ws are not from 0 to {MAX_ROWS}")
     held = cls(
         vectors=tensors["directions"],
         eigenvalues=tensors["eigenvalues"],
-        layers=tuple(layers),
-        layer_names=tuple(parsed("layer_names", list, str)),
-        names=tuple(parsed("names", list, str)),
-        named_by=tuple(parsed("named_by", list, str, "[]")),  # files of before have neither
+        layers=layers,
+        layer_names=_all(str, about, "layer_names"),
+        names=_all(str, about, "names"),
+        named_by=_all(str, about, "named_by", "[]"),  # older files have neither this nor purity
         purity=_numbers(about, "purity"),
-        normalize=parsed("normalize", bool),
+        normalize=_exactly(bool, _parsed(about, "normalize"), "normalize"),
         num_ws=num_ws,
         sigmas=_numbers(about, "sigmas"),
-        ranges=_numbers(about, "ranges"),
-        broken=tuple(parsed("broken", list, str, "[]")),
-        lessons=_numbers(about, "lessons"),
+        ranges=_pairs(about, "ranges"),
+        broken=_all(str, about, "broken", "[]"),
+        lessons=_pairs(about, "lessons"),
         next_eigenvalue=_number_or_none(about, "next_eigenvalue"),
         **{key: about.get(key, "") for key in _WORDS},
     )
@@ -156,26 +153,57 @@ def _from_parts(cls: type, tensors: dict[str, np.ndarray], about: Mapping[str, s
     return held
 
 
+def _parsed(about: Mapping[str, str], key: str, missing: str = "null") -> object:
+    """The value of an entry, which is JSON."""
+    return parsed_json(about.get(key, missing).encode())
+
+
+def _malformed(key: str) -> ValueError:
+    return ValueError(f"its {key} {'are' if key in ('sigmas', 'ranges', 'lessons') else 'is'} malformed")
+
+
+def _exactly(kind: type[Value], value: object, key: str) -> Value:
+    """A value of this type and no subtype: ``true`` is no whole number."""
+    if type(value) is not kind:
+        raise _malformed(key)
+    return value
+
+
+def _all(kind: type[Value], about: Mapping[str, str], key: str, missing: str = "null") -> tuple[Value, ...]:
+    """A list of values of one type."""
+    return tuple(_exactly(kind, item, key) for item in _list(about, key, missing))
+
+
+def _list(about: Mapping[str, str], key: str, missing: str = "[]") -> list[object]:
+    held = _parsed(about, key, missing)
+    if not isinstance(held, list):
+        raise _malformed(key)
+    return held
+
+
+def _number(item: object, key: str, below: float = 1e30) -> float:
+    if not isinstance(item, (int, float)) or isinstance(item, bool) or not abs(item) < below:
+        raise _malformed(key)
+    return item
+
+
 def _number_or_none(about: Mapping[str, str], key: str) -> float | None:
-    """A finite number or null; files of before have none."""
-    held = parsed_json(about.get(key, "null").encode())
-    if held is not None and not (type(held) in (int, float) and abs(held) <= sys.float_info.max):
-        raise ValueError(f"its {key} is malformed")
-    return None if held is None else float(held)
+    """A finite number or null; older files have no such entry."""
+    held = _parsed(about, key)
+    return None if held is None else float(_number(held, key, math.inf))
 
 
-def _numbers(about: Mapping[str, str], key: str) -> tuple:
-    """A list of numbers, pairs of numbers and nulls; files of before have none."""
-    held, pairs = parsed_json(about.get(key, "[]").encode()), ("ranges", "lessons")
+def _numbers(about: Mapping[str, str], key: str) -> tuple[float | None, ...]:
+    """A number or null for each direction; older files have no such list."""
+    return tuple(None if item is None else _number(item, key) for item in _list(about, key))
 
-    def number(item: Any) -> bool:
-        return type(item) in (int, float) and abs(item) < 1e30
 
-    def fits(item: Any) -> bool:
-        if key in pairs and isinstance(item, list):
-            return len(item) == 2 and all(map(number, item))
-        return item is None or (key not in pairs and number(item))
+def _pairs(about: Mapping[str, str], key: str) -> tuple[tuple[float, float] | None, ...]:
+    """A pair of numbers or null for each direction; older files have no such list."""
+    return tuple(None if item is None else _pair(item, key) for item in _list(about, key))
 
-    if not isinstance(held, list) or not all(map(fits, held)):
-        raise ValueError(f"its {key} {'is' if key == 'purity' else 'are'} malformed")
-    return tuple(tuple(item) if isinstance(item, list) else item for item in held)
+
+def _pair(item: object, key: str) -> tuple[float, float]:
+    if not isinstance(item, list) or len(item) != 2:
+        raise _malformed(key)
+    return _number(item[0], key), _number(item[1], key)

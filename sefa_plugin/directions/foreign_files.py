@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -62,7 +61,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Reading:
-    """How arrays are to be understood where their shape leaves it open.
+    """How the axes of arrays are interpreted where their shape does not show it.
 
     Attributes:
         rows: what the rows of ``[n, dim]`` are: ``directions``, or ``layers`` (one edit with a row for each layer);
@@ -79,7 +78,7 @@ class Reading:
     num_ws: int = 0
 
 
-def read_foreign(path: str | os.PathLike, reading: Reading | None = None) -> Found:
+def read_foreign(path: str | os.PathLike[str], reading: Reading | None = None) -> Found:
     """Read the directions of another tool's file; what it is shows in its contents, not in its name.
 
     Raises:
@@ -110,7 +109,7 @@ def _reader(path: str, head: bytes) -> Callable[[str, Reading], Found]:
 
 
 def _checked(found: Found) -> Found:
-    """Shapes that agree, and directions that lead somewhere."""
+    """What was found, if its shapes agree and no direction is all zeros."""
     count = len(found.vectors)
     if found.vectors.ndim not in (2, 3) or 0 in found.vectors.shape:
         raise _Problem(f"holds {list(found.vectors.shape)}, where directions [k, dim] were expected")
@@ -119,9 +118,9 @@ def _checked(found: Found) -> Found:
             raise _Problem(f"holds {count} directions and {list(held.shape)} {what}, which do not agree")
     if found.sigmas is not None and not (found.sigmas > 0).all():
         found = replace(found, sigmas=None, notes=(*found.notes, "standard deviations that are not positive are left"))
-    still = np.flatnonzero(~found.vectors.reshape(count, -1).any(axis=1))
-    if len(still):
-        raise _Problem(f"direction {still[0]} is all zeros")
+    zero = np.flatnonzero(~found.vectors.reshape(count, -1).any(axis=1))
+    if len(zero):
+        raise _Problem(f"direction {zero[0]} is all zeros")
     return found
 
 
@@ -129,7 +128,7 @@ def _checked(found: Found) -> Found:
 
 
 def _arranged(array: np.ndarray, reading: Reading, columns: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:
-    """``[k, dim]`` or ``[k, rows, dim]``, and what is to be said of how it was understood."""
+    """``[k, dim]`` or ``[k, rows, dim]``, and notes on how its axes were interpreted."""
     if array.ndim == 1:
         array = array[None]
     if array.ndim == 3 and array.shape[1] == 1:
@@ -225,19 +224,12 @@ def _ganspace(read: Callable[[str], np.ndarray], reading: Reading) -> Found:
     return Found("GANSpace components", vectors, sigmas=sigmas, space="z" if of_z else "w", notes=notes)
 
 
-def _ganspace_edit(file: InertParts, reading: Reading) -> Found:
+def _ganspace_edit(file: InertParts, held: Mapping[object, object], reading: Reading) -> Found:
     """A named edit of GANSpace's interface: one component, and the layers ``edit_start`` to ``edit_end - 1``."""
-    held = file.pairs
     vectors, notes = _arranged(file.array(held["lat_comp"], "lat_comp"), replace(reading, rows="directions"))
-    told = {key: file.part(held[key], key) for key in _TOLD if key in held}
-    number = {key: told.get(key) for key in ("edit_start", "edit_end", "lat_stdev", "sigma_range", "component_index")}
-    for key, value in number.items():
-        if value is not None and not (isinstance(value, (int, float)) and abs(value) < 1e9):
-            raise _Problem(f"has {key} = {shown(str(value), 30)}, no number")
-    words = {key: told.get(key) for key in ("name", "edit_type", "latent_space")}
-    for key, value in words.items():
-        if not isinstance(value, (str, type(None))):
-            raise _Problem(f"has a {type(value).__name__} as {key}, where text was expected")
+    parts = {key: file.part(held[key], key) for key in _EDIT_KEYS if key in held}
+    number = {key: _number(parts, key) for key in _NUMBERS}
+    words = {key: _text(parts, key) for key in _TEXTS}
     layers, start, end = None, number["edit_start"], number["edit_end"]
     if start is not None and end is not None:
         if not 0 <= start < end <= 1000 or start != int(start) or end != int(end):
@@ -255,21 +247,28 @@ def _ganspace_edit(file: InertParts, reading: Reading) -> Found:
         sigmas=None if sigma is None else np.full(len(vectors), float(sigma)),
         names=(words["name"] or "",) if len(vectors) == 1 else (),
         layers=layers,
-        space={"W": "w", "Z": "z"}.get(words["latent_space"]),
+        space={"W": "w", "Z": "z"}.get(words["latent_space"] or ""),
         notes=notes,
     )
 
 
-_TOLD = (
-    "name",
-    "latent_space",
-    "edit_type",
-    "edit_start",
-    "edit_end",
-    "lat_stdev",
-    "sigma_range",
-    "component_index",
-)
+_NUMBERS = ("edit_start", "edit_end", "lat_stdev", "sigma_range", "component_index")
+_TEXTS = ("name", "edit_type", "latent_space")
+_EDIT_KEYS = ("name", "latent_space", "edit_type", *_NUMBERS)  # in the order in which they are read
+
+
+def _number(parts: Mapping[str, object], key: str) -> float | None:
+    value = parts.get(key)
+    if value is not None and not (isinstance(value, (int, float)) and abs(value) < 1e9):
+        raise _Problem(f"has {key} = {shown(str(value), 30)}, no number")
+    return value
+
+
+def _text(parts: Mapping[str, object], key: str) -> str | None:
+    value = parts.get(key)
+    if not isinstance(value, (str, type(None))):
+        raise _Problem(f"has a {type(value).__name__} as {key}, where text was expected")
+    return value
 
 
 # --- pickles and torch.save -----------------------------------------------------------------------
@@ -277,7 +276,7 @@ _TOLD = (
 
 def _inert(path: str, reading: Reading) -> Found:
     file = InertParts(path)
-    held = file.pairs
+    held: Mapping[object, object] | None = file.pairs
     if held is None:
         if file.shape(file.value) is None:
             raise _Problem("holds no directions that are known: neither a tensor nor a dict of some")
@@ -287,37 +286,38 @@ def _inert(path: str, reading: Reading) -> Found:
         vectors, notes = _arranged(array, replace(reading, rows="directions"), columns=True)
         return Found("factor.pt of rosinality's or dvschultz's port", vectors, space="w", notes=notes)
     if "lat_comp" in held:
-        return _ganspace_edit(file, reading)
+        return _ganspace_edit(file, held, reading)
     if "comp" in held and "std" in held:  # GANSpace's components as PTI and e4e keep them
         return _ganspace(lambda name: file.array(held[_TORCH_NAMES[name]], name), reading)
-    return _named(file, reading)
+    return _named(file, held, reading)
 
 
 _TORCH_NAMES = {"lat_comp": "comp", "lat_stdev": "std"}
 
 
-def _named(file: InertParts, reading: Reading) -> Found:
+def _named(file: InertParts, held: Mapping[object, object], reading: Reading) -> Found:
     """A dict of directions by name, each ``[dim]`` or ``[1, dim]``, or ``[num_ws, dim]``."""
-    held = file.pairs
-    keys = ", ".join(shown(str(key), 30) for key in list(held)[:4])
-    few = 0 < len(held) <= _MOST and all(isinstance(key, str) for key in held)
-    shapes = [file.shape(item) for item in held.values()] if few else []
-    if not few or None in shapes:
+    items = {key: item for key, item in held.items() if isinstance(key, str)}
+    few = 0 < len(held) <= _MOST and len(items) == len(held)
+    shapes = [file.shape(item) for item in items.values()] if few else []
+    known = [shape for shape in shapes if shape is not None]
+    if not few or len(known) < len(shapes):
+        keys = ", ".join(shown(str(key), 30) for key in list(held)[:4])
         raise _Problem(f"holds no directions that are known: a dict of {keys or 'nothing'}")
-    _check_alike(shapes)
-    return _stacked({key: file.part(item, shown(key, 30)) for key, item in held.items()}, "dict of tensors", reading)
+    _check_alike(known)
+    return _stacked({key: file.array(item, shown(key, 30)) for key, item in items.items()}, "dict of tensors", reading)
 
 
 def _check_alike(shapes: Sequence[Sequence[int]]) -> None:
     """Refuse tensors that are no directions before they are read: a network's are of many shapes."""
     plain = {tuple(shape[1:] if len(shape) == 2 and shape[0] == 1 else shape) for shape in shapes}
     if len(plain) != 1 or len(next(iter(plain))) not in (1, 2):
-        told = ", ".join(sorted({str(list(shape)) for shape in plain})[:4])
-        raise _Problem(f"holds tensors of shapes {told:.80}, where directions of one shape were expected")
+        listed = ", ".join(sorted({str(list(shape)) for shape in plain})[:4])
+        raise _Problem(f"holds tensors of shapes {listed:.80}, where directions of one shape were expected")
     check_size(shapes, "the file")
 
 
-def _stacked(tensors: Mapping[str, Any], kind: str, reading: Reading) -> Found:
+def _stacked(tensors: Mapping[str, np.ndarray], kind: str, reading: Reading) -> Found:
     arrays = [array[0] if array.ndim == 2 and len(array) == 1 else array for array in tensors.values()]
     # Stacked, an edit with a row for each layer is what it is; a plain direction is one row of many.
     vectors, notes = _arranged(np.stack(arrays), replace(reading, rows="directions", vectors="rows"))
@@ -358,12 +358,13 @@ def _order(about: Mapping[str, str], keys: list[str]) -> list[str]:
             raise _Problem(f"holds {len(order)} tensors, where some directions were expected")
         return order
     try:
-        order = parsed(about["component_order"].encode())
+        held: object = parsed(about["component_order"].encode())
     except (ValueError, RecursionError):
-        order = None
-    if not isinstance(order, list) or not all(isinstance(name, str) for name in order):
+        held = None
+    names = [name for name in held if isinstance(name, str)] if isinstance(held, list) else []
+    if not isinstance(held, list) or len(names) < len(held):
         raise _Problem("has a component_order that is no list of names")
-    missing = set(order) - set(keys)
-    if missing or not order or len(set(order)) != len(order):
+    missing = set(names) - set(keys)
+    if missing or not names or len(set(names)) != len(names):
         raise _Problem("has a component_order that does not fit its tensors")
-    return order
+    return names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from .foreign_files import FormatError, Found
 from .keys import parse_numbers
 from .layers import is_selection, select_layers
 from .names import check_name
+
+if TYPE_CHECKING:
+    from ..hook import StyleLayer
 
 _MOST_ROWS = 1000
 
@@ -35,8 +38,8 @@ class Target:
     w_dim: int = 0
     z_dim: int = 0
     num_ws: int = 0
-    layers: tuple[Any, ...] = ()
-    mapping: Any = None
+    layers: tuple[StyleLayer, ...] = ()
+    mapping: StyleLayer | None = None
 
 
 def assemble(
@@ -133,11 +136,11 @@ def _rows(
         return tuple(range(target.num_ws)), vectors
     typed = _typed_rows(layers, target) if layers else None
     if vectors.ndim == 3:
-        rows = typed or tuple(range(vectors.shape[1]))
-        if len(rows) != vectors.shape[1]:
-            raise FormatError(f"{path}: holds edits with {vectors.shape[1]} rows, --layers names {len(rows)}")
-        moving = np.flatnonzero(vectors.any(axis=(0, 2)))
-        return tuple(rows[place] for place in moving), vectors[:, moving]
+        named = typed or tuple(range(vectors.shape[1]))
+        if len(named) != vectors.shape[1]:
+            raise FormatError(f"{path}: holds edits with {vectors.shape[1]} rows, --layers names {len(named)}")
+        changed = np.flatnonzero(vectors.any(axis=(0, 2)))
+        return tuple(named[place] for place in changed), vectors[:, changed]
     rows = typed or found.layers
     if rows is None and target.num_ws:
         rows = _typed_rows("all", target)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Union
 
 from .names import check_name
 
 MAX_SEEDS = 10_000
 MAX_DIRECTION = 10**6
+Key = Union[int, str]  # the number of a direction (-1 is the weakest), or its name
 
 
 def parse_numbers(text: str, what: str, highest: int) -> list[int]:
@@ -32,7 +34,7 @@ def parse_numbers(text: str, what: str, highest: int) -> list[int]:
     return result
 
 
-def parse_keys(text: str) -> list[int | str]:
+def parse_keys(text: str) -> list[Key]:
     """Read what a person types for directions: numbers, ranges and names, ``0,3,7-9,smile``.
 
     Numbers below 0 count from the weakest one, which is -1.
@@ -40,7 +42,7 @@ def parse_keys(text: str) -> list[int | str]:
     Raises:
         ValueError: a part is empty, or neither a number nor a possible name.
     """
-    keys: list[int | str] = []
+    keys: list[Key] = []
     for part in map(str.strip, str(text).split(",")):
         if re.match(r"-\s*\d", part) and re.fullmatch(r"[\s\d-]*", part):
             keys += _from_the_end(part)
@@ -52,21 +54,21 @@ def parse_keys(text: str) -> list[int | str]:
     return keys
 
 
-_LAYERS = r"all|coarse|middle|fine|input|[\d\s,-]*\d\s*"
-_GROUP = rf"(?:(?P<group>z|{_LAYERS}):)?"
+LAYERS = r"all|coarse|middle|fine|input|[\d\s,-]*\d\s*"  # a pattern
 
 
-def parse_key(text: str) -> tuple[str, int | str]:
+def parse_key(text: str) -> tuple[str, Key]:
     """Read one direction with or without its layers, ``3``, ``-1``, ``smile``, ``coarse:0``: layers, and key.
 
     Raises:
         ValueError: there are several, or it is neither a number nor a possible name.
     """
-    match = re.fullmatch(_GROUP + r"\s*(?P<key>.*)", str(text).strip(), re.DOTALL)
-    keys = parse_keys(match["key"])
+    typed = str(text).strip()
+    group = re.match(rf"(z|{LAYERS}):", typed)
+    keys = parse_keys(typed[group.end() :] if group else typed)
     if len(keys) != 1:
         raise ValueError(f"direction {text!r:.60}: one is needed here")
-    return "".join((match["group"] or "").split()), keys[0]
+    return "".join(group[1].split()) if group else "", keys[0]
 
 
 def _from_the_end(part: str) -> list[int]:

@@ -152,27 +152,30 @@ def _label(rows: Sequence[int]) -> str:
 
 
 def _rows_of_group(styles: dict[int, StyleLayer], name: str) -> list[int]:
-    """Rows of coarse, middle or fine; a group that would be empty takes one row from its neighbour."""
-    if any(layer.detail is None for layer in styles.values()):
-        raise ValueError(f"layers {name!r}: this network has no coarse, middle and fine layers; use numbers")
+    """Rows of coarse, middle or fine; where a group would be empty, one row of its neighbour is moved into it."""
+    details: dict[int, float] = {}
+    for row in sorted(styles):
+        detail = styles[row].detail
+        if detail is None:
+            raise ValueError(f"layers {name!r}: this network has no coarse, middle and fine layers; use numbers")
+        details[row] = detail
     if len(styles) < len(GROUPS):
         raise ValueError(f"layers {name!r}: this network has too few layers for groups; use numbers")
     rows: dict[str, list[int]] = {group: [] for group in GROUPS}
-    for row in sorted(styles):
-        detail = styles[row].detail
-        fitting = (group for group, bound in BOUNDS.items() if detail <= bound * _TOLERANCE)
-        rows[next(fitting, "fine")].append(row)
+    for row, detail in details.items():
+        group = next((group for group, bound in BOUNDS.items() if detail <= bound * _TOLERANCE), "fine")
+        rows[group].append(row)
     _fill_middle(rows)
     if not rows["coarse"]:
         rows["coarse"].append(rows["middle"].pop(0))
     if not rows["fine"]:
         rows["fine"].append(rows["middle"].pop())
-    _fill_middle(rows)  # it may have given its only row away
+    _fill_middle(rows)  # its only row may have been moved out
     return rows[name]
 
 
 def _fill_middle(rows: dict[str, list[int]]) -> None:
-    """An empty middle takes the nearest row of the larger of its neighbours."""
+    """Move the nearest row of the larger neighbour into an empty middle."""
     if not rows["middle"]:
-        donor = "coarse" if len(rows["coarse"]) > len(rows["fine"]) else "fine"
-        rows["middle"].append(rows[donor].pop(-1 if donor == "coarse" else 0))
+        larger = "coarse" if len(rows["coarse"]) > len(rows["fine"]) else "fine"
+        rows["middle"].append(rows[larger].pop(-1 if larger == "coarse" else 0))

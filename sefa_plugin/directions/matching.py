@@ -22,10 +22,10 @@ class Match:
 
     Attributes:
         index: its number in the first set.
-        other: the direction of the second set that is its own in the best assignment of all, None where the
-            second set is too small for it.
+        other: the direction of the second set that the best assignment of all gives to it, None where the second
+            set is too small for it.
         cosine: of the angle to that one, with its sign: -1 is the same direction, turned round.
-        nearest, nearest_cosine: the direction with the largest cosine, whoever else has it.
+        nearest, nearest_cosine: the direction with the largest cosine, even if another one is assigned to it.
     """
 
     index: int
@@ -133,16 +133,18 @@ def angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     one, other = _basis(first), _basis(second)
     if one.shape[1] < other.shape[1]:
         one, other = other, one
-    inner = one.T @ other
+    inner: np.ndarray = one.T @ other
     cosines = np.clip(np.linalg.svd(inner, compute_uv=False), 0, 1)
     sines = np.clip(np.linalg.svd(other - one @ inner, compute_uv=False)[::-1], 0, 1)
-    return np.degrees(np.where(cosines**2 > 0.5, np.arcsin(sines), np.arccos(cosines)))
+    degrees: np.ndarray = np.degrees(np.where(cosines**2 > 0.5, np.arcsin(sines), np.arccos(cosines)))
+    return degrees
 
 
 def _basis(rows: np.ndarray) -> np.ndarray:
     """An orthonormal basis of the span of rows, as columns ``[dim, rank]``."""
     _, sizes, basis = np.linalg.svd(np.asarray(rows, dtype=np.float64), full_matrices=False)
-    return basis[sizes > 1e-6 * sizes.max(initial=0)].T
+    spanning: np.ndarray = basis[sizes > 1e-6 * sizes.max(initial=0)].T
+    return spanning
 
 
 def group_sizes(count: int) -> list[int]:
@@ -150,7 +152,7 @@ def group_sizes(count: int) -> list[int]:
     return [*(size for size in GROUPS if size < count), count]
 
 
-def ties(eigenvalues: Sequence[float]) -> list[list[int]]:
+def ties(eigenvalues: Sequence[float] | np.ndarray) -> list[list[int]]:
     """Runs of directions whose eigenvalues are equal: of those only the space that they span is defined."""
     values = np.asarray(eigenvalues, dtype=np.float64)
     return runs(values, lambda larger, smaller: larger - smaller <= EQUAL * abs(larger)) if values.any() else []

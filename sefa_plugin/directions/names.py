@@ -24,10 +24,12 @@ class Names(NamedTuple):
     purity: tuple[float | None, ...]
 
     def checked(self, count: int) -> Names:
-        """Of the right length and in agreement. Names of which it is not said are a person's: so are older files.
+        """Checked, and completed to one entry for each of ``count`` directions.
+
+        Names without a ``named_by`` count as given by a person: older files do not say.
 
         Raises:
-            ValueError: they are not.
+            ValueError: the lengths do not agree, or an entry is not valid.
         """
         names = tuple(self.names) or ("",) * count
         if len(names) != count:
@@ -46,7 +48,7 @@ class Names(NamedTuple):
     def by_person(self, index: int, name: str) -> Names:
         """With a name that a person gives, '' to take one away.
 
-        A name of re-scoring that is in the way goes: it is the person's now, and the next re-scoring gives another.
+        A direction that had this name from re-scoring loses it; the next re-scoring gives it another one.
 
         Raises:
             ValueError: a person has given it to another direction.
@@ -74,8 +76,8 @@ class Names(NamedTuple):
     def automatic(self, found: Mapping[int, tuple[str, float]], measured: Iterable[int]) -> Names:
         """With names that re-scoring gives: ``(name, purity)`` by direction.
 
-        A person's names stay, and names that are taken get a number behind them, in the order of ``found``. Of the
-        ``measured`` directions those without a new name lose the automatic one of before.
+        A person's names stay. A name that is in use already gets a number behind it, in the order of ``found``.
+        ``measured`` directions that get no new name lose an earlier automatic one.
         """
         held = dict(enumerate(zip(*self)))
         for index in measured:

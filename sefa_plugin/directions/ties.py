@@ -1,32 +1,36 @@
-"""What eigenvalues do not tell apart: equal ones, and those of directions that the layers do not respond to.
+"""Eigenvalues that float32 weights do not distinguish: equal ones, and ones of 0.
 
-The weights of a network are float32, each rounded by up to ``ROUNDING`` of its size. That moves the singular values of
-``A`` by up to ``ROUNDING |A|_F <= ROUNDING sqrt(dim) s``, with ``s`` the largest of them (Weyl's inequality). Singular
-values that are no further apart than both may be moved are equal as far as the weights can say: their directions may
-be turned into each other at will, and only the space that they span is defined. One that is no larger than it may be
-moved is 0. (What float64 adds in finding them is less.)
+The weights of a network are float32, each rounded by up to ``ROUNDING`` of its size. That changes the singular values
+of ``A`` by at most ``ROUNDING |A|_F <= ROUNDING sqrt(dim) s``, with ``s`` the largest of them (Weyl's inequality).
+Singular values that differ by no more than twice this bound are treated as equal: any rotation of their directions
+among themselves is as good, and only the space that they span is defined. One no larger than the bound is below
+float32 rounding and treated as zero: the layers do not respond to its direction. (The rounding of the factorisation
+itself, in float64, is smaller.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..system.messages import spans
 
+if TYPE_CHECKING:
+    from .directions import Directions
+
 ROUNDING = 2.0**-24  # of float32, relative
-SHOWN = 5  # runs that a line names
+SHOWN = 5  # runs that a line lists
 ONLY_THE_SPACE = "only the space that they span is defined"
 
 
-def runs(values: Sequence[float], same: Callable[[float, float], bool]) -> list[list[int]]:
-    """Group numbers, in whatever order they come, whose neighbours in size are the same; of single ones no group.
+def runs(values: Sequence[float] | np.ndarray, same: Callable[[float, float], bool]) -> list[list[int]]:
+    """Groups of two or more numbers that count as equal, each as ascending places in ``values``.
 
     Args:
-        values: any numbers.
-        same: of the larger and the smaller of two neighbours, whether they count as one.
+        values: any numbers, in any order.
+        same: whether the larger and the smaller of two numbers that are neighbours in size count as equal.
     """
     order = np.argsort(-np.asarray(values, dtype=np.float64), kind="stable")
     groups: list[list[int]] = [[int(place)] for place in order[:1]]
@@ -38,56 +42,62 @@ def runs(values: Sequence[float], same: Callable[[float, float], bool]) -> list[
     return [sorted(group) for group in groups if len(group) > 1]
 
 
-def silent(directions: Any) -> list[int]:
-    """Directions of a factorisation with eigenvalue 0, within the rounding of the weights."""
-    values = directions.eigenvalues
-    return [] if directions.origin else np.flatnonzero(np.sqrt(np.maximum(values, 0)) <= _moved(directions)).tolist()
+def zero_eigenvalues(directions: Directions) -> list[int]:
+    """Directions of a factorisation whose eigenvalue is below float32 rounding, treated as zero.
+
+    Of imported directions none: an eigenvalue of 0 there means that it is not known.
+    """
+    if directions.origin:
+        return []
+    sizes = np.sqrt(np.maximum(directions.eigenvalues, 0))
+    found: list[int] = np.flatnonzero(sizes <= _rounding(directions)).tolist()
+    return found
 
 
-def tied(directions: Any) -> tuple[list[list[int]], list[int]]:
-    """Runs of directions with equal eigenvalues, and of them the run that goes on beyond what was kept.
+def tied(directions: Directions) -> tuple[list[list[int]], list[int]]:
+    """Runs of directions with equal eigenvalues; then the one of them that continues beyond what was kept, or [].
 
-    Eigenvalues of 0 are in none (:func:`silent`); where they are not known, as of most imported directions, nothing is.
+    Eigenvalues of 0 (:func:`zero_eigenvalues`, and those that are not known) are in no run.
     """
     sizes = np.sqrt(np.maximum(directions.eigenvalues, 0)).tolist()
-    apart, mute = 2 * _moved(directions), set(silent(directions))
-    heard = [index for index in range(len(sizes)) if index not in mute and sizes[index] > 0]
-    values = [sizes[index] for index in heard]
-    if directions.next_eigenvalue and heard:
+    apart, zero = 2 * _rounding(directions), set(zero_eigenvalues(directions))
+    nonzero = [index for index in range(len(sizes)) if index not in zero and sizes[index] > 0]
+    values = [sizes[index] for index in nonzero]
+    if directions.next_eigenvalue and nonzero:
         values.append(float(np.sqrt(directions.next_eigenvalue)))
     whole = runs(values, lambda larger, smaller: larger - smaller <= apart)
-    found = [[heard[at] for at in run if at < len(heard)] for run in whole]
-    return found, next((run for run, places in zip(found, whole) if len(heard) in places), [])
+    found = [[nonzero[at] for at in run if at < len(nonzero)] for run in whole]
+    return found, next((run for run, places in zip(found, whole) if len(nonzero) in places), [])
 
 
-def _moved(directions: Any) -> float:
-    """By how much the rounding of the weights may move a singular value."""
+def _rounding(directions: Directions) -> float:
+    """The largest change of a singular value that the rounding of float32 weights can cause."""
     largest = float(np.max(directions.eigenvalues, initial=0))
     return ROUNDING * float(np.sqrt(directions.dim * max(largest, 0)))
 
 
-def remarks(directions: Any) -> list[str]:
-    """Lines for people on what is not defined of directions, or does nothing; none, usually."""
+def remarks(directions: Directions) -> list[str]:
+    """A line for the tied directions and one for those with eigenvalue 0; usually there are none."""
     lines = []
     found, cut = tied(directions)
     if found:
-        told = [spans(run) + (" and further ones" if run is cut else "") for run in found[:SHOWN]]
+        listed = [spans(run) + (" and further ones" if run is cut else "") for run in found[:SHOWN]]
         more = f" and {len(found) - SHOWN} more runs" if len(found) > SHOWN else ""
         each = ONLY_THE_SPACE if len(found) == 1 else "of each run, " + ONLY_THE_SPACE
-        lines.append(f"directions {'; '.join(told)}{more} have equal eigenvalues: {each}")
-    mute = silent(directions)
-    if len(mute) == len(directions):
+        lines.append(f"directions {'; '.join(listed)}{more} have equal eigenvalues: {each}")
+    zero = zero_eigenvalues(directions)
+    if len(zero) == len(directions):
         lines.append("every direction has eigenvalue 0: the weights of these layers are zero")
-    elif mute:
-        one = len(mute) == 1
-        subject = f"direction {mute[0]} has" if one else f"directions {spans(mute)} have"
+    elif zero:
+        one = len(zero) == 1
+        subject = f"direction {zero[0]} has" if one else f"directions {spans(zero)} have"
         lines.append(f"{subject} eigenvalue 0: the layers do not respond to {'it' if one else 'them'}")
     return lines
 
 
-def remark_on(directions: Any, index: int) -> str:
-    """The same of one direction, '' usually."""
-    if index in silent(directions):
+def remark_on(directions: Directions, index: int) -> str:
+    """The same for one direction; usually ''."""
+    if index in zero_eigenvalues(directions):
         return "eigenvalue 0: the layers do not respond to it"
     found, cut = tied(directions)
     for run in found:

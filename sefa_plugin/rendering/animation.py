@@ -1,4 +1,4 @@
-"""A recipe in motion: into the edit, through its edits in turn, or from subject to subject with the edit held."""
+"""Videos of a recipe: into the edit, through its edits in turn, or from subject to subject with the edits kept."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ STRETCH = 60  # frames from key frame to key frame, where no number is asked for
 
 @dataclass(frozen=True)
 class Motion:
-    """What a recipe's video goes through.
+    """The frames of a recipe's video.
 
     Attributes:
         line: positions of the frames along the path; 0, 1, 2... are its key frames.
         at: ws ``[subjects, num_ws, w_dim]`` at a position; the key frames' are those of the stills.
-        caption: words for a position.
+        caption: text for a position.
         unchanged_rows: how many rows of ws, from the first on, are the same in all frames.
     """
 
@@ -43,7 +43,7 @@ class Motion:
 
 
 def usual(kind: str, edits: int, subjects: int) -> tuple[int, str, str]:
-    """Frames, loop and easing of a kind where they are not asked for."""
+    """Number of frames, loop and easing of a kind, where the user gives none."""
     if kind == "edit":
         return STRETCH, "pingpong", "linear"
     return STRETCH * (subjects if kind == "walk" else edits + 1), "closed", "cubic" if kind == "walk" else "linear"
@@ -57,7 +57,7 @@ def motion(kind: str, scene: Scene, edits: Sequence[Edit], frames: int, loop: st
     walk goes through Z, every other one through W.
 
     Raises:
-        ValueError: there is nothing to go through, or the easing does not fit the kind.
+        ValueError: there are no edits (for a walk, fewer than two subjects), or the easing does not fit the kind.
     """
     if kind not in KINDS:
         raise ValueError(f"animation {kind!r}: choose one of {', '.join(KINDS)}")
@@ -75,7 +75,7 @@ def motion(kind: str, scene: Scene, edits: Sequence[Edit], frames: int, loop: st
         return torch.cat([scene.edited(who, edits, weights(position)) for who in range(len(scene))])
 
     def caption(position: float) -> str:
-        # Less than this is rounding, or a spline's beginning.
+        # Smaller weights are rounding, or the first steps of a spline.
         shown = [(edit, weight) for edit, weight in zip(edits, weights(position)) if abs(weight) > 5e-3]
         words = [edit.typed_with(f" {edit.distance * weight:+.3g}").replace("=", "") for edit, weight in shown]
         return "   ".join(words) or "unedited"

@@ -5,9 +5,10 @@ difference of two pictures, 0 to 1, after both are reduced to at most 128 pixels
 to where a handful of seeds have changed by ``TARGET`` on average. A side ends earlier where pictures
 *break*: where contrast or fine detail has halved or doubled, or a tenth more of the values are clipped.
 
-Each direction costs four pictures, two on each side, of seeds of their own. Visible change grows a little
-less than linearly with the distance, so one look near the target tells where the target is; the first look
-is placed by the eigenvalue, since to first order styles move by its square root.
+Each direction costs four pictures, two on each side, each of another seed. Visible change grows a little less than
+linearly with the distance, so that a single probe near the target is enough to compute where the target is. Where the
+probe is made is computed from the eigenvalue, since to first order styles change by its square root, and from the
+earlier measurements, each of which is a prior for those after it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,21 +26,25 @@ from .frames import FramesError
 from .look import Look
 from .scene import Scene
 
+if TYPE_CHECKING:
+    from ..directions.directions import Directions
+    from ..networks.generator import Generator
+
 TARGET = 0.1  # visible change at the ends of a range
 ALIKE = 0.45  # but at most this share of the difference between two seeds, for networks of little contrast
-LEAST = 0.015
-FIRST = 1.5  # sigmas: the very first look
-SEEDS = (0, 1, 2, 3)  # a run shows the first three by default: their unedited pictures serve twice
-MORE_SEEDS = tuple(range(8))  # where a picture costs less than the paper it is shown on
+LEAST = 0.015  # and never less than this
+FIRST = 1.5  # sigmas: the probe of the first direction that is measured
+SEEDS = (0, 1, 2, 3)  # a run shows the first three by default, so that their unedited pictures are there already
+MORE_SEEDS = tuple(range(8))  # for small networks, whose pictures take little time
 SMALL = 64  # pixels
 GROWTH = 0.9  # visible change ~ distance ** GROWTH
-FAR_OFF = 3.0  # a look further than this factor from the target is repeated
-LOOKS = 3
-FURTHEST = 20.0  # sigmas; a direction that shows nothing there is left at it
-FLAT = 0.05  # of the sigma of directions on the whole: the least that counts as one
-STILL = 1e-5  # units of w: what varies less does not, but for rounding
-SIDES = 0.03  # variance of that lean among directions, about
-ONE_SIDED = 0.25  # a side that breaks before this share of the other is left out
+FAR_OFF = 3.0  # a probe that is off the target by more than this factor is repeated
+PROBES = 3  # at most
+FURTHEST = 20.0  # sigmas; where a range ends at the latest
+FLAT = 0.05  # a sigma that is less than this share of the root mean square of all is replaced by that share
+CONSTANT = 1e-5  # units of w: if the root mean square of all sigmas is less, w varies by rounding only
+SIDES = 0.03  # about the variance among directions of what ``Calibrator._lean`` gives
+ONE_SIDED = 0.25  # a side that is shorter than this share of the other one is left out
 VERSION = 1
 
 
@@ -51,25 +56,56 @@ class Range:
         low, high: distances in units of w along the unit direction; ``low <= 0 <= high``, not both 0.
         sigma: standard deviation of w along the direction, in the same units.
         broken: the sides that end where pictures break: ``''``, ``low``, ``high`` or ``both``.
-        lesson: what the measurement teaches those after it: the distance of ``TARGET`` on the whole, and the variance
-            of the logarithm of visible change among the subjects of a side (0 of a single one).
+        prior: the part of the measurement that later ones start from: the distance at which both sides together have
+            changed by ``TARGET``, and the variance of the logarithm of visible change among the subjects of a side
+            (0 for a single one).
     """
 
     low: float
     high: float
     sigma: float
     broken: str = ""
-    lesson: tuple[float, float] = (0.0, 0.0)
+    prior: tuple[float, float] = (0.0, 0.0)
 
 
-def seeds_for(G: Any) -> tuple[int, ...]:
-    """The seeds to measure a network with: eight of small StyleGAN2 networks, four of all others."""
+class _Direction(NamedTuple):
+    """One direction that is measured.
+
+    Attributes:
+        group: the ``id`` of the array of its group's vectors.
+        sigma: standard deviation of w along it.
+        scale: the unit of its distances: sigma, where that is not too small (see ``FLAT``).
+        root: square root of its eigenvalue.
+    """
+
+    group: int
+    sigma: float
+    scale: float
+    root: float
+
+
+class _Prior(NamedTuple):
+    """The distance of an earlier measurement.
+
+    Attributes:
+        group: as of :class:`_Direction`.
+        scaled: distance times the square root of the eigenvalue, which is comparable within a group.
+        sigmas: distance in units of the direction's scale, which is comparable among groups.
+    """
+
+    group: int
+    scaled: float
+    sigmas: float
+
+
+def seeds_for(G: Generator) -> tuple[int, ...]:
+    """The seeds to measure a network with: eight for small StyleGAN2 networks, four for all others."""
     small = G.img_resolution <= SMALL and not hasattr(G.synthesis, "input")
     return MORE_SEEDS if small else SEEDS
 
 
-def settings_of(look: Any, seeds: Sequence[int], projected: str = "") -> str:
-    """What a calibration depends on beside network and directions, as text to compare."""
+def settings_of(look: Look, seeds: Sequence[int], projected: str = "") -> str:
+    """What a calibration depends on besides network and directions, as text that can be compared."""
     about = {
         "version": VERSION,
         "target": TARGET,
@@ -88,23 +124,24 @@ def settings_of(look: Any, seeds: Sequence[int], projected: str = "") -> str:
 
 @dataclass
 class Calibrator:
-    """Measures ranges of directions, each with what the ones before have taught.
+    """Measures ranges of directions; each measurement starts from the earlier ones.
 
-    In what order they have is of no concern, down to the last bit: a run that was stopped is to end as if it were not.
+    The order of the earlier ones does not change a result, not even in its last bit: a run that is stopped and
+    continued gives the same files as one that is not.
 
     Args:
-        scene: a ``Scene`` on the subjects to measure with (any number).
+        scene: the subjects to measure with (any number).
         advance: called with a number of pictures whenever some have been rendered.
         unedited: pictures by label that are there already.
     """
 
-    scene: Any
+    scene: Scene
     advance: Callable[[int], None] = lambda pictures: None
     unedited: Mapping[str, np.ndarray] = field(default_factory=dict)
     _before: list[np.ndarray] = field(default_factory=list)
     _target: float = TARGET
-    _sigmas: dict[int, np.ndarray] = field(default_factory=dict)
-    _seen: list[tuple[int, float, float]] = field(default_factory=list)  # directions, distance * root, / sigma
+    _sigmas: dict[int, np.ndarray] = field(default_factory=dict)  # by group
+    _priors: list[_Prior] = field(default_factory=list)
     _noise: list[float] = field(default_factory=list)  # variances of log change among the subjects of a side
 
     @property
@@ -113,60 +150,60 @@ class Calibrator:
         self._prepare()
         return self._target
 
-    def measure(self, directions: Any, index: int) -> Range:
+    def measure(self, directions: Directions, index: int) -> Range:
         """Calibrate one direction.
 
         Raises:
-            FramesError: pictures are NaN or infinite however near they are.
+            FramesError: pictures are NaN or infinite even at the smallest distances that are tried.
             ValueError: directions of Z, and ws that have no z.
         """
         self._prepare()
-        key, sigma, scale, root = self._about(directions, index)
-        guess = self._first_guess(key, root, scale)
-        for _ in range(LOOKS):
-            at, changes, breaks = self._look(directions, index, guess)
+        one = self._about(directions, index)
+        furthest = FURTHEST * one.scale
+        guess = self._first_guess(one)
+        for _ in range(PROBES):
+            at, changes, breaks = self._probe(directions, index, guess)
             distance = at * (self._target / max(np.mean(changes), 1e-6)) ** (1 / GROWTH)
-            distance = min(distance, FURTHEST * scale)
+            distance = min(distance, furthest)
             if 1 / FAR_OFF < distance / at < FAR_OFF:
                 break
             guess = distance
         noise = _noise_of(changes) if len(self._before) > 1 else 0.0
-        self._hear_noise(noise)
-        distance = min(self._tempered(key, distance * root) / root, FURTHEST * scale)
-        self._seen.append((key, distance * root, distance / scale))
+        self._add_noise(noise)
+        distance = min(self._shrunk(one.group, distance * one.root) / one.root, furthest)
+        self._priors.append(_Prior(one.group, distance * one.root, distance / one.scale))
         lean = self._lean(changes)
-        # Breaking grows between linearly and quadratically; the nearer end is the safer one.
-        whole = {sign: min(distance * math.exp(-sign * lean), FURTHEST * scale) for sign in (-1, 1)}
+        # Breaking grows between linearly and quadratically; the nearer of the two ends is taken.
+        whole = {sign: min(distance * math.exp(-sign * lean), furthest) for sign in (-1, 1)}
         ends = {sign: min(whole[sign], at / max(b, math.sqrt(max(b, 1e-6)))) for sign, b in breaks.items()}
         sides = [name for sign, name in ((-1, "low"), (1, "high")) if ends[sign] < whole[sign]]
         for sign in (-1, 1):
             if ends[sign] < ONE_SIDED * ends[-sign]:
                 ends[sign] = 0.0
         low, high = -_rounded(ends[-1]), _rounded(ends[1])
-        return Range(low, high, sigma, "both" if len(sides) == 2 else "".join(sides), (distance, noise))
+        return Range(low, high, one.sigma, "both" if len(sides) == 2 else "".join(sides), (distance, noise))
 
-    def teach(self, directions: Any, index: int) -> None:
-        """Let those to come learn from a direction of an earlier run, as if it had been measured now."""
-        lesson = directions.lessons[index]
-        if lesson is None:  # a file of before
+    def add_prior(self, directions: Directions, index: int) -> None:
+        """Use a direction that an earlier run has measured as if it had been measured now."""
+        prior = directions.lessons[index]
+        if prior is None:  # in an older file
             return
         self._prepare()
-        key, _, scale, root = self._about(directions, index)
-        distance, noise = lesson
-        self._hear_noise(noise)
-        self._seen.append((key, distance * root, distance / scale))
+        one = self._about(directions, index)
+        distance, noise = prior
+        self._add_noise(noise)
+        self._priors.append(_Prior(one.group, distance * one.root, distance / one.scale))
 
-    def _about(self, directions: Any, index: int) -> tuple[int, float, float, float]:
-        """Which directions these are, and of one of them sigma, scale, and the square root of its eigenvalue."""
-        key = id(directions.vectors)
-        if key not in self._sigmas:
-            self._sigmas[key] = self.scene.spread_along(directions)
+    def _about(self, directions: Directions, index: int) -> _Direction:
+        group = id(directions.vectors)
+        if group not in self._sigmas:
+            self._sigmas[group] = self.scene.spread_along(directions)
         # Equal eigenvalues and a rank below k occur; none may divide by zero.
         root = math.sqrt(max(directions.eigenvalues[index], 1e-9 * abs(directions.eigenvalues[0]), 1e-30))
-        return key, float(self._sigmas[key][index]), self._scale(key, index), root
+        return _Direction(group, float(self._sigmas[group][index]), self._scale(group, index), root)
 
     def _prepare(self) -> None:
-        """Render the unedited pictures, once, and settle the target."""
+        """Render the unedited pictures, once, and find the target."""
         if self._before:
             return
         labels = self.scene.labels
@@ -175,35 +212,35 @@ class Calibrator:
         self.advance(len(missing))
         self._before = [reduced(held[label]) for label in labels]
         pairs = [visible_change(a, b) for i, a in enumerate(self._before) for b in self._before[:i]]
-        # Truncation draws seeds together, which must not shrink what counts as visible.
+        # Truncation makes seeds more alike, which must not make the target smaller.
         apart = float(np.mean(pairs)) / min(1.0, max(0.25, abs(self.scene.look.trunc))) if pairs else 0.0
         if apart > LEAST:
             self._target = min(TARGET, max(LEAST, ALIKE * apart))
 
-    def _scale(self, key: int, index: int) -> float:
-        """Sigma, which says how far is far; where w hardly varies along a direction, that of directions on the whole.
+    def _scale(self, group: int, index: int) -> float:
+        """The unit of a direction's distances: its sigma, but at least ``FLAT`` times the root mean square of all.
 
-        Where w never varies at all it is 1, the unit itself.
+        1 where w does not vary along any of them.
         """
-        sigmas = self._sigmas[key]
+        sigmas = self._sigmas[group]
         usual = float(np.sqrt(np.mean(np.square(sigmas))))
-        return max(float(sigmas[index]), FLAT * usual) if usual > STILL else 1.0
+        return max(float(sigmas[index]), FLAT * usual) if usual > CONSTANT else 1.0
 
-    def _first_guess(self, key: int, root: float, scale: float) -> float:
-        same = sorted(scaled for held, scaled, _ in self._seen if held == key)
+    def _first_guess(self, one: _Direction) -> float:
+        same = sorted(prior.scaled for prior in self._priors if prior.group == one.group)
         if same:
-            return math.exp(np.mean(np.log(same))) / root
-        others = sorted(sigmas for _, _, sigmas in self._seen)
-        return scale * (math.exp(np.mean(np.log(others))) if others else FIRST)
+            return math.exp(np.mean(np.log(same))) / one.root
+        others = sorted(prior.sigmas for prior in self._priors)
+        return one.scale * (math.exp(np.mean(np.log(others))) if others else FIRST)
 
-    def _look(self, directions: Any, index: int, guess: float) -> tuple[float, np.ndarray, dict[int, float]]:
-        """Render probes at plus and minus ``guess``: distance used, changes, brokenness of each side."""
+    def _probe(self, directions: Directions, index: int, guess: float) -> tuple[float, np.ndarray, dict[int, float]]:
+        """Render pictures at plus and minus ``guess``: the distance used, changes, how broken each side is."""
         places = _places(len(self._before))
         for _ in range(6):
             try:
                 shots = self.scene.shots_at(directions, index, [(who, sign * guess) for who, sign in places])
                 break
-            except FramesError:  # NaN or infinity: far too far
+            except FramesError:  # NaN or infinity: much too far
                 guess /= 4
         else:
             shots = self.scene.shots_at(directions, index, [(who, sign * guess) for who, sign in places])
@@ -216,25 +253,25 @@ class Calibrator:
         }
         return guess, changes, breaks
 
-    def _hear_noise(self, noise: float) -> None:
+    def _add_noise(self, noise: float) -> None:
         if len(self._before) > 1:
             self._noise = sorted([*self._noise, noise])
 
     def _lean(self, changes: np.ndarray) -> float:
-        """How much more, in logarithms of the distance, the high side changes than the low one.
+        """How much more the high side changes than the low one, in logarithms of the distance.
 
-        As on the whole, what may be noise between seeds counts the less the more of it there is.
+        Scaled down as in :meth:`_shrunk`, the more the greater the noise between seeds.
         """
         high, low = (float(np.log(max(changes[start::2].mean(), 1e-6))) for start in (0, 1))
         noise = float(np.mean(self._noise)) / len(changes) if self._noise else 0.0
         return (high - low) / 2 / GROWTH * SIDES / (SIDES + noise)
 
-    def _tempered(self, key: int, scaled: float) -> float:
-        """Draw a noisy result towards the directions before, as far as seeds disagree more than directions do.
+    def _shrunk(self, group: int, scaled: float) -> float:
+        """Move a result towards those of earlier directions of the group, the more the greater the noise between seeds.
 
         Empirical Bayes on the logarithm of distance x sqrt(eigenvalue).
         """
-        logs = [*sorted(math.log(held) for other, held, _ in self._seen if other == key), math.log(scaled)]
+        logs = [*sorted(math.log(prior.scaled) for prior in self._priors if prior.group == group), math.log(scaled)]
         if len(logs) < 4 or not self._noise:
             return scaled
         noise = float(np.mean(self._noise)) / len(self._before)
@@ -249,25 +286,25 @@ def _noise_of(changes: np.ndarray) -> float:
 
 
 def _places(count: int) -> list[tuple[int, int]]:
-    """Subjects and signs of a look, in turn, so that no side rests on one subject alone if there are more."""
+    """Subjects and signs of a probe, in turn, so that each side has several subjects if there are some."""
     subjects = [place % count for place in range(max(count, len(SEEDS)) // 2 * 2)] if count > 1 else [0, 0]
     return [(who, 1 if place % 2 == 0 else -1) for place, who in enumerate(subjects)]
 
 
 def _rounded(distance: float) -> float:
-    """To two digits: a range is not known better, and is read by people."""
+    """To two digits, which is about how exactly a range is measured."""
     return float(f"{distance:.2g}")
 
 
 def calibrate(
-    G: Any,
-    directions: Any,
+    G: Generator,
+    directions: Directions,
     indices: Sequence[int] | None = None,
     *,
     seeds: Sequence[int] | None = None,
     look: Look | None = None,
-) -> Any:
-    """Measure the ranges of directions; gives ``Directions`` that carry them.
+) -> Directions:
+    """Measure the ranges of directions; gives the directions with their ranges.
 
     Args:
         G: a generator of ``load_network``.
@@ -285,5 +322,5 @@ def calibrate(
     calibrator = Calibrator(Scene(G, look, seeds))
     for index in range(len(directions)) if indices is None else indices:
         found = calibrator.measure(directions, index)
-        directions = directions.with_range(index, found.sigma, found.low, found.high, found.broken, found.lesson)
+        directions = directions.with_range(index, found.sigma, found.low, found.high, found.broken, found.prior)
     return replace(directions, calibration=settings_of(look, seeds))

@@ -6,17 +6,25 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar, Union
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..directions.keys import Key
 from ..directions.layers import is_selection
 from .latents import normalize_z
 
+if TYPE_CHECKING:
+    from ..directions.directions import Directions
+    from ..networks.generator import Generator
 
-def edit(ws: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
+Weights = Union[Sequence[float], np.ndarray]  # for each of some edits a factor of its distance
+SomeKey = TypeVar("SomeKey", bound=Key)  # numbers, names, or both
+
+
+def edit(ws: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -> Tensor:
     """Add directions to ws at exactly the rows whose layers were factorised.
 
     CVPR 2021, equation 2 (``z' = z + alpha n``), in W. ``ws`` are final, so truncation never scales an edit.
@@ -43,7 +51,7 @@ def edit(ws: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
     return result
 
 
-def edit_z(z: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
+def edit_z(z: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -> Tensor:
     """Normalise latents ``[N, z_dim]`` and add directions of space ``z``; a new tensor.
 
     The network normalises its input again, so in Z the paper's statement holds to first order.
@@ -58,7 +66,7 @@ def edit_z(z: Tensor, directions: Any, amounts: Mapping[Any, float]) -> Tensor:
     return normalize_z(z) + _step(directions, amounts, z)
 
 
-def _step(directions: Any, amounts: Mapping[Any, float], like: Tensor) -> Tensor:
+def _step(directions: Directions, amounts: Mapping[SomeKey, float], like: Tensor) -> Tensor:
     """Sum of distance x unit direction: ``[dim]``, or a row for each layer."""
     total = np.zeros(directions.vectors.shape[1:])
     for key, distance in amounts.items():
@@ -66,21 +74,28 @@ def _step(directions: Any, amounts: Mapping[Any, float], like: Tensor) -> Tensor
     return torch.as_tensor(total, dtype=like.dtype, device=like.device)
 
 
-def edited_ws(ws: Tensor, directions: Any, key: Any, distances: Iterable[float]) -> Iterator[Tensor]:
+def edited_ws(ws: Tensor, directions: Directions, key: Key, distances: Iterable[float]) -> Iterator[Tensor]:
     """Yield edited copies of ``ws`` ``[N, num_ws, w_dim]``, one for each distance; nothing is held."""
     for distance in distances:
         yield edit(ws, directions, {key: distance})
 
 
 def edited_through_z(
-    G: Any, z: Tensor, c: Tensor | None, directions: Any, key: Any, distances: Iterable[float], **truncation: Any
+    G: Generator,
+    z: Tensor,
+    c: Tensor | None,
+    directions: Directions,
+    key: Key,
+    distances: Iterable[float],
+    truncation_psi: float = 1.0,
+    truncation_cutoff: int | None = None,
 ) -> Iterator[Tensor]:
     """Yield ws ``[N, num_ws, w_dim]`` of edited latents, one for each distance."""
     for distance in distances:
         # Normalised twice, z would differ in its last bits: distance 0 must be the unedited picture itself.
         edited = edit_z(z, directions, {key: distance}) if distance else z
         with torch.no_grad():
-            ws = G.mapping(edited, c, **truncation)
+            ws = G.mapping(edited, c, truncation_psi=truncation_psi, truncation_cutoff=truncation_cutoff)
         yield ws
 
 
@@ -131,7 +146,7 @@ class Edit:
     @property
     def dim(self) -> int:
         """Components of the space that it is in."""
-        return self.vector.shape[-1]
+        return int(self.vector.shape[-1])
 
     @property
     def typed(self) -> str:
@@ -150,7 +165,7 @@ class Edit:
         return f"{group}{self.name or self.index}={distance}{f'@{changed}' if changed else ''}"
 
 
-def edit_of(directions: Any, key: int | str, distance: float) -> Edit:
+def edit_of(directions: Directions, key: Key, distance: float) -> Edit:
     """The edit along one of ``Directions``.
 
     Raises:
@@ -170,7 +185,7 @@ def edit_of(directions: Any, key: int | str, distance: float) -> Edit:
     )
 
 
-def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Sequence[float] | None = None) -> Tensor:
+def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Weights | None = None) -> Tensor:
     """Add edits of W to ws at their rows; those of Z are left to :func:`edited_z`.
 
     CVPR 2021, equation 2, in W. For one factorisation this is ``latents.edit``, to the last bit.
@@ -196,7 +211,7 @@ def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Sequence[float] | No
     return result
 
 
-def edited_z(z: Tensor, edits: Sequence[Edit], weights: Sequence[float] | None = None) -> Tensor:
+def edited_z(z: Tensor, edits: Sequence[Edit], weights: Weights | None = None) -> Tensor:
     """Normalise latents ``[N, z_dim]`` and add edits of Z; where they come to nothing, z as it is.
 
     Raises:
@@ -211,7 +226,7 @@ def edited_z(z: Tensor, edits: Sequence[Edit], weights: Sequence[float] | None =
     return normalize_z(z) + torch.tensor(step, dtype=z.dtype, device=z.device)
 
 
-def _steps(edits: Sequence[Edit], weights: Sequence[float] | None, space: str) -> dict[int, np.ndarray]:
+def _steps(edits: Sequence[Edit], weights: Weights | None, space: str) -> dict[int, np.ndarray]:
     """For each row (-1 in Z) the sum of distance x direction, float64 ``[dim]``; none where nothing moves."""
     steps: dict[int, np.ndarray] = {}
     for edit, weight in zip(edits, weights if weights is not None else [1.0] * len(edits)):

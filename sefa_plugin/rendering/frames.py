@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -19,8 +19,15 @@ from ..networks.in_memory import evaluating, usable
 from ..system.processor import is_out_of_memory
 from .precision import uses_bfloat16
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..generators.ops import Layer
+    from ..networks.generator import Generator
+
 NOISE_SEED = 0
-_fitting: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # of networks that had no room for more pictures at once
+# How many pictures fit into memory at once, of synthesis networks where a batch has not.
+_fitting: WeakKeyDictionary[object, int] = WeakKeyDictionary()
 
 
 class FramesError(Exception):
@@ -46,8 +53,8 @@ def to_uint8(img: Tensor, cure: str = _IN_FLOAT32) -> np.ndarray:
 
 
 def render(
-    G: Any,
-    ws_schedule: Iterable[Tensor],
+    G: Generator | nn.Module,
+    ws_schedule: Iterable[Tensor | np.ndarray],
     *,
     batch_size: int = 1,
     noise_mode: str = "const",
@@ -58,7 +65,7 @@ def render(
 
     Args:
         G: a generator with NVIDIA's interface, of which only ``G.synthesis`` is used; or any module in memory
-            with ``mapping`` and ``synthesis`` (see ``live.adopt``).
+            with ``mapping`` and ``synthesis`` (see ``in_memory.adopt``).
         ws_schedule: ``[num_ws, w_dim]`` tensors, or ``[N, num_ws, w_dim]`` ones whose rows are N frames;
             any iterable, pulled as frames are needed.
         batch_size: frames rendered at once; fewer from where memory is too small for as many.
@@ -75,32 +82,32 @@ def render(
         ValueError: ``batch_size`` is below 1, or ws are of a wrong shape.
         FramesError: pixels are NaN or infinite.
         LiveError: ``G`` is no generator, or one that cannot be run.
-        RuntimeError, MemoryError: not even one picture fits into memory (see ``memory.is_out_of_memory``).
+        RuntimeError, MemoryError: not even one picture fits into memory (see ``processor.is_out_of_memory``).
     """
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size}: at least 1 is needed")
-    G = usable(G)
-    device = _device(G)
-    force_fp32 = force_fp32 or (device.type != "cuda" and not uses_bfloat16(G))
+    network: Generator = usable(G)
+    device = _device(network)
+    force_fp32 = force_fp32 or (device.type != "cuda" and not uses_bfloat16(network))
     rows = _rows(ws_schedule)
-    reuse = {}
-    if unchanged_rows and getattr(G.synthesis, "takes_prefixes", False):
+    reuse: dict[str, Prefixes] = {}
+    if unchanged_rows and getattr(network.synthesis, "takes_prefixes", False):
         reuse = {"prefixes": Prefixes(unchanged_rows)}
-    cure = _cure(G, device, force_fp32)
+    cure = _cure(network, device, force_fp32)
     # Fresh noise belongs to a frame by its place in the batch, so it is drawn for one frame at a time.
     size = 1 if noise_mode == "random" else batch_size
 
     def pictures(ws: list[Tensor]) -> np.ndarray:
         stacked = torch.stack([row.to(device) for row in ws])
-        with torch.no_grad(), evaluating(G.synthesis), _same_noise(noise_mode == "random", device):
-            return to_uint8(G.synthesis(stacked, noise_mode=noise_mode, force_fp32=force_fp32, **reuse), cure)
+        with torch.no_grad(), evaluating(network.synthesis), _same_noise(noise_mode == "random", device):
+            return to_uint8(network.synthesis(stacked, noise_mode=noise_mode, force_fp32=force_fp32, **reuse), cure)
 
     while True:
         batch = list(islice(rows, size))
         if not batch:
             return
         while batch:
-            size = min(size, _fitting.get(G.synthesis, size))
+            size = min(size, _fitting.get(network.synthesis, size))
             try:
                 made = pictures(batch[:size])
             except (RuntimeError, MemoryError) as error:
@@ -111,25 +118,24 @@ def render(
                 del batch[:size]
                 yield from made
                 continue
-            # Not within the except: the error holds on to what was computed so far.
+            # Outside of the except block: its error keeps the tensors of the failed batch in memory.
             reuse = {}
-            size = _fitting[G.synthesis] = max(1, len(batch[:size]) // 2)
+            size = _fitting[network.synthesis] = max(1, len(batch[:size]) // 2)
             _release(device)
 
 
-def _cure(G: Any, device: torch.device, force_fp32: bool) -> str:
-    """What helps against NaN, which is another thing where layers compute in half precision."""
+def _cure(G: Generator, device: torch.device, force_fp32: bool) -> str:
+    """What helps against NaN; where layers compute in half precision, to leave that out."""
     layers = [] if force_fp32 else [module for module in G.synthesis.modules() if hasattr(module, "use_fp16")]
-    kinds = {working_dtype(layer, device, force_fp32) for layer in layers}
+    kinds = {working_dtype(cast("Layer", layer), device, force_fp32) for layer in layers}
     if torch.float16 in kinds:
         return "its float16 layers overflow; use --precision float32 (in Python force_fp32=True)"
     return "leave --precision bf16 out" if torch.bfloat16 in kinds else _IN_FLOAT32
 
 
-def _rows(ws_schedule: Iterable[Tensor]) -> Iterator[Tensor]:
-    if isinstance(ws_schedule, (Tensor, np.ndarray)):
-        ws_schedule = [ws_schedule]
-    for item in ws_schedule:
+def _rows(ws_schedule: Iterable[Tensor | np.ndarray]) -> Iterator[Tensor]:
+    """Each frame's ws ``[num_ws, w_dim]``."""
+    for item in [ws_schedule] if isinstance(ws_schedule, (Tensor, np.ndarray)) else ws_schedule:
         ws = torch.as_tensor(item)
         if ws.ndim not in (2, 3):
             raise ValueError(f"a schedule of ws holds {list(ws.shape)}, expected [num_ws, w_dim]")
@@ -137,7 +143,7 @@ def _rows(ws_schedule: Iterable[Tensor]) -> Iterator[Tensor]:
 
 
 def _release(device: torch.device) -> None:
-    """Give back what allocators hold in pieces that are too small."""
+    """Free the memory that allocators keep for later."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -145,14 +151,14 @@ def _release(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
-def _device(G: Any) -> torch.device:
+def _device(G: Generator) -> torch.device:
     first = next(iter(G.synthesis.parameters()), None)
     return torch.device("cpu") if first is None else first.device
 
 
 @contextmanager
 def _same_noise(wanted: bool, device: torch.device) -> Iterator[None]:
-    """Let torch draw the same numbers inside, and leave its generators as they were."""
+    """Inside, torch draws the same numbers each time; afterwards its generators are as they were."""
     if not wanted:
         yield
         return

@@ -24,7 +24,7 @@ class LatentsError(Exception):
     """A file of latents that cannot be used; one clear line that begins with its path."""
 
 
-def load_projected_w(path: str | os.PathLike, num_ws: int, w_dim: int) -> Tensor:
+def load_projected_w(path: str | os.PathLike[str], num_ws: int, w_dim: int) -> Tensor:
     """Read ws of a file; what it is shows in its contents. Nothing of it is run.
 
     Known are NVIDIA's projectors (``.npz`` with key ``w``), ``.npy``, tensors of ``torch.save`` (e4e's ``latents.pt``,

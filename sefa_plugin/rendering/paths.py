@@ -43,17 +43,24 @@ def path(keys: np.ndarray, easing: str = "linear", loop: str = "once") -> Path:
         start = math.floor(position)
         part = position - start
         here = start % len(keys)
+        first: np.ndarray = keys[here]
         if not part or len(keys) == 1:
-            return keys[here]
+            return first
         there = (start + 1) % len(keys)
+        second: np.ndarray = keys[there]
         if easing == "spherical":
-            return slerp(keys[here], keys[there], part)
+            return slerp(first, second, part)
         if slopes is not None:
-            return _hermite(keys[here], keys[there], slopes[here], slopes[there], part)
+            return _hermite(first, second, slopes[here], slopes[there], part)
         part = (1 - math.cos(math.pi * part)) / 2 if easing == "sine" else part
-        return keys[here] + (keys[there] - keys[here]) * part
+        return _straight(first, second, part)
 
     return at
+
+
+def _straight(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:
+    between: np.ndarray = a + (b - a) * t
+    return between
 
 
 def _hermite(a: np.ndarray, b: np.ndarray, va: np.ndarray, vb: np.ndarray, t: float) -> np.ndarray:
@@ -100,17 +107,18 @@ def slerp(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:
     """From ``a`` to ``b`` ``[dim]`` on the arc between them: the direction turns evenly, the length changes evenly.
 
     Shoemake, "Animating rotation with quaternion curves" (1985). Opposite directions, between which every arc is as
-    good as another, are gone through straight.
+    good as another, are joined by a straight line.
     """
     if t in (0, 1):
         return b if t else a
     long, wide = float(np.linalg.norm(a)), float(np.linalg.norm(b))
     if not long or not wide:
-        return a + (b - a) * t
+        return _straight(a, b, t)
     start, end = a / long, b / wide
     # By the chord: arc cosines are blunt for small angles.
     angle = 2 * math.atan2(float(np.linalg.norm(end - start)), float(np.linalg.norm(end + start)))
     if angle < 1e-9 or math.pi - angle < 1e-6:
-        return a + (b - a) * t
-    turned = (math.sin((1 - t) * angle) * start + math.sin(t * angle) * end) / math.sin(angle)
-    return turned * (long + (wide - long) * t)
+        return _straight(a, b, t)
+    turned: np.ndarray = (math.sin((1 - t) * angle) * start + math.sin(t * angle) * end) / math.sin(angle)
+    turned = turned * (long + (wide - long) * t)
+    return turned

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import torch
+
+if TYPE_CHECKING:
+    from ..generators.ops import Layer
+    from ..networks.generator import Generator
 
 
 class PrecisionError(ValueError):
@@ -14,7 +18,8 @@ class PrecisionError(ValueError):
 def cpu_has_bfloat16() -> bool:
     """Whether convolutions in bfloat16 are this processor's own; elsewhere they take a hundred times as long.
 
-    Asks oneDNN, which does them, so its ``ONEDNN_MAX_CPU_ISA`` is heeded; an old torch that cannot tell has none.
+    oneDNN, which computes them, is asked, so that its ``ONEDNN_MAX_CPU_ISA`` counts. False for an old torch in which
+    it cannot be asked.
     """
     try:
         asked = torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -23,15 +28,15 @@ def cpu_has_bfloat16() -> bool:
         return False
 
 
-def use_bfloat16(G: Any, wanted: bool = True) -> None:
-    """Let the synthesis of ``G`` work in bfloat16 wherever it is on a CPU and ``force_fp32`` is not asked for.
+def use_bfloat16(G: Generator, wanted: bool = True) -> None:
+    """Make the synthesis of ``G`` compute in bfloat16 where it is on a CPU and ``force_fp32`` is not asked for.
 
     Styles, demodulation, StyleGAN3's filters and the sum of the colours stay in float32.
 
     Raises:
         PrecisionError: the generator is not one of our StyleGAN2 or StyleGAN3, or the processor lacks bfloat16.
     """
-    layers = [module for module in G.synthesis.modules() if hasattr(module, "bfloat16_on_cpu")]
+    layers = [cast("Layer", module) for module in G.synthesis.modules() if hasattr(module, "bfloat16_on_cpu")]
     if wanted and not layers:
         raise PrecisionError("--precision bf16: this network renders in float32 only; leave --precision out")
     if wanted and not cpu_has_bfloat16():
@@ -40,6 +45,6 @@ def use_bfloat16(G: Any, wanted: bool = True) -> None:
         layer.bfloat16_on_cpu = wanted
 
 
-def uses_bfloat16(G: Any) -> bool:
+def uses_bfloat16(G: Generator) -> bool:
     """Whether :func:`use_bfloat16` was asked of ``G``."""
     return any(getattr(module, "bfloat16_on_cpu", False) for module in G.synthesis.modules())

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..directions.kept import Group
+from ..directions.kept import KeptDirections
 from .calibration import Calibrator, seeds_for, settings_of
 from .scene import Scene
 
@@ -31,9 +31,10 @@ class Ranges:
         self.settings = settings_of(scene.look, self.seeds, scene.projected if self.own else "")
         self.unedited: dict[str, np.ndarray] = {}  # pictures by label, if some are there already
         self._calibrator: Calibrator | None = None
-        self._known: dict[tuple[int, int], Group | None] = {}  # by group and index; None: the calibrator knows, too
+        # By group and index, directions with a measured range; None once the calibrator has it.
+        self._known: dict[tuple[int, int], KeptDirections | None] = {}
 
-    def known(self, group: Group, index: int) -> bool:
+    def known(self, group: KeptDirections, index: int) -> bool:
         """Whether a range can be given without rendering."""
         held = group.directions
         return self.fixed is not None or (held.calibration == self.settings and held.ranges[index] is not None)
@@ -42,7 +43,7 @@ class Ranges:
         """How many pictures the measurement of one direction takes, about."""
         return len(self.seeds)
 
-    def of(self, group: Group, index: int) -> tuple[float, float]:
+    def of(self, group: KeptDirections, index: int) -> tuple[float, float]:
         """The range of a direction; a new one is saved with it.
 
         Raises:
@@ -51,26 +52,25 @@ class Ranges:
         """
         if self.fixed is not None:
             return self.fixed
-        place = id(group), index
-        if self.known(group, index):
+        place, held = (id(group), index), group.directions
+        if held.calibration != self.settings:  # ranges of another truncation or class do not fit this one
+            held = replace(held, ranges=(), broken=(), lessons=(), calibration=self.settings)
+        ends = held.ranges[index]
+        if ends is not None:
             self._known.setdefault(place, group)
-        else:
-            held = group.directions
-            if held.calibration != self.settings:  # those of another truncation or class do not fit this one
-                held = replace(held, ranges=(), broken=(), lessons=(), calibration=self.settings)
-            found = self._ready().measure(held, index)
-            group.directions = held.with_range(index, found.sigma, found.low, found.high, found.broken, found.lesson)
-            self._known[place] = None
-            group.save(group.directions)
-        return group.directions.ranges[index]
+            return ends
+        found = self._ready().measure(held, index)
+        self._known[place] = None
+        group.update(held.with_range(index, found.sigma, found.low, found.high, found.broken, found.prior))
+        return found.low, found.high
 
     def _ready(self) -> Calibrator:
-        """The calibrator, which knows what all ranges so far have taught: those of earlier runs, too."""
+        """The calibrator, with all ranges so far as priors: those of earlier runs, too."""
         if self._calibrator is None:
             scene = self.scene if self.own else Scene(self.scene.G, self.scene.look, self.seeds)
             self._calibrator = Calibrator(scene, self.advance, self.unedited)
         for place, group in self._known.items():
             if group is not None:
-                self._calibrator.teach(group.directions, place[1])
+                self._calibrator.add_prior(group.directions, place[1])
                 self._known[place] = None
         return self._calibrator

@@ -6,24 +6,29 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .edits import Edit, edit, edited_rows, edited_through_z, edited_ws, edited_z
+from .edits import Edit, Weights, edit, edited_rows, edited_through_z, edited_ws, edited_z
 from .frames import render
 from .latent_files import load_projected_w
 from .latents import classes_from_seeds, normalize_z, one_hot, z_from_seeds
 from .look import Look, aim
+
+if TYPE_CHECKING:
+    from ..directions.directions import Directions
+    from ..directions.keys import Key
+    from ..networks.generator import Generator
 
 SAMPLES = 512  # latent codes whose spread is measured
 NO_Z = "directions of Z cannot edit --projected-w, which has no z; use --space w"
 
 
 class Scene:
-    """A generator, a look, and the latents it is pointed at.
+    """A generator, a look, and the latents of the subjects that are rendered.
 
     Args:
         G: a generator of ``load_network``.
@@ -34,12 +39,17 @@ class Scene:
         draw_classes: of a conditional network, give each seed a class of its own where ``look`` names none.
 
     Raises:
-        ValueError: a label is missing or out of range, or nothing is left to look at.
+        ValueError: a label is missing or out of range, or there is no subject.
         LatentsError: the file of ws cannot be used.
     """
 
     def __init__(
-        self, G: Any, look: Look, seeds: Sequence[int], projected: Any = None, draw_classes: bool = False
+        self,
+        G: Generator,
+        look: Look,
+        seeds: Sequence[int],
+        projected: str | os.PathLike[str] | np.ndarray | Tensor | None = None,
+        draw_classes: bool = False,
     ) -> None:
         self.G = G
         self.look = look
@@ -48,17 +58,15 @@ class Scene:
         ws = []
         self.projected = ""  # digest of the ws of a file
         if projected is not None:
-            there = isinstance(projected, (str, os.PathLike))
-            held = (
-                load_projected_w(projected, G.num_ws, G.w_dim)
-                if there
-                else torch.as_tensor(projected, dtype=torch.float32).cpu()
-            )
+            if isinstance(projected, (str, os.PathLike)):
+                held = load_projected_w(projected, G.num_ws, G.w_dim)
+            else:
+                held = torch.as_tensor(projected, dtype=torch.float32).cpu()
             self.labels += [f"w {index}" for index in range(len(held))]
             ws.append(held.to(self.device))
             self.projected = hashlib.sha256(held.numpy().tobytes()).hexdigest()
-        self.z = z_from_seeds(seeds, G.z_dim).to(self.device) if seeds else None
-        self.c = None
+        self._z = z_from_seeds(seeds, G.z_dim).to(self.device) if seeds else None
+        self.c: Tensor | None = None
         if seeds and draw_classes and G.c_dim and look.label is None:
             drawn = torch.tensor(classes_from_seeds(seeds, G.z_dim, G.c_dim))
             self.c = torch.nn.functional.one_hot(drawn, G.c_dim).float()
@@ -66,43 +74,50 @@ class Scene:
             self.c = one_hot(look.label, G.c_dim, len(seeds))
         if self.c is not None:
             self.c = self.c.to(self.device)
-        for index, seed in enumerate(seeds):  # one by one: a seed's picture must not depend on its company
-            self.labels.append(f"seed {seed}")
-            c = None if self.c is None else self.c[index : index + 1]
-            with torch.no_grad():
-                ws.append(G.mapping(self.z[index : index + 1], c, **self._truncation))
+        self.labels += [f"seed {seed}" for seed in seeds]
+        if self._z is not None:  # one by one: the picture of a seed must not depend on the other seeds
+            ws += [self._mapped(self._z[who : who + 1], self._class_of([who])) for who in range(len(seeds))]
         if not ws:
             raise ValueError("no seeds and no projected ws: nothing to look at")
         self.ws = torch.cat(ws)  # [subjects, num_ws, w_dim]
         aim(G, look)
 
     @property
-    def _truncation(self) -> dict[str, Any]:
-        return {"truncation_psi": self.look.trunc, "truncation_cutoff": self.look.trunc_cutoff}
+    def z(self) -> Tensor:
+        """Latents ``[subjects, z_dim]``.
+
+        Raises:
+            ValueError: subjects are projected ws, which have none.
+        """
+        if self.projected or self._z is None:
+            raise ValueError(NO_Z)
+        return self._z
+
+    def _class_of(self, who: Sequence[int]) -> Tensor | None:
+        """Labels of some seeds; None for a network without classes."""
+        return None if self.c is None else self.c[list(who)]
+
+    def _mapped(self, z: Tensor, c: Tensor | None) -> Tensor:
+        """Truncated ws of latents ``[N, z_dim]``."""
+        with torch.no_grad():
+            return self.G.mapping(z, c, truncation_psi=self.look.trunc, truncation_cutoff=self.look.trunc_cutoff)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def edited(self, who: int, changes: Sequence[Edit], weights: Sequence[float] | None = None) -> Tensor:
+    def edited(self, who: int, changes: Sequence[Edit], weights: Weights | None = None) -> Tensor:
         """ws ``[1, num_ws, w_dim]`` of one subject with edits of Z, then of W; see :mod:`edits`.
 
         Raises:
             ValueError: an edit does not fit, or is of Z where the subject has no z.
         """
         if any(change.space == "z" for change in changes):
-            if self.projected:
-                raise ValueError(NO_Z)
             return self.edited_from(self.z[who : who + 1], changes, weights, who)
         return edited_rows(self.ws[who : who + 1], changes, weights)
 
-    def edited_from(
-        self, z: Tensor, changes: Sequence[Edit], weights: Sequence[float] | None = None, who: int = 0
-    ) -> Tensor:
+    def edited_from(self, z: Tensor, changes: Sequence[Edit], weights: Weights | None = None, who: int = 0) -> Tensor:
         """As :meth:`edited`, of a latent ``[1, z_dim]`` with the class of ``who``."""
-        z = edited_z(z, changes, weights)
-        with torch.no_grad():
-            ws = self.G.mapping(z, None if self.c is None else self.c[who : who + 1], **self._truncation)
-        return edited_rows(ws, changes, weights)
+        return edited_rows(self._mapped(edited_z(z, changes, weights), self._class_of([who])), changes, weights)
 
     def one_by_one(self, ws: Iterable[Tensor], unchanged_rows: int = 0) -> Iterator[np.ndarray]:
         """Render ws ``[N, num_ws, w_dim]`` to a uint8 picture each, which depends on no other one.
@@ -128,7 +143,7 @@ class Scene:
                 return
             yield row
 
-    def shots(self, directions: Any, key: Any, distances: Iterable[float]) -> Iterator[list[np.ndarray]]:
+    def shots(self, directions: Directions, key: Key, distances: Iterable[float]) -> Iterator[list[np.ndarray]]:
         """Yield, for each distance along a direction, the pictures of all subjects.
 
         Raises:
@@ -136,19 +151,15 @@ class Scene:
         """
         if directions.space == "w":
             return self.pictures(edited_ws(self.ws, directions, key, distances), min(directions.layers))
-        if self.projected:
-            raise ValueError(NO_Z)
         return self.pictures(self._through_z(directions, key, distances, range(len(self))))
 
-    def shots_at(self, directions: Any, key: Any, places: Sequence[tuple[int, float]]) -> list[np.ndarray]:
+    def shots_at(self, directions: Directions, key: Key, places: Sequence[tuple[int, float]]) -> list[np.ndarray]:
         """Pictures of ``(subject, distance)`` pairs along a direction, rendered together.
 
         Raises:
             ValueError: directions of Z cannot edit projected ws.
         """
         if directions.space == "z":
-            if self.projected:
-                raise ValueError(NO_Z)
             ws = torch.cat([next(self._through_z(directions, key, [far], [who])) for who, far in places])
         else:
             ws = torch.cat([edit(self.ws[who : who + 1], directions, {key: far}) for who, far in places])
@@ -163,11 +174,21 @@ class Scene:
         look = self.look
         return list(render(self.G, [ws], batch_size=batch, noise_mode=look.noise_mode, force_fp32=look.force_fp32))
 
-    def _through_z(self, directions: Any, key: Any, distances: Iterable[float], who: Sequence[int]) -> Iterator[Tensor]:
-        c = None if self.c is None else self.c[list(who)]
-        return edited_through_z(self.G, self.z[list(who)], c, directions, key, distances, **self._truncation)
+    def _through_z(
+        self, directions: Directions, key: Key, distances: Iterable[float], who: Sequence[int]
+    ) -> Iterator[Tensor]:
+        return edited_through_z(
+            self.G,
+            self.z[list(who)],
+            self._class_of(who),
+            directions,
+            key,
+            distances,
+            truncation_psi=self.look.trunc,
+            truncation_cutoff=self.look.trunc_cutoff,
+        )
 
-    def spread_along(self, directions: Any) -> np.ndarray:
+    def spread_along(self, directions: Directions) -> np.ndarray:
         """Standard deviation of the latent code along each direction, over untruncated samples: float64 ``[k]``.
 
         Of a direction with a row for each layer the root mean square over them.
@@ -181,11 +202,12 @@ class Scene:
                 codes = self.G.mapping(z.to(self.device), None if c is None else c.to(self.device))[:, -1]
         vectors = directions.vectors.astype(np.float64)
         spread = (codes.double().cpu().numpy() @ vectors.reshape(-1, directions.dim).T).std(axis=0)
-        return np.sqrt(np.square(spread).reshape(len(directions), -1).mean(axis=1))
+        sigmas: np.ndarray = np.sqrt(np.square(spread).reshape(len(directions), -1).mean(axis=1))
+        return sigmas
 
 
 def batch_size(device: torch.device, subjects: int, resolution: int) -> int:
-    """Pictures at once: small ones gain from company, large ones only take memory."""
+    """How many pictures are rendered at once: for small ones several are faster, large ones only take more memory."""
     room = 16 if device.type == "cuda" else 4
     most = max(1, min(subjects, room * 256 * 256 // resolution**2))
     return next(size for size in range(most, 0, -1) if subjects % size == 0)  # the same batches for every frame

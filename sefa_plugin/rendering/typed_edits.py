@@ -6,7 +6,7 @@ import math
 import re
 from typing import NamedTuple
 
-from ..directions.keys import _LAYERS, parse_key, parse_numbers
+from ..directions.keys import LAYERS, Key, parse_key, parse_numbers
 
 MAX_SEED = 2**32 - 1
 MAX_PARTS = 100  # of a calibrated range
@@ -54,7 +54,7 @@ class TypedEdit(NamedTuple):
     """
 
     group: str
-    key: int | str
+    key: Key
     distance: float
     relative: bool
     rows: str
@@ -66,11 +66,11 @@ def parse_edit(text: str) -> TypedEdit:
     Raises:
         ValueError: it cannot be read, or the distance is out of range.
     """
-    key, equals, rest = str(text).rpartition("=")
+    direction, equals, rest = str(text).rpartition("=")
     distance, at, rows = rest.partition("@")
     if not equals or (at and not rows.strip()):
         raise ValueError(f"edit {text!r:.60}: expected direction=distance, like 0=+2.5 or smile=-1")
-    group, key = parse_key(key)
+    group, key = parse_key(direction)
     match = re.fullmatch(r"\s*([+-]?)(?:auto|(\d+(?:\.\d*)?)\s*%)\s*", distance)
     try:
         number = float(f"{match[1]}{match[2] or 100}") / 100 if match else float(distance)
@@ -86,7 +86,7 @@ class TypedAxis(NamedTuple):
     """``coarse:smile=-2,3@4-7``: as in :class:`TypedEdit`, with a range, None for ``auto``."""
 
     group: str
-    key: int | str
+    key: Key
     ends: tuple[float, float] | None
     rows: str
 
@@ -97,11 +97,11 @@ def parse_axis(text: str) -> TypedAxis:
     Raises:
         ValueError: it cannot be read, or leads nowhere.
     """
-    key, equals, rest = str(text).rpartition("=")
+    direction, equals, rest = str(text).rpartition("=")
     if not equals:
-        match = re.fullmatch(rf"(.*?)(@\s*(?:{_LAYERS}))?", str(text), re.DOTALL)
-        key, rest = match[1], f"auto{match[2] or ''}"
+        rows_typed = re.search(rf"@\s*(?:{LAYERS})\Z", rest)
+        direction, rest = (rest[: rows_typed.start()], f"auto{rows_typed[0]}") if rows_typed else (rest, "auto")
     distance, at, rows = rest.partition("@")
     if at and not rows.strip():
         raise ValueError(f"direction {text!r:.60}: expected layers after @, like 0=2@4-7")
-    return TypedAxis(*parse_key(key), parse_distance(distance), rows.strip())
+    return TypedAxis(*parse_key(direction), parse_distance(distance), rows.strip())

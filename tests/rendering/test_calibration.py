@@ -7,7 +7,7 @@ import pytest
 
 from sefa_plugin import factorize, load_network
 from sefa_plugin.media.change import broken, reduced, visible_change
-from sefa_plugin.rendering.calibration import GROWTH, SEEDS, TARGET, Calibrator, calibrate, settings_of
+from sefa_plugin.rendering.calibration import GROWTH, SEEDS, TARGET, Calibrator, _Prior, calibrate, settings_of
 from sefa_plugin.rendering.frames import FramesError
 from sefa_plugin.rendering.look import Look
 
@@ -134,14 +134,14 @@ def test_networks_of_little_contrast_have_a_smaller_target():
 
 
 @pytest.mark.parametrize(("noise", "low", "high"), [(0.0001, 2.5, 2.72), (0.4, 1.0, 2.0)])
-def test_noise_between_seeds_is_tempered(noise, low, high):
-    """A result far from those before stands where seeds agree, and is drawn to them where they do not."""
+def test_noise_between_seeds_shrinks_a_result(noise, low, high):
+    """A result far from the earlier ones is kept where seeds agree, and moved towards them where they do not."""
     calibrator = Calibrator(Planted([1.0]))
     calibrator.target  # noqa: B018, prepares
-    calibrator._seen = [(7, scaled, 1.0) for scaled in (0.9, 1.0, 1.1, 1.0)]
+    calibrator._priors = [_Prior(7, scaled, 1.0) for scaled in (0.9, 1.0, 1.1, 1.0)]
     calibrator._noise = [noise]
-    assert low < calibrator._tempered(7, 2.718) < high
-    assert calibrator._tempered(8, 2.718) == 2.718  # nothing is known of other layers
+    assert low < calibrator._shrunk(7, 2.718) < high
+    assert calibrator._shrunk(8, 2.718) == 2.718  # no directions of these layers were measured
 
 
 def test_unedited_pictures_that_are_there_are_not_rendered_again():

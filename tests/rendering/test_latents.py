@@ -103,7 +103,8 @@ def test_distance_0_through_z_is_the_unedited_latent_bit_for_bit():
     list(edited_through_z(G, z, c, directions(space="z"), 1, [-2.0, 0.0, 2.0], truncation_psi=0.7))
     assert torch.equal(G.seen[1][0], z)
     assert torch.equal(G.seen[2][0], edit_z(z, directions(space="z"), {1: 2.0}))
-    assert all(label is c and options == {"truncation_psi": 0.7} for _, label, options in G.seen)
+    wanted = {"truncation_psi": 0.7, "truncation_cutoff": None}
+    assert all(label is c and options == wanted for _, label, options in G.seen)
 
 
 def test_a_long_schedule_is_made_as_it_is_pulled():

@@ -4,7 +4,7 @@ import pytest
 
 from sefa_plugin import Directions, load_network
 from sefa_plugin.directions.factorization import factorize_groups
-from sefa_plugin.directions.kept import Group
+from sefa_plugin.directions.kept import KeptDirections
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.ranges import Ranges
 from sefa_plugin.rendering.scene import Scene
@@ -34,7 +34,7 @@ class Kept:
 
     def group(self, label):
         path = self.folder / label
-        return Group(Directions.load(path), lambda found: found.save(path), path)
+        return KeptDirections(Directions.load(path), path)
 
     def content(self):
         return {path.name: path.read_bytes() for path in self.folder.iterdir()}
@@ -53,7 +53,7 @@ def test_a_run_that_was_stopped_ends_as_if_it_were_not(G, tmp_path):
 
 
 def test_neither_does_one_that_begins_in_the_middle(G, tmp_path):
-    """Directions that an earlier command has measured teach as much in the first run as in the one after a stop."""
+    """Directions that an earlier command has measured are priors in the first run as in the one after a stop."""
     places = [("coarse", index) for index in range(3)]
     contents = []
     for stop in (0, 1):
@@ -65,7 +65,7 @@ def test_neither_does_one_that_begins_in_the_middle(G, tmp_path):
     assert contents[0] == contents[1]
 
 
-def test_files_of_before_teach_nothing(G, tmp_path):
+def test_older_files_hold_no_priors(G, tmp_path):
     from dataclasses import replace
 
     kept = Kept(G, tmp_path / "old")
