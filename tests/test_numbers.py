@@ -20,7 +20,7 @@ from sefa_plugin import Directions, factorize, load_network, render
 from sefa_plugin.commands import cli
 from sefa_plugin.directions.closed_form import decompose, factorize_weights
 from sefa_plugin.directions.ties import ROUNDING, remark_on, remarks, tied, zero_eigenvalues
-from sefa_plugin.evaluate.scorers.asking import ScorerError, ask
+from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.generators import ops, stylegan2, stylegan3
 from sefa_plugin.reading import converted_file
 from sefa_plugin.rendering import frames
@@ -434,7 +434,7 @@ def test_numbers_that_are_odd_and_fine(tmp_path, words):
 @pytest.mark.parametrize("value", [1e300, -1e31])
 def test_scores_that_float32_cannot_hold(value):
     with pytest.raises(ScorerError, match=r"gives for 'a' 1e\+3\d+; scores of at most 1e\+30 can be used"):
-        ask(lambda pictures: {"a": np.full(len(pictures), value)}, np.zeros((2, 4, 4, 3), np.uint8))
+        scores_of(lambda pictures: {"a": np.full(len(pictures), value)}, np.zeros((2, 4, 4, 3), np.uint8))
 
 
 # --- the same again -----------------------------------------------------------------------------------

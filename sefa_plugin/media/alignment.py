@@ -11,7 +11,7 @@ import numpy as np
 LEVELS = (16, 32, 64)  # pixels of the shorter side, coarse to fine
 STEPS = 12  # of Gauss-Newton on a level
 TRIED = 4  # starts
-SMALLEST = 12  # pixels of a side in which a motion could be told
+SMALLEST = 12  # pixels of a side: in fewer no motion can be measured
 ALIKE = 0.1  # pictures that differ less (in standard deviations) have not moved
 EXPLAINED = 0.7  # a motion must leave at most this share of the difference,
 CORRELATED = 0.6  # and pictures at least this similar
@@ -107,7 +107,8 @@ def _standard(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     count = np.maximum(inside.sum(axis=(-2, -1), keepdims=True), 1)
     centred = (values - (values * inside).sum(axis=(-2, -1), keepdims=True) / count) * inside
     deviation = np.sqrt((centred**2).sum(axis=(-2, -1), keepdims=True) / count)
-    return centred / np.maximum(deviation, 1e-6)
+    standard: np.ndarray = centred / np.maximum(deviation, 1e-6)
+    return standard
 
 
 def _distance(before: np.ndarray, after: np.ndarray, motion: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:

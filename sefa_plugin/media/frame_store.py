@@ -114,7 +114,7 @@ ROOM = 2 << 30  # bytes of temporary file, packed; what comes later is rendered 
 
 
 class FrameStore:
-    """Frames by key in a temporary file. A full one takes no more and says nothing: it only saves time."""
+    """Frames by key in a temporary file. ``put`` does nothing where it is full: it only saves time."""
 
     def __init__(self, room: int = ROOM) -> None:
         self._spool = Spool()

@@ -22,7 +22,9 @@ TRIALS = 8  # at a size that fits a limit
 DITHER = 8  # levels, about the distance between neighbours of a palette
 
 
-def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, max_bytes: int | None = None) -> float:
+def write_gif(
+    path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float, max_bytes: int | None = None
+) -> float:
     """Write a GIF that loops for ever; it appears whole or not at all.
 
     GIF counts time in 1/100 s, so single frames are up to half of that off and the total is not;
@@ -82,7 +84,7 @@ class _Colours:
 
     def many(self, size: int) -> bool:
         """Whether a palette of ``size`` cannot hold them all."""
-        return np.count_nonzero(self.count) > size
+        return bool(np.count_nonzero(self.count) > size)
 
     def palette(self, size: int) -> np.ndarray:
         """At most ``size`` colours, uint8 ``[n, 3]``: all there are, if they are few enough."""
@@ -95,7 +97,9 @@ class _Colours:
         times = 1 + np.floor(share * (PIXELS / share.sum())).astype(np.int64)
         pixels = np.repeat(colours, times, axis=0)[None]
         reduced = Image.fromarray(pixels).quantize(size, method=0, kmeans=1)  # median cut, then refined
-        return np.array(reduced.getpalette()[: 3 * size], np.uint8).reshape(-1, 3)
+        palette = reduced.getpalette()
+        assert palette is not None  # quantized pictures have one
+        return np.array(palette[: 3 * size], np.uint8).reshape(-1, 3)
 
 
 def _write(file: BinaryIO, store: Spool, colours: _Colours, waits: list[int], scale: float) -> None:
@@ -113,7 +117,8 @@ def _write(file: BinaryIO, store: Spool, colours: _Colours, waits: list[int], sc
         if scale < 1:
             frame = np.asarray(Image.fromarray(frame).resize((width, height), 1))  # Lanczos
         dithered = np.clip(np.rint(frame + pattern), 0, 255).astype(np.uint8)
-        picture = Image.fromarray(dithered).quantize(palette=chart, dither=0)
+        # 0: none. A number, since Image.Dither came with Pillow 9.1.
+        picture = Image.fromarray(dithered).quantize(palette=chart, dither=0)  # type: ignore[arg-type]
         now = np.minimum(np.asarray(picture), len(palette) - 1)
         left, top, part = (0, 0, now) if before is None else _change(before, now)
         file.write(b"!\xf9\x04" + struct.pack("<BHBB", 0x05, wait, SAME, 0))  # leave in place; transparent

@@ -13,12 +13,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..system.interrupts import handled
 from ..system.whole_files import scratch_folder, whole_file
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from types import FrameType
+    from typing import Protocol
+
+    class Writer(AbstractContextManager[object], Protocol):
+        """imageio's writer of a video, as far as it is used."""
+
+        def append_data(self, im: np.ndarray) -> object: ...
+
 
 # Conversion and tags both say BT.709, limited range: players that read the tags and players that guess agree.
 # The flags make swscale round instead of truncate and keep chroma at full resolution until it is averaged.
@@ -32,9 +43,9 @@ CODEC = "libx264"
 CRF = 16  # constant quality, visually lossless, whatever the size
 RATE = ["-crf", str(CRF), "-x264-params", "chroma-qp-offset=-6"]
 PARAMETERS = ["-vf", FILTERS, *TAGS, *RATE, "-movflags", "+faststart"]
-PATIENCE = 120  # seconds in which ffmpeg must take a frame, or finish the file, and those that it needs to encode
+PATIENCE = 120  # seconds in which ffmpeg must take a frame, or finish the file
 TICK = 1  # second
-HELD, SLOWEST = 60, 1_000_000  # so many frames, at so many pixels a second
+HELD, SLOWEST = 60, 1_000_000  # frames that it buffers, and pixels that it encodes a second: this comes on top
 SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)  # of these the system has no more for a program
 _launch = threading.Lock()  # the environment belongs to the whole process
 
@@ -53,7 +64,7 @@ def check_ffmpeg() -> str:
     try:
         import imageio_ffmpeg
 
-        program = imageio_ffmpeg.get_ffmpeg_exe()
+        program: str = imageio_ffmpeg.get_ffmpeg_exe()
     except (ImportError, RuntimeError):
         raise VideoError("mp4 needs ffmpeg, which was not found: pip install imageio-ffmpeg") from None
     command = [program, "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "2x2", "-i", "-"]
@@ -71,7 +82,7 @@ def check_ffmpeg() -> str:
     return program
 
 
-def write_mp4(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, comment: str = "") -> None:
+def write_mp4(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float, comment: str = "") -> None:
     """Write a video; it appears whole or not at all.
 
     Odd sizes grow by one, the edge repeated: 4:2:0 has one chroma sample for 2 x 2 pixels.
@@ -105,34 +116,40 @@ def _encode(part: Path, frames: Iterable[np.ndarray], fps: float, report: Path, 
     process = None
     watch = _Watch()
     try:
-        with watch, _open(part, fps, comment) as writer, watch.closing():
-            for frame in frames:
-                even = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), "edge")
-                try:
-                    if process is None:
-                        watch.begin(writer, even)
-                        process = _start(writer, even, report)
-                    else:
-                        watch.begin(writer, even)
-                        writer.append_data(even)
-                except OSError as error:  # not those of the frames: a full disk there has its own message
-                    unstarted = f"{error.filename}: {error.strerror}" if error.filename else ""
-                    raise _Stopped(watch.told or unstarted) from None
-                watch.pause()
+        with watch:
+            writer = _open(part, fps, comment)
+            with writer, watch.closing():
+                for frame in frames:
+                    even = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), "edge")
+                    try:
+                        if process is None:
+                            watch.begin(writer, even)
+                            process = _start(writer, even, report)
+                        else:
+                            watch.begin(writer, even)
+                            writer.append_data(even)
+                    except OSError as error:  # not those of the frames: a full disk there has its own message
+                        unstarted = f"{error.filename}: {error.strerror}" if error.filename else ""
+                        raise _Stopped(watch.reason or unstarted) from None
+                    watch.pause()
     finally:
         code = _end(process)
-    if code or watch.told:
-        raise _Stopped(watch.told)
+    if code or watch.reason:
+        raise _Stopped(watch.reason)
     if not part.is_file() or not part.stat().st_size:
         raise _Stopped("it ended well, and wrote no file")
 
 
 class _Watch:
-    """Ends an ffmpeg that hangs. Counts its own seconds: a computer that sleeps, or Ctrl-Z, is no hanging."""
+    """Ends an ffmpeg that hangs. It counts its own ticks, so that time asleep, or stopped by Ctrl-Z, does not count.
+
+    Attributes:
+        reason: why it has ended ffmpeg; '' if it has not.
+    """
 
     def __init__(self) -> None:
-        self.told = ""
-        self._writer: Any = None
+        self.reason = ""
+        self._writer: Writer | None = None
         self._left: int | None = None  # seconds; None while ffmpeg waits for us
         self._patience = PATIENCE
         self._over = threading.Event()
@@ -146,18 +163,18 @@ class _Watch:
         self._over.set()
         self._thread.join()
 
-    def begin(self, writer: Any, frame: np.ndarray) -> None:
-        """From now on ffmpeg is waited for, longer for large frames: it holds dozens of them back."""
+    def begin(self, writer: Writer, frame: np.ndarray) -> None:
+        """Begin to count: ffmpeg is given the frame. It has longer for large ones, of which it buffers dozens."""
         self._writer = writer
         self._left = self._patience = PATIENCE + HELD * frame.shape[0] * frame.shape[1] // SLOWEST
 
     def pause(self) -> None:
-        """ffmpeg has taken the frame."""
+        """Stop counting: ffmpeg has taken the frame."""
         self._left = None
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """What comes after the block, whatever ends it, is ffmpeg's time too: it writes the rest of the file."""
+        """Count again after the block, whatever ends it: ffmpeg then writes the rest of the file."""
         try:
             yield
         finally:
@@ -170,17 +187,17 @@ class _Watch:
                 continue
             self._left = left - 1
             if left <= 1:
-                self.told = f"it did nothing for {self._patience} seconds"
+                self.reason = f"it did nothing for {self._patience} seconds"
                 process.kill()
                 return
 
 
-def _open(part: Path, fps: float, comment: str):
+def _open(part: Path, fps: float, comment: str) -> Writer:
     try:
         import imageio.v2 as imageio
     except ImportError:  # imageio 2.9
-        import imageio
-    return imageio.get_writer(
+        import imageio  # type: ignore[no-redef]  # its functions are then those of imageio.v2
+    writer: Writer = imageio.get_writer(
         os.path.abspath(part),  # absolute, so that ffmpeg sees no option and no protocol in a name
         format="FFMPEG",
         mode="I",
@@ -192,14 +209,15 @@ def _open(part: Path, fps: float, comment: str):
         ffmpeg_log_level="quiet",
         output_params=[*PARAMETERS, *(["-metadata", f"comment={_plain(comment)}"] if comment else [])],
     )
+    return writer
 
 
 def _plain(comment: str) -> str:
-    """One line that may stand among arguments of a program."""
+    """One line, fit to be an argument of a program."""
     return "".join(letter if letter.isprintable() else " " for letter in comment)[:8000]
 
 
-def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:
+def _start(writer: Writer, frame: np.ndarray, report: Path) -> subprocess.Popen[bytes] | None:
     """Write the first frame, which starts ffmpeg, with its errors going to a file; give the process."""
     quoted = str(report).replace("%", "%%").replace("'", "'\\''")
     with _launch, _signals_later(writer):
@@ -208,7 +226,7 @@ def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:
         try:
             writer.append_data(frame)
         except BaseException as error:
-            for place, _ in traceback.walk_tb(error.__traceback__):  # the generator is over, and forgets it
+            for place, _ in traceback.walk_tb(error.__traceback__):  # the generator has ended, and with it its locals
                 if isinstance(place.f_locals.get("p"), subprocess.Popen):
                     _end(place.f_locals["p"])
             raise
@@ -221,27 +239,32 @@ def _start(writer, frame: np.ndarray, report: Path) -> subprocess.Popen | None:
 
 
 @contextmanager
-def _signals_later(writer: Any) -> Iterator[None]:
-    """Put Ctrl-C and the like off until ffmpeg is known: raised while it starts, they would leave it to itself."""
+def _signals_later(writer: Writer) -> Iterator[None]:
+    """Put Ctrl-C and the like off until ffmpeg's process is known: before that nothing could end it."""
     waiting: list[int] = []
 
-    def later(number: int, frame: Any) -> None:
+    def later(number: int, frame: FrameType | None) -> None:
         if _process_of(writer) is None:
             waiting.append(number)
         else:
-            before[number](number, frame)
+            handle(number, frame)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        earlier = before[number]
+        assert callable(earlier)  # only such are replaced
+        earlier(number, frame)
 
     with handled(later, callable) as before:
         yield
     try:
         for number in waiting:
-            before[number](number, None)
+            handle(number, None)
     except BaseException:
         _end(_process_of(writer))  # imageio closes nothing after an error
         raise
 
 
-def _process_of(writer: Any) -> subprocess.Popen | None:
+def _process_of(writer: Writer | None) -> subprocess.Popen[bytes] | None:
     """ffmpeg's process: needed for its exit status, and to leave none behind.
 
     imageio keeps it in a local of its own generator; None where a later version does not, or nothing runs.
@@ -250,7 +273,7 @@ def _process_of(writer: Any) -> subprocess.Popen | None:
     return inner.f_locals.get("p") if inner is not None else None
 
 
-def _end(process: subprocess.Popen | None) -> int:
+def _end(process: subprocess.Popen[bytes] | None) -> int:
     if process is None:
         return 0
     if process.poll() is None:  # only after Ctrl-C: otherwise closing the writer has waited
@@ -258,13 +281,14 @@ def _end(process: subprocess.Popen | None) -> int:
     code = process.wait()
     for pipe in (process.stdin, process.stdout):
         with suppress(OSError):  # what ffmpeg did not take any more
-            pipe.close()
+            if pipe is not None:
+                pipe.close()
     return code
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep imageio's warnings about a failing ffmpeg from the terminal: the error says it all."""
+    """Keep imageio's warnings about a failing ffmpeg from the terminal: the error has its reason."""
     logger = logging.getLogger("imageio_ffmpeg")
     before, logger.disabled = logger.disabled, True
     try:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+    from PIL.PngImagePlugin import PngInfo
 
 
 def side_by_side(pictures: Sequence[np.ndarray], max_width: int | None = 1920) -> np.ndarray:
@@ -84,14 +88,14 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
     return np.rint(mixed).astype(np.uint8)
 
 
-def as_image(picture: np.ndarray) -> Any:
+def as_image(picture: np.ndarray) -> PillowImage:
     """uint8 ``[H, W, C]`` as a Pillow image, exact; of two channels the first is shown, as grey."""
     from PIL import Image
 
     return Image.fromarray(picture[..., 0] if picture.shape[2] in (1, 2) else picture)
 
 
-def png_text(comment: str) -> Any:
+def png_text(comment: str) -> PngInfo | None:
     """PNG metadata that holds ``comment``; None where there is none."""
     from PIL.PngImagePlugin import PngInfo
 

@@ -6,13 +6,16 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..system.whole_files import whole_file
 from .pictures import fit, png_text
 from .text import font_of, legible, width_of, wrapped
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
 
 CELL = 256  # pixels; larger pictures are reduced
 TINY = 128  # smaller ones are enlarged by the whole number that keeps them within it
@@ -50,25 +53,41 @@ def compose_sheet(
     Raises:
         ValueError: no picture, rows or pictures of different sizes, or labels that do not match.
     """
-    return _draw(*_lay_out(rows, row_labels, column_labels, title, text, aside, cell), aside, marked)
+    return _draw(*_lay_out(rows, row_labels, column_labels, title, text, cell, aside), aside, marked)
 
 
-def _lay_out(rows, row_labels, column_labels, title="", text="", aside=None, cell=CELL) -> tuple[_Plan, list]:
+def _lay_out(
+    rows: Sequence[Sequence[np.ndarray]],
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    title: str,
+    text: str,
+    cell: int,
+    aside: np.ndarray | None,
+) -> tuple[_Plan, list[list[PillowImage]]]:
     _check(rows, row_labels, column_labels)
     cell = max(1, min(cell, LARGEST // len(rows), LARGEST // len(rows[0])))
     cells = [[_cell(picture, cell) for picture in row] for row in rows]
     return _Plan(cells[0][0].size, row_labels, column_labels, title, text, aside is not None), cells
 
 
-def _draw(plan: _Plan, cells: list, aside: np.ndarray | None, marked: int | tuple[int, int] | None) -> np.ndarray:
+def _draw(
+    plan: _Plan,
+    cells: Sequence[Sequence[PillowImage]],
+    aside: np.ndarray | None,
+    marked: int | tuple[int, int] | None,
+) -> np.ndarray:
     from PIL import Image, ImageDraw
 
     sheet = Image.new("RGB", plan.size, PAPER)
     pen = ImageDraw.Draw(sheet)
-    first, last, framed = 0, len(cells) - 1, marked
+    first, last = 0, len(cells) - 1
+    framed: int | None  # column
     if isinstance(marked, tuple):
         first, framed = marked
         last = first
+    else:
+        framed = marked
     for index, words in enumerate(plan.title):
         pen.text((MARGIN, MARGIN + index * plan.line), words, INK, font=plan.large)
     for index, words in enumerate(plan.text):
@@ -94,13 +113,17 @@ def _draw(plan: _Plan, cells: list, aside: np.ndarray | None, marked: int | tupl
 
 
 def write_sheet(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     rows: Sequence[Sequence[np.ndarray]],
     *,
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    title: str = "",
+    text: str = "",
     aside: np.ndarray | None = None,
     marked: int | tuple[int, int] | None = None,
+    cell: int = CELL,
     comment: str = "",
-    **captions: Any,
 ) -> list[list[list[int]]]:
     """Write :func:`compose_sheet` as JPEG (full colour resolution) or PNG, by the suffix of ``path``.
 
@@ -119,13 +142,13 @@ def write_sheet(
     kind = formats.get(Path(path).suffix.lower())
     if kind is None:
         raise ValueError(f"{path}: a sheet is written as one of {', '.join(formats)}")
-    plan, cells = _lay_out(rows, aside=aside, **captions)
+    plan, cells = _lay_out(rows, row_labels, column_labels, title, text, cell, aside)
     sheet = Image.fromarray(_draw(plan, cells, aside, marked))
-    options: dict[str, Any] = {"quality": 92, "subsampling": 0, "comment": comment.encode("utf-8", "replace")[:60000]}
+    data = io.BytesIO()  # into a file on a full disk Pillow writes half a JPEG, and raises nothing
     if kind == "PNG":
-        options = {"pnginfo": png_text(comment)}
-    data = io.BytesIO()  # to a file Pillow writes a JPEG in one go, and takes half of it for all: a disk may be full
-    sheet.save(data, kind, **options)
+        sheet.save(data, kind, pnginfo=png_text(comment))
+    else:
+        sheet.save(data, kind, quality=92, subsampling=0, comment=comment.encode("utf-8", "replace")[:60000])
     with whole_file(path) as part:
         part.write_bytes(data.getbuffer())
     columns = range(len(plan.column_labels))
@@ -175,7 +198,7 @@ def _check(rows: Sequence[Sequence[np.ndarray]], row_labels: Sequence[str], colu
         raise ValueError(f"pictures of different sizes: {', '.join(map(str, sorted(sizes)))}")
 
 
-def _cell(picture: np.ndarray, limit: int) -> Any:
+def _cell(picture: np.ndarray, limit: int) -> PillowImage:
     from PIL import Image
 
     image = Image.fromarray(fit(picture, limit))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .pictures import as_rgb
 
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+    Font = FreeTypeFont | ImageFont
+
 
 @lru_cache(maxsize=8)
-def font_of(size: int) -> Any:
+def font_of(size: int) -> Font:
     """Pillow's own font in about ``size`` pixels."""
     from PIL import ImageFont
 
@@ -26,14 +31,14 @@ def legible(text: str) -> str:
     return " ".join(text.encode("latin-1", "replace").decode("latin-1").split())
 
 
-def width_of(font: Any, text: str) -> int:
+def width_of(font: Font, text: str) -> int:
     """Pixels that a line of text takes."""
     if hasattr(font, "getbbox"):
         return int(font.getbbox(text)[2])
-    return int(font.getsize(text)[0])  # Pillow before 9.2
+    return int(font.getsize(text)[0])  # type: ignore[union-attr]  # Pillow before 9.2
 
 
-def wrapped(text: str, font: Any, width: int) -> list[str]:
+def wrapped(text: str, font: Font, width: int) -> list[str]:
     """Break a line into lines that fit, within a word where that alone is too long."""
     lines: list[str] = []
     for word in text.split():
@@ -81,8 +86,8 @@ def signed(distance: float) -> str:
     return "0" if distance == 0 else f"{distance:+.3g}"
 
 
-def _cut(text: str, font: Any, room: float) -> str:
-    """What can be drawn of a text in the room for it: words give way to the distance, then it ends early."""
+def _cut(text: str, font: Font, room: float) -> str:
+    """The part of a text that fits into ``room`` pixels: first the words are cut, then the distance behind them."""
     words, _, distance = text.rpartition(GAP)
     words, distance = legible(words), legible(distance)
     while words and width_of(font, f"{words} {distance}") > room:

@@ -17,7 +17,7 @@ KINDS = ("mp4", "gif", "png")
 
 
 def write_video(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     frames: Iterable[np.ndarray],
     fps: float = 30,
     kind: str | None = None,
@@ -77,7 +77,12 @@ def _kind(path: Path, fps: float, kind: str | None) -> str:
 
 
 def _write(
-    path: str | os.PathLike, frames: Iterator[np.ndarray], fps: float, kind: str, comment: str, max_bytes: int | None
+    path: str | os.PathLike[str],
+    frames: Iterator[np.ndarray],
+    fps: float,
+    kind: str,
+    comment: str,
+    max_bytes: int | None,
 ) -> None:
     if kind == "png":
         _write_folder(path, frames, comment)
@@ -112,7 +117,7 @@ class _Checked:
         return frame
 
 
-def _write_folder(path: str | os.PathLike, frames: Iterator[np.ndarray], comment: str) -> None:
+def _write_folder(path: str | os.PathLike[str], frames: Iterator[np.ndarray], comment: str) -> None:
     with whole_folder(path) as part:
         for index, frame in enumerate(frames):
             # Level 1: pictures of this kind gain little from more, and it takes longer than rendering.

@@ -1,4 +1,4 @@
-"""What the operating system must be told: files that appear whole, names that every system takes, processes, messages.
+"""The operating system's side: files that appear whole, names that every system takes, signals, limits, messages.
 
 In: paths, text, a process's memory and threads. Out: whole files, safe names, one-line messages. Standard library only;
 imports nothing of ours, nor NumPy or torch.

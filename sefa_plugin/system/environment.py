@@ -7,8 +7,8 @@ import sys
 from importlib.util import find_spec
 
 PYTHON = (3, 9)
-# What pip knows it by, what Python knows it by, the lowest version: as in setup.cfg, which a checkout of a toolkit
-# never asked.
+# Name for pip, name of the module, lowest version: as in setup.cfg, which nothing checks where SeFa runs from a
+# checkout.
 NEEDED = (
     ("torch", "torch", "1.9"),
     ("numpy", "numpy", "1.20"),
@@ -18,13 +18,13 @@ NEEDED = (
     ("pillow", "PIL", "8.0"),
     ("safetensors", "safetensors", "0.3"),
 )
-KEPT = ("torch", "numpy")  # a toolkit is written for those it has: they are not to be replaced under it
+KEPT = ("torch", "numpy")  # a toolkit is written for the versions it has: they are not to be replaced
 
 
 def too_old() -> str | None:
     """Say in a line that this environment is too old for SeFa and cannot be brought up to date in place, or None.
 
-    That is an old Python, torch or NumPy, with which the toolkit works and without which it may not.
+    That is an old Python, torch or NumPy, with which the toolkit works; with another it might not.
     """
     if sys.version_info[:2] < PYTHON:
         found = ["Python " + ".".join(str(part) for part in sys.version_info[:3])]
@@ -62,7 +62,7 @@ def _lacking() -> list[tuple[str, str, str]]:
         if version:
             if _numbers(version) < _numbers(lowest):
                 found.append((name, version, lowest))
-        elif find_spec(module) is None:  # built from source there may be a module that pip has not heard of
+        elif find_spec(module) is None:  # a module that was built from source need not be in pip's records
             found.append((name, "", lowest))
     return found
 

@@ -1,8 +1,8 @@
-"""Ctrl-C and the like, from a program's first line to its last: one line is said, and nothing is half-written.
+"""Ctrl-C and the like, from a program's first line to its last: one line is printed, and nothing is half-written.
 
 While a command works, a signal is an exception, so that everything on the way cleans up; what is being imported is
 imported first. Before a command there is nothing to clean up, and the process ends at once. Afterwards, while the last
-line is said and Python shuts down, a signal has nothing left to stop, and is ignored.
+line is printed and Python shuts down, a signal has nothing left to stop, and is ignored.
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ import signal
 import sys
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # a type checker takes it for that of typing, whose import takes a third of the time of all this
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
+    from types import FrameType
 
+    Handler = Callable[[int, FrameType | None], object]  # called with a signal's number, and where it found the program
+    Handling = Handler | int | None  # what ``signal.getsignal`` gives: that, or to ignore it, or the system's default
 
-TYPE_CHECKING = False  # that of typing, which takes a third of the time that all this does
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 INTERRUPTED, TERMINATED = 130, 143  # exit codes
 STOPPED = "stopped; what is whole was kept"
-IMPATIENCE = 1.0  # seconds in which further signals belong to the first: they would only disturb its cleaning up
+IMPATIENCE = 1.0  # seconds in which further signals belong to the first: they would only disturb what it cleans up
 AGAIN = 0.05  # seconds after which a signal that came at a bad moment is sent once more
 LONGEST_IMPORT = 10.0  # seconds that are waited for one
 
 
 class Stop(BaseException):
-    """Ends a command from outside: everything cleans up as after Ctrl-C, and like it this is nobody's to catch.
+    """Ends a command from outside. As after Ctrl-C, everything cleans up, and ``except Exception`` does not catch it.
 
     Attributes:
         signal_name: what raises it.
@@ -51,16 +52,16 @@ class Terminated(Stop):
 
 
 @contextmanager
-def handled(handler: Callable[[int, Any], None], replaces: Callable[[Any], bool]) -> Iterator[dict[int, Any]]:
+def handled(handler: Handler, replaces: Callable[[Handling], bool]) -> Iterator[dict[int, Handling]]:
     """Handle the signals that end a program for the length of the block, where this is its main thread.
 
     Args:
         handler: as for ``signal.signal``.
-        replaces: told what handles a signal now, says whether it is to be replaced.
+        replaces: called with what handles a signal now; whether ``handler`` takes its place.
 
-    Gives what each of them was handled by, and is again afterwards.
+    Gives what each signal was handled by, and is again afterwards.
     """
-    before: dict[int, Any] = {}
+    before: dict[int, Handling] = {}
     numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
     with suppress(ValueError):  # another thread than the main one
         for number in numbers:
@@ -73,8 +74,8 @@ def handled(handler: Callable[[int, Any], None], replaces: Callable[[Any], bool]
             signal.signal(number, earlier)
 
 
-def _by_default(handler: Any) -> bool:
-    """What was told to ignore a signal (nohup) still does; a program that has a handler of its own keeps it."""
+def _by_default(handler: Handling) -> bool:
+    """Where a signal is ignored (nohup) it stays ignored; a program that has a handler of its own keeps it."""
     return handler in (signal.SIG_DFL, signal.default_int_handler)
 
 
@@ -85,9 +86,9 @@ class Course:
         self._working = self._over = False
         self._number, self._came = 0, -IMPATIENCE  # the last signal that was heeded, and when
         self._deferred: float | None = None  # since when one waits
-        self._told: Any = None  # of lost exceptions, before us
+        self._hook: Callable[[sys.UnraisableHookArgs], object] | None = None  # sys.unraisablehook before ours
 
-    def __call__(self, number: int, frame: Any) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         if self._over:
             return
@@ -106,7 +107,7 @@ class Course:
     def begin(self) -> None:
         """A command works: signals are exceptions from now on."""
         self._working, self._over = True, False
-        self._told, sys.unraisablehook = sys.unraisablehook, self._lost
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._lost
 
     def end(self, error: BaseException | None = None) -> BaseException | None:
         """The command has ended: signals are ignored from now on. Gives what ended it.
@@ -114,8 +115,8 @@ class Course:
         That is the error, unless a signal came just before: what was interrupted may fail in ways of its own.
         """
         self._over = True
-        if self._told is not None:
-            sys.unraisablehook, self._told = self._told, None
+        if self._hook is not None:
+            sys.unraisablehook, self._hook = self._hook, None
         ours = error is None or isinstance(error, (KeyboardInterrupt, Stop))
         return error if ours or time.monotonic() - self._came >= IMPATIENCE else _error(self._number)
 
@@ -124,13 +125,13 @@ class Course:
         if not self._over:
             _leave(STOPPED, self._number)
 
-    def _lost(self, told: Any) -> None:
-        """Python prints and forgets exceptions in finalisers, which may be where a signal finds it."""
-        if not isinstance(told.exc_value, (KeyboardInterrupt, Stop)):
-            self._told(told)
+    def _lost(self, lost: sys.UnraisableHookArgs) -> None:
+        """Python prints exceptions of finalisers and goes on; one of a signal that came during such is sent again."""
+        if not isinstance(lost.exc_value, (KeyboardInterrupt, Stop)):
+            (self._hook or sys.__unraisablehook__)(lost)
             return
         self._came = -IMPATIENCE
-        self._again(getattr(signal, getattr(told.exc_value, "signal_name", "SIGINT")))
+        self._again(getattr(signal, getattr(lost.exc_value, "signal_name", "SIGINT")))
 
     def _again(self, number: int) -> None:
         import _thread  # starting a Thread takes a lock, which what was interrupted here may hold
@@ -151,17 +152,19 @@ def to_main_thread(number: int) -> None:
     if hasattr(signal, "pthread_kill"):
         import threading
 
-        signal.pthread_kill(threading.main_thread().ident, number)
+        main = threading.main_thread().ident
+        assert main is not None  # it has started
+        signal.pthread_kill(main, number)
     else:
         import _thread
 
         _thread.interrupt_main()
 
 
-def is_importing(frame: Any) -> bool:
+def is_importing(frame: FrameType | None) -> bool:
     """Whether this frame, or one that waits for it, belongs to an import.
 
-    An exception there can be anything afterwards: native modules that are being set up (PyTorch's) even abort.
+    An exception there can become any other one, and native modules that are being set up (PyTorch's) even abort.
     """
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -211,7 +214,7 @@ def working() -> Iterator[Course]:
         return
     course = Course()
     with handled(course, _by_default) as before:
-        if before:  # else nothing of it is ours: not the main thread, or a program that looks after signals itself
+        if before:  # else this is not the main thread, or the program has handlers of its own
             course.begin()
         try:
             yield course

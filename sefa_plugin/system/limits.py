@@ -1,7 +1,7 @@
 """Limits that the user sets on a command: how long it may take, and how much memory.
 
 They are for files of strangers and for machines that others share. What a reader of this project takes is bounded
-without them, too (SECURITY.md); these also bound what is done with a file that is read.
+without them, too (SECURITY.md); these also bound what is done with a file afterwards.
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ import signal
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .interrupts import AGAIN, Stop, is_importing, to_main_thread
 from .processor import is_out_of_memory
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from .interrupts import Handling
 
 GRACE = 5.0  # seconds between the polite end and the hard one
 LEAST_MEMORY = 256 * 10**6  # Python, NumPy and PyTorch take about as much before anything is done
@@ -65,7 +70,7 @@ class _Clock:
     """Ends the command when its time is up.
 
     First an exception in the main thread, so that what is half-written goes. If nothing comes of it for ``GRACE``
-    seconds, because native code does not return, a thread says the line, removes what is half-written, and ends the
+    seconds, because native code does not return, a thread prints the line, removes what is half-written, and ends the
     process. Where native code does not even let other threads run, the interpreter's own watchdog, which is not
     Python, ends it after as long again, without a line.
     """
@@ -74,13 +79,13 @@ class _Clock:
         self.seconds = seconds
         self.is_up = self._deferred = False
         self._over = threading.Event()
-        self._before: Any = None
+        self._before: Handling = None
         if hasattr(signal, "SIGALRM"):
             self._before = signal.signal(signal.SIGALRM, self._raise)
         self._last_resort()
         threading.Thread(target=self._wait, name="timeout", daemon=True).start()
 
-    def _raise(self, number: int, frame: Any) -> None:
+    def _raise(self, number: int, frame: FrameType | None) -> None:
         self._deferred = is_importing(frame)
         if not self._deferred:
             raise TimeIsUp
@@ -95,7 +100,8 @@ class _Clock:
         if self._over.wait(self.seconds):
             return
         self.is_up = True
-        alarm = getattr(signal, "SIGALRM", signal.SIGINT)  # Ctrl-C's is told from the user's by ``is_up``
+        # Without an alarm it is the signal of Ctrl-C; ``is_up`` distinguishes it from the user's.
+        alarm = getattr(signal, "SIGALRM", signal.SIGINT)
         to_main_thread(alarm)
         begun = time.monotonic()
         while time.monotonic() - begun < GRACE:
@@ -126,7 +132,7 @@ class _Clock:
 
 
 _clock: _Clock | None = None
-_memory: tuple[int, int, tuple[int, int]] | None = None  # what was asked for, which limit, and what it was before
+_memory: tuple[int, int, tuple[int, int]] | None = None  # bytes allowed, which limit, and what it was before
 
 
 def start_clock(seconds: float) -> None:
@@ -224,7 +230,7 @@ def lift_memory() -> None:
         _memory = None
 
 
-# What threads and native code say that get no memory, each in its own way; only then, where it is limited.
+# Parts of messages of threads and native code that get no memory; they count only where memory is limited.
 _REFUSED = ("can't start new thread", "could not create a primitive", "bad_alloc", "allocate")
 
 

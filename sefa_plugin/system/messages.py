@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 
 def shown(text: str, limit: int = 200) -> str:
@@ -13,11 +12,11 @@ def shown(text: str, limit: int = 200) -> str:
 
 
 def printable(text: str) -> str:
-    """Text with escapes for what a terminal would act on; a line break is some."""
+    """Text with escapes for what a terminal would act on, line breaks included."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def quoted(value: Any) -> str:
+def quoted(value: object) -> str:
     """A value of a file in a message: a short scalar as it is, all else by its type.
 
     Lists may hold each other, and numbers may be of any length: their ``repr`` need not end.

@@ -41,7 +41,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(words in str(error) for words in _LACKING)
 
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 # GNU OpenMP lets threads spin some 300,000 times before they sleep. On a machine that is busy with anything
 # else they then spin against each other: with one of two cores taken, pictures take six times as long. After
 # 5,000 turns the same pictures take 2 to 6 times less there, and 7 % more (20 % for tiny networks) where
@@ -59,7 +60,7 @@ def share_cores() -> None:
 def one_thread_each(task: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Do the task, which is NumPy's linear algebra, for all items; results are in their order.
 
-    Several at a time with one thread of BLAS each, if threadpoolctl is there to say so to BLAS; otherwise one
+    Several at a time with one thread of BLAS each, if threadpoolctl is there to limit BLAS; otherwise one
     after the other, since eigenvectors of a few hundred numbers profit little from a second thread, and tasks that all
     have several hinder each other.
     """

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 
-def open_regular(path: str | os.PathLike) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file for reading bytes.
 
     Raises:
@@ -28,7 +28,7 @@ def open_regular(path: str | os.PathLike) -> BinaryIO:
     return open(path, "rb")
 
 
-def mapped(path: str | os.PathLike, error: type[Exception]) -> mmap.mmap:
+def mapped(path: str | os.PathLike[str], error: type[Exception]) -> mmap.mmap:
     """Map a file into memory: bytes are read where they are looked at.
 
     Raises:
@@ -44,7 +44,7 @@ def mapped(path: str | os.PathLike, error: type[Exception]) -> mmap.mmap:
 
 
 @contextmanager
-def reading(path: str | os.PathLike, error: type[Exception]) -> Iterator[None]:
+def reading(path: str | os.PathLike[str], error: type[Exception]) -> Iterator[None]:
     """Let whatever of the system prevents a file from being read be an ``error`` of one line, in one wording."""
     try:
         yield
@@ -63,7 +63,7 @@ class Stamp:
         OSError: it is not there.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         self._then = self._now()
 

@@ -1,7 +1,7 @@
 """An output appears whole or not at all: it is written beside its place and then moved there.
 
-A process that is killed leaves what it was writing. Nobody misses it: the next one that writes to the folder, or
-starts a run in it, takes it away.
+A process that is killed leaves what it was writing. The next one that writes to the folder, or starts a run in it,
+removes that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -34,15 +34,15 @@ _kept: set[str] = set()  # folders that nothing is written out of
 _swept: set[Path] = set()
 
 
-def keep_inside(folder: str | os.PathLike) -> None:
+def keep_inside(folder: str | os.PathLike[str]) -> None:
     """Let no output of this folder be written to another one.
 
-    A folder that was passed on or unpacked may hold links, of which nobody knows, to files of its user.
+    A folder that was passed on or unpacked can hold links to files of its user, which the user has not seen.
     """
     _kept.add(os.path.abspath(folder))
 
 
-def _check_inside(path: str | os.PathLike, target: Path) -> None:
+def _check_inside(path: str | os.PathLike[str], target: Path) -> None:
     typed = os.path.abspath(path)
     for folder in _kept:
         if typed.startswith(os.path.join(folder, "")):
@@ -52,7 +52,7 @@ def _check_inside(path: str | os.PathLike, target: Path) -> None:
                 raise OSError(errno.EPERM, what, str(path))
 
 
-def _place(path: str | os.PathLike) -> Path:
+def _place(path: str | os.PathLike[str]) -> Path:
     """The path itself, links followed (a linked output stays a link), the folders above it made and swept.
 
     Raises:
@@ -79,7 +79,7 @@ def _check_replaceable(target: Path) -> None:
 
 
 def _sweep_once(folder: Path) -> None:
-    """It may hold thousands of files."""
+    """Sweep a folder at most once in a process: it may hold thousands of files."""
     if folder not in _swept:
         _swept.add(folder)
         sweep(folder)
@@ -104,7 +104,7 @@ def _host() -> str:
     return f"{zlib.crc32(place.encode('utf-8', 'surrogateescape')):08x}"
 
 
-def sweep(folder: str | os.PathLike) -> None:
+def sweep(folder: str | os.PathLike[str]) -> None:
     """Remove from a folder what processes that are gone have left half-written; never raises.
 
     An old folder that was about to be exchanged for a new one, of which neither is there, goes back to its place.
@@ -184,10 +184,10 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def alone_in(folder: str | os.PathLike) -> Iterator[None]:
+def alone_in(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Wait until no other process is inside this block for the same folder; nothing is left there.
 
-    For moments, not for work. Where there are no such locks (Windows, some network file systems) nobody waits.
+    For moments, not for work. Where there are no such locks (Windows, some network file systems) it does not wait.
 
     Raises:
         OSError: the folder is not there.
@@ -206,19 +206,20 @@ def alone_in(folder: str | os.PathLike) -> Iterator[None]:
         os.close(handle)
 
 
-def _patiently(action, *args) -> None:
-    """Do it; where Windows says that somebody holds the file, try again for half a second."""
+def _patiently(action: Callable[..., object], *args: str | os.PathLike[str]) -> None:
+    """Call ``action(*args)``; where Windows says that a program has the file open, try again for half a second."""
     for left in reversed(range(TRIES)):
         try:
-            return action(*args)
+            action(*args)
+            return
         except PermissionError:
             if sys.platform != "win32" or not left:
                 raise
             time.sleep(WAIT)
 
 
-def _named(error: BaseException, part: Path, path: str | os.PathLike) -> None:
-    """Let an error speak of the output: not of its temporary sibling, nor (a full disk) of nothing at all."""
+def _named(error: BaseException, part: Path, path: str | os.PathLike[str]) -> None:
+    """Put the output's path into an error that names its temporary sibling, or (a full disk) no file at all."""
     if isinstance(error, OSError) and error.errno is not None and error.filename is None:
         error.filename = str(path)
     elif isinstance(error, OSError):
@@ -230,7 +231,7 @@ def _named(error: BaseException, part: Path, path: str | os.PathLike) -> None:
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a path to write to; it becomes ``path`` if the block succeeds and is removed if it does not.
 
     The path given lies beside ``path`` and has its suffix; nothing is there yet, and whatever is there
@@ -257,7 +258,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give an empty folder to fill; it becomes ``path`` if the block succeeds, and goes if it does not.
 
     An older folder stays as it was until the new one is complete, and is back if the exchange fails;

@@ -229,7 +229,7 @@ sys.meta_path.insert(0, Finder())
 """
 IN_COMMAND = """
 import click
-from sefa_plugin import cli
+from sefa_plugin.commands import cli
 @click.command(cls=type(cli.gen_sefa))
 @click.option("--debug", is_flag=True)
 def struck(debug):
@@ -251,7 +251,7 @@ threading.Thread(target=lambda: (time.sleep(0.5), late())).start()
 """
 NOTHING = """
 import click
-from sefa_plugin import cli
+from sefa_plugin.commands import cli
 cli.gen_sefa = click.command(cls=type(cli.gen_sefa))(lambda: None)
 """
 
@@ -290,7 +290,7 @@ def test_impatience_at_the_end():
 def test_signals_between_a_command_and_its_end(ends):
     late = f"""
 import click
-from sefa_plugin import cli
+from sefa_plugin.commands import cli
 from sefa_plugin.system.interrupts import Course
 cli.gen_sefa = click.command(cls=type(cli.gen_sefa))(lambda: {ends})
 end = Course.end

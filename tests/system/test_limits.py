@@ -102,7 +102,7 @@ def test_limits_end_with_the_command(monkeypatch):
 
 def run(code, *words, **options):
     """A command in a process of its own, after some Python that changes what it does."""
-    start = f"import sys, time\nfrom sefa_plugin import limits\n{code}\nfrom sefa_plugin.commands.cli import sefa\n"
+    start = f"import sys, time\nfrom sefa_plugin.system import limits\n{code}\nfrom sefa_plugin.commands.cli import sefa\n"
     command = [sys.executable, "-c", f"{start}sefa({list(map(str, words))!r})"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, **options)
     return found.returncode, found.stderr.splitlines()
@@ -158,7 +158,7 @@ def test_a_command_that_does_not_stop_is_ended(tmp_path):
 
 @LINUX
 def test_too_little_memory_is_told_in_one_line(tmp_path):
-    start, end = STUBBORN.partition("        while True")[0], "\nsefa_plugin.network.open_network = open_network"
+    start, end = STUBBORN.partition("        while True")[0], "\nsefa_plugin.networks.opening.open_network = open_network"
     held = tmp_path / "out.bin"
     for what in ("torch.empty(10**9, dtype=torch.uint8)", "bytearray(10**9)"):
         code = f"import torch\n{start}        {what}{end}"

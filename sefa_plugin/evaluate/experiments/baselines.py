@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,11 +19,15 @@ from ..methods.methods import (
     by_sefa,
     without_the_others,
 )
-from ..samples.bench import Bench
+from ..samples.bench import Bench, ranges_of
 from ..statistics import measures
 from ..statistics.bootstrap import Interval, interval, jackknife
 from ..statistics.summary import Judged, draws, judge
 from ..tables.table import Table
+
+if TYPE_CHECKING:
+    from ..scorers.asking import Scorer
+    from ..tables.table import Cell
 
 GROUPS = 10  # of samples, left out one at a time
 TITLES = {
@@ -72,14 +76,14 @@ def find(
     codes: int = CODES,
     first: int = FIRST_CODE,
     seed: int = 0,
-    skip: Any = None,
+    skip: Callable[[str, Exception], None] | None = None,
 ) -> list[Found]:
     """Find directions by several methods.
 
     Args:
         methods: of ``METHODS``.
         count: directions of each; InterFaceGAN gives one for each attribute.
-        scored: samples that InterFaceGAN learns from.
+        scored: samples that InterFaceGAN is trained on.
         codes: samples of w for GANSpace.
         first, seed: of what they draw.
         skip: see :func:`by_boundaries`.
@@ -108,37 +112,43 @@ def find(
 
 
 def compare(
-    bench: Bench, methods: Sequence[Found], eyes: Any = None, real: np.ndarray | None = None, portraits: int = 2000
+    bench: Bench,
+    methods: Sequence[Found],
+    feature_scorer: Scorer | None = None,
+    real: np.ndarray | None = None,
+    portraits: int = 2000,
 ) -> list[Outcome]:
     """Calibrate, edit, score and judge.
 
     Args:
         methods: see :func:`find`.
-        eyes: a scorer with ``features`` for the Fréchet distance; None leaves that out.
+        feature_scorer: one with ``features``, for the Fréchet distance; None leaves that out.
         real: features of real pictures, if there are any.
         portraits: how many samples the Fréchet distance takes.
     """
     weights = draws(len(bench.samples))
     sefa = next((found.directions.vectors for found in methods if found.method == "sefa"), None)
-    if eyes is not None:
-        viewed, plain = bench.seen_as(count=portraits), unedited(bench, eyes, portraits)
+    viewed = bench.seen_as(count=portraits) if feature_scorer is not None else None
+    plain = unedited(bench, feature_scorer, portraits) if feature_scorer is not None else None
     outcomes = []
     for found in methods:
         directions = bench.calibrated(found.directions)
         changes = bench.changes(directions)
         judged = judge(changes, found.intended, weights=weights)
-        seen = None if eyes is None else viewed.features(eyes, directions)
-        frechet = None if seen is None else distance(seen, plain)
-        nearness = None if seen is None or real is None else distance(seen, real)
+        frechet = nearness = None
+        if feature_scorer is not None and viewed is not None and plain is not None:
+            features = viewed.features(feature_scorer, directions)
+            frechet = distance(features, plain)
+            nearness = None if real is None else distance(features, real)
         alike = None if sefa is None else measures.best_match(found.directions.vectors, sefa)
         visible = float(changes.visible[changes.places != 0].mean())
         outcomes.append(Outcome(replace(found, directions=directions), judged, visible, frechet, nearness, alike))
     return outcomes
 
 
-def unedited(bench: Bench, eyes: Any, count: int) -> np.ndarray:
+def unedited(bench: Bench, feature_scorer: Scorer, count: int) -> np.ndarray:
     """Features of unedited samples other than those that measure: what edited ones are compared with."""
-    return bench.seen_as(count=count, first=bench.samples.seeds.start + 10 * count).features(eyes)
+    return bench.seen_as(count=count, first=bench.samples.seeds.start + 10 * count).features(feature_scorer)
 
 
 def distance(features: np.ndarray, reference: np.ndarray) -> Interval:
@@ -151,24 +161,25 @@ def distance(features: np.ndarray, reference: np.ndarray) -> Interval:
 
 
 def floors(
-    bench: Bench, eyes: Any, real: np.ndarray | None = None, portraits: int = 2000
+    bench: Bench, feature_scorer: Scorer, real: np.ndarray | None = None, portraits: int = 2000
 ) -> tuple[Interval, Interval | None]:
     """Fréchet distances of samples that are not edited at all, from other such samples and from real pictures."""
-    seen = bench.seen_as(count=portraits).features(eyes)
-    return distance(seen, unedited(bench, eyes, portraits)), None if real is None else distance(seen, real)
+    features = bench.seen_as(count=portraits).features(feature_scorer)
+    apart = distance(features, unedited(bench, feature_scorer, portraits))
+    return apart, None if real is None else distance(features, real)
 
 
 def table_of(outcomes: Sequence[Outcome], floor: tuple[Interval, Interval | None] | None = None) -> Table:
     """The one table; ``floor`` is what :func:`floors` gives."""
     columns = ["method", "re-scoring", "disentanglement", "rest preserved", "Frechet", "Frechet, real", "variety"]
     columns += ["rank", "like SeFa", "visible change", "directions", "seconds"]
-    rows: list[list[Any]] = []
+    rows: list[list[Cell]] = []
     if floor is not None:
         rows.append(["no edit", None, None, None, *floor, *[None] * 6])
     for one in outcomes:
         judged = [one.judged.mean(measure) for measure in ("change", "share", "preserved")]
         variety = f"{one.judged.values['variety']:.0f} of {len(one.judged.names)}"
-        rest = [variety, one.judged.mean("rank"), one.like_sefa, one.visible]
+        rest: list[Cell] = [variety, one.judged.mean("rank"), one.like_sefa, one.visible]
         directions = len(one.found.directions)
         rows.append([one.title, *judged, one.frechet, one.real, *rest, directions, one.found.seconds])
     kept = [at for at in range(len(columns)) if any(row[at] is not None for row in rows)]
@@ -180,7 +191,7 @@ def table_of(outcomes: Sequence[Outcome], floor: tuple[Interval, Interval | None
 def by_attribute(outcomes: Sequence[Outcome], measure: str, title: str) -> Table:
     """One measure, attributes down, methods across."""
     names = outcomes[0].judged.names
-    rows = [[name, *(one.judged.of(measure, name) for one in outcomes)] for name in names]
+    rows: list[list[Cell]] = [[name, *(one.judged.of(measure, name) for one in outcomes)] for name in names]
     return Table(title, ["attribute", *(one.title for one in outcomes)], rows)
 
 
@@ -198,7 +209,7 @@ def difference(one: Outcome, other: Outcome, measure: str) -> Interval:
 def agreement_of(outcomes: Sequence[Outcome]) -> Table:
     """How alike the directions of any two methods are."""
     vectors = [one.found.directions.vectors for one in outcomes]
-    rows = [
+    rows: list[list[Cell]] = [
         [one.title, *(measures.best_match(mine, other) for other in vectors)] for one, mine in zip(outcomes, vectors)
     ]
     note = (
@@ -207,13 +218,13 @@ def agreement_of(outcomes: Sequence[Outcome]) -> Table:
     return Table("Agreement", ["method", *(one.title for one in outcomes)], rows, note)
 
 
-def details(outcomes: Sequence[Outcome]) -> dict[str, Mapping[str, Any]]:
+def details(outcomes: Sequence[Outcome]) -> dict[str, Mapping[str, object]]:
     """All that was found, fit for JSON: for each method the matrix, and each attribute's direction."""
     return {
         one.found.method: {
             "attributes": list(one.judged.names),
             "matrix": one.judged.matrix.round(5).tolist(),
-            "ranges": [list(ends) for ends in one.found.directions.ranges],
+            "ranges": [list(ends) for ends in ranges_of(one.found.directions)],
             "own": {
                 name: {
                     "direction": int(one.judged.chosen[at]),

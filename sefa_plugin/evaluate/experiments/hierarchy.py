@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,13 @@ from ...directions.layers import GROUPS
 from ...networks.style_layers import style_layers
 from ..samples.bench import Bench
 from ..statistics.summary import Judged, draws, judge
+from ..tables.heatmap import Captions
 from ..tables.table import Table
+
+if TYPE_CHECKING:
+    from ...directions.directions import Directions
+    from ...networks.generator import Generator
+    from ..tables.table import Cell
 
 DIRECTIONS = 5  # of each layer
 NOTE = (
@@ -33,7 +39,7 @@ class Level:
     Attributes:
         label: ``layer03``, ``coarse``, ``all``.
         rows: its ws indices.
-        size: pixels of what its last layer puts out.
+        size: pixels a side of the output of its last layer.
         judged: its directions.
         visible: mean visible change at their ends.
     """
@@ -52,16 +58,19 @@ class Level:
         return f"{self.label} ({self.rows[0]}-{self.rows[-1]})"
 
 
-def factorised(G: Any, count: int = DIRECTIONS, torgb: str = "last", normalize: bool = True) -> list[Any]:
+def factorised(G: Generator, count: int = DIRECTIONS, torgb: str = "last", normalize: bool = True) -> list[Directions]:
     """The strongest directions of each single layer, of each group where the network has groups, and of all."""
-    options = {"torgb": torgb, "normalize": normalize, "num_directions": min(count, G.w_dim)}
-    found = factorize_groups(G, "each", **options)
+
+    def strongest(layers: str) -> list[Directions]:
+        return factorize_groups(G, layers, normalize=normalize, torgb=torgb, num_directions=min(count, G.w_dim))
+
+    found = strongest("each")
     if len(found) >= len(GROUPS) and all(layer.detail is not None for layer in style_layers(G) if layer.kind == "conv"):
-        found += factorize_groups(G, ",".join(GROUPS), **options)
-    return found + factorize_groups(G, "all", **options)
+        found += strongest(",".join(GROUPS))
+    return found + strongest("all")
 
 
-def levels(bench: Bench, directions: Sequence[Any]) -> list[Level]:
+def levels(bench: Bench, directions: Sequence[Directions]) -> list[Level]:
     """Calibrate, edit, score and judge what :func:`factorised` gives."""
     sizes = {layer.ws_index: layer.size for layer in style_layers(bench.G) if layer.kind == "conv"}
     sizes = {**{layer.ws_index: layer.size for layer in style_layers(bench.G)}, **sizes}
@@ -78,7 +87,7 @@ def levels(bench: Bench, directions: Sequence[Any]) -> list[Level]:
 def table_of(found: Sequence[Level]) -> Table:
     """Layers down, attributes across."""
     names = found[0].judged.names
-    rows = [[level.title, *(level.judged.of("change", name) for name in names)] for level in found]
+    rows: list[list[Cell]] = [[level.title, *(level.judged.of("change", name) for name in names)] for level in found]
     return Table("What each layer changes", ["layer", *names], rows, NOTE)
 
 
@@ -86,7 +95,7 @@ def homes(found: Sequence[Level]) -> Table:
     """For each attribute the single layer that changes it most, and what each group does."""
     singles = [level for level in found if level.label.startswith("layer")]
     groups = [level for level in found if not level.label.startswith("layer")]
-    rows: list[list[Any]] = []
+    rows: list[list[Cell]] = []
     for at, name in enumerate(found[0].judged.names):
         best = max(singles, key=lambda level: level.judged.values["change"][at])
         rows.append([name, best.title, *(level.judged.of("change", name) for level in groups)])
@@ -98,8 +107,8 @@ def grid(found: Sequence[Level]) -> np.ndarray:
     return np.stack([level.judged.values["change"] for level in found])
 
 
-def captions(found: Sequence[Level]) -> dict[str, Any]:
-    """What the picture of :func:`grid` says."""
+def captions(found: Sequence[Level]) -> Captions:
+    """The texts of the picture of :func:`grid`."""
     return {
         "row_labels": [level.title for level in found],
         "column_labels": list(found[0].judged.names),
@@ -109,7 +118,7 @@ def captions(found: Sequence[Level]) -> dict[str, Any]:
     }
 
 
-def details(found: Sequence[Level]) -> list[dict[str, Any]]:
+def details(found: Sequence[Level]) -> list[dict[str, object]]:
     """The whole matrices, fit for JSON."""
     return [
         {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ...directions.directions import Directions
 from ...directions.file import DirectionsFileError
@@ -14,32 +14,34 @@ from ...runs.renaming import refresh_page
 from .rescore import Table
 
 
-def apply_names(path: Path, table: Table, give: bool = True) -> Table:
+def apply_names(path: Path | None, table: Table, give: bool = True) -> Table:
     """Write the names of a table into the directions file as it is now; gives the table with the names held there.
 
-    A person may have named something while the samples were scored: the file is read again, and those names stay.
+    Names that a person has given while the samples were scored stay: the file is read again.
 
     Args:
-        give: False leaves the file alone.
+        path: None where the directions are kept in no file.
+        give: False leaves the file as it is.
 
     Raises:
         OSError: the file cannot be written.
     """
     measured = table.rows[0].directions
-    try:
-        held = Directions.load(path)
-    except DirectionsFileError:
-        held = measured  # gone, or no longer readable: as it was read
+    held = measured
+    if path is not None:
+        with suppress(DirectionsFileError):  # gone, or no longer readable: as it was read
+            held = Directions.load(path)
     if not held.same_as(measured) or len(held) < len(measured):
         held = measured
     if give:
         found = {table.rows[label.index].index: (label.name, label.purity) for label in table.labels}
         held = held.with_auto_names(found, [row.index for row in table.rows])
-        held.save(path)
+        if path is not None:
+            held.save(path)
     return replace(table, names=tuple(held.names[row.index] for row in table.rows))
 
 
-def record_tables(outdir: Path, command: Sequence[str], network: dict[str, Any], files: Sequence[Path]) -> None:
+def record_tables(outdir: Path, command: Sequence[str], network: dict[str, str], files: Sequence[Path]) -> None:
     """Note finished tables (their JSON files) in the record of a folder, and show them on its page, where it has one.
 
     Raises:

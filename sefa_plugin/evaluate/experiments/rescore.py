@@ -15,19 +15,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, Union
 
 import numpy as np
 
 from ... import __version__
 from ...system.whole_files import whole_file
 from ..samples.sampling import Samples
-from ..samples.scores import Edit, Scores, score_edits
-from ..scorers.asking import ask
+from ..samples.scores import SampleEdit, Scores, score_edits
+from ..scorers.asking import Scorer, identity_of, scores_of
 from ..statistics.effects import LEVEL, Effects, effects_of
 from ..tables.cells import cell
 from ..tables.heatmap import write_heatmap
 from ..tables.labels import Label, labels
+
+if TYPE_CHECKING:
+    from ...directions.directions import Directions
 
 FORMAT = 1
 FOLDER = "evaluate"  # in the folder of a run
@@ -43,15 +46,32 @@ RENDERER = 1  # raised when equal settings would give other scores
 class Row:
     """One direction and the distances that it is measured at: ``low <= 0 <= high`` or as typed."""
 
-    directions: Any
+    directions: Directions
     index: int
     low: float
     high: float
 
     @property
-    def ends(self) -> tuple[Edit, Edit]:
+    def ends(self) -> tuple[SampleEdit, SampleEdit]:
         """The edits to both ends."""
-        return Edit(self.directions, self.index, self.low), Edit(self.directions, self.index, self.high)
+        low, high = (SampleEdit(self.directions, self.index, end) for end in (self.low, self.high))
+        return low, high
+
+
+# What a table is made from. As a call: "class" is a keyword.
+About = TypedDict(
+    "About",
+    {
+        "network": str,  # its name
+        "scorer": str,  # its title
+        "samples": int,
+        "first_seed": int,
+        "look": str,  # what is unusual of it, in words
+        "trunc": float,
+        "class": Union[int, str, None],
+    },
+    total=False,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +81,15 @@ class Table:
     Attributes:
         rows: the directions, in the order of the matrix.
         effects: the matrix.
-        labels: what re-scoring calls those that do something.
-        about: network, scorer and so on, as text for people and programs.
-        names: what the directions are called, '' where they are not.
+        labels: names from the matrix, of the directions that change something.
+        about: network, scorer and so on.
+        names: names of the directions, '' where there is none.
     """
 
     rows: tuple[Row, ...]
     effects: Effects
     labels: tuple[Label, ...]
-    about: dict[str, Any]
+    about: About
     names: tuple[str, ...]
 
     @property
@@ -83,19 +103,19 @@ class Table:
         return f"rescore-{self.label}"
 
 
-def settings_of(samples: Samples, scorer: Any, network: str) -> dict[str, Any]:
+def settings_of(samples: Samples, scorer: Scorer, network: str) -> dict[str, object]:
     """What scores depend on beside edits and the numbers of samples; ``network`` is its digest."""
     look = asdict(samples.look)
     return {
         "renderer": RENDERER,
         "network": network,
-        "scorer": getattr(scorer, "identity", None) or repr(scorer),
+        "scorer": identity_of(scorer) or repr(scorer),
         "first_seed": samples.seeds.start,
         "look": {key: list(value) if isinstance(value, tuple) else value for key, value in look.items()},
     }
 
 
-def trial(samples: Samples, scorer: Any) -> tuple[float, list[str]]:
+def trial(samples: Samples, scorer: Scorer) -> tuple[float, list[str]]:
     """Render and score a few samples, which shows early whether that works.
 
     Returns:
@@ -105,20 +125,20 @@ def trial(samples: Samples, scorer: Any) -> tuple[float, list[str]]:
     for _ in range(2):  # the first of a short one only warms up
         start = time.perf_counter()
         scene = samples.scene(seeds)
-        answer = ask(scorer, np.stack(next(scene.pictures([scene.ws]))))
+        scores = scores_of(scorer, np.stack(next(scene.pictures([scene.ws]))))
         taken = time.perf_counter() - start
         if taken > 1:
             break
-    return taken / len(seeds), list(answer)
+    return taken / len(seeds), list(scores)
 
 
 def rescore(
     samples: Samples,
     groups: Sequence[Sequence[Row]],
-    scorer: Any,
+    scorer: Scorer,
     *,
     scores: Scores | None = None,
-    about: dict[str, Any] | None = None,
+    about: About | None = None,
     advance: Callable[[int], None] = lambda pictures: None,
     begin: Callable[[int], None] = lambda pictures: None,
 ) -> list[Table]:
@@ -127,9 +147,9 @@ def rescore(
     Args:
         samples: at least 2.
         groups: rows of one ``Directions`` each.
-        scorer: see ``asking``.
-        scores: to go on from and to keep them in; None keeps them nowhere.
-        about: goes into the tables.
+        scorer: see ``asking.Scorer``.
+        scores: those so far, to which new ones are added; None for none.
+        about: entries of ``Table.about`` to add, or to put in the place of others.
         advance, begin: see ``scores.score_edits``.
 
     Raises:
@@ -139,7 +159,7 @@ def rescore(
     scores = scores or Scores(len(samples))
     wanted = [edit for rows in groups for row in rows for edit in row.ends]
     score_edits(samples, wanted, scorer, scores, advance, begin)
-    about = {
+    facts: About = {
         "scorer": getattr(scorer, "title", type(scorer).__name__),
         "samples": len(samples),
         "first_seed": samples.seeds.start,
@@ -153,12 +173,12 @@ def rescore(
         low, high = (np.stack([scores.of(row.ends[end]) for row in rows]) for end in (0, 1))
         effects = effects_of(scores.attributes, low, high, scores.unedited)
         names = tuple(row.directions.names[row.index] for row in rows)
-        tables.append(Table(tuple(rows), effects, tuple(labels(effects)), about, names))
+        tables.append(Table(tuple(rows), effects, tuple(labels(effects)), facts, names))
     return tables
 
 
 def _words_of(samples: Samples) -> str:
-    """What is to be said of how the samples are drawn; '' for what is usual."""
+    """How the samples are drawn, in words; '' for what is usual."""
     trunc, label = samples.look.trunc, samples.look.label
     words = [f"truncation {trunc:g}"] if trunc != 1 else []
     if samples.G.c_dim:
@@ -169,7 +189,7 @@ def _words_of(samples: Samples) -> str:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def write_table(folder: str | os.PathLike, table: Table, command: str = "") -> list[Path]:
+def write_table(folder: str | os.PathLike[str], table: Table, command: str = "") -> list[Path]:
     """Write ``rescore-LABEL.png``, ``.csv`` and ``.json`` into a folder, each whole or not at all; gives their paths.
 
     Raises:
@@ -194,14 +214,14 @@ def as_csv(table: Table) -> str:
     for place, row in enumerate(table.rows):
         for column, attribute in enumerate(effects.attributes):
             numbers = [values[place, column] for values in (effects.change, low, high, normalized)]
-            told = [f"{value:.6g}" for value in numbers]
+            digits = [f"{value:.6g}" for value in numbers]
             name = cell(table.names[place])
             start = [table.label, row.index, name, f"{row.low:g}", f"{row.high:g}", cell(attribute)]
-            lines.writerow([*start, *told, int(sure[place, column])])
+            lines.writerow([*start, *digits, int(sure[place, column])])
     return file.getvalue()
 
 
-def as_json(table: Table, command: str = "") -> dict[str, Any]:
+def as_json(table: Table, command: str = "") -> dict[str, object]:
     """Everything, rounded to six digits; ``spread`` is null where an attribute never varies."""
     effects = table.effects
     low, high = effects.interval()
@@ -240,9 +260,9 @@ def as_json(table: Table, command: str = "") -> dict[str, Any]:
     }
 
 
-def _rounded(values: Any) -> Any:
+def _rounded(values: np.ndarray | float) -> object:
     """Nested lists of numbers with six digits, null for infinity."""
-    if np.ndim(values):
+    if isinstance(values, np.ndarray):
         return [_rounded(value) for value in values]
     return float(f"{values:.6g}") if np.isfinite(values) else None
 
@@ -265,7 +285,7 @@ def _write_picture(path: Path, table: Table, command: str) -> None:
     )
 
 
-def told(table: Table, most: int = 4) -> list[str]:
+def summary(table: Table, most: int = 4) -> list[str]:
     """A line for each direction: its name, and what it changes most."""
     effects, purity = table.effects, {label.index: label.purity for label in table.labels}
     matrix, sure, lines = effects.normalized, effects.significant(), []

@@ -2,14 +2,14 @@
 
 A factor is recovered as far as moving along its direction changes it in proportion (the *correlation* of distance and
 change of the factor, over samples and both ends) and changes nothing else (*disentanglement*).
-Neither says it alone: where everything is linear, any direction at all changes every factor in proportion.
+Neither suffices alone: where everything is linear, any direction at all changes every factor in proportion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,8 +20,14 @@ from ..samples.bench import Bench, Changes
 from ..statistics import measures
 from ..statistics.bootstrap import TIMES, Interval, interval, resampling
 from ..statistics.summary import Judged, draws, judge
+from ..tables.heatmap import Captions
 from ..tables.table import Table
 from .baselines import TITLES, find
+
+if TYPE_CHECKING:
+    from ...directions.directions import Directions
+    from ...networks.generator import Generator
+    from ..tables.table import Cell
 
 MEASURES = ("correlation", "change", "share", "preserved", "variety", "rank")
 COMPARED = ("correlation", "change", "share", "preserved")
@@ -70,7 +76,7 @@ VARIANTS = (
 )
 
 
-def fitting(G: Any, variants: Sequence[Variant] = VARIANTS) -> list[Variant]:
+def fitting(G: Generator, variants: Sequence[Variant] = VARIANTS) -> list[Variant]:
     """Those that a network has layers for."""
     found = []
     for variant in variants:
@@ -82,7 +88,7 @@ def fitting(G: Any, variants: Sequence[Variant] = VARIANTS) -> list[Variant]:
     return found
 
 
-def _divided(G: Any, variant: Variant, count: int) -> list[tuple[str, int]]:
+def _divided(G: Generator, variant: Variant, count: int) -> list[tuple[str, int]]:
     """Specifications of single groups, and how many directions each gives.
 
     Raises:
@@ -119,7 +125,7 @@ def measure_unit(
     Args:
         bench: the network, its scorer and the samples; psi 1.
         count: directions of each variant.
-        scored, codes: samples that InterFaceGAN and GANSpace learn from.
+        scored, codes: samples that InterFaceGAN and GANSpace take.
         seed: of what they draw.
         network: its number.
     """
@@ -129,7 +135,7 @@ def measure_unit(
     for variant in variants:
         look = bench.look if variant.trunc is None else replace(bench.look, trunc=variant.trunc)
         changes, intended = _changes(bench.seen_as(look), variant, count, scored, codes, seed)
-        if spread is None:  # the first variant's samples say what one standard deviation is
+        if spread is None:  # one standard deviation is that of the first variant's samples
             spread = measures.spreads(changes.before)
         judged[variant.name] = judge(changes, intended, spread=spread, weights=weights)
     return Unit(network, judged)
@@ -138,11 +144,14 @@ def measure_unit(
 def _changes(
     bench: Bench, variant: Variant, count: int, scored: int, codes: int, seed: int
 ) -> tuple[Changes, tuple[str, ...]]:
-    parts, intended = [], []
+    parts: list[Changes] = []
+    intended: list[str] = []
+    held: Directions
+    made: tuple[str, ...]
     for layers, number in _divided(bench.G, variant, count):
         if variant.by == "sefa":
-            options = {"normalize": variant.normalize, "torgb": variant.torgb, "num_directions": number}
-            held, made = factorize(bench.G, layers, **options), ()
+            held = factorize(bench.G, layers, normalize=variant.normalize, torgb=variant.torgb, num_directions=number)
+            made = ()
         elif variant.by == "ganspace":
             first = FIRST_CODE + seed * codes
             found = by_ganspace(bench.G, number, layers, variant.torgb, look=bench.look, samples=codes, first=first)
@@ -240,14 +249,14 @@ def _over(values: np.ndarray, replicates: np.ndarray, picks: np.ndarray, units: 
 def table_of(results: Sequence[Result]) -> Table:
     """Variants down, measures across."""
     columns = ["variant", "correlation", "re-scoring", "disentanglement", "rest preserved", "variety", "rank"]
-    rows = [[result.variant, *(result.values[measure] for measure in MEASURES)] for result in results]
+    rows: list[list[Cell]] = [[result.variant, *(result.values[measure] for measure in MEASURES)] for result in results]
     return Table("Factors recovered", columns, rows, NOTE)
 
 
 def differences(results: Sequence[Result]) -> Table:
     """Each variant against the first, on the same samples, and what of it is clear."""
     words = ["correlation", "re-scoring", "disentanglement", "rest preserved"]
-    rows = []
+    rows: list[list[Cell]] = []
     for result in results[1:]:
         found = [result.differences[measure] for measure in COMPARED]
         clear = [
@@ -261,7 +270,7 @@ def differences(results: Sequence[Result]) -> Table:
 def by_factor(results: Sequence[Result], measure: str, title: str) -> Table:
     """One measure, factors down, variants across."""
     names = list(results[0].factors[measure])
-    rows = [[name, *(result.factors[measure][name] for result in results)] for name in names]
+    rows: list[list[Cell]] = [[name, *(result.factors[measure][name] for result in results)] for name in names]
     return Table(title, ["factor", *(result.variant for result in results)], rows, NOTE)
 
 
@@ -270,8 +279,8 @@ def grid(results: Sequence[Result], measure: str) -> np.ndarray:
     return np.array([[found.value for found in result.factors[measure].values()] for result in results])
 
 
-def captions(results: Sequence[Result], title: str) -> dict[str, Any]:
-    """What the picture of :func:`grid` says."""
+def captions(results: Sequence[Result], title: str) -> Captions:
+    """The texts of the picture of :func:`grid`."""
     return {
         "row_labels": [result.variant for result in results],
         "column_labels": list(results[0].factors["correlation"]),
@@ -279,7 +288,7 @@ def captions(results: Sequence[Result], title: str) -> dict[str, Any]:
     }
 
 
-def details(results: Sequence[Result]) -> dict[str, Any]:
+def details(results: Sequence[Result]) -> dict[str, object]:
     """All of it, fit for JSON."""
     return {
         result.variant: {

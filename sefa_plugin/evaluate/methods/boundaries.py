@@ -6,14 +6,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...directions.directions import Directions
 from ...system.file_names import safe_name
 from ..samples.bench import Bench
 from .interfacegan import Boundary, load_boundary, project_boundary, save_boundary
 from .methods import FIRST_CODE, along, by_boundaries
+
+if TYPE_CHECKING:
+    from ...networks.generator import Generator
 
 FILE = "interfacegan.safetensors"
 
@@ -28,11 +32,11 @@ class Trained:
         conditions: the attributes that were taken out of the others.
     """
 
-    directions: Any
+    directions: Directions
     boundaries: Mapping[str, Boundary]
     conditions: tuple[str, ...] = ()
 
-    def told(self) -> list[str]:
+    def summary(self) -> list[str]:
         """One line for each boundary: how many samples are on their right side."""
         return [
             f"{name}: {found.validation:.1%} of the held-out extremes, {found.remaining:.1%} of the rest on their side"
@@ -108,7 +112,7 @@ def train(
     return Trained(directions, {name: boundaries[name] for name in kept}, there)
 
 
-def read(G: Any, files: Sequence[str], layers: str = "all", torgb: str = "last") -> Any:
+def read(G: Generator, files: Sequence[str], layers: str = "all", torgb: str = "last") -> Directions:
     """Directions of boundary files, called by the files' names.
 
     Raises:

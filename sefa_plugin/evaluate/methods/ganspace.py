@@ -37,8 +37,8 @@ class Covariance:
 
     def __init__(self) -> None:
         self.count = 0
-        self.mean: np.ndarray | None = None
-        self._scatter: np.ndarray | None = None
+        self.mean = np.zeros(0)  # [dim], once there are samples
+        self._scatter = np.zeros((0, 0))
 
     def add(self, codes: np.ndarray) -> None:
         """Take a batch ``[n, dim]``.
@@ -47,13 +47,13 @@ class Covariance:
             ValueError: another width than before, or numbers that are not finite.
         """
         codes = np.asarray(codes, dtype=np.float64)
-        if codes.ndim != 2 or (self.mean is not None and codes.shape[1] != len(self.mean)):
+        if codes.ndim != 2 or (self.count and codes.shape[1] != len(self.mean)):
             raise ValueError(f"codes are {list(codes.shape)}, expected [n, dim] of one dim")
         if not np.isfinite(codes).all():
             raise ValueError("codes hold NaN or infinity")
         if not len(codes):
             return
-        if self.mean is None:
+        if not self.count:
             self.mean = np.zeros(codes.shape[1])
             self._scatter = np.zeros((codes.shape[1], codes.shape[1]))
         mean = codes.mean(axis=0)
@@ -71,7 +71,8 @@ class Covariance:
         """
         if self.count < 2:
             raise ValueError(f"{self.count} samples: at least 2 are needed")
-        return self._scatter / (self.count - 1)
+        covariance: np.ndarray = self._scatter / (self.count - 1)
+        return covariance
 
 
 def principal_components(batches: Iterable[np.ndarray], num_directions: int | None = None) -> Components:

@@ -1,8 +1,8 @@
 """InterFaceGAN: an attribute's boundary from scored samples, and its unit normal as the direction.
 
 Shen, Gu, Tang & Zhou, "Interpreting the Latent Space of GANs for Semantic Face Editing", CVPR 2020, section 3:
-of many samples those with the highest and the lowest scores are told apart by a linear support vector machine
-(section 3.1), and of two boundaries each can be freed of the other by projection (section 3.2).
+a linear support vector machine separates the samples with the highest scores from those with the lowest (section 3.1),
+and of two boundaries each can be freed of the other by projection (section 3.2).
 """
 
 from __future__ import annotations
@@ -11,12 +11,25 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...reading.array_file import ArrayFile, ArrayFileError
 from ...system.regular_files import reading
 from ...system.whole_files import whole_file
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Machine(Protocol):
+        """scikit-learn's linear support vector machine, as far as it is used."""
+
+        coef_: np.ndarray
+
+        def fit(self, X: np.ndarray, y: np.ndarray) -> object: ...
+        def predict(self, X: np.ndarray) -> np.ndarray: ...
+
 
 CHOSEN = 0.02  # share of the samples at each end
 SPLIT = 0.7  # share of those that trains; the rest validates
@@ -34,8 +47,8 @@ class Boundary:
     Attributes:
         normal: float32 ``[1, dim]``, of unit length; along it the score rises.
         validation: share of the held-out extreme samples on their right side; NaN where none are held out.
-        remaining: share of all other samples that are on the side their score says, higher or lower than the
-            middle between the two most extreme scores; NaN where there are none.
+        remaining: share of all other samples that are on the side of their score, higher or lower than the middle
+            between the two most extreme scores; NaN where there are none.
         trained: how many samples trained it, half of each end.
     """
 
@@ -98,12 +111,13 @@ def train_boundary(
     )
 
 
-def _machine():
+def _machine() -> Machine:
     try:
         from sklearn.svm import SVC
     except ImportError:
         raise BoundaryError(MISSING) from None
-    return SVC(kernel="linear")  # and all else as it is by default, as in the authors' procedure
+    machine: Machine = SVC(kernel="linear")  # and all else as it is by default, as in the authors' procedure
+    return machine
 
 
 def _check(codes: np.ndarray, scores: np.ndarray, chosen: float, split: float) -> None:
@@ -116,7 +130,7 @@ def _check(codes: np.ndarray, scores: np.ndarray, chosen: float, split: float) -
 
 
 def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np.ndarray:
-    """Take the parts along other boundaries out of one, so that moving along it leaves them alone (section 3.2).
+    """Take the parts along other boundaries out of one, so that moving along it does not change them (section 3.2).
 
     Args:
         primal: ``[1, dim]``.
@@ -141,22 +155,23 @@ def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np
     length = np.linalg.norm(left)
     if not length > 1e-6:
         raise BoundaryError("the boundary lies within the others: nothing is left of it")
-    return (left / length).astype(np.float32)
+    unit: np.ndarray = (left / length).astype(np.float32)
+    return unit
 
 
-def save_boundary(path: str | os.PathLike, normal: np.ndarray) -> None:
+def save_boundary(path: str | os.PathLike[str], normal: np.ndarray) -> None:
     """Write a boundary as the authors do: ``.npy``, float32 ``[1, dim]``.
 
     Raises:
         OSError: the file cannot be written.
     """
-    stream = io.BytesIO()  # of a full disk NumPy says only how many numbers it has room for
+    stream = io.BytesIO()  # NumPy's own error on a full disk names neither the file nor the reason
     np.save(stream, np.asarray(normal, dtype=np.float32).reshape(1, -1), allow_pickle=False)
     with whole_file(path) as part:
         part.write_bytes(stream.getbuffer())
 
 
-def load_boundary(path: str | os.PathLike, dim: int | None = None) -> np.ndarray:
+def load_boundary(path: str | os.PathLike[str], dim: int | None = None) -> np.ndarray:
     """Read a boundary ``[1, dim]`` of theirs or ours, and make it of unit length: float32.
 
     Raises:
@@ -178,4 +193,5 @@ def load_boundary(path: str | os.PathLike, dim: int | None = None) -> np.ndarray
         raise BoundaryError(f"{path}: its length is {length}")
     if dim is not None and normal.shape[1] != dim:
         raise BoundaryError(f"{path}: has {normal.shape[1]} components, this network needs {dim}")
-    return (normal / length).astype(np.float32)
+    unit: np.ndarray = (normal / length).astype(np.float32)
+    return unit

@@ -1,4 +1,4 @@
-"""Ways to find directions: each gives ``Directions`` of the same layers, and says how long it took.
+"""Ways to find directions: each gives ``Directions`` of the same layers, and the seconds that it took.
 
 What is found elsewhere (GANSpace, InterFaceGAN, chance) is a set of unit vectors of W. :func:`along` makes them
 directions like SeFa's own, so that everything that takes those (calibration, sheets, videos) takes them too.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,10 +25,13 @@ from .chance import random_directions
 from .ganspace import principal_components
 from .interfacegan import Boundary, BoundaryError, project_boundary, train_boundary
 
+if TYPE_CHECKING:
+    from ...networks.generator import Generator
+
 METHODS = ("sefa", "ganspace", "interfacegan", "interfacegan-c", "chance")
 CODES = 65_536  # samples of w for GANSpace; they cost no picture
 BATCH = 8192  # of them at a time
-FIRST_CODE = 10_000_000  # first seed of what methods learn from: far from those that measure
+FIRST_CODE = 10_000_000  # first seed of the samples that methods use: far from those that measure
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +50,11 @@ class Found:
     directions: Directions
     seconds: float
     intended: tuple[str, ...] = ()
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, object] = field(default_factory=dict)
 
 
 def along(
-    G: Any,
+    G: Generator,
     vectors: np.ndarray,
     *,
     layers: str = "all",
@@ -108,21 +111,21 @@ def _name(name: str) -> str:
     return name
 
 
-def by_sefa(G: Any, count: int, layers: str = "all", normalize: bool = True, torgb: str = "last") -> Found:
+def by_sefa(G: Generator, count: int, layers: str = "all", normalize: bool = True, torgb: str = "last") -> Found:
     """SeFa's own, strongest first."""
     start = perf_counter()
     found = factorize(G, layers, normalize=normalize, torgb=torgb, num_directions=min(count, G.w_dim))
     return Found("sefa", found, perf_counter() - start)
 
 
-def codes_in_batches(G: Any, look: Look, count: int, first: int = FIRST_CODE) -> Iterator[np.ndarray]:
+def codes_in_batches(G: Generator, look: Look, count: int, first: int = FIRST_CODE) -> Iterator[np.ndarray]:
     """Untruncated w of many seeds, ``[n, w_dim]`` at a time."""
     for start in range(0, count, BATCH):
         yield Samples(G, look, min(BATCH, count - start), first + start).codes()
 
 
 def by_ganspace(
-    G: Any,
+    G: Generator,
     count: int,
     layers: str = "all",
     torgb: str = "last",
@@ -131,7 +134,7 @@ def by_ganspace(
     samples: int = CODES,
     first: int = FIRST_CODE,
 ) -> Found:
-    """GANSpace: the components of the w of many seeds, strongest first; sigmas are known from it."""
+    """GANSpace: the components of the w of many seeds, strongest first; the deviations are its sigmas."""
     start = perf_counter()
     found = principal_components(codes_in_batches(G, look or Look(), samples, first), min(count, G.w_dim))
     held = along(G, found.vectors, layers=layers, torgb=torgb, label="ganspace")
@@ -139,7 +142,7 @@ def by_ganspace(
     return Found("ganspace", held, perf_counter() - start, about={"samples": found.count})
 
 
-def by_chance(G: Any, count: int, layers: str = "all", torgb: str = "last", seed: int = 0) -> Found:
+def by_chance(G: Generator, count: int, layers: str = "all", torgb: str = "last", seed: int = 0) -> Found:
     """Random orthonormal directions."""
     start = perf_counter()
     vectors = random_directions(G.w_dim, min(count, G.w_dim), seed)
@@ -148,7 +151,7 @@ def by_chance(G: Any, count: int, layers: str = "all", torgb: str = "last", seed
 
 
 def by_boundaries(
-    G: Any,
+    G: Generator,
     codes: np.ndarray,
     scores: Mapping[str, np.ndarray],
     seconds: float,
@@ -192,7 +195,7 @@ def by_boundaries(
     return Found("interfacegan", held, seconds + perf_counter() - start, tuple(found), about), found
 
 
-def without_the_others(G: Any, found: Found, layers: str = "all", torgb: str = "last") -> Found:
+def without_the_others(G: Generator, found: Found, layers: str = "all", torgb: str = "last") -> Found:
     """InterFaceGAN's conditional manipulation, taken to its end: every boundary freed of all the others.
 
     Raises:

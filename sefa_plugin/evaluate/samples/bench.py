@@ -1,19 +1,19 @@
-"""The bench that all experiments stand on: one network, one look, one scorer; equal visible change for every direction.
+"""What all experiments measure with: one network, one look, one scorer; equal visible change for every direction.
 
-What is measured is kept (``parts``), by everything it depends on.
+Measurements are kept in files (``parts``), named by everything that they depend on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from ...directions.kept import Group
+from ...directions.kept import KeptDirections
 from ...media.change import reduced, visible_change
 from ...networks.style_layers import network_info
 from ...rendering.calibration import seeds_for
@@ -21,10 +21,14 @@ from ...rendering.edits import edit
 from ...rendering.look import Look
 from ...rendering.ranges import Ranges
 from ...rendering.scene import Scene
-from ..scorers.asking import ask_features
+from ..scorers.asking import Scorer, features_of, identity_of
 from .parts import Parts, digest_of, name_of
 from .sampling import FIRST_SEED, Samples, edits, measure_ws, pictures_of
-from .scores import Edit, Scores, score_edits
+from .scores import SampleEdit, Scores, score_edits
+
+if TYPE_CHECKING:
+    from ...directions.directions import Directions
+    from ...networks.generator import Generator
 
 SCORED = 1024  # samples in one part
 SEEN = 32  # samples on which it is checked that the visible change is equal
@@ -51,13 +55,15 @@ class Changes:
     @property
     def across(self) -> np.ndarray:
         """Signed change over the whole range, low to high: ``[k, N, A]``."""
-        return self.scores[:, 1] - self.scores[:, 0]
+        across: np.ndarray = self.scores[:, 1] - self.scores[:, 0]
+        return across
 
     @property
     def moves(self) -> np.ndarray:
         """How far a picture's scores go from where they were, on average of the ends that are not 0: ``[k, N, A]``."""
         away = np.abs(self.scores - self.before)
-        return away.sum(axis=1) / (self.places != 0).sum(axis=1)[:, None, None]
+        moves: np.ndarray = away.sum(axis=1) / (self.places != 0).sum(axis=1)[:, None, None]
+        return moves
 
 
 class Bench:
@@ -65,7 +71,7 @@ class Bench:
 
     Args:
         G: a generator of ``load_network``.
-        scorer: with ``identity``, if what it says is to be kept.
+        scorer: with ``identity``, if its scores are to be kept.
         look: truncation, class and so on.
         count, first: the seeds that measure, unless a call names others.
         parts: where measurements are kept.
@@ -77,8 +83,8 @@ class Bench:
 
     def __init__(
         self,
-        G: Any,
-        scorer: Any,
+        G: Generator,
+        scorer: Scorer,
         look: Look | None = None,
         *,
         count: int = 500,
@@ -106,11 +112,11 @@ class Bench:
         other._held = self._held
         return other
 
-    def _about(self, what: str, **more: Any) -> dict[str, Any]:
+    def _about(self, what: str, **more: object) -> dict[str, object]:
         return {"what": what, "network": network_info(self.G).digest, "look": asdict(self.look), **more}
 
-    def _scored(self, what: str, **more: Any) -> dict[str, Any]:
-        return self._about(what, scorer=getattr(self.scorer, "identity", ""), **more)
+    def _scored(self, what: str, **more: object) -> dict[str, object]:
+        return self._about(what, scorer=identity_of(self.scorer), **more)
 
     @property
     def _seeds(self) -> list[int]:
@@ -120,7 +126,7 @@ class Bench:
         """Score one batch, which shows early whether that works: the attributes, and seconds for one picture, about.
 
         Raises:
-            ScorerError: see ``asking.ask``.
+            ScorerError: see ``asking.scores_of``.
         """
         scene = self.samples.scene(self.samples.batches()[0])
         measure_ws(self.G, [scene.ws[:2]], self.scorer, look=self.look)  # the first pictures take longer
@@ -130,7 +136,7 @@ class Bench:
 
     # --- equal visible change ---------------------------------------------------------------------
 
-    def calibrated(self, directions: Any) -> Any:
+    def calibrated(self, directions: Directions) -> Directions:
         """The directions with ranges of equal visible change, measured where they have none for this look.
 
         Raises:
@@ -138,11 +144,10 @@ class Bench:
         """
 
         def measure() -> dict[str, np.ndarray]:
-            group = Group(replace(directions, ranges=(), broken=(), lessons=(), calibration=""))
+            group = KeptDirections(replace(directions, ranges=(), broken=(), lessons=(), calibration=""))
             scene = Scene(self.G, self.look, seeds_for(self.G), draw_classes=True)
-            ranges = Ranges(
-                scene, None, lambda pictures: None
-            )  # anew: what was found must not depend on what was before
+            # Anew, so that ranges do not depend on earlier ones.
+            ranges = Ranges(scene, None, lambda pictures: None)
             for index in range(len(directions)):
                 ranges.of(group, index)
             found = group.directions
@@ -172,20 +177,19 @@ class Bench:
 
     # --- scores -----------------------------------------------------------------------------------
 
-    def cost(self, directions: Any) -> int:
+    def cost(self, directions: Directions) -> int:
         """Pictures that :meth:`changes` of this many directions renders, about."""
         return 2 * len(directions) * len(self.samples) + (1 + 2 * len(directions)) * min(SEEN, len(self.samples))
 
-    def changes(self, directions: Any) -> Changes:
+    def changes(self, directions: Directions) -> Changes:
         """Score the samples unedited and at both ends of every direction.
 
         Raises:
-            ScorerError: see ``asking.ask``.
+            ScorerError: see ``asking.scores_of``.
             ValueError: a direction has no range.
         """
-        if any(ends is None for ends in directions.ranges):
-            raise ValueError("these directions have no ranges; calibrate them first")
-        wanted = [[Edit(directions, index, end) for end in ends] for index, ends in enumerate(directions.ranges)]
+        ranges = ranges_of(directions)
+        wanted = [[SampleEdit(directions, index, end) for end in ends] for index, ends in enumerate(ranges)]
         todo = len(wanted) * 2 * len(self.samples)
         score_edits(
             self.samples,
@@ -198,14 +202,14 @@ class Bench:
         return Changes(
             tuple(self.scores.attributes),
             self.scores.unedited,
-            np.array(directions.ranges),
+            np.array(ranges),
             np.stack([[self.scores.of(edit) for edit in pair] for pair in wanted]),
             self._visible(directions),
         )
 
     @property
     def scores(self) -> Scores:
-        """What the samples have been given so far."""
+        """The scores so far of the samples."""
         about = self._scored("edits", seeds=self._seeds)
         key = name_of(about)
         if key not in self._held:
@@ -213,19 +217,19 @@ class Bench:
             self._held[key] = Scores(len(self.samples), about, path)
         return self._held[key]
 
-    def _visible(self, directions: Any) -> np.ndarray:
-        """Mean visible change at each end, ``[k, 2]``, of the first samples: is the footing equal?"""
+    def _visible(self, directions: Directions) -> np.ndarray:
+        """Mean visible change at each end, ``[k, 2]``, of the first samples, to check that it is equal."""
         seeds = self.samples.seeds[:SEEN]
-        places = np.array(directions.ranges)
+        places = np.array(ranges_of(directions))
 
         def measure() -> dict[str, np.ndarray]:
             scene = self.samples.scene(seeds)
             steps = [(index, end) for index, ends in enumerate(places) for end in ends]
             before = [reduced(picture) for picture in pictures_of(self.G, scene.ws, self.look)]
-            seen = []
+            means = []
             for pictures in edits(scene, directions, steps):
-                seen.append(np.mean([visible_change(one, reduced(other)) for one, other in zip(before, pictures)]))
-            return {"visible": np.reshape(seen, places.shape)}
+                means.append(np.mean([visible_change(one, reduced(other)) for one, other in zip(before, pictures)]))
+            return {"visible": np.reshape(means, places.shape)}
 
         about = self._about("visible", seeds=[seeds.start, len(seeds)], directions=_digest(directions))
         like = {"visible": ("f", places.shape)}
@@ -260,40 +264,53 @@ class Bench:
 
     # --- features ---------------------------------------------------------------------------------
 
-    def features(self, eyes: Any, directions: Any = None) -> np.ndarray:
+    def features(self, scorer: Scorer, directions: Directions | None = None) -> np.ndarray:
         """Features ``[N, d]`` of the samples, unedited or each moved to one end of one of the directions in turn.
 
         Args:
-            eyes: a scorer with ``features``.
+            scorer: one with ``features``; not necessarily that of the bench.
             directions: of W, with ranges; None for the unedited samples.
         """
-        about = self._about("features", eyes=getattr(eyes, "identity", ""), seeds=self._seeds)
+        about = self._about("features", eyes=identity_of(scorer), seeds=self._seeds)  # "eyes" as in files kept so far
         if directions is not None:
-            about |= {"directions": _digest(directions), "places": digest_of(np.array(directions.ranges))}
+            about |= {"directions": _digest(directions), "places": digest_of(np.array(ranges_of(directions)))}
         if self.parts.has(about):
             self.advance(len(self.samples))
         like = {"features": ("f", (len(self.samples), None))}
-        return self.parts.of(about, lambda: {"features": self._look_with(eyes, directions)}, like)["features"]
+        return self.parts.of(about, lambda: {"features": self._features(scorer, directions)}, like)["features"]
 
-    def _look_with(self, eyes: Any, directions: Any) -> np.ndarray:
-        found, steps = [], _in_turn(directions)
+    def _features(self, scorer: Scorer, directions: Directions | None) -> np.ndarray:
+        found, steps = [], _in_turn([] if directions is None else ranges_of(directions))
         for scene in self.samples.scenes():
             ws = scene.ws
             if directions is not None:
-                ws = torch.cat([edit(row, directions, dict([next(steps)])) for row in ws.split(1)])
-            found.append(ask_features(eyes, pictures_of(self.G, ws, self.look)))
+                rows = [ws[at : at + 1] for at in range(len(ws))]
+                ws = torch.cat([edit(row, directions, dict([next(steps)])) for row in rows])
+            found.append(features_of(scorer, pictures_of(self.G, ws, self.look)))
             self.advance(len(ws))
         return np.concatenate(found)
 
 
-def _in_turn(directions: Any) -> Iterator[tuple[int, float]]:
-    """Every end of every direction, again and again."""
-    while directions is not None:
+def ranges_of(directions: Directions) -> list[tuple[float, float]]:
+    """The range of each direction.
+
+    Raises:
+        ValueError: one has none.
+    """
+    ranges = [ends for ends in directions.ranges if ends is not None]
+    if len(ranges) < len(directions):
+        raise ValueError("these directions have no ranges; calibrate them first")
+    return ranges
+
+
+def _in_turn(ranges: Sequence[tuple[float, float]]) -> Iterator[tuple[int, float]]:
+    """Index and distance of every end of every direction, again and again; only ends that are not 0."""
+    while True:
         for side in (0, 1):
-            yield from ((index, ends[side]) for index, ends in enumerate(directions.ranges) if ends[side])
+            yield from ((index, ends[side]) for index, ends in enumerate(ranges) if ends[side])
 
 
-def _digest(directions: Any) -> str:
+def _digest(directions: Directions) -> str:
     return digest_of(
         directions.vectors, directions.eigenvalues, np.array(directions.layers), np.array([directions.space])
     )

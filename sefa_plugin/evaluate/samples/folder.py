@@ -18,7 +18,7 @@ class FolderError(Exception):
     """A folder that holds no pictures, or one that cannot be read."""
 
 
-def pictures_in(folder: str | os.PathLike) -> Iterator[np.ndarray]:
+def pictures_in(folder: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     """Yield batches of pictures uint8 ``[n, H, W, 3]`` of a folder and those below, sorted by path.
 
     A batch holds neighbours of one size.

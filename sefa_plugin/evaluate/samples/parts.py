@@ -1,4 +1,4 @@
-"""What has been measured is kept, so that a run that was stopped goes on where it was."""
+"""Measurements in files, so that a run that was stopped goes on where it was."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,26 +25,27 @@ class Parts:
         folder: where they are kept; None keeps nothing.
     """
 
-    def __init__(self, folder: str | os.PathLike | None) -> None:
+    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
         self.folder = None if folder is None else Path(folder)
 
-    def path(self, about: Mapping[str, Any]) -> Path:
-        """The file of what depends on ``about``."""
+    def path(self, about: Mapping[str, object]) -> Path:
+        """The file of what depends on ``about``; only where there is a folder."""
+        assert self.folder is not None
         return self.folder / f"{name_of(about)}.npz"
 
     def clear(self) -> None:
-        """Forget everything: only files that were named by :meth:`path` are removed."""
+        """Remove all files that were named by :meth:`path`, and no others."""
         for path in self.folder.glob("*.npz") if self.folder is not None else ():
             if len(path.stem) == DIGITS:
                 path.unlink(missing_ok=True)
 
-    def has(self, about: Mapping[str, Any]) -> bool:
+    def has(self, about: Mapping[str, object]) -> bool:
         """Whether it has been measured."""
         return self.folder is not None and self.path(about).is_file()
 
     def of(
         self,
-        about: Mapping[str, Any],
+        about: Mapping[str, object],
         measure: Callable[[], dict[str, np.ndarray]],
         like: Mapping[str, tuple[str, tuple[int | None, ...]]],
     ) -> dict[str, np.ndarray]:
@@ -65,9 +65,18 @@ class Parts:
             if held.keys() == like.keys() and all(_fits(held[name], *like[name]) for name in like):
                 return held
         arrays = measure()
-        with whole_file(path) as part, open(part, "wb") as stream:
-            np.savez(stream, **arrays)
+        write_arrays(path, arrays)
         return arrays
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as ``.npz``, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with whole_file(path) as part, open(part, "wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # none of them is called like an option of savez
 
 
 def _fits(array: np.ndarray, kinds: str, shape: tuple[int | None, ...]) -> bool:
@@ -78,14 +87,14 @@ def _fits(array: np.ndarray, kinds: str, shape: tuple[int | None, ...]) -> bool:
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
-def name_of(about: Mapping[str, Any]) -> str:
-    """What tells one ``about`` (fit for JSON) from others."""
+def name_of(about: Mapping[str, object]) -> str:
+    """A digest of ``about``, which is fit for JSON."""
     text = json.dumps({"version": VERSION, **about}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
 def digest_of(*arrays: np.ndarray) -> str:
-    """What tells arrays apart."""
+    """A digest of arrays, their types and shapes."""
     found = hashlib.sha256()
     for array in arrays:
         array = np.ascontiguousarray(array)

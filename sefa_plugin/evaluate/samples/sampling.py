@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +15,11 @@ from ...rendering.frames import render
 from ...rendering.latents import classes_from_seeds, z_from_seeds
 from ...rendering.look import Look, aim
 from ...rendering.scene import Scene, batch_size
-from ..scorers.asking import ask, ask_features
+from ..scorers.asking import Scorer, features_of, scores_of
+
+if TYPE_CHECKING:
+    from ...directions.directions import Directions
+    from ...networks.generator import Generator
 
 SAMPLES = 2000  # as the paper's re-scoring
 FIRST_SEED = 1000  # calibration uses the seeds from 0 on: nothing is measured on what it was tuned on
@@ -24,10 +28,10 @@ LARGE = 256  # pixels from which on batches get smaller
 
 
 class Samples:
-    """Sample seeds of one network, seen in one way, in batches.
+    """Sample seeds of one network under one look, in batches.
 
     Seed s is ``RandomState(s)``, as everywhere. A conditional network is given the class of ``look``, or, where that
-    names none, an evenly drawn class for each seed (by the seed's own generator), as its training saw them.
+    names none, an evenly drawn class for each seed (by the seed's own generator), as in its training.
 
     Args:
         G: a generator of ``load_network``.
@@ -41,7 +45,12 @@ class Samples:
     """
 
     def __init__(
-        self, G: Any, look: Look | None = None, count: int = SAMPLES, first: int = FIRST_SEED, batch: int | None = None
+        self,
+        G: Generator,
+        look: Look | None = None,
+        count: int = SAMPLES,
+        first: int = FIRST_SEED,
+        batch: int | None = None,
     ) -> None:
         if count < 1 or first < 0 or first + count > 2**32 or (batch is not None and batch < 1):
             raise ValueError(
@@ -91,11 +100,11 @@ class Samples:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a scorer says of N pictures.
+    """Scores, and maybe features, of N pictures.
 
     Attributes:
         scores: float64 ``[N]`` by attribute.
-        features: float32 ``[N, d]``, or None where they were not asked for.
+        features: float32 ``[N, d]``, or None where they were not wanted.
     """
 
     scores: dict[str, np.ndarray]
@@ -103,23 +112,23 @@ class Measured:
 
 
 def measure_ws(
-    G: Any,
+    G: Generator,
     ws_batches: Iterable[Tensor],
-    scorer: Any,
+    scorer: Scorer,
     *,
     look: Look | None = None,
     features: bool = False,
     advance: Callable[[int], None] = lambda pictures: None,
 ) -> Measured:
-    """Render batches of ws ``[n, num_ws, w_dim]`` one after the other, and have a scorer look at the pictures.
+    """Render batches of ws ``[n, num_ws, w_dim]`` one after the other, and score the pictures.
 
     Args:
         look: noise, precision and input transform; ws are taken as they are.
-        features: ask for features as well.
+        features: whether features are wanted as well.
         advance: called with the number of pictures after each batch.
 
     Raises:
-        ScorerError: see :func:`asking.ask`.
+        ScorerError: see :func:`asking.scores_of`.
         FramesError: pixels are NaN or infinite.
         ValueError: there is no batch.
     """
@@ -129,7 +138,7 @@ def measure_ws(
     return measure(pictures, scorer, features=features, advance=advance)
 
 
-def pictures_of(G: Any, ws: Tensor, look: Look) -> np.ndarray:
+def pictures_of(G: Generator, ws: Tensor, look: Look) -> np.ndarray:
     """Pictures uint8 ``[n, H, W, C]`` of one batch of ws ``[n, num_ws, w_dim]``."""
     size = batch_size(ws.device, len(ws), G.img_resolution)
     return np.stack(list(render(G, [ws], batch_size=size, noise_mode=look.noise_mode, force_fp32=look.force_fp32)))
@@ -137,47 +146,69 @@ def pictures_of(G: Any, ws: Tensor, look: Look) -> np.ndarray:
 
 def measure(
     pictures: Iterable[np.ndarray],
-    scorer: Any,
+    scorer: Scorer,
     *,
     features: bool = False,
     advance: Callable[[int], None] = lambda pictures: None,
 ) -> Measured:
     """As :func:`measure_ws`, of batches of pictures uint8 ``[n, H, W, C]``."""
     scores: list[dict[str, np.ndarray]] = []
-    seen: list[np.ndarray] = []
+    rows: list[np.ndarray] = []
     for batch in pictures:
-        scores.append(ask(scorer, batch, list(scores[0]) if scores else None))
+        scores.append(scores_of(scorer, batch, list(scores[0]) if scores else None))
         if features:
-            seen.append(ask_features(scorer, batch))
+            rows.append(features_of(scorer, batch))
         advance(len(batch))
     if not scores:
         raise ValueError("no pictures to score")
     joined = {name: np.concatenate([part[name] for part in scores]) for name in scores[0]}
-    return Measured(joined, np.concatenate(seen) if features else None)
+    return Measured(joined, np.concatenate(rows) if features else None)
 
 
-def score_ws(G: Any, ws_batches: Iterable[Tensor], scorer: Any, **options: Any) -> dict[str, np.ndarray]:
+def score_ws(
+    G: Generator,
+    ws_batches: Iterable[Tensor],
+    scorer: Scorer,
+    *,
+    look: Look | None = None,
+    advance: Callable[[int], None] = lambda pictures: None,
+) -> dict[str, np.ndarray]:
     """Scores float64 ``[N]`` by attribute; see :func:`measure_ws`."""
-    return measure_ws(G, ws_batches, scorer, **options).scores
+    return measure_ws(G, ws_batches, scorer, look=look, advance=advance).scores
 
 
-def measure_samples(samples: Samples, scorer: Any, **options: Any) -> Measured:
-    """Measure the unedited samples; options of :func:`measure`."""
+def measure_samples(
+    samples: Samples,
+    scorer: Scorer,
+    *,
+    features: bool = False,
+    advance: Callable[[int], None] = lambda pictures: None,
+) -> Measured:
+    """Measure the unedited samples; see :func:`measure`."""
     shots = (np.stack(next(scene.pictures([scene.ws]))) for scene in samples.scenes())
-    return measure(shots, scorer, **options)
+    return measure(shots, scorer, features=features, advance=advance)
 
 
-def measure_edit(samples: Samples, directions: Any, key: Any, distance: float, scorer: Any, **options: Any) -> Measured:
-    """Measure all samples moved by ``distance`` along one of ``directions`` (of W or Z); options of :func:`measure`.
+def measure_edit(
+    samples: Samples,
+    directions: Directions,
+    key: int | str,
+    distance: float,
+    scorer: Scorer,
+    *,
+    features: bool = False,
+    advance: Callable[[int], None] = lambda pictures: None,
+) -> Measured:
+    """Measure all samples moved by ``distance`` along one of ``directions`` (of W or Z); see :func:`measure`.
 
     Raises:
         ValueError: the direction does not fit the network.
     """
     shots = (np.stack(next(scene.shots(directions, key, [distance]))) for scene in samples.scenes())
-    return measure(shots, scorer, **options)
+    return measure(shots, scorer, features=features, advance=advance)
 
 
-def edits(scene: Scene, directions: Any, steps: Iterable[tuple[Any, float]]) -> Iterator[np.ndarray]:
+def edits(scene: Scene, directions: Directions, steps: Iterable[tuple[int | str, float]]) -> Iterator[np.ndarray]:
     """Pictures uint8 ``[n, H, W, C]`` of a scene's subjects for each (direction, distance) of ``steps``.
 
     What the edits of one group of layers leave unchanged is computed once for all of them.

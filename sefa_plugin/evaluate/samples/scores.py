@@ -10,15 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...reading.array_file import ArrayFileError, read_kept
 from ...reading.json_file import each, text
-from ...system.whole_files import whole_file
-from ..scorers.asking import ask
+from ..scorers.asking import Scorer, scores_of
+from .parts import write_arrays
 from .sampling import Samples, edits
+
+if TYPE_CHECKING:
+    from ...directions.directions import Directions
 
 FORMAT = 1
 EVERY = 15.0  # seconds between two savings
@@ -28,22 +31,22 @@ _LONGEST, _MOST = 1000, 10_000  # letters of an attribute's name, and attributes
 
 
 @dataclass(frozen=True, eq=False)
-class Edit:
+class SampleEdit:
     """All samples moved by one distance (units of w, or of z) along one direction.
 
     Distance 0 is the unedited pictures, whatever the direction.
     """
 
-    directions: Any
+    directions: Directions | None  # None only where the distance is 0
     index: int
     distance: float
 
     @property
     def key(self) -> str:
         """Equal for edits that give equal pictures."""
-        if not self.distance:
-            return UNEDITED
         held = self.directions
+        if not self.distance or held is None:
+            return UNEDITED
         about = json.dumps([held.space, list(held.layers), float(self.distance)])
         return hashlib.sha256(about.encode() + held.vectors[self.index].tobytes()).hexdigest()[:32]
 
@@ -62,8 +65,8 @@ class Scores:
     def __init__(
         self,
         count: int,
-        settings: dict[str, Any] | None = None,
-        path: str | os.PathLike | None = None,
+        settings: dict[str, object] | None = None,
+        path: str | os.PathLike[str] | None = None,
         anew: bool = False,
     ) -> None:
         self.count = count
@@ -74,11 +77,11 @@ class Scores:
         self._unsaved = False
         self._next = time.monotonic() + EVERY
         if self.path is not None and not anew:
-            self._read()
+            self._read(self.path)
 
-    def _read(self) -> None:
+    def _read(self, path: Path) -> None:
         try:
-            held = read_kept(self.path)
+            held = read_kept(path)
             about = json.loads(str(held.pop(_ABOUT)))
             attributes = each(text(_LONGEST), _MOST)(about["attributes"])
             if about["settings"] != self._settings or len(set(attributes)) < len(attributes):
@@ -92,18 +95,18 @@ class Scores:
 
         self.attributes, self._held = attributes, {key: rows for key, rows in held.items() if fits(rows)}
 
-    def __contains__(self, edit: Edit) -> bool:
+    def __contains__(self, edit: SampleEdit) -> bool:
         return not self.lacks(edit, 0, self.count)
 
-    def lacks(self, edit: Edit, start: int, stop: int) -> bool:
+    def lacks(self, edit: SampleEdit, start: int, stop: int) -> bool:
         """Whether some of the samples have no score yet."""
         rows = self._held.get(edit.key)
         return rows is None or len(rows) < stop or bool(np.isnan(rows[start:stop]).any())
 
-    def put(self, edit: Edit, start: int, answer: dict[str, np.ndarray]) -> None:
-        """Note what a scorer has answered about samples from ``start`` on: float ``[n]`` by attribute."""
-        self.attributes = self.attributes or list(answer)
-        values = np.stack([answer[name] for name in self.attributes], axis=1)
+    def put(self, edit: SampleEdit, start: int, scored: dict[str, np.ndarray]) -> None:
+        """Take in scores of samples from ``start`` on: float ``[n]`` by attribute."""
+        self.attributes = self.attributes or list(scored)
+        values = np.stack([scored[name] for name in self.attributes], axis=1)
         rows = self._held.get(edit.key)
         if rows is None or len(rows) < self.count:
             longer = np.full((self.count, len(self.attributes)), np.nan, np.float32)
@@ -115,7 +118,7 @@ class Scores:
         if time.monotonic() > self._next:
             self.save()
 
-    def of(self, edit: Edit) -> np.ndarray:
+    def of(self, edit: SampleEdit) -> np.ndarray:
         """float64 ``[samples, attributes]``.
 
         Raises:
@@ -128,7 +131,7 @@ class Scores:
     @property
     def unedited(self) -> np.ndarray:
         """Those of the unedited samples."""
-        return self.of(Edit(None, 0, 0.0))
+        return self.of(SampleEdit(None, 0, 0.0))
 
     def save(self) -> None:
         """Write the file, whole or not at all; nothing where there is none to write or nothing new.
@@ -139,16 +142,15 @@ class Scores:
         if self.path is None or not self._unsaved:
             return
         about = json.dumps({"settings": self._settings, "attributes": self.attributes})
-        with whole_file(self.path) as part, open(part, "wb") as file:
-            np.savez(file, **{_ABOUT: np.array(about)}, **self._held)
+        write_arrays(self.path, {_ABOUT: np.array(about), **self._held})
         self._unsaved = False
         self._next = time.monotonic() + EVERY
 
 
 def score_edits(
     samples: Samples,
-    wanted: Sequence[Edit],
-    scorer: Any,
+    wanted: Sequence[SampleEdit],
+    scorer: Scorer,
     scores: Scores,
     advance: Callable[[int], None] = lambda pictures: None,
     begin: Callable[[int], None] = lambda pictures: None,
@@ -163,11 +165,11 @@ def score_edits(
         advance: called with a number of pictures whenever some have been scored.
 
     Raises:
-        ScorerError: see :func:`asking.ask`.
+        ScorerError: see :func:`asking.scores_of`.
         FramesError: pixels are NaN or infinite.
         OSError: the file of the scores cannot be written.
     """
-    distinct = {edit.key: edit for edit in [Edit(None, 0, 0.0), *wanted]}
+    distinct = {edit.key: edit for edit in [SampleEdit(None, 0, 0.0), *wanted]}
     work = []
     for seeds in samples.batches():
         start = seeds.start - samples.seeds.start
@@ -179,13 +181,13 @@ def score_edits(
         for seeds, start, todo in work:
             scene = samples.scene(seeds)
             for directions, group in groupby(todo, key=lambda edit: edit.directions if edit.distance else None):
-                group = list(group)
+                same = list(group)
                 if directions is None:
                     shots = iter([np.stack(next(scene.pictures([scene.ws])))])
                 else:
-                    shots = edits(scene, directions, [(edit.index, edit.distance) for edit in group])
-                for edit, pictures in zip(group, shots):
-                    scores.put(edit, start, ask(scorer, pictures, scores.attributes or None))
+                    shots = edits(scene, directions, [(edit.index, edit.distance) for edit in same])
+                for edit, pictures in zip(same, shots):
+                    scores.put(edit, start, scores_of(scorer, pictures, scores.attributes or None))
                     advance(len(seeds))
     finally:
         scores.save()

@@ -1,32 +1,68 @@
-"""Asks a scorer about pictures, and checks what it answers.
-
-A scorer is a callable: pictures uint8 ``[N, H, W, C]`` (C 1, 3 or 4, any size) give a dict of float ``[N]`` by the
-name of an attribute. It may have ``features(pictures)``, float ``[N, d]``, for distances between sets of pictures.
-"""
+"""What a scorer is; its scores and features of pictures, checked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ...system.processor import is_out_of_memory
 
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+    from numpy.typing import ArrayLike
+    from torch import Tensor
+
+    Numbers = ArrayLike | Tensor
+
 LARGEST = 1e30  # of a score: they are kept in float32
 
 
+class Scorer(Protocol):
+    """Pictures uint8 ``[N, H, W, C]`` (C 1, 3 or 4, any size) to a dict of float ``[N]`` by the name of an attribute.
+
+    A function of the pictures is one. Two attributes are used where they are there: ``title``, its name in results, and
+    ``identity``, a text that changes whenever its scores may change.
+    """
+
+    def __call__(self, pictures: np.ndarray, /) -> Mapping[str, Numbers]: ...
+
+
+class TitledScorer(Scorer, Protocol):
+    """A scorer that has both attributes; those of ``load_scorer`` do."""
+
+    title: str
+    identity: str
+
+
+class ScorerWithFeatures(Scorer, Protocol):
+    """A scorer that also gives float ``[N, d]``, for distances between sets of pictures."""
+
+    def features(self, pictures: np.ndarray, /) -> Numbers: ...
+
+
 class ScorerError(Exception):
-    """A scorer that cannot be loaded, or that answers with what is not a score."""
+    """A scorer that cannot be loaded, or that gives something else than scores."""
 
 
-def ask(scorer: Any, pictures: np.ndarray, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+def has_features(scorer: Scorer) -> TypeGuard[ScorerWithFeatures]:
+    """Whether a scorer has a method ``features``."""
+    return callable(getattr(scorer, "features", None))
+
+
+def identity_of(scorer: Scorer) -> str:
+    """The scorer's ``identity``; '' where it has none."""
+    return str(getattr(scorer, "identity", None) or "")
+
+
+def scores_of(scorer: Scorer, pictures: np.ndarray, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
     """Score pictures.
 
     Args:
-        scorer: see above.
         pictures: uint8 ``[N, H, W, C]``.
-        names: the attributes that it named before, if it was asked before.
+        names: the attributes of earlier scores, which these must have; None for the first ones.
 
     Returns:
         float64 ``[N]`` by attribute.
@@ -35,18 +71,18 @@ def ask(scorer: Any, pictures: np.ndarray, names: Sequence[str] | None = None) -
         ScorerError: it fails, or gives something else than finite numbers, one for each picture, or other attributes
             than before.
     """
-    answer = _asked(scorer, scorer, pictures)
-    if not isinstance(answer, dict) or not answer:
-        raise ScorerError(f"the scorer {_called(scorer)} gives {_kind(answer)}, not a dict of scores by attribute")
-    if names is not None and set(answer) != set(names):
-        changed = ", ".join(sorted(map(str, set(answer) ^ set(names))))[:80]
+    found = _run(scorer, scorer, pictures)
+    if not isinstance(found, dict) or not found:
+        raise ScorerError(f"the scorer {_called(scorer)} gives {_kind(found)}, not a dict of scores by attribute")
+    if names is not None and set(found) != set(names):
+        changed = ", ".join(sorted(map(str, set(found) ^ set(names))))[:80]
         raise ScorerError(f"the scorer {_called(scorer)} names other attributes than before ({changed})")
     scores = {}
-    for name in names if names is not None else answer:
+    for name in names if names is not None else found:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise ScorerError(f"the scorer {_called(scorer)} names an attribute {name!r:.40}, which is no name")
         what = f"the scorer {_called(scorer)} gives for {name!r:.40}"
-        scores[name] = values = _numbers(answer[name], what)
+        scores[name] = values = _numbers(found[name], what)
         if values.shape != (len(pictures),):
             raise ScorerError(f"{what} {list(values.shape)}, expected [{len(pictures)}], one for each picture")
         if not np.isfinite(values).all():
@@ -58,23 +94,23 @@ def ask(scorer: Any, pictures: np.ndarray, names: Sequence[str] | None = None) -
     return scores
 
 
-def ask_features(scorer: Any, pictures: np.ndarray) -> np.ndarray:
+def features_of(scorer: Scorer, pictures: np.ndarray) -> np.ndarray:
     """Features of pictures uint8 ``[N, H, W, C]``: float32 ``[N, d]``.
 
     Raises:
         ScorerError: the scorer has none, fails, or gives something else.
     """
-    if not callable(getattr(scorer, "features", None)):
+    if not has_features(scorer):
         raise ScorerError(f"the scorer {_called(scorer)} has no features(pictures)")
     what = f"the scorer {_called(scorer)} gives as features"
-    values = _numbers(_asked(scorer, scorer.features, pictures), what)
+    values = _numbers(_run(scorer, scorer.features, pictures), what)
     if values.ndim != 2 or len(values) != len(pictures) or not np.isfinite(values).all():
         raise ScorerError(f"{what} {list(values.shape)} or NaN, expected finite [{len(pictures)}, d]")
     return values.astype(np.float32)
 
 
-def _asked(scorer: Any, method: Callable[[np.ndarray], Any], pictures: np.ndarray) -> Any:
-    """Run somebody's code; what goes wrong there is said to be theirs."""
+def _run(scorer: Scorer, method: Callable[[np.ndarray], object], pictures: np.ndarray) -> object:
+    """Call one of the scorer's methods; an error of its code is a ScorerError that names the scorer."""
     try:
         return method(pictures)
     except (ScorerError, MemoryError):
@@ -86,7 +122,7 @@ def _asked(scorer: Any, method: Callable[[np.ndarray], Any], pictures: np.ndarra
         raise ScorerError(f"the scorer {_called(scorer)} failed: {words}") from error
 
 
-def _numbers(values: Any, what: str) -> np.ndarray:
+def _numbers(values: object, what: str) -> np.ndarray:
     """float64 of whatever array it is; a tensor may be on a device and need a gradient."""
     if hasattr(values, "detach"):
         values = values.detach().cpu().double().numpy()
@@ -96,9 +132,9 @@ def _numbers(values: Any, what: str) -> np.ndarray:
         raise ScorerError(f"{what} {_kind(values)}, not an array of numbers") from None
 
 
-def _called(scorer: Any) -> str:
+def _called(scorer: Scorer) -> str:
     return str(getattr(scorer, "title", None) or getattr(scorer, "__name__", None) or type(scorer).__name__)
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return "an empty dict" if value == {} else f"a {type(value).__name__}"

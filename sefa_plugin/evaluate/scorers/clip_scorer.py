@@ -1,4 +1,4 @@
-"""Scores without labels: does CLIP think a picture is more like one text than like another?
+"""Scores without labels: by CLIP, how much more a picture is like one text than like another.
 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (2021), section 3.1: pictures
 and texts are embedded in one space, and the softmax over texts of scaled cosines is the probability of each. An
@@ -7,7 +7,7 @@ their logits, the log odds of the positive one: unlike the probability it does n
 a picture count equally wherever it starts. Several texts of a side, parted by ``;``, are averaged in the space of
 embeddings (there, section 3.1.4).
 
-Models come from the person's own disk, through ``transformers`` or ``open_clip``; nothing is downloaded.
+Models come from the user's own disk, through ``transformers`` or ``open_clip``; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,10 @@ def parse_attribute(text: str) -> Attribute:
 
 
 class ClipScorer:
-    """A CLIP model and the attributes that it is asked for.
+    """A CLIP model and the attributes that it scores.
 
     Args:
-        title, identity: what it is called, and text that changes when it may score otherwise.
+        title, identity: see ``asking.Scorer``.
         attributes: with different names.
         embed_pictures: uint8 pictures ``[N, H, W, C]`` to embeddings ``[N, d]``.
         embed_texts: texts to embeddings ``[n, d]``.
@@ -92,7 +93,8 @@ class ClipScorer:
 
     def features(self, pictures: np.ndarray) -> np.ndarray:
         """Unit embeddings of pictures uint8 ``[N, H, W, C]``: float32 ``[N, d]``."""
-        return self._embeddings(pictures).cpu().numpy()
+        features: np.ndarray = self._embeddings(pictures).cpu().numpy()
+        return features
 
     def __call__(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
         """Log odds of the positive text: float64 ``[N]`` by attribute."""
@@ -105,14 +107,15 @@ class ClipScorer:
 
 
 def _unit(rows: Tensor) -> Tensor:
-    return rows / rows.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    unit: Tensor = rows / rows.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    return unit
 
 
 # --- transformers ---------------------------------------------------------------------------------
 
 
 def load_clip(place: str, attributes: Sequence[Attribute], device: str = "cpu") -> ClipScorer:
-    """CLIP of ``transformers``, from a folder or from the person's Hugging Face cache.
+    """CLIP of ``transformers``, from a folder or from the user's Hugging Face cache.
 
     Weights in ``pytorch_model.bin`` are read without unpickling anything.
 
@@ -124,9 +127,10 @@ def load_clip(place: str, attributes: Sequence[Attribute], device: str = "cpu") 
         ScorerError: transformers is missing, or no whole CLIP model is there.
     """
     try:
-        import transformers
+        import transformers as installed
     except ImportError:
         raise ScorerError(TRANSFORMERS) from None
+    transformers: ModuleType = installed  # without its types, of which it has some
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     folder = _folder(place)
@@ -168,7 +172,7 @@ def _folder(place: str) -> Path:
 
 
 def _check_files(folder: Path) -> None:
-    """What transformers would make up where it is missing: another kind's configuration, an empty vocabulary."""
+    """Check for files that transformers replaces by defaults: another model's configuration, an empty vocabulary."""
     for kinds in (("config.json",), ("vocab.json", "tokenizer.json"), ("preprocessor_config.json",)):
         if not any((folder / name).is_file() for name in kinds):
             raise ScorerError(f"{folder}: is not a whole CLIP model of transformers: it holds no {' or '.join(kinds)}")
@@ -180,7 +184,7 @@ def _check_files(folder: Path) -> None:
         raise ScorerError(f"{folder}: its config.json is not that of a CLIP model")
 
 
-def _weights(transformers: Any, folder: Path, config: Any) -> Any:
+def _weights(transformers: ModuleType, folder: Path, config: object) -> Any:
     """The model with every one of its weights."""
     if not (folder / "pytorch_model.bin").is_file() or list(folder.glob("*.safetensors")):
         model, about = transformers.CLIPModel.from_pretrained(
@@ -206,11 +210,12 @@ def _weights(transformers: Any, folder: Path, config: Any) -> Any:
 
 def _pooled(output: Any) -> Tensor:
     """The embeddings; newer versions wrap them."""
-    return output if isinstance(output, Tensor) else output.pooler_output
+    found: Tensor = output if isinstance(output, Tensor) else output.pooler_output
+    return found
 
 
 def _stamp(place: Path) -> str:
-    """Names, sizes and times of the files there; reading gigabytes to know a model again would take too long."""
+    """A digest of names, sizes and times of the files there; reading gigabytes for one would take too long."""
     files = [place] if place.is_file() else sorted(file for file in place.iterdir() if file.is_file())
     about = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return hashlib.sha256(repr(about).encode()).hexdigest()
@@ -251,10 +256,12 @@ def load_open_clip(name: str, weights: str | None, attributes: Sequence[Attribut
         from PIL import Image
 
         batch = torch.stack([preprocess(Image.fromarray(picture)) for picture in pictures])
-        return model.encode_image(batch.to(device))
+        found: Tensor = model.encode_image(batch.to(device))
+        return found
 
     def embed_texts(texts: list[str]) -> Tensor:
-        return model.encode_text(tokenize(texts).to(device))
+        found: Tensor = model.encode_text(tokenize(texts).to(device))
+        return found
 
     place = Path(name[len("local-dir:") :] if local else str(weights))
     identity = f"open_clip {name} {_stamp(place)}"

@@ -1,8 +1,7 @@
 """Scores by any ONNX model that takes a batch of pictures and gives numbers, run by onnxruntime.
 
-What a model wants is read from the model: the size, the layout and the element type from its input's shape and type.
-The rest, and what the shape leaves open, is said in options after the file's name, or by whoever made the model in its
-metadata under the same keys::
+Size, layout and element type of a model's input are read from its shape and type. The rest, and what the shape leaves
+open, is given by options after the file's name, or by entries of the model's metadata under the same keys::
 
     onnx:smile.onnx?pixels=-1,1&names=smile,age
 
@@ -56,7 +55,7 @@ def load_onnx(text: str, device: str = "cpu") -> OnnxScorer:
 
 
 class OnnxScorer:
-    """A model, asked in batches.
+    """A model, run on batches of pictures.
 
     Args:
         path: the ``.onnx`` file.
@@ -110,9 +109,12 @@ class OnnxScorer:
         if channels not in (None, 1, 3):
             raise ScorerError(f"{self.path}: takes pictures of {channels} channels, expected 1 or 3")
         self._grey = channels == 1
-        if None in size:
-            size = _size(options["size"]) if options.get("size") else [None, None]
-        self._size = tuple(size)  # (height, width)
+        high, wide = size
+        self._size: tuple[int, int] | None  # (height, width); None leaves pictures as they are
+        if high is None or wide is None:
+            self._size = _size(options["size"]) if options.get("size") else None
+        else:
+            self._size = high, wide
 
     def _read_pixels(self, options: dict[str, str]) -> None:
         order, text = options.get("channels", "rgb"), options.get("pixels", "0,1")
@@ -148,15 +150,14 @@ class OnnxScorer:
         return range(0, count, self._batch or count)
 
     def _prepared(self, pictures: np.ndarray) -> np.ndarray:
-        """As the model wants them."""
+        """Pictures as the model takes them."""
         from PIL import Image
 
-        high, wide = self._size
         rows = []
         for picture in pictures:
             image = Image.fromarray(as_rgb(picture))
-            if high and image.size != (wide, high):
-                image = image.resize((wide, high), 2)  # bilinear, over all pixels where it reduces
+            if self._size and image.size != self._size[::-1]:
+                image = image.resize(self._size[::-1], 2)  # bilinear, over all pixels where it reduces
             rows.append(np.asarray(image.convert("L"))[:, :, None] if self._grey else np.asarray(image))
         values = np.stack(rows)
         if self._backwards:
@@ -184,11 +185,11 @@ class OnnxScorer:
         return scores
 
 
-def _size(text: str) -> list[int]:
+def _size(text: str) -> tuple[int, int]:
     parts = text.lower().split("x")
     if len(parts) not in (1, 2) or not all(part.isdigit() and 1 <= int(part) <= 4096 for part in parts):
         raise ValueError(f"size={text}: expected pixels like 224, or HEIGHTxWIDTH")
-    return [int(parts[0]), int(parts[-1])]
+    return int(parts[0]), int(parts[-1])
 
 
 def _threads() -> int:

@@ -1,16 +1,16 @@
 """The bundled scorer: reads the 14 factors of the drawn world (``demo/world.py``) from pictures.
 
 A small convolutional network, trained by ``python -m demo.predictor`` on faces whose factors are known; its card
-(how it was trained, held-out scores) travels in its file. What it says of other pictures than such faces means
-nothing.
+(how it was trained, held-out scores) is in its file. Its scores of other pictures than such faces mean nothing.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -29,6 +29,24 @@ BATCH = 256  # pictures at a time
 
 class PredictorError(Exception):
     """A file of the predictor that is missing, broken or something else."""
+
+
+class About(TypedDict):
+    """What its file says of a predictor.
+
+    Attributes:
+        names: of the factors.
+        probabilities: those of them that are probabilities.
+        mean, std: of each factor, by which the outputs are brought to its units.
+        card: how it was trained and its held-out scores.
+    """
+
+    version: int
+    names: list[str]
+    probabilities: list[str]
+    mean: list[float]
+    std: list[float]
+    card: dict[str, object]
 
 
 class FactorNet(nn.Module):
@@ -69,11 +87,11 @@ class Predictor:
         net: the network itself, in evaluation mode.
     """
 
-    def __init__(self, tensors: dict[str, torch.Tensor], about: dict[str, Any], device: str = "cpu") -> None:
+    def __init__(self, tensors: dict[str, torch.Tensor], about: About, device: str = "cpu") -> None:
         self.names: tuple[str, ...] = tuple(about["names"])
-        self.card: dict[str, Any] = about["card"]
+        self.card = about["card"]
         self._chance = [self.names.index(name) for name in about["probabilities"]]
-        scale = (np.asarray(about[key], dtype=np.float64) for key in ("mean", "std"))
+        scale = (np.asarray(values, dtype=np.float64) for values in (about["mean"], about["std"]))
         self._mean, self._std = (part.reshape(len(self.names)) for part in scale)
         self.net = FactorNet(len(self.names))
         if not all(torch.isfinite(value).all() for value in tensors.values()):
@@ -123,7 +141,7 @@ def as_input(pictures: np.ndarray) -> torch.Tensor:
     return F.interpolate(x, (SIZE, SIZE), mode="bilinear", align_corners=False)
 
 
-def load_predictor(path: str | os.PathLike = FILE, device: str = "cpu") -> Predictor:
+def load_predictor(path: str | os.PathLike[str] = FILE, device: str = "cpu") -> Predictor:
     """Open the bundled predictor, or another file that ``python -m demo.predictor`` wrote.
 
     Raises:
@@ -135,7 +153,7 @@ def load_predictor(path: str | os.PathLike = FILE, device: str = "cpu") -> Predi
         with reading(path, PredictorError):
             open_regular(path).close()  # safetensors' own messages for missing files name no file
         with safe_open(os.fspath(path), framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get(FORMAT, "null"))
+            about: About = json.loads((file.metadata() or {}).get(FORMAT, "null"))
             if not isinstance(about, dict):
                 raise ValueError("it was not written by python -m demo.predictor")
             if about.get("version") != VERSION:
@@ -149,7 +167,11 @@ def load_predictor(path: str | os.PathLike = FILE, device: str = "cpu") -> Predi
 
 
 def save_predictor(
-    path: str | os.PathLike, net: FactorNet, names: tuple[str, ...], scale: tuple[Any, Any], card: dict[str, Any]
+    path: str | os.PathLike[str],
+    net: FactorNet,
+    names: tuple[str, ...],
+    scale: tuple[Iterable[float], Iterable[float]],
+    card: dict[str, object],
 ) -> None:
     """Write a trained network, its weights as float16; equal ones give equal bytes.
 
@@ -162,7 +184,14 @@ def save_predictor(
     from ...system.whole_files import whole_file
 
     mean, std = ([float(value) for value in part] for part in scale)
-    about = {"version": VERSION, "names": list(names), "probabilities": ["glasses"], "mean": mean, "std": std}
+    about: About = {
+        "version": VERSION,
+        "names": list(names),
+        "probabilities": ["glasses"],
+        "mean": mean,
+        "std": std,
+        "card": card,
+    }
     state = {name: value.half() for name, value in net.state_dict().items() if value.is_floating_point()}
     with whole_file(path) as part:
-        part.write_bytes(save(state, {FORMAT: json.dumps({**about, "card": card})}))
+        part.write_bytes(save(state, {FORMAT: json.dumps(about)}))

@@ -1,6 +1,6 @@
-"""Scorers by what a person types: the bundled predictor, their own code, CLIP, an ONNX model; several at once.
+"""Scorers by the text of ``--scorer``: the bundled predictor, CLIP, an ONNX model, code of the user; several at once.
 
-A scorer of a person's own is trusted code: it is imported and run with all that this process may do.
+A scorer of the user's own is trusted code: it is imported and run with all rights of this process.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .asking import ScorerError, ask
+from .asking import Scorer, ScorerError, TitledScorer, has_features, scores_of
+
+if TYPE_CHECKING:
+    from .asking import Numbers
 
 KINDS = "demo, clip, open_clip, onnx:FILE, or MODULE:NAME of your own"
 
@@ -30,20 +33,16 @@ def load_scorer(
     attributes: Sequence[str] = (),
     clip_model: str | None = None,
     clip_weights: str | None = None,
-) -> Any:
-    """Make a scorer; see ``asking`` for what that is.
+) -> TitledScorer:
+    """Make a scorer; see ``asking.Scorer``.
 
     Args:
         spec: ``demo``, the bundled predictor of the bundled network's faces; ``clip`` or ``open_clip``; ``onnx:FILE``,
-            with options after ``?`` (see ``onnx_scorer``); ``module:name`` or ``path/to/file.py:name``, a person's own.
+            with options after ``?`` (see ``onnx_scorer``); ``module:name`` or ``path/to/file.py:name``, the user's own.
         device: where the models of the first four are run, as torch names it.
         attributes: of CLIP, ``NAME=POSITIVE|NEGATIVE`` each (see ``clip_scorer``).
         clip_model, clip_weights: the folder of a CLIP model of ``transformers``; or a name that ``open_clip`` knows and
             the file of its weights.
-
-    Returns:
-        A scorer with attributes ``title`` (what it is called) and ``identity`` (text that changes when it may score
-        otherwise).
 
     Raises:
         ScorerError: one line that says what is wrong and, where a package is missing, what to install.
@@ -72,51 +71,64 @@ def load_scorer(
     return own_scorer(spec)
 
 
-def load_scorers(specs: Sequence[str], **options: Any) -> Any:
-    """One scorer of several texts; options as :func:`load_scorer`.
+def load_scorers(
+    specs: Sequence[str],
+    *,
+    device: str = "cpu",
+    attributes: Sequence[str] = (),
+    clip_model: str | None = None,
+    clip_weights: str | None = None,
+) -> TitledScorer:
+    """One scorer of several texts; the other arguments are those of :func:`load_scorer`.
 
     Raises:
         ScorerError, ValueError: as there, or a text is given twice.
     """
     if not specs or len(set(specs)) < len(specs):
         raise ValueError(f"scorers {', '.join(specs) or 'none'}: expected one or more different ones")
-    scorers = [load_scorer(spec, **options) for spec in specs]
+    scorers = [
+        load_scorer(spec, device=device, attributes=attributes, clip_model=clip_model, clip_weights=clip_weights)
+        for spec in specs
+    ]
     return scorers[0] if len(scorers) == 1 else Several(scorers)
 
 
 class Titled:
-    """A scorer under a title, with the text by which to know it again."""
+    """A scorer with a title and an identity."""
 
-    def __init__(self, scorer: Any, title: str, identity: str) -> None:
+    def __init__(self, scorer: Scorer, title: str, identity: str) -> None:
         self.scorer, self.title, self.identity = scorer, title, identity
-        if callable(getattr(scorer, "features", None)):
-            self.features: Callable[[np.ndarray], np.ndarray] = scorer.features
+        if has_features(scorer):
+            self.features: Callable[[np.ndarray], Numbers] = scorer.features
 
-    def __call__(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(self, pictures: np.ndarray) -> Mapping[str, Numbers]:
         return self.scorer(pictures)
 
 
 class Several:
-    """Several scorers as one. An attribute that one before has named goes by ``title.name``; features are the first's
-    that has any."""
+    """Several scorers as one.
 
-    def __init__(self, scorers: Sequence[Any]) -> None:
+    An attribute whose name an earlier scorer has too is called ``title.name``; features are those of the first scorer
+    that has any.
+    """
+
+    def __init__(self, scorers: Sequence[TitledScorer]) -> None:
         self.scorers = list(scorers)
         self.title = "+".join(scorer.title for scorer in scorers)
         self.identity = "\n".join(scorer.identity for scorer in scorers)
-        with_features = [scorer for scorer in scorers if callable(getattr(scorer, "features", None))]
+        with_features = [scorer for scorer in scorers if has_features(scorer)]
         if with_features:
-            self.features: Callable[[np.ndarray], np.ndarray] = with_features[0].features
+            self.features: Callable[[np.ndarray], Numbers] = with_features[0].features
 
     def __call__(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
         scores: dict[str, np.ndarray] = {}
         for scorer in self.scorers:
-            for name, values in ask(scorer, pictures).items():
+            for name, values in scores_of(scorer, pictures).items():
                 scores[f"{scorer.title}.{name}" if name in scores else name] = values
         return scores
 
 
-# --- a person's own -------------------------------------------------------------------------------
+# --- the user's own -------------------------------------------------------------------------------
 
 
 def own_scorer(spec: str) -> Titled:
@@ -130,7 +142,7 @@ def own_scorer(spec: str) -> Titled:
     """
     place, _, name = spec.rpartition(":")  # a drive's letter is no module
     module = _module(place)
-    held: Any = module
+    held: Any = module  # then whatever it holds by that name
     for part in name.split("."):
         if not hasattr(held, part):
             names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
@@ -147,8 +159,8 @@ def own_scorer(spec: str) -> Titled:
     return Titled(held, name.rpartition(".")[2], f"{spec} {_digest(Path(file)) if file else ''}")
 
 
-def _takes_pictures(function: Any) -> bool:
-    """Whether it needs an argument; what does not say so is taken to."""
+def _takes_pictures(function: Callable[..., object]) -> bool:
+    """Whether it needs an argument; true of what has no signature."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -38,7 +38,8 @@ class Effects:
     @property
     def normalized(self) -> np.ndarray:
         """``[k, A]``, the change in standard deviations of the attribute over unedited samples."""
-        return self.change / self.spread
+        normalized: np.ndarray = self.change / self.spread
+        return normalized
 
     def interval(self, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
         """Low and high ends ``[k, A]`` of the paired t interval of the change."""
@@ -55,7 +56,7 @@ def effects_of(attributes: list[str], low: np.ndarray, high: np.ndarray, unedite
     """Effects of scores ``[k, N, A]`` at both ends, and ``[N, A]`` of the unedited samples.
 
     Raises:
-        ValueError: fewer than two samples, which tell nothing of how much they vary.
+        ValueError: fewer than two samples, of which no deviation can be computed.
     """
     count = len(unedited)
     if count < 2:

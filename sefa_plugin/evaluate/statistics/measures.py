@@ -1,4 +1,4 @@
-"""What is said of directions whose edits have been scored: how much, how purely, how many attributes, how alike.
+"""Measures of directions whose edits have been scored: how much, how purely, how many attributes, how alike.
 
 Pure mathematics on arrays. *Changes* are ``[k, N, A]``: direction, sample, attribute. A *matrix* is ``[k, A]``, the
 mean change in units of the attribute's own standard deviation among unedited samples, so that attributes of different
@@ -45,18 +45,22 @@ def unlikeness(before: np.ndarray, weights: np.ndarray | None = None) -> np.ndar
         below, sums = np.cumsum(w, axis=1) - w, np.cumsum(w * x, axis=1) - w * x
         pairs = (w * (x * below - sums)).sum(axis=1)  # of different samples, each pair once
         found.append(pairs * 2 / np.maximum(w.sum(axis=1) * (w.sum(axis=1) - 1), 1))
-    apart = np.where(np.isfinite(spreads(before)), np.stack(found, axis=1), np.inf)
-    return apart[0] if len(weights) == 1 else apart
+    apart: np.ndarray = np.where(np.isfinite(spreads(before)), np.stack(found, axis=1), np.inf)
+    first: np.ndarray = apart[0]
+    return first if len(weights) == 1 else apart
 
 
 def matrix_of(changes: np.ndarray, spread: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Mean normalised change ``[k, A]`` of changes; for weights ``[B, N]`` of the samples ``[B, k, A]``."""
+    matrix: np.ndarray
     if weights is None:
-        return changes.mean(axis=1) / spread
+        matrix = changes.mean(axis=1) / spread
+        return matrix
     k, count, attributes = changes.shape
     flat = changes.transpose(1, 0, 2).reshape(count, -1)
     means = weights @ flat / weights.sum(axis=1, keepdims=True)
-    return means.reshape(len(weights), k, attributes) / spread
+    matrix = means.reshape(len(weights), k, attributes) / spread
+    return matrix
 
 
 def shares(matrix: np.ndarray) -> np.ndarray:
@@ -66,7 +70,8 @@ def shares(matrix: np.ndarray) -> np.ndarray:
     """
     size = np.abs(matrix)
     total = size.sum(axis=-1, keepdims=True)
-    return size / np.where(total > 0, total, 1)
+    parts: np.ndarray = size / np.where(total > 0, total, 1)
+    return parts
 
 
 def preserved(moves: np.ndarray) -> np.ndarray:
@@ -82,7 +87,8 @@ def preserved(moves: np.ndarray) -> np.ndarray:
     count = moves.shape[-1]
     if count < 2:
         return np.ones_like(moves)
-    return 1 - (moves.sum(axis=-1, keepdims=True) - moves) / (count - 1)
+    rest: np.ndarray = 1 - (moves.sum(axis=-1, keepdims=True) - moves) / (count - 1)
+    return rest
 
 
 def reached(changes: np.ndarray, spread: np.ndarray, threshold: float = REACHED) -> np.ndarray:
@@ -93,7 +99,8 @@ def reached(changes: np.ndarray, spread: np.ndarray, threshold: float = REACHED)
     count = changes.shape[1]
     mean = np.abs(changes.mean(axis=1)) / spread
     error = changes.std(axis=1, ddof=1 if count > 1 else 0) / np.sqrt(count) / spread
-    return (mean - SURE * error > threshold).any(axis=0)
+    found: np.ndarray = (mean - SURE * error > threshold).any(axis=0)
+    return found
 
 
 def effective_rank(matrix: np.ndarray) -> float:
@@ -118,7 +125,8 @@ def agreement(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         raise ValueError(f"directions {list(one.shape)} and {list(other.shape)} are not of one space")
     one, other = (rows.astype(np.float64) for rows in (one, other))
     one, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (one, other))
-    return np.abs(one @ other.T)
+    cosines: np.ndarray = np.abs(one @ other.T)
+    return cosines
 
 
 def best_match(one: np.ndarray, other: np.ndarray) -> float:
@@ -148,9 +156,11 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
 
 def strongest(matrix: np.ndarray) -> np.ndarray:
     """For each attribute the direction that changes it most: int ``[A]``."""
-    return np.abs(matrix).argmax(axis=-2)
+    chosen: np.ndarray = np.abs(matrix).argmax(axis=-2)
+    return chosen
 
 
 def own_of(values: np.ndarray, chosen: Sequence[int] | np.ndarray) -> np.ndarray:
     """Of ``[..., k, A]`` the entries of the chosen direction of each attribute: ``[..., A]``."""
-    return values[..., np.asarray(chosen), np.arange(values.shape[-1])]
+    own: np.ndarray = values[..., np.asarray(chosen), np.arange(values.shape[-1])]
+    return own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -13,17 +13,35 @@ from ...media.sheet import FAINT, INK, MARGIN, NARROW, PAPER
 from ...media.text import font_of, legible, width_of, wrapped
 from ...system.whole_files import whole_file
 
-NEGATIVE, POSITIVE = (33, 102, 172), (190, 60, 40)  # blue and red, told apart by all common kinds of sight
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+    from PIL.ImageDraw import ImageDraw
+
+NEGATIVE, POSITIVE = (33, 102, 172), (190, 60, 40)  # blue and red, which the colour-blind can distinguish
 HIGH, LETTER, GAP = 30, 15, 2
 WIDEST = 1800  # pixels; with more columns than fit, their labels stand upright
 LEGEND = 180
+
+
+class _Labels(TypedDict):
+    row_labels: Sequence[str]
+    column_labels: Sequence[str]
+
+
+class Captions(_Labels, total=False):
+    """The texts of :func:`compose_heatmap`."""
+
+    title: str
+    text: str
+    legend: str
 
 
 def colour_of(value: float, limit: float) -> tuple[int, int, int]:
     """White at 0, growing to blue or red at minus or plus ``limit`` and beyond."""
     part = min(1.0, abs(value) / limit) if limit > 0 else 0.0
     end = POSITIVE if value > 0 else NEGATIVE
-    return tuple(round(255 + (channel - 255) * part) for channel in end)
+    red, green, blue = (round(255 + (channel - 255) * part) for channel in end)
+    return red, green, blue
 
 
 def ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -100,7 +118,18 @@ def number_of(value: float) -> str:
     return f"{value:+.2f}" if abs(value) < 9.995 else f"{value:+.3g}"
 
 
-def write_heatmap(path: str | os.PathLike, matrix: np.ndarray, *, comment: str = "", **captions: Any) -> None:
+def write_heatmap(
+    path: str | os.PathLike[str],
+    matrix: np.ndarray,
+    *,
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    title: str = "",
+    text: str = "",
+    faint: np.ndarray | None = None,
+    legend: str = "",
+    comment: str = "",
+) -> None:
     """Write :func:`compose_heatmap` as PNG; ``comment`` goes into the file.
 
     Raises:
@@ -109,9 +138,17 @@ def write_heatmap(path: str | os.PathLike, matrix: np.ndarray, *, comment: str =
     """
     from PIL import Image
 
-    picture = Image.fromarray(compose_heatmap(matrix, **captions))
+    picture = compose_heatmap(
+        matrix,
+        row_labels=row_labels,
+        column_labels=column_labels,
+        title=title,
+        text=text,
+        faint=faint,
+        legend=legend,
+    )
     with whole_file(path) as part:
-        picture.save(part, "PNG", pnginfo=png_text(comment))
+        Image.fromarray(picture).save(part, "PNG", pnginfo=png_text(comment))
 
 
 class _Plan:
@@ -140,7 +177,7 @@ class _Plan:
         self.size = width, self.end + (LETTER + 14 if legend else 0) + MARGIN
 
 
-def _columns(picture: Any, pen: Any, plan: _Plan) -> None:
+def _columns(picture: PillowImage, pen: ImageDraw, plan: _Plan) -> None:
     from PIL import Image, ImageDraw
 
     for column, label in enumerate(plan.column_labels):
@@ -150,11 +187,12 @@ def _columns(picture: Any, pen: Any, plan: _Plan) -> None:
             continue
         strip = Image.new("RGB", (max(1, wide), LETTER + 6), PAPER)
         ImageDraw.Draw(strip).text((0, 0), label, INK, font=plan.font)
-        turned = strip.transpose(2)  # a quarter turn, read from below
+        # A quarter turn, read from below. A number, since Image.Transpose came with Pillow 9.1.
+        turned = strip.transpose(2)  # type: ignore[arg-type]
         picture.paste(turned, (x + (plan.wide - GAP - turned.width) // 2, plan.top - 6 - turned.height))
 
 
-def _legend(picture: Any, pen: Any, plan: _Plan, limit: float) -> None:
+def _legend(picture: PillowImage, pen: ImageDraw, plan: _Plan, limit: float) -> None:
     from PIL import Image
 
     ramp = np.array([[colour_of(value, limit) for value in np.linspace(-limit, limit, LEGEND)]], np.uint8)

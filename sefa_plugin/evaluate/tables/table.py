@@ -6,10 +6,10 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...media.pictures import png_text
 from ...media.sheet import FAINT, INK, MARGIN, PAPER
@@ -17,6 +17,11 @@ from ...media.text import font_of, legible, width_of
 from ...system.whole_files import whole_file
 from ..statistics.bootstrap import Interval
 from .cells import cell
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+    Cell = str | float | Interval | None
 
 LETTER, LINE, COLUMN = 15, 28, 22
 RULE = (214, 214, 208)
@@ -31,15 +36,15 @@ class Table:
         title: one line.
         columns: headings, the first that of the rows' names.
         rows: for each its cells: text, numbers, :class:`Interval` or None.
-        note: what the reader needs to know, one paragraph.
+        note: what is measured and how, one paragraph.
     """
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
+    rows: Sequence[Sequence[Cell]]
     note: str = ""
 
-    def write(self, path: str | os.PathLike, about: Mapping[str, Any] | None = None) -> None:
+    def write(self, path: str | os.PathLike[str], about: Mapping[str, object] | None = None) -> None:
         """Write it in the format of the suffix; ``about`` goes into the JSON and the PNG.
 
         Raises:
@@ -53,11 +58,14 @@ class Table:
             with whole_file(path) as part:
                 self.picture().save(part, "PNG", pnginfo=png_text(json.dumps(dict(about or {}))))
             return
-        text = {".csv": self.csv, ".md": self.markdown, ".json": lambda: self.json(about)}[kind]()
+        writers: dict[str, Callable[[], str]]
+        writers = {".csv": self.csv, ".md": self.markdown, ".json": lambda: self.json(about)}
+        text = writers[kind]()
         with whole_file(path) as part:
-            part.write_text(text, encoding="utf-8", newline="") if kind == ".csv" else part.write_text(
-                text, encoding="utf-8"
-            )
+            if kind == ".csv":
+                part.write_bytes(text.encode("utf-8"))  # with its own line ends on every system
+            else:
+                part.write_text(text, encoding="utf-8")
 
     def csv(self) -> str:
         """Numbers in full; an interval takes three columns."""
@@ -67,7 +75,7 @@ class Table:
         heads = ([name, f"{name} low", f"{name} high"] if many else [name] for name, many in zip(self.columns, wide))
         writer.writerow([cell(name) for part in heads for name in part])
         for row in self.rows:
-            cells: list[Any] = []
+            cells: list[object] = []
             for value, many in zip(row, wide):
                 parts = value.as_list() if isinstance(value, Interval) else [value, *[None] * (2 * many)]
                 cells += [
@@ -76,12 +84,12 @@ class Table:
             writer.writerow(cells)
         return stream.getvalue()
 
-    def json(self, about: Mapping[str, Any] | None = None) -> str:
-        """One object: title, columns, rows, note, and what else is known."""
+    def json(self, about: Mapping[str, object] | None = None) -> str:
+        """One object: title, columns, rows, note, and what ``about`` holds."""
         held = {"title": self.title, "columns": list(self.columns), "rows": self.as_lists(), "note": self.note}
         return json.dumps({**held, **(about or {})}, indent=1, allow_nan=False) + "\n"
 
-    def as_lists(self) -> list[list[Any]]:
+    def as_lists(self) -> list[list[object]]:
         """The rows with intervals as lists of value, low and high."""
         return [[cell.as_list() if isinstance(cell, Interval) else cell for cell in row] for row in self.rows]
 
@@ -91,7 +99,7 @@ class Table:
         lines += [[written(cell) for cell in row] for row in self.rows]
         return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
 
-    def picture(self) -> Any:
+    def picture(self) -> PillowImage:
         """A picture in the style of the sheets."""
         from PIL import Image, ImageDraw
 
@@ -115,8 +123,8 @@ class Table:
         return image
 
 
-def written(cell: Any) -> str:
-    """A cell as people read it."""
+def written(cell: Cell) -> str:
+    """A cell as text: numbers rounded, ``-`` for None."""
     if cell is None:
         return "-"
     if isinstance(cell, Interval):

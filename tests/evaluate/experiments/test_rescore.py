@@ -15,7 +15,7 @@ from sefa_plugin.evaluate.experiments.rescore import (
     as_json,
     rescore,
     settings_of,
-    told,
+    summary,
     trial,
     write_table,
 )
@@ -120,9 +120,9 @@ def test_files_appear_whole(table, tmp_path):
 
 
 def test_lines_for_people(table):
-    assert told(table)[0].startswith("   0  (no name) (purity 1.00): a0 +2.")
-    assert told(table)[1].startswith("   1  mine (purity")
-    assert told(table)[2] == "   2  (no name): no change beyond chance"
+    assert summary(table)[0].startswith("   0  (no name) (purity 1.00): a0 +2.")
+    assert summary(table)[1].startswith("   1  mine (purity")
+    assert summary(table)[2] == "   2  (no name): no change beyond chance"
 
 
 def test_settings_tell_runs_apart(samples):

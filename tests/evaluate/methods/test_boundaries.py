@@ -18,7 +18,7 @@ def bench():
 def test_plain_and_conditional(bench, tmp_path):
     plain = train(bench, 2000, ("smile", "turn"))
     assert plain.directions.names == ("turn", "smile")  # in the order of the scorer
-    assert len(plain.told()) == 2 and plain.told()[0].startswith("turn: ")
+    assert len(plain.summary()) == 2 and plain.summary()[0].startswith("turn: ")
     freed = train(bench, 2000, ("smile", "turn"), ("turn", "hair"))
     assert set(freed.boundaries) == {"turn", "smile"}
     smile = freed.directions.vectors[1]

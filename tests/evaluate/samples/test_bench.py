@@ -70,9 +70,9 @@ def test_what_was_measured_is_not_measured_again(tmp_path):
         bench = Bench(G, Counting(), look, count=count, parts=Parts(tmp_path))
         directions = bench.calibrated(by_chance(G, 3, seed=seed).directions)
         changes = bench.changes(directions)
-        eyes = Reader()
-        eyes.features = lambda pictures: asked.append(-1) or Reader.features(eyes, pictures)
-        return changes, bench.scored_samples()[1], bench.features(eyes, directions)
+        featured = Reader()
+        featured.features = lambda pictures: asked.append(-1) or Reader.features(featured, pictures)
+        return changes, bench.scored_samples()[1], bench.features(featured, directions)
 
     first = everything()
     assert asked

@@ -4,12 +4,12 @@ from toys import Planted, patches
 
 from sefa_plugin import Directions
 from sefa_plugin.evaluate.samples.sampling import Samples, measure_edit
-from sefa_plugin.evaluate.samples.scores import Edit, Scores, score_edits
+from sefa_plugin.evaluate.samples.scores import SampleEdit, Scores, score_edits
 from sefa_plugin.rendering.look import Look
 
 ALL = Directions(np.eye(6), np.ones(6), (0, 1, 2))
 FEW = Directions(np.eye(6), np.ones(6), (1, 2), label="1-2")
-WANTED = [Edit(ALL, 0, -1.0), Edit(ALL, 0, 2.0), Edit(FEW, 1, 1.5), Edit(ALL, 3, 0.0)]
+WANTED = [SampleEdit(ALL, 0, -1.0), SampleEdit(ALL, 0, 2.0), SampleEdit(FEW, 1, 1.5), SampleEdit(ALL, 3, 0.0)]
 
 
 class Counted:
@@ -44,10 +44,10 @@ def test_scores_are_those_of_the_edits():
 
 
 def test_equal_edits_are_one():
-    same = Edit(Directions(np.eye(6)[::-1], np.ones(6), (0, 1, 2), names=tuple("abcdef")), 5, -1.0)
+    same = SampleEdit(Directions(np.eye(6)[::-1], np.ones(6), (0, 1, 2), names=tuple("abcdef")), 5, -1.0)
     assert same.key == WANTED[0].key
-    assert Edit(FEW, 0, -1.0).key != WANTED[0].key != Edit(ALL, 0, -1.1).key
-    assert Edit(FEW, 4, 0.0).key == Edit(ALL, 0, -0.0).key
+    assert SampleEdit(FEW, 0, -1.0).key != WANTED[0].key != SampleEdit(ALL, 0, -1.1).key
+    assert SampleEdit(FEW, 4, 0.0).key == SampleEdit(ALL, 0, -0.0).key
 
 
 @pytest.mark.parametrize("stop", [0, 4, 8, 22, 38])
@@ -84,7 +84,7 @@ def test_anew_scores_all_again_and_keeps_the_old_file_until_then(tmp_path):
 def test_more_samples_and_more_edits_add_to_what_is_there(tmp_path):
     path = tmp_path / "scores.npz"
     scored(8, path)
-    for count, wanted, seen in ((12, WANTED, 16), (12, [*WANTED, Edit(FEW, 0, 1.0)], 12), (6, WANTED, 0)):
+    for count, wanted, seen in ((12, WANTED, 16), (12, [*WANTED, SampleEdit(FEW, 0, 1.0)], 12), (6, WANTED, 0)):
         scorer = Counted()
         scores = scored(count, path, scorer, wanted)
         assert scorer.seen == seen

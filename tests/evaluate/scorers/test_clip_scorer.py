@@ -9,7 +9,7 @@ import torch
 import transformers
 from PIL import Image
 
-from sefa_plugin.evaluate.scorers.asking import ScorerError, ask
+from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.clip_scorer import load_clip, load_open_clip, parse_attribute
 from sefa_plugin.evaluate.scorers.scorers import load_scorer
 
@@ -85,7 +85,7 @@ def by_hand(folder, pictures, texts):
 
 def test_the_score_is_the_difference_of_the_logits(folder):
     scorer = load_clip(str(folder), [GLASSES])
-    scores = ask(scorer, PICTURES)
+    scores = scores_of(scorer, PICTURES)
     logits = by_hand(folder, PICTURES, ["a face with glasses", "a face"])
     assert list(scores) == ["glasses"]
     assert np.allclose(scores["glasses"], logits[:, 0] - logits[:, 1], atol=2e-3)
@@ -95,10 +95,10 @@ def test_the_score_is_the_difference_of_the_logits(folder):
 
 def test_several_texts_are_averaged_as_unit_embeddings(folder):
     scorer = load_clip(str(folder), [MANY, GLASSES])
-    ones = ask(
+    ones = scores_of(
         load_clip(str(folder), [parse_attribute("a=a smile|a face"), parse_attribute("b=a grin|a face")]), PICTURES
     )
-    scores = ask(scorer, PICTURES)
+    scores = scores_of(scorer, PICTURES)
     assert list(scores) == ["smile", "glasses"]
     logits = by_hand(folder, PICTURES, ["a smile", "a grin", "a face"])
     assert np.allclose(ones["a"] + logits[:, 2], logits[:, 0], atol=2e-3)
@@ -123,7 +123,7 @@ def test_weights_of_before_safetensors_are_read_and_never_unpickled(folder, tmp_
     (old / "model.safetensors").unlink()
     torch.save(model.state_dict(), old / "pytorch_model.bin")
     monkeypatch.setattr(torch, "load", None)
-    scores = ask(load_clip(str(old), [GLASSES]), PICTURES)
+    scores = scores_of(load_clip(str(old), [GLASSES]), PICTURES)
     assert np.allclose(scores["glasses"], load_clip(str(folder), [GLASSES])(PICTURES)["glasses"], atol=1e-5)
     part = {name: value for name, value in model.state_dict().items() if name != "visual_projection.weight"}
     torch.save(part, old / "pytorch_model.bin")
@@ -173,7 +173,7 @@ def test_a_model_in_the_cache_is_found_by_its_name(folder, tmp_path, monkeypatch
     (kept / "refs").mkdir()
     (kept / "refs" / "main").write_text("abc")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    scores = ask(load_clip("some/clip", [GLASSES]), PICTURES)
+    scores = scores_of(load_clip("some/clip", [GLASSES]), PICTURES)
     assert np.allclose(scores["glasses"], load_clip(str(folder), [GLASSES])(PICTURES)["glasses"])
 
 
@@ -197,7 +197,7 @@ def test_by_what_a_person_types(folder):
 def test_on_the_command_line_beside_another_scorer(folder, golden, tmp_path):
     import csv
 
-    from test_cli import sefa
+    from typed_commands import sefa
 
     (tmp_path / "grey.py").write_text("def score(p):\n    return {'grey': p.mean(axis=(1, 2, 3))}\n")
     words = ["--scorer", "clip", "--clip-model", folder, "--attribute", "glasses=a face with glasses|a face"]
@@ -252,7 +252,7 @@ def test_open_clip(tmp_path, monkeypatch):
     scorer = load_open_clip("ViT-B-32", str(weights), [redness])
     means = PICTURES.mean(axis=(1, 2))
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    assert np.allclose(ask(scorer, PICTURES)["redness"], 10 * (means[:, 0] - means[:, 1]), atol=1e-4)
+    assert np.allclose(scores_of(scorer, PICTURES)["redness"], 10 * (means[:, 0] - means[:, 1]), atol=1e-4)
     assert made == [("ViT-B-32", str(weights), "cpu")]
     load_open_clip(f"local-dir:{tmp_path}", None, [redness])
     assert made[1][0] == f"local-dir:{tmp_path}"

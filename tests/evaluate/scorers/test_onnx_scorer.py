@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from sefa_plugin.evaluate.scorers.asking import ScorerError, ask
+from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.onnx_scorer import load_onnx
 
 RNG = np.random.RandomState(0)
@@ -46,7 +46,7 @@ def means(pictures, low=0.0, high=1.0):
 
 def test_scores_of_a_model(tmp_path):
     path, table = model(tmp_path / "m.onnx", ["N", 3, None, None])
-    scores = ask(load_onnx(str(path)), PICTURES)
+    scores = scores_of(load_onnx(str(path)), PICTURES)
     want = means(PICTURES) @ table
     assert list(scores) == ["scores0", "scores1"]
     assert np.allclose(np.stack(list(scores.values()), axis=1), want, atol=1e-5)
@@ -64,7 +64,7 @@ def test_scores_of_a_model(tmp_path):
 )
 def test_what_a_model_wants(tmp_path, shape, kind, query, low, high, nhwc):
     path, table = model(tmp_path / "m.onnx", shape, kind, nhwc=nhwc)
-    scores = ask(load_onnx(f"{path}{query}"), PICTURES)
+    scores = scores_of(load_onnx(f"{path}{query}"), PICTURES)
     want = means(PICTURES, low, high) @ table
     atol = 5e-3 if kind == TensorProto.FLOAT16 else 2e-4 * max(1, high)
     assert np.allclose(np.stack(list(scores.values()), axis=1), want, atol=atol)
@@ -72,29 +72,29 @@ def test_what_a_model_wants(tmp_path, shape, kind, query, low, high, nhwc):
 
 def test_channels_sizes_and_means(tmp_path):
     path, table = model(tmp_path / "m.onnx", ["N", 3, None, None], outputs=0)
-    assert list(ask(load_onnx(str(path)), PICTURES)) == ["scores"]
-    backwards = ask(load_onnx(f"{path}?channels=bgr"), PICTURES)["scores"]
+    assert list(scores_of(load_onnx(str(path)), PICTURES)) == ["scores"]
+    backwards = scores_of(load_onnx(f"{path}?channels=bgr"), PICTURES)["scores"]
     assert np.allclose(backwards, (means(PICTURES)[:, ::-1] @ table)[:, 0], atol=1e-5)
-    usual = ask(load_onnx(f"{path}?pixels=imagenet"), PICTURES)["scores"]
+    usual = scores_of(load_onnx(f"{path}?pixels=imagenet"), PICTURES)["scores"]
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     assert np.allclose(usual, ((means(PICTURES) - mean) / deviation @ table)[:, 0], atol=1e-4)
-    smaller = ask(load_onnx(f"{path}?size=3x2"), PICTURES)["scores"]
+    smaller = scores_of(load_onnx(f"{path}?size=3x2"), PICTURES)["scores"]
     assert np.allclose(smaller, (means(PICTURES) @ table)[:, 0], atol=0.3)  # of other pixels, about the same means
     assert not np.allclose(smaller, (means(PICTURES) @ table)[:, 0], atol=1e-5)
     grey, grey_table = model(tmp_path / "grey.onnx", ["N", 1, None, None], outputs=0)
     luma = PICTURES @ np.array([0.299, 0.587, 0.114])
     want = luma.mean(axis=(1, 2)) / 255 * grey_table[0, 0]
-    assert np.allclose(ask(load_onnx(str(grey)), PICTURES)["scores"], want, atol=0.004)
+    assert np.allclose(scores_of(load_onnx(str(grey)), PICTURES)["scores"], want, atol=0.004)
 
 
 def test_names_from_options_and_from_the_model(tmp_path):
     path, table = model(tmp_path / "m.onnx", ["N", 3, None, None], metadata={"names": "smile,age", "pixels": "-1,1"})
-    scores = ask(load_onnx(str(path)), PICTURES)
+    scores = scores_of(load_onnx(str(path)), PICTURES)
     assert list(scores) == ["smile", "age"]
     assert np.allclose(scores["age"], (means(PICTURES, -1, 1) @ table)[:, 1], atol=1e-4)
-    assert list(ask(load_onnx(f"{path}?names=a%26b, c"), PICTURES)) == ["a&b", "c"]
+    assert list(scores_of(load_onnx(f"{path}?names=a%26b, c"), PICTURES)) == ["a&b", "c"]
     with pytest.raises(ScorerError, match="gives 2 numbers for a picture, 1 names"):
-        ask(load_onnx(f"{path}?names=a"), PICTURES)
+        scores_of(load_onnx(f"{path}?names=a"), PICTURES)
 
 
 def test_identity_tells_models_and_options_apart(tmp_path):
@@ -158,7 +158,7 @@ def test_outputs_that_are_no_scores(tmp_path):
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), str(tmp_path / "s.onnx")
     )
     with pytest.raises(ScorerError, match=r"its output y is float32 \[5, 3, 6, 4\]"):
-        ask(load_onnx(str(tmp_path / "s.onnx")), PICTURES)
+        scores_of(load_onnx(str(tmp_path / "s.onnx")), PICTURES)
 
 
 def test_without_onnxruntime(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from sefa_plugin.evaluate.scorers.asking import ScorerError, ask
+from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.scorers import Several, Titled, load_scorer, load_scorers
 
 PICTURES = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
@@ -53,7 +53,7 @@ def file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("name", "factor"), [("bright", 1), ("batch", 1), ("made", 2)])
 def test_functions_are_scorers_or_make_them(file, module, name, factor):
     scorer = load_scorer(f"{module.format(folder=file.parent)}:{name}")
-    assert np.allclose(ask(scorer, PICTURES)["bright"], factor * PICTURES.mean(axis=(1, 2, 3)))
+    assert np.allclose(scores_of(scorer, PICTURES)["bright"], factor * PICTURES.mean(axis=(1, 2, 3)))
     assert scorer.title == name
     assert not hasattr(scorer, "features")
 
@@ -61,7 +61,7 @@ def test_functions_are_scorers_or_make_them(file, module, name, factor):
 @pytest.mark.parametrize("name", ["Made", "there", "there.__call__"])
 def test_classes_and_objects(file, name):
     scorer = load_scorer(f"{file}:{name}")
-    assert list(ask(scorer, PICTURES)) == ["made", "bright"]
+    assert list(scores_of(scorer, PICTURES)) == ["made", "bright"]
     if name != "there.__call__":
         assert scorer.features(PICTURES).shape == (2, 3)
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_loaded(file, text, says):
 
 def test_what_fails_when_it_is_asked(file):
     with pytest.raises(ScorerError, match="the scorer failing failed: RuntimeError: no weights$"):
-        ask(load_scorer(f"{file}:failing"), PICTURES)
+        scores_of(load_scorer(f"{file}:failing"), PICTURES)
 
 
 @pytest.mark.parametrize("text", ["", "smile", ":f", "onnx", "onnx:", "module:", "clap"])
@@ -107,7 +107,7 @@ def test_the_bundled_predictor_reads_drawn_faces():
 
     pictures, factors = faces(7, 60)
     scorer = load_scorer("demo")
-    scores = ask(scorer, pictures)
+    scores = scores_of(scorer, pictures)
     assert tuple(scores) == NAMES
     for column, name in enumerate(NAMES):
         assert np.corrcoef(scores[name], factors[:, column])[0, 1] > 0.85, name
@@ -124,7 +124,7 @@ def test_clip_needs_a_model_and_attributes(kind):
 
 def test_several_at_once(file):
     scorer = load_scorers([f"{file}:bright", f"{file}:Made"])
-    scores = ask(scorer, PICTURES)
+    scores = scores_of(scorer, PICTURES)
     assert list(scores) == ["bright", "made", "Made.bright"]
     assert np.allclose(scores["Made.bright"], PICTURES.max(axis=(1, 2, 3)))
     assert scorer.features(PICTURES).shape == (2, 3)
