@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sefa_plugin.reading.network_record import NetworkRecord
 
-# digest (network_walk.source_digest) -> (hook, where the text is from)
+# digest (module_walk.source_digest) -> (hook, where the text is from)
 KNOWN: dict[str, tuple[str, str]] = {
     "46d11dcc1fff0c16f44eca258f6141fcb59161e7e03c16eacb4a3f053113621f": ("stylegan2_ada", "sefa_plugin demo"),
     # Every text of these modules in the toolkits' histories.

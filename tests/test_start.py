@@ -11,7 +11,8 @@ from sefa_plugin import __version__
 def program(code, before=""):
     """A program whose command is something else."""
     before += (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport os, click, time\nfrom sefa_plugin import cli, start\n"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport os, click, time\n"
+        "from sefa_plugin import start\nfrom sefa_plugin.commands import cli\n"
         f"def work():\n    {code}\ncli.gen_sefa = click.command(cls=type(cli.gen_sefa))(work)\n"
     )
     words = [sys.executable, "-c", f"{before}sys.argv = ['gen_sefa.py']\nstart.gen_sefa()\n"]

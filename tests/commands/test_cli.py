@@ -605,7 +605,7 @@ def test_a_disk_that_fills_up(net, tmp_path, monkeypatch, output, name):
 
 
 def test_the_unexpected_is_one_line_and_debug_shows_all(net, tmp_path, monkeypatch):
-    from sefa_plugin.networks import style_layers as module
+    from sefa_plugin.networks import building as module
 
     monkeypatch.setattr(module, "build_network", lambda *a: 1 / 0)
     words = ["--network", net, "--outdir", tmp_path / "out", "--video", "none"]

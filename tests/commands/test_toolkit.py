@@ -409,7 +409,8 @@ def test_what_is_missing_is_said_with_the_command_that_installs_it(toolkit, tmp_
 
 def test_torch_is_looked_up_without_being_imported():
     code = (
-        "import sys; from sefa_plugin import environment as e; e.too_old(), e.missing(); print('torch' in sys.modules)"
+        "import sys; from sefa_plugin.system import environment as e; e.too_old(), e.missing();"
+        "print('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "False\n"
 

@@ -118,7 +118,8 @@ def test_the_payloads_are_live(tmp_path):
     armed = [case for case in hostile.CORPUS if case.armed]
     for case in armed:
         case.write(tmp_path)
-    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\nfrom hostile.unsafe import unpickle_all\n"
+    support = str(ROOT / "tests" / "support")
+    code = f"import sys; sys.path.insert(0, {support!r})\nfrom hostile.unsafe import unpickle_all\n"
     command = code + f"unpickle_all({str(tmp_path)!r})"
     subprocess.run([sys.executable, "-c", command], cwd=tmp_path, capture_output=True, timeout=100, check=True)
     assert len(armed) > 80
@@ -136,7 +137,7 @@ def test_floods_take_little_time_and_memory(tmp_path):
     found = subprocess.run(
         [sys.executable, "-m", "hostile.measured"],
         input=json.dumps([MOST_BYTES, warm, commands]),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -319,7 +319,7 @@ print(opened.source, *opened.warnings)
 import torch_utils.persistence as host
 print(host.__file__)
 print(sorted(set(host.made)))
-from sefa_plugin.networks.style_layers import build_network
+from sefa_plugin.networks.building import build_network
 print(build_network(opened)(torch.ones(1, 6)).sum().item())
 """
 
