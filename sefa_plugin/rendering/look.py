@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from threading import Lock, RLock
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import torch
+from torch import Tensor
 
 from ..networks.eg3d_camera import FIELD_OF_VIEW
+from .precision import use_bfloat16
+
+if TYPE_CHECKING:
+    from ..networks.generator import Generator
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Look:
         translate, rotate: StyleGAN3's input transform, in picture widths and degrees.
         camera, fov: where EG3D's networks are seen from (yaw and pitch) and how wide, in degrees.
         force_fp32: float32 even where the network asks for float16.
-        bf16: bfloat16 on a CPU; the generator was told so by ``precision.use_bfloat16``.
+        bf16: bfloat16 on a CPU that has it (``precision.use_bfloat16``).
     """
 
     trunc: float = 1.0
@@ -37,24 +46,71 @@ class Look:
     bf16: bool = False
 
 
-def aim(G: Any, look: Look) -> None:
-    """Turn a StyleGAN3's input, or EG3D's camera, as a look says; other networks have neither."""
-    set_transform(G, look.translate, look.rotate)
+class _Use:
+    """What is known of a generator while scenes render with it.
+
+    Attributes:
+        lock: held while a batch is rendered.
+        transform: StyleGAN3's input transform ``[3, 3]`` as the network has it; None of others.
+        look: how the generator is set up now; None before its first picture.
+    """
+
+    def __init__(self, G: Generator) -> None:
+        self.lock = RLock()
+        held = _transform(G)
+        self.transform = None if held is None else held.clone()
+        self.look: Look | None = None
+
+
+_uses: WeakKeyDictionary[Generator, _Use] = WeakKeyDictionary()
+_uses_lock = Lock()
+
+
+@contextmanager
+def rendering_as(G: Generator, look: Look) -> Iterator[None]:
+    """Set a generator up as a look says; others that render with it, in other threads, wait until this is left.
+
+    Raises:
+        PrecisionError: the look asks for bfloat16, and network or processor has none.
+    """
+    with _uses_lock:
+        if G not in _uses:
+            _uses[G] = _Use(G)
+        use = _uses[G]
+    with use.lock:
+        if use.look != look:
+            _set_up(G, look, use)
+            use.look = look
+        yield
+
+
+def _set_up(G: Generator, look: Look, use: _Use) -> None:
+    """StyleGAN3's input transform, EG3D's camera, bfloat16; each only where the network has it."""
+    held = _transform(G)
+    if not set_transform(G, look.translate, look.rotate) and held is not None and use.transform is not None:
+        with torch.no_grad():
+            held.copy_(use.transform)
     if hasattr(G, "camera"):
         G.camera.copy_(G.seen_from(*look.camera, look.fov))
+    if look.bf16 or (use.look is not None and use.look.bf16):
+        use_bfloat16(G, look.bf16)
 
 
-def set_transform(G: Any, translate: tuple[float, float], rotate: float) -> bool:
+def set_transform(G: Generator, translate: tuple[float, float], rotate: float) -> bool:
     """Set StyleGAN3's input transform: where the picture is moved (in widths) and turned (in degrees).
 
-    The buffer holds the inverse, since it moves the coordinates. Gives False where ``G`` has none.
+    The buffer holds the inverse, since it moves the coordinates. Gives False, and changes nothing, where ``G`` has no
+    such buffer, or the picture is neither moved nor turned.
     """
-    transform = getattr(getattr(G.synthesis, "input", None), "transform", None)
-    if transform is None:
+    transform = _transform(G)
+    if transform is None or (*translate, rotate) == (0, 0, 0):
         return False
     cos, sin = math.cos(math.radians(rotate)), math.sin(math.radians(rotate))
     forward = torch.tensor([[cos, sin, translate[0]], [-sin, cos, translate[1]], [0.0, 0.0, 1.0]])
-    if (*translate, rotate) != (0, 0, 0):
-        with torch.no_grad():
-            transform.copy_(torch.linalg.inv(forward.double()))
+    with torch.no_grad():
+        transform.copy_(torch.linalg.inv(forward.double()))
     return True
+
+
+def _transform(G: Generator) -> Tensor | None:
+    return getattr(getattr(G.synthesis, "input", None), "transform", None)

@@ -16,7 +16,7 @@ from .edits import Edit, Weights, edit, edited_rows, edited_through_z, edited_ws
 from .frames import render
 from .latent_files import load_projected_w
 from .latents import classes_from_seeds, normalize_z, one_hot, z_from_seeds
-from .look import Look, aim
+from .look import Look, rendering_as
 
 if TYPE_CHECKING:
     from ..directions.directions import Directions
@@ -80,7 +80,8 @@ class Scene:
         if not ws:
             raise ValueError("no seeds and no projected ws: nothing to look at")
         self.ws = torch.cat(ws)  # [subjects, num_ws, w_dim]
-        aim(G, look)
+        with rendering_as(G, look):
+            pass  # what does not fit the network is said now
 
     @property
     def z(self) -> Tensor:
@@ -124,19 +125,14 @@ class Scene:
 
         Batches round differently, so :meth:`pictures` may differ from these by 1.
         """
-        look = self.look
-        options = {"noise_mode": look.noise_mode, "force_fp32": look.force_fp32, "unchanged_rows": unchanged_rows}
-        return render(self.G, ws, batch_size=1, **options)
+        return self._rendered(ws, 1, unchanged_rows)
 
     def pictures(self, ws: Iterable[Tensor], unchanged_rows: int = 0) -> Iterator[list[np.ndarray]]:
         """Render ws of all subjects at once: for each ``[subjects, num_ws, w_dim]`` a list of uint8 pictures.
 
         Each subject keeps its first ``unchanged_rows`` rows.
         """
-        look = self.look
-        batch = batch_size(self.device, len(self), self.G.img_resolution)
-        options = {"noise_mode": look.noise_mode, "force_fp32": look.force_fp32, "unchanged_rows": unchanged_rows}
-        flat = render(self.G, ws, batch_size=batch, **options)
+        flat = self._rendered(ws, batch_size(self.device, len(self), self.G.img_resolution), unchanged_rows)
         while True:
             row = list(islice(flat, len(self)))
             if not row:
@@ -170,9 +166,24 @@ class Scene:
         return self._all_of(self.ws[list(subjects)])
 
     def _all_of(self, ws: Tensor) -> list[np.ndarray]:
-        batch = batch_size(self.device, len(ws), self.G.img_resolution)
-        look = self.look
-        return list(render(self.G, [ws], batch_size=batch, noise_mode=look.noise_mode, force_fp32=look.force_fp32))
+        return list(self._rendered([ws], batch_size(self.device, len(ws), self.G.img_resolution)))
+
+    def _rendered(self, ws: Iterable[Tensor], batch: int, unchanged_rows: int = 0) -> Iterator[np.ndarray]:
+        """``frames.render`` as the look says; other scenes of this generator may render between two frames."""
+        frames = render(
+            self.G,
+            ws,
+            batch_size=batch,
+            noise_mode=self.look.noise_mode,
+            force_fp32=self.look.force_fp32,
+            unchanged_rows=unchanged_rows,
+        )
+        while True:
+            with rendering_as(self.G, self.look):
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
 
     def _through_z(
         self, directions: Directions, key: Key, distances: Iterable[float], who: Sequence[int]

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...rendering.edits import edited_ws
 from ...rendering.frames import render
 from ...rendering.latents import classes_from_seeds, z_from_seeds
-from ...rendering.look import Look, aim
+from ...rendering.look import Look, rendering_as
 from ...rendering.scene import Scene, batch_size
 from ..scorers.asking import Scorer, features_of, scores_of
 
@@ -133,7 +133,6 @@ def measure_ws(
         ValueError: there is no batch.
     """
     look = look or Look()
-    aim(G, look)
     pictures = (pictures_of(G, ws, look) for ws in ws_batches)
     return measure(pictures, scorer, features=features, advance=advance)
 
@@ -141,7 +140,8 @@ def measure_ws(
 def pictures_of(G: Generator, ws: Tensor, look: Look) -> np.ndarray:
     """Pictures uint8 ``[n, H, W, C]`` of one batch of ws ``[n, num_ws, w_dim]``."""
     size = batch_size(ws.device, len(ws), G.img_resolution)
-    return np.stack(list(render(G, [ws], batch_size=size, noise_mode=look.noise_mode, force_fp32=look.force_fp32)))
+    with rendering_as(G, look):
+        return np.stack(list(render(G, [ws], batch_size=size, noise_mode=look.noise_mode, force_fp32=look.force_fp32)))
 
 
 def measure(
