@@ -117,7 +117,7 @@ def test_a_command_that_is_too_slow_leaves_nothing_half_written(tmp_path):
 
 # What a command would do: something that takes the exception for its own and goes on for ever, ...
 STUBBORN = """
-import sefa_plugin.runs.session
+import sefa_plugin.networks.opening
 from sefa_plugin.system.whole_files import whole_file
 
 limits.GRACE = 0.3
@@ -131,15 +131,15 @@ def open_network(*args, **more):
             except BaseException:
                 pass
 
-sefa_plugin.runs.session.open_network = open_network
+sefa_plugin.networks.opening.open_network = open_network
 """
 # ... and native code that lets no other thread run.
 DEAF = """
 import ctypes
-import sefa_plugin.runs.session
+import sefa_plugin.networks.opening
 
 limits.GRACE = 0.3
-sefa_plugin.runs.session.open_network = lambda *args, **more: ctypes.PyDLL(None).pause()
+sefa_plugin.networks.opening.open_network = lambda *args, **more: ctypes.PyDLL(None).pause()
 """
 
 
@@ -160,7 +160,7 @@ def test_a_command_that_does_not_stop_is_ended(tmp_path):
 @LINUX
 def test_too_little_memory_is_told_in_one_line(tmp_path):
     start = STUBBORN.partition("        while True")[0]
-    end = "\nsefa_plugin.runs.session.open_network = open_network"
+    end = "\nsefa_plugin.networks.opening.open_network = open_network"
     held = tmp_path / "out.bin"
     for what in ("torch.empty(10**9, dtype=torch.uint8)", "bytearray(10**9)"):
         code = f"import torch\n{start}        {what}{end}"
