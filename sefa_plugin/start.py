@@ -1,7 +1,7 @@
-"""Where programs begin and end.
+"""The entry points of the programs.
 
-Signals are looked after before anything else is imported, which takes a moment. At the end, when nobody has anything
-left to do, the process goes at once: PyTorch takes a third of a second and more to be taken apart.
+Signal handlers are installed before heavy imports, which take a moment. At the end the process exits without Python's
+own finalisation, in which PyTorch takes a third of a second and more.
 """
 
 from __future__ import annotations

@@ -45,18 +45,18 @@ def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence
     if not len(weights):
         raise ValueError("no weight to factorise")
     called = list(names) or [f"weight {index}" for index in range(len(weights))]
-    given = [np.asarray(weight) for weight in weights]
-    for name, weight in zip(called, given):
+    matrices = [np.asarray(weight) for weight in weights]
+    for name, weight in zip(called, matrices):
         if weight.dtype.kind not in "biuf":
             raise ValueError(f"{name} holds {weight.dtype}, expected real numbers")
         if weight.ndim != 2 or 0 in weight.shape:
             raise ValueError(f"{name} is {list(weight.shape)}, expected [channels, dim]")
-        if weight.shape[1] != given[0].shape[1]:
-            raise ValueError(f"{name} is {weight.shape[1]} wide, {called[0]} is {given[0].shape[1]}")
+        if weight.shape[1] != matrices[0].shape[1]:
+            raise ValueError(f"{name} is {weight.shape[1]} wide, {called[0]} is {matrices[0].shape[1]}")
     # Converted and scaled in the place where they end up: each megabyte that is not written twice counts here.
-    A = np.empty((sum(len(weight) for weight in given), given[0].shape[1]))
+    A = np.empty((sum(len(weight) for weight in matrices), matrices[0].shape[1]))
     end = 0
-    for name, weight in zip(called, given):
+    for name, weight in zip(called, matrices):
         start, end = end, end + len(weight)
         matrix = A[start:end]
         matrix[...] = weight

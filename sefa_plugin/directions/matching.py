@@ -148,7 +148,7 @@ def _basis(rows: np.ndarray) -> np.ndarray:
 
 
 def group_sizes(count: int) -> list[int]:
-    """For which first k angles are told: 1, 2, 3, 5, 10, ... and all."""
+    """The numbers k of first directions whose angles are reported: 1, 2, 3, 5, 10, ... and all."""
     return [*(size for size in GROUPS if size < count), count]
 
 

@@ -109,7 +109,7 @@ class Run:
         output: what is made.
         ranges: how far each direction goes.
         manifest: the record, of the folder that outputs go to.
-        reporter: told of what happens.
+        reporter: receives lines, the amount of work, and progress.
         overwrite: make outputs again even where they are up to date.
         page: called with ``True`` while more is to come and ``False`` at the end; writes the page.
     """

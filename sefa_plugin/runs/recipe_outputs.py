@@ -97,7 +97,7 @@ class Editing:
         recipe: what is made.
         scene: on its network and its subjects.
         manifest: the record of the folder.
-        reporter: told of what happens.
+        reporter: receives lines, the amount of work, and progress.
         overwrite: make outputs again, whatever is there.
     """
 

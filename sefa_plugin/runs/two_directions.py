@@ -157,7 +157,7 @@ class Plane:
         scene: the network and the subjects.
         across, down: the two directions.
         manifest: the record of the folder.
-        reporter: told of what happens.
+        reporter: receives lines, the amount of work, and progress.
         overwrite: make outputs again even where they are up to date.
         page: called with ``True`` while more is to come and ``False`` at the end; writes the page.
     """

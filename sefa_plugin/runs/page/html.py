@@ -163,11 +163,11 @@ def _page(
     thumbnail: Callable[[np.ndarray], str],
     rows: int | None,
 ) -> str:
-    told = [*notes]
+    shown = [*notes]
     if busy:
-        told.insert(0, "More is being rendered; reload this page to see it.")
+        shown.insert(0, "More is being rendered; reload this page to see it.")
     if rows is not None:
-        told.append("To keep this page small, it shows only a part of each sheet; the sheets themselves are whole.")
+        shown.append("To keep this page small, it shows only a part of each sheet; the sheets themselves are whole.")
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -176,7 +176,7 @@ def _page(
         f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>",
         f'<a class="skip" href="#directions">Skip to the directions</a><header><h1>{_text(title)}</h1>',
         _facts(facts),
-        *(f'<p class="note" role="status">{_text(note)}</p>' for note in told),
+        *(f'<p class="note" role="status">{_text(note)}</p>' for note in shown),
     ]
     if unedited:
         figures = "".join(
