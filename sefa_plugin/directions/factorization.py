@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
@@ -49,10 +49,29 @@ def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:
     return np.asarray(layer.weight, dtype=np.float64) * (layer.weight_gain * layer.style_gain)
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where weights are from, for the directions that are found in them.
+
+    Attributes:
+        network, digest: name and digest of the network, '' where it is not known.
+        num_ws: rows of its ws, 0 where that is not known.
+    """
+
+    network: str = ""
+    digest: str = ""
+    num_ws: int = 0
+
+
 def factorize_group(
-    group: LayerGroup, *, normalize: bool = True, torgb: str = "last", num_directions: int | None = None, **about: Any
+    group: LayerGroup,
+    *,
+    normalize: bool = True,
+    torgb: str = "last",
+    num_directions: int | None = None,
+    source: Source = Source(),  # noqa: B008 - frozen
 ) -> Directions:
-    """Factorise the layers of one group in W; ``about`` goes into the result (``network``, ``digest``, ``num_ws``).
+    """Factorise the layers of one group in W.
 
     Raises:
         ValueError: a weight holds NaN, or too many directions are asked for.
@@ -67,7 +86,9 @@ def factorize_group(
         layer_names=names,
         normalize=normalize,
         torgb=torgb,
-        **about,
+        network=source.network,
+        digest=source.digest,
+        num_ws=source.num_ws,
     )
 
 
@@ -77,8 +98,7 @@ def factorize_mapping(
     *,
     normalize: bool = True,
     num_directions: int | None = None,
-    num_ws: int,
-    **about: Any,
+    source: Source = Source(),  # noqa: B008 - frozen
 ) -> Directions:
     """Factorise the first mapping layer in Z; of a network with labels only the columns of z count.
 
@@ -89,13 +109,14 @@ def factorize_mapping(
     factors = factorize_weights([weight], normalize, num_directions, [f"layer {layer.name}"])
     return Directions(
         **factors._asdict(),
-        layers=tuple(range(num_ws)),
+        layers=tuple(range(source.num_ws)),
         label="z",
         layer_names=(layer.name,),
         space="z",
         normalize=normalize,
-        num_ws=num_ws,
-        **about,
+        network=source.network,
+        digest=source.digest,
+        num_ws=source.num_ws,
     )
 
 
@@ -142,7 +163,7 @@ def factorize_groups(
         raise ValueError(f"space {space!r}: choose w or z")
     if space == "z" and layers != "all":
         raise ValueError("space z factorises the mapping network, which has no layers to choose")
-    about: dict[str, str | int] = {}
+    source = Source()
     if isinstance(G_or_weights, (Mapping, Sequence)):
         pairs = G_or_weights.items() if isinstance(G_or_weights, Mapping) else enumerate(G_or_weights)
         named: dict[object, StyleLayer | Matrix] = dict(pairs)
@@ -156,22 +177,15 @@ def factorize_groups(
         from ..networks.style_layers import generator_of, mapping_layer, style_layers
 
         G = generator_of(G_or_weights)
+        source = Source(G.sefa.name, G.sefa.digest, G.num_ws)
         if space == "z":
+            first = mapping_layer(G)
             return [
-                factorize_mapping(
-                    mapping_layer(G),
-                    G.z_dim,
-                    normalize=normalize,
-                    num_directions=num_directions,
-                    num_ws=G.num_ws,
-                    network=G.sefa.name,
-                    digest=G.sefa.digest,
-                )
+                factorize_mapping(first, G.z_dim, normalize=normalize, num_directions=num_directions, source=source)
             ]
-        about = {"network": G.sefa.name, "digest": G.sefa.digest, "num_ws": G.num_ws}
         style = style_layers(G)
     groups = select_layers(style, layers, torgb)
-    return factorize_each(groups, torgb=torgb, normalize=normalize, num_directions=num_directions, **about)
+    return _factorize_each(groups, normalize, torgb, num_directions, source)
 
 
 def factorize_network(
@@ -195,35 +209,28 @@ def factorize_network(
     opened.check_unchanged()
     for layer in [*opened.layers, *([opened.mapping] if in_z else [])]:
         finite(opened.record.path, f"{layer.name}.weight", layer.weight)
-    network, digest, num_ws = opened.record.name, opened.record.digest(), opened.sizes["num_ws"]
+    source = Source(opened.record.name, opened.record.digest(), opened.sizes["num_ws"])
+    normalize = factorisation.normalize
     if in_z:
         if factorisation.layers != "all":
             raise ValueError("--space z factorises the mapping network, which has no --layers to choose")
+        z_dim = opened.sizes["z_dim"]
         return [
-            factorize_mapping(
-                opened.mapping,
-                opened.sizes["z_dim"],
-                normalize=factorisation.normalize,
-                num_directions=num_directions,
-                num_ws=num_ws,
-                network=network,
-                digest=digest,
-            )
+            factorize_mapping(opened.mapping, z_dim, normalize=normalize, num_directions=num_directions, source=source)
         ]
-    return factorize_each(
-        select_layers(opened.layers, factorisation.layers, factorisation.torgb),
-        normalize=factorisation.normalize,
-        torgb=factorisation.torgb,
-        num_directions=num_directions,
-        network=network,
-        digest=digest,
-        num_ws=num_ws,
-    )
+    groups = select_layers(opened.layers, factorisation.layers, factorisation.torgb)
+    return _factorize_each(groups, normalize, factorisation.torgb, num_directions, source)
 
 
-def factorize_each(groups: Sequence[LayerGroup], **about: Any) -> list[Directions]:
+def _factorize_each(
+    groups: Sequence[LayerGroup], normalize: bool, torgb: str, num_directions: int | None, source: Source
+) -> list[Directions]:
     """:func:`factorize_group` for several, on as many cores as there are."""
-    return one_thread_each(lambda group: factorize_group(group, **about), groups)
+
+    def one(group: LayerGroup) -> Directions:
+        return factorize_group(group, normalize=normalize, torgb=torgb, num_directions=num_directions, source=source)
+
+    return one_thread_each(one, groups)
 
 
 def _factorize_matrices(

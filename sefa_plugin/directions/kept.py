@@ -118,7 +118,7 @@ def joined(mine: Directions, now: Directions) -> Directions:
     measured = [index for index, ends in enumerate(mine.ranges) if ends is not None]
     if measured and mine.calibration != both.calibration:
         both = replace(both, ranges=(), broken=(), lessons=(), calibration=mine.calibration)
-    sigmas, ranges, broken, lessons = map(list, (both.sigmas, both.ranges, both.broken, both.lessons))
+    sigmas, ranges, broken, lessons = list(both.sigmas), list(both.ranges), list(both.broken), list(both.lessons)
     for index in measured:
         sigmas[index], ranges[index] = mine.sigmas[index], mine.ranges[index]
         broken[index], lessons[index] = mine.broken[index], mine.lessons[index]

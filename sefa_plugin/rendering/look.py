@@ -90,8 +90,9 @@ def _set_up(G: Generator, look: Look, use: _Use) -> None:
     if not set_transform(G, look.translate, look.rotate) and held is not None and use.transform is not None:
         with torch.no_grad():
             held.copy_(use.transform)
-    if hasattr(G, "camera"):
-        G.camera.copy_(G.seen_from(*look.camera, look.fov))
+    camera, seen_from = getattr(G, "camera", None), getattr(G, "seen_from", None)
+    if camera is not None and seen_from is not None:
+        camera.copy_(seen_from(*look.camera, look.fov))
     if look.bf16 or (use.look is not None and use.look.bf16):
         use_bfloat16(G, look.bf16)
 
