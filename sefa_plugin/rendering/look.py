@@ -79,13 +79,16 @@ def rendering_as(G: Generator, look: Look) -> Iterator[None]:
         use = _uses[G]
     with use.lock:
         if use.look != look:
+            before, use.look = use.look, None  # where setting up fails, nothing is known
+            if look.bf16 or (before is not None and before.bf16):
+                use_bfloat16(G, look.bf16)
             _set_up(G, look, use)
             use.look = look
         yield
 
 
 def _set_up(G: Generator, look: Look, use: _Use) -> None:
-    """StyleGAN3's input transform, EG3D's camera, bfloat16; each only where the network has it."""
+    """StyleGAN3's input transform and EG3D's camera, each only where the network has it."""
     held = _transform(G)
     if not set_transform(G, look.translate, look.rotate) and held is not None and use.transform is not None:
         with torch.no_grad():
@@ -93,8 +96,6 @@ def _set_up(G: Generator, look: Look, use: _Use) -> None:
     camera, seen_from = getattr(G, "camera", None), getattr(G, "seen_from", None)
     if camera is not None and seen_from is not None:
         camera.copy_(seen_from(*look.camera, look.fov))
-    if look.bf16 or (use.look is not None and use.look.bf16):
-        use_bfloat16(G, look.bf16)
 
 
 def set_transform(G: Generator, translate: tuple[float, float], rotate: float) -> bool:

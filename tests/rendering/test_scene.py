@@ -8,7 +8,7 @@ import torch
 from sefa_plugin import factorize, load_network
 from sefa_plugin.rendering.frames import to_uint8
 from sefa_plugin.rendering.latent_files import LatentsError
-from sefa_plugin.rendering.look import Look, set_transform
+from sefa_plugin.rendering.look import Look, rendering_as, set_transform
 from sefa_plugin.rendering.scene import Scene
 
 
@@ -90,3 +90,13 @@ def test_a_transform_of_the_file_stays_unless_asked_otherwise(golden):
     G.synthesis.input.transform.copy_(held)
     set_transform(G, (0.0, 0.0), 0.0)
     assert (G.synthesis.input.transform == held).all()
+
+
+def test_a_look_that_fails_leaves_the_next_one_right(golden):
+    """StyleGAN3 moved by one scene; another that cannot be set up; the first again."""
+    G = load_network(golden("sg3t-64").pickle)
+    moved = Scene(G, Look(translate=(0.25, 0.0)), [0])
+    wanted = next(moved.pictures([moved.ws]))[0]
+    with pytest.raises(TypeError), rendering_as(G, Look(rotate=None)):
+        pass
+    assert np.array_equal(next(moved.pictures([moved.ws]))[0], wanted)
