@@ -1,11 +1,13 @@
 """Sessions: directions and scenes for typed settings, without a command line."""
 
+import re
 import threading
 import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from places import ROOT
 
 from sefa_plugin import Directions, factorize, load_network
 from sefa_plugin.directions.factorization import Factorisation
@@ -184,6 +186,25 @@ def test_threads_get_what_they_would_get_alone(golden):
         assert len(made[place]) == 5
         # To a rounding: libraries may sum in another order in another thread. Another look would differ by far more.
         assert all(np.abs(one.astype(int) - picture).max() <= 1 for one in made[place])
+
+
+def test_the_example_of_the_documentation(tmp_path, monkeypatch, capsys):
+    """Run as it stands, on the bundled network, with less to make."""
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "Session.open" in block]
+    for name, other in (
+        ("ffhq.pkl", "demo"),
+        ("sefa-out/ffhq", "out"),
+        ("count=5", "count=1"),
+        ("frames=60", "frames=4"),
+    ):
+        assert name in code
+        code = code.replace(name, other)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/python.md", "exec"), {})
+    made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")}
+    assert {"out/index.html", "out/run.json", "out/sheets/all-dir00.jpg", "out/videos/all-dir00.mp4"} <= made
+    assert capsys.readouterr().out.startswith("out (")
 
 
 def test_nothing_is_printed(session, capsys):
