@@ -89,7 +89,9 @@ def check_folder(path: Path) -> None:
         sweep(folder)
     try:
         with tempfile.TemporaryFile(prefix=".sefa-", dir=path, buffering=0) as probe:
-            probe.write(bytes(4096))  # a full disk takes empty files
+            left = memoryview(bytes(4096))  # a full disk takes empty files, and perhaps a part of these
+            while left:
+                left = left[probe.write(left) :]
     except OSError as error:
         error.filename = str(path)
         raise
