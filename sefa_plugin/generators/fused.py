@@ -53,7 +53,7 @@ def _compiled(**options: Unpack[_Options]) -> Callable[[_Function], _Function]:
 
 
 def _compiles(function: Callable[..., None]) -> Callable[[_Function], _Function]:
-    """What is decorated chooses, by the types of the arguments, the code that compiled calls of ``function`` run."""
+    """Register the decorated function: by the types of arguments it chooses what compiled calls of ``function`` run."""
 
     def decorate(choose: _Function) -> _Function:
         # Not strict: that compares annotations too, which are other ones in what is chosen.

@@ -54,7 +54,7 @@ def setup_filter(
         float32 ``[n, n]`` (the outer product), or ``[n]`` from ``SEPARABLE_FROM`` taps on; ``[1, 1]`` for None.
 
     Raises:
-        ValueError: no taps, more than two axes, or two axes that ``separable`` wants as one.
+        ValueError: no taps, more than two axes, or two axes with ``separable``.
     """
     kernel = torch.as_tensor(1.0 if taps is None else taps, dtype=torch.float32)
     kernel = kernel[None] if kernel.ndim == 0 else kernel
@@ -342,16 +342,16 @@ def style_scale(power: Tensor, styles: Tensor) -> Tensor:
 
 
 class Layer(Protocol):
-    """What chooses its precision."""
+    """The attributes that :func:`working_dtype` reads."""
 
     use_fp16: bool
     bfloat16_on_cpu: bool
 
 
 def working_dtype(layer: Layer, device: torch.device, force_fp32: bool) -> torch.dtype:
-    """In what a layer computes: float16 on CUDA where the network asks for it, bfloat16 on a CPU where we do.
+    """The type a layer computes in: float16 on CUDA with ``use_fp16``, bfloat16 on a CPU with ``bfloat16_on_cpu``.
 
-    ``layer`` says so by ``use_fp16`` and ``bfloat16_on_cpu``.
+    Otherwise, and with ``force_fp32``, it is float32.
     """
     if device.type == "cuda" and layer.use_fp16 and not force_fp32:
         return torch.float16
@@ -359,7 +359,7 @@ def working_dtype(layer: Layer, device: torch.device, force_fp32: bool) -> torch
 
 
 class Kernels(Protocol):
-    """The module ``fused``."""
+    """What is called of the module ``fused``."""
 
     def fits(self, up_taps: Floats, down_taps: Floats, up: int, down: int, /) -> bool:
         """Whether its loops are written for such filters."""

@@ -43,7 +43,7 @@ class Prefixes:
         return held
 
     def put(self, key: Hashable, *features: Tensor | None) -> None:
-        """Keep tensors (or Nones), which nobody may change from now on."""
+        """Keep tensors (or Nones), which must not be changed from now on."""
         self._held[key] = features
         self._bytes += _size(features)
         while self._bytes > self.room:

@@ -27,7 +27,7 @@ NOISE_MODES = ("const", "random", "none")
 FOLD_ABOVE = 32  # pixels per side
 SCALES_THROUGH = ("linear", "relu", "lrelu")  # f(a x) = a f(x) for a > 0
 State = tuple[Optional[Tensor], Optional[Tensor]]  # features and picture between two blocks
-Options = tuple[str, bool]  # noise_mode and force_fp32
+Settings = tuple[str, bool]  # noise_mode and force_fp32
 
 
 def styled_conv(
@@ -270,7 +270,7 @@ class SynthesisBlock(nn.Module):
                 x = x.contiguous(memory_format=torch.channels_last)
             x = self.conv1(x, next(rows), noise_mode)
         elif self.architecture == "resnet":
-            assert x is not None
+            assert x is not None  # as for every block but the first
             x = x.to(dtype)
             shortcut = self.skip(x, gain=math.sqrt(0.5))
             x = self.conv0(x, next(rows), noise_mode)
@@ -347,7 +347,7 @@ class SynthesisNetwork(nn.Module):
         Args:
             ws: ``[N, num_ws, w_dim]``.
             noise_mode: ``const`` (the network's own), ``random`` (torch's generator) or ``none``.
-            force_fp32: float32 everywhere; without it, what ``ops.working_dtype`` says.
+            force_fp32: float32 everywhere; without it, what ``ops.working_dtype`` gives.
             prefixes: features of earlier calls, to be used and added to; not with random noise.
 
         Returns:
@@ -386,7 +386,7 @@ class SynthesisNetwork(nn.Module):
         resolutions: Sequence[int],
         start: Callable[[], State],
         ws: Tensor,
-        options: Options,
+        options: Settings,
         prefixes: Prefixes | None,
         company: int = 1,
     ) -> State:
@@ -431,7 +431,7 @@ class SynthesisNetwork(nn.Module):
         x: Tensor | None,
         img: Tensor | None,
         ws: Tensor,
-        options: Options,
+        options: Settings,
         entered: bool = False,
     ) -> State:
         """Features and picture after the blocks of some resolutions, all ws given."""

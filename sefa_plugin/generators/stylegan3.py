@@ -19,7 +19,7 @@ from .kaiser import lowpass
 from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, check_ws, refuse_unknown
 from .prefixes import Prefixes
 from .stylegan2 import styled_conv
-from .stylegan3_plan import DEFAULTS, LayerPlan, Options, SynthesisPlan, plan_synthesis, width
+from .stylegan3_plan import DEFAULTS, LayerPlan, SynthesisOptions, SynthesisPlan, plan_synthesis, width
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -171,7 +171,7 @@ class SynthesisNetwork(nn.Module):
         img_resolution: int,
         img_channels: int,
         plan: SynthesisPlan | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[SynthesisOptions],
     ) -> None:
         super().__init__()
         unknown = sorted(set(options) - set(DEFAULTS))
@@ -255,7 +255,7 @@ class Generator(BaseGenerator):
         img_resolution: int,
         img_channels: int,
         mapping_kwargs: Keywords | None = None,
-        **synthesis_kwargs: Unpack[Options],
+        **synthesis_kwargs: Unpack[SynthesisOptions],
     ) -> None:
         super().__init__(z_dim, c_dim, w_dim, img_resolution, img_channels)
         self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **synthesis_kwargs)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 
-class Options(TypedDict, total=False):
+class SynthesisOptions(TypedDict, total=False):
     """Keywords of the synthesis network and of its layers."""
 
     channel_base: int
@@ -33,7 +33,7 @@ class Options(TypedDict, total=False):
     square: bool
 
 
-DEFAULTS: Options = {
+DEFAULTS: SynthesisOptions = {
     "channel_base": 32768,
     "channel_max": 512,
     "num_layers": 14,

@@ -20,7 +20,7 @@ from .mapping import (
     refuse_unknown,
 )
 from .stylegan3 import SynthesisNetwork
-from .stylegan3_plan import Options, SynthesisPlan
+from .stylegan3_plan import SynthesisOptions, SynthesisPlan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -100,7 +100,7 @@ class Generator(BaseGenerator):
         img_resolution: side of the picture in pixels; img_channels: 1 to 4.
         embeddings: rows and columns of the table of classes.
         mapping_kwargs: further keywords of :class:`MappingNetwork`.
-        plan: the layers of a super-resolution network; None where the keywords tell.
+        plan: the layers of a super-resolution network; None lays them out by the keywords.
         synthesis_kwargs: keywords of StyleGAN3's synthesis network.
     """
 
@@ -117,7 +117,7 @@ class Generator(BaseGenerator):
         embeddings: tuple[int, int],
         mapping_kwargs: Keywords | None = None,
         plan: SynthesisPlan | None = None,
-        **synthesis_kwargs: Unpack[Options],
+        **synthesis_kwargs: Unpack[SynthesisOptions],
     ) -> None:
         super().__init__(z_dim, c_dim, w_dim, img_resolution, img_channels)
         self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, plan, **synthesis_kwargs)
