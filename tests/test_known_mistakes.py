@@ -9,7 +9,7 @@ from sefa_plugin.directions.directions import Directions
 from sefa_plugin.directions.factorization import factorize_groups
 from sefa_plugin.directions.layers import select_layers
 from sefa_plugin.hook import StyleLayer
-from sefa_plugin.rendering.edits import edit_z, edited_through_z
+from sefa_plugin.rendering.edits import edit_of, edit_z
 from sefa_plugin.rendering.latents import one_hot, z_from_seeds
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.scene import Scene
@@ -119,8 +119,6 @@ def test_directions_of_w_never_meet_z():
     of_z = Directions(np.eye(6), np.ones(6), (0, 1, 2, 3), space="z")
     with pytest.raises(ValueError, match="are of W"):
         edit_z(z, of_w, {0: 1.0})
-    with pytest.raises(ValueError, match="are of W"):
-        next(edited_through_z(None, z, None, of_w, 0, [1.0]))
     with pytest.raises(ValueError, match="are of Z"):
         edit(ws, of_z, {0: 1.0})
 
@@ -166,7 +164,9 @@ def test_a_z_edit_follows_the_golden_definition(load):
     G = load("sg2ada-skip-64")
     z = z_from_seeds([1], G.z_dim)
     made = factorize(G, space="z", num_directions=3)
-    (ws,) = edited_through_z(G, z, None, made, 1, [4.0])
+    ws = G.mapping(edit_z(z, made, {1: 4.0}), None)
+    scene = Scene(G, Look(), [1])
+    assert torch.equal(scene.edited(0, [edit_of(made, 1, 4.0)]), ws)
     by_hand = z.numpy() / np.sqrt((z.numpy() ** 2).mean(axis=1, keepdims=True)) + 4.0 * made.vectors[1].astype(float)
     assert torch.allclose(ws, G.mapping(torch.from_numpy(by_hand), None), atol=1e-5)
 

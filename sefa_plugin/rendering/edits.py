@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, Union
 
@@ -18,7 +18,6 @@ from .latents import normalize_z
 
 if TYPE_CHECKING:
     from ..directions.directions import Directions
-    from ..networks.generator import Generator
 
 Weights = Union[Sequence[float], np.ndarray]  # for each of some edits a factor of its distance
 SomeKey = TypeVar("SomeKey", bound=Key)  # numbers, names, or both
@@ -46,13 +45,11 @@ def edit(ws: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -
         raise ValueError(f"ws have {ws.shape[-1]} components, the directions {directions.dim}")
     if max(directions.layers) >= ws.shape[-2]:
         raise ValueError(f"the directions change row {max(directions.layers)}, ws has 0-{ws.shape[-2] - 1}")
-    result = ws.clone()
-    result[..., list(directions.layers), :] += _step(directions, amounts, ws)
-    return result
+    return edited_rows(ws, _edits(directions, amounts))
 
 
 def edit_z(z: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -> Tensor:
-    """Normalise latents ``[N, z_dim]`` and add directions of space ``z``; a new tensor.
+    """Normalise latents ``[N, z_dim]`` and add directions of space ``z``; where they come to nothing, z as it is.
 
     The network normalises its input again, so in Z the paper's statement holds to first order.
 
@@ -63,40 +60,11 @@ def edit_z(z: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) 
         raise ValueError("these directions are of W; edit ws with edit after the mapping network")
     if z.shape[-1] != directions.dim:
         raise ValueError(f"z has {z.shape[-1]} components, the directions {directions.dim}")
-    return normalize_z(z) + _step(directions, amounts, z)
+    return edited_z(z, _edits(directions, amounts))
 
 
-def _step(directions: Directions, amounts: Mapping[SomeKey, float], like: Tensor) -> Tensor:
-    """Sum of distance x unit direction: ``[dim]``, or a row for each layer."""
-    total = np.zeros(directions.vectors.shape[1:])
-    for key, distance in amounts.items():
-        total += float(distance) * directions.vectors[directions.index(key)].astype(np.float64)
-    return torch.as_tensor(total, dtype=like.dtype, device=like.device)
-
-
-def edited_ws(ws: Tensor, directions: Directions, key: Key, distances: Iterable[float]) -> Iterator[Tensor]:
-    """Yield edited copies of ``ws`` ``[N, num_ws, w_dim]``, one for each distance; nothing is held."""
-    for distance in distances:
-        yield edit(ws, directions, {key: distance})
-
-
-def edited_through_z(
-    G: Generator,
-    z: Tensor,
-    c: Tensor | None,
-    directions: Directions,
-    key: Key,
-    distances: Iterable[float],
-    truncation_psi: float = 1.0,
-    truncation_cutoff: int | None = None,
-) -> Iterator[Tensor]:
-    """Yield ws ``[N, num_ws, w_dim]`` of edited latents, one for each distance."""
-    for distance in distances:
-        # Normalised twice, z would differ in its last bits: distance 0 must be the unedited picture itself.
-        edited = edit_z(z, directions, {key: distance}) if distance else z
-        with torch.no_grad():
-            ws = G.mapping(edited, c, truncation_psi=truncation_psi, truncation_cutoff=truncation_cutoff)
-        yield ws
+def _edits(directions: Directions, amounts: Mapping[SomeKey, float]) -> list[Edit]:
+    return [edit_of(directions, key, distance) for key, distance in amounts.items()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,10 +156,10 @@ def edit_of(directions: Directions, key: Key, distance: float) -> Edit:
 def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Weights | None = None) -> Tensor:
     """Add edits of W to ws at their rows; those of Z are left to :func:`edited_z`.
 
-    CVPR 2021, equation 2, in W. For one factorisation this is ``latents.edit``, to the last bit.
+    CVPR 2021, equation 2, in W. All that edits ws comes here, with one edit or many.
 
     Args:
-        ws: ``[N, num_ws, w_dim]``, already truncated.
+        ws: ``[N, num_ws, w_dim]`` or ``[num_ws, w_dim]``, already truncated.
         edits: in any number.
         weights: for each edit a factor of its distance; None for 1.
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .edits import Edit, Weights, edit, edited_rows, edited_through_z, edited_ws, edited_z
+from .edits import Edit, Weights, edit_of, edited_rows, edited_z
 from .frames import render
 from .latent_files import load_projected_w
 from .latents import classes_from_seeds, normalize_z, one_hot, z_from_seeds
@@ -106,19 +106,22 @@ class Scene:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def edited(self, who: int, changes: Sequence[Edit], weights: Weights | None = None) -> Tensor:
-        """ws ``[1, num_ws, w_dim]`` of one subject with edits of Z, then of W; see :mod:`edits`.
+    def edited(self, who: int | Sequence[int], changes: Sequence[Edit], weights: Weights | None = None) -> Tensor:
+        """ws ``[N, num_ws, w_dim]`` of one subject, or of N, with edits of Z, then of W; see :mod:`edits`.
 
         Raises:
             ValueError: an edit does not fit, or is of Z where the subject has no z.
         """
+        some = [who] if isinstance(who, int) else list(who)
         if any(change.space == "z" for change in changes):
-            return self.edited_from(self.z[who : who + 1], changes, weights, who)
-        return edited_rows(self.ws[who : who + 1], changes, weights)
+            return self.edited_from(self.z[some], changes, weights, some)
+        return edited_rows(self.ws[some], changes, weights)
 
-    def edited_from(self, z: Tensor, changes: Sequence[Edit], weights: Weights | None = None, who: int = 0) -> Tensor:
-        """As :meth:`edited`, of a latent ``[1, z_dim]`` with the class of ``who``."""
-        return edited_rows(self._mapped(edited_z(z, changes, weights), self._class_of([who])), changes, weights)
+    def edited_from(
+        self, z: Tensor, changes: Sequence[Edit], weights: Weights | None = None, who: Sequence[int] = (0,)
+    ) -> Tensor:
+        """As :meth:`edited`, of latents ``[N, z_dim]`` with the classes of ``who``."""
+        return edited_rows(self._mapped(edited_z(z, changes, weights), self._class_of(who)), changes, weights)
 
     def one_by_one(self, ws: Iterable[Tensor], unchanged_rows: int = 0) -> Iterator[np.ndarray]:
         """Render ws ``[N, num_ws, w_dim]`` to a uint8 picture each, which depends on no other one.
@@ -145,9 +148,19 @@ class Scene:
         Raises:
             ValueError: directions of Z cannot edit projected ws.
         """
-        if directions.space == "w":
-            return self.pictures(edited_ws(self.ws, directions, key, distances), min(directions.layers))
-        return self.pictures(self._through_z(directions, key, distances, range(len(self))))
+        return self.shots_along(((edit_of(directions, key, 1.0), distance) for distance in distances), directions)
+
+    def shots_along(self, steps: Iterable[tuple[Edit, float]], directions: Directions) -> Iterator[list[np.ndarray]]:
+        """As :meth:`shots`, for each (edit, factor of its distance) along some of ``directions``.
+
+        What the edits leave unchanged is computed once for all of them.
+        """
+        in_z = directions.space == "z"
+        if in_z:
+            _ = self.z  # says at once that there is none
+        everyone = range(len(self))
+        ws = (self.edited(everyone, [change], [weight]) for change, weight in steps)
+        return self.pictures(ws, 0 if in_z else min(directions.layers))
 
     def shots_at(self, directions: Directions, key: Key, places: Sequence[tuple[int, float]]) -> list[np.ndarray]:
         """Pictures of ``(subject, distance)`` pairs along a direction, rendered together.
@@ -155,11 +168,8 @@ class Scene:
         Raises:
             ValueError: directions of Z cannot edit projected ws.
         """
-        if directions.space == "z":
-            ws = torch.cat([next(self._through_z(directions, key, [far], [who])) for who, far in places])
-        else:
-            ws = torch.cat([edit(self.ws[who : who + 1], directions, {key: far}) for who, far in places])
-        return self._all_of(ws)
+        change = edit_of(directions, key, 1.0)
+        return self._all_of(torch.cat([self.edited(who, [change], [distance]) for who, distance in places]))
 
     def portraits(self, subjects: Sequence[int]) -> list[np.ndarray]:
         """Unedited pictures of some subjects."""
@@ -184,20 +194,6 @@ class Scene:
             if frame is None:
                 return
             yield frame
-
-    def _through_z(
-        self, directions: Directions, key: Key, distances: Iterable[float], who: Sequence[int]
-    ) -> Iterator[Tensor]:
-        return edited_through_z(
-            self.G,
-            self.z[list(who)],
-            self._class_of(who),
-            directions,
-            key,
-            distances,
-            truncation_psi=self.look.trunc,
-            truncation_cutoff=self.look.trunc_cutoff,
-        )
 
     def spread_along(self, directions: Directions) -> np.ndarray:
         """Standard deviation of the latent code along each direction, over untruncated samples: float64 ``[k]``.

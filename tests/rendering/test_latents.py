@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -8,7 +6,7 @@ from hypothesis import strategies as st
 from made_directions import directions
 
 from sefa_plugin.directions.directions import Directions
-from sefa_plugin.rendering.edits import edit, edit_z, edited_through_z, edited_ws
+from sefa_plugin.rendering.edits import edit, edit_of, edit_z, edited_z
 from sefa_plugin.rendering.latents import classes_from_seeds, normalize_z, one_hot, z_from_seeds
 from sefa_plugin.rendering.timelines import schedule, spread
 
@@ -59,6 +57,7 @@ def test_edits_add_up():
 
 def test_rows_that_differ_from_layer_to_layer():
     rows = np.random.RandomState(0).randn(2, 2, 8)
+    rows /= np.sqrt(np.square(rows).sum(axis=2).mean(axis=1))[:, None, None]
     held, ws = Directions(rows, np.zeros(2), (1, 3)), torch.randn(3, 5, 8)
     moved = edit(ws, held, {1: 2.0, 0: -1}) - ws
     assert torch.allclose(moved[:, [1, 3]], torch.from_numpy(2 * rows[1] - rows[0]).float(), atol=1e-5)
@@ -87,33 +86,17 @@ def test_z_is_normalised_before_the_step():
     assert torch.allclose(step, 3 * torch.from_numpy(held.vectors[2]).double().expand(3, -1), atol=1e-6)
 
 
-class Mapping:
-    """Stands in for a generator: what reaches the mapping network."""
-
-    def __init__(self):
-        self.seen = []
-
-    def mapping(self, z, c, **options):
-        self.seen.append((z, c, options))
-        return z[:, None].repeat(1, 4, 1)
-
-
 def test_distance_0_through_z_is_the_unedited_latent_bit_for_bit():
-    G, z, c = Mapping(), torch.randn(2, 8, dtype=torch.float64), torch.ones(2, 3)
-    list(edited_through_z(G, z, c, directions(space="z"), 1, [-2.0, 0.0, 2.0], truncation_psi=0.7))
-    assert torch.equal(G.seen[1][0], z)
-    assert torch.equal(G.seen[2][0], edit_z(z, directions(space="z"), {1: 2.0}))
-    wanted = {"truncation_psi": 0.7, "truncation_cutoff": None}
-    assert all(label is c and options == wanted for _, label, options in G.seen)
+    z, held = torch.randn(2, 8, dtype=torch.float64), directions(space="z")
+    change = edit_of(held, 1, 1.0)
+    assert edited_z(z, [change], [0.0]) is z
+    assert torch.equal(edited_z(z, [change], [2.0]), edit_z(z, held, {1: 2.0}))
 
 
-def test_a_long_schedule_is_made_as_it_is_pulled():
-    pulled = []
-    distances = (pulled.append(1) or float(step) for step in itertools.count())
-    first, second = itertools.islice(edited_ws(torch.zeros(1, 4, 8), directions(), 0, distances), 2)
-    assert len(pulled) == 2
-    assert first.abs().max() == 0
-    assert second.abs().max() > 0
+def test_a_vector_that_is_no_unit_vector_is_refused():
+    held = Directions(directions().vectors * 1.1, np.ones(8), (1, 2))
+    with pytest.raises(ValueError, match="not of unit length"):
+        edit(torch.zeros(1, 4, 8), held, {0: 1.0})
 
 
 # --- schedules ------------------------------------------------------------------------------------

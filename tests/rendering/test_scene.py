@@ -1,3 +1,4 @@
+import itertools
 import math
 from dataclasses import replace
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from sefa_plugin import factorize, load_network
+from sefa_plugin.rendering.edits import edit_of, edit_z
 from sefa_plugin.rendering.frames import to_uint8
 from sefa_plugin.rendering.latent_files import LatentsError
 from sefa_plugin.rendering.look import Look, rendering_as, set_transform
@@ -90,6 +92,30 @@ def test_a_transform_of_the_file_stays_unless_asked_otherwise(golden):
     G.synthesis.input.transform.copy_(held)
     set_transform(G, (0.0, 0.0), 0.0)
     assert (G.synthesis.input.transform == held).all()
+
+
+def test_edits_of_many_subjects_reach_the_mapping_network_with_their_classes(golden):
+    G = load_network(golden("sg2ada-cond-32").pickle)
+    scene, made = (
+        Scene(G, Look(label=1, trunc=0.7, trunc_cutoff=2), [0, 1, 2]),
+        factorize(G, space="z", num_directions=2),
+    )
+    seen, mapping = [], G.mapping.forward
+    G.mapping.forward = lambda z, c, **options: (seen.append((z, c, options)), mapping(z, c, **options))[1]
+    for weight in (0.0, 2.0):
+        scene.edited([2, 0], [edit_of(made, 1, 1.0)], [weight])
+    assert torch.equal(seen[0][0], scene.z[[2, 0]])
+    assert torch.equal(seen[1][0], edit_z(scene.z[[2, 0]], made, {1: 2.0}))
+    wanted = {"truncation_psi": 0.7, "truncation_cutoff": 2}
+    assert all(torch.equal(label, scene.c[[2, 0]]) and options == wanted for _, label, options in seen)
+
+
+def test_a_long_schedule_is_made_as_it_is_pulled(G):
+    pulled = []
+    scene, made = Scene(G, Look(), [0]), factorize(G, num_directions=1)
+    shots = scene.shots(made, 0, (pulled.append(1) or float(step) for step in itertools.count()))
+    assert len(list(itertools.islice(shots, 2))) == 2
+    assert len(pulled) == 2
 
 
 def test_a_look_that_fails_leaves_the_next_one_right(golden):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...rendering.edits import edited_ws
+from ...rendering.edits import edit_of
 from ...rendering.frames import render
 from ...rendering.latents import classes_from_seeds, z_from_seeds
 from ...rendering.look import Look, rendering_as
@@ -213,10 +213,6 @@ def edits(scene: Scene, directions: Directions, steps: Iterable[tuple[int | str,
 
     What the edits of one group of layers leave unchanged is computed once for all of them.
     """
-    if directions.space == "z":
-        for key, distance in steps:
-            yield np.stack(next(scene.shots(directions, key, [distance])))
-        return
-    ws = (next(edited_ws(scene.ws, directions, key, [distance])) for key, distance in steps)
-    for pictures in scene.pictures(ws, min(directions.layers)):
+    changes = ((edit_of(directions, key, 1.0), distance) for key, distance in steps)
+    for pictures in scene.shots_along(changes, directions):
         yield np.stack(pictures)
