@@ -1,40 +1,114 @@
-"""Constructor arguments of a recorded network: sorted, completed with the class's defaults, and checked."""
+"""Constructor arguments of a recorded network: sorted, completed with the class's defaults, and read by type."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from sefa_plugin.hook import HookError
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import HookError, NetworkRecord
 
 POSITIONAL = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
-SIZES = POSITIONAL[:5]
 MAX_SIZE = 65_536  # no dimension of a real generator comes near
 MAX_NUMBER = 1 << 24  # nor any other whole number
 MAX_POWER = 64  # of those that two is raised to
 
 
+class Sizes(NamedTuple):
+    """The five sizes that every constructor of the PyTorch toolkits takes first, in their order."""
+
+    z_dim: int
+    c_dim: int
+    w_dim: int
+    img_resolution: int
+    img_channels: int
+
+    def described(self, num_ws: int) -> dict[str, int]:
+        """What ``Hook.describe`` gives of them."""
+        return {
+            "z_dim": self.z_dim,
+            "c_dim": self.c_dim,
+            "w_dim": self.w_dim,
+            "num_ws": num_ws,
+            "resolution": self.img_resolution,
+            "channels": self.img_channels,
+        }
+
+
+@dataclass(frozen=True)
+class Options:
+    """Keyword arguments by name, with a reader for each type.
+
+    Every reader raises ``HookError`` with the argument's name where its value is of another type.
+    """
+
+    record: NetworkRecord
+    values: Mapping[str, object]
+
+    def whole(self, key: str, least: int = -MAX_NUMBER, most: int = MAX_NUMBER) -> int:
+        """A whole number from ``least`` to ``most``."""
+        value = self.values[key]
+        if type(value) is not int or not least <= value <= most:
+            raise self._wrong(key)
+        return value
+
+    def whole_or_none(self, key: str) -> int | None:
+        """A whole number, or None."""
+        return None if self.values[key] is None else self.whole(key)
+
+    def number(self, key: str) -> float:
+        """Any number."""
+        value = self.values[key]
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self._wrong(key)
+        return value
+
+    def number_or_none(self, key: str) -> float | None:
+        """Any number, or None."""
+        return None if self.values[key] is None else self.number(key)
+
+    def numbers_or_none(self, key: str) -> list[float] | None:
+        """A list of numbers, or None."""
+        value = self.values[key]
+        if value is None:
+            return None
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, (int, float)) for item in value):
+            raise self._wrong(key)
+        return list(value)
+
+    def text(self, key: str) -> str:
+        """Text."""
+        value = self.values[key]
+        if not isinstance(value, str):
+            raise self._wrong(key)
+        return value
+
+    def flag(self, key: str) -> bool:
+        """True or False; of anything else, as Python takes it for one."""
+        return bool(self.values[key])
+
+    def _wrong(self, key: str) -> HookError:
+        return HookError(f"{self.record.path}: {key} is {self.values[key]!r:.40}")
+
+
 # Arguments of forks, and the values at which they change no picture.
-FORKS: dict[str, Callable[[Any], bool]] = {
+FORKS: dict[str, Callable[[object], bool]] = {
     "epochs": lambda value: isinstance(value, (int, float)),  # dvschultz: only noted
     "extended_sgan2": lambda value: value is False,  # stylegan3-fun: other widths
     "freeze_embed": lambda value: isinstance(value, bool),  # stylegan3-fun: of training
     "freeze_layers": lambda value: isinstance(value, int),
-    "init_res": lambda value: list(value or ()) == [4, 4] if isinstance(value, (list, tuple)) else False,  # eps696
+    "init_res": lambda value: isinstance(value, (list, tuple)) and list(value) == [4, 4],  # eps696
     "padding": lambda value: value is False,  # DragGAN
     "resize": lambda value: value is None,  # DragGAN
 }
 
 
-def without_forks(record: NetworkRecord, given: Any) -> Any:
+def without_forks(record: NetworkRecord, given: Mapping[str, object]) -> dict[str, object]:
     """Arguments without those of forks that change nothing.
 
     Raises:
         HookError: one of them has a value that does.
     """
-    if not isinstance(given, dict):
-        return given
     for name in set(given) & set(FORKS):
         if not FORKS[name](given[name]):
             raise HookError(
@@ -44,7 +118,7 @@ def without_forks(record: NetworkRecord, given: Any) -> Any:
     return {name: value for name, value in given.items() if name not in FORKS}
 
 
-def named_arguments(record: NetworkRecord) -> dict[str, Any]:
+def named_arguments(record: NetworkRecord) -> dict[str, object]:
     """Give the constructor's arguments by name, positional ones included.
 
     Raises:
@@ -59,23 +133,23 @@ def named_arguments(record: NetworkRecord) -> dict[str, Any]:
     return without_forks(record, {**named, **record.init_kwargs})
 
 
-def sizes(record: NetworkRecord, arguments: dict[str, Any]) -> dict[str, int]:
+def sizes(record: NetworkRecord, arguments: dict[str, object]) -> Sizes:
     """Take the five sizes out of ``arguments``.
 
     Raises:
         HookError: one is missing or is no sensible whole number.
     """
-    result = {}
-    for name in SIZES:
+    result = []
+    for name in Sizes._fields:
         value = arguments.pop(name, None)
         least = 0 if name in ("c_dim", "z_dim") else 1
         if type(value) is not int or not least <= value <= MAX_SIZE:
             raise HookError(f"{record.path}: {record.class_name} has no valid {name} ({value!r:.40})")
-        result[name] = value
-    return result
+        result.append(value)
+    return Sizes(*result)
 
 
-def completed(record: NetworkRecord, given: Any, defaults: Mapping[str, Any], where: str) -> dict[str, Any]:
+def completed(record: NetworkRecord, given: object, defaults: Mapping[str, object], where: str) -> Options:
     """Complete keyword arguments with defaults.
 
     Raises:
@@ -97,10 +171,10 @@ def completed(record: NetworkRecord, given: Any, defaults: Mapping[str, Any], wh
             raise HookError(
                 f"{record.path}: {where} {name} of {record.class_name} is {value}, more than any network has"
             )
-    return {**defaults, **given}
+    return Options(record, {**defaults, **given})
 
 
-def _same_kind(value: Any, default: Any) -> bool:
+def _same_kind(value: object, default: object) -> bool:
     """Whether a value can stand where ``default`` does; None as a default accepts a number or None."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if default is None:

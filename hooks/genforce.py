@@ -1,35 +1,80 @@
 """State dicts of genforce/genforce and genforce/sefa: StyleGAN2 and -ADA (a ``.pth`` with ``generator_smooth``).
 
-What their classes take as arguments and no tensor shows has its default here, and the user is told so.
+What their classes take as arguments and no tensor shows has its default here, and a remark says so.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import Hook, NetworkRecord, StyleLayer
 
 from . import state_parts as shared
-from . import stylegan2_ada
 from . import stylegan2_parts as parts
 from .arguments import compare_tensors
 from .state_parts import Held
 
-name = "genforce"
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
 
 _EMBED = "mapping.LabelEmbed.weight"
 _PARTS = {"affine.weight": "style.weight", "affine.bias": "style.bias", "noise_const": "noise"}
 _GAIN = 4  # of the stored filters: twice the size means four times the samples
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A state_dict with this generator's constant and the style of its first layer."""
-    return (
-        record.family == "state_dict"
-        and "synthesis.early_layer.const" in record.tensors
-        and "synthesis.layer0.style.weight" in record.tensors
-    )
+class GenForce(Hook):
+    """Reads state dicts of StyleGAN2 with genforce's names."""
+
+    name = "genforce"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A state_dict with this generator's constant and the style of its first layer."""
+        return (
+            record.family == "state_dict"
+            and "synthesis.early_layer.const" in record.tensors
+            and "synthesis.layer0.style.weight" in record.tensors
+        )
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare tensors with what this generator consists of, and its filters with the usual ones."""
+        plan = _plan(record)
+        taps = len(shared.TAPS)
+        compare_tensors(record, {**shared.expected(_table(plan)), **dict.fromkeys(_filters(plan), (1, 1, taps, taps))})
+        shared.check_filters(record, _filters(plan), _GAIN)
+
+    def remarks(self, record: NetworkRecord) -> list[str]:
+        """Say what is taken for granted."""
+        return [shared.assumed("final_tanh off, use_wscale on, mapping_lr_mul 0.01")]
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return _plan(record).described()
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """Every affine of the synthesis network, in the order of execution."""
+        plan = _plan(record)
+        return parts.style_layers(plan, shared.renamed(record, _table(plan)))
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The first mapping layer."""
+        plan = _plan(record)
+        return parts.mapping_layer(plan, shared.renamed(record, _table(plan)))
+
+    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
+        """Arrays by the names of our generator."""
+        plan = _plan(record)
+        made = shared.stylegan2_state(record, plan, _table(plan))
+        for ours in made:
+            if ours.endswith(".affine.bias"):
+                made[ours] += 1  # the style's own 1, which theirs adds at run time
+            elif ours.endswith(".conv0.weight"):
+                made[ours] = made[ours][:, :, ::-1, ::-1].copy()  # theirs are turned at run time, as TensorFlow's are
+        return made
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
+        return parts.build(_plan(record))
 
 
 def _plan(record: NetworkRecord) -> parts.Plan:
@@ -45,9 +90,9 @@ def _plan(record: NetworkRecord) -> parts.Plan:
     colours = shared.length(record, f"synthesis.output{blocks - 1}.weight", 0, 4)
     c_dim = shared.length(record, _EMBED, 1, 2) if _EMBED in record.tensors else 0  # StyleGAN2-ADA's
     z_dim //= 2 if c_dim else 1
-    sizes = {"z_dim": z_dim, "c_dim": c_dim, "w_dim": w_dim, "img_channels": colours}
-    mapping = {"num_layers": depth, "layer_features": hidden, "embed_features": z_dim}
-    return shared.stylegan2_plan(record, sizes, channels, mapping, {"architecture": "skip" if skip else "orig"})
+    mapping = parts.MappingOptions(num_layers=depth, layer_features=hidden, embed_features=z_dim)
+    block = parts.BlockOptions(architecture="skip" if skip else "orig")
+    return shared.stylegan2_plan(record, (z_dim, c_dim, w_dim, colours), channels, mapping, block)
 
 
 def _table(plan: parts.Plan) -> dict[str, Held]:
@@ -75,56 +120,8 @@ def _table(plan: parts.Plan) -> dict[str, Held]:
 def _filters(plan: parts.Plan) -> list[str]:
     """Names of the filters in the file."""
     blocks = len(plan.resolutions)
-    skip = ["synthesis.upsample.kernel"] if plan.block["architecture"] == "skip" else []
+    skip = ["synthesis.upsample.kernel"] if plan.block.architecture == "skip" else []
     return [f"synthesis.layer{2 * index - 1}.filter.kernel" for index in range(1, blocks)] + skip
 
 
-def check(record: NetworkRecord) -> None:
-    """Compare tensors with what this generator consists of, and its filters with the usual ones.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    plan = _plan(record)
-    taps = len(shared.TAPS)
-    compare_tensors(record, {**shared.expected(_table(plan)), **dict.fromkeys(_filters(plan), (1, 1, taps, taps))})
-    shared.check_filters(record, _filters(plan), _GAIN)
-
-
-def remarks(record: NetworkRecord) -> list[str]:
-    """Say what is taken for granted."""
-    return [shared.assumed("final_tanh off, use_wscale on, mapping_lr_mul 0.01")]
-
-
-def describe(record: NetworkRecord) -> dict[str, int]:
-    """Sizes of the network."""
-    return stylegan2_ada.sizes_of(_plan(record))
-
-
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """Every affine of the synthesis network, in the order of execution."""
-    plan = _plan(record)
-    return parts.style_layers(plan, shared.renamed(record, _table(plan)))
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The first mapping layer."""
-    plan = _plan(record)
-    return parts.mapping_layer(plan, shared.renamed(record, _table(plan)))
-
-
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
-    return parts.build(_plan(record))
-
-
-def state(record: NetworkRecord) -> dict[str, Any]:
-    """Arrays by the names of our generator."""
-    plan = _plan(record)
-    made = shared.stylegan2_state(record, plan, _table(plan))
-    for ours in made:
-        if ours.endswith(".affine.bias"):
-            made[ours] += 1  # the style's own 1, which theirs adds at run time
-        elif ours.endswith(".conv0.weight"):
-            made[ours] = made[ours][:, :, ::-1, ::-1].copy()  # theirs are turned at run time, as TensorFlow's are
-    return made
+HOOK = GenForce()

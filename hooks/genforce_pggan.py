@@ -3,29 +3,86 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import Hook, HookError, NetworkRecord, StyleLayer
 
 from . import state_parts as shared
 from .arguments import compare_tensors
 
-name = "genforce_pggan"
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
 
 _FIRST = "layer0.weight"
 _SIDE = 4  # pixels of the first layer's output
 _GAIN = math.sqrt(2)
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A state_dict with this generator's first layer, colours and level of detail."""
-    held = record.tensors
-    return (
-        record.family == "state_dict"
-        and all(key in held for key in (_FIRST, "layer1.weight", "output0.weight", "lod"))
-        and len(held[_FIRST].shape) == 4
-    )
+class GenForcePGGAN(Hook):
+    """Reads state dicts of PGGAN with genforce's names."""
+
+    name = "genforce_pggan"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A state_dict with this generator's first layer, colours and level of detail."""
+        held = record.tensors
+        return (
+            record.family == "state_dict"
+            and all(key in held for key in (_FIRST, "layer1.weight", "output0.weight", "lod"))
+            and len(held[_FIRST].shape) == 4
+        )
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare tensors with what this generator consists of."""
+        compare_tensors(record, _expected(record))
+
+    def remarks(self, record: NetworkRecord) -> list[str]:
+        """Say what is taken for granted."""
+        fused = "" if len(set(_widths(record))) > 1 else "fused_scale off, "
+        return [shared.assumed(f"{fused}final_tanh off, use_wscale on")]
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return _sizes(record)
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """The one layer that the latent enters by."""
+        weight, gain = _dense(record)
+        return [StyleLayer("synthesis.b4.dense", weight, 0, "conv", gain, size=_SIDE)]
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The same layer, for directions of Z."""
+        weight, gain = _dense(record)
+        return StyleLayer("synthesis.b4.dense", weight, -1, "mapping", gain)
+
+    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
+        """Arrays by the names of our generator."""
+        widths = _widths(record)
+        fused = _is_fused(record, widths)
+        made = {"synthesis.lod": shared.array(record.tensors["lod"])}
+        for number in range(len(widths)):
+            block = f"synthesis.b{_SIDE << number}"
+            names = {f"{block}.conv1": f"layer{2 * number + 1}", f"{block}.torgb": f"output{number}"}
+            if number:
+                names[f"{block}.conv0"] = f"layer{2 * number}"
+            for ours, theirs in names.items():
+                made[f"{ours}.weight"] = shared.array(record.tensors[f"{theirs}.weight"])
+                made[f"{ours}.bias"] = shared.array(record.tensors[f"{theirs}.bias"])
+            if number and fused:  # a transposed convolution, which meets its kernel turned around
+                made[f"{block}.conv0.weight"] = (
+                    made[f"{block}.conv0.weight"].transpose(1, 0, 2, 3)[:, :, ::-1, ::-1].copy()
+                )
+        made["synthesis.b4.dense.weight"] = _dense(record)[0]
+        made["synthesis.b4.dense.bias"] = shared.array(record.tensors["layer0.bias"])
+        return made
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.pggan``)."""
+        from sefa_plugin.generators.pggan import Generator
+
+        sizes = _sizes(record)
+        return Generator(sizes["z_dim"], sizes["channels"], _widths(record))
 
 
 def _widths(record: NetworkRecord) -> list[int]:
@@ -37,7 +94,7 @@ def _widths(record: NetworkRecord) -> list[int]:
 
 
 def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
-    sizes, widths = describe(record), _widths(record)
+    sizes, widths = _sizes(record), _widths(record)
     shapes: dict[str, tuple[int, ...]] = {"lod": ()}
     before = sizes["z_dim"]
     fused = _is_fused(record, widths)
@@ -61,16 +118,7 @@ def _is_fused(record: NetworkRecord, widths: list[int]) -> bool:
     return False  # the default; nothing shows it
 
 
-def check(record: NetworkRecord) -> None:
-    """Compare tensors with what this generator consists of.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    compare_tensors(record, _expected(record))
-
-
-def describe(record: NetworkRecord) -> dict[str, int]:
+def _sizes(record: NetworkRecord) -> dict[str, int]:
     """Sizes of the network; its one row of "ws" is the normalised z."""
     blocks = len(_widths(record))
     z_dim = shared.length(record, _FIRST, 1, 4)
@@ -84,7 +132,7 @@ def describe(record: NetworkRecord) -> dict[str, int]:
     }
 
 
-def _dense(record: NetworkRecord) -> tuple[Any, float]:
+def _dense(record: NetworkRecord) -> tuple[np.ndarray, float]:
     """The first layer as a matrix ``[channels * 16, z_dim]`` and its gain.
 
     It is a 4x4 convolution over one padded pixel, so output pixels meet the kernel turned around.
@@ -94,47 +142,4 @@ def _dense(record: NetworkRecord) -> tuple[Any, float]:
     return turned.reshape(-1, kernel.shape[1]), _GAIN / math.sqrt(kernel[0].size)
 
 
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """The one layer that the latent enters by."""
-    weight, gain = _dense(record)
-    return [StyleLayer("synthesis.b4.dense", weight, 0, "conv", gain, size=_SIDE)]
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The same layer, for directions of Z."""
-    weight, gain = _dense(record)
-    return StyleLayer("synthesis.b4.dense", weight, -1, "mapping", gain)
-
-
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.pggan``)."""
-    from sefa_plugin.generators.pggan import Generator
-
-    sizes = describe(record)
-    return Generator(sizes["z_dim"], sizes["channels"], _widths(record))
-
-
-def remarks(record: NetworkRecord) -> list[str]:
-    """Say what is taken for granted."""
-    fused = "" if len(set(_widths(record))) > 1 else "fused_scale off, "
-    return [shared.assumed(f"{fused}final_tanh off, use_wscale on")]
-
-
-def state(record: NetworkRecord) -> dict[str, Any]:
-    """Arrays by the names of our generator."""
-    widths = _widths(record)
-    fused = _is_fused(record, widths)
-    made = {"synthesis.lod": shared.array(record.tensors["lod"])}
-    for number in range(len(widths)):
-        block = f"synthesis.b{_SIDE << number}"
-        names = {f"{block}.conv1": f"layer{2 * number + 1}", f"{block}.torgb": f"output{number}"}
-        if number:
-            names[f"{block}.conv0"] = f"layer{2 * number}"
-        for ours, theirs in names.items():
-            made[f"{ours}.weight"] = shared.array(record.tensors[f"{theirs}.weight"])
-            made[f"{ours}.bias"] = shared.array(record.tensors[f"{theirs}.bias"])
-        if number and fused:  # a transposed convolution, which meets its kernel turned around
-            made[f"{block}.conv0.weight"] = made[f"{block}.conv0.weight"].transpose(1, 0, 2, 3)[:, :, ::-1, ::-1].copy()
-    made["synthesis.b4.dense.weight"] = _dense(record)[0]
-    made["synthesis.b4.dense.bias"] = shared.array(record.tensors["layer0.bias"])
-    return made
+HOOK = GenForcePGGAN()

@@ -3,28 +3,107 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import Hook, HookError, NetworkRecord, StyleLayer
 
 from . import state_parts as shared
 from .arguments import compare_tensors
 
-name = "genforce_stylegan1"
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
 
 _LR_MULTIPLIER = 0.01
 _FUSED_FROM = 128  # pixels, with the default fused_scale "auto"
 _GAIN = math.sqrt(2)  # of the dense layers' weights
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A state_dict with this generator's constant and the style of its first layer."""
-    return (
-        record.family == "state_dict"
-        and "synthesis.layer0.const" in record.tensors
-        and "synthesis.layer0.style.weight" in record.tensors
-    )
+class GenForceStyleGAN1(Hook):
+    """Reads state dicts of the first StyleGAN with genforce's names."""
+
+    name = "genforce_stylegan1"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A state_dict with this generator's constant and the style of its first layer."""
+        return (
+            record.family == "state_dict"
+            and "synthesis.layer0.const" in record.tensors
+            and "synthesis.layer0.style.weight" in record.tensors
+        )
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare tensors with what this generator consists of."""
+        import numpy as np
+
+        compare_tensors(record, _expected(record))
+        taps = np.array([1, 2, 1], dtype=np.float32) / 4
+        for name, tensor in record.tensors.items():
+            if name.endswith(".blur.kernel") and not abs(shared.array(tensor) - np.outer(taps, taps)).max() <= 1e-3:
+                raise HookError(f"{record.path}: {name} is not the filter 1, 2, 1: a modified network")
+
+    def remarks(self, record: NetworkRecord) -> list[str]:
+        """Say what is taken for granted."""
+        return [shared.assumed("fused_scale auto, final_tanh off, mapping_lr_mul 0.01, use_wscale on")]
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return _sizes(record)
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """Every affine in the order of execution: scales of all channels, then shifts (AdaIN)."""
+        sizes = _sizes(record)
+        gain = 1 / math.sqrt(sizes["w_dim"])
+        layers = []
+        for row in range(sizes["num_ws"]):
+            side = 4 << row // 2
+            ours = f"synthesis.b{side}.conv{row % 2}.affine"
+            weight = record.tensors[f"synthesis.layer{row}.style.weight"]
+            layers.append(StyleLayer(ours, weight, row, "conv", gain, size=side, detail=float(side)))
+        return layers
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The first mapping layer."""
+        weight = record.tensors["mapping.dense0.weight"]
+        return StyleLayer("mapping.fc0", weight, -1, "mapping", _GAIN * _LR_MULTIPLIER / math.sqrt(weight.shape[1]))
+
+    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
+        """Arrays by the names of our generator."""
+        held = {name: shared.array(tensor) for name, tensor in record.tensors.items()}
+        made = {"mapping.w_avg": held["truncation.w_avg"], "synthesis.lod": held["synthesis.lod"]}
+        for index in range(shared.count(record, "mapping.dense{}.weight".format)):
+            made[f"mapping.fc{index}.weight"] = held[f"mapping.dense{index}.weight"]
+            made[f"mapping.fc{index}.bias"] = held[f"mapping.dense{index}.bias"] / _GAIN  # see generators.stylegan1
+        for row in range(_sizes(record)["num_ws"]):
+            side = 4 << row // 2
+            ours, theirs = f"synthesis.b{side}.conv{row % 2}", f"synthesis.layer{row}"
+            if row:
+                kernel = held[f"{theirs}.weight"]
+                fused = row % 2 == 0 and side >= _FUSED_FROM  # then it meets the picture turned around
+                made[f"{ours}.weight"] = kernel[:, :, ::-1, ::-1].copy() if fused else kernel
+            else:
+                made["synthesis.b4.const"] = held[f"{theirs}.const"][0]
+            made[f"{ours}.bias"] = held[f"{theirs}.bias"]
+            made[f"{ours}.noise_strength"] = held[f"{theirs}.apply_noise.weight"]
+            made[f"{ours}.noise_const"] = held[f"{theirs}.apply_noise.noise"][0, 0]
+            made[f"{ours}.affine.weight"] = held[f"{theirs}.style.weight"]
+            made[f"{ours}.affine.bias"] = held[f"{theirs}.style.bias"]
+        for number in range(len(_widths(record))):
+            for part in ("weight", "bias"):
+                made[f"synthesis.b{4 << number}.torgb.{part}"] = held[f"synthesis.output{number}.{part}"]
+        return made
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.stylegan1``)."""
+        from sefa_plugin.generators.stylegan1 import Generator
+
+        sizes = _sizes(record)
+        mapping = {
+            "num_layers": shared.count(record, "mapping.dense{}.weight".format),
+            "layer_features": shared.length(record, "mapping.dense0.weight", 0, 2),
+            "lr_multiplier": _LR_MULTIPLIER,
+        }
+        return Generator(sizes["z_dim"], 0, sizes["w_dim"], sizes["channels"], _widths(record), mapping_kwargs=mapping)
 
 
 def _widths(record: NetworkRecord) -> list[int]:
@@ -36,7 +115,7 @@ def _widths(record: NetworkRecord) -> list[int]:
 
 
 def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
-    sizes, widths = describe(record), _widths(record)
+    sizes, widths = _sizes(record), _widths(record)
     depth = shared.count(record, "mapping.dense{}.weight".format)
     hidden = shared.length(record, "mapping.dense0.weight", 0, 2)
     ends = [sizes["z_dim"]] + [hidden] * (depth - 1) + [sizes["w_dim"]]
@@ -65,22 +144,7 @@ def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def check(record: NetworkRecord) -> None:
-    """Compare tensors with what this generator consists of.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    import numpy as np
-
-    compare_tensors(record, _expected(record))
-    taps = np.array([1, 2, 1], dtype=np.float32) / 4
-    for name, tensor in record.tensors.items():
-        if name.endswith(".blur.kernel") and not abs(shared.array(tensor) - np.outer(taps, taps)).max() <= 1e-3:
-            raise HookError(f"{record.path}: {name} is not the filter 1, 2, 1: a modified network")
-
-
-def describe(record: NetworkRecord) -> dict[str, int]:
+def _sizes(record: NetworkRecord) -> dict[str, int]:
     """Sizes of the network."""
     blocks = len(_widths(record))
     return {
@@ -93,65 +157,4 @@ def describe(record: NetworkRecord) -> dict[str, int]:
     }
 
 
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """Every affine in the order of execution: scales of all channels, then shifts (AdaIN)."""
-    sizes = describe(record)
-    gain = 1 / math.sqrt(sizes["w_dim"])
-    layers = []
-    for row in range(sizes["num_ws"]):
-        side = 4 << row // 2
-        ours = f"synthesis.b{side}.conv{row % 2}.affine"
-        weight = record.tensors[f"synthesis.layer{row}.style.weight"]
-        layers.append(StyleLayer(ours, weight, row, "conv", gain, size=side, detail=float(side)))
-    return layers
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The first mapping layer."""
-    weight = record.tensors["mapping.dense0.weight"]
-    return StyleLayer("mapping.fc0", weight, -1, "mapping", _GAIN * _LR_MULTIPLIER / math.sqrt(weight.shape[1]))
-
-
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.stylegan1``)."""
-    from sefa_plugin.generators.stylegan1 import Generator
-
-    sizes = describe(record)
-    mapping = {
-        "num_layers": shared.count(record, "mapping.dense{}.weight".format),
-        "layer_features": shared.length(record, "mapping.dense0.weight", 0, 2),
-        "lr_multiplier": _LR_MULTIPLIER,
-    }
-    return Generator(sizes["z_dim"], 0, sizes["w_dim"], sizes["channels"], _widths(record), mapping_kwargs=mapping)
-
-
-def remarks(record: NetworkRecord) -> list[str]:
-    """Say what is taken for granted."""
-    return [shared.assumed("fused_scale auto, final_tanh off, mapping_lr_mul 0.01, use_wscale on")]
-
-
-def state(record: NetworkRecord) -> dict[str, Any]:
-    """Arrays by the names of our generator."""
-    held = {name: shared.array(tensor) for name, tensor in record.tensors.items()}
-    made = {"mapping.w_avg": held["truncation.w_avg"], "synthesis.lod": held["synthesis.lod"]}
-    for index in range(shared.count(record, "mapping.dense{}.weight".format)):
-        made[f"mapping.fc{index}.weight"] = held[f"mapping.dense{index}.weight"]
-        made[f"mapping.fc{index}.bias"] = held[f"mapping.dense{index}.bias"] / _GAIN  # see generators.stylegan1
-    for row in range(describe(record)["num_ws"]):
-        side = 4 << row // 2
-        ours, theirs = f"synthesis.b{side}.conv{row % 2}", f"synthesis.layer{row}"
-        if row:
-            kernel = held[f"{theirs}.weight"]
-            fused = row % 2 == 0 and side >= _FUSED_FROM  # then it meets the picture turned around
-            made[f"{ours}.weight"] = kernel[:, :, ::-1, ::-1].copy() if fused else kernel
-        else:
-            made["synthesis.b4.const"] = held[f"{theirs}.const"][0]
-        made[f"{ours}.bias"] = held[f"{theirs}.bias"]
-        made[f"{ours}.noise_strength"] = held[f"{theirs}.apply_noise.weight"]
-        made[f"{ours}.noise_const"] = held[f"{theirs}.apply_noise.noise"][0, 0]
-        made[f"{ours}.affine.weight"] = held[f"{theirs}.style.weight"]
-        made[f"{ours}.affine.bias"] = held[f"{theirs}.style.bias"]
-    for number in range(len(_widths(record))):
-        for part in ("weight", "bias"):
-            made[f"synthesis.b{4 << number}.torgb.{part}"] = held[f"synthesis.output{number}.{part}"]
-    return made
+HOOK = GenForceStyleGAN1()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import Hook, HookError, NetworkRecord, StyleLayer
 
 from . import state_parts as shared
 from .arguments import compare_tensors
 
-name = "growing_state"
+if TYPE_CHECKING:
+    from torch import nn
 
 _DENSE = "synthesis.b4.dense.weight"
 _FIRST = "synthesis.b4.conv0.affine.weight"  # of the first StyleGAN: a style without a convolution
@@ -19,10 +19,72 @@ _EMBED = "mapping.embed.weight"
 _LR_MULTIPLIER = 0.01
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A state_dict with the first layer of either."""
-    held = record.tensors
-    return record.family == "state_dict" and "synthesis.lod" in held and (_DENSE in held or _FIRST in held)
+class GrowingState(Hook):
+    """Reads state dicts of PGGAN and the first StyleGAN with our own names."""
+
+    name = "growing_state"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A state_dict with the first layer of either."""
+        held = record.tensors
+        return record.family == "state_dict" and "synthesis.lod" in held and (_DENSE in held or _FIRST in held)
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare tensors with what the generator consists of."""
+        compare_tensors(record, _expected(record))
+
+    def remarks(self, record: NetworkRecord) -> list[str]:
+        """Say what is taken for granted."""
+        if _is_pggan(record):
+            return []
+        return [shared.assumed("blur_filter 1, 2, 1, mapping_lrmul 0.01, nonlinearity lrelu")]
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return _sizes(record)
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """Every affine in the order of execution; of PGGAN the one layer that the latent enters by."""
+        if _is_pggan(record):
+            weight = record.tensors[_DENSE]
+            gain = math.sqrt(2) / 4 / math.sqrt(weight.shape[1])
+            return [StyleLayer("synthesis.b4.dense", weight, 0, "conv", gain, size=4)]
+        layers, sizes = [], _sizes(record)
+        for row in range(sizes["num_ws"]):
+            side = 4 << row // 2
+            affine = f"synthesis.b{side}.conv{row % 2}.affine"
+            weight = record.tensors[f"{affine}.weight"]
+            gain = 1 / math.sqrt(sizes["w_dim"])
+            layers.append(StyleLayer(affine, weight, row, "conv", gain, size=side, detail=float(side)))
+        return layers
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The first mapping layer; PGGAN's is its first layer."""
+        if _is_pggan(record):
+            (layer,) = self.style_layers(record)
+            return StyleLayer(layer.name, layer.weight, -1, "mapping", layer.weight_gain)
+        weight = record.tensors["mapping.fc0.weight"]
+        gain = math.sqrt(2) * _LR_MULTIPLIER / math.sqrt(weight.shape[1])
+        return StyleLayer("mapping.fc0", weight, -1, "mapping", gain)
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.pggan`` and ``stylegan1``)."""
+        sizes, widths = _sizes(record), _widths(record)
+        if _is_pggan(record):
+            from sefa_plugin.generators import pggan
+
+            return pggan.Generator(sizes["z_dim"], sizes["channels"], widths)
+        from sefa_plugin.generators import stylegan1
+
+        mapping = {
+            "num_layers": shared.count(record, "mapping.fc{}.weight".format),
+            "layer_features": shared.length(record, "mapping.fc0.weight", 0, 2),
+            "embed_features": sizes["z_dim"],
+            "lr_multiplier": _LR_MULTIPLIER,
+            "label_concat": True,
+        }
+        ends = (sizes["z_dim"], sizes["c_dim"], sizes["w_dim"], sizes["channels"])
+        return stylegan1.Generator(*ends, widths, mapping_kwargs=mapping)
 
 
 def _is_pggan(record: NetworkRecord) -> bool:
@@ -37,7 +99,7 @@ def _widths(record: NetworkRecord) -> list[int]:
 
 
 def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
-    sizes, widths, pggan = describe(record), _widths(record), _is_pggan(record)
+    sizes, widths, pggan = _sizes(record), _widths(record), _is_pggan(record)
     shapes: dict[str, tuple[int, ...]] = {"synthesis.lod": ()}
     if pggan:
         shapes[_DENSE], shapes["synthesis.b4.dense.bias"] = (widths[0] * 16, sizes["z_dim"]), (widths[0],)
@@ -72,23 +134,7 @@ def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def check(record: NetworkRecord) -> None:
-    """Compare tensors with what the generator consists of.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    compare_tensors(record, _expected(record))
-
-
-def remarks(record: NetworkRecord) -> list[str]:
-    """Say what is taken for granted."""
-    if _is_pggan(record):
-        return []
-    return [shared.assumed("blur_filter 1, 2, 1, mapping_lrmul 0.01, nonlinearity lrelu")]
-
-
-def describe(record: NetworkRecord) -> dict[str, int]:
+def _sizes(record: NetworkRecord) -> dict[str, int]:
     """Sizes of the network."""
     widths = _widths(record)
     common = {
@@ -104,47 +150,4 @@ def describe(record: NetworkRecord) -> dict[str, int]:
     return {"z_dim": z_dim, "c_dim": c_dim, "w_dim": w_dim, "num_ws": 2 * len(widths), **common}
 
 
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """Every affine in the order of execution; of PGGAN the one layer that the latent enters by."""
-    if _is_pggan(record):
-        weight = record.tensors[_DENSE]
-        gain = math.sqrt(2) / 4 / math.sqrt(weight.shape[1])
-        return [StyleLayer("synthesis.b4.dense", weight, 0, "conv", gain, size=4)]
-    layers, sizes = [], describe(record)
-    for row in range(sizes["num_ws"]):
-        side = 4 << row // 2
-        affine = f"synthesis.b{side}.conv{row % 2}.affine"
-        weight = record.tensors[f"{affine}.weight"]
-        gain = 1 / math.sqrt(sizes["w_dim"])
-        layers.append(StyleLayer(affine, weight, row, "conv", gain, size=side, detail=float(side)))
-    return layers
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The first mapping layer; PGGAN's is its first layer."""
-    if _is_pggan(record):
-        (layer,) = style_layers(record)
-        return StyleLayer(layer.name, layer.weight, -1, "mapping", layer.weight_gain)
-    weight = record.tensors["mapping.fc0.weight"]
-    gain = math.sqrt(2) * _LR_MULTIPLIER / math.sqrt(weight.shape[1])
-    return StyleLayer("mapping.fc0", weight, -1, "mapping", gain)
-
-
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.pggan`` and ``stylegan1``)."""
-    sizes, widths = describe(record), _widths(record)
-    if _is_pggan(record):
-        from sefa_plugin.generators import pggan
-
-        return pggan.Generator(sizes["z_dim"], sizes["channels"], widths)
-    from sefa_plugin.generators import stylegan1
-
-    mapping = {
-        "num_layers": shared.count(record, "mapping.fc{}.weight".format),
-        "layer_features": shared.length(record, "mapping.fc0.weight", 0, 2),
-        "embed_features": sizes["z_dim"],
-        "lr_multiplier": _LR_MULTIPLIER,
-        "label_concat": True,
-    }
-    ends = (sizes["z_dim"], sizes["c_dim"], sizes["w_dim"], sizes["channels"])
-    return stylegan1.Generator(*ends, widths, mapping_kwargs=mapping)
+HOOK = GrowingState()

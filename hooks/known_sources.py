@@ -6,7 +6,7 @@ and no argument, so a source that is not listed is used natively only with a war
 
 from __future__ import annotations
 
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import NetworkRecord
 
 # digest (module_walk.source_digest) -> (hook, where the text is from)
 KNOWN: dict[str, tuple[str, str]] = {
@@ -78,12 +78,12 @@ def origin(digest: str) -> str:
     return KNOWN[digest][1] if digest in KNOWN else BESIDE.get(digest, "")
 
 
-# A hook that builds on another: the texts of that one are known to it too.
+# A hook that builds on another: with it, the texts of that one are known too.
 _BUILDS_ON = {"eg3d": "stylegan3"}
 
 
-def judge(record: NetworkRecord, hook: str) -> tuple[str, str]:
-    """Tell where a network's source is from, and what to warn of.
+def source_of(record: NetworkRecord, hook: str) -> tuple[str, str]:
+    """Where a network's source is from, and what to warn of.
 
     Returns:
         ``(source, warning)``: ``none`` for files without source, a toolkit's name, or ``unknown``; the

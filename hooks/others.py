@@ -1,14 +1,14 @@
-"""Networks that are known by sight and read by no hook: what they are, and what can be done with them."""
+"""Networks that are recognised and read by no hook: what they are, and what can be done with them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import NetworkRecord
 
 
 def identify(record: NetworkRecord) -> str:
-    """Say what a network is that no hook takes; '' where that is not known.
+    """What a network is that no hook takes; '' where that is not known.
 
     ``record`` may be incomplete: plain classes that are not known stand in it by their dotted path.
     """
@@ -42,7 +42,7 @@ def _inside(checkout: str) -> str:
     return f"; inside a checkout of {checkout}, its own code can be run"
 
 
-# The first that knows a network names it; facts from the repositories of the projects.
+# The first that fits a network names it; facts from the repositories of the projects.
 _KNOWN: tuple[tuple[Callable[[NetworkRecord], bool], str], ...] = (
     (
         _either(_root_is("AugmentPipe"), _has("Hz_geom")),

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import Hook, HookError, NetworkRecord, StyleLayer
 
 from . import tf_parts as tf
 from .arguments import compare_tensors
 
-name = "pggan"
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
 
 DENSE = "4x4/Dense/weight"
 NATIVE = "synthesis.b4.dense"
-_KNOWN = {
+_KNOWN: dict[str, tuple[object, ...]] = {
     "normalize_latents": (True,),
     "use_wscale": (True,),
     "use_pixelnorm": (True,),
@@ -25,9 +26,74 @@ _KNOWN = {
 }
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A TensorFlow network with this generator's first layer and colours."""
-    return record.family == "tensorflow" and DENSE in record.tensors and "ToRGB_lod0/weight" in record.tensors
+class PGGAN(Hook):
+    """Reads TensorFlow networks with PGGAN's first layer."""
+
+    name = "pggan"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A TensorFlow network with this generator's first layer and colours."""
+        return record.family == "tensorflow" and DENSE in record.tensors and "ToRGB_lod0/weight" in record.tensors
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare arguments and variables with what this generator consists of."""
+        found = _up(record) == "Conv0_up"
+        options = tf.arguments(record, {**_KNOWN, "fused_scale": (found, *_KNOWN["fused_scale"])})
+        fused = options.flag("fused_scale")
+        if len(_resolutions(record)) > 1 and fused != found:
+            raise HookError(f"{record.path}: fused_scale {fused} does not go with its variables")
+        sizes = _sizes(record)
+        given = record.init_kwargs.get("label_size", 0)
+        if given:
+            raise HookError(f"{record.path}: a PGGAN with labels (label_size {given!r:.40}), which is not supported")
+        tf.agree(record, resolution=sizes["resolution"], num_channels=sizes["channels"], latent_size=sizes["z_dim"])
+        compare_tensors(record, _expected(record))
+        tf.level_of_detail(record, len(_resolutions(record)))
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return _sizes(record)
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """The one layer that the latent enters by."""
+        return [_first(record, 0, "conv")]
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The same layer, for directions of Z."""
+        return _first(record, -1, "mapping")
+
+    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
+        """Arrays by the names of our generator."""
+        held, resolutions, up = record.tensors, _resolutions(record), _up(record)
+        made = {
+            "synthesis.lod": tf.array(held["lod"]),
+            f"{NATIVE}.weight": tf.dense(held[DENSE]),
+            f"{NATIVE}.bias": tf.array(held["4x4/Dense/bias"]),
+        }
+        for index, side in enumerate(resolutions):
+            names = (
+                {"conv1": "4x4/Conv"}
+                if side == 4
+                else {"conv0": f"{side}x{side}/{up}", "conv1": f"{side}x{side}/Conv1"}
+            )
+            names["torgb"] = f"ToRGB_lod{len(resolutions) - 1 - index}"
+            for ours, theirs in names.items():
+                # Fused, it is a transposed convolution: turned around, and in the first toolkit stored [out, in].
+                kernel = tf.conv(held[f"{theirs}/weight"], turned=theirs.endswith("Conv0_up"))
+                if theirs.endswith("Conv0_up") and _transposed(record):
+                    kernel = kernel.transpose(1, 0, 2, 3).copy()
+                made[f"synthesis.b{side}.{ours}.weight"] = kernel
+                made[f"synthesis.b{side}.{ours}.bias"] = tf.array(held[f"{theirs}/bias"])
+        return made
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.pggan``)."""
+        from sefa_plugin.generators.pggan import Generator
+
+        sizes = _sizes(record)
+        layers = ["4x4/Conv"] + [f"{side}x{side}/Conv1" for side in _resolutions(record)[1:]]
+        widths = [tf.axis(record, f"{layer}/weight", 3, 4) for layer in layers]
+        return Generator(sizes["z_dim"], sizes["channels"], widths)
 
 
 def _resolutions(record: NetworkRecord) -> list[int]:
@@ -45,7 +111,7 @@ def _transposed(record: NetworkRecord) -> bool:
 
 
 def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
-    sizes, resolutions = describe(record), _resolutions(record)
+    sizes, resolutions = _sizes(record), _resolutions(record)
     up = _up(record)
     before = tf.axis(record, "4x4/Conv/weight", 3, 4)
     shapes: dict[str, tuple[int, ...]] = {
@@ -69,25 +135,7 @@ def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def check(record: NetworkRecord) -> None:
-    """Compare arguments and variables with what this generator consists of.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    options = tf.arguments(record, {**_KNOWN, "fused_scale": (_up(record) == "Conv0_up", *_KNOWN["fused_scale"])})
-    if len(_resolutions(record)) > 1 and options["fused_scale"] != (_up(record) == "Conv0_up"):
-        raise HookError(f"{record.path}: fused_scale {options['fused_scale']} does not go with its variables")
-    sizes = describe(record)
-    given = record.init_kwargs.get("label_size", 0)
-    if given:
-        raise HookError(f"{record.path}: a PGGAN with labels (label_size {given!r:.40}), which is not supported")
-    tf.agree(record, resolution=sizes["resolution"], num_channels=sizes["channels"], latent_size=sizes["z_dim"])
-    compare_tensors(record, _expected(record))
-    tf.level_of_detail(record, len(_resolutions(record)))
-
-
-def describe(record: NetworkRecord) -> dict[str, int]:
+def _sizes(record: NetworkRecord) -> dict[str, int]:
     """Sizes of the network; its one row of "ws" is the normalised z."""
     z_dim = tf.axis(record, DENSE, 0, 2)
     return {
@@ -106,44 +154,4 @@ def _first(record: NetworkRecord, ws_index: int, kind: str) -> StyleLayer:
     return StyleLayer(NATIVE, weight, ws_index, kind, gain, size=4)
 
 
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """The one layer that the latent enters by."""
-    return [_first(record, 0, "conv")]
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The same layer, for directions of Z."""
-    return _first(record, -1, "mapping")
-
-
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.pggan``)."""
-    from sefa_plugin.generators.pggan import Generator
-
-    sizes = describe(record)
-    layers = ["4x4/Conv"] + [f"{side}x{side}/Conv1" for side in _resolutions(record)[1:]]
-    widths = [tf.axis(record, f"{layer}/weight", 3, 4) for layer in layers]
-    return Generator(sizes["z_dim"], sizes["channels"], widths)
-
-
-def state(record: NetworkRecord) -> dict[str, Any]:
-    """Arrays by the names of our generator."""
-    held, resolutions, up = record.tensors, _resolutions(record), _up(record)
-    made = {
-        "synthesis.lod": tf.array(held["lod"]),
-        f"{NATIVE}.weight": tf.dense(held[DENSE]),
-        f"{NATIVE}.bias": tf.array(held["4x4/Dense/bias"]),
-    }
-    for index, side in enumerate(resolutions):
-        names = (
-            {"conv1": "4x4/Conv"} if side == 4 else {"conv0": f"{side}x{side}/{up}", "conv1": f"{side}x{side}/Conv1"}
-        )
-        names["torgb"] = f"ToRGB_lod{len(resolutions) - 1 - index}"
-        for ours, theirs in names.items():
-            # Fused, it is a transposed convolution: turned around, and in the first toolkit stored [out, in].
-            kernel = tf.conv(held[f"{theirs}/weight"], turned=theirs.endswith("Conv0_up"))
-            if theirs.endswith("Conv0_up") and _transposed(record):
-                kernel = kernel.transpose(1, 0, 2, 3).copy()
-            made[f"synthesis.b{side}.{ours}.weight"] = kernel
-            made[f"synthesis.b{side}.{ours}.bias"] = tf.array(held[f"{theirs}/bias"])
-    return made
+HOOK = PGGAN()

@@ -5,30 +5,81 @@ A file is ``{"g_ema": ..., "latent_avg": ...}``; those of its training lack the 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import Hook, NetworkRecord, StyleLayer
 
 from . import state_parts as shared
-from . import stylegan2_ada
 from . import stylegan2_parts as parts
 from .arguments import compare_tensors
 from .state_parts import Held
 
-name = "rosinality"
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
 
 _AVERAGE = "latent_avg"
 _GAIN = 4  # of the stored filters: twice the size means four times the samples
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A state_dict with this generator's constant and first modulated convolution."""
-    return (
-        record.family == "state_dict"
-        and "input.input" in record.tensors
-        and "conv1.conv.modulation.weight" in record.tensors
-    )
+class Rosinality(Hook):
+    """Reads state dicts with the names of rosinality/stylegan2-pytorch."""
+
+    name = "rosinality"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A state_dict with this generator's constant and first modulated convolution."""
+        return (
+            record.family == "state_dict"
+            and "input.input" in record.tensors
+            and "conv1.conv.modulation.weight" in record.tensors
+        )
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare tensors with what this generator consists of, and its filters with the usual ones."""
+        plan = _plan(record)
+        wanted = {**shared.expected(_table(plan)), **dict.fromkeys(_filters(plan), (len(shared.TAPS),) * 2)}
+        if _AVERAGE in record.tensors:
+            wanted[_AVERAGE] = (plan.w_dim,)
+        compare_tensors(record, wanted)
+        shared.check_filters(record, _filters(plan), _GAIN)
+
+    def remarks(self, record: NetworkRecord) -> list[str]:
+        """Say where the average w is from if the file has none."""
+        if _AVERAGE in record.tensors:
+            return []
+        return [
+            "this file has no latent_avg, which truncation needs: it is the mean over 4096 random latents (seed 0), "
+            "as its repository estimates it"
+        ]
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return _plan(record).described()
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """Every affine of the synthesis network, in the order of execution."""
+        plan = _plan(record)
+        return parts.style_layers(plan, shared.renamed(record, _table(plan)))
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The first mapping layer."""
+        plan = _plan(record)
+        return parts.mapping_layer(plan, shared.renamed(record, _table(plan)))
+
+    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
+        """Arrays by the names of our generator."""
+        plan = _plan(record)
+        made = shared.stylegan2_state(record, plan, _table(plan))
+        if _AVERAGE in record.tensors:
+            made["mapping.w_avg"] = shared.array(record.tensors[_AVERAGE])
+        else:
+            made["mapping.w_avg"] = shared.mean_w(made, plan.mapping.num_layers, plan.mapping.lr_multiplier)
+        return made
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
+        return parts.build(_plan(record))
 
 
 def _plan(record: NetworkRecord) -> parts.Plan:
@@ -39,8 +90,7 @@ def _plan(record: NetworkRecord) -> parts.Plan:
     for index in range(blocks):
         channels[8 << index] = shared.length(record, f"convs.{2 * index}.conv.weight", 1, 5)
     colours = shared.length(record, "to_rgb1.conv.weight", 1, 5)
-    sizes = {"z_dim": width, "c_dim": 0, "w_dim": width, "img_channels": colours}
-    return shared.stylegan2_plan(record, sizes, channels, {"num_layers": depth})
+    return shared.stylegan2_plan(record, (width, 0, width, colours), channels, parts.MappingOptions(num_layers=depth))
 
 
 def _convolution(resolution: int, ours: str) -> tuple[str, int]:
@@ -56,7 +106,7 @@ def _table(plan: parts.Plan) -> dict[str, Held]:
     shapes = {key: shape for key, shape in parts.expected_tensors(plan).items() if not shared.is_filter(key)}
     del shapes["mapping.w_avg"]
     table = {"synthesis.b4.const": Held("input.input", (1, *shapes["synthesis.b4.const"]))}
-    for index in range(plan.mapping["num_layers"]):
+    for index in range(plan.mapping.num_layers):
         for part in ("weight", "bias"):
             ours = f"mapping.fc{index}.{part}"
             table[ours] = Held(f"style.{index + 1}.{part}", shapes[ours])
@@ -90,58 +140,4 @@ def _filters(plan: parts.Plan) -> list[str]:
     return [f"convs.{2 * i}.conv.blur.kernel" for i in blocks] + [f"to_rgbs.{i}.upsample.kernel" for i in blocks]
 
 
-def check(record: NetworkRecord) -> None:
-    """Compare tensors with what this generator consists of, and its filters with the usual ones.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    plan = _plan(record)
-    wanted = {**shared.expected(_table(plan)), **dict.fromkeys(_filters(plan), (len(shared.TAPS),) * 2)}
-    if _AVERAGE in record.tensors:
-        wanted[_AVERAGE] = (plan.w_dim,)
-    compare_tensors(record, wanted)
-    shared.check_filters(record, _filters(plan), _GAIN)
-
-
-def remarks(record: NetworkRecord) -> list[str]:
-    """Say where the average w is from if the file has none."""
-    if _AVERAGE in record.tensors:
-        return []
-    return [
-        "this file has no latent_avg, which truncation needs: it is the mean over 4096 random latents (seed 0), "
-        "as its repository estimates it"
-    ]
-
-
-def describe(record: NetworkRecord) -> dict[str, int]:
-    """Sizes of the network."""
-    return stylegan2_ada.sizes_of(_plan(record))
-
-
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """Every affine of the synthesis network, in the order of execution."""
-    plan = _plan(record)
-    return parts.style_layers(plan, shared.renamed(record, _table(plan)))
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The first mapping layer."""
-    plan = _plan(record)
-    return parts.mapping_layer(plan, shared.renamed(record, _table(plan)))
-
-
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
-    return parts.build(_plan(record))
-
-
-def state(record: NetworkRecord) -> dict[str, Any]:
-    """Arrays by the names of our generator."""
-    plan = _plan(record)
-    made = shared.stylegan2_state(record, plan, _table(plan))
-    if _AVERAGE in record.tensors:
-        made["mapping.w_avg"] = shared.array(record.tensors[_AVERAGE])
-    else:
-        made["mapping.w_avg"] = shared.mean_w(made, plan.mapping["num_layers"], plan.mapping["lr_multiplier"])
-    return made
+HOOK = Rosinality()

@@ -1,17 +1,19 @@
-"""What hooks of state dicts share: shapes asked for one by one, other names for the tensors of StyleGAN2."""
+"""What hooks of state dicts share: shapes read one by one, other names for the tensors of StyleGAN2."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import HookError
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import ArrayLike, HookError, NetworkRecord
 
-from . import stylegan2_ada, stylegan2_parts
+from . import stylegan2_parts
 from .arguments import MAX_SIZE
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_BLOCKS = 15  # 65536 pixels
 TAPS = (1, 3, 3, 1)
@@ -45,29 +47,37 @@ def length(record: NetworkRecord, name: str, axis: int, axes: int) -> int:
     shape = tuple(record.tensors[name].shape)
     if len(shape) != axes or not 1 <= shape[axis] <= MAX_SIZE:
         raise HookError(f"{record.path}: this state_dict has mis-shaped tensor {name} {shape}: {axes} axes expected")
-    return shape[axis]
+    return int(shape[axis])
 
 
 def stylegan2_plan(
     record: NetworkRecord,
-    sizes: Mapping[str, int],
+    sizes: tuple[int, int, int, int],
     channels: Mapping[int, int],
-    mapping: Mapping[str, Any],
-    block: Mapping[str, Any] | None = None,
+    mapping: stylegan2_parts.MappingOptions,
+    block: stylegan2_parts.BlockOptions | None = None,
 ) -> stylegan2_parts.Plan:
     """Plan of a StyleGAN2 whose widths were read off its tensors.
+
+    Args:
+        sizes: z_dim, c_dim, w_dim and img_channels.
+        channels: features of every block by its resolution.
 
     Raises:
         HookError: it has more blocks than any network.
     """
     if len(channels) > MAX_BLOCKS:
         raise HookError(f"{record.path}: this state_dict has {len(channels)} blocks: a modified or damaged network")
+    z_dim, c_dim, w_dim, img_channels = sizes
     return stylegan2_parts.Plan(
-        **sizes,
-        img_resolution=max(channels),
-        mapping={**stylegan2_ada.MAPPING, **mapping},
-        synthesis={**stylegan2_ada.SYNTHESIS, "channels": dict(channels)},
-        block={**stylegan2_ada.BLOCK, **(block or {})},
+        z_dim,
+        c_dim,
+        w_dim,
+        max(channels),
+        img_channels,
+        mapping,
+        stylegan2_parts.SynthesisOptions(channels=dict(channels)),
+        block or stylegan2_parts.BlockOptions(),
     )
 
 
@@ -86,7 +96,9 @@ def is_filter(name: str) -> bool:
     return name.endswith(".resample_filter")
 
 
-def stylegan2_state(record: NetworkRecord, plan: stylegan2_parts.Plan, table: Mapping[str, Held]) -> dict[str, Any]:
+def stylegan2_state(
+    record: NetworkRecord, plan: stylegan2_parts.Plan, table: Mapping[str, Held]
+) -> dict[str, np.ndarray]:
     """Arrays (float32) of StyleGAN2 by our names and shapes, filters included; those not in ``table`` are left out.
 
     Toolkits that scale convolutions at run time add the demodulation's epsilon (section 2.2) to scaled
@@ -103,14 +115,14 @@ def stylegan2_state(record: NetworkRecord, plan: stylegan2_parts.Plan, table: Ma
     return state
 
 
-def array(tensor: Any) -> Any:
+def array(tensor: ArrayLike) -> np.ndarray:
     """A tensor of the file as a float32 array of its own."""
     import numpy as np
 
     return np.array(tensor, dtype=np.float32)
 
 
-def low_pass() -> Any:
+def low_pass() -> np.ndarray:
     """The filter of all these networks, ``[4, 4]`` float32 of sum 1."""
     import numpy as np
 
@@ -133,7 +145,7 @@ def check_filters(record: NetworkRecord, names: Iterable[str], gain: float) -> N
             raise HookError(f"{record.path}: {name} is not the filter 1, 3, 3, 1: a modified network")
 
 
-def mean_w(state: Mapping[str, Any], layers: int, lr_multiplier: float, samples: int = 4096) -> Any:
+def mean_w(state: Mapping[str, np.ndarray], layers: int, lr_multiplier: float, samples: int = 4096) -> np.ndarray:
     """Average w ``[w_dim]`` float32 of random latents (seed 0), for networks that keep none.
 
     StyleGAN (2019), appendix B. ``state`` holds ``mapping.fc{i}.weight`` and ``.bias``, leaky ReLU after each.
@@ -147,7 +159,8 @@ def mean_w(state: Mapping[str, Any], layers: int, lr_multiplier: float, samples:
         weight, bias = state[f"mapping.fc{index}.weight"], state[f"mapping.fc{index}.bias"]
         x = x @ weight.T * np.float32(lr_multiplier / math.sqrt(weight.shape[1])) + bias * np.float32(lr_multiplier)
         x = np.where(x > 0, x, x * np.float32(0.2)) * np.float32(math.sqrt(2))
-    return x.mean(axis=0)
+    mean: np.ndarray = x.mean(axis=0)
+    return mean
 
 
 def assumed(what: str) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import Hook, NetworkRecord, StyleLayer
 
 from . import tf_parts as tf
-from .arguments import compare_tensors
+from .arguments import Options, compare_tensors
 
-name = "stylegan1"
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
 
 _CONST = "synthesis/4x4/Const/const"
 _FUSED_FROM = 128  # pixels, with fused_scale "auto"
-_KNOWN: dict[str, tuple] = {
+_KNOWN: dict[str, tuple[object, ...]] = {
     "mapping_nonlinearity": ("lrelu", "relu"),
     "nonlinearity": ("lrelu", "relu"),
     "use_wscale": (True,),
@@ -30,9 +31,93 @@ _KNOWN: dict[str, tuple] = {
 }
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A TensorFlow network whose constant is followed by a style."""
-    return record.family == "tensorflow" and "synthesis/4x4/Const/StyleMod/weight" in record.tensors
+class StyleGAN1(Hook):
+    """Reads TensorFlow networks whose constant is followed by a style."""
+
+    name = "stylegan1"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A TensorFlow network whose constant is followed by a style."""
+        return record.family == "tensorflow" and "synthesis/4x4/Const/StyleMod/weight" in record.tensors
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare arguments and variables with what this generator consists of."""
+        _options(record)
+        sizes = _sizes(record)
+        agree_on_sizes(record, sizes)
+        compare_tensors(record, _expected(record))
+        tf.level_of_detail(record, len(_widths(record)))
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return _sizes(record)
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """Every affine in the order of execution: scales of all channels, then shifts (AdaIN)."""
+        gain = 1 / math.sqrt(_sizes(record)["w_dim"])
+        layers = []
+        for row, (ours, theirs) in enumerate(_layers(record)):
+            weight, side = tf.dense(record.tensors[f"{theirs}/StyleMod/weight"]), 4 << row // 2
+            layers.append(StyleLayer(f"{ours}.affine", weight, row, "conv", gain, size=side, detail=float(side)))
+        return layers
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
+        weight = tf.dense(record.tensors["mapping/Dense0/weight"])
+        gain = math.sqrt(2) * _options(record).number("mapping_lrmul") / math.sqrt(weight.shape[1])
+        return StyleLayer("mapping.fc0", weight, -1, "mapping", gain)
+
+    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
+        """Arrays by the names of our generator."""
+        held, fused = record.tensors, _options(record).values["fused_scale"]
+        made = mapping_state(record)
+        for key in made:
+            if key.endswith(".bias"):
+                made[key] = made[key] / math.sqrt(2)  # see sefa_plugin.generators.stylegan1
+        made["synthesis.lod"] = tf.array(held["lod"])
+        made["synthesis.b4.const"] = tf.array(held[_CONST])[0]
+        for row, (ours, theirs) in enumerate(_layers(record)):
+            side = 4 << row // 2
+            if row:
+                turned = theirs.endswith("Conv0_up") and (side >= _FUSED_FROM if fused == "auto" else bool(fused))
+                made[f"{ours}.weight"] = tf.conv(held[f"{theirs}/weight"], turned)
+            made[f"{ours}.bias"] = tf.array(held[f"{theirs}/bias"])
+            made[f"{ours}.noise_strength"] = tf.array(held[f"{theirs}/Noise/weight"])
+            made[f"{ours}.noise_const"] = tf.array(held[f"synthesis/noise{row}"])[0, 0]
+            made[f"{ours}.affine.weight"] = tf.dense(held[f"{theirs}/StyleMod/weight"])
+            made[f"{ours}.affine.bias"] = tf.array(held[f"{theirs}/StyleMod/bias"])
+        resolutions = _resolutions(record)
+        for index, side in enumerate(resolutions):
+            colours = f"synthesis/ToRGB_lod{len(resolutions) - 1 - index}"
+            made[f"synthesis.b{side}.torgb.weight"] = tf.conv(held[f"{colours}/weight"])
+            made[f"synthesis.b{side}.torgb.bias"] = tf.array(held[f"{colours}/bias"])
+        return made
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.stylegan1``)."""
+        from sefa_plugin.generators.stylegan1 import Generator
+
+        sizes, options = _sizes(record), _options(record)
+        return Generator(
+            sizes["z_dim"],
+            sizes["c_dim"],
+            sizes["w_dim"],
+            sizes["channels"],
+            _widths(record),
+            mapping_kwargs={
+                "num_layers": tf.count(record, "mapping/Dense{}/weight"),
+                "layer_features": tf.axis(record, "mapping/Dense0/weight", 1, 2),
+                "embed_features": sizes["z_dim"],
+                "activation": options.text("mapping_nonlinearity"),
+                "lr_multiplier": options.number("mapping_lrmul"),
+                "label_concat": True,
+                "normalize_latents": options.flag("normalize_latents"),
+            },
+            synthesis_kwargs={
+                "blur_filter": options.numbers_or_none("blur_filter") or None,
+                "activation": options.text("nonlinearity"),
+            },
+        )
 
 
 def _resolutions(record: NetworkRecord) -> list[int]:
@@ -68,9 +153,9 @@ def mapping_shapes(record: NetworkRecord, sizes: dict[str, int]) -> dict[str, tu
 
 
 def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
-    sizes, widths = describe(record), _widths(record)
+    sizes, widths = _sizes(record), _widths(record)
     shapes = {**mapping_shapes(record, sizes), "lod": (), "synthesis/lod": (), _CONST: (1, widths[0], 4, 4)}
-    before = None
+    before = 0  # the constant has no kernel
     for row, (_, theirs) in enumerate(_layers(record)):
         width, side = widths[row // 2], 4 << row // 2
         if row:
@@ -87,21 +172,8 @@ def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _options(record: NetworkRecord) -> dict[str, Any]:
+def _options(record: NetworkRecord) -> Options:
     return tf.arguments(record, _KNOWN, {"mapping_lrmul": 0.01})
-
-
-def check(record: NetworkRecord) -> None:
-    """Compare arguments and variables with what this generator consists of.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    _options(record)
-    sizes = describe(record)
-    agree_on_sizes(record, sizes)
-    compare_tensors(record, _expected(record))
-    tf.level_of_detail(record, len(_widths(record)))
 
 
 def agree_on_sizes(record: NetworkRecord, sizes: dict[str, int]) -> None:
@@ -118,7 +190,7 @@ def agree_on_sizes(record: NetworkRecord, sizes: dict[str, int]) -> None:
     )
 
 
-def describe(record: NetworkRecord) -> dict[str, int]:
+def _sizes(record: NetworkRecord) -> dict[str, int]:
     """Sizes of the network."""
     inputs = tf.axis(record, "mapping/Dense0/weight", 0, 2)
     label = "mapping/LabelConcat/weight"
@@ -134,75 +206,7 @@ def describe(record: NetworkRecord) -> dict[str, int]:
     }
 
 
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """Every affine in the order of execution: scales of all channels, then shifts (AdaIN)."""
-    gain = 1 / math.sqrt(describe(record)["w_dim"])
-    layers = []
-    for row, (ours, theirs) in enumerate(_layers(record)):
-        weight, side = tf.dense(record.tensors[f"{theirs}/StyleMod/weight"]), 4 << row // 2
-        layers.append(StyleLayer(f"{ours}.affine", weight, row, "conv", gain, size=side, detail=float(side)))
-    return layers
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
-    weight = tf.dense(record.tensors["mapping/Dense0/weight"])
-    gain = math.sqrt(2) * _options(record)["mapping_lrmul"] / math.sqrt(weight.shape[1])
-    return StyleLayer("mapping.fc0", weight, -1, "mapping", gain)
-
-
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.stylegan1``)."""
-    from sefa_plugin.generators.stylegan1 import Generator
-
-    sizes, options = describe(record), _options(record)
-    return Generator(
-        sizes["z_dim"],
-        sizes["c_dim"],
-        sizes["w_dim"],
-        sizes["channels"],
-        _widths(record),
-        mapping_kwargs={
-            "num_layers": tf.count(record, "mapping/Dense{}/weight"),
-            "layer_features": tf.axis(record, "mapping/Dense0/weight", 1, 2),
-            "embed_features": sizes["z_dim"],
-            "activation": options["mapping_nonlinearity"],
-            "lr_multiplier": options["mapping_lrmul"],
-            "label_concat": True,
-            "normalize_latents": options["normalize_latents"],
-        },
-        synthesis_kwargs={"blur_filter": options["blur_filter"] or None, "activation": options["nonlinearity"]},
-    )
-
-
-def state(record: NetworkRecord) -> dict[str, Any]:
-    """Arrays by the names of our generator."""
-    held, fused = record.tensors, _options(record)["fused_scale"]
-    made = mapping_state(record)
-    for key in made:
-        if key.endswith(".bias"):
-            made[key] = made[key] / math.sqrt(2)  # see sefa_plugin.generators.stylegan1
-    made["synthesis.lod"] = tf.array(held["lod"])
-    made["synthesis.b4.const"] = tf.array(held[_CONST])[0]
-    for row, (ours, theirs) in enumerate(_layers(record)):
-        side = 4 << row // 2
-        if row:
-            turned = theirs.endswith("Conv0_up") and (side >= _FUSED_FROM if fused == "auto" else fused)
-            made[f"{ours}.weight"] = tf.conv(held[f"{theirs}/weight"], turned)
-        made[f"{ours}.bias"] = tf.array(held[f"{theirs}/bias"])
-        made[f"{ours}.noise_strength"] = tf.array(held[f"{theirs}/Noise/weight"])
-        made[f"{ours}.noise_const"] = tf.array(held[f"synthesis/noise{row}"])[0, 0]
-        made[f"{ours}.affine.weight"] = tf.dense(held[f"{theirs}/StyleMod/weight"])
-        made[f"{ours}.affine.bias"] = tf.array(held[f"{theirs}/StyleMod/bias"])
-    resolutions = _resolutions(record)
-    for index, side in enumerate(resolutions):
-        colours = f"synthesis/ToRGB_lod{len(resolutions) - 1 - index}"
-        made[f"synthesis.b{side}.torgb.weight"] = tf.conv(held[f"{colours}/weight"])
-        made[f"synthesis.b{side}.torgb.bias"] = tf.array(held[f"{colours}/bias"])
-    return made
-
-
-def mapping_state(record: NetworkRecord) -> dict[str, Any]:
+def mapping_state(record: NetworkRecord) -> dict[str, np.ndarray]:
     """Arrays of the mapping network by our names, biases as stored."""
     made = {"mapping.w_avg": tf.array(record.tensors["dlatent_avg"])}
     for index in range(tf.count(record, "mapping/Dense{}/weight")):
@@ -211,3 +215,6 @@ def mapping_state(record: NetworkRecord) -> dict[str, Any]:
     if "mapping/LabelConcat/weight" in record.tensors:
         made["mapping.embed.weight"] = tf.dense(record.tensors["mapping/LabelConcat/weight"])
     return made
+
+
+HOOK = StyleGAN1()

@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import Hook, HookError, NetworkRecord, StyleLayer
 
 from . import stylegan2_parts as parts
-from .arguments import compare_tensors, completed, named_arguments, sizes
+from .arguments import MAX_NUMBER, Options, compare_tensors, completed, named_arguments, sizes
 
-name = "stylegan2_ada"
+if TYPE_CHECKING:
+    from torch import nn
 
-# Keywords and defaults of the toolkit's classes.
+# Keywords and defaults of the toolkit's classes. The last of BLOCK changes how, not what, is computed.
 MAPPING = {
-    "num_layers": 8,
-    "embed_features": None,
-    "layer_features": None,
-    "activation": "lrelu",
-    "lr_multiplier": 0.01,
-    "w_avg_beta": 0.995,
+    key: value
+    for key, value in asdict(parts.MappingOptions()).items()
+    if key not in ("label_concat", "normalize_latents")  # of other generations
 }
 SYNTHESIS = {"channel_base": 32768, "channel_max": 512, "num_fp16_res": 0}
-BLOCK = {
-    "architecture": "skip",
-    "resample_filter": [1, 3, 3, 1],
-    "conv_clamp": None,
-    "fp16_channels_last": False,
-    "kernel_size": 3,
-    "use_noise": True,
-    "activation": "lrelu",
-    "square": True,
-}
+BLOCK = {**asdict(parts.BlockOptions()), "fp16_channels_last": False}
+MAX_LAYERS = 256  # every layer is laid out before tensors are compared
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A ``Generator`` of StyleGAN2 blocks whose synthesis keywords are nested, or were all left out."""
+class StyleGAN2ADA(Hook):
+    """Reads ``Generator`` networks whose synthesis keywords are nested, or were all left out."""
+
+    name = "stylegan2_ada"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A ``Generator`` of StyleGAN2 blocks."""
+        return is_stylegan2(record)
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare arguments and tensors with what this generator consists of."""
+        compare_tensors(record, parts.expected_tensors(_plan(record)))
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return _plan(record).described()
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """Every affine of the synthesis network, in the order of execution."""
+        return parts.style_layers(_plan(record), record)
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The first mapping layer."""
+        return parts.mapping_layer(_plan(record), record)
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
+        return parts.build(_plan(record))
+
+
+def is_stylegan2(record: NetworkRecord) -> bool:
+    """Whether this is a ``Generator`` of StyleGAN2 blocks, of either toolkit."""
     return (
         record.class_name == "Generator"
         and "synthesis.b4.const" in record.tensors
@@ -43,7 +64,7 @@ def fits(record: NetworkRecord) -> bool:
     )
 
 
-def plan(record: NetworkRecord) -> parts.Plan:
+def _plan(record: NetworkRecord) -> parts.Plan:
     """Constructor arguments with this toolkit's defaults.
 
     Raises:
@@ -55,9 +76,23 @@ def plan(record: NetworkRecord) -> parts.Plan:
 
 
 def make_plan(
-    record: NetworkRecord, arguments: dict, given: Any, mapping: dict, synthesis: dict, block: dict
+    record: NetworkRecord,
+    arguments: dict[str, object],
+    given: object,
+    mapping: Mapping[str, object],
+    synthesis: Mapping[str, object],
+    block: Mapping[str, object],
 ) -> parts.Plan:
-    """Sort and check arguments; the two toolkits with StyleGAN2 differ in the defaults they pass here."""
+    """Sort and check arguments; the two toolkits with StyleGAN2 differ in the defaults they pass here.
+
+    Args:
+        arguments: of the constructor, by name, without the synthesis keywords; it is emptied.
+        given: the synthesis keywords.
+        mapping, synthesis, block: the defaults.
+
+    Raises:
+        HookError: an argument is unknown, missing or makes no sense.
+    """
     dims = sizes(record, arguments)
     square = arguments.pop("square", True)  # of StyleGAN-Human
     if type(square) is not bool or (isinstance(given, dict) and "square" in given):
@@ -68,60 +103,42 @@ def make_plan(
             f"{record.path}: {record.class_name} was built with {', '.join(map(str, arguments))[:120]}, "
             "which the known toolkits do not have: a modified network?"
         )
-    options = {**completed(record, given, {**synthesis, **block}, "synthesis_kwargs"), "square": square}
-    resolution = dims["img_resolution"]
+    options = completed(record, given, {**synthesis, **block}, "synthesis_kwargs")
+    resolution = dims.img_resolution
     if resolution < 4 or resolution & (resolution - 1):
         raise HookError(f"{record.path}: img_resolution {resolution} is not a power of two from 4 on")
-    if options["architecture"] not in parts.ARCHITECTURES:
-        raise HookError(f"{record.path}: architecture {options['architecture']!r:.40} is not known")
-    for key, held in (("channel_base", options), ("channel_max", options), ("num_layers", mapped)):
-        most = 256 if key == "num_layers" else 1 << 24  # every layer is laid out before tensors are compared
-        if type(held[key]) is not int or not 1 <= held[key] <= most:
-            raise HookError(f"{record.path}: {key} is {held[key]!r:.40}")
+    architecture = options.text("architecture")
+    if architecture not in parts.ARCHITECTURES:
+        raise HookError(f"{record.path}: architecture {architecture!r:.40} is not known")
     return parts.Plan(
-        **dims,
-        mapping=mapped,
-        synthesis={key: options[key] for key in synthesis},
-        block={key: options[key] for key in block},
+        *dims,
+        mapping=_mapping_options(mapped),
+        synthesis=parts.SynthesisOptions(
+            channel_base=options.whole("channel_base", 1, MAX_NUMBER),
+            channel_max=options.whole("channel_max", 1, MAX_NUMBER),
+            num_fp16_res=options.whole("num_fp16_res"),
+        ),
+        block=parts.BlockOptions(
+            architecture=architecture,
+            resample_filter=options.numbers_or_none("resample_filter"),
+            conv_clamp=options.number_or_none("conv_clamp"),
+            kernel_size=options.whole("kernel_size"),
+            use_noise=options.flag("use_noise"),
+            activation=options.text("activation"),
+            square=square,
+        ),
     )
 
 
-def check(record: NetworkRecord) -> None:
-    """Compare arguments and tensors with what this generator consists of.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    compare_tensors(record, parts.expected_tensors(plan(record)))
-
-
-def describe(record: NetworkRecord) -> dict[str, int]:
-    """Sizes of the network."""
-    return sizes_of(plan(record))
+def _mapping_options(given: Options) -> parts.MappingOptions:
+    return parts.MappingOptions(
+        num_layers=given.whole("num_layers", 1, MAX_LAYERS),
+        embed_features=given.whole_or_none("embed_features"),
+        layer_features=given.whole_or_none("layer_features"),
+        activation=given.text("activation"),
+        lr_multiplier=given.number("lr_multiplier"),
+        w_avg_beta=given.number_or_none("w_avg_beta"),
+    )
 
 
-def sizes_of(made: parts.Plan) -> dict[str, int]:
-    """Sizes in the words that ``info`` uses."""
-    return {
-        "z_dim": made.z_dim,
-        "c_dim": made.c_dim,
-        "w_dim": made.w_dim,
-        "num_ws": made.num_ws,
-        "resolution": made.img_resolution,
-        "channels": made.img_channels,
-    }
-
-
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """Every affine of the synthesis network, in the order of execution."""
-    return parts.style_layers(plan(record), record)
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The first mapping layer."""
-    return parts.mapping_layer(plan(record), record)
-
-
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
-    return parts.build(plan(record))
+HOOK = StyleGAN2ADA()

@@ -6,31 +6,71 @@ Shared by the two toolkits that ship StyleGAN2 (stylegan2-ada-pytorch, stylegan3
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import NetworkRecord, StyleLayer
+
+if TYPE_CHECKING:
+    from torch import nn
 
 ARCHITECTURES = ("orig", "skip", "resnet")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Constructor arguments of a StyleGAN2 generator with the defaults filled in.
+class MappingOptions:
+    """Keywords of the mapping network, with the defaults of stylegan2-ada-pytorch.
 
-    ``mapping``, ``synthesis`` and ``block`` hold the keywords of the three classes that take them.
+    The last two are of other generations: labels that are multiplied by a matrix and put behind z, and whether z is
+    normalised.
     """
+
+    num_layers: int = 8
+    embed_features: int | None = None
+    layer_features: int | None = None
+    activation: str = "lrelu"
+    lr_multiplier: float = 0.01
+    w_avg_beta: float | None = 0.995
+    label_concat: bool = False
+    normalize_latents: bool = True
+
+
+@dataclass(frozen=True)
+class SynthesisOptions:
+    """Keywords of the synthesis network; ``channels``, by resolution, are given where they are read off shapes."""
+
+    channel_base: int = 32768
+    channel_max: int = 512
+    num_fp16_res: int = 0
+    channels: Mapping[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class BlockOptions:
+    """Keywords of every block of the synthesis network."""
+
+    architecture: str = "skip"
+    resample_filter: Sequence[float] | None = (1, 3, 3, 1)
+    conv_clamp: float | None = None
+    kernel_size: int = 3
+    use_noise: bool = True
+    activation: str = "lrelu"
+    square: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Constructor arguments of a StyleGAN2 generator with the defaults filled in."""
 
     z_dim: int
     c_dim: int
     w_dim: int
     img_resolution: int
     img_channels: int
-    mapping: Mapping[str, Any]
-    synthesis: Mapping[str, Any]
-    block: Mapping[str, Any]
+    mapping: MappingOptions
+    synthesis: SynthesisOptions
+    block: BlockOptions
 
     @property
     def resolutions(self) -> list[int]:
@@ -44,18 +84,29 @@ class Plan:
 
     def channels(self, resolution: int) -> int:
         """Feature channels of the block at ``resolution``."""
-        given = self.synthesis.get("channels")  # of state dicts: read off the shapes
-        if given:
-            return given[resolution]
-        return min(int(self.synthesis["channel_base"]) // resolution, int(self.synthesis["channel_max"]))
+        options = self.synthesis
+        if options.channels:
+            return options.channels[resolution]
+        return min(options.channel_base // resolution, options.channel_max)
 
     def width(self, resolution: int) -> int:
         """Width in pixels where the height is ``resolution``: the same, or half of it (StyleGAN-Human)."""
-        return resolution if self.block["square"] else resolution // 2
+        return resolution if self.block.square else resolution // 2
 
     def has_torgb(self, resolution: int) -> bool:
         """Whether the block at ``resolution`` has a ToRGB layer."""
-        return resolution == self.img_resolution or self.block["architecture"] == "skip"
+        return resolution == self.img_resolution or self.block.architecture == "skip"
+
+    def described(self) -> dict[str, int]:
+        """What ``Hook.describe`` gives of it."""
+        return {
+            "z_dim": self.z_dim,
+            "c_dim": self.c_dim,
+            "w_dim": self.w_dim,
+            "num_ws": self.num_ws,
+            "resolution": self.img_resolution,
+            "channels": self.img_channels,
+        }
 
 
 def _linear(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -66,7 +117,7 @@ def _linear(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, tuple[i
 DEFAULT_FILTER = (1, 3, 3, 1)  # kept by layers that do not resample, whatever the others use
 
 
-def _filter_shape(taps: Any) -> tuple[int, ...]:
+def _filter_shape(taps: Sequence[float] | None) -> tuple[int, ...]:
     """Shape of a stored low-pass filter: short ones are stored as their outer product."""
     if taps is None:
         return (1, 1)
@@ -75,25 +126,27 @@ def _filter_shape(taps: Any) -> tuple[int, ...]:
 
 def _mapping_tensors(plan: Plan) -> Iterator[tuple[str, tuple[int, ...]]]:
     options = plan.mapping
-    embed = options["embed_features"] if options["embed_features"] is not None else plan.w_dim
+    embed = options.embed_features if options.embed_features is not None else plan.w_dim
     embed = embed if plan.c_dim else 0
-    hidden = options["layer_features"] if options["layer_features"] is not None else plan.w_dim
-    widths = [plan.z_dim + embed] + [hidden] * (options["num_layers"] - 1) + [plan.w_dim]
-    if plan.c_dim and options.get("label_concat"):
+    hidden = options.layer_features if options.layer_features is not None else plan.w_dim
+    widths = [plan.z_dim + embed] + [hidden] * (options.num_layers - 1) + [plan.w_dim]
+    if plan.c_dim and options.label_concat:
         yield "mapping.embed.weight", (embed, plan.c_dim)
     elif plan.c_dim:
         yield from _linear("mapping.embed", plan.c_dim, embed)
     for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
         yield from _linear(f"mapping.fc{index}", inputs, outputs)
-    if options["w_avg_beta"] is not None:
+    if options.w_avg_beta is not None:
         yield "mapping.w_avg", (plan.w_dim,)
 
 
-def _layer_tensors(plan: Plan, name: str, inputs: int, outputs: int, resolution: int, taps: Any):
-    yield f"{name}.weight", (outputs, inputs, plan.block["kernel_size"], plan.block["kernel_size"])
+def _layer_tensors(
+    plan: Plan, name: str, inputs: int, outputs: int, resolution: int, taps: Sequence[float] | None
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield f"{name}.weight", (outputs, inputs, plan.block.kernel_size, plan.block.kernel_size)
     yield f"{name}.bias", (outputs,)
     yield f"{name}.resample_filter", _filter_shape(taps)
-    if plan.block["use_noise"]:
+    if plan.block.use_noise:
         yield f"{name}.noise_const", (resolution, plan.width(resolution))
         yield f"{name}.noise_strength", ()
     yield from _linear(f"{name}.affine", plan.w_dim, inputs)
@@ -102,7 +155,7 @@ def _layer_tensors(plan: Plan, name: str, inputs: int, outputs: int, resolution:
 def expected_tensors(plan: Plan) -> dict[str, tuple[int, ...]]:
     """Every parameter and buffer by dotted name, with its shape."""
     shapes = dict(_mapping_tensors(plan))
-    taps = plan.block["resample_filter"]
+    taps = plan.block.resample_filter
     inputs = 0
     for resolution in plan.resolutions:
         outputs = plan.channels(resolution)
@@ -117,7 +170,7 @@ def expected_tensors(plan: Plan) -> dict[str, tuple[int, ...]]:
             shapes[f"{name}.torgb.weight"] = (plan.img_channels, outputs, 1, 1)
             shapes[f"{name}.torgb.bias"] = (plan.img_channels,)
             shapes.update(_linear(f"{name}.torgb.affine", plan.w_dim, outputs))
-        if inputs and plan.block["architecture"] == "resnet":
+        if inputs and plan.block.architecture == "resnet":
             shapes[f"{name}.skip.weight"] = (outputs, inputs, 1, 1)
             shapes[f"{name}.skip.resample_filter"] = _filter_shape(taps)
         inputs = outputs
@@ -149,22 +202,20 @@ def style_layers(plan: Plan, record: NetworkRecord) -> list[StyleLayer]:
 def mapping_layer(plan: Plan, record: NetworkRecord) -> StyleLayer:
     """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
     weight = record.tensors["mapping.fc0.weight"]
-    gain = plan.mapping["lr_multiplier"] / math.sqrt(weight.shape[1])
+    gain = plan.mapping.lr_multiplier / math.sqrt(weight.shape[1])
     return StyleLayer("mapping.fc0", weight, -1, "mapping", gain)
 
 
-def build(plan: Plan) -> Any:
+def build(plan: Plan) -> nn.Module:
     """Build the generator, with weights still to be loaded."""
     from sefa_plugin.generators.stylegan2 import Generator
 
-    ignored = ("fp16_channels_last", "fused_modconv_default")  # how, not what, is computed
-    block = {key: value for key, value in plan.block.items() if key not in ignored}
     return Generator(
         plan.z_dim,
         plan.c_dim,
         plan.w_dim,
         plan.img_resolution,
         plan.img_channels,
-        mapping_kwargs=dict(plan.mapping),
-        synthesis_kwargs={**plan.synthesis, **block},
+        mapping_kwargs=asdict(plan.mapping),
+        synthesis_kwargs={**asdict(plan.synthesis), **asdict(plan.block)},
     )

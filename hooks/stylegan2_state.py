@@ -2,30 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import Hook, NetworkRecord, StyleLayer
 
 from . import state_parts as shared
-from . import stylegan2_ada
 from . import stylegan2_parts as parts
 from .arguments import compare_tensors
 
-name = "stylegan2_state"
+if TYPE_CHECKING:
+    from torch import nn
 
 _EMBED = "mapping.embed.weight"
 _CLAMP = 256  # what both toolkits train with
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A state_dict with the constant and the first affine layer of these generators."""
-    return (
-        record.family == "state_dict"
-        and "synthesis.b4.const" in record.tensors
-        and "synthesis.b4.conv1.affine.weight" in record.tensors
-        and "synthesis.b4.conv1.weight" in record.tensors
-    )
+class StyleGAN2State(Hook):
+    """Reads state dicts of StyleGAN2 with NVIDIA's names."""
+
+    name = "stylegan2_state"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A state_dict with the constant and the first affine layer of these generators."""
+        return (
+            record.family == "state_dict"
+            and "synthesis.b4.const" in record.tensors
+            and "synthesis.b4.conv1.affine.weight" in record.tensors
+            and "synthesis.b4.conv1.weight" in record.tensors
+        )
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare tensors with what this generator consists of."""
+        compare_tensors(record, parts.expected_tensors(_plan(record)))
+
+    def remarks(self, record: NetworkRecord) -> list[str]:
+        """Say what is taken for granted."""
+        return [shared.assumed(f"conv_clamp {_CLAMP}, leaky ReLU, mapping lr_multiplier 0.01")]
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return _plan(record).described()
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """Every affine of the synthesis network, in the order of execution."""
+        return parts.style_layers(_plan(record), record)
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
+        return parts.mapping_layer(_plan(record), record)
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
+        return parts.build(_plan(record))
 
 
 def _plan(record: NetworkRecord) -> parts.Plan:
@@ -45,60 +74,18 @@ def _plan(record: NetworkRecord) -> parts.Plan:
         architecture = "skip" if blocks == 1 or "synthesis.b4.torgb.weight" in held else "orig"
     filters = "synthesis.b4.resample_filter"
     taps = shared.length(record, filters, 0, len(held[filters].shape) if filters in held else 2)
-    return shared.stylegan2_plan(
-        record,
-        {
-            "z_dim": inputs - (embed or 0),
-            "c_dim": c_dim,
-            "w_dim": w_dim,
-            "img_channels": shared.length(record, f"{last}.torgb.weight", 0, 4),
-        },
-        channels,
-        {
-            "num_layers": depth,
-            "embed_features": embed,
-            "layer_features": hidden,
-            "w_avg_beta": stylegan2_ada.MAPPING["w_avg_beta"] if "mapping.w_avg" in held else None,
-        },
-        {
-            "architecture": architecture,
-            "resample_filter": [1.0] * min(taps, shared.MAX_TAPS),  # its length; the numbers come with the tensors
-            "kernel_size": shared.length(record, "synthesis.b4.conv1.weight", 2, 4),
-            "use_noise": "synthesis.b4.conv1.noise_const" in held,
-            "conv_clamp": _CLAMP,
-        },
+    colours = shared.length(record, f"{last}.torgb.weight", 0, 4)
+    mapping = parts.MappingOptions(num_layers=depth, embed_features=embed, layer_features=hidden)
+    if "mapping.w_avg" not in held:
+        mapping = replace(mapping, w_avg_beta=None)
+    block = parts.BlockOptions(
+        architecture=architecture,
+        resample_filter=[1.0] * min(taps, shared.MAX_TAPS),  # its length; the numbers come with the tensors
+        kernel_size=shared.length(record, "synthesis.b4.conv1.weight", 2, 4),
+        use_noise="synthesis.b4.conv1.noise_const" in held,
+        conv_clamp=_CLAMP,
     )
+    return shared.stylegan2_plan(record, (inputs - (embed or 0), c_dim, w_dim, colours), channels, mapping, block)
 
 
-def check(record: NetworkRecord) -> None:
-    """Compare tensors with what this generator consists of.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    compare_tensors(record, parts.expected_tensors(_plan(record)))
-
-
-def remarks(record: NetworkRecord) -> list[str]:
-    """Say what is taken for granted."""
-    return [shared.assumed(f"conv_clamp {_CLAMP}, leaky ReLU, mapping lr_multiplier 0.01")]
-
-
-def describe(record: NetworkRecord) -> dict[str, int]:
-    """Sizes of the network."""
-    return stylegan2_ada.sizes_of(_plan(record))
-
-
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """Every affine of the synthesis network, in the order of execution."""
-    return parts.style_layers(_plan(record), record)
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
-    return parts.mapping_layer(_plan(record), record)
-
-
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
-    return parts.build(_plan(record))
+HOOK = StyleGAN2State()

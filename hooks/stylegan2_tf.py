@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import Hook, HookError, NetworkRecord, StyleLayer
 
 from . import state_parts as shared
-from . import stylegan1, stylegan2_ada
+from . import stylegan1
 from . import stylegan2_parts as parts
 from . import tf_parts as tf
-from .arguments import compare_tensors
+from .arguments import Options, compare_tensors
 from .state_parts import Held
 
-name = "stylegan2_tf"
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
 
 _CONST = "synthesis/4x4/Const/const"
 _TAPS = [1, 3, 3, 1]
-_KNOWN: dict[str, tuple] = {
+_KNOWN: dict[str, tuple[object, ...]] = {
     "mapping_nonlinearity": ("lrelu", "relu"),
     "nonlinearity": ("lrelu", "relu", "linear", "tanh", "sigmoid", "elu", "selu", "softplus", "swish"),
     "use_wscale": (True,),
@@ -42,10 +43,78 @@ _PARTS = {
 }
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A TensorFlow network with a constant and a modulated convolution."""
-    held = record.tensors
-    return record.family == "tensorflow" and _CONST in held and "synthesis/4x4/Conv/mod_weight" in held
+class StyleGAN2TF(Hook):
+    """Reads TensorFlow networks with a constant and modulated convolutions."""
+
+    name = "stylegan2_tf"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A TensorFlow network with a constant and a modulated convolution."""
+        held = record.tensors
+        return record.family == "tensorflow" and _CONST in held and "synthesis/4x4/Conv/mod_weight" in held
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare arguments and variables with what this generator consists of."""
+        plan, revised = _plan(record), _is_revised(record)
+        sizes = self.describe(record)
+        if sizes["z_dim"] < 1:
+            raise HookError(f"{record.path}: its mapping network has no room for latents: a damaged network")
+        stylegan1.agree_on_sizes(record, sizes)
+        wanted = shared.expected(_table(plan, revised))
+        if "lod" in record.tensors:
+            lod = tf.level_of_detail(record, len(plan.resolutions))
+            if revised and lod > 0:
+                raise HookError(
+                    f"{record.path}: is still growing (lod {lod:g}), which is not supported for this generation; "
+                    "use a snapshot from the end of the training"
+                )
+            wanted["lod"] = ()
+        if revised:
+            wanted["synthesis/lod"] = ()
+            wanted.update(_older_colours(record, plan))
+        compare_tensors(record, wanted)
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return _plan(record).described()
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """Every affine of the synthesis network, in the order of execution."""
+        plan = _plan(record)
+        return parts.style_layers(plan, _with_our_names(record, plan, ".affine.weight"))
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
+        plan = _plan(record)
+        return parts.mapping_layer(plan, _with_our_names(record, plan, "mapping.fc0.weight"))
+
+    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
+        """Arrays by the names of our generator.
+
+        Variables are scaled at run time; the demodulation's epsilon (section 2.2) then meets scaled weights, so
+        the factor goes into ours. Kernels that enlarge are turned around, and the style's own 1 is not stored.
+        """
+        plan = _plan(record)
+        made = {}
+        for ours, held in _table(plan, _is_revised(record)).items():
+            tensor = record.tensors[held.name]
+            if len(held.shape) == 4 and ours.endswith(".weight"):
+                made[ours] = tf.conv(tensor, turned=".conv0." in ours or ".skip." in ours)
+            elif len(held.shape) == 2:
+                made[ours] = tf.dense(tensor)
+            else:
+                made[ours] = tf.array(tensor)
+            if ours.endswith((".conv0.weight", ".conv1.weight")):
+                made[ours] /= math.sqrt(math.prod(made[ours].shape[1:]))
+            elif ours.endswith(".affine.bias"):
+                made[ours] += 1
+            elif ours.endswith(("const", "noise_const")):
+                made[ours] = made[ours].reshape(held.shape[1:] if ours.endswith(".const") else held.shape[2:])
+        return {**made, **_filters(plan)}
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
+        return parts.build(_plan(record))
 
 
 def _is_revised(record: NetworkRecord) -> bool:
@@ -53,9 +122,11 @@ def _is_revised(record: NetworkRecord) -> bool:
     return "synthesis/ToRGB_lod0/mod_weight" in record.tensors
 
 
-def _options(record: NetworkRecord) -> dict[str, Any]:
-    clamps = {"conv_clamp": None} if record.layout == "5" else {}  # before ADA there was no such argument
-    return {"conv_clamp": None, **tf.arguments(record, _KNOWN, {"mapping_lrmul": 0.01, **clamps})}
+def _options(record: NetworkRecord) -> Options:
+    numbers: dict[str, float | None] = {"mapping_lrmul": 0.01}
+    if record.layout == "5":  # before ADA there was no such argument
+        numbers["conv_clamp"] = None
+    return Options(record, {"conv_clamp": None, **tf.arguments(record, _KNOWN, numbers).values})
 
 
 def _plan(record: NetworkRecord) -> parts.Plan:
@@ -67,36 +138,31 @@ def _plan(record: NetworkRecord) -> parts.Plan:
     depth = tf.count(record, "mapping/Dense{}/weight")
     w_dim = tf.axis(record, "synthesis/4x4/Conv/mod_weight", 0, 2)
     inputs = tf.axis(record, "mapping/Dense0/weight", 0, 2)
-    mapping = {
-        "num_layers": depth,
-        "layer_features": tf.axis(record, "mapping/Dense0/weight", 1, 2) if depth > 1 else w_dim,
-        "activation": options["mapping_nonlinearity"],
-        "lr_multiplier": options["mapping_lrmul"],
-        "normalize_latents": options["normalize_latents"],
-    }
+    mapping = parts.MappingOptions(
+        num_layers=depth,
+        layer_features=tf.axis(record, "mapping/Dense0/weight", 1, 2) if depth > 1 else w_dim,
+        activation=options.text("mapping_nonlinearity"),
+        lr_multiplier=options.number("mapping_lrmul"),
+        normalize_latents=options.flag("normalize_latents"),
+    )
     c_dim, z_dim = 0, inputs
     if "mapping/LabelConcat/weight" in record.tensors:
         c_dim, z_dim = (tf.axis(record, "mapping/LabelConcat/weight", index, 2) for index in (0, 1))
-        mapping.update(label_concat=True, embed_features=z_dim)
+        mapping = replace(mapping, label_concat=True, embed_features=z_dim)
     elif "mapping/LabelEmbed/weight" in record.tensors:
         c_dim, embed = (tf.axis(record, "mapping/LabelEmbed/weight", index, 2) for index in (0, 1))
         z_dim = inputs - embed
-        mapping.update(embed_features=embed)
+        mapping = replace(mapping, embed_features=embed)
     elif record.layout == "4":
-        mapping.update(label_concat=True)
-    sizes = {
-        "z_dim": z_dim,
-        "c_dim": c_dim,
-        "w_dim": w_dim,
-        "img_channels": tf.axis(record, f"synthesis/{colours}/weight", 3, 4),
-    }
-    block = {
-        "architecture": "orig" if _is_revised(record) else options["architecture"],
-        "conv_clamp": options["conv_clamp"],
-        "use_noise": options["use_noise"],
-        "activation": options["nonlinearity"],
-        "resample_filter": options["resample_kernel"] or [1, 1],  # theirs is a box where there is none
-    }
+        mapping = replace(mapping, label_concat=True)
+    sizes = (z_dim, c_dim, w_dim, tf.axis(record, f"synthesis/{colours}/weight", 3, 4))
+    block = parts.BlockOptions(
+        architecture="orig" if _is_revised(record) else options.text("architecture"),
+        conv_clamp=options.number_or_none("conv_clamp"),
+        use_noise=options.flag("use_noise"),
+        activation=options.text("nonlinearity"),
+        resample_filter=options.numbers_or_none("resample_kernel") or [1, 1],  # theirs is a box where there is none
+    )
     return shared.stylegan2_plan(record, sizes, channels, mapping, block)
 
 
@@ -115,7 +181,7 @@ def _variable(ours: str, shape: tuple[int, ...], plan: parts.Plan, revised: bool
     if ours == "mapping.w_avg":
         return "dlatent_avg", shape
     if ours.startswith("mapping.embed."):
-        kind = "LabelConcat" if plan.mapping.get("label_concat") else "LabelEmbed"
+        kind = "LabelConcat" if plan.mapping.label_concat else "LabelEmbed"
         return f"mapping/{kind}/{ours.rpartition('.')[2]}", turned
     if ours.startswith("mapping.fc"):
         layer, part = ours[len("mapping.fc") :].split(".")
@@ -130,32 +196,6 @@ def _variable(ours: str, shape: tuple[int, ...], plan: parts.Plan, revised: bool
     place = {"conv0": "Conv0_up", "conv1": "Conv" if side == "4" else "Conv1", "torgb": "ToRGB", "skip": "Skip"}[layer]
     where = "ToRGB_lod0" if revised and layer == "torgb" else f"{side}x{side}/{place}"
     return f"synthesis/{where}/{_PARTS[part]}", turned
-
-
-def check(record: NetworkRecord) -> None:
-    """Compare arguments and variables with what this generator consists of.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    plan, revised = _plan(record), _is_revised(record)
-    sizes = describe(record)
-    if sizes["z_dim"] < 1:
-        raise HookError(f"{record.path}: its mapping network has no room for latents: a damaged network")
-    stylegan1.agree_on_sizes(record, sizes)
-    wanted = shared.expected(_table(plan, revised))
-    if "lod" in record.tensors:
-        lod = tf.level_of_detail(record, len(plan.resolutions))
-        if revised and lod > 0:
-            raise HookError(
-                f"{record.path}: is still growing (lod {lod:g}), which is not supported for this generation; "
-                "use a snapshot from the end of the training"
-            )
-        wanted["lod"] = ()
-    if revised:
-        wanted["synthesis/lod"] = ()
-        wanted.update(_older_colours(record, plan))
-    compare_tensors(record, wanted)
 
 
 def _older_colours(record: NetworkRecord, plan: parts.Plan) -> dict[str, tuple[int, ...]]:
@@ -173,23 +213,6 @@ def _older_colours(record: NetworkRecord, plan: parts.Plan) -> dict[str, tuple[i
     return shapes
 
 
-def describe(record: NetworkRecord) -> dict[str, int]:
-    """Sizes of the network."""
-    return stylegan2_ada.sizes_of(_plan(record))
-
-
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """Every affine of the synthesis network, in the order of execution."""
-    plan = _plan(record)
-    return parts.style_layers(plan, _with_our_names(record, plan, ".affine.weight"))
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
-    plan = _plan(record)
-    return parts.mapping_layer(plan, _with_our_names(record, plan, "mapping.fc0.weight"))
-
-
 def _with_our_names(record: NetworkRecord, plan: parts.Plan, ending: str) -> NetworkRecord:
     """The record with some of its matrices by our names, ``[out, in]``."""
     table = _table(plan, _is_revised(record))
@@ -199,43 +222,17 @@ def _with_our_names(record: NetworkRecord, plan: parts.Plan, ending: str) -> Net
     )
 
 
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
-    return parts.build(_plan(record))
-
-
-def state(record: NetworkRecord) -> dict[str, Any]:
-    """Arrays by the names of our generator.
-
-    Variables are scaled at run time; the demodulation's epsilon (section 2.2) then meets scaled weights, so
-    the factor goes into ours. Kernels that enlarge are turned around, and the style's own 1 is not stored.
-    """
-    plan = _plan(record)
-    made = {}
-    for ours, held in _table(plan, _is_revised(record)).items():
-        tensor = record.tensors[held.name]
-        if len(held.shape) == 4 and ours.endswith(".weight"):
-            made[ours] = tf.conv(tensor, turned=".conv0." in ours or ".skip." in ours)
-        elif len(held.shape) == 2:
-            made[ours] = tf.dense(tensor)
-        else:
-            made[ours] = tf.array(tensor)
-        if ours.endswith((".conv0.weight", ".conv1.weight")):
-            made[ours] /= math.sqrt(math.prod(made[ours].shape[1:]))
-        elif ours.endswith(".affine.bias"):
-            made[ours] += 1
-        elif ours.endswith(("const", "noise_const")):
-            made[ours] = made[ours].reshape(held.shape[1:] if ours.endswith(".const") else held.shape[2:])
-    return {**made, **_filters(plan)}
-
-
-def _filters(plan: parts.Plan) -> dict[str, Any]:
+def _filters(plan: parts.Plan) -> dict[str, np.ndarray]:
     import numpy as np
 
+    given = plan.block.resample_filter or _TAPS
     filters = {}
     for name, shape in parts.expected_tensors(plan).items():
         if shared.is_filter(name):
-            taps = plan.block["resample_filter"] if shape == (len(plan.block["resample_filter"]),) * 2 else _TAPS
+            taps = given if shape == (len(given),) * 2 else _TAPS
             kernel = np.outer(taps, taps).astype(np.float32)
             filters[name] = kernel / kernel.sum()
     return filters
+
+
+HOOK = StyleGAN2TF()

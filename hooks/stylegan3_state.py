@@ -1,6 +1,6 @@
 """State dicts of NVIDIA's StyleGAN3, and of our own: ``torch.save(G.state_dict(), path)``.
 
-Names tell every layer's size and width. The rest is laid out with the toolkit's defaults, and the stored
+A layer's name holds its size and width. The rest is laid out with the toolkit's defaults, and the stored
 filters must be those of that layout: cutoffs and rates show in nothing else.
 """
 
@@ -10,16 +10,16 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.generators.stylegan3_plan import DEFAULTS, SynthesisPlan, plan_synthesis
-from sefa_plugin.hook import HookError, StyleLayer
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.generators.stylegan3_plan import DEFAULTS, SynthesisOptions, SynthesisPlan, plan_synthesis
+from sefa_plugin.hook import Hook, HookError, NetworkRecord, StyleLayer
 
 from . import state_parts as shared
 from . import stylegan3
 
-name = "stylegan3_state"
+if TYPE_CHECKING:
+    from torch import nn
 
 MAX_LAYERS = 256
 _LAYER = re.compile(r"synthesis\.(L(\d{1,3})_(\d{1,5})_(\d{1,5}))\.weight")
@@ -27,14 +27,45 @@ _EMBED = "mapping.embed.weight"
 _FIRST_RATE = 16  # samples per picture width, with the default stop band
 
 
-def fits(record: NetworkRecord) -> bool:
-    """A state_dict with StyleGAN3's Fourier input, and none of StyleGAN-XL's additions."""
-    return (
-        record.family == "state_dict"
-        and "synthesis.input.freqs" in record.tensors
-        and "synthesis.input.transform" in record.tensors
-        and "mapping.embed_proj.weight" not in record.tensors
-    )
+class StyleGAN3State(Hook):
+    """Reads state dicts of StyleGAN3 with NVIDIA's names."""
+
+    name = "stylegan3_state"
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """A state_dict with StyleGAN3's Fourier input, and none of StyleGAN-XL's additions."""
+        return (
+            record.family == "state_dict"
+            and "synthesis.input.freqs" in record.tensors
+            and "synthesis.input.transform" in record.tensors
+            and "mapping.embed_proj.weight" not in record.tensors
+        )
+
+    def check(self, record: NetworkRecord) -> None:
+        """Compare tensors with what this generator consists of, and its filters with those of its layout."""
+        stylegan3.HOOK.check(_as_module(record))
+        _check_filters(record, _laid_out(record)[1])
+
+    def remarks(self, record: NetworkRecord) -> list[str]:
+        """Say what is taken for granted."""
+        clamp, scale = DEFAULTS["conv_clamp"], DEFAULTS["output_scale"]
+        return [shared.assumed(f"conv_clamp {clamp}, output_scale {scale}, mapping lr_multiplier 0.01")]
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network."""
+        return stylegan3.HOOK.describe(_as_module(record))
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        """Every affine in the order of execution; the first is the input's rigid motion, not a style."""
+        return stylegan3.HOOK.style_layers(_as_module(record))
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
+        return stylegan3.HOOK.mapping_layer(_as_module(record))
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Build the generator (see ``sefa_plugin.generators.stylegan3``)."""
+        return stylegan3.HOOK.build(_as_module(record))
 
 
 def _layers(record: NetworkRecord) -> list[tuple[str, int, int]]:
@@ -49,11 +80,11 @@ def _layers(record: NetworkRecord) -> list[tuple[str, int, int]]:
     return [(layer, size, width) for _, layer, size, width in found]
 
 
-def _matches(record: NetworkRecord) -> Iterator[re.Match]:
+def _matches(record: NetworkRecord) -> Iterator[re.Match[str]]:
     return (match for match in map(_LAYER.fullmatch, record.tensors) if match)
 
 
-def _laid_out(record: NetworkRecord) -> tuple[dict[str, Any], SynthesisPlan]:
+def _laid_out(record: NetworkRecord) -> tuple[SynthesisOptions, SynthesisPlan]:
     """Arguments with which the toolkit lays out layers of these names, and the layout.
 
     Raises:
@@ -63,7 +94,7 @@ def _laid_out(record: NetworkRecord) -> tuple[dict[str, Any], SynthesisPlan]:
     (first, size, _), (_, resolution, colours) = layers[0], layers[-1]
     taps = shared.length(record, f"synthesis.{first}.up_filter", 0, 1)
     downs = [f"synthesis.{layer}.down_filter" for layer, *_ in layers]
-    options: dict[str, Any] = {
+    options: SynthesisOptions = {
         "num_layers": len(layers) - 1,
         "margin_size": (size - min(_FIRST_RATE, resolution)) // 2,
         "filter_size": taps // DEFAULTS["lrelu_upsampling"],
@@ -82,8 +113,10 @@ def _laid_out(record: NetworkRecord) -> tuple[dict[str, Any], SynthesisPlan]:
     )
 
 
-def _with_widths(options: dict[str, Any], widths: Sequence[int], resolution: int, colours: int) -> SynthesisPlan | None:
-    """Put into ``options`` a ``channel_base`` that gives these widths; None where there is none."""
+def _with_widths(
+    options: SynthesisOptions, widths: Sequence[int], resolution: int, colours: int
+) -> SynthesisPlan | None:
+    """Put a ``channel_base`` that gives these widths into ``options``; None where there is none."""
     options["channel_max"] = widths[0]
     options["channel_base"] = 1
     try:
@@ -121,16 +154,6 @@ def _as_module(record: NetworkRecord) -> NetworkRecord:
     return replace(record, class_name="Generator", init_kwargs=arguments, family="module")
 
 
-def check(record: NetworkRecord) -> None:
-    """Compare tensors with what this generator consists of, and its filters with those of its layout.
-
-    Raises:
-        HookError: names the first that differs.
-    """
-    stylegan3.check(_as_module(record))
-    _check_filters(record, _laid_out(record)[1])
-
-
 def _check_filters(record: NetworkRecord, plan: SynthesisPlan) -> None:
     import numpy as np
 
@@ -152,27 +175,4 @@ def _check_filters(record: NetworkRecord, plan: SynthesisPlan) -> None:
                 )
 
 
-def remarks(record: NetworkRecord) -> list[str]:
-    """Say what is taken for granted."""
-    clamp, scale = DEFAULTS["conv_clamp"], DEFAULTS["output_scale"]
-    return [shared.assumed(f"conv_clamp {clamp}, output_scale {scale}, mapping lr_multiplier 0.01")]
-
-
-def describe(record: NetworkRecord) -> dict[str, int]:
-    """Sizes of the network."""
-    return stylegan3.describe(_as_module(record))
-
-
-def style_layers(record: NetworkRecord) -> list[StyleLayer]:
-    """Every affine in the order of execution; the first is the input's rigid motion, not a style."""
-    return stylegan3.style_layers(_as_module(record))
-
-
-def mapping_layer(record: NetworkRecord) -> StyleLayer:
-    """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
-    return stylegan3.mapping_layer(_as_module(record))
-
-
-def build(record: NetworkRecord) -> Any:
-    """Build the generator (see ``sefa_plugin.generators.stylegan3``)."""
-    return stylegan3.build(_as_module(record))
+HOOK = StyleGAN3State()

@@ -1,18 +1,20 @@
 """What hooks of TensorFlow's networks share: arguments, shapes, and the layouts of their variables.
 
-A network's building functions take what they know of one set of arguments and ignore the rest, so each
+A network's building functions take, of one set of arguments, those that they have parameters for, so each
 argument is looked up in the component first. What is left out has the function's default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import HookError
-from sefa_plugin.reading.network_record import NetworkRecord
+from sefa_plugin.hook import ArrayLike, HookError, NetworkRecord
 
-from .arguments import MAX_SIZE
+from .arguments import MAX_SIZE, Options
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_BLOCKS = 15  # 65536 pixels
 # Of training, of how a graph is built, or of the network's own defaults for truncation: no picture changes.
@@ -42,7 +44,7 @@ HARMLESS = {
     "truncation_psi",
     "truncation_psi_val",
 }  # fmt: skip
-# Shapes say these; where both speak, they must agree (see `agree`).
+# These follow from shapes; where they are given too, both must agree (see `agree`).
 SHAPES = {
     "dlatent_size",
     "fmap_base",
@@ -60,9 +62,9 @@ SHAPES = {
 
 
 def arguments(
-    record: NetworkRecord, known: Mapping[str, Sequence[Any]], numbers: Mapping[str, float | None] | None = None
-) -> dict[str, Any]:
-    """Check every argument and give those that are asked for.
+    record: NetworkRecord, known: Mapping[str, Sequence[object]], numbers: Mapping[str, float | None] | None = None
+) -> Options:
+    """Check every argument, and give those in ``known`` and ``numbers``.
 
     Args:
         known: the values that an argument may have, the first of which is the default.
@@ -72,7 +74,7 @@ def arguments(
         HookError: names an argument that is not known, or has a value that is not supported.
     """
     numbers = numbers or {}
-    given: dict[str, Any] = {}
+    given: dict[str, object] = {}
     for module in record.modules.values():
         for name, value in module.attributes.items():
             if name in (*known, *numbers) and given.get(name, value) != value:
@@ -84,7 +86,7 @@ def arguments(
             f"{record.path}: {record.class_name} was built with {', '.join(unknown)[:120]}, "
             "which the known toolkits do not have: a modified network?"
         )
-    result = {}
+    result: dict[str, object] = {}
     for name, values in known.items():
         value = result[name] = given.get(name, values[0])
         if not any(type(value) is type(item) and value == item for item in values):
@@ -97,7 +99,7 @@ def arguments(
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e6
         if not number and not (value is None and default is None):
             raise HookError(f"{record.path}: {record.class_name} was built with {name} = {value!r:.40}")
-    return result
+    return Options(record, result)
 
 
 def agree(record: NetworkRecord, **sizes: int) -> None:
@@ -128,7 +130,7 @@ def axis(record: NetworkRecord, name: str, index: int, axes: int) -> int:
     shape = tuple(tensor.shape)
     if len(shape) != axes or not 1 <= shape[index] <= MAX_SIZE:
         raise HookError(f"{record.path}: variable {name} has shape {shape}, {axes} axes were expected")
-    return shape[index]
+    return int(shape[index])
 
 
 def count(record: NetworkRecord, pattern: str) -> int:
@@ -157,7 +159,7 @@ def level_of_detail(record: NetworkRecord, blocks: int) -> float:
     """How far a network has yet to grow: 0 for a finished one.
 
     Raises:
-        HookError: the variable is missing, or says what no network can be.
+        HookError: the variable is missing, or holds what no network can have.
     """
     tensor = record.tensors.get("lod")
     lod = float(array(tensor)) if tensor is not None and tuple(tensor.shape) == () else -1.0
@@ -166,19 +168,19 @@ def level_of_detail(record: NetworkRecord, blocks: int) -> float:
     return lod
 
 
-def array(tensor: Any) -> Any:
+def array(tensor: ArrayLike) -> np.ndarray:
     """A variable as a float32 array of its own."""
     import numpy as np
 
     return np.array(tensor, dtype=np.float32)
 
 
-def dense(tensor: Any) -> Any:
+def dense(tensor: ArrayLike) -> np.ndarray:
     """``[in, out]`` to ``[out, in]``."""
     return array(tensor).T.copy()
 
 
-def conv(tensor: Any, turned: bool = False) -> Any:
+def conv(tensor: ArrayLike, turned: bool = False) -> np.ndarray:
     """``[kh, kw, in, out]`` to ``[out, in, kh, kw]``; ``turned`` by half a turn."""
     kernel = array(tensor).transpose(3, 2, 0, 1)
     return (kernel[:, :, ::-1, ::-1] if turned else kernel).copy()

@@ -1,22 +1,43 @@
 """The contract between a toolkit and this plugin: what a hook gives, and the check of what it gave.
 
-A hook is any object with the attributes of :class:`Hook`. It recognises an inert network record,
-lists the layers that a style enters by, and builds a generator. Recognising and listing need no
-torch, so that looking at a file stays quick.
+A hook recognises the record of a network file, lists the layers that a style enters by, and builds a generator.
+Recognising and listing need no torch, so that looking at a file stays quick; only ``build`` imports it.
+``docs/hooks.md`` shows a whole hook.
 """
 
 from __future__ import annotations
 
+import math
+import operator
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from .reading.network_record import NetworkRecord
 from .system.messages import printable, shown
 
 if TYPE_CHECKING:
-    from .reading.network_record import NetworkRecord
+    from torch import nn
+
+__all__ = [
+    "ArrayLike",
+    "Hook",
+    "HookError",
+    "Listing",
+    "NetworkRecord",
+    "NoHookError",
+    "StyleLayer",
+    "check_attribute",
+    "check_layers",
+    "find_hook",
+    "listing_of",
+    "reason_of",
+    "remarks_of",
+]
 
 KINDS = ("conv", "torgb", "input", "mapping")
+SIZES = ("z_dim", "c_dim", "w_dim", "num_ws", "resolution", "channels")
 
 
 class HookError(Exception):
@@ -31,6 +52,18 @@ class HookError(Exception):
 
 class NoHookError(HookError):
     """No hook fits a network."""
+
+
+class ArrayLike(Protocol):
+    """Numbers that ``numpy.asarray`` takes: a NumPy array, or a tensor of a file that is read only then."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+
+    @property
+    def dtype(self) -> object:
+        """Element type; as text it ends in NumPy's name for it (``float32``)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +85,7 @@ class StyleLayer:
     """
 
     name: str
-    weight: Any
+    weight: ArrayLike
     ws_index: int
     kind: str = "conv"
     weight_gain: float = 1.0
@@ -66,69 +99,265 @@ class StyleLayer:
         return int(self.weight.shape[0])
 
 
-class Hook(Protocol):
-    """What a toolkit's module offers. ``name`` is unique among the registered hooks.
+class Hook(ABC):
+    """What a toolkit offers; one instance serves every network of that toolkit.
 
-    A hook may also have
+    Derive a class, give it a ``name`` and the six methods without a default, and register it (``docs/hooks.md``).
+    A hook keeps nothing between calls: everything that it needs is in the record that each method is given. It reads
+    the record's tensors no earlier than it must, since a file may be larger than memory.
 
-    * ``state(record) -> dict`` of arrays by the names of the generator that ``build`` gives, where the file
-      has other names or layouts (TensorFlow), or None where ``build`` gives them their values itself; without
-      it, the record's own tensors are loaded;
-    * ``cannot_render(record) -> str``: '' or a line that says why there is no generator, only layers;
-      ``build`` is then never called;
-    * ``remarks(record) -> list[str]``: one-line warnings for the user, where the file leaves something open
-      that may change pictures.
+    Of a network, the methods are called in this order:
+
+    1. ``fits``, of one hook after the other, until one fits;
+    2. ``check``, then ``describe``, ``style_layers`` and ``mapping_layer``, then ``remarks`` and ``cannot_render``;
+    3. where pictures are wanted, ``state``, then ``build``.
+
+    Those of step 2 may be called again, and must give the same again. A module that a script has in memory gets a
+    record, too: of it, steps 1 and 2 are taken.
+
+    Attributes:
+        name: a short word, unique among the hooks; it is shown to the user and stands in every ``run.json``.
+        has_mapping: whether ``mapping_layer`` gives a layer. Where it is False, ``mapping_layer`` is not called, and
+            directions can be made in W only.
     """
 
     name: str
+    has_mapping: bool = True
 
+    @abstractmethod
     def fits(self, record: NetworkRecord) -> bool:
-        """Tell whether this hook knows the class of network; cheap, and never raises on odd input."""
+        """Whether the network is of this hook's toolkit: by its class, or by names of tensors that only it has.
 
+        Called with the record of every file that is opened, also with records of other toolkits and with incomplete
+        ones, so it must be quick, read no tensor's numbers and never raise.
+        """
+
+    @abstractmethod
     def check(self, record: NetworkRecord) -> None:
-        """Raise :class:`HookError` naming the first argument or tensor that is not as it must be."""
+        """Make sure that ``build`` will make this very network; called once ``fits`` has given True.
 
+        Raises:
+            HookError: names the first argument or tensor that is not as it must be.
+        """
+
+    @abstractmethod
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        """Sizes of the network, each a whole number from 0 on.
+
+        Returns:
+            ``z_dim``, ``w_dim``: widths of a latent code and of a row of ws; ``c_dim``: of a label, 0 without classes;
+            ``num_ws``: rows of ws; ``resolution``, ``channels``: height in pixels and channels of a picture.
+        """
+
+    @abstractmethod
     def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
-        """List every affine of the synthesis network in the order of execution."""
+        """Every affine layer of the synthesis network, in the order of execution.
 
+        Returns:
+            At least one; weights ``[channels, w_dim]``, ``ws_index`` from 0 to ``num_ws - 1``, ``kind`` any.
+        """
+
+    @abstractmethod
     def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
-        """Give the first mapping layer (kind ``mapping``), weight ``[out, z_dim (+ label)]``."""
+        """The first affine layer that z enters, of kind ``mapping`` and ``ws_index`` -1.
 
-    def describe(self, record: NetworkRecord) -> dict:
-        """Give ``z_dim, w_dim, c_dim, num_ws, resolution, channels`` (integers)."""
+        Returns:
+            Its weight is ``[channels, z_dim]``; further columns, which belong to a label, may follow.
+        """
 
-    def build(self, record: NetworkRecord) -> Any:
-        """Build the generator, an ``nn.Module`` whose weights are still to be loaded, on the CPU."""
+    @abstractmethod
+    def build(self, record: NetworkRecord) -> nn.Module:
+        """Make the generator on the CPU; its weights are loaded afterwards, by the names of ``state``.
+
+        It may be called twice: first while ``torch.randn`` and ``torch.rand`` give NaN, which takes no memory, and
+        again if NaN is left in anything that the state does not reach.
+
+        Returns:
+            A module with the attributes ``z_dim, c_dim, w_dim, num_ws, img_resolution, img_channels`` (int) and
+
+            * ``mapping(z, c, truncation_psi=1, truncation_cutoff=None) -> ws``: ``z [N, z_dim]``, ``c [N, c_dim]`` or
+              None, ``ws [N, num_ws, w_dim]``, float32;
+            * ``synthesis(ws, noise_mode="const", force_fp32=False) -> pictures``: ``[N, channels, H, W]`` float32,
+              about -1 to 1. Either is an ``nn.Module``.
+        """
+
+    def state(self, record: NetworkRecord) -> Mapping[str, ArrayLike] | None:
+        """The tensors of the generator that ``build`` makes, by its ``state_dict``'s names; called before ``build``.
+
+        By default those of the record; then plain attributes (numbers, text) of the built modules must also be equal
+        to those that the file keeps of the same modules under the same names. To be overridden where the file has
+        other names or layouts.
+
+        Returns:
+            Every parameter and buffer, or None where ``build`` loads them itself.
+
+        Raises:
+            HookError: a tensor has values that no network can have.
+        """
+        return record.tensors
+
+    def cannot_render(self, record: NetworkRecord) -> str:
+        """Why there is no generator, only layers: one line without the file's name. By default '': there is one.
+
+        Where it is not '', ``state`` and ``build`` are never called, and the network's classes need not be known:
+        then this is called before ``check``, with a record of what was understood of the file.
+        """
+        return ""
+
+    def remarks(self, record: NetworkRecord) -> Sequence[str]:
+        """Warnings for the user, a line each, where the file leaves something open that may change pictures.
+
+        By default none.
+        """
+        return ()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a hook lists of a network, checked: enough to factorise it.
+
+    Attributes:
+        sizes: by the names of :data:`SIZES`.
+        layers: the style layers, in the order of execution.
+        mapping: the first mapping layer; None where none is known.
+    """
+
+    sizes: dict[str, int]
+    layers: list[StyleLayer]
+    mapping: StyleLayer | None
+
+
+def listing_of(record: NetworkRecord, hook: Hook) -> Listing:
+    """Take from a hook what it lists of a network, and check it.
+
+    Raises:
+        HookError: the network is not as the hook's toolkit makes them, or the hook breaks the contract; one line that
+            names the hook and the fault.
+    """
+    hook.check(record)
+    sizes = _checked_sizes(hook.describe(record), hook.name)
+    layers = check_layers(hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
+    mapping = _checked_mapping(hook.mapping_layer(record), sizes["z_dim"], hook.name) if hook.has_mapping else None
+    return Listing(sizes, layers, mapping)
+
+
+def remarks_of(record: NetworkRecord, hook: Hook) -> tuple[str, ...]:
+    """Take a hook's remarks on a network, and check them.
+
+    Raises:
+        HookError: they are no list of lines.
+    """
+    given = hook.remarks(record)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise HookError(f"hook {hook.name} gives {_a(given)} as remarks, expected a list of lines")
+    lines = tuple(given)
+    for line in lines:
+        if not isinstance(line, str):
+            raise HookError(f"hook {hook.name} gives {_a(line)} among its remarks, expected a line of text")
+    return lines
+
+
+def reason_of(record: NetworkRecord, hook: Hook) -> str:
+    """Take a hook's reason for not rendering a network, and check it; '' where it can be rendered.
+
+    Raises:
+        HookError: it is no text.
+    """
+    reason = hook.cannot_render(record)
+    if not isinstance(reason, str):
+        raise HookError(f"hook {hook.name} gives {_a(reason)} as the reason not to render, expected text")
+    return reason
+
+
+def _checked_sizes(sizes: object, hook: str) -> dict[str, int]:
+    if not isinstance(sizes, Mapping):
+        raise HookError(f"hook {hook} describes a network by {_a(sizes)}, expected a dict")
+    missing = [key for key in SIZES if key not in sizes]
+    if missing:
+        raise HookError(f"hook {hook} describes a network without {', '.join(missing)}")
+    for key in SIZES:
+        if _whole(sizes[key]) is None or sizes[key] < 0:
+            raise HookError(f"hook {hook} gives {key} as {sizes[key]!r:.40}, expected a whole number from 0 on")
+    return {key: operator.index(sizes[key]) for key in SIZES}
 
 
 def check_layers(layers: Sequence[StyleLayer], w_dim: int, num_ws: int, hook: str) -> list[StyleLayer]:
     """Check what a hook listed; returns it as a list.
 
     Raises:
-        HookError: a weight is not ``[channels, w_dim]``, a name occurs twice, or an index or kind is unknown.
+        HookError: something is no layer, a weight is not ``[channels, w_dim]``, a name occurs twice, or an index or
+            kind is unknown.
     """
     seen: set[str] = set()
+    if not isinstance(layers, Iterable):
+        raise HookError(f"hook {hook} lists {_a(layers)}, expected a list of StyleLayer")
+    layers = list(layers)
     if not layers:
         raise HookError(f"hook {hook} lists no style layer")
     for layer in layers:
-        where = f"hook {hook}, layer {layer.name}"
+        where = _check_layer(layer, w_dim, hook)
         if layer.name in seen:
             raise HookError(f"{where}: listed twice")
         seen.add(layer.name)
-        if len(layer.weight.shape) != 2 or layer.weight.shape[1] != w_dim:
+        if layer.weight.shape[1] != w_dim:
             raise HookError(f"{where}: weight is {tuple(layer.weight.shape)}, expected (channels, {w_dim})")
-        if layer.kind not in KINDS:
-            raise HookError(f"{where}: kind {layer.kind!r} is none of {', '.join(KINDS)}")
         if not 0 <= layer.ws_index < num_ws:
             raise HookError(f"{where}: ws index {layer.ws_index} is outside 0-{num_ws - 1}")
-    return list(layers)
+    return layers
 
 
-def check_attribute(record: NetworkRecord, name: str, key: str, ours: Any) -> None:
-    """Compare what a module of the file says of itself with what the known toolkits' has; where it says nothing, pass.
+def _checked_mapping(layer: StyleLayer, z_dim: int, hook: str) -> StyleLayer:
+    where = _check_layer(layer, z_dim, hook)
+    if layer.kind != "mapping":
+        raise HookError(f"{where}: kind {layer.kind!r}, expected 'mapping'")
+    if layer.weight.shape[1] < z_dim:
+        raise HookError(f"{where}: weight is {tuple(layer.weight.shape)}, expected (channels, {z_dim} or more)")
+    return layer
+
+
+def _check_layer(layer: StyleLayer, width: int, hook: str) -> str:
+    """Check the types of a layer; returns how a message names it."""
+    if not isinstance(layer, StyleLayer):
+        raise HookError(f"hook {hook} lists {_a(layer)}, expected a StyleLayer")
+    where = f"hook {hook}, layer {layer.name}"
+    if not isinstance(layer.name, str) or not layer.name:
+        raise HookError(f"hook {hook} lists a layer with the name {layer.name!r:.40}, expected text")
+    shape = getattr(layer.weight, "shape", None)
+    if shape is None:
+        raise HookError(f"{where}: weight is {_a(layer.weight)}, expected an array")
+    if len(shape) != 2:
+        raise HookError(f"{where}: weight is {tuple(shape)}, expected (channels, {width})")
+    if layer.kind not in KINDS:
+        raise HookError(f"{where}: kind {layer.kind!r} is none of {', '.join(KINDS)}")
+    for key, value in (("ws_index", layer.ws_index), ("size", layer.size)):
+        if _whole(value) is None:
+            raise HookError(f"{where}: {key} is {value!r:.40}, expected a whole number")
+    gains = (("weight_gain", layer.weight_gain), ("style_gain", layer.style_gain), ("detail", layer.detail))
+    for key, number in gains:
+        if number is None and key == "detail":
+            continue
+        if not isinstance(number, (int, float)) or not math.isfinite(number):
+            raise HookError(f"{where}: {key} is {number!r:.40}, expected a number")
+    return where
+
+
+def _whole(value: object) -> int | None:
+    """A whole number of any kind (Python's, NumPy's) as Python's; None for anything else."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return None
+    return operator.index(value)
+
+
+def _a(value: object) -> str:
+    kind = type(value).__name__
+    return "None" if value is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
+
+
+def check_attribute(record: NetworkRecord, name: str, key: str, ours: object) -> None:
+    """Compare an attribute that the file keeps of a module with what the known toolkits' has; without one, pass.
 
     Raises:
-        HookError: it says something else.
+        HookError: the file has something else.
     """
     held = record.modules.get(name)
     if held is None or key not in held.attributes:
@@ -148,7 +377,7 @@ def find_hook(record: NetworkRecord, hooks: Iterable[Hook]) -> Hook:
     """Give the first hook that fits ``record``.
 
     Raises:
-        HookError: none does; the message names the class and the hooks that were tried.
+        NoHookError: none does; the message names the class and the hooks that were tried.
     """
     tried = []
     for hook in hooks:
@@ -169,21 +398,3 @@ def _in_words(record: NetworkRecord) -> str:
     if record.family == "tensorflow":
         return f"this TensorFlow network (built by {record.class_name}, version {record.layout})"
     return f"this network (class {record.class_name})"
-
-
-def built_state(hook: Hook, record: NetworkRecord) -> Mapping[str, Any] | None:
-    """Give the tensors of a record by the names of the generator that its hook builds; None if it has them."""
-    convert = getattr(hook, "state", None)
-    return record.tensors if convert is None else convert(record)
-
-
-def why_no_pictures(hook: Hook, record: NetworkRecord) -> str:
-    """Give '' where a network can be rendered, else one line that says why not."""
-    reason = getattr(hook, "cannot_render", None)
-    return "" if reason is None else reason(record)
-
-
-def remarks(hook: Hook, record: NetworkRecord) -> tuple[str, ...]:
-    """Give the hook's one-line warnings about what the file leaves open."""
-    given = getattr(hook, "remarks", None)
-    return () if given is None else tuple(given(record))

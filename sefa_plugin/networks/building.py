@@ -12,33 +12,38 @@ import inspect
 import math
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..hook import HookError, built_state, check_attribute
-from ..reading.network_record import NetworkRecord
-from ..reading.tensor_view import in_place
+from ..hook import ArrayLike, HookError, NetworkRecord, check_attribute
+from ..reading.tensor_view import TensorView, in_place
 from .opening import OpenNetwork, open_network
 from .style_layers import NetworkInfo, without_weight
 
+if TYPE_CHECKING:
+    from .generator import LoadedGenerator
+
 
 def load_network(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     which: str = "G_ema",
-    device: Any = "cpu",
+    device: str | torch.device = "cpu",
     trust_pickle: bool = False,
     strict: bool = False,
-) -> Any:
+) -> LoadedGenerator:
     """Load a generator from a file, an address, or ``demo``; nothing of the file is run unless it is trusted.
 
     Args:
         path, which, strict: see :func:`open_network`.
         device: where the generator goes, as torch names it.
-        trust_pickle: run the file's own code where the network is not one that is known for certain; that
-            code can do anything to this computer.
+        trust_pickle: run the file's own code where no hook recognises the network for certain; that code can do
+            anything to this computer.
 
     Returns:
         An ``nn.Module`` in evaluation mode with the interface of NVIDIA's generators:
@@ -52,27 +57,24 @@ def load_network(
     return build_network(open_network(path, which=which, strict=strict, trust_pickle=trust_pickle), device)
 
 
-def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
+def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> LoadedGenerator:
     """Build the generator of an opened network; see :func:`load_network`.
 
     Raises:
         HookError: weights hold NaN or infinity, or the built generator disagrees with the file.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     record = opened.record
     if opened.why_no_pictures:
         raise HookError(f"{record.path}: {opened.why_no_pictures}")
     opened.check_unchanged()  # before tensors are touched: what was cut off a mapped file must not be
     with ThreadPoolExecutor(1) as aside:
         digest = aside.submit(record.digest)  # takes as long as the rest, and lets the interpreter run
-        held = built_state(opened.hook, record)
-        G = opened.hook.build(record) if held is None else _filled(opened, held)
+        held = opened.hook.state(record)
+        G = _built(opened) if held is None else _filled(opened, held)
     opened.check_unchanged()
     if held is record.tensors:
         _compare_attributes(G, record)
-    G.init_args, G.init_kwargs = record.init_args, copy.deepcopy(dict(record.init_kwargs))
-    G.sefa = NetworkInfo(
+    info = NetworkInfo(
         path=record.path,
         name=record.name,
         which=record.which,
@@ -81,33 +83,62 @@ def build_network(opened: OpenNetwork, device: Any = "cpu") -> Any:
         layers=tuple(without_weight(G, layer) for layer in opened.layers),
         mapping=without_weight(G, opened.mapping) if opened.has_mapping else None,
     )
-    return G.eval().requires_grad_(False).to(device)
+    vars(G).update(init_args=record.init_args, init_kwargs=copy.deepcopy(dict(record.init_kwargs)), sefa=info)
+    return cast("LoadedGenerator", G.eval().requires_grad_(False).to(device))
 
 
-def _filled(opened: OpenNetwork, held: Mapping[str, Any]) -> Any:
+# What a generator has by NVIDIA's names, and what a hook describes it by.
+_SIZES = {
+    "z_dim": "z_dim",
+    "c_dim": "c_dim",
+    "w_dim": "w_dim",
+    "num_ws": "num_ws",
+    "img_resolution": "resolution",
+    "img_channels": "channels",
+}
+
+
+def _built(opened: OpenNetwork) -> nn.Module:
+    """The generator that the hook builds, as the contract has it.
+
+    Raises:
+        HookError: it is none, or not of the sizes that the hook has described.
+    """
+    G, hook = opened.hook.build(opened.record), opened.hook.name
+    if not isinstance(G, nn.Module):
+        raise HookError(f"hook {hook} built a {type(G).__name__}, expected an nn.Module")
+    missing = [part for part in (*_SIZES, "mapping", "synthesis") if not hasattr(G, part)]
+    if missing:
+        raise HookError(f"hook {hook} built a generator without {', '.join(missing)}")
+    for ours, described in _SIZES.items():
+        if getattr(G, ours) != opened.sizes[described]:
+            raise HookError(
+                f"hook {hook} built a generator with {ours} {getattr(G, ours)!r:.40}, "
+                f"and describes {described} {opened.sizes[described]}"
+            )
+    return G
+
+
+def _filled(opened: OpenNetwork, held: Mapping[str, ArrayLike]) -> nn.Module:
     """The generator with the tensors of the file."""
-    import torch
-
-    from .building import filled
-
-    record = opened.record
+    record, hook = opened.record, opened.hook.name
+    if not isinstance(held, Mapping):
+        raise HookError(f"hook {hook} gives a {type(held).__name__} as state, expected a dict of arrays")
     state = {name: torch.tensor(finite(record.path, name, tensor)) for name, tensor in held.items()}
     try:
-        return filled(lambda: opened.hook.build(record), state)
+        return filled(lambda: _built(opened), state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
-        raise HookError(f"{record.path}: hook {opened.hook.name} built another network: {reason}") from None
+        raise HookError(f"{record.path}: hook {hook} built another network: {reason}") from None
 
 
-def finite(path: str, name: str, tensor: Any) -> Any:
+def finite(path: str, name: str, tensor: ArrayLike) -> np.ndarray:
     """The elements of a tensor of a file as a NumPy array, which is not to be written to.
 
     Raises:
         HookError: it holds NaN or infinity, or numbers that are infinite in float32.
     """
-    import numpy as np
-
-    array = in_place(tensor)
+    array = in_place(tensor) if isinstance(tensor, TensorView) else np.asarray(tensor)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise HookError(f"{path}: tensor {name} holds NaN or infinity: the training diverged?")
     if array.dtype == np.float64 and np.abs(array).max(initial=0) > np.finfo(np.float32).max:
@@ -119,8 +150,8 @@ def finite(path: str, name: str, tensor: Any) -> Any:
 _HARMLESS = {"training", "w_avg_beta", "magnitude_ema_beta", "use_fp16", "channels_last", "num_fp16_res"}
 
 
-def _compare_attributes(G: Any, record: NetworkRecord) -> None:
-    """Compare what the file's modules say of themselves (gains, clamps, kinds) with the built ones.
+def _compare_attributes(G: nn.Module, record: NetworkRecord) -> None:
+    """Compare attributes of the file's modules (gains, clamps, kinds) with those of the built ones.
 
     A fork may change a gain and nothing else; where it is kept as an attribute, it shows here.
     """
@@ -131,23 +162,31 @@ def _compare_attributes(G: Any, record: NetworkRecord) -> None:
                 check_attribute(record, name, key, ours)
 
 
-try:
-    from torch.overrides import TorchFunctionMode
-except ImportError:  # torch below 1.13
-    TorchFunctionMode = object
 _ASSIGNS = "assign" in inspect.signature(nn.Module.load_state_dict).parameters  # from torch 2.1 on
 
 
-class _Undrawn(TorchFunctionMode):
-    """Lets torch give NaN, one number in memory for all elements, where it would draw random numbers."""
+def _undrawn() -> AbstractContextManager[object]:
+    """Inside, torch gives NaN, one number in memory for all elements, where it would draw random numbers."""
+    from torch.overrides import TorchFunctionMode  # from torch 1.13 on
 
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = dict(kwargs or {})
-        if function not in (torch.randn, torch.rand):
-            return function(*args, **kwargs)
-        kwargs.pop("generator", None)
-        like = torch.empty(*args, **kwargs)  # for its shape: memory that is not touched is not taken
-        return torch.full((), math.nan, dtype=like.dtype, device=like.device).expand(like.shape)
+    empty: Callable[..., Tensor] = torch.empty
+
+    class Undrawn(TorchFunctionMode):
+        def __torch_function__(
+            self,
+            function: Callable[..., object],
+            types: object,
+            args: tuple[object, ...] = (),
+            kwargs: Mapping[str, object] | None = None,
+        ) -> object:
+            keywords = dict(kwargs or {})
+            if function not in (torch.randn, torch.rand):
+                return function(*args, **keywords)
+            keywords.pop("generator", None)
+            like = empty(*args, **keywords)  # for its shape: memory that is not touched is not taken
+            return torch.full((), math.nan, dtype=like.dtype, device=like.device).expand(like.shape)
+
+    return Undrawn()
 
 
 def filled(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Module:
@@ -164,7 +203,7 @@ def filled(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Mo
     if _ASSIGNS:
         try:
             module = _assigned(build, state)
-        except (RuntimeError, ValueError):  # perhaps only for want of numbers
+        except (RuntimeError, ValueError):  # perhaps only because numbers were missing
             pass
         else:
             if not _hollow(module, state):
@@ -175,7 +214,7 @@ def filled(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Mo
 
 
 def _assigned(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Module:
-    with _Undrawn():
+    with _undrawn():
         module = build()
     types = {name: tensor.dtype for name, tensor in module.state_dict().items()}
     state = {name: tensor.to(types.get(name, tensor.dtype)) for name, tensor in state.items()}

@@ -8,20 +8,23 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..hook import HookError, StyleLayer
-from ..reading.network_record import NetworkRecord
+from ..hook import HookError, NetworkRecord, StyleLayer
 from .module_record import record_of
 from .probe import ProbeError
 from .watched_layers import style_and_mapping
 from .wrapped import EmbeddedError, EmbeddedGenerator, called_as_usual, unwrapped
+
+if TYPE_CHECKING:
+    from .generator import Generator
+    from .style_layers import NetworkInfo
 
 _PARTS = ("mapping", "synthesis")
 
@@ -33,9 +36,13 @@ class LiveError(HookError):
 class LiveGenerator(EmbeddedGenerator):
     """NVIDIA's interface around a module of the user's own; see :func:`adopt`.
 
+    ``sefa`` is set by ``style_layers.generator_of``.
+
     Raises:
         LiveError: it cannot be run.
     """
+
+    sefa: NetworkInfo
 
     def __init__(self, network: nn.Module) -> None:
         with _explained(network), undisturbed(network):
@@ -57,17 +64,26 @@ class LiveGenerator(EmbeddedGenerator):
         name = type(self.network).__name__
         return record_of(self.network, name, "", (name,))
 
-    def _map(self, *args: Any, **kwargs: Any) -> Tensor:
+    def _map(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1,
+        truncation_cutoff: int | None = None,
+        **keywords: object,
+    ) -> Tensor:
         with undisturbed(self.network):
-            return super()._map(*args, **kwargs)
+            return super()._map(z, c, truncation_psi, truncation_cutoff, **keywords)
 
-    def _synthesize(self, *args: Any, **kwargs: Any) -> Tensor:
-        with undisturbed(self.network, noise=kwargs.get("noise_mode") == "random"):
-            return super()._synthesize(*args, **kwargs)
+    def _synthesize(
+        self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object
+    ) -> Tensor:
+        with undisturbed(self.network, noise=noise_mode == "random"):
+            return super()._synthesize(ws, noise_mode, force_fp32, **keywords)
 
 
-def adopt(G: Any) -> LiveGenerator:
-    """Put NVIDIA's interface around a generator in memory: find its sizes, and how it wants to be called.
+def adopt(G: object) -> LiveGenerator:
+    """Put NVIDIA's interface around a generator in memory: find its sizes, and how it is called.
 
     It is run once, without gradients, in evaluation mode and wherever it is; then its training flags, buffers and
     the state of the random generators are put back. Wrappers (``nn.DataParallel``, ``torch.compile``) are seen
@@ -101,7 +117,7 @@ def adopt(G: Any) -> LiveGenerator:
     return LiveGenerator(network)
 
 
-def usable(G: Any) -> Any:
+def usable(G: object) -> Generator:
     """What ``frames.render`` can call: ``G`` where its synthesis is called as NVIDIA's, else :func:`adopt`'s.
 
     Raises:
@@ -111,8 +127,9 @@ def usable(G: Any) -> Any:
     if isinstance(G, EmbeddedGenerator):
         return G
     synthesis = getattr(G, "synthesis", None)
-    if callable(synthesis) and unwrapped(synthesis) is synthesis and called_as_usual(synthesis):
-        return G
+    wrapped = unwrapped(synthesis) is not synthesis
+    if callable(synthesis) and not wrapped and called_as_usual(synthesis):
+        return cast("Generator", G)
     return adopt(G)
 
 
@@ -133,12 +150,12 @@ def _explained(network: nn.Module) -> Iterator[None]:
         ) from error
 
 
-def _held(G: Any) -> nn.Module:
+def _held(G: object) -> nn.Module:
     """A module that stands for an object that is none but has such parts."""
     parts = {name: getattr(G, name) for name in _PARTS}
     if not all(isinstance(part, nn.Module) for part in parts.values()):
         raise LiveError(f"{type(G).__name__} is no torch module, and neither are its mapping and synthesis")
-    stand_in = type(type(G).__name__, (nn.Module,), {})()
+    stand_in: nn.Module = type(type(G).__name__, (nn.Module,), {})()
     for name, value in [*vars(G).items(), *parts.items()]:
         if isinstance(value, (int, np.integer)) or name in parts:
             setattr(stand_in, name, value)
@@ -157,7 +174,8 @@ def _place(error: BaseException) -> str:
 
 def _named_as_usual(network: nn.Module, layer: StyleLayer) -> StyleLayer:
     """The layer under a name without the steps that wrappers inside the network put into it."""
-    module, steps = network, []
+    module: nn.Module | None = network
+    steps = []
     for step in layer.name.split("."):
         if unwrapped(module) is module:
             steps.append(step)
@@ -166,7 +184,7 @@ def _named_as_usual(network: nn.Module, layer: StyleLayer) -> StyleLayer:
 
 
 @contextmanager
-def evaluating(module: Any) -> Iterator[None]:
+def evaluating(module: object) -> Iterator[None]:
     """Inside, a module is in evaluation mode; afterwards each part of it is in the mode that it was in."""
     flags = {part: part.training for part in module.modules()} if isinstance(module, nn.Module) else {}
     try:
@@ -178,7 +196,7 @@ def evaluating(module: Any) -> Iterator[None]:
             part.training = flag
 
 
-def _not_compiled() -> Any:
+def _not_compiled() -> AbstractContextManager[object]:
     """Inside, what ``torch.compile`` has made runs as it was written, so that its modules can be watched."""
     stance = getattr(sys.modules.get("torch.compiler"), "set_stance", None)  # from torch 2.6 on
     return nullcontext() if stance is None else stance("force_eager")

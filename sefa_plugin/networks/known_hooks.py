@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from ..hook import HookError
+from ..hook import Hook, HookError, NetworkRecord
 
 
-def known_hooks() -> tuple[Any, Any]:
-    """``all_hooks`` and ``judge`` of the hooks; as late as this, since a copy may lack them.
+class KnownHooks(NamedTuple):
+    """What the package of hooks offers.
+
+    Attributes:
+        all_hooks: gives every hook, in the order in which they are tried.
+        source_of: where a network's source is from and a warning, by the record and the hook's name.
+    """
+
+    all_hooks: Callable[[], Iterator[Hook]]
+    source_of: Callable[[NetworkRecord, str], tuple[str, str]]
+
+
+def known_hooks() -> KnownHooks:
+    """Import the package of hooks; as late as this, since a copy may lack it.
 
     Raises:
         HookError: it does.
     """
     try:
         from ..hooks import all_hooks
-        from ..hooks.known_sources import judge
+        from ..hooks.known_sources import source_of
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("sefa_plugin.hooks"):
             raise
         raise HookError(
             "the folder hooks/ is missing: copy it beside sefa_plugin/, or pip install this project"
         ) from None
-    return all_hooks, judge
+    return KnownHooks(all_hooks, source_of)

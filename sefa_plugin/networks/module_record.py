@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -13,7 +11,7 @@ from ..reading.network_record import NetworkRecord
 
 
 def record_of(network: nn.Module, path: str, which: str, entries: tuple[str, ...]) -> NetworkRecord:
-    """The record of a living network; that of an official one has the digest of its file."""
+    """The record of a network in memory; that of an official one has the digest of its file."""
     return NetworkRecord(
         path=path,
         which=which,
@@ -39,7 +37,7 @@ def _module(module: nn.Module) -> ModuleRecord:
     return ModuleRecord(f"{kind.__module__}.{kind.__qualname__}" if inside else kind.__name__, plain, "")
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(_is_plain, value))
     if isinstance(value, dict):
@@ -47,6 +45,6 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str, np.number))
 
 
-def _array(tensor: Tensor) -> Any:
+def _array(tensor: Tensor) -> np.ndarray:
     tensor = tensor.detach().cpu()
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()  # NumPy has no bfloat16

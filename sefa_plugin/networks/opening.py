@@ -1,4 +1,4 @@
-"""Open a network: the file, fetched if need be, its record, and the hook that knows it. No generator is built."""
+"""Open a network: the file, fetched if need be, its record, and the hook that fits it. No generator is built."""
 
 from __future__ import annotations
 
@@ -9,26 +9,34 @@ from dataclasses import dataclass, replace
 from ..hook import (
     Hook,
     HookError,
+    NetworkRecord,
     NoHookError,
     StyleLayer,
     check_attribute,
     check_layers,
     find_hook,
-    remarks,
-    why_no_pictures,
+    listing_of,
+    reason_of,
+    remarks_of,
 )
 from ..reading import download
 from ..reading.network_file import read_network
-from ..reading.network_record import ForeignNetworkError, NetworkFileError, NetworkRecord
+from ..reading.network_record import ForeignNetworkError, NetworkFileError
 from ..system.regular_files import Stamp
 from .known_hooks import known_hooks
 
 
 @dataclass(frozen=True)
 class OpenNetwork:
-    """A record and the hook that knows it: enough to factorise; no generator is built.
+    """A record and the hook that fits it: enough to factorise; no generator is built.
 
-    ``warnings`` are one-line remarks for the user (a source text that is not known, say).
+    Attributes:
+        record: the network, taken apart.
+        hook: the hook that fits it, or that of a file which has been run.
+        layers, sizes: what the hook lists, checked.
+        source: where the file's source text is from: ``none``, a toolkit's name, or ``unknown``.
+        warnings: one-line remarks for the user (a source text that is not known, say).
+        stamp: of the file when it was opened; None where there was no file to be stamped.
     """
 
     record: NetworkRecord
@@ -40,10 +48,10 @@ class OpenNetwork:
     stamp: Stamp | None = None
 
     def check_unchanged(self) -> None:
-        """Make sure that nobody has written to the file since it was opened: tensors are read when they are needed.
+        """Make sure that the file was not written to since it was opened: tensors are read when they are needed.
 
         Raises:
-            NetworkFileError: somebody has.
+            NetworkFileError: it was.
         """
         if self.stamp is not None and self.stamp.is_changed():
             raise NetworkFileError(f"{self.record.path}: was written to while it was read; run the command again")
@@ -56,16 +64,16 @@ class OpenNetwork:
     @property
     def has_mapping(self) -> bool:
         """Whether a first mapping layer is known (of a network that runs its own code it need not be)."""
-        return getattr(self.hook, "has_mapping", True)
+        return self.hook.has_mapping
 
     @property
     def why_no_pictures(self) -> str:
         """'' where the network can be rendered, else one line that says why it can only be factorised."""
-        return why_no_pictures(self.hook, self.record)
+        return reason_of(self.record, self.hook)
 
 
 def open_network(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     which: str = "G_ema",
     strict: bool = False,
@@ -81,7 +89,7 @@ def open_network(
         strict: refuse a network whose source text is not a known one, instead of warning.
         sha256: the digest that a downloaded file must have.
         progress: called while downloading, see ``download.fetch``.
-        trust_pickle: run the file's own code where the network is not one that is known for certain.
+        trust_pickle: run the file's own code where no hook recognises the network for certain.
 
     Raises:
         NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
@@ -125,7 +133,7 @@ def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwo
         raise HookError(f"{text} ({_WAY_OUT})" if runs else text) from None
     if not (runs and trust_pickle and (opened.warnings or opened.why_no_pictures)):
         return opened
-    # What a hook knows for certain stays, so that directions are the same whether pictures are asked for or not.
+    # What a hook lists for certain stays, so that directions are the same whether pictures are wanted or not.
     return _run(local, which, known=opened.layers if opened.why_no_pictures else None)
 
 
@@ -137,13 +145,11 @@ _WAY_OUT = (
 
 def _only_layers(record: NetworkRecord) -> bool:
     """Whether a hook takes the layers of a network and never makes it, so that its unknown classes do not matter."""
-    all_hooks, _ = known_hooks()
-    able = (hook for hook in all_hooks() if hasattr(hook, "cannot_render"))
-    return any(hook.fits(record) and why_no_pictures(hook, record) for hook in able)
+    return any(hook.fits(record) and reason_of(record, hook) for hook in known_hooks().all_hooks())
 
 
 def _named(error: Exception, record: NetworkRecord) -> str:
-    """The line of a refusal; of a network that is known by sight it says what that is."""
+    """The line of a refusal; of a network that is recognised without a hook it says what that is."""
     from ..hooks.others import identify
 
     family = identify(record)
@@ -151,30 +157,32 @@ def _named(error: Exception, record: NetworkRecord) -> str:
 
 
 def _recognised(record: NetworkRecord) -> OpenNetwork:
-    all_hooks, judge = known_hooks()
+    all_hooks, source_of = known_hooks()
     hook = find_hook(record, all_hooks())
-    hook.check(record)
-    sizes = hook.describe(record)
-    layers = check_layers(hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
-    for layer in [*layers, hook.mapping_layer(record)]:  # all that directions depend on, beside the weights
-        check_attribute(record, layer.name, "weight_gain", layer.weight_gain)
-    source, warning = judge(record, hook.name)
-    warnings = ((warning,) if warning else ()) + remarks(hook, record)
-    return OpenNetwork(record, hook, layers, sizes, source, warnings)
+    listing = listing_of(record, hook)
+    for layer in [*listing.layers, *([listing.mapping] if listing.mapping else [])]:
+        check_attribute(
+            record, layer.name, "weight_gain", layer.weight_gain
+        )  # beside weights, all that directions need
+    source, warning = source_of(record, hook.name)
+    warnings = ((warning,) if warning else ()) + remarks_of(record, hook)
+    return OpenNetwork(record, hook, listing.layers, listing.sizes, source, warnings)
 
 
 def _run(local: str, which: str, known: list[StyleLayer] | None = None) -> OpenNetwork:
     from .trusted import open_trusted
 
     record, hook, loaded = open_trusted(local, which)
-    sizes = hook.describe(record)
-    layers = check_layers(known or hook.style_layers(record), sizes["w_dim"], sizes["num_ws"], hook.name)
+    listing = listing_of(record, hook)
+    sizes, layers = listing.sizes, listing.layers
+    if known:
+        layers = check_layers(known, sizes["w_dim"], sizes["num_ws"], hook.name)
     source = f"the file's own, run with the modules of {loaded.modules_of}"
     return OpenNetwork(record, hook, layers, sizes, source, (loaded.remark,) if loaded.remark else ())
 
 
 def locate(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,

@@ -1,6 +1,6 @@
-"""Find where a style enters a living generator, by watching which module consumes which row of ws.
+"""Find where a style enters a generator in memory, by watching which module consumes which row of ws.
 
-Names are not asked: a module that is given a row of ws and nothing else, and whose output is an affine
+Names do not count: a module that is given a row of ws and nothing else, and whose output is an affine
 function of it, is a style layer, whatever it is called. Its matrix is measured from its outputs, so gains,
 equalised learning rates and weights that are made on the fly are in it. Where no such module is, but a row is
 multiplied by a matrix inside a larger one, that matrix is the layer.
@@ -9,10 +9,9 @@ multiplied by a matrix inside a larger one, that matrix is the layer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +19,6 @@ from torch import Tensor, nn
 
 from ..hook import StyleLayer
 
-try:
-    from torch.utils._python_dispatch import TorchDispatchMode
-except ImportError:  # before torch 1.13: then only modules are seen
-    TorchDispatchMode = None
 _SAME = 1e-3  # relative difference up to which an input is a row (networks normalise with an epsilon)
 _AFFINE = 1e-3  # relative deviation from an affine function that rounding explains
 _STORED = 1e-4  # the same, from the module's own weight
@@ -35,12 +30,20 @@ class ProbeError(Exception):
     """A generator cannot be run, or no style layer is found in it."""
 
 
+_Hook = Callable[[nn.Module, "tuple[object, ...]"], None]  # called with a module and what it is given
+
+
 @dataclass(eq=False)
 class _Seen:
-    """A module that was given a row: which, the input as it came, and the height of what its parent put out.
+    """A module that was given a row.
 
-    ``scale`` is what the row was multiplied by on its way. ``matrix`` is set where the module, which is given
-    more than the row, multiplies it by that.
+    Attributes:
+        name, module: which.
+        row: the index of the row.
+        given: the input as it came.
+        scale: what the row was multiplied by on its way.
+        size: height of what the module's parent put out; 0 where that is no picture.
+        matrix: set where the module, which is given more than the row, multiplies the row by it.
     """
 
     name: str
@@ -57,7 +60,9 @@ class _Seen:
         return _COARSER.get(self.given.dtype, 1)
 
 
-def style_layers(network: nn.Module, run: Any, rows: Tensor, img_channels: int) -> list[StyleLayer]:
+def style_layers(
+    network: nn.Module, run: Callable[[Tensor], object], rows: Tensor, img_channels: int
+) -> list[StyleLayer]:
     """Find the affine transformations of the rows of ws, in the order of execution.
 
     A module that serves several rows is a layer for each: the first has the module's name, later ones have the
@@ -77,7 +82,7 @@ def style_layers(network: nn.Module, run: Any, rows: Tensor, img_channels: int) 
     found: dict[int, StyleLayer] = {}
     done: list[tuple[str, int]] = []
     modules = [item for item in seen if item.matrix is None]
-    products = _joined(item for item in seen if item.matrix is not None)
+    products = _joined(seen)
     # Outer modules first; of products, those that are in no layer yet.
     for item in [*sorted(modules, key=lambda held: held.name.count(".")), *products]:
         if any(item.row == row and (item.name == name or item.name.startswith(f"{name}.")) for name, row in done):
@@ -88,10 +93,10 @@ def style_layers(network: nn.Module, run: Any, rows: Tensor, img_channels: int) 
             found[seen.index(item)] = _layer(network, item, *weight, img_channels)
     if not found:
         raise ProbeError("no affine layer that is fed by a row of ws was found in it")
-    return _told_apart([found[place] for place in sorted(found)])
+    return _renamed([found[place] for place in sorted(found)])
 
 
-def _told_apart(layers: list[StyleLayer]) -> list[StyleLayer]:
+def _renamed(layers: list[StyleLayer]) -> list[StyleLayer]:
     """Layers of one module under names of their own."""
     names: set[str] = set()
     for place, layer in enumerate(layers):
@@ -101,17 +106,19 @@ def _told_apart(layers: list[StyleLayer]) -> list[StyleLayer]:
     return layers
 
 
-def _joined(products: Iterable[_Seen]) -> list[_Seen]:
-    """Matrices that a module multiplies one row by (a scale and a shift, say), as one."""
+def _joined(seen: Iterable[_Seen]) -> list[_Seen]:
+    """What has a matrix; matrices that a module multiplies one row by (a scale and a shift, say) as one."""
     first: dict[tuple[str, int], _Seen] = {}
-    for item in products:
+    for item in seen:
+        if item.matrix is None:
+            continue
         held = first.setdefault((item.name, item.row), item)
-        if held is not item:
+        if held is not item and held.matrix is not None:
             held.matrix = torch.cat([held.matrix, item.matrix * (item.scale / held.scale)])
     return list(first.values())
 
 
-def mapping_layer(network: nn.Module, run: Any, z: Tensor) -> StyleLayer | None:
+def mapping_layer(network: nn.Module, run: Callable[[Tensor], object], z: Tensor) -> StyleLayer | None:
     """Find the first affine transformation of z ``[z_dim]`` (of mean square 1); None where there is none.
 
     ``run`` is called with ``[1, z_dim]``.
@@ -156,23 +163,24 @@ def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
         for call in around:
             call.inside.append(item)
 
-    def entering(name: str) -> Any:
-        def hook(module: nn.Module, args: tuple) -> None:
+    def entering(name: str) -> _Hook:
+        def hook(module: nn.Module, args: tuple[object, ...]) -> None:
             calls.append(_Call(name, module, []))
             tensors = [arg for arg in args if isinstance(arg, Tensor)]
             match = _row_of(tensors[0], rows) if len(tensors) == 1 else None
-            known = match is None or any((item.name, item.row) == (name, match[0]) for item in seen)
-            if not known and name:
-                note(_Seen(name, module, match[0], tensors[0].detach(), match[1]), calls[:-1])
+            if match is None or not name or any((item.name, item.row) == (name, match[0]) for item in seen):
+                return
+            note(_Seen(name, module, match[0], tensors[0].detach(), match[1]), calls[:-1])
 
         return hook
 
-    def leaving(module: nn.Module, args: tuple, output: Any) -> None:
+    def leaving(module: nn.Module, args: tuple[object, ...], output: object) -> None:
         call = calls.pop()
-        pictures = [out for out in (output if isinstance(output, (tuple, list)) else [output]) if _is_picture(out)]
+        heights = map(_height, output if isinstance(output, (tuple, list)) else [output])
+        height = next((height for height in heights if height), 0)
         for item in call.inside:
-            if pictures and not item.size:  # the innermost module around it that puts out pictures
-                item.size = int(pictures[0].shape[-2])
+            if height and not item.size:  # the innermost module around it that puts out pictures
+                item.size = height
 
     def multiplied(left: Tensor, right: Tensor) -> None:
         if not calls or not calls[-1].name:
@@ -181,7 +189,7 @@ def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
             match = _row_of(vector, rows) if vector.shape == (1, rows.shape[1]) else None
             if match is not None:
                 call = calls[-1]
-                note(_Seen(call.name, call.module, *match[:1], vector, match[1], matrix=matrix.detach().clone()), calls)
+                note(_Seen(call.name, call.module, match[0], vector, match[1], matrix=matrix.detach().clone()), calls)
                 return
 
     for name, module in network.named_modules():
@@ -195,24 +203,34 @@ def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
             handle.remove()
 
 
-def _products(multiplied: Any) -> Any:
-    """A context that tells of every matrix product, where this torch can watch them."""
-    if TorchDispatchMode is None:
+def _products(multiplied: Callable[[Tensor, Tensor], None]) -> AbstractContextManager[object]:
+    """Inside, ``multiplied`` is called with the factors of every matrix product, where this torch can watch them."""
+    try:
+        from torch.utils._python_dispatch import TorchDispatchMode
+    except ImportError:  # before torch 1.13: then only modules are seen
         return nullcontext()
 
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves its methods without types
+        def __torch_dispatch__(
+            self,
+            func: Callable[..., object],
+            types: object,
+            args: tuple[object, ...] = (),
+            kwargs: Mapping[str, object] | None = None,
+        ) -> object:
             kind = str(func).split(".")[1] if "." in str(func) else ""
             factors = {"mm": args[:2], "addmm": args[1:3]}.get(kind, ())
-            if len(factors) == 2 and all(isinstance(factor, Tensor) for factor in factors):
-                multiplied(*factors)
+            tensors = [factor for factor in factors if isinstance(factor, Tensor)]
+            if len(tensors) == 2:
+                multiplied(*tensors)
             return func(*args, **(kwargs or {}))
 
-    return Watch()
+    return Watch()  # type: ignore[no-untyped-call]  # as above
 
 
-def _is_picture(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.ndim == 4 and value.shape[-1] > 1
+def _height(value: object) -> int:
+    """Height in pixels of a picture; 0 for anything else."""
+    return int(value.shape[-2]) if isinstance(value, Tensor) and value.ndim == 4 and value.shape[-1] > 1 else 0
 
 
 def _row_of(given: Tensor, rows: Tensor) -> tuple[int, float] | None:
@@ -236,7 +254,8 @@ def _apply(item: _Seen, vectors: Tensor) -> Tensor:
     """What a module makes of ``[N, width]`` in the place of the row that it was given: ``[N, outputs]``."""
     batch = item.given.expand(len(vectors), *item.given.shape[1:]).clone()
     batch.reshape(len(vectors), -1)[:, : vectors.shape[1]] = vectors.to(batch)
-    return item.module(batch).reshape(len(vectors), -1).to(torch.float32)
+    made: Tensor = item.module(batch)
+    return made.reshape(len(vectors), -1).to(torch.float32)
 
 
 def _matrix(item: _Seen, width: int) -> np.ndarray | None:
@@ -248,7 +267,7 @@ def _matrix(item: _Seen, width: int) -> np.ndarray | None:
             if zero.shape[1] > _MAX_OUTPUTS:
                 return None
             steps = torch.eye(width, device=device)
-            matrix = torch.cat([_apply(item, part) for part in steps.split(64)]) - zero  # [width, outputs]
+            matrix = torch.cat([_apply(item, part) for part in torch.split(steps, 64)]) - zero  # [width, outputs]
             sample = torch.randn(3, width, generator=torch.Generator().manual_seed(0)).to(device)
             error = (_apply(item, sample) - (sample @ matrix + zero)).abs().max()
     except Exception:  # a module that takes no batch, or gives no tensor, is no style layer
@@ -272,7 +291,7 @@ def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | No
     step = 1e-2 * float(point.abs().max())
     try:
         with torch.no_grad():
-            steps = (step * torch.eye(width, device=point.device)).split(64)
+            steps = torch.split(step * torch.eye(width, device=point.device), 64)
             change = [_apply(item, point + part) - _apply(item, point - part) for part in steps]
     except Exception:  # as above
         return None
@@ -289,7 +308,7 @@ def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | No
     return held.cpu().numpy(), float(gain) if isinstance(gain, (int, float)) else 1.0
 
 
-def _stored(item: _Seen, matrix: np.ndarray) -> tuple[Any, float]:
+def _stored(item: _Seen, matrix: np.ndarray) -> tuple[np.ndarray, float]:
     """The module's own weight and the gain at run time where the matrix is that, else the matrix and 1."""
     weight = getattr(item.module, "weight", None)
     if isinstance(weight, Tensor) and tuple(weight.shape) == matrix.shape:
@@ -318,8 +337,8 @@ def _kind(parent: nn.Module, name: str, matrix: np.ndarray, img_channels: int) -
         return "input", 1.0
     weight = getattr(parent, "weight", None)
     colours = isinstance(weight, Tensor) and weight.ndim == 4 and weight.shape[0] == img_channels
-    told = getattr(parent, "is_torgb", None)
-    if told is True or (told is None and (colours or "rgb" in name.lower().rpartition(".")[0].rpartition(".")[2])):
+    held = getattr(parent, "is_torgb", None)
+    if held is True or (held is None and (colours or "rgb" in name.lower().rpartition(".")[0].rpartition(".")[2])):
         size = weight.shape[-1] ** 2 if isinstance(weight, Tensor) and weight.ndim >= 2 else 1
         return "torgb", 1 / math.sqrt(len(matrix) * size)
     return "conv", 1.0

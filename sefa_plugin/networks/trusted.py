@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from torch import nn
 
-import torch
-
-from ..hook import HookError, StyleLayer
-from ..reading.network_record import NetworkRecord
+from ..hook import Hook, HookError, NetworkRecord, StyleLayer
 from .module_record import record_of
 from .unpickle import Loaded, run_file
 from .watched_layers import style_and_mapping
 from .wrapped import EmbeddedError, EmbeddedGenerator
 
 
-class EmbeddedHook:
-    """The hook of one file that has been run: the generator is there already, its layers are measured."""
+class EmbeddedHook(Hook):
+    """The hook of one file that has been run: it holds the generator, whose layers are measured."""
 
     name = "embedded"
 
     def __init__(self, G: EmbeddedGenerator) -> None:
         self.G = G
         self._layers, self._mapping = style_and_mapping(G)
-
-    @property
-    def has_mapping(self) -> bool:
-        """Whether an affine layer that z enters was found."""
-        return self._mapping is not None
+        self.has_mapping = self._mapping is not None
 
     def fits(self, record: NetworkRecord) -> bool:
         """It stands for its own file only."""
         return True
 
     def check(self, record: NetworkRecord) -> None:
-        """There is nothing to compare with: the network is what its code makes."""
+        """Nothing is compared: the network is what its code makes."""
 
     def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
         """What ``probe`` found."""
@@ -75,13 +68,14 @@ def open_trusted(path: str, which: str) -> tuple[NetworkRecord, EmbeddedHook, Lo
     Raises:
         TrustedFileError: the code fails, or makes nothing that can be used; one line.
     """
-    made: dict[str, Any] = {}
+    made: list[EmbeddedHook] = []
 
-    def check(network: Any) -> None:
-        if not isinstance(network, torch.nn.Module):
+    def check(network: object) -> None:
+        if not isinstance(network, nn.Module):
             raise EmbeddedError(f"holds a {type(network).__name__}, not a network")
         network.eval().requires_grad_(False)
-        made["hook"] = EmbeddedHook(EmbeddedGenerator(network))
+        made.append(EmbeddedHook(EmbeddedGenerator(network)))
 
     loaded = run_file(path, which, check)
-    return record_of(loaded.network, path, which, loaded.entries), made["hook"], loaded
+    hook = made[-1]  # a file may be run twice, with other modules
+    return record_of(hook.G.network, path, which, loaded.entries), hook, loaded

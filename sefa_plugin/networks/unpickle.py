@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import IO, NamedTuple, Optional
 
 TOOLKIT = ("dnnlib", "torch_utils")
 _NAMES = ("G_ema", "G", "D")
@@ -34,17 +34,24 @@ _PACKAGES = {
 }
 
 
+_StandIn = Callable[[str], Optional[ModuleType]]  # gives our module for one of a toolkit's; None for any other
+
+
 class TrustedFileError(Exception):
     """The file's own code cannot be run, or fails; one clear line."""
 
 
 class Loaded(NamedTuple):
-    """A live network: the object, the names beside it in its file, and whose modules its source imported.
+    """A network that was made by its own code.
 
-    ``remark`` says why those are not the toolkit's own, where there is one.
+    Attributes:
+        network: the object.
+        entries: names of the networks in its file.
+        modules_of: whose modules its source imported: the folder of a toolkit, or ``sefa_plugin``.
+        remark: why those are not the toolkit's own, where there is one; else ''.
     """
 
-    network: Any
+    network: object
     entries: tuple[str, ...]
     modules_of: str
     remark: str = ""
@@ -55,16 +62,16 @@ class Absent:
 
     error: Exception = ImportError("nothing")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         pass
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         pass
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         pass
 
-    def append(self, item: Any) -> None:
+    def append(self, item: object) -> None:
         """Lists that could not be made are filled all the same."""
 
     extend = append
@@ -73,7 +80,8 @@ class Absent:
 def _absent(error: Exception, problems: list[Exception]) -> type[Absent]:
     """A class, since a pickle may ask for one.
 
-    A toolkit keeps a source that failed to import, and later only misses the names in it: the import is to blame.
+    A toolkit keeps a source that failed to import, and later only misses the names in it: the first failed import is
+    the cause.
     """
     problems.append(error)
     first = next((problem for problem in problems if isinstance(problem, ImportError)), error)
@@ -83,8 +91,9 @@ def _absent(error: Exception, problems: list[Exception]) -> type[Absent]:
 def host_folder() -> Path | None:
     """Give the toolkit's checkout in which this process runs: working folder, script's folder, or Python's path."""
     held = sys.modules.get("torch_utils")
-    if held is not None and getattr(held, "__file__", None):
-        return Path(held.__file__).resolve().parent.parent
+    file = getattr(held, "__file__", None)
+    if file:
+        return Path(file).resolve().parent.parent
     script = os.path.dirname(os.path.abspath(sys.argv[0])) if sys.argv and sys.argv[0] else ""
     for folder in dict.fromkeys([os.getcwd(), script, *sys.path]):
         place = Path(folder or ".")
@@ -93,7 +102,7 @@ def host_folder() -> Path | None:
     return None
 
 
-def run_file(path: str, which: str, check: Callable[[Any], None]) -> Loaded:
+def run_file(path: str, which: str, check: Callable[[object], None]) -> Loaded:
     """Unpickle ``path``, running its code, and give the network ``which`` of it.
 
     Args:
@@ -128,12 +137,12 @@ def _ours(module: str) -> ModuleType | None:
     return find(ours(module)) if ours(module) else None
 
 
-def _attempt(path: str, which: str, check: Callable[[Any], None], stand_in: Any, modules_of: str) -> Loaded:
+def _attempt(
+    path: str, which: str, check: Callable[[object], None], stand_in: _StandIn | None, modules_of: str
+) -> Loaded:
     try:
         value = _unpickle(path, stand_in)
-        entries = {name: value[name] for name in _NAMES if value.get(name) is not None} if _is_dict(value) else {}
-        if not entries:
-            entries = {which: value}
+        entries = _networks_in(value) or {which: value}
         if which not in entries:
             raise TrustedFileError(f"{path}: holds no {which}; it holds {', '.join(entries)} (choose with --which)")
         network = entries[which]
@@ -151,8 +160,10 @@ def _attempt(path: str, which: str, check: Callable[[Any], None], stand_in: Any,
     return Loaded(network, tuple(entries), modules_of)
 
 
-def _is_dict(value: Any) -> bool:
-    return isinstance(value, dict) and any(name in value for name in _NAMES)
+def _networks_in(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        return {}
+    return {name: value[name] for name in _NAMES if value.get(name) is not None}
 
 
 def _missing(error: ImportError) -> str:
@@ -170,11 +181,11 @@ def _missing(error: ImportError) -> str:
     )
 
 
-def _first_absent(network: Any) -> Exception | None:
+def _first_absent(network: object) -> Exception | None:
     """Why a part of the network could not be made, if one could not."""
     from torch.nn import Module
 
-    todo = [network]
+    todo: list[object] = [network]
     seen: set[int] = set()
     while todo:
         item = todo.pop()
@@ -189,13 +200,13 @@ def _first_absent(network: Any) -> Exception | None:
     return None
 
 
-def _unpickle(path: str, stand_in: Callable[[str], ModuleType | None] | None) -> Any:
+def _unpickle(path: str, stand_in: _StandIn | None) -> object:
     """Run the pickle; ``stand_in`` gives our modules for a toolkit's, without it the toolkit's own are taken."""
 
     problems: list[Exception] = []
 
     class Unpickler(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
+        def find_class(self, module: str, name: str) -> object:
             if (module, name) == ("torch.storage", "_load_from_bytes"):
                 return _storage_on_cpu
             try:
@@ -233,24 +244,23 @@ def _numpy_name(module: str) -> str:
     return here + module[len(there) :] if module == there or module.startswith(f"{there}.") else module
 
 
-def _torch_load(file: Any, pickle_module: Any = pickle) -> Any:
+def _torch_load(file: IO[bytes], pickle_module: object = pickle) -> object:
     import torch
 
-    options = {"map_location": "cpu", "pickle_module": pickle_module}
-    if "weights_only" in inspect.signature(torch.load).parameters:
-        options["weights_only"] = False
-    return torch.load(file, **options)
+    if "weights_only" not in inspect.signature(torch.load).parameters:  # before torch 1.13
+        return torch.load(file, map_location="cpu", pickle_module=pickle_module)
+    return torch.load(file, map_location="cpu", pickle_module=pickle_module, weights_only=False)
 
 
-def _storage_on_cpu(data: bytes) -> Any:
+def _storage_on_cpu(data: bytes) -> object:
     """A storage inside a pickle, wherever it was when the file was written."""
     return _torch_load(io.BytesIO(data))
 
 
-def _guarded(reconstruct: Callable[[dict], Any], problems: list[Exception]) -> Callable[[dict], Any]:
+def _guarded(reconstruct: Callable[[object], object], problems: list[Exception]) -> Callable[[object], object]:
     """Let networks that are not asked for (discriminators) fail to import what they need."""
 
-    def attempt(meta: dict) -> Any:
+    def attempt(meta: object) -> object:
         try:
             return reconstruct(meta)
         except (ImportError, AttributeError, KeyError) as error:

@@ -1,14 +1,13 @@
 """NVIDIA's interface around networks of any class: what a file's own code makes, what a script has in memory.
 
-Files are run only with ``--trust-pickle`` (``trusted_file``); what is in memory comes through ``live``. Nothing is
-known of such a class but what it does, so its keywords are tried, its sizes are taken from its outputs, and
-pictures are rendered one by one.
+Files are run only with ``--trust-pickle`` (``trusted``); what is in memory comes through ``in_memory``. Such a class
+may be anything, so its keywords are tried, its sizes are taken from its outputs, and pictures are rendered one by one.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,13 +29,22 @@ class EmbeddedError(Exception):
 class _Part:
     """``G.mapping`` or ``G.synthesis``: callable as in NVIDIA's toolkits, otherwise the network's own part."""
 
-    def __init__(self, call: Any, network: nn.Module, name: str) -> None:
+    def __init__(self, call: Callable[..., Tensor], network: nn.Module, name: str) -> None:
         self._call, self._owners = call, (getattr(network, name, None), network)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+    def __call__(self, *args: object, **kwargs: object) -> Tensor:
         return self._call(*args, **kwargs)
 
-    def __getattr__(self, name: str) -> Any:
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        return self._module().parameters(recurse)
+
+    def modules(self) -> Iterator[nn.Module]:
+        return self._module().modules()
+
+    def _module(self) -> nn.Module:
+        return next(owner for owner in self._owners if isinstance(owner, nn.Module))
+
+    def __getattr__(self, name: str) -> Any:  # whatever the stranger's part has
         for owner in self._owners:  # where a part is a method (EG3D), the network has what is asked for
             if hasattr(owner, name):
                 return getattr(owner, name)
@@ -51,8 +59,15 @@ class EmbeddedGenerator(nn.Module):
       latents are those of the frontal camera, and to its user it has no classes.
 
     Raises:
-        EmbeddedError: it says neither how large its latents are, nor how it wants to be called.
+        EmbeddedError: neither the size of its latents nor how it is called can be found out.
     """
+
+    z_dim: int
+    c_dim: int
+    w_dim: int
+    num_ws: int
+    front: Tensor
+    camera: Tensor
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -72,7 +87,7 @@ class EmbeddedGenerator(nn.Module):
             raise EmbeddedError(
                 f"{type(network).__name__} does not say how large its latents are (z_dim): no generator?"
             )
-        if self.styled and self.labels == orbit.SIZE and "c" in _needed(network.synthesis, 1):
+        if self.styled and self.labels == orbit.SIZE and "c" in _needed(self._own("synthesis"), 1):
             self.c_dim = 0
             self.register_buffer("front", self.seen_from(0, 0), persistent=False)
             self.register_buffer("camera", self.front.clone(), persistent=False)
@@ -92,9 +107,15 @@ class EmbeddedGenerator(nn.Module):
         """``synthesis(ws, noise_mode, force_fp32) -> img [N, C, H, W]`` float32, about -1 to 1."""
         return _Part(self._synthesize, self.network, "synthesis")
 
+    def _own(self, name: str) -> Callable[..., object]:
+        """The network's own mapping or synthesis: a module, or a method."""
+        part: Callable[..., object] = getattr(self.network, name)
+        return part
+
     def _width_of_z(self) -> int:
-        """How wide a z the mapping takes, where it does not say so: the width of one of its matrices."""
-        held = [*self.network.mapping.state_dict().values()] if isinstance(self.network.mapping, nn.Module) else []
+        """How wide a z the mapping takes, where no attribute gives it: the width of one of its matrices."""
+        mapping = self._own("mapping")
+        held = [*mapping.state_dict().values()] if isinstance(mapping, nn.Module) else []
         widths = [int(tensor.shape[1]) - self.labels for tensor in held if tensor.ndim == 2]
         for width in dict.fromkeys(width for width in widths if width > 0):
             try:
@@ -109,7 +130,7 @@ class EmbeddedGenerator(nn.Module):
         """Latents and their picture; finds out how many rows are wanted where the mapping gives just w."""
         if not self.styled or self.num_ws or ws.shape[1] > 1:
             return ws, self.synthesis(ws)
-        hints = [getattr(owner, name, 0) for owner in (self.network, self.network.synthesis) for name in _ROWS]
+        hints = [getattr(owner, name, 0) for owner in (self.network, self._own("synthesis")) for name in _ROWS]
         counts = [n for n in hints if isinstance(n, int) and 0 < n <= _MOST_ROWS] + [*range(1, _MOST_ROWS + 1)]
         problem: Exception | None = None
         for count in dict.fromkeys([0, *counts]):
@@ -117,9 +138,9 @@ class EmbeddedGenerator(nn.Module):
             rows = ws.expand(-1, self.num_ws, -1)
             try:
                 return rows, self.synthesis(rows)
-            except Exception as error:  # other counts follow; of the first it says what it does not like
+            except Exception as error:  # other counts follow; the first error is the one to show
                 problem = problem or error
-        raise problem
+        raise problem or EmbeddedError("its synthesis network takes no number of rows")
 
     @property
     def device(self) -> torch.device:
@@ -132,16 +153,21 @@ class EmbeddedGenerator(nn.Module):
 
     def seen_from(self, yaw: float, pitch: float, fov: float = orbit.FIELD_OF_VIEW) -> Tensor:
         """A camera ``[1, 25]`` at angles in degrees, on the sphere that the network was trained with."""
-        held = getattr(self.network, "rendering_kwargs", None) or {}
+        held: Mapping[str, Any] = getattr(self.network, "rendering_kwargs", None) or {}
         radius = float(held.get("avg_camera_radius", orbit.RADIUS))
         code = orbit.camera_code(yaw, pitch, fov, radius, held.get("avg_camera_pivot", (0, 0, 0)))
         return torch.from_numpy(code)[None]
 
-    def forward(self, z: Tensor, c: Tensor | None = None, *args: Any, **synthesis_kwargs: Any) -> Tensor:
+    def forward(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1,
+        truncation_cutoff: int | None = None,
+        **synthesis_kwargs: object,
+    ) -> Tensor:
         """Latents ``[N, z_dim]`` (and labels) to pictures; further arguments as for ``mapping``."""
-        names = ("truncation_psi", "truncation_cutoff")
-        held = {**dict(zip(names, args)), **{n: synthesis_kwargs.pop(n) for n in names if n in synthesis_kwargs}}
-        return self.synthesis(self.mapping(z, c, **held), **synthesis_kwargs)
+        return self.synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff), **synthesis_kwargs)
 
     def _map(
         self,
@@ -149,7 +175,7 @@ class EmbeddedGenerator(nn.Module):
         c: Tensor | None = None,
         truncation_psi: float = 1,
         truncation_cutoff: int | None = None,
-        **keywords: Any,
+        **keywords: object,
     ) -> Tensor:
         z = z.to(self.device, torch.float32)
         c = self._label(z, c)
@@ -157,7 +183,7 @@ class EmbeddedGenerator(nn.Module):
             if truncation_psi != 1:
                 raise ValueError("this network has no mapping and keeps no average, so truncation is not possible")
             return torch.cat([z, c], dim=1)[:, None]
-        module = self.network.mapping
+        module = self._own("mapping")
         keywords = {"truncation_psi": truncation_psi, "truncation_cutoff": truncation_cutoff}
         taken = _accepted(module, keywords)
         if truncation_psi != 1 and "truncation_psi" not in taken:
@@ -176,8 +202,8 @@ class EmbeddedGenerator(nn.Module):
             :, : self.labels
         ].to(z)
 
-    def _in_its_type(self, name: str, call: Any, *given: Tensor) -> Any:
-        """Call a part with float32, or where it wants none (a network made half as a whole) with its own type."""
+    def _in_its_type(self, name: str, call: Callable[..., object], *given: Tensor) -> object:
+        """Call a part with float32, or where it refuses that (a network made half as a whole) with its own type."""
         part = getattr(self.network, name, None)
         part = part if isinstance(part, nn.Module) else self.network
         own = next((p.dtype for p in part.parameters() if p.is_floating_point()), torch.float32)
@@ -188,29 +214,33 @@ class EmbeddedGenerator(nn.Module):
             except RuntimeError:
                 if kind is types[-1]:
                     raise
-                continue
-            self._types[name] = kind
-            return result
+            else:
+                self._types[name] = kind
+                break
+        return result
 
-    def _synthesize(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: Any) -> Tensor:
+    def _synthesize(
+        self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object
+    ) -> Tensor:
         ws = ws.to(self.device)
         keywords = {"noise_mode": noise_mode, "force_fp32": force_fp32 or ws.device.type != "cuda"}
         random = noise_mode == "random"
         with torch.random.fork_rng(devices=[ws.device] if ws.device.type == "cuda" else [], enabled=not random):
             pictures = []
-            for row in ws.split(1):  # one by one: what an unknown class does with its neighbours is not known
+            for row in torch.split(ws, 1):  # one by one: an unknown class may mix the pictures of a batch
                 if not random:
                     torch.manual_seed(_NOISE_SEED)  # renderers that sample must not flicker
                 pictures.append(self._picture(row, keywords))
         return torch.cat(pictures)
 
-    def _picture(self, ws: Tensor, keywords: Mapping[str, Any]) -> Tensor:
+    def _picture(self, ws: Tensor, keywords: Mapping[str, object]) -> Tensor:
+        call: Callable[..., object]
         if not self.styled:
             z, c = ws[:, 0, : self.z_dim], ws[:, 0, self.z_dim :]
             call, given = self.network, [z, c] if _places(self.network) > 1 else [z]
         else:
             extras = [self._extra(name, ws) for name in self._extras()]
-            call, given = self.network.synthesis, [ws[:, 0] if self.flat else ws, *extras]
+            call, given = self._own("synthesis"), [ws[:, 0] if self.flat else ws, *extras]
         held = {key: value for key, value in _accepted(call, keywords).items() if key not in self._refused}
         while True:
             try:
@@ -224,7 +254,7 @@ class EmbeddedGenerator(nn.Module):
                 held.pop(refused[0])
 
     def _extras(self) -> list[str]:
-        return _needed(self.network.synthesis, 1)
+        return _needed(self._own("synthesis"), 1)
 
     def _extra(self, name: str, ws: Tensor) -> Tensor:
         """Further arguments of a synthesis network: the camera, the first moment of a video."""
@@ -235,24 +265,24 @@ class EmbeddedGenerator(nn.Module):
         raise EmbeddedError(f"its synthesis network needs {name!r}, and what that is to be is not known here")
 
 
-def unwrapped(module: Any) -> Any:
+def unwrapped(module: object) -> object:
     """A module without what ``nn.DataParallel``, its distributed kin and ``torch.compile`` put around it."""
-    while True:
-        if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            module = module.module
-        elif isinstance(module, nn.Module) and isinstance(module._modules.get("_orig_mod"), nn.Module):
-            module = module._orig_mod
-        else:
-            return module
+    while isinstance(module, nn.Module):
+        parallel = isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel))
+        inside = module._modules.get("module" if parallel else "_orig_mod")
+        if inside is None:
+            break
+        module = inside
+    return module
 
 
-def _parameters(function: Any) -> list[inspect.Parameter]:
-    function = unwrapped(function)
-    target = function.forward if isinstance(function, nn.Module) else function
+def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
+    inside = unwrapped(function)
+    target = inside.forward if isinstance(inside, nn.Module) else function
     return list(inspect.signature(target).parameters.values())
 
 
-def _accepted(function: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _accepted(function: Callable[..., object], wanted: Mapping[str, object]) -> dict[str, object]:
     """Those keywords that a function takes (all, if it takes any)."""
     held = _parameters(function)
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in held):
@@ -261,7 +291,7 @@ def _accepted(function: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in names}
 
 
-def called_as_usual(synthesis: Any) -> bool:
+def called_as_usual(synthesis: Callable[..., object]) -> bool:
     """Whether a synthesis network takes NVIDIA's keywords, nothing else, and float32."""
     keywords = {"noise_mode": "const", "force_fp32": True}
     tensors = synthesis.parameters() if isinstance(synthesis, nn.Module) else ()
@@ -269,23 +299,23 @@ def called_as_usual(synthesis: Any) -> bool:
     return plain and len(_accepted(synthesis, keywords)) == len(keywords) and not _needed(synthesis, 1)
 
 
-def _positional(function: Any) -> list[inspect.Parameter]:
+def _positional(function: Callable[..., object]) -> list[inspect.Parameter]:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [parameter for parameter in _parameters(function) if parameter.kind in kinds]
 
 
-def _places(function: Any) -> int:
+def _places(function: Callable[..., object]) -> int:
     """How many of NVIDIA's first two arguments (z, c) a function takes by position."""
     held = _positional(function)
     return 2 if len(held) > 1 and held[1].name not in ("truncation_psi", "noise_mode") else 1
 
 
-def _needed(function: Any, after: int) -> list[str]:
+def _needed(function: Callable[..., object], after: int) -> list[str]:
     """Names of the arguments without default beyond the first ``after``."""
     return [place.name for place in _positional(function)[after:] if place.default is place.empty]
 
 
-def _first(value: Any) -> Tensor:
+def _first(value: object) -> Tensor:
     """The picture or the latents in what a network gives: alone, first of several, or by name."""
     if isinstance(value, Mapping):
         value = next((value[name] for name in ("image", "img", "ws", "wp", "w") if name in value), None)

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from pickle_writer import dumps, network, tensor
 
-from sefa_plugin.hook import HookError, StyleLayer, check_layers, find_hook
-from sefa_plugin.hooks import all_hooks
+from sefa_plugin.hook import HookError
 from sefa_plugin.hooks.known_sources import KNOWN
 from sefa_plugin.networks.building import build_network, load_network
 from sefa_plugin.networks.opening import open_network
@@ -224,55 +223,6 @@ def test_half_precision_files_are_read(remade, golden):
     G = load_network(remade("sg2ada-orig-32", change=halve))
     assert G.synthesis.b4.const.dtype.is_floating_point
     assert G.synthesis.b4.const.element_size() == 4
-
-
-# --- the registry -----------------------------------------------------------------------------------
-
-
-def test_layers_of_a_hook_are_checked():
-    good = StyleLayer("a", np.zeros((3, 4)), 0)
-    assert check_layers([good], 4, 1, "h") == [good]
-    for bad, says in (
-        ([], "no style layer"),
-        ([good, good], "listed twice"),
-        ([StyleLayer("a", np.zeros((3, 5)), 0)], "expected"),
-        ([StyleLayer("a", np.zeros(4), 0)], "expected"),
-        ([StyleLayer("a", np.zeros((3, 4)), 1)], "outside 0-0"),
-        ([StyleLayer("a", np.zeros((3, 4)), 0, "dense")], "dense"),
-    ):
-        with pytest.raises(HookError, match=says):
-            check_layers(bad, 4, 1, "h")
-
-
-def test_hooks_of_third_parties_are_found_and_asked_first(monkeypatch, golden):
-    class Entry:
-        name = "mine"
-        value = "mine:hook"
-
-        class Hook:
-            name = "mine"
-            check = style_layers = mapping_layer = describe = build = None
-
-            @staticmethod
-            def fits(record):
-                return True
-
-        def load(self):
-            return self.Hook
-
-    import sefa_plugin.hooks as registry
-
-    monkeypatch.setattr(registry, "entry_points", lambda **group: [Entry()])
-    assert [hook.name for hook in all_hooks()] == ["mine", *registry.BUILT_IN]
-
-    class Record:
-        path, class_name = "x.pkl", "Generator"
-
-    assert find_hook(Record, all_hooks()).name == "mine"
-    monkeypatch.setattr(Entry.Hook, "fits", None)
-    del Entry.Hook.fits
-    with pytest.raises(HookError, match="mine lacks fits"):
-        list(all_hooks())
 
 
 def test_listing_needs_no_torch(golden):

@@ -7,6 +7,7 @@ from pickle_writer import call, dumps, module_state, network, persistent, tensor
 
 from sefa_plugin.commands.cli import sefa
 from sefa_plugin.hook import HookError
+from sefa_plugin.hooks import stylegan3
 from sefa_plugin.hooks.others import identify
 from sefa_plugin.networks.opening import open_network
 from sefa_plugin.reading.network_file import read_network
@@ -139,7 +140,7 @@ def test_nested_keywords_of_the_newer_stylegan2(write, golden):
     made = network(case.state, {**kwargs, "synthesis_kwargs": nested_kwargs}, attributes=inside)
     opened = open_network(write(made))
     assert opened.hook.name == "stylegan3"
-    assert opened.hook._stylegan2_plan(opened.record).block["conv_clamp"] == 256
+    assert stylegan3._stylegan2_plan(opened.record).block.conv_clamp == 256
     both = {**kwargs, "synthesis_kwargs": nested_kwargs, "channel_max": 16}
     with pytest.raises(HookError, match="synthesis keywords twice"):
         open_network(write(network(case.state, both, attributes=inside)))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from sefa_plugin.hook import StyleLayer
-from sefa_plugin.networks.style_layers import NetworkInfo
+from sefa_plugin.networks.style_layers import InGenerator, NetworkInfo
 
 ATTRIBUTES = ("turn", "tilt", "smile", "eyes", "skin", "hair")
 DIM = 12
@@ -32,8 +32,10 @@ class Planted(torch.nn.Module):
         self.deviations = np.linspace(1.6, 0.7, DIM)
         self.synthesis = _Synthesis(self.axes, rng)
         layers = [
-            StyleLayer(f"synthesis.affine{row}", None, row, size=4 * 2**row, detail=float(8 * 2 ** (2 * row)))
-            for row in range(3)
+            StyleLayer(
+                name, InGenerator((sum(ROWS[2 * row : 2 * row + 2]), DIM)), row, size=4 * 2**row, detail=8.0 * 4**row
+            )
+            for row, name in enumerate(("synthesis.affine0", "synthesis.affine1", "synthesis.affine2"))
         ]
         self.sefa = NetworkInfo("planted.pkl", "planted", "G_ema", "planted", f"digest{seed}", tuple(layers), None)
         self.eval().requires_grad_(False)

@@ -1,0 +1,102 @@
+"""Hooks of third parties: found by the entry-point group ``sefa_plugin.hooks``, checked, and given out as ``Hook``.
+
+An entry names a ``Hook``, a class derived from it, or any object, such as a module, with the same attributes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, cast
+
+from sefa_plugin.hook import ArrayLike, Hook, HookError, NetworkRecord, StyleLayer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+GROUP = "sefa_plugin.hooks"
+_METHODS = ("fits", "check", "style_layers", "mapping_layer", "describe", "build")
+_OPTIONAL = ("state", "cannot_render", "remarks")
+
+
+def registered_hooks() -> Iterator[Hook]:
+    """Give the hook of every entry.
+
+    Raises:
+        HookError: one cannot be loaded, or breaks the contract (see :func:`as_hook`).
+    """
+    found = entry_points(group=GROUP) if sys.version_info >= (3, 10) else entry_points().get(GROUP, ())
+    for entry in found:
+        try:
+            given = entry.load()
+        except Exception as error:  # whatever goes wrong there, the message must name the culprit
+            raise HookError(f"hook {entry.name} ({entry.value}) cannot be loaded: {error}") from error
+        yield as_hook(given, entry.name)
+
+
+def as_hook(given: object, entry: str) -> Hook:
+    """Check what an entry names, and give it as a hook: an instance as it is, a class instantiated, all else adapted.
+
+    Raises:
+        HookError: names the entry and what is missing or of the wrong type.
+    """
+    if isinstance(given, type) and issubclass(given, Hook):
+        _complain_of_missing(entry, [part for part in _METHODS if part in given.__abstractmethods__])
+        kind = given.__name__
+        try:
+            given = given()
+        except Exception as error:
+            raise HookError(f"hook {entry} cannot be made of its class {kind}: {error}") from error
+    parts = {part: getattr(given, part) for part in ("name", *_METHODS, *_OPTIONAL) if hasattr(given, part)}
+    _complain_of_missing(entry, [part for part in ("name", *_METHODS) if part not in parts])
+    name, has_mapping = parts.pop("name"), getattr(given, "has_mapping", True)
+    if not isinstance(name, str) or not name:
+        raise HookError(f"hook {entry}: name is {name!r:.40}, expected text (see sefa_plugin.hook.Hook)")
+    if not isinstance(has_mapping, bool):
+        raise HookError(f"hook {entry}: has_mapping is {has_mapping!r:.40}, expected True or False")
+    wrong = [part for part, value in parts.items() if not callable(value)]
+    if wrong:
+        raise HookError(f"hook {entry}: {', '.join(wrong)} cannot be called (see sefa_plugin.hook.Hook)")
+    return given if isinstance(given, Hook) else _Adapted(cast(Hook, given))
+
+
+def _complain_of_missing(entry: str, missing: Sequence[str]) -> None:
+    if missing:
+        raise HookError(f"hook {entry} lacks {', '.join(missing)} (see sefa_plugin.hook.Hook)")
+
+
+class _Adapted(Hook):
+    """A hook around an object with the attributes of one, of which the optional ones may be missing."""
+
+    def __init__(self, given: Hook) -> None:
+        self._given = given
+        self.name = given.name
+        self.has_mapping = getattr(given, "has_mapping", True)
+
+    def fits(self, record: NetworkRecord) -> bool:
+        return self._given.fits(record)
+
+    def check(self, record: NetworkRecord) -> None:
+        self._given.check(record)
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        return self._given.describe(record)
+
+    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
+        return self._given.style_layers(record)
+
+    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
+        return self._given.mapping_layer(record)
+
+    def build(self, record: NetworkRecord) -> nn.Module:
+        return self._given.build(record)
+
+    def state(self, record: NetworkRecord) -> Mapping[str, ArrayLike] | None:
+        return self._given.state(record) if hasattr(self._given, "state") else super().state(record)
+
+    def cannot_render(self, record: NetworkRecord) -> str:
+        return self._given.cannot_render(record) if hasattr(self._given, "cannot_render") else ""
+
+    def remarks(self, record: NetworkRecord) -> Sequence[str]:
+        return self._given.remarks(record) if hasattr(self._given, "remarks") else ()

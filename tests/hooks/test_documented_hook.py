@@ -1,0 +1,101 @@
+"""The package of docs/hooks.md, taken from the page and used through its entry point."""
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from places import ROOT
+
+PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder as ``pip install`` leaves it: the package, and its entry points beside it."""
+    folder = tmp_path_factory.mktemp("site")
+    package, about = folder / "sefa_toy", folder / "sefa_toy-1.0.dist-info"
+    package.mkdir()
+    about.mkdir()
+    hook, generator, _ = blocks("python")
+    (package / "__init__.py").write_text("")
+    (package / "hook.py").write_text(hook, encoding="utf-8")
+    (package / "generator.py").write_text(generator, encoding="utf-8")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: sefa-toy\nVersion: 1.0\n")
+    (project,) = blocks("toml")
+    (group,) = re.findall(r'\[project\.entry-points\."([\w.]+)"\]', project)
+    entries = re.findall(r'^(\w+) = "([\w.]+:\w+)"$', project, re.MULTILINE)
+    written = configparser.ConfigParser()
+    written[group] = dict(entries)
+    with open(about / "entry_points.txt", "w") as file:
+        written.write(file)
+    return folder
+
+
+def run(code, site, cwd):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+    return subprocess.run([sys.executable, "-c", code], cwd=cwd, env=env, capture_output=True, text=True)
+
+
+def test_the_page_works_as_it_is_written(site, tmp_path):
+    result = run(blocks("python")[2], site, tmp_path)
+    assert result.returncode == 0, result.stderr
+    opened, pictures = result.stdout.splitlines()
+    assert opened == "toy 16 ['synthesis.style0', 'synthesis.style1']"
+    assert pictures == "2 (16, 16, 3) uint8 True"
+
+
+def test_its_numbers_are_those_of_the_file(site, tmp_path):
+    made = blocks("python")[2].partition("opened =")[0]
+    code = made + (
+        "from sefa_plugin import style_layers\n"
+        "import numpy as np\n"
+        "G = load_network('toy.pt')\n"
+        "assert G.sefa.hook == 'toy' and G.sefa.mapping.name == 'mapping.fc'\n"
+        "weights = [state[f'toy.style{row}.weight'].numpy() for row in (0, 1)]\n"
+        "assert all((layer.weight == weight).all() for layer, weight in zip(style_layers(G), weights))\n"
+        "normed = np.concatenate(weights).astype('f8')\n"
+        "normed /= np.linalg.norm(normed, axis=1, keepdims=True)\n"
+        "axis = np.linalg.svd(normed)[2][0]\n"
+        "assert abs(abs(factorize(G).vectors[0] @ axis) - 1) < 1e-6\n"
+        "w = torch.tanh(torch.ones(1, 8) @ state['toy.map.weight'].T + state['toy.map.bias'])\n"
+        "assert torch.allclose(G.mapping(torch.ones(1, 8))[:, 0], w, atol=1e-6)\n"
+    )
+    result = run(code, site, tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_looking_at_its_files_needs_no_torch(site, tmp_path):
+    assert run(blocks("python")[2], site, tmp_path).returncode == 0
+    code = (
+        "import sys\n"
+        "from sefa_plugin.networks.opening import open_network\n"
+        "assert open_network('toy.pt').hook.name == 'toy'\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules)\n"
+    )
+    result = run(code, site, tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("del state['toy.map.bias']", "toy.map is missing or no affine layer"),
+        ("state['toy.paint.weight'] = torch.ones(3)", "toy.paint is missing or no affine layer"),
+        ("state['toy.style1.bias'] = torch.ones(9)", "toy.style1 is missing or no affine layer"),
+        ("state['toy.map.weight'] = torch.ones(5, 8)\nstate['toy.map.bias'] = torch.ones(5)", "toy.map is not (6, 8)"),
+        ("state['toy.other.bias'] = torch.ones(9)", "more tensors than a toy network has"),
+        ("state['toy.style0.bias'][0] = float('nan')", "holds NaN or infinity"),
+    ],
+)
+def test_what_is_no_such_network_is_refused(site, tmp_path, change, says):
+    made = blocks("python")[2].partition("torch.save")[0]
+    code = f"{made}{change}\ntorch.save(state, 'toy.pt')\nload_network('toy.pt')\n"
+    result = run(code, site, tmp_path)
+    assert result.returncode == 1 and "HookError: toy.pt: " in result.stderr and says in result.stderr
