@@ -103,19 +103,19 @@ FORKS: dict[str, Callable[[object], bool]] = {
 }
 
 
-def without_forks(record: NetworkRecord, given: Mapping[str, object]) -> dict[str, object]:
+def without_forks(record: NetworkRecord, options: Mapping[str, object]) -> dict[str, object]:
     """Arguments without those of forks that change nothing.
 
     Raises:
         HookError: one of them has a value that does.
     """
-    for name in set(given) & set(FORKS):
-        if not FORKS[name](given[name]):
+    for name in set(options) & set(FORKS):
+        if not FORKS[name](options[name]):
             raise HookError(
-                f"{record.path}: {record.class_name} was built with {name} = {given[name]!r:.40}, "
+                f"{record.path}: {record.class_name} was built with {name} = {options[name]!r:.40}, "
                 "which changes its pictures in a way that is not known here"
             )
-    return {name: value for name, value in given.items() if name not in FORKS}
+    return {name: value for name, value in options.items() if name not in FORKS}
 
 
 def named_arguments(record: NetworkRecord) -> dict[str, object]:

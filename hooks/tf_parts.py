@@ -74,13 +74,13 @@ def arguments(
         HookError: names an argument that is not known, or has a value that is not supported.
     """
     numbers = numbers or {}
-    given: dict[str, object] = {}
+    options: dict[str, object] = {}
     for module in record.modules.values():
         for name, value in module.attributes.items():
-            if name in (*known, *numbers) and given.get(name, value) != value:
-                raise HookError(f"{record.path}: {record.class_name} was given {name} twice: {value!r:.40}")
-            given[name] = list(value) if isinstance(value, tuple) else value
-    unknown = sorted(set(given) - set(known) - set(numbers) - HARMLESS - SHAPES)
+            if name in (*known, *numbers) and options.get(name, value) != value:
+                raise HookError(f"{record.path}: {record.class_name} was options {name} twice: {value!r:.40}")
+            options[name] = list(value) if isinstance(value, tuple) else value
+    unknown = sorted(set(options) - set(known) - set(numbers) - HARMLESS - SHAPES)
     if unknown:
         raise HookError(
             f"{record.path}: {record.class_name} was built with {', '.join(unknown)[:120]}, "
@@ -88,14 +88,14 @@ def arguments(
         )
     result: dict[str, object] = {}
     for name, values in known.items():
-        value = result[name] = given.get(name, values[0])
+        value = result[name] = options.get(name, values[0])
         if not any(type(value) is type(item) and value == item for item in values):
             raise HookError(
                 f"{record.path}: {record.class_name} was built with {name} = {value!r:.40}, which is not supported "
                 f"({', '.join(map(repr, values))} are)"
             )
     for name, default in numbers.items():
-        value = result[name] = given.get(name, default)
+        value = result[name] = options.get(name, default)
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e6
         if not number and not (value is None and default is None):
             raise HookError(f"{record.path}: {record.class_name} was built with {name} = {value!r:.40}")

@@ -50,18 +50,10 @@ def test_work_is_that_of_the_convolutions(name, monkeypatch):
     assert networks.convolution_work(G) == sum(counted)
 
 
-def works(fails):
-    def run(number):
-        if fails and number == 1:
-            raise ValueError("no more")
-
-    return run
-
-
 def test_contestants_take_turns_and_one_that_fails_drops_out():
     entries = [
-        contest.Entry("good", "test_benchmarks:works", (False,)),
-        contest.Entry("bad", "test_benchmarks:works", (True,)),
+        contest.Entry("good", "contestants:works", (False,)),
+        contest.Entry("bad", "contestants:works", (True,)),
     ]
     results = contest.compete(entries, 3, warm_up=1)
     assert len(results["good"].seconds) == 3 and results["good"].peak_bytes > 0 and not results["good"].error
@@ -169,6 +161,6 @@ def test_jobs_beside_their_goals():
 
 
 def test_processes_of_their_own_for_each_repetition():
-    entries = [contest.Entry("good", "test_benchmarks:works", (False,))]
+    entries = [contest.Entry("good", "contestants:works", (False,))]
     result = contest.compete_afresh(entries, 2)["good"]
     assert len(result.seconds) == 2 and 0 < result.start_bytes <= result.peak_bytes

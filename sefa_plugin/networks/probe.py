@@ -233,18 +233,18 @@ def _height(value: object) -> int:
     return int(value.shape[-2]) if isinstance(value, Tensor) and value.ndim == 4 and value.shape[-1] > 1 else 0
 
 
-def _row_of(given: Tensor, rows: Tensor) -> tuple[int, float] | None:
+def _row_of(tensor: Tensor, rows: Tensor) -> tuple[int, float] | None:
     """Which row an input is, and times what, if its first numbers are one (labels or motion codes may follow)."""
     width = rows.shape[1]
-    if not given.is_floating_point() or given.ndim < 2 or given.shape[0] != 1 or given[0].numel() < width:
+    if not tensor.is_floating_point() or tensor.ndim < 2 or tensor.shape[0] != 1 or tensor[0].numel() < width:
         return None
-    if given.shape[1] < width and given[0].numel() != width:
+    if tensor.shape[1] < width and tensor[0].numel() != width:
         return None  # a picture, not a vector
-    start = given.detach().reshape(-1)[:width].to(rows)
+    start = tensor.detach().reshape(-1)[:width].to(rows)
     scales = (rows @ start) / rows.square().sum(dim=1)
     distance = (rows * scales[:, None] - start).abs().amax(dim=1)
     best = int(distance.argmin())
-    same = _SAME * _COARSER.get(given.dtype, 1)
+    same = _SAME * _COARSER.get(tensor.dtype, 1)
     scale, peak = float(scales[best]), float(start.abs().max())
     alike = math.isfinite(scale) and peak > 0 and float(distance[best]) <= same * peak
     return (best, 1.0 if abs(scale - 1) <= same else scale) if alike else None

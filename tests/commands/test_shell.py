@@ -104,7 +104,8 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path):
     script.write_text(
         "import os, sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
-        "from sefa_plugin.commands.shell import Command, Progress\n"
+        "from sefa_plugin.commands.progress import Progress\n"
+        "from sefa_plugin.commands.shell import Command\n"
         "def run():\n"
         "    with Progress() as bar:\n"
         "        bar.expect(2, 1)\n"

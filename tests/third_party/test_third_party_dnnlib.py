@@ -87,7 +87,7 @@ def test_things_by_name(tmp_path, monkeypatch):
     made = util.construct_class_by_name(3, class_name="fractions.Fraction", denominator=4)
     assert made.denominator == 4 and made.numerator == 3
     assert util.get_module_dir_by_obj_name("sefa_plugin.reading.download.fetch") == str(
-        Path(sys.modules["sefa_plugin"].__file__).parent
+        Path(sys.modules["sefa_plugin"].__file__).parent / "reading"
     )
     with pytest.raises(ImportError, match="nowhere.Net: there is no module"):
         util.get_obj_by_name("nowhere.Net")
