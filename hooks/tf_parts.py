@@ -78,7 +78,7 @@ def arguments(
     for module in record.modules.values():
         for name, value in module.attributes.items():
             if name in (*known, *numbers) and options.get(name, value) != value:
-                raise HookError(f"{record.path}: {record.class_name} was options {name} twice: {value!r:.40}")
+                raise HookError(f"{record.path}: {record.class_name} was given {name} twice: {value!r:.40}")
             options[name] = list(value) if isinstance(value, tuple) else value
     unknown = sorted(set(options) - set(known) - set(numbers) - HARMLESS - SHAPES)
     if unknown:
