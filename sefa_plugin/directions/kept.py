@@ -87,6 +87,30 @@ def keep(directions: Directions, path: Path) -> None:
         (directions if earlier is None else joined(directions, earlier)).save(path)
 
 
+def change(path: Path, how: Callable[[Directions], Directions], otherwise: Directions | None = None) -> Directions:
+    """Change a directions file, which no other process changes meanwhile; gives what it holds then.
+
+    Args:
+        path: the file.
+        how: gives, for the directions that the file holds now, those that it is to hold.
+        otherwise: what counts as held by a file that is gone or cannot be read as directions.
+
+    Raises:
+        DirectionsFileError: it is such a file, and there is no ``otherwise``.
+        OSError: the file cannot be written.
+    """
+    with alone_in(path.parent):
+        try:
+            held = Directions.load(path)
+        except DirectionsFileError:
+            if otherwise is None:
+                raise
+            held = otherwise
+        made = how(held)
+        made.save(path)
+        return made
+
+
 def adopting(found: Directions, path: Path) -> Directions:
     """Directions with the names and ranges that a file has of the same ones.
 

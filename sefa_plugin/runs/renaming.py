@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..directions.directions import Directions
 from ..directions.file import file_of_folder
+from ..directions.kept import change
 from ..directions.ties import remarks
 from ..system.whole_files import keep_inside
 from .page.contents import PAGE, write_report
@@ -58,8 +59,8 @@ def rename(path: str | os.PathLike[str], key: str, name: str) -> str:
         OSError: the file cannot be written.
     """
     file = file_of_folder(path)
-    held = Directions.load(file)
-    index = held.index(int(key) if re.fullmatch(r"-?\d+", key) else key)
-    held.named(index, name).save(file)
+    typed = int(key) if re.fullmatch(r"-?\d+", key) else key
+    index = Directions.load(file).index(typed)
+    change(file, lambda held: held.named(index, name))
     refresh_page(file.parent)
     return f"{file}: direction {index} is called {name!r}" if name else f"{file}: direction {index} has no name now"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...directions.directions import Directions
 from ...directions.file import DirectionsFileError
+from ...directions.kept import change
 from ...runs.record import Manifest
 from ...runs.renaming import refresh_page
 from .rescore import Table
@@ -27,17 +28,21 @@ def apply_names(path: Path | None, table: Table, give: bool = True) -> Table:
         OSError: the file cannot be written.
     """
     measured = table.rows[0].directions
-    held = measured
-    if path is not None:
-        with suppress(DirectionsFileError):  # gone, or no longer readable: as it was read
-            held = Directions.load(path)
-    if not held.same_as(measured) or len(held) < len(measured):
+    found = {table.rows[label.index].index: (label.name, label.purity) for label in table.labels}
+
+    def named(held: Directions) -> Directions:
+        if not held.same_as(measured) or len(held) < len(measured):
+            held = measured
+        return held.with_auto_names(found, [row.index for row in table.rows]) if give else held
+
+    if path is None:
+        held = named(measured)
+    elif give:
+        held = change(path, named, otherwise=measured)
+    else:
         held = measured
-    if give:
-        found = {table.rows[label.index].index: (label.name, label.purity) for label in table.labels}
-        held = held.with_auto_names(found, [row.index for row in table.rows])
-        if path is not None:
-            held.save(path)
+        with suppress(DirectionsFileError):
+            held = named(Directions.load(path))
     return replace(table, names=tuple(held.names[row.index] for row in table.rows))
 
 

@@ -1,0 +1,65 @@
+"""Directions in files: what several processes write into one is all there in the end."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from made_directions import directions
+from places import ROOT
+
+from sefa_plugin import Directions
+from sefa_plugin.directions.file import DirectionsFileError
+from sefa_plugin.directions.kept import change, files_of, keep, known_files
+
+WRITER = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from sefa_plugin import Directions
+from sefa_plugin.directions.kept import change, keep
+path, kind = Path(sys.argv[1]), sys.argv[2]
+for index in range(8):
+    if kind == "names":
+        change(path, lambda held: held.named(index, f"name {index}"))
+    else:
+        held = replace(Directions.load(path), calibration="one look")
+        keep(held.with_range(index, 1.0, -1.0 - index, 1.0), path)
+"""
+
+
+def test_two_processes_that_write_names_and_ranges_lose_none(tmp_path):
+    path = tmp_path / "directions.safetensors"
+    directions().save(path)
+    command = [sys.executable, "-c", WRITER, str(path)]
+    running = [subprocess.Popen([*command, kind], cwd=ROOT) for kind in ("names", "ranges")]
+    assert [one.wait(timeout=100) for one in running] == [0, 0]
+    held = Directions.load(path)
+    assert held.names == tuple(f"name {index}" for index in range(8))
+    assert held.ranges == tuple((-1.0 - index, 1.0) for index in range(8))
+
+
+def test_a_change_is_made_to_what_the_file_holds(tmp_path):
+    path = tmp_path / "directions.safetensors"
+    with pytest.raises(DirectionsFileError):
+        change(path, lambda held: held)
+    made = change(path, lambda held: held.named(0, "pose"), otherwise=directions())
+    assert made.names[0] == Directions.load(path).names[0] == "pose"
+    assert change(path, lambda held: held.named(1, "smile")).names[:2] == ("pose", "smile")
+
+
+def test_the_files_of_groups(tmp_path):
+    coarse, fine = directions(layers=(0, 1)), directions(layers=(2, 3))
+    assert files_of([coarse], tmp_path) == [tmp_path / "directions.safetensors"]
+    labelled = [
+        Directions(one.vectors, one.eigenvalues, one.layers, label) for one, label in ((coarse, "a"), (fine, "b"))
+    ]
+    assert [path.name for path in files_of(labelled, tmp_path)] == [
+        "directions-a.safetensors",
+        "directions-b.safetensors",
+    ]
+    moved = Directions(coarse.vectors, coarse.eigenvalues, (5,), "a@b")
+    assert files_of([moved], tmp_path) == [tmp_path / "directions-a@b.safetensors"]
+    keep(coarse, tmp_path / "directions-of-before.safetensors")
+    assert known_files([coarse, fine], tmp_path) == [tmp_path / "directions-of-before.safetensors", None]
+    assert np.array_equal(Directions.load(tmp_path / "directions-of-before.safetensors").vectors, coarse.vectors)
