@@ -19,7 +19,9 @@ from pathlib import Path
 from sefa_plugin import Directions
 from sefa_plugin.directions.kept import change, keep
 path, kind = Path(sys.argv[1]), sys.argv[2]
-for index in range(8):
+print("ready", flush=True)
+sys.stdin.readline()
+for index in range(40):
     if kind == "names":
         change(path, lambda held: held.named(index, f"name {index}"))
     else:
@@ -30,13 +32,21 @@ for index in range(8):
 
 def test_two_processes_that_write_names_and_ranges_lose_none(tmp_path):
     path = tmp_path / "directions.safetensors"
-    directions().save(path)
+    directions(dim=40).save(path)
     command = [sys.executable, "-c", WRITER, str(path)]
-    running = [subprocess.Popen([*command, kind], cwd=ROOT) for kind in ("names", "ranges")]
-    assert [one.wait(timeout=100) for one in running] == [0, 0]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen([*command, kind], cwd=ROOT, **pipes) for kind in ("names", "ranges")]
+    for one in running:
+        assert one.stdout.readline() == "ready\n"
+    for one in running:  # both at the same time
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    for one in running:
+        one.communicate(timeout=100)
+    assert [one.returncode for one in running] == [0, 0]
     held = Directions.load(path)
-    assert held.names == tuple(f"name {index}" for index in range(8))
-    assert held.ranges == tuple((-1.0 - index, 1.0) for index in range(8))
+    assert held.names == tuple(f"name {index}" for index in range(40))
+    assert held.ranges == tuple((-1.0 - index, 1.0) for index in range(40))
 
 
 def test_a_change_is_made_to_what_the_file_holds(tmp_path):

@@ -918,11 +918,8 @@ def _parts(folder: Path, paths: list[str], masks: Masks) -> Iterator[tuple[str, 
 
 def write(recording: dict[str, Any], path: Path) -> None:
     """Write a recording, a line for each file, so that versions of it can be read side by side."""
-    lines = [
-        f'{{"format": {recording["format"]},',
-        f' "machine": {json.dumps(recording["machine"])},',
-        ' "commands": {',
-    ]
+    head = [f" {json.dumps(key)}: {json.dumps(recording[key])}," for key in ("format", "code", "machine")]
+    lines = ["{", *head, ' "commands": {']
     commands = list(recording["commands"].items())
     for number, (name, held) in enumerate(commands):
         head = f'  {json.dumps(name)}: {{"typed": {json.dumps(held["typed"])}, "exit": {held["exit"]}, "files": {{'
