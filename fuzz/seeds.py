@@ -201,9 +201,9 @@ def directions() -> Iterator[bytes]:
     measured = {"sigmas": (1.0, None, 2.0), "ranges": ((-1.0, 2.0), None, (-3.0, 3.0)), "broken": ("", "low", "both")}
     names = {"names": ("smile", "", "age"), "named_by": ("person", "", "auto"), "purity": (None, None, 0.5)}
     rows = {"layers": (0, 1), "layer_names": ("a", "b"), "num_ws": NUM_WS}
-    yield _written(Directions(_BASIS, np.array([3.0, 2, 1]), **rows, **names, **measured).save)
-    yield _written(Directions(np.stack([_BASIS] * 2, axis=1), np.ones(3), (0, 2), origin="GANSpace edit").save)
-    yield _written(Directions(_BASIS, np.ones(3), (0, 1), space="z", label="z").save)
+    yield _written(Directions.of(_BASIS, np.array([3.0, 2, 1]), **rows, **names, **measured).save)
+    yield _written(Directions.of(np.stack([_BASIS] * 2, axis=1), np.ones(3), (0, 2), origin="GANSpace edit").save)
+    yield _written(Directions.of(_BASIS, np.ones(3), (0, 1), space="z", label="z").save)
 
 
 def recipes() -> Iterator[bytes]:

@@ -115,8 +115,8 @@ def test_direction_0_is_the_strongest():
 def test_directions_of_w_never_meet_z():
     """Elsewhere directions found in W are added to z; the sizes often agree, so nothing fails."""
     z, ws = torch.randn(1, 6, dtype=torch.float64), torch.randn(1, 4, 6)
-    of_w = Directions(np.eye(6), np.ones(6), (0, 1))
-    of_z = Directions(np.eye(6), np.ones(6), (0, 1, 2, 3), space="z")
+    of_w = Directions.of(np.eye(6), np.ones(6), (0, 1))
+    of_z = Directions.of(np.eye(6), np.ones(6), (0, 1, 2, 3), space="z")
     with pytest.raises(ValueError, match="are of W"):
         edit_z(z, of_w, {0: 1.0})
     with pytest.raises(ValueError, match="are of Z"):

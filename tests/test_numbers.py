@@ -205,7 +205,7 @@ def test_directions_that_nothing_responds_to():
         "every direction has eigenvalue 0: the weights of these layers are zero"
     ]
     # Of imported directions eigenvalues are often not known, and 0.
-    assert remarks(Directions(np.eye(3), np.zeros(3), (0,), origin="numpy")) == []
+    assert remarks(Directions.of(np.eye(3), np.zeros(3), (0,), origin="numpy")) == []
 
 
 @given(st.integers(2, 24), st.integers(0, 2**32 - 1), st.integers(1, 6))

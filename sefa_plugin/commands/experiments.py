@@ -285,7 +285,7 @@ def ganspace(**given: Any) -> None:
         )
     path = folder / FOLDER / "ganspace.safetensors"
     found.directions.save(path)
-    spread = ", ".join(f"{value:.3g}" for value in found.directions.sigmas[:5])
+    spread = ", ".join(f"{entry.sigma:.3g}" for entry in found.directions.entries[:5])
     click.echo(f"{path}: {len(found.directions)} components, standard deviations {spread}, {found.seconds:.1f} s")
 
 

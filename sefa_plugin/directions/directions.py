@@ -1,4 +1,4 @@
-"""Directions: what a factorisation gives, and the check that it fits a network."""
+"""Directions: a list of records, what a factorisation gives, and the check that they fit a network."""
 
 from __future__ import annotations
 
@@ -6,20 +6,102 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Optional, TypedDict
 
 import numpy as np
 
 from .file import DirectionsFileError, read_directions, write_directions
 from .keys import Key
 from .layers import TORGB
-from .names import Names
+from .names import NAMERS, Names, check_name
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SPACES = ("w", "z")
 BROKEN = ("", "low", "high", "both")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
-Entry = TypeVar("Entry")
+Pair = Optional[tuple[float, float]]
+
+
+class _Facts(TypedDict, total=False):
+    """Attributes of :class:`Directions` beside entries and layers."""
+
+    label: str
+    layer_names: tuple[str, ...]
+    space: str
+    normalize: bool
+    torgb: str
+    network: str
+    digest: str
+    num_ws: int
+    calibration: str
+    origin: str
+    next_eigenvalue: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """One editing direction, and what is known of it.
+
+    Attributes:
+        vector: float32 ``[dim]``, of unit length; ``dim`` is ``w_dim``, or ``z_dim`` in Z. Of a direction that changes
+            each layer in a way of its own, which only imported ones do, ``[len(layers), dim]``, and the squares of the
+            lengths of its rows are 1 on average.
+        eigenvalue: how strongly the chosen layers respond; 0 where it is not known (of imported directions).
+        name: '' where it has none; see ``names.check_name``.
+        named_by: who gave the name: ``person`` (also where it is not said) or ``auto`` (re-scoring); '' without a name.
+        purity: of a name of ``auto``, the share of all measured change that it stands for, 0 to 1; else None.
+        sigma: standard deviation of w along it, None where it was not measured.
+        range: ``(low, high)``, the distances at which pictures have visibly changed (``calibration``), None where that
+            was not measured.
+        broken: the sides of its range that end where pictures break: '', low, high or both.
+        prior: the part of its measurement that later measurements start from (``calibration.Range.prior``), None
+            where there is none.
+
+    Raises:
+        ValueError: this cannot be a name, or measured numbers are not finite or contradict each other.
+    """
+
+    vector: np.ndarray
+    eigenvalue: float
+    name: str = ""
+    named_by: str = ""
+    purity: float | None = None
+    sigma: float | None = None
+    range: Pair = None
+    broken: str = ""
+    prior: Pair = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if self.named_by not in NAMERS or not (self.purity is None or 0 <= self.purity <= 1):
+            raise ValueError(
+                f"a name was given by {self.named_by!r:.20} with the purity {self.purity}, which cannot be"
+            )
+        by = (self.named_by or "person") if self.name else ""  # older files do not say who gave a name
+        object.__setattr__(self, "named_by", by)
+        object.__setattr__(self, "purity", self.purity if by == "auto" else None)
+        object.__setattr__(self, "vector", np.asarray(self.vector, dtype=np.float32))
+        numbers = [number for pair in (self.range, self.prior) if pair is not None for number in pair]
+        numbers += [] if self.sigma is None else [self.sigma]
+        odd = self.range is not None and not (self.range[0] <= 0 <= self.range[1] and self.range[0] < self.range[1])
+        odd = odd or (self.prior is not None and (self.prior[0] <= 0 or self.prior[1] < 0))
+        if odd or self.broken not in BROKEN or not all(map(math.isfinite, numbers)):
+            raise ValueError(
+                f"a direction has the range {self.range}, broken {self.broken!r:.20}, sigma {self.sigma} and the "
+                f"prior {self.prior}, which cannot be"
+            )
+
+    def measured(self, sigma: float, low: float, high: float, broken: str = "", prior: Pair = None) -> Direction:
+        """With a measured range."""
+        return replace(self, sigma=sigma, range=(low, high), broken=broken, prior=prior)
+
+    @property
+    def without_range(self) -> Direction:
+        """Without its range; sigma, which is of w alone, stays."""
+        return replace(self, range=None, broken="", prior=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +109,7 @@ class Directions:
     """Editing directions of one network.
 
     Attributes:
-        vectors: float32 ``[k, dim]``, unit rows; ``dim`` is ``w_dim``, or ``z_dim`` in Z. Directions that change
-            each layer in a way of its own, which only imported ones do, are ``[k, len(layers), dim]``, and the
-            squares of the lengths of a direction's rows are 1 on average.
-        eigenvalues: float64 ``[k]``, descending: how strongly the chosen layers respond. Of imported directions
-            in the order of their file, and 0 where it is not known.
+        entries: at least one, strongest first; of imported directions in the order of their file.
         layers: ws indices that an edit changes (all of them in Z).
         label: name of the selection, ``all`` or ``coarse`` or ``0-1_5``; letters, digits and ``_.-``. Where edits
             change other rows than those of the factorised layers: ``all@coarse``.
@@ -40,26 +118,16 @@ class Directions:
         normalize, torgb: options of the factorisation.
         network, digest: name and digest of the network, '' where it is not known.
         num_ws: rows of ws of that network.
-        names: a name for each direction, '' where it has none; no commas, not a number or a range.
-        named_by: who gave each name: ``person``, ``auto`` (re-scoring), '' where there is none. Names without an entry
-            count as given by a person.
-        purity: for each name of ``auto`` the share of all measured change that the name stands for, 0 to 1; else None.
-        sigmas: for each the standard deviation of w along it, None where it was not measured.
-        ranges: for each ``(low, high)``, the distances at which pictures have visibly changed
-            (``calibration``), None where that was not measured.
-        broken: for each the sides of its range that end where pictures break: '', low, high or both.
-        lessons: for each the part of its measurement that later measurements start from
-            (``calibration.Range.prior``), None where there is none. Files keep it under this name.
-        next_eigenvalue: that of the strongest direction that was left out, None where there is none or it is not known.
-        origin: whose file they were imported from, in words; '' of those that were factorised here.
         calibration: under which settings ranges were measured, as text to compare; '' if never.
+        origin: whose file they were imported from, in words; '' of those that were factorised here.
+        next_eigenvalue: that of the strongest direction that was left out, None where there is none or it is not known.
+        vectors: those of all entries, float32 ``[k, dim]`` or ``[k, len(layers), dim]``.
 
     Raises:
         ValueError: these do not agree with each other.
     """
 
-    vectors: np.ndarray
-    eigenvalues: np.ndarray
+    entries: tuple[Direction, ...]
     layers: tuple[int, ...]
     label: str = "all"
     layer_names: tuple[str, ...] = ()
@@ -69,24 +137,72 @@ class Directions:
     network: str = ""
     digest: str = ""
     num_ws: int = 0
-    names: tuple[str, ...] = ()
-    named_by: tuple[str, ...] = ()
-    purity: tuple[float | None, ...] = ()
-    sigmas: tuple[float | None, ...] = ()
-    ranges: tuple[tuple[float, float] | None, ...] = ()
-    broken: tuple[str, ...] = ()
-    lessons: tuple[tuple[float, float] | None, ...] = ()
     calibration: str = ""
     origin: str = ""
     next_eigenvalue: float | None = None
+    vectors: np.ndarray = field(init=False)
 
-    def __post_init__(self) -> None:
-        vectors = np.ascontiguousarray(self.vectors, dtype=np.float32)
-        values = np.ascontiguousarray(self.eigenvalues, dtype=np.float64)
+    @classmethod
+    def of(
+        cls,
+        vectors: np.ndarray,
+        eigenvalues: np.ndarray,
+        layers: Sequence[int],
+        *,
+        names: Sequence[str] = (),
+        named_by: Sequence[str] = (),
+        purity: Sequence[float | None] = (),
+        sigmas: Sequence[float | None] = (),
+        ranges: Sequence[Pair] = (),
+        broken: Sequence[str] = (),
+        priors: Sequence[Pair] = (),
+        **facts: Unpack[_Facts],
+    ) -> Directions:
+        """Directions from arrays and lists, each with one entry for each direction, or empty.
+
+        Args:
+            vectors: ``[k, dim]``, or ``[k, len(layers), dim]``.
+            eigenvalues: ``[k]``.
+            layers: ws indices.
+            names, named_by, purity, sigmas, ranges, broken, priors: see :class:`Direction`. Names without an entry in
+                ``named_by`` count as given by a person.
+            facts: the other attributes.
+
+        Raises:
+            ValueError: the lengths do not agree, or an entry is not valid.
+        """
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        values = np.ascontiguousarray(eigenvalues, dtype=np.float64)
         if vectors.ndim not in (2, 3) or 0 in vectors.shape or values.shape != vectors.shape[:1]:
             raise ValueError(f"directions {list(vectors.shape)} and eigenvalues {list(values.shape)} do not agree")
+        count = len(vectors)
+        columns = {"names": names, "namers": named_by, "purities": purity, "sigmas": sigmas, "ranges": ranges}
+        for what, column in {**columns, "broken sides": broken, "priors": priors}.items():
+            if len(column) not in (0, count):
+                raise ValueError(f"{len(column)} {what} for {count} directions")
+        entries = [
+            Direction(
+                vector=vectors[index],
+                eigenvalue=float(values[index]),
+                name=names[index] if names else "",
+                named_by=named_by[index] if named_by else "",
+                purity=_number(purity[index]) if purity else None,
+                sigma=_number(sigmas[index]) if sigmas else None,
+                range=_pair(ranges[index]) if ranges else None,
+                broken=broken[index] if broken else "",
+                prior=_pair(priors[index]) if priors else None,
+            )
+            for index in range(count)
+        ]
+        return cls(tuple(entries), tuple(layers), **facts)
+
+    def __post_init__(self) -> None:
+        shapes = {entry.vector.shape for entry in self.entries}
+        if len(shapes) != 1 or len(*shapes) not in (1, 2) or 0 in next(iter(shapes)):
+            raise ValueError(f"directions of shapes {str(sorted(shapes)):.60} are no set")
+        vectors = np.stack([entry.vector for entry in self.entries])
         following = self.next_eigenvalue if self.next_eigenvalue is not None else 0.0
-        if not (np.isfinite(vectors).all() and np.isfinite(values).all() and math.isfinite(following)):
+        if not (np.isfinite(vectors).all() and np.isfinite(self.eigenvalues).all() and math.isfinite(following)):
             raise ValueError("directions hold NaN or infinity")
         if self.space not in SPACES or self.torgb not in TORGB:
             raise ValueError(f"space {self.space!r:.20} or torgb {self.torgb!r:.20} is not a known one")
@@ -99,21 +215,53 @@ class Directions:
             raise ValueError(f"directions with {vectors.shape[1]} rows each, one for a layer, cannot change others")
         if len(self.origin) > 100 or not self.origin.isprintable():
             raise ValueError("the origin of the directions is no short line")
-        given = self._names.checked(len(vectors))
-        sigmas, ranges = _measured(self.sigmas, self.ranges, len(vectors))
-        broken = tuple(self.broken) or ("",) * len(vectors)
-        if len(broken) != len(vectors) or not set(broken) <= set(BROKEN):
-            raise ValueError(f"{len(broken)} entries of broken sides for {len(vectors)} directions, or odd ones")
         # A file name may hold anything; ours goes into messages and metadata.
         network = "".join(letter if letter.isprintable() else "?" for letter in self.network)
-        held = {"vectors": vectors, "eigenvalues": values, "layers": layers, "network": network}
-        held.update(given._asdict())
-        held.update(sigmas=sigmas, ranges=ranges, broken=broken, lessons=_lessons(self.lessons, len(vectors)))
-        for field, value in held.items():
-            object.__setattr__(self, field, value)
+        for name, value in (("vectors", vectors), ("layers", layers), ("network", network)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def eigenvalues(self) -> np.ndarray:
+        """Of all entries, float64 ``[k]``."""
+        return np.array([entry.eigenvalue for entry in self.entries])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all entries, '' where there is none."""
+        return tuple(entry.name for entry in self.entries)
+
+    @property
+    def named_by(self) -> tuple[str, ...]:
+        """Of all entries."""
+        return tuple(entry.named_by for entry in self.entries)
+
+    @property
+    def purity(self) -> tuple[float | None, ...]:
+        """Of all entries."""
+        return tuple(entry.purity for entry in self.entries)
+
+    @property
+    def sigmas(self) -> tuple[float | None, ...]:
+        """Of all entries."""
+        return tuple(entry.sigma for entry in self.entries)
+
+    @property
+    def ranges(self) -> tuple[Pair, ...]:
+        """Of all entries."""
+        return tuple(entry.range for entry in self.entries)
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Of all entries."""
+        return tuple(entry.broken for entry in self.entries)
+
+    @property
+    def priors(self) -> tuple[Pair, ...]:
+        """Of all entries."""
+        return tuple(entry.prior for entry in self.entries)
 
     def __len__(self) -> int:
-        return len(self.vectors)
+        return len(self.entries)
 
     @property
     def dim(self) -> int:
@@ -157,24 +305,8 @@ class Directions:
         Raises:
             ValueError: there is none such.
         """
-        places = [self.index(key) for key in keys]
-
-        def of(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-            return tuple(entries[place] for place in places)
-
-        return replace(
-            self,
-            vectors=self.vectors[places],
-            eigenvalues=self.eigenvalues[places],
-            names=of(self.names),
-            named_by=of(self.named_by),
-            purity=of(self.purity),
-            sigmas=of(self.sigmas),
-            ranges=of(self.ranges),
-            broken=of(self.broken),
-            lessons=of(self.lessons),
-            next_eigenvalue=None,
-        )
+        entries = tuple(self.entries[self.index(key)] for key in keys)
+        return replace(self, entries=entries, next_eigenvalue=None)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file: tensors ``directions`` and ``eigenvalues``, the rest as metadata.
@@ -228,18 +360,12 @@ class Directions:
         """With the names and measurements, and where it is longer the directions, of an earlier result."""
         if len(other) >= len(self):
             return other
-        fill = len(self) - len(other)
-        return replace(
-            self,
-            names=other.names + ("",) * fill,
-            named_by=other.named_by + ("",) * fill,
-            purity=other.purity + (None,) * fill,
-            sigmas=other.sigmas + (None,) * fill,
-            ranges=other.ranges + (None,) * fill,
-            broken=other.broken + ("",) * fill,
-            lessons=other.lessons + (None,) * fill,
-            calibration=other.calibration,
-        )
+        adopted = [
+            replace(theirs, vector=mine.vector, eigenvalue=mine.eigenvalue)
+            for mine, theirs in zip(self.entries, other.entries)
+        ]
+        rest = [Direction(mine.vector, mine.eigenvalue) for mine in self.entries[len(other) :]]
+        return replace(self, entries=(*adopted, *rest), calibration=other.calibration)
 
     def edited_at(self, rows: Sequence[int], label: str) -> Directions:
         """The same directions, added to other rows of ws; ranges, which hold for the old ones, are left out.
@@ -258,7 +384,15 @@ class Directions:
         if self.per_row:
             raise ValueError("these directions change each of their layers in a way of its own, and no other ones")
         label = f"{self.label.partition('@')[0]}@{label}"
-        return replace(self, layers=tuple(rows), label=label, ranges=(), broken=(), lessons=(), calibration="")
+        return replace(self.without_ranges(), layers=tuple(rows), label=label)
+
+    def without_ranges(self, calibration: str = "") -> Directions:
+        """Without the ranges, which hold for other settings than those of ``calibration``."""
+        return replace(self, entries=tuple(entry.without_range for entry in self.entries), calibration=calibration)
+
+    def with_entries(self, changed: Mapping[int, Direction]) -> Directions:
+        """With other entries at some places."""
+        return replace(self, entries=tuple(changed.get(at, entry) for at, entry in enumerate(self.entries)))
 
     def named(self, index: int, name: str) -> Directions:
         """With another name for one direction, given by a person.
@@ -281,62 +415,27 @@ class Directions:
         found = {self.index(key): value for key, value in found.items()}
         return self._renamed(self._names.automatic(found, map(self.index, measured)))
 
+    def with_range(
+        self, index: int, sigma: float, low: float, high: float, broken: str = "", prior: Pair = None
+    ) -> Directions:
+        """With the measured range of one direction."""
+        return self.with_entries({index: self.entries[index].measured(sigma, low, high, broken, prior)})
+
     @property
     def _names(self) -> Names:
         return Names(self.names, self.named_by, self.purity)
 
     def _renamed(self, given: Names) -> Directions:
-        return replace(self, names=given.names, named_by=given.named_by, purity=given.purity)
-
-    def with_range(
-        self,
-        index: int,
-        sigma: float,
-        low: float,
-        high: float,
-        broken: str = "",
-        prior: tuple[float, float] | None = None,
-    ) -> Directions:
-        """With the measured range of one direction; ``prior`` becomes its entry of ``lessons``."""
-        return replace(
-            self,
-            sigmas=_replaced(self.sigmas, index, sigma),
-            ranges=_replaced(self.ranges, index, (low, high)),
-            broken=_replaced(self.broken, index, broken),
-            lessons=_replaced(self.lessons, index, prior),
+        renamed = (
+            replace(entry, name=name, named_by=by, purity=share) for entry, name, by, share in zip(self.entries, *given)
         )
+        return replace(self, entries=tuple(renamed))
 
 
-def _replaced(entries: tuple[Entry, ...], index: int, entry: Entry) -> tuple[Entry, ...]:
-    """With another entry for one direction."""
-    held = list(entries)
-    held[index] = entry
-    return tuple(held)
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
-def _lessons(given: Sequence[tuple[float, float] | None], count: int) -> tuple[tuple[float, float] | None, ...]:
-    """Checked, and one for each direction."""
-    lessons = _pairs(given) or (None,) * count
-    numbers = [number for item in lessons if item is not None for number in item]
-    odd = not all(map(math.isfinite, numbers)) or any(item and (item[0] <= 0 or item[1] < 0) for item in lessons)
-    if len(lessons) != count or odd:
-        raise ValueError(f"{len(lessons)} lessons of measurements for {count} directions, or odd ones")
-    return lessons
-
-
-def _measured(
-    given_sigmas: Sequence[float | None], given_ranges: Sequence[tuple[float, float] | None], count: int
-) -> tuple[tuple[float | None, ...], tuple[tuple[float, float] | None, ...]]:
-    """Sigmas and ranges, checked, and one for each direction."""
-    sigmas = tuple(None if item is None else float(item) for item in given_sigmas) or (None,) * count
-    ranges = _pairs(given_ranges) or (None,) * count
-    numbers = [item for item in sigmas if item is not None] + [end for pair in ranges if pair for end in pair]
-    backwards = any(pair[0] > 0 or pair[1] < 0 or pair[0] == pair[1] for pair in ranges if pair)
-    if len(sigmas) != count or len(ranges) != count or backwards or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"{len(sigmas)} sigmas and {len(ranges)} ranges for {count} directions, or odd ones")
-    return sigmas, ranges
-
-
-def _pairs(given: Sequence[tuple[float, float] | None]) -> tuple[tuple[float, float] | None, ...]:
-    """Pairs of floats, whatever kinds of numbers and sequences are given."""
-    return tuple(None if item is None else (float(item[0]), float(item[1])) for item in given)
+def _pair(pair: Sequence[float] | None) -> Pair:
+    """Two floats, whatever kind of sequence is given."""
+    return None if pair is None else (float(pair[0]), float(pair[1]))

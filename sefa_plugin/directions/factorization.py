@@ -79,9 +79,11 @@ def factorize_group(
     names = tuple(layer.name for layer in group.layers)
     weights = [effective_weight(layer, normalize) for layer in group.layers]
     factors = factorize_weights(weights, normalize, num_directions, [f"layer {name}" for name in names])
-    return Directions(
-        **factors._asdict(),
-        layers=group.ws_indices,
+    return Directions.of(
+        factors.vectors,
+        factors.eigenvalues,
+        group.ws_indices,
+        next_eigenvalue=factors.next_eigenvalue,
         label=group.label,
         layer_names=names,
         normalize=normalize,
@@ -107,9 +109,11 @@ def factorize_mapping(
     """
     weight = effective_weight(layer, normalize)[:, :z_dim]
     factors = factorize_weights([weight], normalize, num_directions, [f"layer {layer.name}"])
-    return Directions(
-        **factors._asdict(),
-        layers=tuple(range(source.num_ws)),
+    return Directions.of(
+        factors.vectors,
+        factors.eigenvalues,
+        range(source.num_ws),
+        next_eigenvalue=factors.next_eigenvalue,
         label="z",
         layer_names=(layer.name,),
         space="z",
@@ -240,9 +244,11 @@ def _factorize_matrices(
     # A tensor may be on another device, need a gradient, or be bfloat16, which NumPy does not know.
     tensors = [weight.detach().double().cpu() if hasattr(weight, "detach") else weight for weight in named.values()]
     factors = factorize_weights([np.asarray(tensor) for tensor in tensors], normalize, num_directions, names)
-    return Directions(
-        **factors._asdict(),
-        layers=tuple(range(len(names))),
+    return Directions.of(
+        factors.vectors,
+        factors.eigenvalues,
+        range(len(names)),
+        next_eigenvalue=factors.next_eigenvalue,
         layer_names=tuple(names),
         normalize=normalize,
         torgb=torgb,

@@ -40,15 +40,15 @@ def write_directions(path: str | os.PathLike[str], directions: Directions) -> No
         "version": FORMAT,
         "layers": json.dumps(list(directions.layers)),
         "layer_names": json.dumps(list(directions.layer_names)),
-        "names": json.dumps(list(directions.names)),
-        "named_by": json.dumps(list(directions.named_by)),
-        "purity": json.dumps(list(directions.purity)),
+        "names": json.dumps(directions.names),
+        "named_by": json.dumps(directions.named_by),
+        "purity": json.dumps(directions.purity),
         "normalize": json.dumps(directions.normalize),
         "num_ws": json.dumps(directions.num_ws),
-        "sigmas": json.dumps(list(directions.sigmas)),
-        "ranges": json.dumps(list(directions.ranges)),
-        "broken": json.dumps(list(directions.broken)),
-        "lessons": json.dumps(list(directions.lessons)),
+        "sigmas": json.dumps(directions.sigmas),
+        "ranges": json.dumps(directions.ranges),
+        "broken": json.dumps(directions.broken),
+        "lessons": json.dumps(directions.priors),
         "next_eigenvalue": json.dumps(directions.next_eigenvalue),
         "remarks": json.dumps(remarks(directions)),  # for people: reading the file ignores them
         **{key: getattr(directions, key) for key in _WORDS},
@@ -130,10 +130,10 @@ def _from_parts(cls: type[Directions], tensors: dict[str, np.ndarray], about: Ma
     num_ws, layers = _exactly(int, _parsed(about, "num_ws"), "num_ws"), _all(int, about, "layers")
     if not all(0 <= number <= MAX_ROWS for number in (num_ws, *layers)):
         raise ValueError(f"its layers or num_ws are not from 0 to {MAX_ROWS}")
-    held = cls(
-        vectors=tensors["directions"],
-        eigenvalues=tensors["eigenvalues"],
-        layers=layers,
+    held = cls.of(
+        tensors["directions"],
+        tensors["eigenvalues"],
+        layers,
         layer_names=_all(str, about, "layer_names"),
         names=_all(str, about, "names"),
         named_by=_all(str, about, "named_by", "[]"),  # older files have neither this nor purity
@@ -143,7 +143,7 @@ def _from_parts(cls: type[Directions], tensors: dict[str, np.ndarray], about: Ma
         sigmas=_numbers(about, "sigmas"),
         ranges=_pairs(about, "ranges"),
         broken=_all(str, about, "broken", "[]"),
-        lessons=_pairs(about, "lessons"),
+        priors=_pairs(about, "lessons"),
         next_eigenvalue=_number_or_none(about, "next_eigenvalue"),
         **{key: about.get(key, "") for key in _WORDS},
     )

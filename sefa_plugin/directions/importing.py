@@ -108,7 +108,7 @@ def assemble(
             f"its eigenvalues are not descending (number {first} is above the one before): the file's order is kept; "
             f"the strongest is number {int(values.argmax())}"
         )
-    made = Directions(
+    made = Directions.of(
         vectors,
         values,
         rows,

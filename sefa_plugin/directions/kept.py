@@ -139,14 +139,15 @@ def joined(mine: Directions, now: Directions) -> Directions:
     if not mine.same_as(now):
         return mine
     both = mine.adopting(now)
-    measured = [index for index, ends in enumerate(mine.ranges) if ends is not None]
+    measured = {index: entry for index, entry in enumerate(mine.entries) if entry.range is not None}
     if measured and mine.calibration != both.calibration:
-        both = replace(both, ranges=(), broken=(), lessons=(), calibration=mine.calibration)
-    sigmas, ranges, broken, lessons = list(both.sigmas), list(both.ranges), list(both.broken), list(both.lessons)
-    for index in measured:
-        sigmas[index], ranges[index] = mine.sigmas[index], mine.ranges[index]
-        broken[index], lessons[index] = mine.broken[index], mine.lessons[index]
-    return replace(both, sigmas=tuple(sigmas), ranges=tuple(ranges), broken=tuple(broken), lessons=tuple(lessons))
+        both = both.without_ranges(mine.calibration)
+
+    joint = {
+        index: replace(both.entries[index], sigma=one.sigma, range=one.range, broken=one.broken, prior=one.prior)
+        for index, one in measured.items()
+    }
+    return both.with_entries(joint)
 
 
 def files_of(groups: Sequence[Directions], folder: Path) -> list[Path]:

@@ -23,28 +23,6 @@ class Names(NamedTuple):
     named_by: tuple[str, ...]
     purity: tuple[float | None, ...]
 
-    def checked(self, count: int) -> Names:
-        """Checked, and completed to one entry for each of ``count`` directions.
-
-        Names without a ``named_by`` count as given by a person: older files do not say.
-
-        Raises:
-            ValueError: the lengths do not agree, or an entry is not valid.
-        """
-        names = tuple(self.names) or ("",) * count
-        if len(names) != count:
-            raise ValueError(f"{len(names)} names for {count} directions")
-        for name in dict.fromkeys(names):  # of hundreds most are ''
-            check_name(name)
-        who = tuple(self.named_by) or ("",) * count
-        purity = tuple(None if item is None else float(item) for item in self.purity) or (None,) * count
-        if len(who) != count or len(purity) != count or not set(who) <= set(NAMERS):
-            raise ValueError(f"{len(who)} namers and {len(purity)} purities for {count} names, or odd ones")
-        if not all(item is None or 0 <= item <= 1 for item in purity):
-            raise ValueError("a purity is not between 0 and 1")
-        who = tuple((by or "person") if name else "" for name, by in zip(names, who))
-        return Names(names, who, tuple(share if by == "auto" else None for by, share in zip(who, purity)))
-
     def by_person(self, index: int, name: str) -> Names:
         """With a name that a person gives, '' to take one away.
 

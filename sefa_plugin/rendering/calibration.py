@@ -185,7 +185,7 @@ class Calibrator:
 
     def add_prior(self, directions: Directions, index: int) -> None:
         """Use a direction that an earlier run has measured as if it had been measured now."""
-        prior = directions.lessons[index]
+        prior = directions.entries[index].prior
         if prior is None:  # in an older file
             return
         self._prepare()
@@ -195,7 +195,7 @@ class Calibrator:
         self._priors.append(_Prior(one.group, distance * one.root, distance / one.scale))
 
     def _about(self, directions: Directions, index: int) -> _Direction:
-        group = id(directions.vectors)
+        group = id(directions.entries[0].vector)  # the same, whatever else is known of them later
         if group not in self._sigmas:
             self._sigmas[group] = self.scene.spread_along(directions)
         # Equal eigenvalues and a rank below k occur; none may divide by zero.

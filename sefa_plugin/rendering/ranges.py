@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -54,7 +53,7 @@ class Ranges:
             return self.fixed
         place, held = (id(group), index), group.directions
         if held.calibration != self.settings:  # ranges of another truncation or class do not fit this one
-            held = replace(held, ranges=(), broken=(), lessons=(), calibration=self.settings)
+            held = held.without_ranges(self.settings)
         ends = held.ranges[index]
         if ends is not None:
             self._known.setdefault(place, group)

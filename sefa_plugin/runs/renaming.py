@@ -24,11 +24,11 @@ def listed(path: str | os.PathLike[str]) -> list[str]:
     file = file_of_folder(path)
     held = Directions.load(file)
     lines = [f"{file}: {len(held)} directions of {held.label}"]
-    for index, (name, ends) in enumerate(zip(held.names, held.ranges)):
-        if name or ends:
-            span = f"{ends[0]:+g} to {ends[1]:+g}" if ends else ""
-            auto = f" (auto, purity {held.purity[index]:.2f})" if held.purity[index] is not None else ""
-            lines.append(f"  {index:4d}  {span:<16}{name}{auto}".rstrip())
+    for index, entry in enumerate(held.entries):
+        if entry.name or entry.range:
+            span = "{:+g} to {:+g}".format(*entry.range) if entry.range else ""
+            auto = f" (auto, purity {entry.purity:.2f})" if entry.purity is not None else ""
+            lines.append(f"  {index:4d}  {span:<16}{entry.name}{auto}".rstrip())
     return lines + [f"Note: {line}" for line in remarks(held)]
 
 

@@ -40,19 +40,17 @@ _BREAKS = {
 
 def about_direction(directions: Directions, index: int, ends: tuple[float, float]) -> About:
     """Words about one direction: title, name, eigenvalue, and a range in units of w and in sigmas."""
-    name, (found, _, changed) = directions.names[index], directions.label.partition("@")
+    entry, (found, _, changed) = directions.entries[index], directions.label.partition("@")
     found = found if directions.origin else f"layers {found}"
     place = "Z" if directions.space == "z" else f"{found}{f', edited at {changed}' if changed else ''}"
-    value = directions.eigenvalues[index]
     low, high = (f"{end:+.3g}" if end else "0" for end in ends)
-    sigma = directions.sigmas[index]
-    sized = f" ({ends[0] / sigma:+.1f} to {ends[1] / sigma:+.1f} sigmas)" if sigma else ""
-    if directions.ranges[index] == ends and directions.broken[index]:  # not one that was typed
-        sized += _BREAKS[directions.broken[index]]
+    sized = f" ({ends[0] / entry.sigma:+.1f} to {ends[1] / entry.sigma:+.1f} sigmas)" if entry.sigma else ""
+    if entry.range == ends and entry.broken:  # not one that was typed
+        sized += _BREAKS[entry.broken]
     return {
-        "title": f"direction {index}{f' ({name})' if name else ''} of {place}",
-        "name": name,
-        "eigenvalue": "not known" if directions.origin and not value else f"{value:.4g}",
+        "title": f"direction {index}{f' ({entry.name})' if entry.name else ''} of {place}",
+        "name": entry.name,
+        "eigenvalue": "not known" if directions.origin and not entry.eigenvalue else f"{entry.eigenvalue:.4g}",
         "range": f"{low} to {high} units of {directions.space}{sized}",
         "note": remark_on(directions, index),
         "normalize": directions.normalize,

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from made_directions import altered
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as torch_save
@@ -18,7 +19,7 @@ def made(golden):
 
 
 def test_indices_and_names(made):
-    named = replace(made, names=("smile", "", "age", ""))
+    named = altered(made, names=("smile", "", "age", ""))
     assert named.index("age") == 2
     assert named.index(3) == 3
     with pytest.raises(ValueError, match=r"direction 4 asked for, there are 4 \(0-3\); named: smile, age"):
@@ -32,15 +33,18 @@ def test_indices_and_names(made):
     with pytest.raises(ValueError, match="direction  asked"):
         named.index("")
     with pytest.raises(ValueError, match="comma"):
-        replace(made, names=("a,b", "", "", ""))
+        altered(made, names=("a,b", "", "", ""))
 
 
 def test_a_file_holds_everything(made, tmp_path):
     path = tmp_path / "d.safetensors"
-    named = replace(made, names=("smile", "", "größer", ""))
+    named = altered(made, names=("smile", "", "größer", ""))
     named.save(path)
     again = Directions.load(path)
-    for field in Directions.__dataclass_fields__:
+    assert [vars(entry) | {"vector": entry.vector.tolist()} for entry in again.entries] == [
+        vars(entry) | {"vector": entry.vector.tolist()} for entry in named.entries
+    ]
+    for field in set(Directions.__dataclass_fields__) - {"entries"}:
         ours, theirs = getattr(named, field), getattr(again, field)
         assert (ours == theirs).all() if isinstance(ours, np.ndarray) else ours == theirs, field
     with safe_open(str(path), framework="np") as file:
@@ -118,7 +122,7 @@ def test_files_of_before_have_no_ranges(tmp_path):
     """Metadata that an older version did not write is absent, not wrong."""
 
     path = tmp_path / "d.safetensors"
-    Directions(np.eye(3), np.array([3.0, 2, 1]), (0, 1)).save(path)
+    Directions.of(np.eye(3), np.array([3.0, 2, 1]), (0, 1)).save(path)
     with safe_open(path, framework="np") as file:
         about = {
             key: text for key, text in file.metadata().items() if key not in ("ranges", "sigmas", "broken", "lessons")
@@ -127,7 +131,7 @@ def test_files_of_before_have_no_ranges(tmp_path):
     save_file(tensors, str(path), about)
     held = Directions.load(path)
     assert held.ranges == held.sigmas == (None,) * 3
-    assert held.broken == ("",) * 3 and held.lessons == (None,) * 3
+    assert held.broken == ("",) * 3 and held.priors == (None,) * 3
 
 
 @pytest.mark.parametrize(
@@ -159,7 +163,7 @@ def test_files_of_before_have_no_ranges(tmp_path):
 def test_odd_measurements_are_refused(tmp_path, key, text):
 
     path = tmp_path / "d.safetensors"
-    Directions(np.eye(3), np.array([3.0, 2, 1]), (0, 1)).save(path)
+    Directions.of(np.eye(3), np.array([3.0, 2, 1]), (0, 1)).save(path)
     with safe_open(path, framework="np") as file:
         about = {**file.metadata(), key: text}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -171,7 +175,7 @@ def test_odd_measurements_are_refused(tmp_path, key, text):
 def test_directions_with_a_row_for_each_layer(tmp_path):
     rows = np.random.RandomState(0).randn(2, 3, 5)
     rows /= np.sqrt(np.square(rows).sum(axis=2).mean(axis=1))[:, None, None]
-    made = Directions(rows, np.zeros(2), (0, 2, 3), label="rows", names=("", "smile"))
+    made = Directions.of(rows, np.zeros(2), (0, 2, 3), label="rows", names=("", "smile"))
     assert (made.per_row, made.dim, len(made)) == (True, 5, 2)
     made.save(tmp_path / "d.safetensors")
     again = Directions.load(tmp_path / "d.safetensors")
@@ -181,24 +185,24 @@ def test_directions_with_a_row_for_each_layer(tmp_path):
         again.check_fits(network="x", w_dim=3, z_dim=9, num_ws=4)
     for change in ({"layers": (0, 1)}, {"space": "z"}):  # they are not to be had at other layers
         with pytest.raises(ValueError, match="3 rows each, one for a layer"):
-            replace(made, **change)
-    Directions(rows * 2, np.zeros(2), (0, 2, 3)).save(tmp_path / "long.safetensors")
+            altered(made, **change)
+    Directions.of(rows * 2, np.zeros(2), (0, 2, 3)).save(tmp_path / "long.safetensors")
     with pytest.raises(DirectionsFileError, match="unit length"):
         Directions.load(tmp_path / "long.safetensors")
 
 
 def test_negative_numbers_count_from_the_weakest():
-    whole = Directions(np.eye(4), [4, 3, 2, 1], (0, 1))
+    whole = Directions.of(np.eye(4), [4, 3, 2, 1], (0, 1))
     assert [whole.index(key) for key in (-1, -4, np.int64(-2))] == [3, 0, 2]
     with pytest.raises(ValueError, match="direction -5"):
         whole.index(-5)
-    some = Directions(np.eye(4)[:2], [4, 3], (0, 1))
+    some = Directions.of(np.eye(4)[:2], [4, 3], (0, 1))
     with pytest.raises(ValueError, match="from the weakest of 4, here are only 2"):
         some.index(-1)
 
 
 def test_edits_at_other_layers():
-    held = Directions(np.eye(4), [4, 3, 2, 1], (0, 1), names=("a", "", "", "")).with_range(0, 1.0, -1, 1)
+    held = Directions.of(np.eye(4), [4, 3, 2, 1], (0, 1), names=("a", "", "", "")).with_range(0, 1.0, -1, 1)
     moved = held.edited_at([2, 3], "fine")
     assert (moved.layers, moved.label, moved.names, moved.sigmas) == ((2, 3), "all@fine", held.names, held.sigmas)
     assert moved.ranges == (None,) * 4  # they were measured with the other rows
@@ -206,12 +210,12 @@ def test_edits_at_other_layers():
     assert moved.edited_at([0], "0").label == "all@0"
     assert held.edited_at([0, 1], "all") is held
     with pytest.raises(ValueError, match="--space w"):
-        Directions(np.eye(4), [4, 3, 2, 1], (0, 1), space="z").edited_at([0], "0")
+        Directions.of(np.eye(4), [4, 3, 2, 1], (0, 1), space="z").edited_at([0], "0")
 
 
 def test_some_of_them_in_the_order_asked_for():
-    held = Directions(np.eye(4)[:3], [3.0, 2, 1], (1, 2), names=("smile", "", "age"))
-    held = replace(held, sigmas=(1.0, None, 3.0), ranges=(None, (-1, 1), None), broken=("", "low", ""))
+    held = Directions.of(np.eye(4)[:3], [3.0, 2, 1], (1, 2), names=("smile", "", "age"))
+    held = altered(held, sigmas=(1.0, None, 3.0), ranges=(None, (-1, 1), None), broken=("", "low", ""))
     some = held.chosen([2, "smile"])
     assert some.names == ("age", "smile") and some.eigenvalues.tolist() == [1, 3] and some.sigmas == (3.0, 1.0)
     assert (some.vectors == held.vectors[[2, 0]]).all() and some.layers == held.layers

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from made_directions import altered
 from safetensors import safe_open
 
 from sefa_plugin import Directions
@@ -16,14 +17,14 @@ BASIS = np.linalg.qr(np.random.RandomState(0).randn(DIM, DIM))[0]
 
 @pytest.fixture
 def held():
-    return Directions(BASIS[:3], [3.0, 2, 1], (1, 2), names=("smile", "", "age"), num_ws=NUM_WS, network="ffhq")
+    return Directions.of(BASIS[:3], [3.0, 2, 1], (1, 2), names=("smile", "", "age"), num_ws=NUM_WS, network="ffhq")
 
 
 @pytest.fixture
 def rows():
     made = np.random.RandomState(1).randn(2, 2, DIM)
     made /= np.sqrt(np.square(made).sum(axis=2).mean(axis=1))[:, None, None]
-    return Directions(made, np.zeros(2), (1, 3), num_ws=NUM_WS)
+    return Directions.of(made, np.zeros(2), (1, 3), num_ws=NUM_WS)
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
@@ -56,7 +57,7 @@ def test_what_the_other_tools_find_there(tmp_path, held):
     export(held.chosen(["age"]), "npy-rows", tmp_path / "age.npy")
     edit = np.load(tmp_path / "age.npy", allow_pickle=False)
     assert edit.shape == (NUM_WS, DIM) and (edit[[1, 2]] == held.vectors[2]).all() and not edit[[0, 3, 4]].any()
-    export(replace(held, names=()), "comfyui", tmp_path / "d.safetensors")
+    export(altered(held, names=()), "comfyui", tmp_path / "d.safetensors")
     with safe_open(str(tmp_path / "d.safetensors"), framework="np") as file:
         assert file.metadata()["component_order"] == '["component_00", "component_01", "component_02"]'
         assert (file.get_tensor("component_02") == held.vectors[2]).all()
@@ -88,8 +89,8 @@ def test_what_is_lost_is_told(tmp_path, held):
     told = export(held, "npy", tmp_path / "a.npy")
     assert told == ["the layers that edits change (1, 2) are not kept: choose them in the other tool",
                     "names are not kept"]  # fmt: skip
-    assert export(replace(held, layers=tuple(range(NUM_WS)), names=()), "npy", tmp_path / "a.npy") == []
-    ranged = replace(held, ranges=((-1, 1), None, None))
+    assert export(altered(held, layers=tuple(range(NUM_WS)), names=()), "npy", tmp_path / "a.npy") == []
+    ranged = altered(held, ranges=((-1, 1), None, None))
     assert export(ranged, "comfyui", tmp_path / "a.safetensors")[1:] == ["calibrated ranges are not kept"]
     with pytest.raises(ExportError, match="one name"):
-        export(replace(held, names=("a", "a", "")), "comfyui", tmp_path / "b.safetensors")
+        export(altered(held, names=("a", "a", "")), "comfyui", tmp_path / "b.safetensors")

@@ -62,13 +62,14 @@ def test_the_files_of_groups(tmp_path):
     coarse, fine = directions(layers=(0, 1)), directions(layers=(2, 3))
     assert files_of([coarse], tmp_path) == [tmp_path / "directions.safetensors"]
     labelled = [
-        Directions(one.vectors, one.eigenvalues, one.layers, label) for one, label in ((coarse, "a"), (fine, "b"))
+        Directions.of(one.vectors, one.eigenvalues, one.layers, label=label)
+        for one, label in ((coarse, "a"), (fine, "b"))
     ]
     assert [path.name for path in files_of(labelled, tmp_path)] == [
         "directions-a.safetensors",
         "directions-b.safetensors",
     ]
-    moved = Directions(coarse.vectors, coarse.eigenvalues, (5,), "a@b")
+    moved = Directions.of(coarse.vectors, coarse.eigenvalues, (5,), label="a@b")
     assert files_of([moved], tmp_path) == [tmp_path / "directions-a@b.safetensors"]
     keep(coarse, tmp_path / "directions-of-before.safetensors")
     assert known_files([coarse, fine], tmp_path) == [tmp_path / "directions-of-before.safetensors", None]

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sefa_plugin.directions.directions import Direction, Directions
 from sefa_plugin.directions.names import Names
 
 COUNT = 4
@@ -17,7 +19,13 @@ STEPS = st.lists(
 
 
 def empty():
-    return Names((), (), ()).checked(COUNT)
+    return Names(("",) * COUNT, ("",) * COUNT, (None,) * COUNT)
+
+
+def as_records(names):
+    """What records make of names: the same, where they are valid."""
+    held = [Direction(np.ones(1), 1.0, *one) for one in zip(*names)]
+    return Names(*zip(*((one.name, one.named_by, one.purity) for one in held)))
 
 
 @given(STEPS)
@@ -41,7 +49,7 @@ def test_whatever_happens_names_are_unique_and_a_persons_stay(steps):
             assert all(held.names[index] for index in first)
         said = [name for name in held.names if name]
         assert len(set(said)) == len(said)
-        assert held.checked(COUNT) == held
+        assert as_records(held) == held
 
 
 @given(STEPS, STEPS)
@@ -57,25 +65,26 @@ def test_names_taken_from_elsewhere_are_unique_too(one, other):
     both = mine.taking(theirs)
     said = [name for name in both.names if name]
     assert len(set(said)) == len(said)
-    assert both.checked(COUNT) == both
+    assert as_records(both) == both
     assert set(said) <= {*mine.names, *theirs.names}
 
 
 def test_what_older_files_say_is_a_persons():
-    assert Names(("a", ""), (), ()).checked(2) == Names(("a", ""), ("person", ""), (None, None))
-    assert Names(("", "b"), ("auto", "auto"), (0.5, 0.5)).checked(2) == Names(("", "b"), ("", "auto"), (None, 0.5))
+    assert as_records(Names(("a", ""), ("", ""), (None, None))) == Names(("a", ""), ("person", ""), (None, None))
+    told = Names(("", "b"), ("auto", "auto"), (0.5, 0.5))
+    assert as_records(told) == Names(("", "b"), ("", "auto"), (None, 0.5))
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        Names(("a",), (), ()),
-        Names(("a", "b"), ("auto",), ()),
-        Names(("a", "b"), ("x", "auto"), ()),
-        Names((), (), (2, None)),
-        Names(("a,b", ""), (), ()),
+        {"names": ("a",)},
+        {"names": ("a", "b"), "named_by": ("auto",)},
+        {"names": ("a", "b"), "named_by": ("x", "auto")},
+        {"purity": (2, None)},
+        {"names": ("a,b", "")},
     ],
 )
 def test_what_cannot_be(wrong):
     with pytest.raises(ValueError, match="names|namers|purity|comma"):
-        wrong.checked(2)
+        Directions.of(np.eye(2), np.ones(2), (0,), **wrong)

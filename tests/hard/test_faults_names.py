@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from faults import content, one_line
+from made_directions import altered
 from places import RESERVED
 
 from sefa_plugin import Directions
@@ -141,11 +142,10 @@ def test_names_of_directions_and_attributes(net, tmp_path):
             run("edit", "--network", net, *words, "--outdir", tmp_path / f"edit{index}")
     unpackable(tmp_path)
     names = ("Smile", "smile", "con.x", "a b", "a-b", "é", "ü", "x" * 60 + "1", "x" * 60 + "2")
-    from dataclasses import replace
 
     vectors = held.vectors[[0] * len(names)]
-    fields = {"sigmas": (), "ranges": (), "broken": (), "named_by": (), "purity": (), "lessons": ()}
-    many = replace(held, vectors=vectors, eigenvalues=held.eigenvalues[[0] * len(names)], names=names, **fields)
+    fields = {"sigmas": (), "ranges": (), "broken": (), "named_by": (), "purity": (), "priors": ()}
+    many = altered(held, vectors=vectors, eigenvalues=held.eigenvalues[[0] * len(names)], names=names, **fields)
     trained = Trained(many, dict.fromkeys(names), ("Smile",))
     made = trained.save(tmp_path / "boundaries")
     assert len({path.name.lower() for path in made}) == len(names) + 1

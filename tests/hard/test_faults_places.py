@@ -306,7 +306,7 @@ def test_what_two_runs_know_of_directions_is_joined(golden, net):
     two = found.with_range(1, 1.5, -3.0, 3.0, "low").named(2, "hair")
     both = joined(one, two)
     assert both.ranges == ((-1.0, 2.0), (-3.0, 3.0), None)
-    assert both.lessons == ((1.5, 0.1), None, None)
+    assert both.priors == ((1.5, 0.1), None, None)
     assert both.names == ("", "", "hair") and both.broken == ("", "low", "")
     mine = joined(found.with_range(0, 2.0, -5.0, 5.0), one)
     assert mine.ranges[0] == (-5.0, 5.0)

@@ -1,11 +1,9 @@
 """Ranges: measured right on planted changes, and right on seeds and a measure that had no part in them."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from sefa_plugin import factorize, load_network
+from sefa_plugin import Directions, factorize, load_network
 from sefa_plugin.media.change import broken, reduced, visible_change
 from sefa_plugin.rendering.calibration import GROWTH, SEEDS, TARGET, Calibrator, _Prior, calibrate, settings_of
 from sefa_plugin.rendering.frames import FramesError
@@ -46,7 +44,7 @@ class Planted:
 
 
 def planted_directions(values):
-    return SimpleNamespace(vectors=np.eye(len(values)), eigenvalues=np.array(values, float), space="w")
+    return Directions.of(np.eye(len(values)), np.array(values, float), (0,))
 
 
 @pytest.mark.parametrize("slope", [0.002, 0.02, 0.2, 2.0])

@@ -58,12 +58,12 @@ def test_edits_add_up():
 def test_rows_that_differ_from_layer_to_layer():
     rows = np.random.RandomState(0).randn(2, 2, 8)
     rows /= np.sqrt(np.square(rows).sum(axis=2).mean(axis=1))[:, None, None]
-    held, ws = Directions(rows, np.zeros(2), (1, 3)), torch.randn(3, 5, 8)
+    held, ws = Directions.of(rows, np.zeros(2), (1, 3)), torch.randn(3, 5, 8)
     moved = edit(ws, held, {1: 2.0, 0: -1}) - ws
     assert torch.allclose(moved[:, [1, 3]], torch.from_numpy(2 * rows[1] - rows[0]).float(), atol=1e-5)
     assert moved[:, [0, 2, 4]].abs().max() == 0
     alike = np.tile(directions().vectors[:, None], (1, 2, 1))  # the same in every row: the usual edit
-    assert torch.equal(edit(ws, Directions(alike, np.zeros(8), (1, 2)), {4: 3}), edit(ws, directions(), {4: 3}))
+    assert torch.equal(edit(ws, Directions.of(alike, np.zeros(8), (1, 2)), {4: 3}), edit(ws, directions(), {4: 3}))
 
 
 def test_edits_that_make_no_sense():
@@ -94,7 +94,7 @@ def test_distance_0_through_z_is_the_unedited_latent_bit_for_bit():
 
 
 def test_a_vector_that_is_no_unit_vector_is_refused():
-    held = Directions(directions().vectors * 1.1, np.ones(8), (1, 2))
+    held = Directions.of(directions().vectors * 1.1, np.ones(8), (1, 2))
     with pytest.raises(ValueError, match="not of unit length"):
         edit(torch.zeros(1, 4, 8), held, {0: 1.0})
 

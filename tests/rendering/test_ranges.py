@@ -1,6 +1,7 @@
 """Ranges do not tell in how many runs they were measured."""
 
 import pytest
+from made_directions import altered
 
 from sefa_plugin import Directions, load_network
 from sefa_plugin.directions.factorization import factorize_groups
@@ -66,15 +67,14 @@ def test_neither_does_one_that_begins_in_the_middle(G, tmp_path):
 
 
 def test_older_files_hold_no_priors(G, tmp_path):
-    from dataclasses import replace
 
     kept = Kept(G, tmp_path / "old")
     kept.measure([("coarse", 0)])
     group = kept.group("coarse")
     before = group.directions.ranges[0]
-    assert group.directions.lessons[0] is not None
-    replace(group.directions, lessons=()).save(group.path)
+    assert group.directions.priors[0] is not None
+    altered(group.directions, priors=()).save(group.path)
     kept.measure([("coarse", 0), ("coarse", 1)])
     held = kept.group("coarse").directions
     assert held.ranges[0] == before and held.ranges[1] is not None
-    assert held.lessons[0] is None and held.lessons[1][0] > 0
+    assert held.priors[0] is None and held.priors[1][0] > 0

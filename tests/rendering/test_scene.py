@@ -1,10 +1,10 @@
 import itertools
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from made_directions import altered
 
 from sefa_plugin import factorize, load_network
 from sefa_plugin.rendering.edits import edit_of, edit_z
@@ -40,7 +40,7 @@ def test_distance_zero_is_the_unedited_picture_exactly(G):
 
 def test_the_spread_along_rows_that_are_alike_is_that_of_the_direction(G):
     scene, made = Scene(G, Look(), [0]), factorize(G, layers="2-4", num_directions=3)
-    rows = replace(made, vectors=np.tile(made.vectors[:, None], (1, 3, 1)))
+    rows = altered(made, vectors=np.tile(made.vectors[:, None], (1, 3, 1)))
     assert scene.spread_along(rows) == pytest.approx(scene.spread_along(made), rel=1e-6)
 
 

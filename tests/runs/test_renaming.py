@@ -9,7 +9,7 @@ from sefa_plugin.runs.renaming import listed, rename
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "directions.safetensors"
-    Directions(np.eye(4), np.arange(4, 0, -1), (0, 1)).with_range(2, 0.5, -1.5, 2, "low").save(path)
+    Directions.of(np.eye(4), np.arange(4, 0, -1), (0, 1)).with_range(2, 0.5, -1.5, 2, "low").save(path)
     return path
 
 
@@ -47,7 +47,7 @@ def test_what_cannot_be_named(file, key, name, says):
 def test_which_file(file, tmp_path):
     file.rename(tmp_path / "directions-coarse.safetensors")
     assert "coarse" in rename(tmp_path, "0", "x")
-    Directions(np.eye(4), np.arange(4, 0, -1), (0, 1)).save(tmp_path / "directions-fine.safetensors")
+    Directions.of(np.eye(4), np.arange(4, 0, -1), (0, 1)).save(tmp_path / "directions-fine.safetensors")
     with pytest.raises(DirectionsFileError, match=r"directions-coarse.safetensors, directions-fine.safetensors"):
         rename(tmp_path, "0", "y")
 
@@ -115,10 +115,10 @@ def test_names_of_files_of_before_are_a_persons(file):
 
 def test_names_of_the_same_directions_elsewhere(file):
     held = auto(file, d2="skin", d0="hair")
-    other = Directions(held.vectors, held.eigenvalues, (3,), label="3", names=("skin", "own", "", "b"))
+    other = Directions.of(held.vectors, held.eigenvalues, (3,), label="3", names=("skin", "own", "", "b"))
     merged = other.with_names_of(held)
     assert merged.names == ("hair", "own", "skin", "b")
     assert merged.named_by == ("auto", "person", "auto", "person")
     assert merged.purity == (0.5, None, 0.5, None)
-    late = Directions(held.vectors, held.eigenvalues, (3,), label="3", names=("", "", "", "skin"))
+    late = Directions.of(held.vectors, held.eigenvalues, (3,), label="3", names=("", "", "", "skin"))
     assert late.with_names_of(held).names == ("hair", "", "skin", "")

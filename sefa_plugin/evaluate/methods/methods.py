@@ -88,7 +88,7 @@ def along(
     vectors = vectors / length
     A = stack([effective_weight(layer, True) for layer in groups[0].layers])
     info = network_info(G)
-    return Directions(
+    return Directions.of(
         vectors,
         np.square(vectors @ A.T).sum(axis=1),
         groups[0].ws_indices,
@@ -138,7 +138,8 @@ def by_ganspace(
     start = perf_counter()
     found = principal_components(codes_in_batches(G, look or Look(), samples, first), min(count, G.w_dim))
     held = along(G, found.vectors, layers=layers, torgb=torgb, label="ganspace")
-    held = replace(held, sigmas=tuple(found.deviations))
+    sigmas = {index: replace(held.entries[index], sigma=float(one)) for index, one in enumerate(found.deviations)}
+    held = held.with_entries(sigmas)
     return Found("ganspace", held, perf_counter() - start, about={"samples": found.count})
 
 

@@ -144,7 +144,7 @@ class Bench:
         """
 
         def measure() -> dict[str, np.ndarray]:
-            group = KeptDirections(replace(directions, ranges=(), broken=(), lessons=(), calibration=""))
+            group = KeptDirections(directions.without_ranges())
             scene = Scene(self.G, self.look, seeds_for(self.G), draw_classes=True)
             # Anew, so that ranges do not depend on earlier ones.
             ranges = Ranges(scene, None, lambda pictures: None)
@@ -166,14 +166,12 @@ class Bench:
             "settings": ("U", ()),
         }
         held = self.parts.of(self._about("ranges", directions=_digest(directions)), measure, like)
-        return replace(
-            directions,
-            ranges=tuple(map(tuple, held["ranges"].tolist())),
-            sigmas=tuple(held["sigmas"].tolist()),
-            broken=tuple(held["broken"].tolist()),
-            lessons=(),
-            calibration=str(held["settings"]),
-        )
+        columns = zip(held["sigmas"].tolist(), held["ranges"].tolist(), held["broken"].tolist())
+        measured = {
+            index: directions.entries[index].measured(sigma, low, high, broken)
+            for index, (sigma, (low, high), broken) in enumerate(columns)
+        }
+        return replace(directions.with_entries(measured), calibration=str(held["settings"]))
 
     # --- scores -----------------------------------------------------------------------------------
 

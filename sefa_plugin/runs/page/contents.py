@@ -225,7 +225,7 @@ def _names(outdir: Path) -> dict[tuple[str, int, str], tuple[str, float | None]]
             held = Directions.load(path)
         except DirectionsFileError:
             continue
-        for index, name in enumerate(held.names):
-            digest = hashlib.sha256(held.vectors[index].tobytes()).hexdigest()
-            names[held.label, index, digest] = name, held.purity[index]
+        for index, entry in enumerate(held.entries):
+            digest = hashlib.sha256(entry.vector.tobytes()).hexdigest()
+            names[held.label, index, digest] = entry.name, entry.purity
     return names

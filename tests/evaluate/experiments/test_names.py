@@ -1,9 +1,8 @@
 """Names of re-scoring on their way into the directions file (``evaluate/names.py``)."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from made_directions import altered
 
 from sefa_plugin import Directions
 from sefa_plugin.evaluate.experiments.names import apply_names
@@ -15,7 +14,7 @@ from sefa_plugin.runs.renaming import rename
 
 @pytest.fixture
 def made(tmp_path):
-    held = Directions(np.eye(4), np.arange(4, 0, -1), (0, 1))
+    held = Directions.of(np.eye(4), np.arange(4, 0, -1), (0, 1))
     path = tmp_path / "directions.safetensors"
     held.save(path)
     return held, path
@@ -69,7 +68,7 @@ def test_a_file_that_is_gone_or_holds_others_is_written_anew(made):
     found = table(held, [[1, 0]])
     path.unlink()
     assert apply_names(path, found).names == ("skin",)
-    replace(held, vectors=np.eye(4)[::-1]).save(path)
+    altered(held, vectors=np.eye(4)[::-1]).save(path)
     apply_names(path, found)
     assert (Directions.load(path).vectors == held.vectors).all()
     assert Directions.load(path).names[0] == "skin"

@@ -26,7 +26,7 @@ from sefa_plugin.rendering.look import Look
 
 # Direction 0 is attribute 0; direction 1 moves attributes 1 and 4 against each other; direction 2 nothing that shows.
 VECTORS = np.array([[1, 0, 0, 0, 0, 0], [0, 0.8, 0, 0, -0.6, 0], [0, 0, 1, 0, 0, 0]], float)
-HELD = Directions(VECTORS, np.array([3.0, 2, 1]), (0, 1), label="0-1", names=("", "mine", ""))
+HELD = Directions.of(VECTORS, np.array([3.0, 2, 1]), (0, 1), label="0-1", names=("", "mine", ""))
 ROWS = [Row(HELD, 0, -1.0, 1.5), Row(HELD, 1, -1.0, 1.0), Row(HELD, 2, 0.0, 2.0)]
 
 
@@ -59,14 +59,14 @@ def test_planted_names(table):
 
 
 def test_a_one_sided_range_is_measured_against_the_unedited(samples):
-    reached = Directions(VECTORS, np.array([3.0, 2, 1]), (0, 1, 2))
+    reached = Directions.of(VECTORS, np.array([3.0, 2, 1]), (0, 1, 2))
     (made,) = rescore(samples, [[Row(reached, 2, 0.0, 2.0)]], patches)
     assert np.allclose(made.effects.change, [[0, 0, 2, 0, 0, 0]], atol=0.02)
 
 
 def test_groups_become_tables_of_their_own_and_share_the_unedited(samples):
     done = []
-    late = Directions(VECTORS, np.array([3.0, 2, 1]), (2,), label="2")
+    late = Directions.of(VECTORS, np.array([3.0, 2, 1]), (2,), label="2")
     one, two = rescore(samples, [ROWS[:1], [Row(late, 2, -1.0, 1.0)]], patches, begin=done.append)
     assert (one.stem, two.stem) == ("rescore-0-1", "rescore-2")
     assert np.allclose(two.effects.change, [[0, 0, 2, 0, 0, 0]], atol=0.02)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from made_directions import altered
 from planted import ATTRIBUTES, STEP, Planted, Reader
 
 from sefa_plugin.evaluate.methods.methods import by_chance, by_sefa
@@ -151,11 +152,10 @@ def test_features_of_edits_in_turn():
 
 
 def test_a_side_that_is_left_out_is_not_counted():
-    from dataclasses import replace
 
     G = Planted()
     bench = Bench(G, Reader(), count=6)
-    held = replace(by_sefa(G, 1).directions, ranges=((0.0, 2.0),))
+    held = altered(by_sefa(G, 1).directions, ranges=((0.0, 2.0),))
     changes = bench.changes(held)
     assert np.array_equal(changes.scores[0, 0], changes.before)
     assert np.allclose(changes.moves[0], np.abs(changes.scores[0, 1] - changes.before))

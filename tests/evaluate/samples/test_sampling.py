@@ -40,7 +40,7 @@ def test_scores_are_those_of_the_samples():
 def test_an_edit_moves_the_attribute_of_its_direction_alone():
     """Attribute k listens to row k % 3 of ws: directions of row 0 reach attributes 0 and 3 only."""
     samples = Samples(Planted(), count=6, batch=4)
-    directions = Directions(np.eye(6), np.ones(6), (0,))
+    directions = Directions.of(np.eye(6), np.ones(6), (0,))
     before = measure_samples(samples, patches).scores
     for key, reached in ((0, True), (1, False), (3, True)):
         after = measure_edit(samples, directions, key, 1.5, patches).scores

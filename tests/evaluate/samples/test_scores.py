@@ -7,8 +7,8 @@ from sefa_plugin.evaluate.samples.sampling import Samples, measure_edit
 from sefa_plugin.evaluate.samples.scores import SampleEdit, Scores, score_edits
 from sefa_plugin.rendering.look import Look
 
-ALL = Directions(np.eye(6), np.ones(6), (0, 1, 2))
-FEW = Directions(np.eye(6), np.ones(6), (1, 2), label="1-2")
+ALL = Directions.of(np.eye(6), np.ones(6), (0, 1, 2))
+FEW = Directions.of(np.eye(6), np.ones(6), (1, 2), label="1-2")
 WANTED = [SampleEdit(ALL, 0, -1.0), SampleEdit(ALL, 0, 2.0), SampleEdit(FEW, 1, 1.5), SampleEdit(ALL, 3, 0.0)]
 
 
@@ -44,7 +44,7 @@ def test_scores_are_those_of_the_edits():
 
 
 def test_equal_edits_are_one():
-    same = SampleEdit(Directions(np.eye(6)[::-1], np.ones(6), (0, 1, 2), names=tuple("abcdef")), 5, -1.0)
+    same = SampleEdit(Directions.of(np.eye(6)[::-1], np.ones(6), (0, 1, 2), names=tuple("abcdef")), 5, -1.0)
     assert same.key == WANTED[0].key
     assert SampleEdit(FEW, 0, -1.0).key != WANTED[0].key != SampleEdit(ALL, 0, -1.1).key
     assert SampleEdit(FEW, 4, 0.0).key == SampleEdit(ALL, 0, -0.0).key

@@ -14,7 +14,7 @@ from sefa_plugin.system.messages import spans
 
 def directions(**other):
     fields = {"vectors": np.eye(4), "eigenvalues": np.arange(4, 0, -1), "layers": (0, 1, 3), "label": "0-1_3"}
-    return Directions(**{**fields, **other})
+    return Directions.of(**{**fields, **other})
 
 
 def settings(**other):
