@@ -53,8 +53,8 @@ def motion(kind: str, scene: Scene, edits: Sequence[Edit], frames: int, loop: st
     """Plan a video of exactly ``frames`` frames.
 
     ``edit`` goes from the unedited pictures to the edited ones; ``sequence`` adds one edit after the other;
-    ``walk`` goes from subject to subject, all of them edited. See ``keyframes`` for loops and easings; a spherical
-    walk goes through Z, every other one through W.
+    ``walk`` goes from subject to subject, all of them edited. See ``paths`` and ``timelines`` for loops and easings; a
+    spherical walk goes through Z, every other one through W.
 
     Raises:
         ValueError: there are no edits (for a walk, fewer than two subjects), or the easing does not fit the kind.

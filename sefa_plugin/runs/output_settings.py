@@ -18,7 +18,7 @@ class OutputSettings:
     """What is made of each direction.
 
     Attributes:
-        frames, fps, loop, easing: of the video; see ``latents.schedule``.
+        frames, fps, loop, easing: of the video; see ``timelines.schedule``.
         video: ``mp4``, ``gif``, ``png`` or ``none``.
         max_width: of the video in pixels; None keeps the network's size.
         max_bytes: of a GIF; it is reduced until it fits. None sets no limit.
