@@ -81,6 +81,6 @@ def _go(codes: list[int]) -> None:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
-    except (OSError, ValueError):  # Python has its own way to tell that
+    except (OSError, ValueError):  # Python's own finalisation reports it
         return
     os._exit(codes[0])

@@ -117,6 +117,16 @@ def test_only_doors_are_imported_from_another_room(name):
                 assert target.split(".")[1] in doors(room(target)), f"{module} imports {target}, which is no door"
 
 
+def test_every_door_is_there_and_is_used():
+    used = {target for module in MODULES for target, _ in GRAPH[module] if room(target) != room(module)}
+    for name in MAY_IMPORT:
+        contract = PACKAGE / name / "__init__.py"
+        if name == "commands" or not contract.is_file() or "``" not in contract.read_text().partition("Doors:")[2]:
+            continue
+        for door in doors(name):
+            assert any(target == f"{name}.{door}" or target.startswith(f"{name}.{door}.") for target in used), door
+
+
 def test_there_is_no_circle():
     state: dict[str, bool] = {}  # True while on the way
 

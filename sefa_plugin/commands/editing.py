@@ -69,11 +69,12 @@ def edit(**given: Any) -> None:
     """
     session = open_for_pictures(given)
     from ..runs.chosen_edits import edits_of, groups_of, recipe_of
+    from ..runs.folder import output_folder
     from ..runs.recipe_outputs import make_recipe
 
     seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
     scene = session.scene(look(given), seeds, projected)
-    groups = groups_of(session, factorisation(given), _file(given), typed, outdir({"outdir": None}, session.name))
+    groups = groups_of(session, factorisation(given), _file(given), typed, output_folder(None, session.name))
     print_remarks(group.directions for group in groups.values())
     with Progress() as progress:
         edits = edits_of(session, groups, typed, given["edit_layers"], scene, progress.advance)
@@ -163,8 +164,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
     animated, kind = None, given["animate"]
     if kind:
         frames, loop, easing = usual(kind, len(recipe.edits), len(scene))
-        shown = {**given, "grid": False}
-        animated = kind, output_settings(shown, sheet=False, frames=frames, loop=loop, easing=easing)
+        animated = kind, output_settings(given, sheet=False, frames=frames, loop=loop, easing=easing)
     with Progress() as progress:
         folder = Path(given["outdir"]) if given["outdir"] else None
         made = make_recipe(session, scene, recipe, folder, sys.argv, progress, given["overwrite"], animated)

@@ -95,7 +95,7 @@ def baselines(**given: Any) -> None:
 
 
 def _eyes(given: Given, bench: Bench) -> Scorer | None:
-    """What the Fréchet distance sees with; None for nothing."""
+    """The scorer whose features the Fréchet distance takes; None where it is left out."""
     from ..evaluate.scorers.scorers import load_scorer
 
     if given["features"] == "none":

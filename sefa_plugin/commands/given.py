@@ -107,17 +107,16 @@ def output_settings(
     given: Given, *, sheet: bool, frames: int = 60, loop: str = "pingpong", easing: str = "linear"
 ) -> OutputSettings:
     """What is made; ``frames``, ``loop`` and ``easing`` hold where they are not asked for."""
-    from ..runs.output_settings import RATE, RATES, WIDTH, WIDTHS, OutputSettings
+    from ..runs.output_settings import OutputSettings
 
-    kind, size = given["video"], given["size"]
-    return OutputSettings(
+    return OutputSettings.of_kind(
+        given["video"],
         frames=frames if given["frames"] is None else given["frames"],
-        fps=given["fps"] or RATES.get(kind, RATE),
+        fps=given["fps"],
         loop=given.get("loop") or loop,
         easing=given.get("easing") or easing,
-        video=kind,
-        max_width=None if size == "native" else size or WIDTHS.get(kind, WIDTH),
-        max_bytes=int(given["max_mb"] * 1e6) if kind == "gif" else None,
+        width=given["size"],
+        max_mb=given["max_mb"],
         captions=given["captions"],
         grid=given.get("grid", False),
         sheet=sheet,

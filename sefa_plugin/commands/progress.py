@@ -11,7 +11,7 @@ from ..system.messages import readable
 
 
 class Progress:
-    """Tells a run's story on standard error: lines, and one bar with an estimate."""
+    """Shows what a run does on standard error: lines, and one bar with an estimate."""
 
     def __init__(self) -> None:
         self._bar: Any = None

@@ -12,7 +12,7 @@ from ..hook import StyleLayer
 from ..system.processor import one_thread_each
 from .closed_form import factorize_weights
 from .directions import SPACES, Directions
-from .layers import LayerGroup, select_layers
+from .layers import TORGB, LayerGroup, select_layers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -34,12 +34,19 @@ class Factorisation:
         space: ``w``, or ``z`` for the first mapping layer (``layers`` is then ``all``).
         normalize: scale the rows of the weights to unit length, as the authors do.
         torgb: which ToRGB layers are taken along: ``last``, ``never`` or ``always``.
+
+    Raises:
+        ValueError: an unknown space or ToRGB.
     """
 
     layers: str = "all"
     space: str = "w"
     normalize: bool = True
     torgb: str = "last"
+
+    def __post_init__(self) -> None:
+        if self.space not in SPACES or self.torgb not in TORGB:
+            raise ValueError(f"space {self.space!r:.20}, torgb {self.torgb!r:.20}: choose of {SPACES} and {TORGB}")
 
 
 def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:

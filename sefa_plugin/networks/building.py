@@ -36,11 +36,13 @@ def load_network(
     device: str | torch.device = "cpu",
     trust_pickle: bool = False,
     strict: bool = False,
+    sha256: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> LoadedGenerator:
     """Load a generator from a file, an address, or ``demo``; nothing of the file is run unless it is trusted.
 
     Args:
-        path, which, strict: see :func:`open_network`.
+        path, which, strict, sha256, progress: see :func:`open_network`.
         device: where the generator goes, as torch names it.
         trust_pickle: run the file's own code where no hook recognises the network for certain; that code can do
             anything to this computer.
@@ -54,7 +56,8 @@ def load_network(
         NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
         TrustedFileError: the file's code was run, and failed.
     """
-    return build_network(open_network(path, which=which, strict=strict, trust_pickle=trust_pickle), device)
+    opened = open_network(path, which=which, strict=strict, trust_pickle=trust_pickle, sha256=sha256, progress=progress)
+    return build_network(opened, device)
 
 
 def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> LoadedGenerator:

@@ -3,7 +3,7 @@
 In: files of strangers (pickles, ``torch.save``, zip, npy and npz, safetensors, JSON). Out: records and arrays.
 Nothing of a file is run, sizes are checked before memory is taken, and torch is not imported.
 
-Doors: ``network_file``, ``network_record``, ``containers``, ``pickle_values``, ``tensors_file``, ``array_file``,
+Doors: ``network_file``, ``network_record``, ``pickle_values``, ``tensors_file``, ``array_file``,
 ``json_file``, ``safetensors_header``, ``tensor_view``, ``module_walk``, ``torch_file``, ``download``,
 ``audit``.
 """

@@ -4,5 +4,5 @@ In: seeds or files (``latents``, ``latent_files``), a ``Look``, edits (``typed_e
 gives uint8 pictures, a batch in memory at a time, along timelines and paths; ``ranges`` says how far a direction goes.
 
 Doors: ``scene``, ``look``, ``edits``, ``typed_edits``, ``timelines``, ``paths``, ``animation``, ``frames``,
-``precision``, ``calibration``, ``ranges``, ``latents``, ``latent_files``.
+``calibration``, ``ranges``, ``latents``.
 """

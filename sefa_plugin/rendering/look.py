@@ -19,6 +19,8 @@ from .precision import use_bfloat16
 if TYPE_CHECKING:
     from ..networks.generator import Generator
 
+NOISE_MODES = ("const", "random", "none")
+
 
 @dataclass(frozen=True)
 class Look:
@@ -44,6 +46,13 @@ class Look:
     fov: float = FIELD_OF_VIEW
     force_fp32: bool = False
     bf16: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = (self.trunc, *self.translate, self.rotate, *self.camera, self.fov)
+        if self.noise_mode not in NOISE_MODES or not all(map(math.isfinite, numbers)):
+            raise ValueError(f"a look has the noise mode {self.noise_mode!r:.20} and the numbers {numbers}")
+        if (self.trunc_cutoff or 0) < 0 or (self.label or 0) < 0:
+            raise ValueError(f"a look has the cutoff {self.trunc_cutoff} and the class {self.label}, at least 0 each")
 
 
 class _Use:

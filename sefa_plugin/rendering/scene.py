@@ -62,6 +62,9 @@ class Scene:
                 held = load_projected_w(projected, G.num_ws, G.w_dim)
             else:
                 held = torch.as_tensor(projected, dtype=torch.float32).cpu()
+                if held.shape[1:] != (G.num_ws, G.w_dim) or not len(held) or not torch.isfinite(held).all():
+                    wanted = f"[N, {G.num_ws}, {G.w_dim}]"
+                    raise ValueError(f"projected ws {list(held.shape)}: this network needs finite {wanted}")
             self.labels += [f"w {index}" for index in range(len(held))]
             ws.append(held.to(self.device))
             self.projected = hashlib.sha256(held.numpy().tobytes()).hexdigest()

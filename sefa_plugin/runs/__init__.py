@@ -4,5 +4,5 @@ In: typed settings. Out: files, each whole, recorded in ``run.json`` and shown o
 and gives directions and a scene; it raises its own errors and prints nothing.
 
 Doors: ``session``, ``settings``, ``chosen_edits``, ``each_direction``, ``two_directions``, ``recipe``,
-``recipe_outputs``, ``output_settings``, ``plan``, ``record``, ``folder``, ``reproduce``, ``renaming``, ``page``.
+``recipe_outputs``, ``output_settings``, ``record``, ``folder``, ``reproduce``, ``renaming``.
 """

@@ -36,7 +36,7 @@ from .page.contents import Pages, packed
 from .plan import Job, common_settings, is_current, stem_of
 from .record import About, Manifest, Settings
 from .reproduce import about_direction, command_of, reproduce
-from .session import indices_of
+from .session import check_keys, indices_of
 from .settings import SettingsError, Wanted
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def make_outputs(
     groups: Sequence[KeptDirections],
     wanted: Wanted,
     output: OutputSettings,
-    outdir: Path,
+    outdir: str | os.PathLike[str],
     *,
     distance: tuple[float, float] | None = None,
     command: Sequence[str] | None = None,
@@ -64,7 +64,7 @@ def make_outputs(
 
     Args:
         session, scene: the network and the subjects.
-        groups: the sets of directions, which are saved first, but for a file that was given.
+        groups: the sets of directions; all are saved first, except a set that was read from ``wanted.file``.
         wanted: which of them.
         output: what is made of each.
         outdir: the folder.
@@ -74,10 +74,12 @@ def make_outputs(
         overwrite: make outputs again even where they are up to date.
 
     Raises:
-        SettingsError: directions of Z, and subjects without z.
+        SettingsError: directions or outputs that cannot be had, or directions of Z and subjects without z.
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
-    reporter = reporter or Silent()
+    reporter, outdir = reporter or Silent(), Path(outdir)
+    check_keys(groups, wanted)
+    output.check()
     manifest = Manifest(outdir, sys.argv if command is None else command, session.about())
     save_found(groups, wanted.file)
     if scene.projected and any(group.directions.space == "z" for group in groups):

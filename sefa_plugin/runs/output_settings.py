@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..media.mp4 import check_ffmpeg
-from ..rendering.timelines import Schedule, pick, schedule, spread
+from ..media.video import KINDS
+from ..rendering.paths import EASINGS
+from ..rendering.timelines import PATH_LOOPS, Schedule, pick, schedule, spread
+from .settings import SettingsError
 
 COLUMNS = 7  # of a sheet
 WIDTHS = {"gif": 480}  # pixels, of a video, where none is asked for
@@ -38,12 +41,54 @@ class OutputSettings:
     grid: bool = False
     sheet: bool = True
 
+    @classmethod
+    def of_kind(
+        cls,
+        video: str,
+        *,
+        frames: int = 60,
+        fps: float | None = None,
+        loop: str = "pingpong",
+        easing: str = "linear",
+        width: int | str | None = None,
+        max_mb: float = 10.0,
+        captions: bool = False,
+        grid: bool = False,
+        sheet: bool = True,
+    ) -> OutputSettings:
+        """Settings with what is usual for a kind of video: a GIF is smaller and slower.
+
+        Args:
+            fps, width: None takes the usual one; ``native`` keeps the network's width.
+            max_mb: of a GIF, in megabytes.
+            video, frames, loop, easing, captions, grid, sheet: as the attributes.
+        """
+        return cls(
+            frames=frames,
+            fps=RATES.get(video, RATE) if fps is None else fps,
+            loop=loop,
+            easing=easing,
+            video=video,
+            max_width=None if width == "native" else WIDTHS.get(video, WIDTH) if width is None else int(width),
+            max_bytes=int(max_mb * 1e6) if video == "gif" else None,
+            captions=captions,
+            grid=grid,
+            sheet=sheet,
+        )
+
     def check(self) -> None:
-        """Make sure, before any work, that videos of this kind can be written.
+        """Make sure, before any work, that these can be made.
 
         Raises:
+            SettingsError: a kind, loop or easing that is not known, or no frame.
             VideoError: an MP4 needs ffmpeg, which is not there.
         """
+        known = self.video in (*KINDS, "none") and self.loop in PATH_LOOPS and self.easing in EASINGS
+        if not known or self.frames < 1 or not self.fps > 0:
+            raise SettingsError(
+                f"{self.frames} frames, {self.fps} fps, video {self.video!r:.20}, loop {self.loop!r:.20}, easing "
+                f"{self.easing!r:.20}: choose of {', '.join(KINDS)}; {', '.join(PATH_LOOPS)}; {', '.join(EASINGS)}"
+            )
         if self.video == "mp4":
             check_ffmpeg()
 

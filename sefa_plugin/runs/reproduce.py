@@ -10,6 +10,7 @@ from dataclasses import asdict
 from .. import __version__
 from ..directions.directions import Directions
 from ..directions.ties import remark_on
+from ..rendering.look import Look
 from .output_settings import OutputSettings
 from .recipe import NAME, Recipe
 from .record import About, Manifest, Settings
@@ -105,16 +106,16 @@ def subject_words(settings: Settings) -> list[str]:
 
 def look_words(look: Settings) -> list[str]:
     """What a person types for a look (its fields, by name), where that is not the usual one."""
-    words = []
-    plain = {"trunc": 1.0, "trunc_cutoff": None, "noise_mode": "const", "label": None, "rotate": 0.0, "fov": 18.837}
-    for key, usual in plain.items():
-        if look.get(key, usual) != usual:
+    words, usual_look = [], asdict(Look())
+    for key in ("trunc", "trunc_cutoff", "noise_mode", "label", "rotate", "fov"):
+        if look.get(key, usual_look[key]) != usual_look[key]:
             words += [_OPTIONS.get(key) or f"--{key.replace('_', '-')}", f"{look[key]}"]
     if any(look["translate"]):
         words.append("--translate={:g},{:g}".format(*look["translate"]))
     if any(look.get("camera", ())):
         words.append("--camera={:g},{:g}".format(*look["camera"]))
-    return words + (["--precision", "bf16"] if look.get("bf16") else [])
+    precision = "bf16" if look.get("bf16") else "float32" if look.get("force_fp32") else ""
+    return words + (["--precision", precision] if precision else [])
 
 
 def _typed(label: str) -> str:

@@ -11,6 +11,7 @@ its generator is built once, and renders for one scene at a time, while the othe
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -39,8 +40,11 @@ class SessionError(Exception):
 
 
 def _warn(text: str) -> None:
-    """As Python's own warnings."""
-    warnings.warn(text, stacklevel=4)
+    """As Python's own warnings, at the line that called into this package."""
+    package, level, frame = __name__.partition(".")[0], 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
 
 
 class Session:
@@ -123,7 +127,7 @@ class Session:
         self,
         factorisation: Factorisation = Factorisation(),  # noqa: B008 - frozen
         wanted: Wanted = Wanted(),  # noqa: B008 - frozen
-        folder: Path | None = None,
+        folder: str | os.PathLike[str] | None = None,
         *,
         known_only: bool = False,
     ) -> list[KeptDirections]:
@@ -145,6 +149,7 @@ class Session:
             HookError, NetworkFileError: the network's weights cannot be used.
             OSError: a file in the folder cannot be read.
         """
+        folder = None if folder is None else Path(folder)
         if wanted.file is not None:
             groups = [KeptDirections(self._of_file(wanted.file), wanted.file, warn=self.warn)]
         else:
@@ -153,9 +158,7 @@ class Session:
             if wanted.edit_layers is not None:
                 rows = self.edit_rows(wanted.edit_layers)
                 groups = [self._edited_at(group, rows, folder) for group in groups]
-            for key in wanted.keys or ():
-                if not any(has(group.directions, key) for group in groups):
-                    groups[0].directions.index(key)  # says what there is
+        check_keys(groups, wanted)
         return groups
 
     def edit_rows(self, spec: str) -> LayerGroup:
@@ -313,6 +316,18 @@ def has(directions: Directions, key: int | str) -> bool:
     if isinstance(key, str):
         return key in directions.names
     return key < len(directions) and (key >= 0 or len(directions) == directions.dim)
+
+
+def check_keys(groups: Sequence[KeptDirections], wanted: Wanted) -> None:
+    """Make sure that every direction which is wanted by number or name is in one of the sets.
+
+    Raises:
+        SettingsError: one is in none; the message says what there is.
+    """
+    with settings_checked():
+        for key in wanted.keys or ():
+            if not any(has(group.directions, key) for group in groups):
+                groups[0].directions.index(key)
 
 
 def indices_of(directions: Directions, wanted: Wanted) -> list[int]:

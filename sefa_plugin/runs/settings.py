@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
 
 class SettingsError(ValueError):
     """A setting that does not fit the network, or this computer; the message says what to choose instead."""
@@ -34,7 +36,8 @@ class NetworkChoice:
         trust_pickle: run the file's own code where the network is not one that is known for certain; that code can do
             anything to this computer.
         strict: refuse what is otherwise only warned of.
-        device: ``auto`` (CUDA where there is any, else the CPU), ``cpu``, ``cuda`` or ``mps``.
+        device: ``auto`` (CUDA where there is any, else the CPU), ``cpu``, ``cuda`` or ``mps``; looked for when a
+            generator is built.
     """
 
     path: str
@@ -43,6 +46,10 @@ class NetworkChoice:
     trust_pickle: bool = False
     strict: bool = False
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise SettingsError(f"device {self.device!r:.20}: choose one of {', '.join(DEVICES)}")
 
 
 @dataclass(frozen=True)
@@ -60,3 +67,7 @@ class Wanted:
     count: int | None = None
     file: Path | None = None
     edit_layers: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.count is not None and self.count < 1:
+            raise SettingsError(f"{self.count} directions: at least 1 is needed")

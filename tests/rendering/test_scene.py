@@ -10,7 +10,7 @@ from sefa_plugin import factorize, load_network
 from sefa_plugin.rendering.edits import edit_of, edit_z
 from sefa_plugin.rendering.frames import to_uint8
 from sefa_plugin.rendering.latent_files import LatentsError
-from sefa_plugin.rendering.look import Look, rendering_as, set_transform
+from sefa_plugin.rendering.look import Look, set_transform
 from sefa_plugin.rendering.scene import Scene
 
 
@@ -118,11 +118,34 @@ def test_a_long_schedule_is_made_as_it_is_pulled(G):
     assert len(pulled) == 2
 
 
-def test_a_look_that_fails_leaves_the_next_one_right(golden):
+def test_a_look_that_fails_leaves_the_next_one_right(golden, monkeypatch):
     """StyleGAN3 moved by one scene; another that cannot be set up; the first again."""
     G = load_network(golden("sg3t-64").pickle)
     moved = Scene(G, Look(translate=(0.25, 0.0)), [0])
     wanted = next(moved.pictures([moved.ws]))[0]
-    with pytest.raises(TypeError), rendering_as(G, Look(rotate=None)):
-        pass
+
+    def failing(G, translate, rotate):
+        G.synthesis.input.transform.fill_(7)
+        raise ValueError("in the middle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sefa_plugin.rendering.look.set_transform", failing)
+        with pytest.raises(ValueError, match="in the middle"):
+            Scene(G, Look(), [0])
     assert np.array_equal(next(moved.pictures([moved.ws]))[0], wanted)
+
+
+@pytest.mark.parametrize("shape", [(10, 64), (1, 5, 32), (0, 10, 32), (1, 10, 31)])
+def test_projected_ws_of_another_shape_are_refused_at_once(G, shape):
+    with pytest.raises(ValueError, match="this network needs finite"):
+        Scene(G, Look(), [], np.zeros(shape))
+    with pytest.raises(ValueError, match="this network needs finite"):
+        Scene(G, Look(), [], np.full((1, G.num_ws, G.w_dim), np.nan))
+
+
+@pytest.mark.parametrize(
+    "odd", [{"noise_mode": "x"}, {"trunc": np.nan}, {"trunc_cutoff": -1}, {"label": -1}, {"translate": (0, np.inf)}]
+)
+def test_looks_that_cannot_be(odd):
+    with pytest.raises(ValueError, match="a look has"):
+        Look(**odd)

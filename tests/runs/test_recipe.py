@@ -103,7 +103,7 @@ def test_what_fits():
 
 
 def test_settings_that_no_recipe_can_hold():
-    for look, says in ((Look(trunc=float("nan")), "NaN"), (Look(rotate=1e9), "rotate")):
+    for look, says in ((Look(trunc=1e9), "trunc"), (Look(rotate=1e9), "rotate")):
         with pytest.raises(ValueError, match=says):
             recipe(look=look).data()
 

@@ -14,6 +14,8 @@ from sefa_plugin.directions.factorization import Factorisation
 from sefa_plugin.directions.file import DirectionsFileError
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.scene import Scene
+from sefa_plugin.runs.each_direction import make_outputs
+from sefa_plugin.runs.output_settings import OutputSettings
 from sefa_plugin.runs.session import Session, SettingsError, device_of, indices_of
 from sefa_plugin.runs.settings import NetworkChoice, Wanted
 
@@ -59,8 +61,9 @@ def test_more_directions_than_there_are_is_a_warning(net):
 
 def test_warnings_are_pythons_own_by_default(net):
     session = Session.open(NetworkChoice(net))
-    with pytest.warns(UserWarning, match="no more than"):
+    with pytest.warns(UserWarning, match="no more than") as caught:
         session.directions(wanted=Wanted(count=10_000))
+    assert caught[0].filename == __file__
 
 
 def test_names_and_ranges_of_a_folder_are_taken_over(session, tmp_path):
@@ -129,6 +132,38 @@ def test_what_a_network_does_not_have_is_a_warning(net):
     scene = session.scene(Look(label=3, rotate=10.0, camera=(20.0, 0.0)), [0])
     assert scene.look.label is None
     assert [line.partition(" ")[0] for line in said] == ["--class", "--translate", "--camera"]
+
+
+def test_settings_that_cannot_be():
+    for odd in (lambda: Wanted(count=0), lambda: NetworkChoice("x", device="tpu")):
+        with pytest.raises(SettingsError):
+            odd()
+    for odd in (lambda: Factorisation(space="q"), lambda: Factorisation(torgb="some")):
+        with pytest.raises(ValueError, match="choose of"):
+            odd()
+    for odd in ({"video": "avi"}, {"loop": "x"}, {"frames": 0}, {"easing": "x"}, {"fps": 0}):
+        with pytest.raises(SettingsError, match="choose of"):
+            OutputSettings(**{"video": "png", **odd}).check()
+
+
+def test_outputs_that_cannot_be_had_are_refused_before_any_work(session, tmp_path):
+    groups = session.directions(wanted=Wanted(count=2))
+    scene = session.scene(Look(), [0])
+    for wanted, output in (
+        (Wanted(keys=(9,)), OutputSettings(video="none")),
+        (Wanted(count=1), OutputSettings(loop="x")),
+    ):
+        with pytest.raises(SettingsError):
+            make_outputs(session, scene, groups, wanted, output, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_may_be_text(session, tmp_path):
+    folder = str(tmp_path / "out")
+    groups = session.directions(wanted=Wanted(count=1), folder=folder)
+    output = OutputSettings(video="none")
+    made = make_outputs(session, session.scene(Look(), [0]), groups, Wanted(count=1), output, folder, distance=(-1, 1))
+    assert (made.outdir / "sheets" / "all-dir00.jpg").is_file()
 
 
 def test_nothing_to_look_at(session):

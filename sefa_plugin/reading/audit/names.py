@@ -176,7 +176,7 @@ def is_array(value: object) -> TypeGuard[Global]:
     return isinstance(value, Global) and (value.module, value.name) == ("numpy", "ndarray")
 
 
-def is_dict(value: object) -> bool:
+def names_a_dict(value: object) -> bool:
     """Whether a name is a class of dicts that hold their arguments, and nothing else."""
     if not isinstance(value, Global):
         return False

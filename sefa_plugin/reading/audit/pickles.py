@@ -22,7 +22,7 @@ from ..pickle_machine import (
 )
 from ..torch_file import LEGACY_MAGIC
 from .book import Book
-from .names import EXPECTED, HARMLESS, is_array, is_dict, is_tf_network, kind_of, runs_arguments
+from .names import EXPECTED, HARMLESS, is_array, is_tf_network, kind_of, names_a_dict, runs_arguments
 
 MAX_DEPTH = 8
 _MORE_PICKLES = 16  # after the first, which most programs never read
@@ -209,7 +209,7 @@ def contents(value: object) -> dict[str, object] | None:
     """
     held = value
     if isinstance(value, Call):
-        if not is_dict(value.func) or value.kwargs or value.state or value.items or len(value.args) > 1:
+        if not names_a_dict(value.func) or value.kwargs or value.state or value.items or len(value.args) > 1:
             return None
         given = value.args[0] if value.args else {}
         if not isinstance(given, dict) or len(given) + len(value.pairs) > _MAX_KEYS:
