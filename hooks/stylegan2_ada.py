@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sefa_plugin.hook import Hook, HookError, NetworkRecord, StyleLayer
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 # Keywords and defaults of the toolkit's classes. The last of BLOCK changes how, not what, is computed.
 MAPPING = {
     key: value
-    for key, value in asdict(parts.MappingOptions()).items()
+    for key, value in parts.MappingOptions()._asdict().items()
     if key not in ("label_concat", "normalize_latents")  # of other generations
 }
 SYNTHESIS = {"channel_base": 32768, "channel_max": 512, "num_fp16_res": 0}
-BLOCK = {**asdict(parts.BlockOptions()), "fp16_channels_last": False}
+BLOCK = {**parts.BlockOptions()._asdict(), "fp16_channels_last": False}
 MAX_LAYERS = 256  # every layer is laid out before tensors are compared
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sefa_plugin.hook import NetworkRecord, StyleLayer
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 ARCHITECTURES = ("orig", "skip", "resnet")
 
 
-@dataclass(frozen=True)
-class MappingOptions:
+class MappingOptions(NamedTuple):
     """Keywords of the mapping network, with the defaults of stylegan2-ada-pytorch.
 
     The last two are of other generations: labels that are multiplied by a matrix and put behind z, and whether z is
@@ -36,8 +34,7 @@ class MappingOptions:
     normalize_latents: bool = True
 
 
-@dataclass(frozen=True)
-class SynthesisOptions:
+class SynthesisOptions(NamedTuple):
     """Keywords of the synthesis network; ``channels``, by resolution, are given where they are read off shapes."""
 
     channel_base: int = 32768
@@ -46,8 +43,7 @@ class SynthesisOptions:
     channels: Mapping[int, int] | None = None
 
 
-@dataclass(frozen=True)
-class BlockOptions:
+class BlockOptions(NamedTuple):
     """Keywords of every block of the synthesis network."""
 
     architecture: str = "skip"
@@ -59,8 +55,7 @@ class BlockOptions:
     square: bool = True
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """Constructor arguments of a StyleGAN2 generator with the defaults filled in."""
 
     z_dim: int
@@ -216,6 +211,6 @@ def build(plan: Plan) -> nn.Module:
         plan.w_dim,
         plan.img_resolution,
         plan.img_channels,
-        mapping_kwargs=asdict(plan.mapping),
-        synthesis_kwargs={**asdict(plan.synthesis), **asdict(plan.block)},
+        mapping_kwargs=plan.mapping._asdict(),
+        synthesis_kwargs={**plan.synthesis._asdict(), **plan.block._asdict()},
     )

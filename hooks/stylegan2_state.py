@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sefa_plugin.hook import Hook, NetworkRecord, StyleLayer
@@ -77,7 +76,7 @@ def _plan(record: NetworkRecord) -> parts.Plan:
     colours = shared.length(record, f"{last}.torgb.weight", 0, 4)
     mapping = parts.MappingOptions(num_layers=depth, embed_features=embed, layer_features=hidden)
     if "mapping.w_avg" not in held:
-        mapping = replace(mapping, w_avg_beta=None)
+        mapping = mapping._replace(w_avg_beta=None)
     block = parts.BlockOptions(
         architecture=architecture,
         resample_filter=[1.0] * min(taps, shared.MAX_TAPS),  # its length; the numbers come with the tensors

@@ -148,13 +148,13 @@ def _plan(record: NetworkRecord) -> parts.Plan:
     c_dim, z_dim = 0, inputs
     if "mapping/LabelConcat/weight" in record.tensors:
         c_dim, z_dim = (tf.axis(record, "mapping/LabelConcat/weight", index, 2) for index in (0, 1))
-        mapping = replace(mapping, label_concat=True, embed_features=z_dim)
+        mapping = mapping._replace(label_concat=True, embed_features=z_dim)
     elif "mapping/LabelEmbed/weight" in record.tensors:
         c_dim, embed = (tf.axis(record, "mapping/LabelEmbed/weight", index, 2) for index in (0, 1))
         z_dim = inputs - embed
-        mapping = replace(mapping, embed_features=embed)
+        mapping = mapping._replace(embed_features=embed)
     elif record.layout == "4":
-        mapping = replace(mapping, label_concat=True)
+        mapping = mapping._replace(label_concat=True)
     sizes = (z_dim, c_dim, w_dim, tf.axis(record, f"synthesis/{colours}/weight", 3, 4))
     block = parts.BlockOptions(
         architecture="orig" if _is_revised(record) else options.text("architecture"),

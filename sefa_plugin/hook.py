@@ -12,7 +12,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .reading.network_record import NetworkRecord
 from .system.messages import printable, shown
@@ -212,8 +212,7 @@ class Hook(ABC):
         return ()
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """What a hook lists of a network, checked: enough to factorise it.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..system.whole_files import whole_file
 from . import options
 from .shell import Command, warn
 
@@ -134,6 +132,8 @@ def register(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Path,
         raise RegisterError(f"{file.parent}: cannot be written to; no {NAME} was put there")
     if not dry_run:
         try:
+            from ..system.whole_files import whole_file
+
             with whole_file(file) as part:
                 part.write_bytes(text)
         except OSError as error:
@@ -285,4 +285,6 @@ def unix(content: bytes) -> bytes:
 
 
 def _digest(body: bytes) -> str:
+    import hashlib
+
     return hashlib.sha256(body).hexdigest()[:16]

@@ -6,8 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..system.regular_files import mapped
 from .network_record import NetworkFileError
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from .tensor_view import Bytes
 
 
-@dataclass(frozen=True, eq=False)
-class Parsed:
+class Parsed(NamedTuple):
     """The contents of one file.
 
     Attributes:

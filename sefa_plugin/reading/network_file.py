@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..system.messages import quoted, shown
 from ..system.regular_files import mapped
@@ -80,8 +79,7 @@ def _check_size(record: NetworkRecord, size: int) -> None:
         raise ValueProblem(f"its tensors are together over {MAX_SHARING} times the size of the file: they share bytes")
 
 
-@dataclass(frozen=True)
-class _Asked:
+class _Asked(NamedTuple):
     """The network that is to be read: its file and its name there; attributes as of :class:`NetworkRecord`."""
 
     path: str
