@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,11 +15,7 @@ from .progress import Progress
 from .shell import Group, usage, warn
 
 if TYPE_CHECKING:
-    from ..directions.kept import KeptDirections
-    from ..evaluate.samples.sampling import Samples
     from ..evaluate.scorers.asking import Scorer
-    from ..runs.session import Session
-    from ..runs.settings import Wanted
 
 
 FOLDER, PARTS = "evaluate", "parts"  # folders for results, and for what was measured before
@@ -92,6 +87,8 @@ def rescore(**given: Any) -> None:
       sefa evaluate rescore --network cars.pkl --scorer onnx:colours.onnx --layers coarse,middle,fine -K 10
     """
     session = open_for_pictures(given)
+    from ..evaluate.experiments.naming_run import score_directions
+    from ..evaluate.experiments.rescore import summary
     from ..evaluate.samples.sampling import Samples
     from ..runs.folder import check_folder
 
@@ -103,75 +100,23 @@ def rescore(**given: Any) -> None:
     scorer = scorer_given(given, str(next(G.parameters()).device))
     with usage():
         samples = Samples(G, seen, given["samples"], given["first_seed"])
-    _rescore(session, samples, scorer, groups, wanted, given["distance"], folder, given["overwrite"], given["no_names"])
-
-
-def _rescore(
-    session: Session,
-    samples: Samples,
-    scorer: Scorer,
-    groups: list[KeptDirections],
-    wanted: Wanted,
-    distance: tuple[float, float] | None,
-    folder: Path,
-    anew: bool,
-    no_names: bool,
-) -> None:
-    """Calibrate, score, write, name."""
-    from ..evaluate.experiments import rescore as work
-    from ..evaluate.experiments.names import apply_names, record_tables
-    from ..evaluate.samples.scores import Scores
-    from ..rendering.calibration import seeds_for
-    from ..rendering.ranges import Ranges
-    from ..rendering.scene import Scene
-    from ..runs.each_direction import save_found
-    from ..runs.reproduce import without_folders
-    from ..runs.session import indices_of
-
-    chosen = [(group, indices_of(group.directions, wanted)) for group in groups]
-    settings = work.settings_of(samples, scorer, session.opened.record.digest())
-    path = folder / work.FOLDER / work.SCORES
     with Progress() as progress:
-        taken, attributes = work.trial(samples, scorer)
-        scores = Scores(len(samples), settings, path, anew)
-        if scores.attributes and set(scores.attributes) != set(attributes):  # code of its own may import other code
-            progress.say("the scorer names other attributes than before: all is scored anew")
-            scores = Scores(len(samples), settings, path, anew=True)
-        save_found(groups, wanted.file)
-        scene = Scene(samples.G, samples.look, seeds_for(samples.G), draw_classes=True)
-        ranges = Ranges(scene, distance, progress.advance)
-        measured = []
-        for group, indices in chosen:
-            unknown = sum(not ranges.known(group, index) for index in indices)
-            if unknown:
-                progress.say(f"{group.directions.label}: calibrating {unknown} directions")
-            ends = [ranges.of(group, index) for index in indices]
-            if indices:
-                measured.append([work.Row(group.directions, index, *end) for index, end in zip(indices, ends)])
-
-        def begin(pictures: int) -> None:
-            if pictures:
-                progress.expect(pictures, pictures * taken)
-            else:
-                progress.say("all of it has been scored before")
-
-        tables = work.rescore(
+        results = score_directions(
+            session,
             samples,
-            measured,
             scorer,
-            scores=scores,
-            about={"network": session.name},
-            advance=progress.advance,
-            begin=begin,
+            groups,
+            wanted,
+            folder,
+            distance=given["distance"],
+            command=sys.argv,
+            reporter=progress,
+            anew=given["overwrite"],
+            give_names=not given["no_names"],
         )
-    command = without_folders(sys.argv)
-    paths = {group.directions.label: group.path for group, _ in chosen}
-    tables = [apply_names(paths[table.label], table, not no_names) for table in tables]
-    files = [work.write_table(folder / work.FOLDER, table, command) for table in tables]
-    record_tables(folder, sys.argv, session.about(), [made[-1] for made in files])
-    for table, made in zip(tables, files):
-        click.echo(f"{made[0]}: {len(table.rows)} directions, {len(table.effects.attributes)} attributes")
-        for line in work.summary(table):
+    for table, files in results:
+        click.echo(f"{files[0]}: {len(table.rows)} directions, {len(table.effects.attributes)} attributes")
+        for line in summary(table):
             click.echo(f"  {line}")
 
 

@@ -1,0 +1,96 @@
+"""The whole of re-scoring: from sets of directions to tables, their files, and names in the directions files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...directions.kept import KeptDirections
+from ...rendering.calibration import seeds_for
+from ...rendering.ranges import Ranges
+from ...rendering.scene import Scene
+from ...runs.each_direction import save_found
+from ...runs.folder import Reporter
+from ...runs.reproduce import without_folders
+from ...runs.session import Session, indices_of
+from ...runs.settings import Wanted
+from ..samples.sampling import Samples
+from ..samples.scores import Scores
+from ..scorers.asking import Scorer
+from .names import apply_names, record_tables
+from .rescore import FOLDER, SCORES, Row, Table, rescore, settings_of, trial, write_table
+
+
+def score_directions(
+    session: Session,
+    samples: Samples,
+    scorer: Scorer,
+    groups: Sequence[KeptDirections],
+    wanted: Wanted,
+    folder: Path,
+    *,
+    distance: tuple[float, float] | None,
+    command: Sequence[str],
+    reporter: Reporter,
+    anew: bool = False,
+    give_names: bool = True,
+) -> list[tuple[Table, list[Path]]]:
+    """Measure the ranges of directions, score what each changes, and write tables and names.
+
+    Args:
+        session, samples, scorer: the network, edited samples of it, and what scores their pictures.
+        groups, wanted: sets of directions, and which of them.
+        folder: of the outputs; what an interrupted run has scored there with the same settings is used.
+        distance: a range for all, or None to measure each one's.
+        command: what was typed, for the record.
+        reporter: receives lines, the amount of work, and progress.
+        anew: score all again.
+        give_names: whether names go into the directions files; a person's stay in any case.
+
+    Returns:
+        For each set of directions its table and the files of it.
+
+    Raises:
+        ScorerError: the scorer cannot score these pictures.
+        FramesError, OSError: the network gives NaN, or a file cannot be written.
+    """
+    chosen = [(group, indices_of(group.directions, wanted)) for group in groups]
+    settings = settings_of(samples, scorer, session.opened.record.digest())
+    path = folder / FOLDER / SCORES
+    seconds, attributes = trial(samples, scorer)
+    scores = Scores(len(samples), settings, path, anew)
+    if scores.attributes and set(scores.attributes) != set(attributes):  # code of its own may import other code
+        reporter.say("the scorer names other attributes than before: all is scored anew")
+        scores = Scores(len(samples), settings, path, anew=True)
+    save_found(groups, wanted.file)
+    scene = Scene(samples.G, samples.look, seeds_for(samples.G), draw_classes=True)
+    ranges = Ranges(scene, distance, reporter.advance)
+    measured = []
+    for group, indices in chosen:
+        unknown = sum(not ranges.known(group, index) for index in indices)
+        if unknown:
+            reporter.say(f"{group.directions.label}: calibrating {unknown} directions")
+        ends = [ranges.of(group, index) for index in indices]
+        if indices:
+            measured.append([Row(group.directions, index, *end) for index, end in zip(indices, ends)])
+
+    def begin(pictures: int) -> None:
+        if pictures:
+            reporter.expect(pictures, pictures * seconds)
+        else:
+            reporter.say("all of it has been scored before")
+
+    tables = rescore(
+        samples,
+        measured,
+        scorer,
+        scores=scores,
+        about={"network": session.name},
+        advance=reporter.advance,
+        begin=begin,
+    )
+    paths = {group.directions.label: group.path for group, _ in chosen}
+    tables = [apply_names(paths[table.label], table, give_names) for table in tables]
+    files = [write_table(folder / FOLDER, table, without_folders(command)) for table in tables]
+    record_tables(folder, command, session.about(), [made[-1] for made in files])
+    return list(zip(tables, files))
