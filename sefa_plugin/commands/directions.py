@@ -181,7 +181,7 @@ def _target(session: Session | None) -> Target:
         name=opened.record.name,
         digest=opened.record.digest(),
         layers=tuple(opened.layers),
-        mapping=opened.mapping if opened.has_mapping else None,
+        mapping=opened.listing.mapping,
         **sizes,
     )
 

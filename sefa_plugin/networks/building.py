@@ -84,7 +84,7 @@ def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> Lo
         hook=opened.hook.name,
         digest=digest.result(),
         layers=tuple(without_weight(G, layer) for layer in opened.layers),
-        mapping=without_weight(G, opened.mapping) if opened.has_mapping else None,
+        mapping=without_weight(G, opened.listing.mapping) if opened.listing.mapping else None,
     )
     vars(G).update(init_args=record.init_args, init_kwargs=copy.deepcopy(dict(record.init_kwargs)), sefa=info)
     return cast("LoadedGenerator", G.eval().requires_grad_(False).to(device))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ..hook import (
     Hook,
     HookError,
+    Listing,
     NetworkRecord,
     NoHookError,
     StyleLayer,
@@ -33,18 +34,19 @@ class OpenNetwork:
     Attributes:
         record: the network, taken apart.
         hook: the hook that fits it, or that of a file which has been run.
-        layers, sizes: what the hook lists, checked.
+        listing: sizes and layers that the hook lists, checked.
         source: where the file's source text is from: ``none``, a toolkit's name, or ``unknown``.
         warnings: one-line remarks for the user (a source text that is not known, say).
+        why_no_pictures: '' where the network can be rendered, else one line that says why it can only be factorised.
         stamp: of the file when it was opened; None where there was no file to be stamped.
     """
 
     record: NetworkRecord
     hook: Hook
-    layers: list[StyleLayer]
-    sizes: dict[str, int]
+    listing: Listing
     source: str
     warnings: tuple[str, ...]
+    why_no_pictures: str
     stamp: Stamp | None = None
 
     def check_unchanged(self) -> None:
@@ -57,19 +59,25 @@ class OpenNetwork:
             raise NetworkFileError(f"{self.record.path}: was written to while it was read; run the command again")
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """``z_dim, c_dim, w_dim, num_ws, resolution, channels``."""
+        return self.listing.sizes
+
+    @property
+    def layers(self) -> list[StyleLayer]:
+        """The style layers, in the order of execution."""
+        return self.listing.layers
+
+    @property
     def mapping(self) -> StyleLayer:
-        """The first mapping layer."""
-        return self.hook.mapping_layer(self.record)
+        """The first mapping layer.
 
-    @property
-    def has_mapping(self) -> bool:
-        """Whether a first mapping layer is known (of a network that runs its own code it need not be)."""
-        return self.hook.has_mapping
-
-    @property
-    def why_no_pictures(self) -> str:
-        """'' where the network can be rendered, else one line that says why it can only be factorised."""
-        return reason_of(self.record, self.hook)
+        Raises:
+            HookError: none is known (of a network that runs its own code it need not be).
+        """
+        if self.listing.mapping is None:
+            raise HookError(f"{self.record.path}: no affine layer that z enters was found; use --space w")
+        return self.listing.mapping
 
 
 def open_network(
@@ -161,12 +169,11 @@ def _recognised(record: NetworkRecord) -> OpenNetwork:
     hook = find_hook(record, all_hooks())
     listing = listing_of(record, hook)
     for layer in [*listing.layers, *([listing.mapping] if listing.mapping else [])]:
-        check_attribute(
-            record, layer.name, "weight_gain", layer.weight_gain
-        )  # beside weights, all that directions need
+        # Beside weights, all that directions need.
+        check_attribute(record, layer.name, "weight_gain", layer.weight_gain)
     source, warning = source_of(record, hook.name)
     warnings = ((warning,) if warning else ()) + remarks_of(record, hook)
-    return OpenNetwork(record, hook, listing.layers, listing.sizes, source, warnings)
+    return OpenNetwork(record, hook, listing, source, warnings, reason_of(record, hook))
 
 
 def _run(local: str, which: str, known: list[StyleLayer] | None = None) -> OpenNetwork:
@@ -174,11 +181,11 @@ def _run(local: str, which: str, known: list[StyleLayer] | None = None) -> OpenN
 
     record, hook, loaded = open_trusted(local, which)
     listing = listing_of(record, hook)
-    sizes, layers = listing.sizes, listing.layers
     if known:
-        layers = check_layers(known, sizes["w_dim"], sizes["num_ws"], hook.name)
+        layers = check_layers(known, listing.sizes["w_dim"], listing.sizes["num_ws"], hook.name)
+        listing = listing._replace(layers=layers)
     source = f"the file's own, run with the modules of {loaded.modules_of}"
-    return OpenNetwork(record, hook, layers, sizes, source, (loaded.remark,) if loaded.remark else ())
+    return OpenNetwork(record, hook, listing, source, (loaded.remark,) if loaded.remark else (), "")
 
 
 def locate(

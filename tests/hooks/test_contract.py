@@ -229,6 +229,6 @@ def test_what_a_hook_builds_is_checked(registering, made, state, says):
     registering(plain(build=lambda record: made, state=lambda record: state))
     hook = next(all_hooks())
     listing = listing_of(RECORD, hook)
-    opened = OpenNetwork(RECORD, hook, listing.layers, listing.sizes, "none", ())
+    opened = OpenNetwork(RECORD, hook, listing, "none", (), "")
     with pytest.raises(HookError, match=re.escape(says)):
         build_network(opened)

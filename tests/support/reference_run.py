@@ -53,7 +53,7 @@ from safetensors import safe_open
 
 # Differences from reference_run.json that are meant: (command id, file glob, reason). The file is a path below the
 # command's folder, or "exit", "stdout", "stderr"; the id may be a glob as well. An entry that allows nothing any more
-# is told by ``compare``.
+# is reported by ``compare``.
 ALLOWED: list[tuple[str, str, str]] = [
     ("errors/distance", "stderr", "the option is named: settings are parsed by click's types"),
 ]
@@ -811,7 +811,7 @@ def record(
         chains: what to run.
         keep: folder in which all files stay.
         isa: take instructions away, see ``INSTRUCTIONS``.
-        say: is told of each command that is done.
+        say: called with a line for each command that is done.
 
     Returns:
         The recording, as it goes into a file.
