@@ -82,9 +82,7 @@ def keep(directions: Directions, path: Path) -> None:
         OSError: it cannot be written, or what is there not be read.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with alone_in(path.parent):
-        earlier = _earlier(path)
-        (directions if earlier is None else joined(directions, earlier)).save(path)
+    change(path, lambda held: joined(directions, held), otherwise=directions)
 
 
 def change(path: Path, how: Callable[[Directions], Directions], otherwise: Directions | None = None) -> Directions:
@@ -93,19 +91,14 @@ def change(path: Path, how: Callable[[Directions], Directions], otherwise: Direc
     Args:
         path: the file.
         how: gives, for the directions that the file holds now, those that it is to hold.
-        otherwise: what counts as held by a file that is gone or cannot be read as directions.
+        otherwise: what counts as held by a file that is gone or holds no directions.
 
     Raises:
         DirectionsFileError: it is such a file, and there is no ``otherwise``.
-        OSError: the file cannot be written.
+        OSError: the file cannot be written, or what is there not be read.
     """
     with alone_in(path.parent):
-        try:
-            held = Directions.load(path)
-        except DirectionsFileError:
-            if otherwise is None:
-                raise
-            held = otherwise
+        held = Directions.load(path) if otherwise is None else _earlier(path) or otherwise
         made = how(held)
         made.save(path)
         return made
