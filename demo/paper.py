@@ -96,11 +96,11 @@ class Paper:
             for path in networks
         ]
         self.bench, self.scorer = self.benches[0], scorer
-        self.attributes, self.pace = self.bench.trial()
+        self.attributes = self.bench.trial()
         self.variants = truth.fitting(self.bench.G)
         layers = len(hierarchy.factorised(self.bench.G, 1))
         pictures = size.pictures(len(self.attributes), layers, len(self.variants))
-        progress.expect(pictures, pictures * self.pace)
+        progress.expect(pictures)
 
     def methods(self) -> tuple[list[baselines.Outcome], Any]:
         """The table of methods, and the Fréchet distances of unedited samples."""

@@ -14,8 +14,10 @@ import numpy as np
 from sefa_plugin.directions.factorization import factorize
 from sefa_plugin.networks.building import load_network
 from sefa_plugin.rendering.calibration import calibrate
+from sefa_plugin.rendering.edits import edit_of
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.scene import Scene
+from sefa_plugin.rendering.shards import Shard, View
 
 SEEDS = range(100, 112)  # none of them is used for calibration
 FACTORS = (0.3, 0.6, 1.0, 1.5)  # of the median range: the fixed distances to compare with
@@ -60,15 +62,15 @@ def variation(values: Iterable[float]) -> float:
 
 def compare(G, directions, look: Look) -> dict[str, tuple[float, dict[float, float]]]:
     """For each measure the variation at calibrated ranges, and by fixed distance the one there."""
-    scene = Scene(G, look, SEEDS)
-    before = np.array(scene.portraits(range(len(SEEDS))))
+    scene = Scene(G, View(look, SEEDS))
+    before = np.array(list(scene.pictures(Shard.of_everyone(scene.view))))
     seen: dict[tuple[int, float], np.ndarray] = {}
 
     def change(measure: Callable, index: int, ends: Iterable[float]) -> float:
         for end in ends:
             if (index, end) not in seen:
-                places = [(who, end) for who in range(len(SEEDS))]
-                seen[index, end] = np.array(scene.shots_at(directions, index, places))
+                shard = Shard.along(scene.view, edit_of(directions, index, 1.0), [end])
+                seen[index, end] = np.array(list(scene.pictures(shard)))
         return float(np.mean([measure(before, seen[index, end]) for end in ends]))
 
     count = len(directions)

@@ -73,14 +73,14 @@ def edit(**given: Any) -> None:
     from ..runs.recipe_outputs import make_recipe
 
     seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
-    scene = session.scene(look(given), seeds, projected)
+    view, engine = session.view(look(given), seeds, projected), session.engine()
     groups = groups_of(session, factorisation(given), _file(given), typed, output_folder(None, session.name))
     print_remarks(group.directions for group in groups.values())
     with Progress() as progress:
-        edits = edits_of(session, groups, typed, given["edit_layers"], scene, progress.advance)
-        recipe = recipe_of(session, scene, seeds, edits, projected)
+        edits = edits_of(session, groups, typed, given["edit_layers"], view, engine, progress.advance)
+        recipe = recipe_of(session, view, edits, projected)
         folder = Path(given["outdir"]) if given["outdir"] else None
-        made = make_recipe(session, scene, recipe, folder, sys.argv, progress, given["overwrite"])
+        made = make_recipe(session, view, recipe, folder, sys.argv, progress, given["overwrite"], engine=engine)
     print_made(made, page=False)
 
 
@@ -110,16 +110,16 @@ def plane(**given: Any) -> None:
     from ..runs.two_directions import make_plane
 
     typed = [given["across"], given["down"]]
-    scene = session.scene(look(given), seeds_of(given), given["projected_w"])
+    view = session.view(look(given), seeds_of(given), given["projected_w"])
     folder, output = outdir(given, session.name), output_settings(given, sheet=True)
     output.check()
     groups = groups_of(session, factorisation(given), _file(given), typed, folder)
     print_remarks(group.directions for group in groups.values())
-    moved = [at_rows(session, groups[axis.group], axis.rows or given["edit_layers"], scene) for axis in typed]
+    moved = [at_rows(session, groups[axis.group], axis.rows or given["edit_layers"], view) for axis in typed]
     with Progress() as progress:
         made = make_plane(
             session,
-            scene,
+            view,
             moved,
             typed,
             output,
@@ -141,7 +141,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
     typed = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     _check_with_recipe(ctx, given, typed)
     from ..rendering.animation import usual
-    from ..runs.chosen_edits import network_of, recipe_of, scene_of
+    from ..runs.chosen_edits import network_of, recipe_of, view_of
     from ..runs.recipe import NAME, Recipe
     from ..runs.recipe_outputs import make_recipe
 
@@ -158,16 +158,16 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
         recipe = replace(recipe, look=replace(recipe.look, label=given["label"]))
     if others:
         recipe = replace(recipe, seeds=tuple(seeds), ws=None, ws_file="")
-    scene = scene_of(session, recipe, projected, given["other_network"])
+    view = view_of(session, recipe, projected, given["other_network"])
     if others or "label" in typed or session.opened.record.digest() != recipe.network["digest"]:
-        recipe = recipe_of(session, scene, seeds, recipe.edits, projected or recipe.ws_file)
+        recipe = recipe_of(session, view, recipe.edits, projected or recipe.ws_file)
     animated, kind = None, given["animate"]
     if kind:
-        frames, loop, easing = usual(kind, len(recipe.edits), len(scene))
+        frames, loop, easing = usual(kind, len(recipe.edits), len(view))
         animated = kind, output_settings(given, sheet=False, frames=frames, loop=loop, easing=easing)
     with Progress() as progress:
         folder = Path(given["outdir"]) if given["outdir"] else None
-        made = make_recipe(session, scene, recipe, folder, sys.argv, progress, given["overwrite"], animated)
+        made = make_recipe(session, view, recipe, folder, sys.argv, progress, given["overwrite"], animated)
     print_made(made, page=False)
 
 

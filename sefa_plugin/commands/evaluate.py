@@ -96,7 +96,8 @@ def rescore(**given: Any) -> None:
     check_folder(folder)
     groups = session.directions(factorisation(given), wanted, folder)
     print_remarks(group.directions for group in groups)
-    G, seen = session.generator(look(given))
+    seen = session.checked(look(given))
+    G = session.generator(seen)
     scorer = scorer_given(given, str(next(G.parameters()).device))
     with usage():
         samples = Samples(G, seen, given["samples"], given["first_seed"])
@@ -140,7 +141,8 @@ class Setting:
         parts = Parts(self.folder / PARTS)
         if given["overwrite"]:
             parts.clear()
-        G, seen = self.session.generator(look(given))
+        seen = self.session.checked(look(given))
+        G = self.session.generator(seen)
         scorer = scorer or scorer_given(given, str(next(G.parameters()).device))
         with usage():
             self.bench = Bench(
@@ -152,7 +154,7 @@ class Setting:
                 parts=parts,
                 advance=progress.advance,
             )
-        self.attributes, self.pace = self.bench.trial()
+        self.attributes = self.bench.trial()
 
     def about(self, **more: Any) -> dict[str, Any]:
         """What a result says of where it comes from."""

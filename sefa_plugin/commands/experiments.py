@@ -66,7 +66,7 @@ def baselines(**given: Any) -> None:
         portraits = 0 if eyes is None else len(bench.samples)
         pictures = len(methods) * (2 * count * len(bench.samples) + portraits) + 2 * portraits
         pictures += given["train_samples"] * supervised
-        progress.expect(pictures, pictures * setting.pace)
+        progress.expect(pictures)
         with usage():
             found = work.find(
                 bench,
@@ -143,7 +143,7 @@ def hierarchy(**given: Any) -> None:
         with usage():
             directions = work.factorised(setting.bench.G, given["num_directions"], given["torgb"], given["normalize"])
         pictures = sum(setting.bench.cost(held) for held in directions)
-        progress.expect(pictures, pictures * setting.pace)
+        progress.expect(pictures)
         found = work.levels(setting.bench, directions)
     about = setting.about(levels=work.details(found))
     setting.write("hierarchy", work.table_of(found), about, ["csv", "json"])
@@ -227,7 +227,7 @@ def truth(**given: Any) -> None:
         )
         pictures = sum(work.cost(setting.bench, variants, count) * given["sets"] for setting in settings)
         pictures += given["train_samples"] * len(settings) * any(v.by.startswith("interfacegan") for v in variants)
-        progress.expect(pictures, pictures * settings[0].pace)
+        progress.expect(pictures)
         for number, setting in enumerate(settings):
             for at in range(given["sets"]):
                 bench = setting.bench.seen_as(first=given["first_seed"] + at * given["samples"])
@@ -278,7 +278,8 @@ def ganspace(**given: Any) -> None:
     session = open_for_pictures(given)
     folder = outdir(given, session.name)
     check_folder(folder)
-    G, seen = session.generator(look(given))
+    seen = session.checked(look(given))
+    G = session.generator(seen)
     with usage():
         found = by_ganspace(
             G, given["num_directions"], given["layers"], given["torgb"], look=seen, samples=given["code_samples"]
@@ -327,7 +328,7 @@ def boundary(**given: Any) -> None:
         missing = [name for name in [*chosen, *conditions] if name not in setting.attributes and name != "all"]
         if missing:
             raise click.UsageError(f"attribute {missing[0]}: the scorer names {', '.join(setting.attributes)[:200]}")
-        progress.expect(given["train_samples"], given["train_samples"] * setting.pace)
+        progress.expect(given["train_samples"])
         with usage():
             made = work.train(
                 setting.bench,
@@ -356,7 +357,7 @@ def _read_boundaries(given: Given) -> None:
     session = open_for_pictures(given)
     folder = outdir(given, session.name)
     check_folder(folder)
-    G, _ = session.generator(look(given))
+    G = session.generator(session.checked(look(given)))
     with usage():
         directions = read(G, given["files"], given["layers"], given["torgb"])
     path = folder / FOLDER / "interfacegan.safetensors"

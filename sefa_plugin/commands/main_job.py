@@ -113,11 +113,11 @@ def _run(given: Given, sheet: bool) -> None:
     output.check()
     groups = session.directions(factorisation(given), wanted, folder)
     print_remarks(group.directions for group in groups)
-    scene = session.scene(look(given), seeds_of(given), given["projected_w"])
+    view = session.view(look(given), seeds_of(given), given["projected_w"])
     with Progress() as progress:
         made = make_outputs(
             session,
-            scene,
+            view,
             groups,
             wanted,
             output,

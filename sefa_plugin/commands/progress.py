@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 import click
 
 from ..system.messages import readable
+
+SETTLED = 0.5  # seconds of pictures that an estimate rests on, at least
 
 
 class Progress:
@@ -15,6 +18,8 @@ class Progress:
 
     def __init__(self) -> None:
         self._bar: Any = None
+        self._total = self._done = 0
+        self._first: tuple[float, int] | None = None  # when the first pictures came, and how many
 
     def __enter__(self) -> Progress:
         return self
@@ -29,16 +34,25 @@ class Progress:
         clear = "\r\x1b[K" if self._bar is not None and sys.stderr.isatty() else ""
         click.echo(f"{clear}{text}", err=True)
 
-    def expect(self, pictures: int, seconds: float) -> None:
-        """Announce the work and start the bar."""
-        self.say(f"{pictures} pictures to render, about {readable(seconds)}")
-        self._bar = click.progressbar(length=pictures, label="rendering", file=sys.stderr, width=30)
-        self._bar.render_progress()
+    def expect(self, pictures: int) -> None:
+        """Announce the work; how long it takes is said when the first pictures have shown it."""
+        self._total, self._done, self._first = pictures, 0, None
 
     def advance(self, pictures: int) -> None:
         """Move the bar."""
+        self._done += pictures
         if self._bar is not None:
             self._bar.update(pictures)
+        elif self._first is None:  # building the network and the first picture take longer than those to come
+            self._first = time.monotonic(), self._done
+        elif self._total:
+            start, before = self._first
+            taken = time.monotonic() - start
+            if taken > SETTLED:
+                left = (self._total - self._done) * taken / (self._done - before)
+                self.say(f"{self._total} pictures to render, about {readable(left)}")
+                self._bar = click.progressbar(length=self._total, label="rendering", file=sys.stderr, width=30)
+                self._bar.update(self._done)
 
 
 class Download:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Union
 import numpy as np
 
 from ..hook import StyleLayer
+from ..networks.weights import finite
 from ..system.processor import one_thread_each
 from .closed_form import factorize_weights
 from .directions import SPACES, Directions
@@ -214,8 +215,6 @@ def factorize_network(
         HookError: a weight holds NaN or infinity.
         NetworkFileError: the file was written to since it was opened.
     """
-    from ..networks.building import finite
-
     in_z = factorisation.space == "z"
     opened.check_unchanged()
     for layer in [*opened.layers, *([opened.mapping] if in_z else [])]:

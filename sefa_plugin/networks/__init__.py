@@ -3,5 +3,6 @@
 In: a path (``opening``), or a module that a script has in memory (``in_memory``). Out: an ``OpenNetwork``, which is
 enough to factorise; a generator (``building``); the layers of any generator (``style_layers``).
 
-Doors: ``opening``, ``building``, ``generator`` (its type), ``style_layers``, ``in_memory``, ``eg3d_camera``.
+Doors: ``opening``, ``weights``, ``building``, ``generator`` (its type), ``style_layers``, ``in_memory``,
+``eg3d_camera``.
 """

@@ -16,14 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..hook import ArrayLike, HookError, NetworkRecord, check_attribute
-from ..reading.tensor_view import TensorView, in_place
 from .opening import OpenNetwork, open_network
 from .style_layers import NetworkInfo, without_weight
+from .weights import finite
 
 if TYPE_CHECKING:
     from .generator import LoadedGenerator
@@ -133,20 +132,6 @@ def _filled(opened: OpenNetwork, held: Mapping[str, ArrayLike]) -> nn.Module:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise HookError(f"{record.path}: hook {hook} built another network: {reason}") from None
-
-
-def finite(path: str, name: str, tensor: ArrayLike) -> np.ndarray:
-    """The elements of a tensor of a file as a NumPy array, which is not to be written to.
-
-    Raises:
-        HookError: it holds NaN or infinity, or numbers that are infinite in float32.
-    """
-    array = in_place(tensor) if isinstance(tensor, TensorView) else np.asarray(tensor)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise HookError(f"{path}: tensor {name} holds NaN or infinity: the training diverged?")
-    if array.dtype == np.float64 and np.abs(array).max(initial=0) > np.finfo(np.float32).max:
-        raise HookError(f"{path}: tensor {name} holds {np.abs(array).max():.3g}, more than float32 can: damaged?")
-    return array
 
 
 # Attributes that training and the toolkit's own fast paths use; they do not change a picture.

@@ -1,8 +1,9 @@
 """From directions and a generator to frames.
 
-In: seeds or files (``latents``, ``latent_files``), a ``Look``, edits (``typed_edits``, ``edits``). Out: a ``Scene``
-gives uint8 pictures, a batch in memory at a time, along timelines and paths; ``ranges`` says how far a direction goes.
+In: seeds or files (``latents``, ``latent_files``), a ``Look``, edits (``typed_edits``, ``edits``). ``shards`` say as
+plain data what is to be rendered; an ``engine`` makes their pictures, ``local`` in this process, by a ``Scene``.
+``ranges`` says how far a direction goes.
 
-Doors: ``scene``, ``look``, ``edits``, ``typed_edits``, ``timelines``, ``paths``, ``animation``, ``frames``,
-``calibration``, ``ranges``, ``latents``.
+Doors: ``shards``, ``engine``, ``local``, ``arithmetic``, ``scene``, ``look``, ``edits``, ``typed_edits``,
+``timelines``, ``paths``, ``animation``, ``frames``, ``calibration``, ``ranges``, ``latents``, ``latent_files``.
 """

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from .edits import Edit, edited_rows
+from .edits import Edit
 from .paths import path
-from .scene import Scene
+from .shards import NO_Z, Shard, View
 from .timelines import Schedule, timeline
 
 KINDS = ("edit", "sequence", "walk")
@@ -24,22 +22,14 @@ class Motion:
 
     Attributes:
         line: positions of the frames along the path; 0, 1, 2... are its key frames.
-        at: ws ``[subjects, num_ws, w_dim]`` at a position; the key frames' are those of the stills.
-        caption: text for a position.
-        unchanged_rows: how many rows of ws, from the first on, are the same in all frames.
+        shard: the pictures of the distinct frames, each rendered on its own, as stills are; the key frames' are equal
+            to the stills.
+        captions: a text for each distinct frame.
     """
 
     line: Schedule
-    at: Callable[[float], Tensor]
-    caption: Callable[[float], str]
-    unchanged_rows: int = 0
-
-    def frames(self, scene: Scene) -> Iterator[list[np.ndarray]]:
-        """The distinct frames, uint8 pictures of each subject; each is rendered on its own, as stills are."""
-        count = len(self.at(0.0))
-        flat = scene.one_by_one(map(self.at, self.line.distances), self.unchanged_rows)
-        for first in flat:
-            yield [first, *(next(flat) for _ in range(count - 1))]
+    shard: Shard
+    captions: tuple[str, ...]
 
 
 def usual(kind: str, edits: int, subjects: int) -> tuple[int, str, str]:
@@ -49,7 +39,7 @@ def usual(kind: str, edits: int, subjects: int) -> tuple[int, str, str]:
     return STRETCH * (subjects if kind == "walk" else edits + 1), "closed", "cubic" if kind == "walk" else "linear"
 
 
-def motion(kind: str, scene: Scene, edits: Sequence[Edit], frames: int, loop: str, easing: str) -> Motion:
+def motion(kind: str, view: View, edits: Sequence[Edit], frames: int, loop: str, easing: str) -> Motion:
     """Plan a video of exactly ``frames`` frames.
 
     ``edit`` goes from the unedited pictures to the edited ones; ``sequence`` adds one edit after the other;
@@ -61,51 +51,36 @@ def motion(kind: str, scene: Scene, edits: Sequence[Edit], frames: int, loop: st
     """
     if kind not in KINDS:
         raise ValueError(f"animation {kind!r}: choose one of {', '.join(KINDS)}")
+    if view.given and any(edit.space == "z" for edit in edits):
+        raise ValueError(NO_Z)
     if kind == "walk":
-        return _walk(scene, edits, timeline(frames, len(scene), loop), easing, loop)
+        return _walk(view, edits, timeline(frames, len(view), loop), easing, loop)
     if not edits:
         raise ValueError(f"this recipe has no edits, so --animate {kind} has nothing to show; walk goes through seeds")
     if easing == "spherical":
         raise ValueError("--easing spherical is for --animate walk, which can go through Z")
     through = np.vstack([np.zeros(len(edits)), np.tril(np.ones((len(edits), len(edits))))])
     keys = through[[0, -1]] if kind == "edit" else through
-    weights = path(keys, easing, loop)
-
-    def at(position: float) -> Tensor:
-        return torch.cat([scene.edited(who, edits, weights(position)) for who in range(len(scene))])
-
-    def caption(position: float) -> str:
-        # Smaller weights are rounding, or the first steps of a spline.
-        shown = [(edit, weight) for edit, weight in zip(edits, weights(position)) if abs(weight) > 5e-3]
-        words = [edit.typed_with(f" {edit.distance * weight:+.3g}").replace("=", "") for edit, weight in shown]
-        return "   ".join(words) or "unedited"
-
-    rows = 0 if any(edit.space == "z" for edit in edits) else min(min(edit.rows) for edit in edits)
-    return Motion(timeline(frames, len(keys), loop), at, caption, rows)
+    line = timeline(frames, len(keys), loop)
+    weights = [path(keys, easing, loop)(position) for position in line.distances]
+    steps = [tuple(enumerate(map(float, some))) for some in weights]
+    shots = tuple((float(who), step) for step in steps for who in range(len(view)))
+    return Motion(line, Shard(shots, tuple(edits), len(view)), tuple(_words(edits, some) for some in weights))
 
 
-def _walk(scene: Scene, edits: Sequence[Edit], line: Schedule, easing: str, loop: str) -> Motion:
-    count = len(scene)
+def _words(edits: Sequence[Edit], weights: np.ndarray) -> str:
+    # Smaller weights are rounding, or the first steps of a spline.
+    shown = [(edit, weight) for edit, weight in zip(edits, weights) if abs(weight) > 5e-3]
+    words = [edit.typed_with(f" {edit.distance * weight:+.3g}").replace("=", "") for edit, weight in shown]
+    return "   ".join(words) or "unedited"
+
+
+def _walk(view: View, edits: Sequence[Edit], line: Schedule, easing: str, loop: str) -> Motion:
+    count = len(view)
     if count < 2:
         raise ValueError("--animate walk goes from subject to subject: give two seeds or more, like --seeds 5,9,12")
-    in_z = [edit for edit in edits if edit.space == "z"]
-    if easing == "spherical":
-        if scene.projected:
-            raise ValueError("--easing spherical goes through Z, and --projected-w has no z; use cubic")
-        codes = path(scene.z.cpu().numpy(), easing, loop)
-
-        def at(position: float) -> Tensor:
-            z = torch.from_numpy(np.ascontiguousarray(codes(position)))[None].to(scene.device)
-            return scene.edited_from(z, edits)
-    else:
-        keys = torch.cat([scene.edited(who, in_z) for who in range(count)])
-        between = path(keys.cpu().double().numpy(), easing, loop)
-
-        def at(position: float) -> Tensor:
-            ws = torch.from_numpy(np.ascontiguousarray(between(position)))[None]
-            return edited_rows(ws.to(keys), edits)
-
-    def caption(position: float) -> str:
-        return scene.labels[round(position) % count]
-
-    return Motion(line, at, caption)
+    if easing == "spherical" and view.given:
+        raise ValueError("--easing spherical goes through Z, and --projected-w has no z; use cubic")
+    step = tuple((place, 1.0) for place in range(len(edits)))
+    shard = Shard(tuple((position, step) for position in line.distances), tuple(edits), walk=(easing, loop))
+    return Motion(line, shard, tuple(view.labels[round(position) % count] for position in line.distances))

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..media.change import broken, reduced, visible_change
-from .frames import FramesError
+from .edits import edit_of
+from .engine import Engine
 from .look import Look
-from .scene import Scene
+from .shards import FramesError, Shard, View
 
 if TYPE_CHECKING:
     from ..directions.directions import Directions
@@ -98,10 +99,14 @@ class _Prior(NamedTuple):
     sigmas: float
 
 
-def seeds_for(G: Generator) -> tuple[int, ...]:
-    """The seeds to measure a network with: eight for small StyleGAN2 networks, four for all others."""
-    small = G.img_resolution <= SMALL and not hasattr(G.synthesis, "input")
-    return MORE_SEEDS if small else SEEDS
+def seeds_for(resolution: int, stylegan3: bool) -> tuple[int, ...]:
+    """The seeds to measure a network with: eight for small networks of other kinds than StyleGAN3, else four."""
+    return MORE_SEEDS if resolution <= SMALL and not stylegan3 else SEEDS
+
+
+def seeds_of(G: Generator) -> tuple[int, ...]:
+    """The same of a generator."""
+    return seeds_for(G.img_resolution, hasattr(G.synthesis, "input"))
 
 
 def settings_of(look: Look, seeds: Sequence[int], projected: str = "") -> str:
@@ -130,12 +135,14 @@ class Calibrator:
     continued gives the same files as one that is not.
 
     Args:
-        scene: the subjects to measure with (any number).
+        view: the subjects to measure with (any number).
+        engine: makes their pictures.
         advance: called with a number of pictures whenever some have been rendered.
         unedited: pictures by label that are there already.
     """
 
-    scene: Scene
+    view: View
+    engine: Engine
     advance: Callable[[int], None] = lambda pictures: None
     unedited: Mapping[str, np.ndarray] = field(default_factory=dict)
     _before: list[np.ndarray] = field(default_factory=list)
@@ -197,7 +204,7 @@ class Calibrator:
     def _about(self, directions: Directions, index: int) -> _Direction:
         group = id(directions.entries[0].vector)  # the same, whatever else is known of them later
         if group not in self._sigmas:
-            self._sigmas[group] = self.scene.spread_along(directions)
+            self._sigmas[group] = self.engine.spread(self.view, directions)
         # Equal eigenvalues and a rank below k occur; none may divide by zero.
         root = math.sqrt(max(directions.eigenvalues[index], 1e-9 * abs(directions.eigenvalues[0]), 1e-30))
         return _Direction(group, float(self._sigmas[group][index]), self._scale(group, index), root)
@@ -206,14 +213,15 @@ class Calibrator:
         """Render the unedited pictures, once, and find the target."""
         if self._before:
             return
-        labels = self.scene.labels
+        labels = self.view.labels
         missing = [who for who, label in enumerate(labels) if label not in self.unedited]
-        held = {**self.unedited, **dict(zip((labels[who] for who in missing), self.scene.portraits(missing)))}
+        shots = self._pictures(Shard(tuple((float(who), ()) for who in missing), (), len(missing), len(missing)))
+        held = {**self.unedited, **dict(zip((labels[who] for who in missing), shots))}
         self.advance(len(missing))
         self._before = [reduced(held[label]) for label in labels]
         pairs = [visible_change(a, b) for i, a in enumerate(self._before) for b in self._before[:i]]
         # Truncation makes seeds more alike, which must not make the target smaller.
-        apart = float(np.mean(pairs)) / min(1.0, max(0.25, abs(self.scene.look.trunc))) if pairs else 0.0
+        apart = float(np.mean(pairs)) / min(1.0, max(0.25, abs(self.view.look.trunc))) if pairs else 0.0
         if apart > LEAST:
             self._target = min(TARGET, max(LEAST, ALIKE * apart))
 
@@ -235,15 +243,20 @@ class Calibrator:
 
     def _probe(self, directions: Directions, index: int, guess: float) -> tuple[float, np.ndarray, dict[int, float]]:
         """Render pictures at plus and minus ``guess``: the distance used, changes, how broken each side is."""
-        places = _places(len(self._before))
+        places, edit = _places(len(self._before)), edit_of(directions, index, 1.0)
+
+        def shots_at(guess: float) -> list[np.ndarray]:
+            shots = tuple((float(who), ((0, sign * guess),)) for who, sign in places)
+            return self._pictures(Shard(shots, (edit,), len(shots), len(shots)))
+
         for _ in range(6):
             try:
-                shots = self.scene.shots_at(directions, index, [(who, sign * guess) for who, sign in places])
+                shots = shots_at(guess)
                 break
             except FramesError:  # NaN or infinity: much too far
                 guess /= 4
         else:
-            shots = self.scene.shots_at(directions, index, [(who, sign * guess) for who, sign in places])
+            shots = shots_at(guess)
         self.advance(len(shots))
         after = [reduced(shot) for shot in shots]
         changes = np.array([visible_change(self._before[who], one) for (who, _), one in zip(places, after)])
@@ -252,6 +265,9 @@ class Calibrator:
             for sign in (-1, 1)
         }
         return guess, changes, breaks
+
+    def _pictures(self, shard: Shard) -> list[np.ndarray]:
+        return list(self.engine.pictures(self.view, shard)) if len(shard) else []
 
     def _add_noise(self, noise: float) -> None:
         if len(self._before) > 1:
@@ -317,9 +333,11 @@ def calibrate(
         FramesError: the network gives NaN or infinite pixels.
         ValueError: the network is conditional and ``look`` names no class.
     """
+    from .local import Local
+
     look = look or Look()
-    seeds = seeds_for(G) if seeds is None else tuple(seeds)
-    calibrator = Calibrator(Scene(G, look, seeds))
+    seeds = seeds_of(G) if seeds is None else tuple(seeds)
+    calibrator = Calibrator(View(look, seeds), Local.of(G))
     for index in range(len(directions)) if indices is None else indices:
         found = calibrator.measure(directions, index)
         directions = directions.with_range(index, found.sigma, found.low, found.high, found.broken, found.prior)

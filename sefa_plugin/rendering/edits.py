@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, Union
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..directions.keys import Key
 from ..directions.layers import is_selection
-from .latents import normalize_z
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..directions.directions import Directions
 
 Weights = Union[Sequence[float], np.ndarray]  # for each of some edits a factor of its distance
@@ -111,6 +112,12 @@ class Edit:
         object.__setattr__(self, "vector", vector)
         object.__setattr__(self, "rows", rows)
 
+    @cached_property
+    def digest(self) -> str:
+        """Of all that decides how it changes a picture, but for its distance."""
+        about = f"{self.space} {self.rows} {self.vector.shape} ".encode()
+        return hashlib.sha256(about + self.vector.tobytes()).hexdigest()
+
     @property
     def dim(self) -> int:
         """Components of the space that it is in."""
@@ -175,7 +182,7 @@ def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Weights | None = Non
             raise ValueError(f"ws have {ws.shape[-1]} components, an edit has {len(step)}")
         if row >= ws.shape[-2]:
             raise ValueError(f"an edit changes row {row}, ws has 0-{ws.shape[-2] - 1}")
-        result[..., row, :] += torch.tensor(step, dtype=ws.dtype, device=ws.device)
+        result[..., row, :] += ws.new_tensor(step)
     return result
 
 
@@ -191,7 +198,12 @@ def edited_z(z: Tensor, edits: Sequence[Edit], weights: Weights | None = None) -
     step = steps[-1]
     if len(step) != z.shape[-1]:
         raise ValueError(f"z has {z.shape[-1]} components, an edit has {len(step)}")
-    return normalize_z(z) + torch.tensor(step, dtype=z.dtype, device=z.device)
+    return normalize_z(z) + z.new_tensor(step)
+
+
+def normalize_z(z: Tensor) -> Tensor:
+    """Scale ``[N, z_dim]`` to mean square 1, as the networks do with their input."""
+    return z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
 
 
 def _steps(edits: Sequence[Edit], weights: Weights | None, space: str) -> dict[int, np.ndarray]:

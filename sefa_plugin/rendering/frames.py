@@ -18,6 +18,7 @@ from ..generators.prefixes import Prefixes
 from ..networks.in_memory import evaluating, usable
 from ..system.processor import is_out_of_memory
 from .precision import uses_bfloat16
+from .shards import FramesError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 NOISE_SEED = 0
 # How many pictures fit into memory at once, of synthesis networks where a batch has not.
 _fitting: WeakKeyDictionary[object, int] = WeakKeyDictionary()
-
-
-class FramesError(Exception):
-    """A generator gave pictures that cannot be shown."""
 
 
 _IN_FLOAT32 = (
@@ -122,6 +119,11 @@ def render(
             reuse = {}
             size = _fitting[network.synthesis] = max(1, len(batch[:size]) // 2)
             _release(device)
+
+
+def fitting(G: Generator, size: int) -> int:
+    """How many pictures are rendered at once where ``size`` are wanted: fewer, where as many have not fitted."""
+    return min(size, _fitting.get(G.synthesis, size))
 
 
 def _cure(G: Generator, device: torch.device, force_fp32: bool) -> str:

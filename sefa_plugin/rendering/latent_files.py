@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..reading.array_file import ArrayFile, ArrayFileError
 from ..reading.network_record import NetworkFileError
@@ -24,7 +22,7 @@ class LatentsError(Exception):
     """A file of latents that cannot be used; one clear line that begins with its path."""
 
 
-def load_projected_w(path: str | os.PathLike[str], num_ws: int, w_dim: int) -> Tensor:
+def load_projected_w(path: str | os.PathLike[str], num_ws: int, w_dim: int) -> np.ndarray:
     """Read ws of a file; what it is shows in its contents. Nothing of it is run.
 
     Known are NVIDIA's projectors (``.npz`` with key ``w``), ``.npy``, tensors of ``torch.save`` (e4e's ``latents.pt``,
@@ -51,8 +49,7 @@ def load_projected_w(path: str | os.PathLike[str], num_ws: int, w_dim: int) -> T
     count = sum(map(len, parts))
     if not 0 < count <= _MOST:
         raise LatentsError(f"{shown_path}: holds {count} latents, 1 to {_MOST} can be used")
-    ws = np.concatenate(parts, dtype=np.float32, casting="same_kind")
-    return torch.from_numpy(np.ascontiguousarray(ws))
+    return np.ascontiguousarray(np.concatenate(parts, dtype=np.float32, casting="same_kind"))
 
 
 def _arrays(path: str, head: bytes) -> dict[str, np.ndarray]:

@@ -39,8 +39,3 @@ def one_hot(label: int | None, c_dim: int, count: int) -> Tensor | None:
     labels = torch.zeros(count, c_dim)
     labels[:, label] = 1
     return labels
-
-
-def normalize_z(z: Tensor) -> Tensor:
-    """Scale ``[N, z_dim]`` to mean square 1, as the networks do with their input."""
-    return z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()

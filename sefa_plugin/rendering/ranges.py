@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..directions.kept import KeptDirections
-from .calibration import Calibrator, seeds_for, settings_of
-from .scene import Scene
+from .calibration import Calibrator, settings_of
+from .engine import Engine
+from .shards import View
 
 
 class Ranges:
     """Gives every direction its range.
 
     Args:
-        scene: that of the run, whose look the ranges must fit.
+        view: that of the run, whose look the ranges must fit.
+        engine: makes the pictures that are measured.
+        seeds: to measure with; see ``calibration.seeds_for``.
         fixed: a range for all, or None to measure each.
         advance: called with a number of pictures whenever some have been rendered.
+        own: measure with the subjects of the view itself; seeds without a class cannot be drawn.
     """
 
-    def __init__(self, scene: Scene, fixed: tuple[float, float] | None, advance: Callable[[int], None]) -> None:
-        self.scene = scene
+    def __init__(
+        self,
+        view: View,
+        engine: Engine,
+        seeds: Sequence[int],
+        fixed: tuple[float, float] | None = None,
+        advance: Callable[[int], None] = lambda pictures: None,
+        own: bool = False,
+    ) -> None:
         self.fixed = fixed
         self.advance = advance
-        # Without a class for the seeds only the subjects themselves can be measured.
-        self.own = scene.G.c_dim > 0 and scene.look.label is None
-        self.seeds = seeds_for(scene.G)
-        self.settings = settings_of(scene.look, self.seeds, scene.projected if self.own else "")
+        self.seeds = tuple(seeds)
+        self.settings = settings_of(view.look, self.seeds, view.projected if own else "")
         self.unedited: dict[str, np.ndarray] = {}  # pictures by label, if some are there already
+        self._engine = engine
+        self._view = view if own else View(view.look, self.seeds)
         self._calibrator: Calibrator | None = None
         # By group and index, directions with a measured range; None once the calibrator has it.
         self._known: dict[tuple[int, int], KeptDirections | None] = {}
@@ -66,8 +77,7 @@ class Ranges:
     def _ready(self) -> Calibrator:
         """The calibrator, with all ranges so far as priors: those of earlier runs, too."""
         if self._calibrator is None:
-            scene = self.scene if self.own else Scene(self.scene.G, self.scene.look, self.seeds)
-            self._calibrator = Calibrator(scene, self.advance, self.unedited)
+            self._calibrator = Calibrator(self._view, self._engine, self.advance, self.unedited)
         for place, group in self._known.items():
             if group is not None:
                 self._calibrator.add_prior(group.directions, place[1])

@@ -1,22 +1,22 @@
-"""A generator, a look and the latents of a run: gives pictures of them, edited along directions."""
+"""A generator and a view of it: gives pictures of a shard. All pictures of all commands are made here."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .edits import Edit, Weights, edit_of, edited_rows, edited_z
+from .arithmetic import arithmetic_of
+from .edits import Edit, Weights, edit_of, edited_rows, edited_z, normalize_z
 from .frames import render
-from .latent_files import load_projected_w
-from .latents import classes_from_seeds, normalize_z, one_hot, z_from_seeds
-from .look import Look, rendering_as
+from .latents import classes_from_seeds, one_hot, z_from_seeds
+from .paths import Path, path
+from .set_up import rendering_as
+from .shards import NO_Z, Shard, Shot, View
 
 if TYPE_CHECKING:
     from ..directions.directions import Directions
@@ -24,65 +24,44 @@ if TYPE_CHECKING:
     from ..networks.generator import Generator
 
 SAMPLES = 512  # latent codes whose spread is measured
-NO_Z = "directions of Z cannot edit --projected-w, which has no z; use --space w"
 
 
 class Scene:
-    """A generator, a look, and the latents of the subjects that are rendered.
+    """A generator, a view of it, and the latents of its subjects.
 
-    Args:
+    Attributes:
         G: a generator of ``load_network``.
-        look: see :class:`Look`.
-        seeds: drawn as the toolkits do.
-        projected: an ``.npz`` of projected ws, the ws themselves ``[N, num_ws, w_dim]``, or None; those come first,
-            and are never truncated.
-        draw_classes: of a conditional network, give each seed a class of its own where ``look`` names none.
+        view: subjects and look.
+        ws: of the subjects, unedited and truncated: ``[subjects, num_ws, w_dim]``.
+        c: labels of the seeds ``[seeds, c_dim]``; None for a network without classes.
 
     Raises:
-        ValueError: a label is missing or out of range, or there is no subject.
-        LatentsError: the file of ws cannot be used.
+        ValueError: a label is missing or out of range, or ws do not fit the network.
     """
 
-    def __init__(
-        self,
-        G: Generator,
-        look: Look,
-        seeds: Sequence[int],
-        projected: str | os.PathLike[str] | np.ndarray | Tensor | None = None,
-        draw_classes: bool = False,
-    ) -> None:
+    def __init__(self, G: Generator, view: View) -> None:
         self.G = G
-        self.look = look
+        self.view = view
+        self.look = look = view.look
         self.device = next(G.parameters()).device
-        self.labels: list[str] = []
-        ws = []
-        self.projected = ""  # digest of the ws of a file
-        if projected is not None:
-            if isinstance(projected, (str, os.PathLike)):
-                held = load_projected_w(projected, G.num_ws, G.w_dim)
-            else:
-                held = torch.as_tensor(projected, dtype=torch.float32).cpu()
-                if held.shape[1:] != (G.num_ws, G.w_dim) or not len(held) or not torch.isfinite(held).all():
-                    wanted = f"[N, {G.num_ws}, {G.w_dim}]"
-                    raise ValueError(f"projected ws {list(held.shape)}: this network needs finite {wanted}")
-            self.labels += [f"w {index}" for index in range(len(held))]
-            ws.append(held.to(self.device))
-            self.projected = hashlib.sha256(held.numpy().tobytes()).hexdigest()
+        seeds, ws = view.seeds, []
+        if view.ws is not None:
+            if view.ws.shape[1:] != (G.num_ws, G.w_dim):
+                wanted = f"[N, {G.num_ws}, {G.w_dim}]"
+                raise ValueError(f"projected ws {list(view.ws.shape)}: this network needs {wanted}")
+            ws.append(torch.from_numpy(view.ws).to(self.device))
         self._z = z_from_seeds(seeds, G.z_dim).to(self.device) if seeds else None
         self.c: Tensor | None = None
-        if seeds and draw_classes and G.c_dim and look.label is None:
+        if seeds and view.draws_classes and G.c_dim and look.label is None:
             drawn = torch.tensor(classes_from_seeds(seeds, G.z_dim, G.c_dim))
             self.c = torch.nn.functional.one_hot(drawn, G.c_dim).float()
         elif seeds:
             self.c = one_hot(look.label, G.c_dim, len(seeds))
         if self.c is not None:
             self.c = self.c.to(self.device)
-        self.labels += [f"seed {seed}" for seed in seeds]
         if self._z is not None:  # one by one: the picture of a seed must not depend on the other seeds
             ws += [self._mapped(self._z[who : who + 1], self._class_of([who])) for who in range(len(seeds))]
-        if not ws:
-            raise ValueError("no seeds and no projected ws: nothing to look at")
-        self.ws = torch.cat(ws)  # [subjects, num_ws, w_dim]
+        self.ws = torch.cat(ws)
         with rendering_as(G, look):
             pass  # what does not fit the network is said now
 
@@ -93,7 +72,7 @@ class Scene:
         Raises:
             ValueError: subjects are projected ws, which have none.
         """
-        if self.projected or self._z is None:
+        if self.view.given or self._z is None:
             raise ValueError(NO_Z)
         return self._z
 
@@ -107,7 +86,9 @@ class Scene:
             return self.G.mapping(z, c, truncation_psi=self.look.trunc, truncation_cutoff=self.look.trunc_cutoff)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.view)
+
+    # --- latents ----------------------------------------------------------------------------------
 
     def edited(self, who: int | Sequence[int], changes: Sequence[Edit], weights: Weights | None = None) -> Tensor:
         """ws ``[N, num_ws, w_dim]`` of one subject, or of N, with edits of Z, then of W; see :mod:`edits`.
@@ -117,79 +98,87 @@ class Scene:
         """
         some = [who] if isinstance(who, int) else list(who)
         if any(change.space == "z" for change in changes):
-            return self.edited_from(self.z[some], changes, weights, some)
+            return self._edited_from(self.z[some], changes, weights, some)
         return edited_rows(self.ws[some], changes, weights)
 
-    def edited_from(
+    def _edited_from(
         self, z: Tensor, changes: Sequence[Edit], weights: Weights | None = None, who: Sequence[int] = (0,)
     ) -> Tensor:
         """As :meth:`edited`, of latents ``[N, z_dim]`` with the classes of ``who``."""
         return edited_rows(self._mapped(edited_z(z, changes, weights), self._class_of(who)), changes, weights)
 
-    def one_by_one(self, ws: Iterable[Tensor], unchanged_rows: int = 0) -> Iterator[np.ndarray]:
-        """Render ws ``[N, num_ws, w_dim]`` to a uint8 picture each, which depends on no other one.
-
-        Batches round differently, so :meth:`pictures` may differ from these by 1.
-        """
-        return self._rendered(ws, 1, unchanged_rows)
-
-    def pictures(self, ws: Iterable[Tensor], unchanged_rows: int = 0) -> Iterator[list[np.ndarray]]:
-        """Render ws of all subjects at once: for each ``[subjects, num_ws, w_dim]`` a list of uint8 pictures.
-
-        Each subject keeps its first ``unchanged_rows`` rows.
-        """
-        flat = self._rendered(ws, batch_size(self.device, len(self), self.G.img_resolution), unchanged_rows)
-        while True:
-            row = list(islice(flat, len(self)))
-            if not row:
-                return
-            yield row
-
-    def shots(self, directions: Directions, key: Key, distances: Iterable[float]) -> Iterator[list[np.ndarray]]:
-        """Yield, for each distance along a direction, the pictures of all subjects.
+    def latents(self, shard: Shard) -> np.ndarray:
+        """The ws of each shot: float32 ``[N, num_ws, w_dim]``.
 
         Raises:
-            ValueError: directions of Z cannot edit projected ws.
+            ValueError: as :meth:`edited`.
         """
-        return self.shots_along(((edit_of(directions, key, 1.0), distance) for distance in distances), directions)
+        way = self._way(shard)
+        ws: np.ndarray = torch.cat([self._row(shard, row, way) for row in shard.rows()]).float().cpu().numpy()
+        return ws
 
-    def shots_along(self, steps: Iterable[tuple[Edit, float]], directions: Directions) -> Iterator[list[np.ndarray]]:
-        """As :meth:`shots`, for each (edit, factor of its distance) along some of ``directions``.
+    def _row(self, shard: Shard, row: Sequence[Shot], way: Path | None) -> Tensor:
+        """ws ``[N, num_ws, w_dim]`` of a row of shots; subjects with the same step are edited together."""
+        parts = []
+        for step, same in groupby(row, key=lambda shot: shot[1]):
+            edits, weights = [shard.edits[place] for place, _ in step], [factor for _, factor in step]
+            places = [place for place, _ in same]
+            if way is None:
+                parts.append(self.edited([int(place) for place in places], edits, weights))
+            else:
+                parts += [self._between(shard, way(place), edits, weights) for place in places]
+        return torch.cat(parts)
 
-        What the edits leave unchanged is computed once for all of them.
+    def _way(self, shard: Shard) -> Path | None:
+        """The path from subject to subject that a shard's places lie on: through Z if it is spherical, else through W.
+
+        None: they lie on none.
         """
-        in_z = directions.space == "z"
-        if in_z:
-            _ = self.z  # says at once that there is none
-        everyone = range(len(self))
-        ws = (self.edited(everyone, [change], [weight]) for change, weight in steps)
-        return self.pictures(ws, 0 if in_z else min(directions.layers))
+        if shard.walk is None:
+            return None
+        easing, loop = shard.walk
+        if easing == "spherical":
+            return path(self.z.cpu().numpy(), easing, loop)
+        of_z = [edit for edit in shard.edits if edit.space == "z"]
+        keys = torch.cat([self.edited(who, of_z) for who in range(len(self))])
+        return path(keys.cpu().double().numpy(), easing, loop)
 
-    def shots_at(self, directions: Directions, key: Key, places: Sequence[tuple[int, float]]) -> list[np.ndarray]:
-        """Pictures of ``(subject, distance)`` pairs along a direction, rendered together.
+    def _between(self, shard: Shard, code: np.ndarray, edits: Sequence[Edit], weights: Weights) -> Tensor:
+        """Edited ws ``[1, num_ws, w_dim]`` of a point of a path: z ``[z_dim]`` or ws ``[num_ws, w_dim]``."""
+        held = torch.from_numpy(np.ascontiguousarray(code))[None]
+        if shard.walk is not None and shard.walk[0] == "spherical":
+            return self._edited_from(held.to(self.device), edits, weights)
+        return edited_rows(held.to(self.ws), edits, weights)
+
+    # --- pictures ---------------------------------------------------------------------------------
+
+    def pictures(self, shard: Shard, at_once: int | None = None) -> Iterator[np.ndarray]:
+        """Render a shard: uint8 ``[H, W, C]`` for each shot, in their order.
+
+        Args:
+            at_once: pictures in a batch, at most; None takes what is usual (see ``arithmetic.arithmetic_of``).
 
         Raises:
-            ValueError: directions of Z cannot edit projected ws.
+            ValueError: as :meth:`edited`.
+            FramesError: pixels are NaN or infinite.
         """
-        change = edit_of(directions, key, 1.0)
-        return self._all_of(torch.cat([self.edited(who, [change], [distance]) for who, distance in places]))
+        size = shard.batch(arithmetic_of(self.G).at_once if at_once is None else at_once)
+        way = self._way(shard)
+        flat = self._rendered((padded(self._row(shard, row, way), size) for row in shard.rows()), size, shard)
+        for row in shard.rows():
+            yield from islice(flat, len(row))
+            for _ in range(-len(row) % size):
+                next(flat)
 
-    def portraits(self, subjects: Sequence[int]) -> list[np.ndarray]:
-        """Unedited pictures of some subjects."""
-        return self._all_of(self.ws[list(subjects)])
-
-    def _all_of(self, ws: Tensor) -> list[np.ndarray]:
-        return list(self._rendered([ws], batch_size(self.device, len(ws), self.G.img_resolution)))
-
-    def _rendered(self, ws: Iterable[Tensor], batch: int, unchanged_rows: int = 0) -> Iterator[np.ndarray]:
+    def _rendered(self, ws: Iterable[Tensor], size: int, shard: Shard) -> Iterator[np.ndarray]:
         """``frames.render`` as the look says; other scenes of this generator may render between two frames."""
         frames = render(
             self.G,
             ws,
-            batch_size=batch,
+            batch_size=size,
             noise_mode=self.look.noise_mode,
             force_fp32=self.look.force_fp32,
-            unchanged_rows=unchanged_rows,
+            unchanged_rows=shard.unchanged_rows,
         )
         while True:
             with rendering_as(self.G, self.look):
@@ -197,6 +186,16 @@ class Scene:
             if frame is None:
                 return
             yield frame
+
+    def shots(self, directions: Directions, key: Key, distances: Sequence[float]) -> Iterator[list[np.ndarray]]:
+        """Yield, for each distance along a direction, the pictures of all subjects.
+
+        Raises:
+            ValueError: directions of Z cannot edit projected ws.
+        """
+        flat = self.pictures(Shard.along(self.view, edit_of(directions, key, 1.0), distances))
+        while row := list(islice(flat, len(self))):
+            yield row
 
     def spread_along(self, directions: Directions) -> np.ndarray:
         """Standard deviation of the latent code along each direction, over untruncated samples: float64 ``[k]``.
@@ -216,8 +215,7 @@ class Scene:
         return sigmas
 
 
-def batch_size(device: torch.device, subjects: int, resolution: int) -> int:
-    """How many pictures are rendered at once: for small ones several are faster, large ones only take more memory."""
-    room = 16 if device.type == "cuda" else 4
-    most = max(1, min(subjects, room * 256 * 256 // resolution**2))
-    return next(size for size in range(most, 0, -1) if subjects % size == 0)  # the same batches for every frame
+def padded(ws: Tensor, size: int) -> Tensor:
+    """ws ``[N, num_ws, w_dim]`` with the last one repeated until they fill batches of ``size``."""
+    lacking = -len(ws) % size
+    return torch.cat([ws, ws[-1:].expand(lacking, -1, -1)]) if lacking else ws

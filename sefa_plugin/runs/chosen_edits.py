@@ -12,14 +12,13 @@ from ..directions.factorization import Factorisation
 from ..directions.kept import KeptDirections
 from ..reading.download import is_url
 from ..rendering.edits import Edit, edit_of
-from ..rendering.ranges import Ranges
-from ..rendering.scene import NO_Z
+from ..rendering.engine import Engine
+from ..rendering.shards import NO_Z, View
 from ..rendering.typed_edits import TypedAxis, TypedEdit
 from .recipe import Recipe, RecipeError
 from .settings import SettingsError, Wanted, settings_checked
 
 if TYPE_CHECKING:
-    from ..rendering.scene import Scene
     from .session import Session
 
 Typed = Union[TypedEdit, TypedAxis]
@@ -59,13 +58,13 @@ def groups_of(
     return found
 
 
-def at_rows(session: Session, group: KeptDirections, rows: str | None, scene: Scene) -> KeptDirections:
+def at_rows(session: Session, group: KeptDirections, rows: str | None, view: View) -> KeptDirections:
     """The directions as they are edited: at the rows of a specification of layers, or, without one, at their own.
 
     Raises:
         SettingsError: they cannot be edited there, or not with these subjects.
     """
-    if group.directions.space == "z" and scene.projected:
+    if group.directions.space == "z" and view.given:
         raise SettingsError(NO_Z)
     if not rows:
         return group
@@ -80,7 +79,8 @@ def edits_of(
     groups: Mapping[str, KeptDirections],
     typed: Sequence[TypedEdit],
     edit_layers: str | None,
-    scene: Scene,
+    view: View,
+    engine: Engine,
     advance: Callable[[int], None],
 ) -> list[Edit]:
     """The edits that are typed; ranges are measured where a distance is a part of one.
@@ -89,17 +89,18 @@ def edits_of(
         session, groups: see :func:`groups_of`.
         typed: the edits.
         edit_layers: where edits are made that name no rows themselves; None: at the layers of their directions.
-        scene: whose look ranges must fit.
+        view: whose look ranges must fit.
+        engine: makes the pictures that ranges are measured on.
         advance: called with a number of pictures whenever some have been rendered.
 
     Raises:
         SettingsError: an edit cannot be made.
         FramesError: the network gives NaN or infinite pixels.
     """
-    ranges = Ranges(scene, None, advance)
+    ranges = session.ranges(view, engine, advance=advance)
     edits = []
     for one in typed:
-        group = at_rows(session, groups[one.group], one.rows or edit_layers, scene)
+        group = at_rows(session, groups[one.group], one.rows or edit_layers, view)
         with settings_checked():
             distance = one.distance
             if one.relative:
@@ -117,32 +118,28 @@ def _part_of(ends: tuple[float, float], edit: TypedEdit) -> float:
     return abs(edit.distance) * end
 
 
-def recipe_of(
-    session: Session, scene: Scene, seeds: Sequence[int], edits: Sequence[Edit], projected: str | None = None
-) -> Recipe:
+def recipe_of(session: Session, view: View, edits: Sequence[Edit], projected: str | None = None) -> Recipe:
     """The recipe of edited pictures.
 
     Args:
-        session, scene: the network and its subjects: projected ws, then ``seeds``.
-        seeds: of the subjects that have one.
+        session, view: the network, its subjects and how they are looked at.
         edits: what is done to each subject.
         projected: the file of the projected ws, for people.
 
     Raises:
         SettingsError: a setting is out of range.
     """
-    count = len(scene) - len(seeds)
     network = session.about()
     recipe = Recipe(
         network={
             **{key: _printable(network[key]) for key in ("path", "name", "which")},
             "digest": network["digest"],
         },
-        seeds=tuple(seeds),
-        look=scene.look,
+        seeds=view.seeds,
+        look=view.look,
         edits=tuple(edits),
-        ws=scene.ws[:count].cpu().numpy() if count else None,
-        ws_file=_printable(Path(projected).name) if count and projected else "",
+        ws=view.ws,
+        ws_file=_printable(Path(projected).name) if view.given and projected else "",
     )
     with settings_checked():
         recipe.data()  # before any work: it can be written, and read again
@@ -168,8 +165,8 @@ def network_of(recipe: Recipe, path: Path) -> str:
     raise RecipeError(f"{held}: the network of this recipe is not there; say with --network where it is")
 
 
-def scene_of(session: Session, recipe: Recipe, projected: str | None, other_network: bool) -> Scene:
-    """The scene of a recipe; the session warns where it was made with another network.
+def view_of(session: Session, recipe: Recipe, projected: str | None, other_network: bool) -> View:
+    """The view of a recipe; the session warns where it was made with another network.
 
     Args:
         session: on the network.
@@ -179,7 +176,7 @@ def scene_of(session: Session, recipe: Recipe, projected: str | None, other_netw
 
     Raises:
         RecipeError: the network is another one, or does not fit.
-        SettingsError: as ``Session.scene``.
+        SettingsError: as ``Session.view``.
     """
     sizes, digest = session.opened.sizes, session.opened.record.digest()
     recipe.check_fits(
@@ -192,4 +189,4 @@ def scene_of(session: Session, recipe: Recipe, projected: str | None, other_netw
     )
     if digest != recipe.network["digest"]:
         session.warn(f"this recipe was made with {recipe.network['name']}, another network than {session.name}")
-    return session.scene(recipe.look, recipe.seeds, projected or recipe.ws)
+    return session.view(recipe.look, recipe.seeds, recipe.ws if projected is None else projected)

@@ -1,41 +1,35 @@
-"""The run: what is quick to look at comes first; each output is made once, kept while current, recorded.
+"""A sheet and a video of each direction, and a grid of all.
 
-Order: the unedited pictures, the first sheet, the page; then the other sheets, the videos, the grid, with
-the page written anew after each. Sheets and videos share their pictures.
+Order: the unedited pictures, the sheets, the videos, the grid. What is quick to look at comes first.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..directions.kept import KeptDirections
-from ..media.effect import describe, heat_picture
-from ..media.frame_store import FrameStore, replay
-from ..media.pictures import fit, side_by_side, stacked
-from ..media.sheet import CELL, write_sheet
-from ..media.text import GAP, captioned, signed
-from ..media.video import write_video
+from ..media.text import GAP, signed
+from ..rendering.edits import edit_of
+from ..rendering.engine import Engine
 from ..rendering.ranges import Ranges
-from ..rendering.scene import NO_Z, Scene
+from ..rendering.shards import NO_Z, Shard, View
 from ..rendering.timelines import Schedule, spread
 from ..system.file_names import safe_name
-from .folder import Made, Reporter, Silent, named
+from .folder import Made, Reporter, Silent
+from .making import Making, is_current, settled
 from .output_settings import OutputSettings
-from .page.contents import Pages, packed
-from .plan import Job, common_settings, is_current, stem_of
-from .record import About, Manifest, Settings
-from .reproduce import about_direction, command_of, reproduce
+from .page.contents import Pages
+from .plan import LAST, SHEETS, VIDEOS, Later, Output, Plan, Planned, Sheet, Video, common_settings
+from .record import Manifest, Settings
+from .reproduce import about_direction, reproduce, without_folders
 from .session import check_keys, indices_of
 from .settings import SettingsError, Wanted
 
@@ -44,12 +38,11 @@ if TYPE_CHECKING:
 
 UNEDITED = "sheets/unedited.jpg"
 ROW = 12  # pictures in the unedited row
-DESCRIBED = 8  # subjects that the words of a sheet rest on
 
 
 def make_outputs(
     session: Session,
-    scene: Scene,
+    view: View,
     groups: Sequence[KeptDirections],
     wanted: Wanted,
     output: OutputSettings,
@@ -57,19 +50,21 @@ def make_outputs(
     *,
     distance: tuple[float, float] | None = None,
     command: Sequence[str] | None = None,
+    engine: Engine | None = None,
     reporter: Reporter | None = None,
     overwrite: bool = False,
 ) -> Made:
     """Make the outputs of every direction that is wanted, with the record and the page of their folder.
 
     Args:
-        session, scene: the network and the subjects.
+        session, view: the network, and its subjects as they are looked at.
         groups: the sets of directions; all are saved first, except a set that was read from ``wanted.file``.
         wanted: which of them.
         output: what is made of each.
         outdir: the folder.
         distance: a range for all, or None to measure each one's.
         command: what was typed, for the record; None takes this program's command line.
+        engine: makes the pictures; None makes them in this process.
         reporter: receives lines, the amount of work, and progress; None prints nothing.
         overwrite: make outputs again even where they are up to date.
 
@@ -78,18 +73,58 @@ def make_outputs(
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
     reporter, outdir = reporter or Silent(), Path(outdir)
+    engine = engine or session.engine()
+    typed = sys.argv if command is None else command
+    each = _checked(session, view, groups, wanted, output, distance, typed, engine, reporter)
+    manifest = Manifest(outdir, typed, session.about())
+    save_found(groups, wanted.file)
+    manifest.write()
+    current, page = is_current(manifest, reporter, overwrite), Pages(manifest)
+    made, kept = Making(view, engine, manifest, reporter, current, page).make(each.planned())
+    return Made(outdir, tuple(made), kept)
+
+
+def plan_outputs(
+    session: Session,
+    view: View,
+    groups: Sequence[KeptDirections],
+    wanted: Wanted,
+    output: OutputSettings,
+    *,
+    distance: tuple[float, float] | None = None,
+    command: Sequence[str] = (),
+    engine: Engine | None = None,
+) -> Plan:
+    """The same as a plan, to be rendered later or elsewhere; ranges are measured now.
+
+    Raises:
+        SettingsError: as :func:`make_outputs`.
+        FramesError: the network gives NaN or infinite pixels.
+    """
+    engine = engine or session.engine()
+    each = _checked(session, view, groups, wanted, output, distance, command, engine, Silent())
+    outputs = settled(each.planned(), view, engine)
+    return Plan(session.about(), tuple(command), view, outputs, engine.arithmetic(view))
+
+
+def _checked(
+    session: Session,
+    view: View,
+    groups: Sequence[KeptDirections],
+    wanted: Wanted,
+    output: OutputSettings,
+    distance: tuple[float, float] | None,
+    command: Sequence[str],
+    engine: Engine,
+    reporter: Reporter,
+) -> EachDirection:
     check_keys(groups, wanted)
     output.check()
-    manifest = Manifest(outdir, sys.argv if command is None else command, session.about())
-    save_found(groups, wanted.file)
-    if scene.projected and any(group.directions.space == "z" for group in groups):
+    if view.given and any(group.directions.space == "z" for group in groups):
         raise SettingsError(NO_Z)
-    ranges = Ranges(scene, distance, reporter.advance)
-    run = Run(scene, output, ranges, manifest, reporter, overwrite, Pages(manifest))
-    jobs = [run.plan(group, index) for group in groups for index in indices_of(group.directions, wanted)]
-    manifest.write()
-    made, kept = run.make(jobs)
-    return Made(outdir, tuple(made), kept)
+    jobs = [(group, index) for group in groups for index in indices_of(group.directions, wanted)]
+    ranges = session.ranges(view, engine, distance, reporter.advance)
+    return EachDirection(view, session.about(), tuple(command), output, ranges, jobs)
 
 
 def save_found(groups: Sequence[KeptDirections], given: Path | None) -> None:
@@ -103,281 +138,156 @@ def save_found(groups: Sequence[KeptDirections], given: Path | None) -> None:
             group.save()
 
 
-class Run:
-    """Everything that the outputs of one command have in common.
+Job = tuple[KeptDirections, int]  # one direction of a set
 
-    Args:
-        scene: the network and the subjects.
+
+@dataclass(frozen=True)
+class EachDirection:
+    """Plans the outputs of some directions.
+
+    Attributes:
+        view: subjects and look.
+        network: see ``Session.about``.
+        command: what was typed.
         output: what is made.
         ranges: how far each direction goes.
-        manifest: the record, of the folder that outputs go to.
-        reporter: receives lines, the amount of work, and progress.
-        overwrite: make outputs again even where they are up to date.
-        page: called with ``True`` while more is to come and ``False`` at the end; writes the page.
+        jobs: the directions.
     """
 
-    def __init__(
-        self,
-        scene: Scene,
-        output: OutputSettings,
-        ranges: Ranges,
-        manifest: Manifest,
-        reporter: Reporter,
-        overwrite: bool = False,
-        page: Callable[[bool], None] = lambda busy: None,
-    ) -> None:
-        self.scene = scene
-        self.output = output
-        self.ranges = ranges
-        self.manifest = manifest
-        self.reporter = reporter
-        self.overwrite = overwrite
-        self.page = page
-        self.unedited: list[np.ndarray] = []
+    view: View
+    network: Mapping[str, str]
+    command: tuple[str, ...]
+    output: OutputSettings
+    ranges: Ranges
+    jobs: Sequence[Job]
 
-    # --- planning ---------------------------------------------------------------------------------
+    def planned(self) -> list[Planned]:
+        """All outputs; those of directions whose range is not known are planned when their turn comes."""
+        planned: list[Planned] = [self._row()] if self.output.sheet else []
+        grid = self.output.grid and self.output.video != "none" and bool(self.jobs)
+        known = [self.ranges.known(group, index) for group, index in self.jobs]
+        for place, job in enumerate(self.jobs):
+            planned += self._of(place, job) if known[place] else [self._later(place, job)]
+        if grid:
+            # Planned before the videos, whose frames it shares.
+            planned.append(self._grid() if all(known) else Later((VIDEOS, -1), 0, self._measured_grid))
+        return sorted(planned, key=lambda item: item.order)
 
-    def plan(self, group: KeptDirections, index: int) -> Job:
-        """What a direction is to have; whether it is there already shows when its range is known."""
-        output, stem = self.output, stem_of(group, index)
-        video = {"none": None, "png": f"videos/{stem}"}.get(output.video, f"videos/{stem}.{output.video}")
-        return Job(group, index, f"sheets/{stem}.jpg" if output.sheet else None, video)
+    def _measured_grid(self, unedited: Mapping[str, np.ndarray]) -> list[Output]:
+        self.ranges.unedited = dict(unedited)
+        return [self._grid()]
+
+    def _later(self, place: int, job: Job) -> Later:
+        def settle(unedited: Mapping[str, np.ndarray]) -> list[Output]:
+            self.ranges.unedited = dict(unedited)
+            return self._of(place, job)
+
+        video = self.output.video != "none"
+        steps = len(self.output.timeline(-1, 1).distances) if video else len(self.output.columns(-1, 1))
+        order = (SHEETS if self.output.sheet else VIDEOS, place)
+        return Later(order, len(self.ranges.seeds) + (steps - 1) * len(self.view), settle)
+
+    def _of(self, place: int, job: Job) -> list[Output]:
+        """The outputs of one direction."""
+        sheet = [self._sheet(place, job)] if self.output.sheet else []
+        return sheet + ([self._video(place, job)] if self.output.video != "none" else [])
 
     def settings(self, job: Job, kind: str) -> Settings:
         """All that decides what an output looks like."""
-        held, about = job.group.directions, asdict(self.output)
+        (group, index), (low, high) = job, self.ranges.of(*job)
+        held, about = group.directions, asdict(self.output)
         del about["sheet"], about["grid"]
-        shown = about if kind == "video" else {"columns": list(self.output.columns(job.low, job.high))}
+        shown = about if kind == "video" else {"columns": list(self.output.columns(low, high))}
         return {
-            **self._common(),
-            "direction": hashlib.sha256(held.vectors[job.index].tobytes()).hexdigest(),
-            "index": job.index,
+            **common_settings(self.view, self.network),
+            "direction": hashlib.sha256(held.vectors[index].tobytes()).hexdigest(),
+            "index": index,
             "label": held.label,
             "space": held.space,
             "layers": list(held.layers),
-            "name": held.names[job.index] if kind == "sheet" or self.output.captions else "",
-            "film": {"low": job.low, "high": job.high, **shown},
+            "name": held.names[index] if kind == "sheet" or self.output.captions else "",
+            "film": {"low": low, "high": high, **shown},
         }
 
-    def _common(self) -> Settings:
-        return common_settings(self.scene, self.manifest)
-
-    def _settle(self, job: Job) -> None:
-        """Fix the range of a job and drop from it what is up to date."""
-        job.low, job.high = self.ranges.of(job.group, job.index)
-        for kind in ("sheet", "video"):
-            name = getattr(job, kind)
-            if name and self._is_current(name, self.settings(job, kind)):
-                setattr(job, kind, None)
-
-    def _is_current(self, name: str, settings: Settings) -> bool:
-        return not self.overwrite and is_current(self.manifest, name, settings, self.reporter)
-
-    # --- making -----------------------------------------------------------------------------------
-
-    def make(self, jobs: Sequence[Job]) -> tuple[list[str], int]:
-        """Make the outputs of all jobs; gives the names of those made, and how many were kept.
-
-        Raises:
-            VideoError, FramesError, OSError: an output could not be made, or is gone when all are; those before it
-                are whole.
-        """
-        wanted = sum((job.sheet is not None) + (job.video is not None) for job in jobs)
-        for job in jobs:
-            if self.ranges.known(job.group, job.index):
-                self._settle(job)
-        open_ = [job for job in jobs if not self.ranges.known(job.group, job.index)]
-        left = [job for job in jobs if job.sheet or job.video]
-        grid = self._grid_name(jobs)
-        if not open_ and grid and self._is_current(grid, self._grid_settings(jobs)):
-            grid = None
-        made: list[str] = []
-        try:
-            if left or grid or self._row_is_old():
-                with FrameStore() as store:
-                    self._start(left, len(open_))
-                    made += self._unedited_row()
-                    made += self._sheets(left, open_, store)
-                    made += self._videos(left, store, bool(grid))
-                    if grid:
-                        made += self._grid(jobs, grid, store)
-        except BaseException:
-            with suppress(OSError):  # the page must not promise what will not come
-                if self.manifest.outdir.is_dir():
-                    self.page(False)
-            raise
-        self.page(False)
-        for name in made:
-            if not (self.manifest.outdir / name).exists():
-                what = f"{os.strerror(errno.ENOENT)}: it was made, and is gone; run the same command again"
-                raise FileNotFoundError(errno.ENOENT, what, str(self.manifest.outdir / name))
-        return made, wanted - sum(name != UNEDITED and name != grid for name in made)
-
-    def _start(self, jobs: Sequence[Job], unknown: int) -> None:
-        """Render the unedited pictures, and tell from their time how long the rest will take."""
-        for _ in range(2):  # the first of a short one only warms up
-            start = time.perf_counter()
-            self.unedited = next(self.scene.pictures([self.scene.ws]))
-            taken = time.perf_counter() - start
-            if taken > 1:
-                break
-        self.ranges.unedited = dict(zip(self.scene.labels, self.unedited))
-        steps = len(self.output.timeline(-1, 1).distances)
-        each = steps - 1 if self.output.video != "none" else len(self.output.columns(-1, 1)) - 1
-        count = len(jobs) * each * len(self.scene) + unknown * self.ranges.pictures()
-        if count:
-            self.reporter.expect(count, count * taken / len(self.scene))
-
-    def _row_is_old(self) -> bool:
-        """Whether the row of unedited pictures, which the page shows beside all, is that of other subjects."""
-        return self.output.sheet and not self.manifest.is_current(UNEDITED, self._common())
-
-    def _unedited_row(self) -> list[str]:
+    def _row(self) -> Output:
         """The row of unedited pictures, which is there first."""
-        settings = self._common()
-        if not (self.output.sheet and (self.overwrite or self._row_is_old())):
-            return []
-        path, labels = self.manifest.outdir / UNEDITED, self.scene.labels[:ROW]
-        more = f", the first {ROW} of {len(self.scene)}" if len(self.scene) > ROW else ""
-        with named(path):
-            boxes = write_sheet(
-                path,
-                [[fit(picture, CELL) for picture in self.unedited[:ROW]]],
-                row_labels=[""],
-                column_labels=labels,
-                title=f"{self.manifest.network['name']}: unedited{more}",
-            )
-        self.manifest.add(UNEDITED, settings, [0.0], {"boxes": boxes, "columns": labels})
-        self.page(True)
-        return [UNEDITED]
-
-    def _sheets(self, jobs: Sequence[Job], unknown: Sequence[Job], store: FrameStore) -> list[str]:
-        made = []
-        for job in jobs:
-            if job in unknown:
-                self._settle(job)
-            if job.sheet:
-                with named(self.manifest.outdir / job.sheet):
-                    self._sheet(job, job.sheet, store)
-                made.append(job.sheet)
-                self.page(True)
-                if len(made) == 1:
-                    self.reporter.say(f"{self.manifest.outdir / job.sheet}: the first sheet; index.html grows from now")
-        return made
-
-    def _sheet(self, job: Job, name: str, store: FrameStore) -> None:
-        held, columns = job.group.directions, self.output.columns(job.low, job.high)
-        steps = set(self.output.timeline(job.low, job.high).distances) if job.video else set()
-        cells: dict[float, list[np.ndarray]] = {}
-        for distance, pictures in self._shots(job, columns):
-            cells[distance] = [fit(picture, CELL) for picture in pictures]
-            if distance in steps:
-                store.put((job.stem, distance), side_by_side(pictures, self.output.max_width))
-        before = [fit(picture, CELL) for picture in self.unedited[:DESCRIBED]]
-        low, high = (cells[end][:DESCRIBED] for end in (columns[0], columns[-1]))
-        effect = describe(before, low if columns[0] < 0 else None, high if columns[-1] > 0 else None)
-        about = about_direction(held, job.index, (job.low, job.high))
-        command = reproduce(self.manifest, self.settings(job, "sheet"), about)
-        words = f"towards +: {', '.join(effect.words)}; " if effect.words else ""
-        boxes = write_sheet(
-            self.manifest.outdir / name,
-            [[cells[distance][subject] for distance in columns] for subject in range(len(self.scene))],
-            row_labels=self.scene.labels,
-            column_labels=[signed(distance) for distance in columns],
-            title=f"{self.manifest.network['name']}: {about['title']}, eigenvalue {about['eigenvalue']}",
-            text=f"{about['range']}; {words}changes: {effect.where}",
-            aside=heat_picture(effect.heat),
-            marked=columns.index(0.0) if 0.0 in columns else None,
-            comment=command,
+        labels = self.view.labels[:ROW]
+        more = f", the first {ROW} of {len(self.view)}" if len(self.view) > ROW else ""
+        sheet = Sheet(
+            shard=Shard.of_everyone(self.view),
+            row_labels=("",),
+            column_labels=tuple(labels),
+            title=f"{self.network['name']}: unedited{more}",
         )
-        measured = {
-            "words": list(effect.words),
-            "where": effect.where,
-            "numbers": effect.numbers,
-            "heat": packed(effect.heat),
-        }
-        shown = {"boxes": boxes, "rows": self.scene.labels, "columns": [signed(distance) for distance in columns]}
-        about = {**about, **measured, **shown, "command": command}
-        self.manifest.add(name, self.settings(job, "sheet"), columns, about)
+        about = {"columns": labels}
+        return Output(UNEDITED, sheet, common_settings(self.view, self.network), (0.0,), about, quiet=True)
 
-    def _videos(self, jobs: Sequence[Job], store: FrameStore, keep: bool) -> list[str]:
-        made = []
-        for job in jobs:
-            if job.video is None:
-                continue
-            line = self.output.timeline(job.low, job.high)
-            about = about_direction(job.group.directions, job.index, (job.low, job.high))
-            about["command"] = reproduce(self.manifest, self.settings(job, "video"), about)
-            frames = self._frames(job, line, store, keep)
-            if self.output.captions:
-                frames = (captioned(f, f"{about['title']}{GAP}{signed(d)}") for f, d in zip(frames, line.distances))
-            self._write(job.video, frames, line, self.settings(job, "video"), about)
-            made.append(job.video)
-        return made
+    def _sheet(self, place: int, job: Job) -> Output:
+        (group, index), ends = job, self.ranges.of(*job)
+        held, columns, settings = group.directions, self.output.columns(*ends), self.settings(job, "sheet")
+        about = about_direction(held, index, ends)
+        about["command"] = reproduce(self.network["path"], settings, about)
+        about |= {"rows": self.view.labels, "columns": [signed(distance) for distance in columns]}
+        sheet = Sheet(
+            shard=Shard.along(self.view, edit_of(held, index, 1.0), columns),
+            row_labels=tuple(about["rows"]),
+            column_labels=tuple(about["columns"]),
+            title=f"{self.network['name']}: {about['title']}, eigenvalue {about['eigenvalue']}",
+            text=about["range"],
+            by_columns=True,
+            marked=columns.index(0.0) if 0.0 in columns else None,
+            comment=about["command"],
+            described=True,
+        )
+        return Output(f"sheets/{stem_of(*job)}.jpg", sheet, settings, columns, about, (SHEETS, place))
 
-    def _frames(self, job: Job, line: Schedule, store: FrameStore, keep: bool) -> Iterator[np.ndarray]:
-        """The distinct frames of a video; what a sheet has rendered comes from the store."""
-        todo = [distance for distance in line.distances if (job.stem, distance) not in store]
-        shots = self._shots(job, todo)
-        for distance in line.distances:
-            key = (job.stem, distance)
-            if key in store:
-                yield store.get(key)
-                continue
-            frame = side_by_side(next(shots)[1], self.output.max_width)
-            if keep:
-                store.put(key, frame)
-            yield frame
+    def _video(self, place: int, job: Job) -> Output:
+        (group, index), ends, kind = job, self.ranges.of(*job), self.output.video
+        held, line, settings = group.directions, self.output.timeline(*ends), self.settings(job, "video")
+        about = about_direction(held, index, ends)
+        about["command"] = reproduce(self.network["path"], settings, about)
+        captions = tuple((f"{about['title']}{GAP}{signed(distance)}",) for distance in line.distances)
+        shard = Shard.along(self.view, edit_of(held, index, 1.0), line.distances)
+        name = f"videos/{stem_of(*job)}{'' if kind == 'png' else f'.{kind}'}"
+        video = self._moving((shard,), line, captions, about["command"])
+        return Output(name, video, settings, tuple(line.per_frame), about, (VIDEOS, place))
 
-    def _shots(self, job: Job, distances: Sequence[float]) -> Iterator[tuple[float, list[np.ndarray]]]:
-        """Pictures at distances; those at 0 are there already."""
-        shots = self.scene.shots(job.group.directions, job.index, [distance for distance in distances if distance])
-        for distance in distances:
-            if distance == 0:
-                yield distance, self.unedited
-                continue
-            pictures = next(shots)
-            self.reporter.advance(len(pictures))
-            yield distance, pictures
-
-    def _write(self, name: str, frames: Iterator[np.ndarray], line: Schedule, settings: Settings, about: About) -> None:
-        path = self.manifest.outdir / name
-        output = self.output
-        with named(path):
-            frames = replay(frames, line.order)
-            write_video(path, frames, output.fps, output.video, comment=about["command"], max_bytes=output.max_bytes)
-        self.manifest.add(name, settings, line.per_frame, about)
-        self.page(True)
-
-    # --- the grid ---------------------------------------------------------------------------------
-
-    def _grid_name(self, jobs: Sequence[Job]) -> str | None:
-        if not self.output.grid or self.output.video == "none" or not jobs:
-            return None
-        suffix = "" if self.output.video == "png" else f".{self.output.video}"
-        labels = dict.fromkeys(job.group.directions.label for job in jobs)
-        return f"videos/{safe_name('-'.join(labels)[:80] + '-grid')}{suffix}"
-
-    def _grid_settings(self, jobs: Sequence[Job]) -> Settings:
-        return {**self._common(), "grid": [self.settings(job, "video") for job in jobs]}
-
-    def _grid(self, jobs: Sequence[Job], name: str, store: FrameStore) -> list[str]:
+    def _grid(self) -> Output:
         """All directions in one video: subjects down, directions across, each over its own range."""
-        settings = self._grid_settings(jobs)
-        if not self.overwrite and self.manifest.is_current(name, settings):
-            return []
-        lines = [self.output.timeline(job.low, job.high) for job in jobs]
-        columns = [self._frames(job, line, store, False) for job, line in zip(jobs, lines)]
-        titles = [job.group.directions.names[job.index] or str(job.index) for job in jobs]
-
-        def frames() -> Iterator[np.ndarray]:
-            for row in zip(*columns):
-                frame = stacked(row, len(self.scene), self.output.max_width)
-                yield captioned(frame, *titles) if self.output.captions else frame
-
+        kind, lines = self.output.video, [self.output.timeline(*self.ranges.of(*job)) for job in self.jobs]
+        titles = [group.directions.names[index] or str(index) for group, index in self.jobs]
+        shards = tuple(
+            Shard.along(self.view, edit_of(group.directions, index, 1.0), line.distances)
+            for (group, index), line in zip(self.jobs, lines)
+        )
         # Each direction has distances of its own; what they share is the part of the way, 0 to 1.
         common = Schedule(spread(0, 1, len(lines[0].distances)), lines[0].order)
-        about = {"title": "all directions at once", "columns": titles, "rows": self.scene.labels}
-        about["command"] = command_of(self.manifest)
-        self._write(name, frames(), common, settings, about)
-        return [name]
+        command = without_folders(self.command)
+        about = {"title": "all directions at once", "columns": titles, "rows": self.view.labels, "command": command}
+        settings = {
+            **common_settings(self.view, self.network),
+            "grid": [self.settings(job, "video") for job in self.jobs],
+        }
+        labels = "-".join(dict.fromkeys(group.directions.label for group, _ in self.jobs))
+        name = f"videos/{safe_name(labels[:80] + '-grid')}{'' if kind == 'png' else f'.{kind}'}"
+        video = self._moving(shards, common, (tuple(titles),) * len(common.distances), command)
+        return Output(name, video, settings, tuple(common.per_frame), about, (LAST, 0))
+
+    def _moving(
+        self, shards: tuple[Shard, ...], line: Schedule, captions: tuple[tuple[str, ...], ...], command: str
+    ) -> Video:
+        return Video(
+            shards=shards,
+            order=line.order,
+            kind=self.output.video,
+            fps=self.output.fps,
+            captions=captions if self.output.captions else (),
+            max_width=self.output.max_width,
+            max_bytes=self.output.max_bytes,
+            comment=command,
+        )
+
+
+def stem_of(group: KeptDirections, index: int) -> str:
+    """The name of a direction in file names."""
+    return safe_name(f"{group.directions.label}-dir{index:02d}")

@@ -21,8 +21,8 @@ class Reporter(Protocol):
     def say(self, text: str) -> None:
         """One line for the log."""
 
-    def expect(self, pictures: int, seconds: float) -> None:
-        """How many pictures will be rendered, and about how long that takes."""
+    def expect(self, pictures: int) -> None:
+        """How many pictures will be rendered."""
 
     def advance(self, pictures: int) -> None:
         """Some pictures are done."""
@@ -34,7 +34,7 @@ class Silent:
     def say(self, text: str) -> None:
         """Nothing."""
 
-    def expect(self, pictures: int, seconds: float) -> None:
+    def expect(self, pictures: int) -> None:
         """Nothing."""
 
     def advance(self, pictures: int) -> None:

@@ -1,56 +1,237 @@
-"""What a run is to make: its outputs, each with all the settings that decide how it looks."""
+"""What a run is to make, as plain data: outputs, each with its settings, its layout and the shards of its pictures.
+
+A plan can be written as JSON by one process and rendered by another (``making.render_plan``), with the same bytes where
+both compute alike (``Arithmetic``). No torch.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Optional, Union
 
-from ..directions.kept import KeptDirections
-from ..rendering.scene import Scene
-from ..system.file_names import safe_name
-from .folder import Reporter
-from .record import Manifest, Settings
+import msgspec
+import numpy as np
+
+from ..rendering.arithmetic import Arithmetic
+from ..rendering.shards import Shard, View
+from ..system.whole_files import whole_file
+from .record import About, Settings
 
 RENDERER = 2  # raised when equal settings would give other pictures
+FORMAT = 1
+SHEETS, VIDEOS, LAST = 1, 2, 3  # the order in which outputs are made; what is quick to look at comes first
 
 
-def common_settings(scene: Scene, manifest: Manifest) -> Settings:
-    """What decides all pictures of a scene, for the record."""
-    look = scene.look
-    return {
-        "renderer": RENDERER,
-        "network": manifest.network["digest"],
-        "subjects": scene.labels,
-        "projected": scene.projected,
-        "look": {**asdict(look), "translate": list(look.translate), "camera": list(look.camera)},
-    }
+class PlanError(Exception):
+    """A file that holds no plan, or one of another network."""
 
 
-def is_current(manifest: Manifest, name: str, settings: Settings, reporter: Reporter) -> bool:
-    """Whether an output is up to date; says so, or that it will be replaced."""
-    if manifest.is_current(name, settings):
-        reporter.say(f"{name}: is up to date, kept")
-        return True
-    if (manifest.outdir / name).exists():
-        reporter.say(f"{name}: was made with other settings, will be replaced")
-    return False
+class Sheet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A contact sheet.
 
+    Attributes:
+        shard: its pictures, by rows, or by columns if ``by_columns``.
+        row_labels, column_labels: as many as it has rows and columns; further pictures of the shard are not shown.
+        title, text: lines above it.
+        marked: the column, or the row and the column, of the unedited pictures.
+        comment: the command that makes it again.
+        described: whether the pictures at its ends are described in words, beside a map of what they change.
+    """
 
-@dataclass(eq=False)
-class Job:
-    """One direction; names of outputs are relative to the folder, None where nothing is (or is left) to make."""
-
-    group: KeptDirections
-    index: int
-    sheet: str | None
-    video: str | None
-    low: float = 0.0
-    high: float = 0.0
+    shard: Shard
+    row_labels: tuple[str, ...]
+    column_labels: tuple[str, ...]
+    title: str
+    text: str = ""
+    by_columns: bool = False
+    marked: Union[int, tuple[int, int], None] = None
+    comment: str = ""
+    described: bool = False
 
     @property
-    def stem(self) -> str:
-        """Its name in file names."""
-        return stem_of(self.group, self.index)
+    def shards(self) -> tuple[Shard, ...]:
+        """Of its pictures."""
+        return (self.shard,)
 
 
-def stem_of(group: KeptDirections, index: int) -> str:
-    return safe_name(f"{group.directions.label}-dir{index:02d}")
+class Video(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A video.
+
+    Attributes:
+        shards: distinct frames, a row of a shard for each; of several shards, the frames side by side.
+        order: for each frame of the video which of the distinct ones it is.
+        captions: texts below each distinct frame; none without.
+        kind: ``mp4``, ``gif`` or ``png``.
+        fps, max_width, max_bytes: see ``OutputSettings``.
+        comment: the command that makes it again.
+    """
+
+    shards: tuple[Shard, ...]
+    order: tuple[int, ...]
+    kind: str
+    fps: float
+    captions: tuple[tuple[str, ...], ...] = ()
+    max_width: Optional[int] = None
+    max_bytes: Optional[int] = None
+    comment: str = ""
+
+
+class Still(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One picture in full size, with the command that makes it again."""
+
+    shard: Shard
+    comment: str = ""
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """Of its picture."""
+        return (self.shard,)
+
+
+class Latents(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The ws of shots, as NVIDIA's projectors write them."""
+
+    shard: Shard
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """None: no picture is made."""
+        return ()
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A file of text."""
+
+    text: str
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """None: no picture is made."""
+        return ()
+
+
+Layout = Union[Sheet, Video, Still, Latents, Text]
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """One file, or one folder of frames.
+
+    Attributes:
+        name: its path in the folder of the run.
+        layout: what is made of which pictures.
+        settings: all that decides how it looks; it is up to date while the record has it with the same ones.
+        distances: of its columns or frames, for the record.
+        about: words about it, for the record.
+        order: outputs are made in this order.
+        quiet: made beside others: not counted among those that are kept.
+    """
+
+    name: str
+    layout: Layout
+    settings: Settings
+    distances: tuple[float, ...] = ()
+    about: About = field(default_factory=dict)
+    order: tuple[int, int] = (0, 0)
+    quiet: bool = False
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its settings."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Later:
+    """Outputs that can be planned only when a range has been measured.
+
+    Attributes:
+        order: when that is to be.
+        pictures: how many measuring and outputs take, about.
+        settle: measures and plans, given the unedited pictures by label.
+    """
+
+    order: tuple[int, int]
+    pictures: int
+    settle: Callable[[Mapping[str, np.ndarray]], Sequence[Output]]
+
+
+Planned = Union[Output, Later]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All outputs of a run.
+
+    Attributes:
+        network: path, name, digest and so on; see ``Session.about``.
+        command: what was typed.
+        view: subjects and look.
+        outputs: in the order in which they are made.
+        arithmetic: how their pictures are computed; None leaves that to who renders them.
+        format: of the file.
+    """
+
+    network: dict[str, str]
+    command: tuple[str, ...]
+    view: View
+    outputs: tuple[Output, ...]
+    arithmetic: Optional[Arithmetic] = None
+    format: int = FORMAT
+
+    def data(self) -> bytes:
+        """The plan as JSON."""
+        return msgspec.json.encode(self, enc_hook=_from_array)
+
+    @classmethod
+    def of(cls, data: bytes) -> Plan:
+        """The plan that JSON holds.
+
+        Raises:
+            PlanError: it holds none.
+        """
+        try:
+            plan = msgspec.json.decode(data, type=cls, dec_hook=_to_array)
+        except (msgspec.MsgspecError, ValueError, TypeError) as error:
+            raise PlanError(f"this is no plan: {' '.join(str(error).split())[:200]}") from None
+        if plan.format != FORMAT:
+            raise PlanError(f"this plan has the format {plan.format}, this version reads {FORMAT}")
+        return plan
+
+    def save(self, path: Path) -> None:
+        """Write the plan, whole or not at all.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        with whole_file(path) as part:
+            part.write_bytes(self.data())
+
+
+def _from_array(value: object) -> object:
+    if isinstance(value, np.ndarray):
+        return {"shape": value.shape, "float32": base64.b64encode(value.astype("<f4").tobytes()).decode("ascii")}
+    raise NotImplementedError(type(value).__name__)
+
+
+def _to_array(kind: type, value: Any) -> object:
+    if kind is np.ndarray:
+        return np.frombuffer(base64.b64decode(value["float32"]), "<f4").reshape(value["shape"]).astype(np.float32)
+    raise NotImplementedError(kind.__name__)
+
+
+def common_settings(view: View, network: Mapping[str, str]) -> Settings:
+    """What decides all pictures of a view, for the record."""
+    look = view.look
+    return {
+        "renderer": RENDERER,
+        "network": network["digest"],
+        "subjects": view.labels,
+        "projected": view.projected,
+        "look": {**asdict(look), "translate": list(look.translate), "camera": list(look.camera)},
+    }

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from torch import Tensor
-
-from ..media.frame_store import replay
-from ..media.pictures import as_image, png_text, side_by_side
-from ..media.text import captioned
-from ..media.video import write_video
 from ..rendering.animation import Motion, motion
-from ..rendering.scene import Scene
-from ..system.whole_files import whole_file
-from .folder import Made, Reporter, check_folder, named, output_folder
+from ..rendering.engine import Engine
+from ..rendering.shards import Shard, View
+from .folder import Made, Reporter, check_folder, output_folder
+from .making import Making
 from .output_settings import OutputSettings
-from .plan import RENDERER
+from .plan import RENDERER, Latents, Output, Plan, Still, Text, Video
 from .recipe import NAME, Recipe, RecipeError
 from .record import Manifest
 from .reproduce import command_for
@@ -28,6 +21,8 @@ from .settings import settings_checked
 
 if TYPE_CHECKING:
     from .session import Session
+
+Animated = tuple[str, OutputSettings]  # the kind of a video (``animation.KINDS``), and its settings
 
 
 class EditingError(Exception):
@@ -53,24 +48,26 @@ def holds(folder: Path, recipe: Recipe) -> bool:
 
 def make_recipe(
     session: Session,
-    scene: Scene,
+    view: View,
     recipe: Recipe,
     outdir: Path | None,
     command: Sequence[str],
     reporter: Reporter,
     overwrite: bool = False,
-    animated: tuple[str, OutputSettings] | None = None,
+    animated: Animated | None = None,
+    engine: Engine | None = None,
 ) -> Made:
     """Make the stills of a recipe, or its video, with the record of their folder.
 
     Args:
-        session, scene: the network, and the recipe's subjects.
+        session, view: the network, and the recipe's subjects and look.
         recipe: what is made.
         outdir: the folder; None takes one that is called by the recipe, in ``sefa-out/<network>/edits``.
         command: what was typed, for the record.
         reporter: receives lines, the amount of work, and progress.
         overwrite: make outputs again, whatever is there.
         animated: of a video its kind (``animation.KINDS``) and settings; None makes stills.
+        engine: makes the pictures; None makes them in this process.
 
     Raises:
         SettingsError: the recipe has nothing to animate in this way.
@@ -78,148 +75,95 @@ def make_recipe(
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
     outdir = outdir or folder_for(output_folder(None, session.name) / "edits", recipe)
-    move = None
-    if animated is not None:
-        kind, output = animated
-        with settings_checked():
-            move = motion(kind, scene, recipe.edits, output.frames, output.loop, output.easing)
-        output.check()
+    outputs = _outputs(view, recipe, animated)
     check_folder(outdir)
-    editing = Editing(recipe, scene, Manifest(outdir, command, session.about()), reporter, overwrite)
-    made, kept = editing.stills() if move is None else editing.video(kind, move, output)
-    return Made(outdir, tuple(made), len(kept))
+    manifest = Manifest(outdir, command, session.about())
+    current = _keeping_others(recipe, manifest, reporter, overwrite)
+    making = Making(view, engine or session.engine(), manifest, reporter, current, begins=True)
+    made, kept = making.make(outputs)
+    return Made(outdir, tuple(made), kept)
 
 
-class Editing:
-    """Makes the outputs of one recipe; each appears whole, and what is there already is kept.
+def plan_recipe(
+    session: Session,
+    view: View,
+    recipe: Recipe,
+    command: Sequence[str] = (),
+    animated: Animated | None = None,
+    engine: Engine | None = None,
+) -> Plan:
+    """The same as a plan, to be rendered later or elsewhere.
 
-    Args:
-        recipe: what is made.
-        scene: on its network and its subjects.
-        manifest: the record of the folder.
-        reporter: receives lines, the amount of work, and progress.
-        overwrite: make outputs again, whatever is there.
+    Raises:
+        SettingsError: the recipe has nothing to animate in this way.
     """
+    arithmetic = (engine or session.engine()).arithmetic(view)
+    return Plan(session.about(), tuple(command), view, tuple(_outputs(view, recipe, animated)), arithmetic)
 
-    def __init__(
-        self, recipe: Recipe, scene: Scene, manifest: Manifest, reporter: Reporter, overwrite: bool = False
-    ) -> None:
-        self.recipe = recipe
-        self.scene = scene
-        self.manifest = manifest
-        self.reporter = reporter
-        self.overwrite = overwrite
-        self._settings = {"renderer": RENDERER, "recipe": recipe.digest}
 
-    # --- stills -----------------------------------------------------------------------------------
+def _outputs(view: View, recipe: Recipe, animated: Animated | None) -> list[Output]:
+    """Pictures, ws and the recipe itself, or its video."""
+    settings = {"renderer": RENDERER, "recipe": recipe.digest}
+    if animated is None:
+        outputs = [Output(NAME, Text(text=recipe.data().decode("utf-8")), settings, order=(0, 0))]
+        step = tuple((place, 1.0) for place in range(len(recipe.edits)))
+        for who, label in enumerate(view.labels):
+            shard = Shard(((float(who), step),), recipe.edits)
+            still = Still(shard=shard, comment=command_for(recipe))
+            outputs.append(Output(f"{file_name(label)}.png", still, settings, order=(1, 2 * who)))
+            outputs.append(Output(f"{file_name(label)}.npz", Latents(shard=shard), settings, order=(1, 2 * who + 1)))
+        return outputs
+    kind, output = animated
+    with settings_checked():
+        move = motion(kind, view, recipe.edits, output.frames, output.loop, output.easing)
+    output.check()
+    return [_video(recipe, kind, move, output)]
 
-    def stills(self) -> tuple[list[str], list[str]]:
-        """Make pictures, ws and the recipe; gives the names of those made and of those kept.
 
-        Raises:
-            EditingError: a file of one of these names is something else, or was changed.
-            FramesError, OSError: an output could not be made; those before it are whole.
-        """
-        names = [file_name(label) for label in self.scene.labels]
-        outputs = [NAME, *(f"{name}{suffix}" for name in names for suffix in (".png", ".npz"))]
-        made = [name for name in outputs if not self._is_there(name)]
-        if NAME in made:
-            path = self.manifest.outdir / NAME
-            with named(path):
-                self.recipe.save(path)
-        if NAME in made or NAME not in self.manifest.outputs:  # not if a run was stopped between the two
-            self.manifest.add(NAME, self._settings, [])
-        wanted = [who for who, name in enumerate(names) if f"{name}.png" in made]
-        pictures = self._pictures(wanted)
-        for who, name in enumerate(names):
-            if f"{name}.png" in made:
-                self._write(f"{name}.png", next(pictures))
-            if f"{name}.npz" in made:
-                self._write(f"{name}.npz", self.scene.edited(who, self.recipe.edits))
-        return made, [name for name in outputs if name not in made]
+def _video(recipe: Recipe, kind: str, move: Motion, output: OutputSettings) -> Output:
+    shown = asdict(output)
+    del shown["sheet"], shown["grid"]
+    video = Video(
+        shards=(move.shard,),
+        order=move.line.order,
+        kind=output.video,
+        fps=output.fps,
+        captions=tuple((words,) for words in move.captions) if output.captions else (),
+        max_width=output.max_width,
+        max_bytes=output.max_bytes,
+        comment=command_for(recipe, kind, output),
+    )
+    settings = {"renderer": RENDERER, "recipe": recipe.digest, "animate": kind, "film": shown}
+    name = kind if output.video == "png" else f"{kind}.{output.video}"
+    return Output(name, video, settings, tuple(move.line.per_frame))
 
-    def _is_there(self, name: str) -> bool:
-        """Whether an output is up to date.
 
-        Raises:
-            EditingError: something else is in its place.
-        """
-        path = self.manifest.outdir / name
-        if self.overwrite or not path.exists():
+def _keeping_others(
+    recipe: Recipe, manifest: Manifest, reporter: Reporter, overwrite: bool
+) -> Callable[[Output], bool]:
+    """Tells of an output whether it is up to date; refuses to replace what this recipe has not made."""
+
+    def check(output: Output) -> bool:
+        name, path, video = output.name, manifest.outdir / output.name, isinstance(output.layout, Video)
+        if overwrite or not path.exists():
             return False
-        current = holds(path.parent, self.recipe) if name == NAME else self.manifest.is_current(name, self._settings)
-        if not current:
-            if self.manifest.has_begun(name):
-                return False
+        current = holds(path.parent, recipe) if name == NAME else manifest.is_current(name, output.settings)
+        if current:
+            if video:
+                reporter.say(f"{name}: is up to date, kept")
+            return True
+        if manifest.has_begun(name):
+            return False
+        if not video:
             raise EditingError(
                 f"{path}: holds something else than this edit makes; choose another --outdir, or --overwrite it"
             )
-        return True
+        if not manifest.is_current(name, manifest.outputs.get(name, {}).get("settings", {})):
+            raise EditingError(f"{path}: was not made here, or was changed since; move it away, or --overwrite it")
+        reporter.say(f"{name}: was made with other settings, will be replaced")
+        return False
 
-    def _pictures(self, who: list[int]) -> Iterator[np.ndarray]:
-        """Pictures of some subjects, each on its own."""
-        start = time.perf_counter()
-        for count, picture in enumerate(self.scene.one_by_one(self.scene.edited(w, self.recipe.edits) for w in who)):
-            if count == 0 and len(who) > 1:
-                self.reporter.expect(len(who), (time.perf_counter() - start) * len(who))
-            self.reporter.advance(1)
-            yield picture
-
-    def _write(self, name: str, content: np.ndarray | Tensor) -> None:
-        path = self.manifest.outdir / name
-        self.manifest.begin(name, self._settings)
-        with named(path):
-            with whole_file(path) as part:
-                if isinstance(content, Tensor):
-                    np.savez(part, w=content.cpu().numpy())
-                else:
-                    as_image(content).save(part, pnginfo=png_text(command_for(self.recipe)))
-        self.manifest.add(name, self._settings, [])
-
-    # --- videos -----------------------------------------------------------------------------------
-
-    def video(self, kind: str, motion: Motion, output: OutputSettings) -> tuple[list[str], list[str]]:
-        """Make a video, ``kind`` with the output's suffix; gives the names of what was made and of what was kept.
-
-        One that was made with other settings is replaced.
-
-        Raises:
-            EditingError: a file of this name was not made here, or was changed.
-            VideoError, FramesError, OSError: it could not be made; an older one stays.
-        """
-        name = kind if output.video == "png" else f"{kind}.{output.video}"
-        shown = asdict(output)
-        del shown["sheet"], shown["grid"]
-        settings = {**self._settings, "animate": kind, "film": shown}
-        path = self.manifest.outdir / name
-        if not self.overwrite and path.exists():
-            if self.manifest.is_current(name, settings):
-                self.reporter.say(f"{name}: is up to date, kept")
-                return [], [name]
-            known = self.manifest.is_current(name, self.manifest.outputs.get(name, {}).get("settings", {}))
-            if not known and not self.manifest.has_begun(name):
-                raise EditingError(f"{path}: was not made here, or was changed since; move it away, or --overwrite it")
-            self.reporter.say(f"{name}: was made with other settings, will be replaced")
-        frames = self._frames(motion, output)
-        self.manifest.begin(name, settings)
-        with named(path):
-            frames = replay(frames, motion.line.order)
-            comment = command_for(self.recipe, kind, output)
-            write_video(path, frames, output.fps, output.video, comment=comment, max_bytes=output.max_bytes)
-        self.manifest.add(name, settings, motion.line.per_frame)
-        return [name], []
-
-    def _frames(self, motion: Motion, output: OutputSettings) -> Iterator[np.ndarray]:
-        """The distinct frames."""
-        positions = motion.line.distances
-        start = time.perf_counter()
-        for count, (position, pictures) in enumerate(zip(positions, motion.frames(self.scene))):
-            if count == 0:
-                total = len(positions) * len(pictures)
-                self.reporter.expect(total, (time.perf_counter() - start) * len(positions))
-            self.reporter.advance(len(pictures))
-            frame = side_by_side(pictures, output.max_width)
-            yield captioned(frame, motion.caption(position)) if output.captions else frame
+    return check
 
 
 def file_name(label: str) -> str:

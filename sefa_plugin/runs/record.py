@@ -7,6 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -27,16 +28,11 @@ NAME = "run.json"
 
 def versions() -> dict[str, str]:
     """Versions of everything that pictures depend on."""
-    import imageio
-    import numpy
-    import torch
-
+    packages = ("torch", "numpy", "imageio")
     return {
         "sefa_plugin": __version__,
         "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": numpy.__version__,
-        "imageio": imageio.__version__,
+        **{name: version(name) for name in packages},
     }
 
 
@@ -118,11 +114,13 @@ class Manifest:
         distances: Sequence[float],
         about: About | None = None,
         command: Sequence[str] | None = None,
+        computed: Mapping[str, object] | None = None,
     ) -> None:
         """Note a finished output and write the record.
 
         ``distances`` has one entry a frame or column; ``about`` is for people, and decides nothing; ``command`` is
-        what made it, where that is not the command of the whole folder.
+        what made it, where that is not the command of the whole folder; ``computed`` is what decided the last bits of
+        its pictures (see ``rendering.arithmetic``).
 
         Raises:
             OSError: the record cannot be written.
@@ -133,6 +131,7 @@ class Manifest:
             "sha256": digest_of(self.outdir / name),
             "command": self.command if command is None else list(command),
             "about": about or {},
+            **({"computed": dict(computed)} if computed else {}),
         }
         self._own.add(name)
         self.write()

@@ -63,12 +63,12 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
 _OPTIONS = {"label": "--class", "fov": "--fov-deg"}  # where a look's word is not the option's
 
 
-def reproduce(manifest: Manifest, settings: Settings, about: About) -> str:
-    """The command that makes the outputs of one direction again.
+def reproduce(network: str, settings: Settings, about: About) -> str:
+    """The command that makes the outputs of one direction of a network, by its path, again.
 
     The network comes by its file's name alone: folders of the maker's machine go into no picture.
     """
-    words = ["gen_sefa.py", "--network", file_of(manifest.network["path"])]
+    words = ["gen_sefa.py", "--network", file_of(network)]
     found, _, changed = settings["label"].partition("@")
     if about.get("origin"):
         words += ["--directions-file", "FILE.safetensors"]

@@ -2,7 +2,8 @@
 
     session = Session.open(NetworkChoice("ffhq.pkl"))
     (found,) = session.directions(Factorisation(layers="middle"), Wanted(count=5))
-    scene = session.scene(Look(trunc=0.7), seeds=[0, 1, 2])
+    view = session.view(Look(trunc=0.7), seeds=[0, 1, 2])
+    scene = session.scene(view)
 
 Nothing is printed: errors are raised, warnings are handed to a callable. A session may be used from several threads:
 its generator is built once, and renders for one scene at a time, while the others wait.
@@ -31,8 +32,13 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..networks.generator import Generator
+    from ..rendering.arithmetic import Arithmetic
+    from ..rendering.engine import Engine
+    from ..rendering.local import Local
     from ..rendering.look import Look
+    from ..rendering.ranges import Ranges
     from ..rendering.scene import Scene
+    from ..rendering.shards import View
 
 
 class SessionError(Exception):
@@ -221,13 +227,13 @@ class Session:
 
     # --- pictures ---------------------------------------------------------------------------------
 
-    def scene(
+    def view(
         self, look: Look, seeds: Sequence[int] = (), projected: str | os.PathLike[str] | np.ndarray | None = None
-    ) -> Scene:
-        """A scene of the network: seeds, projected ws, or both, seen in one way.
+    ) -> View:
+        """Seeds, projected ws, or both, looked at in one way; no generator is built.
 
         Args:
-            look: truncation, noise, class and so on.
+            look: truncation, noise, class and so on; what this network does not have is left out.
             seeds: drawn as the toolkits do.
             projected: a file of projected ws, or the ws themselves ``[N, num_ws, w_dim]``; these come first.
 
@@ -235,25 +241,67 @@ class Session:
             SettingsError: the look does not fit the network, or there is nothing to look at.
             SessionError: the network can only be factorised.
             LatentsError: the file of ws cannot be used.
-            HookError: weights hold NaN or infinity.
         """
-        from ..rendering.scene import Scene
+        from ..rendering.latent_files import load_projected_w
+        from ..rendering.shards import View
 
-        classes = self.opened.sizes["c_dim"]
-        if classes and look.label is None and seeds:
-            raise SettingsError(f"this network is conditional: choose a class with --class 0-{classes - 1}")
-        G, look = self.generator(look)
+        self.require_pictures()
+        sizes = self.opened.sizes
+        look = self.checked(look)
+        if sizes["c_dim"] and look.label is None and seeds:
+            raise SettingsError(f"this network is conditional: choose a class with --class 0-{sizes['c_dim'] - 1}")
         with settings_checked():
-            return Scene(G, look, seeds, projected)
+            if isinstance(projected, (str, os.PathLike)):
+                projected = load_projected_w(projected, sizes["num_ws"], sizes["w_dim"])
+            elif projected is not None and projected.shape[1:] != (sizes["num_ws"], sizes["w_dim"]):
+                wanted = f"[N, {sizes['num_ws']}, {sizes['w_dim']}]"
+                raise SettingsError(f"projected ws {list(projected.shape)}: this network needs {wanted}")
+            return View(look, tuple(seeds), projected)
 
-    def generator(self, look: Look) -> tuple[Generator, Look]:
-        """The generator, built once, and the look with what this network does not have left out.
+    def scene(self, view: View) -> Scene:
+        """A scene of this process, with the latents of its subjects; builds the generator.
 
         Raises:
-            SettingsError, SessionError, HookError: as :meth:`scene`.
+            SettingsError, SessionError, HookError: as :meth:`generator`.
+        """
+        with settings_checked():
+            return self.engine().scene(view)
+
+    def engine(self, planned: Arithmetic | None = None) -> Local:
+        """The engine of this process, whose generator is built with the first picture.
+
+        Args:
+            planned: how a plan was computed, if it is one that is rendered.
+        """
+        from ..rendering.local import Local
+
+        return Local(self.generator, planned, self.warn)
+
+    def ranges(
+        self,
+        view: View,
+        engine: Engine,
+        fixed: tuple[float, float] | None = None,
+        advance: Callable[[int], None] = lambda pictures: None,
+    ) -> Ranges:
+        """How far directions go, for subjects of this network; see :class:`Ranges`."""
+        from ..rendering.calibration import seeds_for
+        from ..rendering.ranges import Ranges
+
+        sizes = self.opened.sizes
+        stylegan3 = any(layer.kind == "input" for layer in self.opened.layers)
+        own = sizes["c_dim"] > 0 and view.look.label is None
+        return Ranges(view, engine, seeds_for(sizes["resolution"], stylegan3), fixed, advance, own)
+
+    def generator(self, look: Look) -> Generator:
+        """The generator, built once, that is to be rendered with this look.
+
+        Raises:
+            SettingsError: this computer has no such device, or the look does not fit it.
+            SessionError: the network can only be factorised.
+            HookError: weights hold NaN or infinity.
         """
         self.require_pictures()
-        look = self._checked(look)
         device = device_of(self.choice.device)
         if look.bf16 and device != "cpu":
             raise SettingsError("--precision bf16 is for CPUs; leave --precision out, or use --device cpu")
@@ -267,10 +315,10 @@ class Session:
             self.warn("--translate and --rotate are ignored: only StyleGAN3 can move its input")
         if any(look.camera) and not hasattr(G, "camera"):
             self.warn("--camera is ignored: only EG3D's networks are seen by one")
-        return G, look
+        return G
 
-    def _checked(self, look: Look) -> Look:
-        """The look, without a class where the network has none.
+    def checked(self, look: Look) -> Look:
+        """The look, without a class where the network has none; says so.
 
         Raises:
             SettingsError: the network has no such class, or fewer rows of ws.

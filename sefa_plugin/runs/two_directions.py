@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import shlex
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,19 +14,17 @@ import numpy as np
 
 from .. import __version__
 from ..directions.kept import KeptDirections
-from ..media.pictures import fit, side_by_side
-from ..media.sheet import CELL, write_sheet
-from ..media.text import captioned, signed
-from ..media.video import write_video
+from ..media.text import signed
 from ..rendering.edits import Edit, edit_of
+from ..rendering.engine import Engine
 from ..rendering.paths import path
-from ..rendering.ranges import Ranges
-from ..rendering.scene import Scene
+from ..rendering.shards import Shard, View
 from ..rendering.timelines import spread, timeline
-from .folder import Made, Reporter, check_folder, named
+from .folder import Made, Reporter, Silent, check_folder
+from .making import Making, is_current
 from .output_settings import COLUMNS, OutputSettings
 from .page.contents import Pages
-from .plan import common_settings, is_current
+from .plan import SHEETS, VIDEOS, Output, Plan, Sheet, Video, common_settings
 from .record import About, Manifest, Settings
 from .reproduce import file_of, subject_words
 from .settings import SettingsError, settings_checked
@@ -108,7 +105,7 @@ def round_trip(across: Axis, down: Axis, frames: int, shape: str) -> list[tuple[
 
 def make_plane(
     session: Session,
-    scene: Scene,
+    view: View,
     groups: Sequence[KeptDirections],
     typed: Sequence[TypedAxis],
     output: OutputSettings,
@@ -117,11 +114,12 @@ def make_plane(
     command: Sequence[str],
     reporter: Reporter,
     overwrite: bool = False,
+    engine: Engine | None = None,
 ) -> Made:
     """Make the sheets and the video of two directions, with the record and the page of their folder.
 
     Args:
-        session, scene: the network and the subjects.
+        session, view: the network, and its subjects as they are looked at.
         groups: the sets of directions that the two are of, as they are edited.
         typed: the direction across, and the one down.
         output, shape: what is made, and the path of the video (:func:`round_trip`).
@@ -129,59 +127,87 @@ def make_plane(
         command: what was typed, for the record.
         reporter: receives lines, the amount of work, and progress.
         overwrite: make outputs again even where they are up to date.
+        engine: makes the pictures; None makes them in this process.
 
     Raises:
         SettingsError: both are the same direction.
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
+    engine = engine or session.engine()
+    indices = _indices(groups, typed)
+    check_folder(outdir)  # not before: a mistyped direction leaves no empty folder
+    manifest = Manifest(outdir, command, session.about())
+    plane = _plane(session, view, groups, typed, indices, engine, reporter)
+    current = is_current(manifest, reporter, overwrite)
+    made, kept = Making(view, engine, manifest, reporter, current, Pages(manifest)).make(plane.outputs(output, shape))
+    return Made(outdir, tuple(made), kept)
+
+
+def plan_plane(
+    session: Session,
+    view: View,
+    groups: Sequence[KeptDirections],
+    typed: Sequence[TypedAxis],
+    output: OutputSettings,
+    shape: str,
+    command: Sequence[str] = (),
+    engine: Engine | None = None,
+) -> Plan:
+    """The same as a plan, to be rendered later or elsewhere; ranges are measured now.
+
+    Raises:
+        SettingsError: both are the same direction.
+    """
+    engine = engine or session.engine()
+    plane = _plane(session, view, groups, typed, _indices(groups, typed), engine, Silent())
+    outputs = tuple(plane.outputs(output, shape))
+    return Plan(session.about(), tuple(command), view, outputs, engine.arithmetic(view))
+
+
+def _indices(groups: Sequence[KeptDirections], typed: Sequence[TypedAxis]) -> list[int]:
     with settings_checked():
         indices = [group.directions.index(one.key) for group, one in zip(groups, typed)]
     if len({(group.directions.label, index) for group, index in zip(groups, indices)}) == 1:
         raise SettingsError(f"--across and --down are both direction {typed[0].key}: give two")
-    check_folder(outdir)  # not before: a mistyped direction leaves no empty folder
-    manifest = Manifest(outdir, command, session.about())
+    return indices
+
+
+def _plane(
+    session: Session,
+    view: View,
+    groups: Sequence[KeptDirections],
+    typed: Sequence[TypedAxis],
+    indices: Sequence[int],
+    engine: Engine,
+    reporter: Reporter,
+) -> Plane:
     axes = []
     for group, one, index in zip(groups, typed, indices):
-        ends = Ranges(scene, one.ends, reporter.advance).of(group, index)
+        ends = session.ranges(view, engine, one.ends, reporter.advance).of(group, index)
         axes.append(Axis.of(group, one.key, ends))
     across, down = axes
-    plane = Plane(scene, across, down, manifest, reporter, overwrite, Pages(manifest))
-    names, kept = plane.make(output, shape)
-    return Made(outdir, tuple(names), kept)
+    return Plane(view, session.about(), across, down)
 
 
+@dataclass(frozen=True)
 class Plane:
-    """Makes the outputs of one pair of directions.
+    """Plans the outputs of one pair of directions.
 
-    Args:
-        scene: the network and the subjects.
+    Attributes:
+        view: subjects and look.
+        network: see ``Session.about``.
         across, down: the two directions.
-        manifest: the record of the folder.
-        reporter: receives lines, the amount of work, and progress.
-        overwrite: make outputs again even where they are up to date.
-        page: called with ``True`` while more is to come and ``False`` at the end; writes the page.
     """
 
-    def __init__(
-        self,
-        scene: Scene,
-        across: Axis,
-        down: Axis,
-        manifest: Manifest,
-        reporter: Reporter,
-        overwrite: bool = False,
-        page: Callable[[bool], None] = lambda busy: None,
-    ) -> None:
-        self.scene = scene
-        self.axes = (across, down)
-        self.edits = (across.edit, down.edit)
-        self.manifest = manifest
-        self.reporter = reporter
-        self.overwrite = overwrite
-        self.page = page
-        self._expected = 0
-        in_z = any(edit.space == "z" for edit in self.edits)
-        self._unchanged = 0 if in_z else min(min(edit.rows) for edit in self.edits)
+    view: View
+    network: Mapping[str, str]
+    across: Axis
+    down: Axis
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """The direction across, and the one down."""
+        return self.across, self.down
 
     @property
     def stem(self) -> str:
@@ -190,39 +216,60 @@ class Plane:
         second = f"dir{down.edit.index:02d}" if across.edit.label == down.edit.label else down.stem
         return f"{across.stem}-{second}"
 
-    def make(self, output: OutputSettings, shape: str) -> tuple[list[str], int]:
-        """Make a sheet of each subject and, if the output is of any kind, a video.
-
-        Returns:
-            Names of the outputs made, and the number of those kept.
+    def outputs(self, output: OutputSettings, shape: str) -> list[Output]:
+        """A sheet of each subject and, if the output is of any kind, a video.
 
         Raises:
-            VideoError, FramesError, OSError: an output could not be made; those before it are whole.
+            ValueError: an unknown path.
         """
-        columns, rows = (spread(axis.low, axis.high, COLUMNS) for axis in self.axes)
-        line = round_trip(*self.axes, output.frames, shape)
-        labels = enumerate(self.scene.labels)
-        sheets = {f"sheets/{self.stem}-{label.replace(' ', '')}.jpg": who for who, label in labels}
-        steps = {"sheet": [list(columns), list(rows)]}
-        settings = {name: self._settings(steps, [who]) for name, who in sheets.items()}
-        if output.video != "none":
-            video = f"videos/{self.stem}" + ("" if output.video == "png" else f".{output.video}")
-            shown = {key: getattr(output, key) for key in _SHOWN}
-            settings[video] = self._settings({"film": shown, "path": shape}, range(len(self.scene)))
-        left = [name for name in settings if not self._is_current(name, settings[name])]
-        self._expected = sum(COLUMNS**2 if name in sheets else len(line) * len(self.scene) for name in left)
-        for name in left:
-            with named(self.manifest.outdir / name):
-                if name in sheets:
-                    self._sheet(name, sheets[name], columns, rows, settings[name])
-                else:
-                    self._video(name, line, output, settings[name])
-            self.page(True)
-        self.page(False)
-        return left, len(settings) - len(left)
+        outputs = [self._sheet(who, label) for who, label in enumerate(self.view.labels)]
+        return outputs + ([self._video(output, shape)] if output.video != "none" else [])
 
-    def _is_current(self, name: str, settings: Settings) -> bool:
-        return not self.overwrite and is_current(self.manifest, name, settings, self.reporter)
+    def _shard(self, places: Sequence[tuple[int, float, float]], row: int) -> Shard:
+        """Pictures of subjects at distances along both, each on its own."""
+        shots = tuple((float(who), ((0, x), (1, y))) for who, x, y in places)
+        return Shard(shots, (self.across.edit, self.down.edit), row)
+
+    def _sheet(self, who: int, label: str) -> Output:
+        columns, rows = (spread(axis.low, axis.high, COLUMNS) for axis in self.axes)
+        settings = self._settings({"sheet": [list(columns), list(rows)]}, [who])
+        about = self._about(settings, f"{self.across.called} across, {self.down.called} down, {label}")
+        about["rows"], about["columns"] = ([signed(step) for step in steps] for steps in (rows, columns))
+        about["axes"] = f"{self.down.called} down, {self.across.called} across"
+        sheet = Sheet(
+            shard=self._shard([(who, x, y) for y in rows for x in columns], len(columns)),
+            row_labels=tuple(about["rows"]),
+            column_labels=tuple(about["columns"]),
+            title=f"{self.network['name']}, {label}: {self.across.words} across, {self.down.words} down",
+            text=about["range"],
+            marked=(rows.index(0.0), columns.index(0.0)) if 0.0 in rows and 0.0 in columns else None,
+            comment=about["command"],
+        )
+        name = f"sheets/{self.stem}-{label.replace(' ', '')}.jpg"
+        return Output(name, sheet, settings, columns, about, (SHEETS, who))
+
+    def _video(self, output: OutputSettings, shape: str) -> Output:
+        line, subjects = round_trip(*self.axes, output.frames, shape), range(len(self.view))
+        shown = {key: getattr(output, key) for key in _SHOWN}
+        settings = self._settings({"film": shown, "path": shape}, subjects)
+        about = self._about(settings, f"{self.across.called} and {self.down.called}, all round")
+        captions = tuple(
+            ("   ".join(f"{axis.called} {signed(round(far, 3))}" for axis, far in zip(self.axes, place)),)
+            for place in line
+        )
+        video = Video(
+            shards=(self._shard([(who, x, y) for x, y in line for who in subjects], len(subjects)),),
+            order=tuple(range(len(line))),
+            kind=output.video,
+            fps=output.fps,
+            captions=captions if output.captions else (),
+            max_width=output.max_width,
+            max_bytes=output.max_bytes,
+            comment=about["command"],
+        )
+        name = f"videos/{self.stem}" + ("" if output.video == "png" else f".{output.video}")
+        distances, about = tuple(x for x, _ in line), {**about, "down": [y for _, y in line]}
+        return Output(name, video, settings, distances, about, (VIDEOS, 0))
 
     def _settings(self, shown: Settings, who: Sequence[int]) -> Settings:
         """All that decides what an output looks like."""
@@ -238,73 +285,24 @@ class Plane:
             }
             for axis in self.axes
         ]
-        common = common_settings(self.scene, self.manifest)
-        return {**common, "subjects": [self.scene.labels[one] for one in who], "plane": axes, **shown}
-
-    def _pictures(self, places: Iterable[tuple[int, float, float]]) -> Iterator[np.ndarray]:
-        """Pictures of subjects at distances along both, each on its own."""
-        ws = (self.scene.edited(who, self.edits, weights) for who, *weights in places)
-        start = time.perf_counter()
-        for picture in self.scene.one_by_one(ws, self._unchanged):
-            if self._expected:
-                self.reporter.expect(self._expected, (time.perf_counter() - start) * self._expected)
-                self._expected = 0
-            self.reporter.advance(1)
-            yield picture
-
-    def _sheet(self, name: str, who: int, columns: Sequence[float], rows: Sequence[float], settings: Settings) -> None:
-        (across, down), label = self.axes, self.scene.labels[who]
-        flat = self._pictures((who, x, y) for y in rows for x in columns)
-        cells = [[fit(next(flat), CELL) for _ in columns] for _ in rows]
-        about = self._about(settings, f"{across.called} across, {down.called} down, {label}")
-        about["rows"], about["columns"] = ([signed(step) for step in steps] for steps in (rows, columns))
-        about["axes"] = f"{down.called} down, {across.called} across"
-        about["boxes"] = write_sheet(
-            self.manifest.outdir / name,
-            cells,
-            row_labels=about["rows"],
-            column_labels=about["columns"],
-            title=f"{self.manifest.network['name']}, {label}: {across.words} across, {down.words} down",
-            text=about["range"],
-            marked=(rows.index(0.0), columns.index(0.0)) if 0.0 in rows and 0.0 in columns else None,
-            comment=about["command"],
-        )
-        self.manifest.add(name, settings, columns, about)
-
-    def _video(
-        self, name: str, line: Sequence[tuple[float, float]], output: OutputSettings, settings: Settings
-    ) -> None:
-        subjects = range(len(self.scene))
-        flat = self._pictures((who, x, y) for x, y in line for who in subjects)
-
-        def frames() -> Iterator[np.ndarray]:
-            for place in line:
-                frame = side_by_side([next(flat) for _ in subjects], output.max_width)
-                text = "   ".join(f"{axis.called} {signed(round(far, 3))}" for axis, far in zip(self.axes, place))
-                yield captioned(frame, text) if output.captions else frame
-
-        about = self._about(settings, f"{self.axes[0].called} and {self.axes[1].called}, all round")
-        path = self.manifest.outdir / name
-        write_video(path, frames(), output.fps, output.video, comment=about["command"], max_bytes=output.max_bytes)
-        self.manifest.add(name, settings, [place[0] for place in line], {**about, "down": [place[1] for place in line]})
+        common = common_settings(self.view, self.network)
+        return {**common, "subjects": [self.view.labels[one] for one in who], "plane": axes, **shown}
 
     def _about(self, settings: Settings, title: str) -> About:
         """Words for people: title, ranges, and the command that makes it again."""
-        words = ["sefa", "plane", "--network", file_of(self.manifest.network["path"])]
+        words = ["sefa", "plane", "--network", file_of(self.network["path"])]
         for option, axis in zip(("--across", "--down"), self.axes):
             words.append(f"{option}={axis.edit.typed_with(f'{axis.low:g},{axis.high:g}')}")
         words += subject_words(settings)
-        for edit in self.edits[:1]:
-            words += [] if edit.normalize else ["--no-normalize"]
-            words += [] if edit.torgb == "last" else ["--torgb", edit.torgb]
+        words += [] if self.across.edit.normalize else ["--no-normalize"]
+        words += [] if self.across.edit.torgb == "last" else ["--torgb", self.across.edit.torgb]
         output = settings.get("film", {"video": "none"})
         for key, usual in (("video", "mp4"), ("frames", 60), ("fps", 30.0)):
             words += [f"--{key}", f"{output[key]}"] if output.get(key, usual) != usual else []
         words += ["--path", settings["path"]] if settings.get("path", "ellipse") != "ellipse" else []
         words += ["--captions"] if output.get("captions") else []
-        across, down = self.axes
         return {
             "title": title,
-            "range": f"across {across.span}; down {down.span}",
+            "range": f"across {self.across.span}; down {self.down.span}",
             "command": f"{' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}",
         }

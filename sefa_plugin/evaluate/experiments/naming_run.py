@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...directions.kept import KeptDirections
-from ...rendering.calibration import seeds_for
+from ...rendering.calibration import seeds_of
 from ...rendering.ranges import Ranges
-from ...rendering.scene import Scene
+from ...rendering.shards import View
 from ...runs.each_direction import save_found
 from ...runs.folder import Reporter
 from ...runs.reproduce import without_folders
@@ -57,14 +57,15 @@ def score_directions(
     chosen = [(group, indices_of(group.directions, wanted)) for group in groups]
     settings = settings_of(samples, scorer, session.opened.record.digest())
     path = folder / FOLDER / SCORES
-    seconds, attributes = trial(samples, scorer)
+    attributes = trial(samples, scorer)
     scores = Scores(len(samples), settings, path, anew)
     if scores.attributes and set(scores.attributes) != set(attributes):  # code of its own may import other code
         reporter.say("the scorer names other attributes than before: all is scored anew")
         scores = Scores(len(samples), settings, path, anew=True)
     save_found(groups, wanted.file)
-    scene = Scene(samples.G, samples.look, seeds_for(samples.G), draw_classes=True)
-    ranges = Ranges(scene, distance, reporter.advance)
+    seeds = seeds_of(samples.G)
+    view = View(samples.look, seeds, draws_classes=True)
+    ranges = Ranges(view, samples.engine, seeds, distance, reporter.advance, own=True)
     measured = []
     for group, indices in chosen:
         unknown = sum(not ranges.known(group, index) for index in indices)
@@ -76,7 +77,7 @@ def score_directions(
 
     def begin(pictures: int) -> None:
         if pictures:
-            reporter.expect(pictures, pictures * seconds)
+            reporter.expect(pictures)
         else:
             reporter.say("all of it has been scored before")
 

@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -115,21 +114,13 @@ def settings_of(samples: Samples, scorer: Scorer, network: str) -> dict[str, obj
     }
 
 
-def trial(samples: Samples, scorer: Scorer) -> tuple[float, list[str]]:
-    """Render and score a few samples, which shows early whether that works.
+def trial(samples: Samples, scorer: Scorer) -> list[str]:
+    """Score a few pictures, which shows early whether that works; gives the attributes.
 
-    Returns:
-        Seconds that a picture takes, and the attributes.
+    Raises:
+        ScorerError: see ``asking.scores_of``.
     """
-    seeds = samples.batches()[0][:4]
-    for _ in range(2):  # the first of a short one only warms up
-        start = time.perf_counter()
-        scene = samples.scene(seeds)
-        scores = scores_of(scorer, np.stack(next(scene.pictures([scene.ws]))))
-        taken = time.perf_counter() - start
-        if taken > 1:
-            break
-    return taken / len(seeds), list(scores)
+    return list(scores_of(scorer, samples.unedited(samples.view(samples.seeds[:4]))))
 
 
 def rescore(

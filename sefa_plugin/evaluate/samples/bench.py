@@ -11,19 +11,17 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from ...directions.kept import KeptDirections
 from ...media.change import reduced, visible_change
 from ...networks.style_layers import network_info
-from ...rendering.calibration import seeds_for
-from ...rendering.edits import edit
+from ...rendering.calibration import seeds_of
 from ...rendering.look import Look
 from ...rendering.ranges import Ranges
-from ...rendering.scene import Scene
-from ..scorers.asking import Scorer, features_of, identity_of
+from ...rendering.shards import View
+from ..scorers.asking import Scorer, features_of, identity_of, scores_of
 from .parts import Parts, digest_of, name_of
-from .sampling import FIRST_SEED, Samples, edits, measure_ws, pictures_of
+from .sampling import FIRST_SEED, Samples, measure_pictures
 from .scores import SampleEdit, Scores, score_edits
 
 if TYPE_CHECKING:
@@ -122,17 +120,14 @@ class Bench:
     def _seeds(self) -> list[int]:
         return [self.samples.seeds.start, len(self.samples)]
 
-    def trial(self) -> tuple[tuple[str, ...], float]:
-        """Score one batch, which shows early whether that works: the attributes, and seconds for one picture, about.
+    def trial(self) -> tuple[str, ...]:
+        """Score a few pictures, which shows early whether that works; gives the attributes.
 
         Raises:
             ScorerError: see ``asking.scores_of``.
         """
-        scene = self.samples.scene(self.samples.batches()[0])
-        measure_ws(self.G, [scene.ws[:2]], self.scorer, look=self.look)  # the first pictures take longer
-        start = perf_counter()
-        found = measure_ws(self.G, [scene.ws], self.scorer, look=self.look)
-        return tuple(found.scores), (perf_counter() - start) / len(scene.ws)
+        view = self.samples.view(self.samples.seeds[:2])
+        return tuple(scores_of(self.scorer, self.samples.unedited(view)))
 
     # --- equal visible change ---------------------------------------------------------------------
 
@@ -145,9 +140,10 @@ class Bench:
 
         def measure() -> dict[str, np.ndarray]:
             group = KeptDirections(directions.without_ranges())
-            scene = Scene(self.G, self.look, seeds_for(self.G), draw_classes=True)
+            seeds = seeds_of(self.G)
+            view = View(self.look, seeds, draws_classes=True)
             # Anew, so that ranges do not depend on earlier ones.
-            ranges = Ranges(scene, None, lambda pictures: None)
+            ranges = Ranges(view, self.samples.engine, seeds, own=True)
             for index in range(len(directions)):
                 ranges.of(group, index)
             found = group.directions
@@ -221,11 +217,11 @@ class Bench:
         places = np.array(ranges_of(directions))
 
         def measure() -> dict[str, np.ndarray]:
-            scene = self.samples.scene(seeds)
+            view = self.samples.view(seeds)
             steps = [(index, end) for index, ends in enumerate(places) for end in ends]
-            before = [reduced(picture) for picture in pictures_of(self.G, scene.ws, self.look)]
+            before = [reduced(picture) for picture in self.samples.unedited(view)]
             means = []
-            for pictures in edits(scene, directions, steps):
+            for pictures in self.samples.edited(view, directions, steps):
                 means.append(np.mean([visible_change(one, reduced(other)) for one, other in zip(before, pictures)]))
             return {"visible": np.reshape(means, places.shape)}
 
@@ -243,7 +239,7 @@ class Bench:
 
             def measure(batch: Samples = batch) -> dict[str, np.ndarray]:
                 begun = perf_counter()
-                found = measure_ws(self.G, batch.ws(), self.scorer, look=self.look, advance=self.advance).scores
+                found = measure_pictures(batch.shots(), self.scorer, advance=self.advance).scores
                 names = np.array(list(found))
                 took = np.array(perf_counter() - begun)
                 return {"names": names, "scores": np.stack(list(found.values()), axis=1), "seconds": took}
@@ -279,13 +275,14 @@ class Bench:
 
     def _features(self, scorer: Scorer, directions: Directions | None) -> np.ndarray:
         found, steps = [], _in_turn([] if directions is None else ranges_of(directions))
-        for scene in self.samples.scenes():
-            ws = scene.ws
-            if directions is not None:
-                rows = [ws[at : at + 1] for at in range(len(ws))]
-                ws = torch.cat([edit(row, directions, dict([next(steps)])) for row in rows])
-            found.append(features_of(scorer, pictures_of(self.G, ws, self.look)))
-            self.advance(len(ws))
+        for seeds in self.samples.batches():
+            view = self.samples.view(seeds)
+            if directions is None:
+                pictures = self.samples.unedited(view)
+            else:
+                pictures = self.samples.edited_in_turn(view, directions, steps)
+            found.append(features_of(scorer, pictures))
+            self.advance(len(pictures))
         return np.concatenate(found)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor
 
 from ...rendering.edits import edit_of
-from ...rendering.frames import render
+from ...rendering.engine import Engine
 from ...rendering.latents import classes_from_seeds, z_from_seeds
-from ...rendering.look import Look, rendering_as
-from ...rendering.scene import Scene, batch_size
+from ...rendering.local import Local
+from ...rendering.look import Look
+from ...rendering.shards import Shard, View
 from ..scorers.asking import Scorer, features_of, scores_of
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Samples:
         count: how many.
         first: the first seed.
         batch: seeds at a time; None chooses by the resolution. But for rounding, scores do not depend on it.
+        engine: makes the pictures; None makes them in this process.
 
     Raises:
         ValueError: ``count`` or ``batch`` is below 1, ``first`` is negative, or the class is out of range.
@@ -51,12 +54,14 @@ class Samples:
         count: int = SAMPLES,
         first: int = FIRST_SEED,
         batch: int | None = None,
+        engine: Engine | None = None,
     ) -> None:
         if count < 1 or first < 0 or first + count > 2**32 or (batch is not None and batch < 1):
             raise ValueError(
                 f"{count} samples from seed {first}, {batch} at a time: expected 1 or more, seeds below 2^32"
             )
         self.G = G
+        self.engine = engine or Local.of(G)
         self.look = look or Look()
         self.seeds = range(first, first + count)
         self.batch = batch or min(BATCH, max(4, BATCH * LARGE**2 // G.img_resolution**2))
@@ -68,17 +73,56 @@ class Samples:
         """Seeds of each batch."""
         return [self.seeds[start : start + self.batch] for start in range(0, len(self), self.batch)]
 
-    def scene(self, seeds: range) -> Scene:
-        """A scene on one batch; its ``ws`` are ``[n, num_ws, w_dim]``, truncated."""
-        return Scene(self.G, self.look, seeds, draw_classes=True)
+    def view(self, seeds: Sequence[int]) -> View:
+        """The view of one batch."""
+        return View(self.look, tuple(seeds), draws_classes=True)
 
-    def scenes(self) -> Iterator[Scene]:
-        """A scene on each batch in turn."""
-        return map(self.scene, self.batches())
+    def unedited(self, view: View) -> np.ndarray:
+        """Unedited pictures uint8 ``[n, H, W, C]`` of a batch."""
+        return np.stack(list(self.engine.pictures(view, self._shard(view, [((who, ()),) for who in range(len(view))]))))
 
-    def ws(self) -> Iterator[Tensor]:
-        """Truncated ws ``[n, num_ws, w_dim]`` of each batch in turn."""
-        return (scene.ws for scene in self.scenes())
+    def edited(
+        self, view: View, directions: Directions, steps: Iterable[tuple[int | str, float]]
+    ) -> Iterator[np.ndarray]:
+        """Pictures uint8 ``[n, H, W, C]`` of a batch for each (direction, distance) of ``steps``.
+
+        What edits leave unchanged is computed once for all of them.
+
+        Raises:
+            ValueError: a direction does not fit the network.
+        """
+        wanted = [(directions.index(key), distance) for key, distance in steps]
+        rows = [tuple((who, ((index, distance),)) for who in range(len(view))) for index, distance in wanted]
+        shard = self._shard(view, rows, directions)
+        flat = self.engine.pictures(view, shard)
+        for _ in rows:
+            yield np.stack(list(islice(flat, len(view))))
+
+    def edited_in_turn(self, view: View, directions: Directions, steps: Iterator[tuple[int, float]]) -> np.ndarray:
+        """Pictures uint8 ``[n, H, W, C]`` of a batch, each with the next (direction, distance) of ``steps``."""
+        row = tuple((who, (next(steps),)) for who in range(len(view)))
+        return np.stack(list(self.engine.pictures(view, self._shard(view, [row], directions))))
+
+    def _shard(
+        self,
+        view: View,
+        rows: Sequence[Sequence[tuple[int, tuple[tuple[int, float], ...]]]],
+        directions: Directions | None = None,
+    ) -> Shard:
+        """Rows of (subject, step), whose steps name directions; batches are as large as those of a full batch."""
+        used = dict.fromkeys(index for row in rows for _, step in row for index, _ in step)
+        place = {index: at for at, index in enumerate(used)}
+        edits = tuple(edit_of(directions, index, 1.0) for index in used) if directions is not None else ()
+        shots = tuple(
+            (float(who), tuple((place[index], float(distance)) for index, distance in step))
+            for row in rows
+            for who, step in row
+        )
+        return Shard(shots, edits, len(view), self.batch)
+
+    def shots(self) -> Iterator[np.ndarray]:
+        """Unedited pictures uint8 ``[n, H, W, C]`` of each batch in turn."""
+        return (self.unedited(self.view(seeds)) for seeds in self.batches())
 
     def codes(self) -> np.ndarray:
         """Untruncated w of all samples: float32 ``[N, w_dim]`` (the last row, where rows differ)."""
@@ -111,47 +155,23 @@ class Measured:
     features: np.ndarray | None = None
 
 
-def measure_ws(
-    G: Generator,
-    ws_batches: Iterable[Tensor],
-    scorer: Scorer,
-    *,
-    look: Look | None = None,
-    features: bool = False,
-    advance: Callable[[int], None] = lambda pictures: None,
-) -> Measured:
-    """Render batches of ws ``[n, num_ws, w_dim]`` one after the other, and score the pictures.
-
-    Args:
-        look: noise, precision and input transform; ws are taken as they are.
-        features: whether features are wanted as well.
-        advance: called with the number of pictures after each batch.
-
-    Raises:
-        ScorerError: see :func:`asking.scores_of`.
-        FramesError: pixels are NaN or infinite.
-        ValueError: there is no batch.
-    """
-    look = look or Look()
-    pictures = (pictures_of(G, ws, look) for ws in ws_batches)
-    return measure(pictures, scorer, features=features, advance=advance)
-
-
-def pictures_of(G: Generator, ws: Tensor, look: Look) -> np.ndarray:
-    """Pictures uint8 ``[n, H, W, C]`` of one batch of ws ``[n, num_ws, w_dim]``."""
-    size = batch_size(ws.device, len(ws), G.img_resolution)
-    with rendering_as(G, look):
-        return np.stack(list(render(G, [ws], batch_size=size, noise_mode=look.noise_mode, force_fp32=look.force_fp32)))
-
-
-def measure(
+def measure_pictures(
     pictures: Iterable[np.ndarray],
     scorer: Scorer,
     *,
     features: bool = False,
     advance: Callable[[int], None] = lambda pictures: None,
 ) -> Measured:
-    """As :func:`measure_ws`, of batches of pictures uint8 ``[n, H, W, C]``."""
+    """Score batches of pictures uint8 ``[n, H, W, C]``.
+
+    Args:
+        features: whether features are wanted as well.
+        advance: called with the number of pictures after each batch.
+
+    Raises:
+        ScorerError: see :func:`asking.scores_of`.
+        ValueError: there is no batch.
+    """
     scores: list[dict[str, np.ndarray]] = []
     rows: list[np.ndarray] = []
     for batch in pictures:
@@ -163,56 +183,3 @@ def measure(
         raise ValueError("no pictures to score")
     joined = {name: np.concatenate([part[name] for part in scores]) for name in scores[0]}
     return Measured(joined, np.concatenate(rows) if features else None)
-
-
-def score_ws(
-    G: Generator,
-    ws_batches: Iterable[Tensor],
-    scorer: Scorer,
-    *,
-    look: Look | None = None,
-    advance: Callable[[int], None] = lambda pictures: None,
-) -> dict[str, np.ndarray]:
-    """Scores float64 ``[N]`` by attribute; see :func:`measure_ws`."""
-    return measure_ws(G, ws_batches, scorer, look=look, advance=advance).scores
-
-
-def measure_samples(
-    samples: Samples,
-    scorer: Scorer,
-    *,
-    features: bool = False,
-    advance: Callable[[int], None] = lambda pictures: None,
-) -> Measured:
-    """Measure the unedited samples; see :func:`measure`."""
-    shots = (np.stack(next(scene.pictures([scene.ws]))) for scene in samples.scenes())
-    return measure(shots, scorer, features=features, advance=advance)
-
-
-def measure_edit(
-    samples: Samples,
-    directions: Directions,
-    key: int | str,
-    distance: float,
-    scorer: Scorer,
-    *,
-    features: bool = False,
-    advance: Callable[[int], None] = lambda pictures: None,
-) -> Measured:
-    """Measure all samples moved by ``distance`` along one of ``directions`` (of W or Z); see :func:`measure`.
-
-    Raises:
-        ValueError: the direction does not fit the network.
-    """
-    shots = (np.stack(next(scene.shots(directions, key, [distance]))) for scene in samples.scenes())
-    return measure(shots, scorer, features=features, advance=advance)
-
-
-def edits(scene: Scene, directions: Directions, steps: Iterable[tuple[int | str, float]]) -> Iterator[np.ndarray]:
-    """Pictures uint8 ``[n, H, W, C]`` of a scene's subjects for each (direction, distance) of ``steps``.
-
-    What the edits of one group of layers leave unchanged is computed once for all of them.
-    """
-    changes = ((edit_of(directions, key, 1.0), distance) for key, distance in steps)
-    for pictures in scene.shots_along(changes, directions):
-        yield np.stack(pictures)

@@ -18,7 +18,7 @@ from ...reading.array_file import ArrayFileError, read_kept
 from ...reading.json_file import each, text
 from ..scorers.asking import Scorer, scores_of
 from .parts import write_arrays
-from .sampling import Samples, edits
+from .sampling import Samples
 
 if TYPE_CHECKING:
     from ...directions.directions import Directions
@@ -179,13 +179,13 @@ def score_edits(
     begin(sum(len(seeds) * len(todo) for seeds, _, todo in work))
     try:
         for seeds, start, todo in work:
-            scene = samples.scene(seeds)
+            view = samples.view(seeds)
             for directions, group in groupby(todo, key=lambda edit: edit.directions if edit.distance else None):
                 same = list(group)
                 if directions is None:
-                    shots = iter([np.stack(next(scene.pictures([scene.ws])))])
+                    shots = iter([samples.unedited(view)])
                 else:
-                    shots = edits(scene, directions, [(edit.index, edit.distance) for edit in same])
+                    shots = samples.edited(view, directions, [(edit.index, edit.distance) for edit in same])
                 for edit, pictures in zip(same, shots):
                     scores.put(edit, start, scores_of(scorer, pictures, scores.attributes or None))
                     advance(len(seeds))

@@ -1,0 +1,60 @@
+"""How pictures are computed: what decides their last bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..networks.generator import Generator
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What decides the last bits of pictures, beside their settings; equal ones give equal bytes.
+
+    Attributes:
+        device: ``cpu``, or the name of a graphics card.
+        at_once: pictures in a batch, at most.
+        threads: of torch on the CPU.
+        instructions: the CPU's instruction set, as torch names it.
+        kernels: what computes StyleGAN3's non-linearity: ``torch``, or ``numba`` and its version.
+        torch: its version.
+    """
+
+    device: str
+    at_once: int
+    threads: int
+    instructions: str
+    kernels: str
+    torch: str
+
+
+def arithmetic_of(G: Generator, at_once: int | None = None) -> Arithmetic:
+    """How pictures of a generator are computed here.
+
+    Args:
+        at_once: pictures in a batch, at most; None takes what is usual for the device and the size of pictures.
+    """
+    import torch
+
+    from ..generators.ops import compiled_kernels
+    from .frames import fitting
+
+    device = next(G.parameters()).device
+    if at_once is None:  # small pictures are faster together; large ones only take more memory
+        at_once = max(1, (16 if device.type == "cuda" else 4) * 256**2 // G.img_resolution**2)
+    capability = getattr(torch.backends.cpu, "get_cpu_capability", None)  # from torch 2.0 on
+    kernels = "torch"
+    if hasattr(G.synthesis, "input") and compiled_kernels() is not None:  # StyleGAN3's
+        import numba
+
+        kernels = f"numba {numba.__version__}"
+    return Arithmetic(
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        at_once=fitting(G, at_once),
+        threads=torch.get_num_threads(),
+        instructions=capability() if capability else "unknown",
+        kernels=kernels,
+        torch=str(torch.__version__),
+    )

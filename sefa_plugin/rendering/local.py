@@ -1,0 +1,97 @@
+"""The engine of this process; torch is imported with the first picture."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .arithmetic import Arithmetic, arithmetic_of
+from .shards import Shard, View
+
+if TYPE_CHECKING:
+    from ..directions.directions import Directions
+    from ..networks.generator import Generator
+    from .look import Look
+    from .scene import Scene
+
+_SCENES = 4  # that are kept: the subjects of a run, those that ranges are measured with
+
+
+class Local:
+    """An :class:`Engine` in this process; the generator is built when pictures are first asked for.
+
+    Args:
+        generator: gives it, for a look that it is to be rendered with.
+        planned: how a plan was computed, which this engine then does likewise as far as it can; None: as is usual.
+        warn: called with one line where that differs in the last bits.
+    """
+
+    def __init__(
+        self,
+        generator: Callable[[Look], Generator],
+        planned: Arithmetic | None = None,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._generator = generator
+        self._planned = planned
+        self._warn = warn
+        self._scenes: OrderedDict[int, tuple[View, Scene]] = OrderedDict()
+        self._arithmetic: Arithmetic | None = None
+
+    @classmethod
+    def of(cls, G: Generator) -> Local:
+        """The engine of a generator in memory."""
+        return cls(lambda look: G)
+
+    def pictures(self, view: View, shard: Shard) -> Iterator[np.ndarray]:
+        """See :class:`Engine`."""
+        scene = self.scene(view)
+        yield from scene.pictures(shard, self.arithmetic(view).at_once)
+
+    def latents(self, view: View, shard: Shard) -> np.ndarray:
+        """See :class:`Engine`."""
+        return self.scene(view).latents(shard)
+
+    def spread(self, view: View, directions: Directions) -> np.ndarray:
+        """See :class:`Engine`."""
+        return self.scene(view).spread_along(directions)
+
+    def scene(self, view: View) -> Scene:
+        """The scene of a view."""
+        from .scene import Scene
+
+        held = self._scenes.pop(id(view), None)
+        scene = Scene(self._generator(view.look), view) if held is None else held[1]
+        self._scenes[id(view)] = view, scene  # the last one; with the view, whose id stays its own
+        if len(self._scenes) > _SCENES:
+            self._scenes.popitem(last=False)
+        return scene
+
+    def arithmetic(self, view: View) -> Arithmetic:
+        """See :class:`Engine`."""
+        from .frames import fitting
+
+        G = self.scene(view).G
+        if self._arithmetic is None:
+            self._arithmetic = self._settle(G)
+        # Fewer at once, where memory was too small for as many.
+        return replace(self._arithmetic, at_once=fitting(G, self._arithmetic.at_once))
+
+    def _settle(self, G: Generator) -> Arithmetic:
+        """How pictures are computed: as planned, as far as this computer can, or as is usual."""
+        import torch
+
+        planned = self._planned
+        if planned is None:
+            return arithmetic_of(G)
+        torch.set_num_threads(planned.threads)
+        own = arithmetic_of(G, planned.at_once)
+        for what in ("device", "threads", "instructions", "kernels", "torch"):
+            here, there = getattr(own, what), getattr(planned, what)
+            if here != there:
+                self._warn(f"planned with {what} {there}, rendered with {here}: pictures may differ by rounding")
+        return own

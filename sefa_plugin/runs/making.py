@@ -1,0 +1,332 @@
+"""From a plan to files: pictures come from an engine, outputs appear whole, one after the other, and are recorded.
+
+Each output is made once and kept while it is current. Sheets, videos and the grid share their pictures.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from itertools import count, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..media.effect import describe, heat_picture
+from ..media.frame_store import FrameStore, replay
+from ..media.pictures import as_image, fit, png_text, side_by_side, stacked
+from ..media.sheet import CELL, write_sheet
+from ..media.text import captioned
+from ..media.video import write_video
+from ..rendering.engine import Engine
+from ..rendering.shards import Shard, Shot, View
+from ..system.whole_files import whole_file
+from .folder import Made, Reporter, Silent, check_folder, named
+from .page.contents import Pages, packed
+from .plan import Latents, Later, Output, Plan, PlanError, Planned, Sheet, Still, Text, Video
+from .record import About, Manifest
+
+if TYPE_CHECKING:
+    from .session import Session
+
+DESCRIBED = 8  # subjects that the words of a sheet rest on
+
+
+def render_plan(
+    plan: Plan,
+    session: Session,
+    outdir: str | os.PathLike[str],
+    *,
+    engine: Engine | None = None,
+    reporter: Reporter | None = None,
+    overwrite: bool = False,
+) -> Made:
+    """Make the outputs of a plan, with the record and the page of their folder.
+
+    Args:
+        plan: maybe made elsewhere.
+        session: on its network.
+        outdir: the folder.
+        engine: makes the pictures; None makes them in this process, computed as planned.
+        reporter: receives lines, the amount of work, and progress; None prints nothing.
+        overwrite: make outputs again even where they are up to date.
+
+    Raises:
+        PlanError: the plan is of another network.
+        VideoError, FramesError, OSError: an output could not be made; those before it are whole.
+    """
+    about, reporter, folder = session.about(), reporter or Silent(), Path(outdir)
+    if about["digest"] != plan.network["digest"]:
+        raise PlanError(f"this plan is of the network {plan.network['name']}, not of {about['name']}")
+    check_folder(folder)
+    manifest = Manifest(folder, plan.command, about)
+    manifest.write()
+    engine = engine or session.engine(plan.arithmetic)
+    made, kept = Making(
+        plan.view, engine, manifest, reporter, is_current(manifest, reporter, overwrite), Pages(manifest)
+    ).make(plan.outputs)
+    return Made(folder, tuple(made), kept)
+
+
+def settled(planned: Sequence[Planned], view: View, engine: Engine) -> tuple[Output, ...]:
+    """All outputs of a plan, in their order; ranges that are not known are measured now."""
+    outputs: list[Output] = []
+    unedited: dict[str, np.ndarray] = {}
+    for item in planned:
+        if isinstance(item, Later):
+            unedited = unedited or dict(zip(view.labels, engine.pictures(view, Shard.of_everyone(view))))
+            outputs += item.settle(unedited)
+        else:
+            outputs.append(item)
+    return tuple(sorted(outputs, key=lambda output: output.order))
+
+
+def is_current(manifest: Manifest, reporter: Reporter, overwrite: bool) -> Callable[[Output], bool]:
+    """Tells of an output whether it is up to date, and says so, or that it will be replaced."""
+
+    def check(output: Output) -> bool:
+        if overwrite:
+            return False
+        if manifest.is_current(output.name, output.settings):
+            if not output.quiet:
+                reporter.say(f"{output.name}: is up to date, kept")
+            return True
+        if not output.quiet and (manifest.outdir / output.name).exists():
+            reporter.say(f"{output.name}: was made with other settings, will be replaced")
+        return False
+
+    return check
+
+
+class Making:
+    """Makes the outputs of one folder.
+
+    Args:
+        view: subjects and look of all of them.
+        engine: makes the pictures.
+        manifest: the record of the folder.
+        reporter: receives lines, the amount of work, and progress.
+        current: whether an output is up to date.
+        page: called with ``True`` while more is to come and ``False`` at the end; writes the page.
+        begins: note each output before it appears (see ``Manifest.begin``).
+    """
+
+    def __init__(
+        self,
+        view: View,
+        engine: Engine,
+        manifest: Manifest,
+        reporter: Reporter,
+        current: Callable[[Output], bool],
+        page: Callable[[bool], None] = lambda busy: None,
+        begins: bool = False,
+    ) -> None:
+        self.view = view
+        self.engine = engine
+        self.manifest = manifest
+        self.reporter = reporter
+        self.current = current
+        self.page = page
+        self.begins = begins
+        self._before: list[np.ndarray] = []
+        self._named: dict[str, frozenset[str]] = {}
+
+    def make(self, planned: Sequence[Planned]) -> tuple[list[str], int]:
+        """Make what is not up to date; gives the names of outputs made, and how many were kept.
+
+        Raises:
+            VideoError, FramesError, OSError: an output could not be made, or is gone when all are; those before it
+                are whole.
+        """
+        queue: list[tuple[tuple[int, int], int, Planned]] = []
+        kept, made, place, shown = 0, [], count(), False
+
+        def add(items: Sequence[Planned]) -> None:
+            nonlocal kept
+            for item in items:
+                if isinstance(item, Later) or not self.current(item):
+                    heapq.heappush(queue, (item.order, next(place), item))
+                else:
+                    kept += not item.quiet
+
+        add(planned)
+        try:
+            if queue:
+                self.reporter.expect(self._pictures([item for *_, item in queue]))
+                with FrameStore() as store:
+                    while queue:
+                        *_, item = heapq.heappop(queue)
+                        if isinstance(item, Later):
+                            add(item.settle(dict(zip(self.view.labels, self._unedited()))))
+                            continue
+                        self._make(item, store, [other for *_, other in queue if isinstance(other, Output)])
+                        made.append(item.name)
+                        self.page(True)
+                        if isinstance(item.layout, Sheet) and item.layout.described and not shown:
+                            shown = True
+                            path = self.manifest.outdir / item.name
+                            self.reporter.say(f"{path}: the first sheet; index.html grows from now")
+        except BaseException:
+            with suppress(OSError):  # the page must not promise what will not come
+                if self.manifest.outdir.is_dir():
+                    self.page(False)
+            raise
+        self.page(False)
+        for name in made:
+            if not (self.manifest.outdir / name).exists():
+                what = f"{os.strerror(errno.ENOENT)}: it was made, and is gone; run the same command again"
+                raise FileNotFoundError(errno.ENOENT, what, str(self.manifest.outdir / name))
+        return made, kept
+
+    def _pictures(self, items: Sequence[Planned]) -> int:
+        """How many pictures outputs take, of which some may share some."""
+        alone, shared = 0, set()
+        for item in items:
+            if isinstance(item, Later):
+                alone += item.pictures
+                continue
+            for shard in item.layout.shards:
+                for row in shard.rows():
+                    name = self._name(shard, row)
+                    if name is None:
+                        alone += len(row)
+                    else:
+                        shared.add(name)
+        return alone + len(shared - {""}) * len(self.view)
+
+    # --- pictures ---------------------------------------------------------------------------------
+
+    def _name(self, shard: Shard, row: tuple[Shot, ...]) -> str | None:
+        """The name of a row that shows all subjects at one step, '' if unedited; None of any other row."""
+        everyone = len(row) == shard.together == len(self.view) and shard.walk is None
+        same = everyone and all(shot == (float(who), row[0][1]) for who, shot in enumerate(row))
+        return shard.key(row[0][1]) if same else None
+
+    def _names(self, output: Output) -> frozenset[str]:
+        """The names of the rows of a video."""
+        if output.name not in self._named:
+            shards = output.layout.shards if isinstance(output.layout, Video) else ()
+            names = (self._name(shard, row) for shard in shards for row in shard.rows())
+            self._named[output.name] = frozenset(name for name in names if name is not None)
+        return self._named[output.name]
+
+    def _unedited(self) -> list[np.ndarray]:
+        """The unedited pictures of all subjects."""
+        if not self._before:
+            self._before = list(self.engine.pictures(self.view, Shard.of_everyone(self.view)))
+        return self._before
+
+    def _rows(self, shard: Shard, skipped: Callable[[str | None], bool]) -> Iterator[list[np.ndarray]]:
+        """The pictures of each row; an empty list for one that is skipped, by its name."""
+        rows = [(row, self._name(shard, row)) for row in shard.rows()]
+        left_out = [name == "" or skipped(name) for _, name in rows]
+        wanted = shard.only([row for (row, _), out in zip(rows, left_out) if not out])
+        flat = self.engine.pictures(self.view, wanted)
+        for (row, name), out in zip(rows, left_out):
+            if out:
+                yield [] if skipped(name) else self._unedited()
+                continue
+            pictures = list(islice(flat, len(row)))
+            self.reporter.advance(len(pictures))
+            yield pictures
+
+    # --- outputs ----------------------------------------------------------------------------------
+
+    def _make(self, output: Output, store: FrameStore, later: Sequence[Output]) -> None:
+        path, layout, measured = self.manifest.outdir / output.name, output.layout, {}
+        if self.begins:
+            self.manifest.begin(output.name, output.settings)
+        with named(path):
+            if isinstance(layout, Sheet):
+                measured = self._sheet(path, layout, output.distances, store, later)
+            elif isinstance(layout, Video):
+                self._video(path, layout, store, later)
+            elif isinstance(layout, Still):
+                (picture,) = next(self._rows(layout.shard, lambda name: False))
+                with whole_file(path) as part:
+                    as_image(picture).save(part, pnginfo=png_text(layout.comment))
+            elif isinstance(layout, Latents):
+                ws = self.engine.latents(self.view, layout.shard)
+                with whole_file(path) as part:
+                    np.savez(part, w=ws)
+            elif isinstance(layout, Text):
+                with whole_file(path) as part:
+                    part.write_bytes(layout.text.encode("utf-8"))
+        computed = {} if isinstance(layout, Text) else asdict(self.engine.arithmetic(self.view))
+        about = {**output.about, **measured}
+        self.manifest.add(output.name, output.settings, output.distances, about, computed=computed)
+
+    def _sheet(
+        self, path: Path, layout: Sheet, distances: Sequence[float], store: FrameStore, later: Sequence[Output]
+    ) -> About:
+        """Write a sheet; gives what is said of it beside what was planned."""
+        everyone, shard = len(self.view), layout.shard
+        videos = [video for video in later if isinstance(video.layout, Video)]
+        cells: list[np.ndarray] = []
+        for row, pictures in zip(shard.rows(), self._rows(shard, lambda name: False)):
+            cells += [fit(picture, CELL) for picture in pictures]
+            name = self._name(shard, row)
+            for video in videos:
+                if name is not None and name in self._names(video) and isinstance(video.layout, Video):
+                    store.put((name, video.layout.max_width), side_by_side(pictures, video.layout.max_width))
+        rows, columns = len(layout.row_labels), len(layout.column_labels)
+        if layout.by_columns:
+            table = [[cells[column * rows + row] for column in range(columns)] for row in range(rows)]
+        else:
+            table = [cells[row * columns : (row + 1) * columns] for row in range(rows)]
+        text, heat = layout.text, None
+        about: About = {}
+        if layout.described:
+            before = [fit(picture, CELL) for picture in self._unedited()[:DESCRIBED]]
+            low, high = (cells[:everyone][:DESCRIBED], cells[-everyone:][:DESCRIBED])
+            effect = describe(before, low if distances[0] < 0 else None, high if distances[-1] > 0 else None)
+            words = f"towards +: {', '.join(effect.words)}; " if effect.words else ""
+            text, heat = f"{text}; {words}changes: {effect.where}", heat_picture(effect.heat)
+            about = {"words": list(effect.words), "where": effect.where, "numbers": effect.numbers}
+            about["heat"] = packed(effect.heat)
+        about["boxes"] = write_sheet(
+            path,
+            table,
+            row_labels=layout.row_labels,
+            column_labels=layout.column_labels,
+            title=layout.title,
+            text=text,
+            aside=heat,
+            marked=layout.marked,
+            comment=layout.comment,
+        )
+        return about
+
+    def _video(self, path: Path, layout: Video, store: FrameStore, later: Sequence[Output]) -> None:
+        parts = [self._frames(shard, layout.max_width, store, later) for shard in layout.shards]
+        frames = parts[0] if len(parts) == 1 else self._side_by_side(parts, layout.max_width)
+        if layout.captions:
+            frames = (captioned(frame, *texts) for frame, texts in zip(frames, layout.captions))
+        frames = replay(frames, layout.order)
+        write_video(path, frames, layout.fps, layout.kind, comment=layout.comment, max_bytes=layout.max_bytes)
+
+    def _side_by_side(self, parts: Sequence[Iterator[np.ndarray]], width: int | None) -> Iterator[np.ndarray]:
+        for row in zip(*parts):
+            yield stacked(row, len(self.view), width)
+
+    def _frames(
+        self, shard: Shard, width: int | None, store: FrameStore, later: Sequence[Output]
+    ) -> Iterator[np.ndarray]:
+        """The distinct frames of a shard; those that were made before come from the store."""
+        names = (self._name(shard, row) for row in shard.rows())
+        held = {name for name in names if (name, width) in store}
+        wanted = frozenset[str]().union(*(self._names(output) for output in later))
+        for row, pictures in zip(shard.rows(), self._rows(shard, lambda name: name in held)):
+            name = self._name(shard, row)
+            if not pictures:
+                yield store.get((name, width))
+                continue
+            frame = side_by_side(pictures, width)
+            if name in wanted:
+                store.put((name, width), frame)
+            yield frame
