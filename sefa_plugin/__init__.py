@@ -39,7 +39,9 @@ _HOME = {
     "load_network": "networks.building",
     "make_outputs": "runs.each_direction",
     "open_network": "networks.opening",
+    "plan_outputs": "runs.each_direction",
     "render": "rendering.frames",
+    "render_plan": "runs.making",
     "style_layers": "networks.style_layers",
     "write_video": "media.video",
 }

@@ -13,6 +13,7 @@ from sefa_plugin.rendering.edits import edit_of, edit_z
 from sefa_plugin.rendering.latents import one_hot, z_from_seeds
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.scene import Scene
+from sefa_plugin.rendering.shards import View
 
 NETWORKS = ["sg2ada-skip-64", "sg2ada-cond-32", "sg2-in-sg3-32", "sg3t-64", "sg3r-64"]
 
@@ -141,7 +142,7 @@ def test_directions_of_z_are_found_where_z_enters(golden, load):
 def test_truncation_is_applied_and_does_not_shrink_the_step(load, psi):
     """Elsewhere psi multiplies the distance too (5 becomes 3.5), or is read and then forgotten."""
     G = load("sg2ada-skip-64")
-    scene = Scene(G, Look(trunc=psi), [0, 3])
+    scene = Scene(G, View(Look(trunc=psi), [0, 3]))
     plain = G.mapping(z_from_seeds([0, 3], G.z_dim), None)
     assert torch.allclose(scene.ws, G.mapping.w_avg + psi * (plain - G.mapping.w_avg), atol=1e-5)
     step = edit(scene.ws, factorize(G), {2: 5.0}) - scene.ws
@@ -152,11 +153,11 @@ def test_a_class_reaches_the_mapping_network(load):
     """Elsewhere the label is always None, which fails or shows class 0."""
     G = load("sg2ada-cond-32")
     z = z_from_seeds([0], G.z_dim)
-    first, third = (Scene(G, Look(label=label), [0]).ws for label in (0, 3))
+    first, third = (Scene(G, View(Look(label=label), [0])).ws for label in (0, 3))
     assert torch.equal(third, G.mapping(z, one_hot(3, G.c_dim, 1)))
     assert (first - third).abs().max() > 1e-3
     with pytest.raises(ValueError, match="--class 0-9"):
-        Scene(G, Look(), [0])
+        Scene(G, View(Look(), [0]))
 
 
 def test_a_z_edit_follows_the_golden_definition(load):
@@ -165,7 +166,7 @@ def test_a_z_edit_follows_the_golden_definition(load):
     z = z_from_seeds([1], G.z_dim)
     made = factorize(G, space="z", num_directions=3)
     ws = G.mapping(edit_z(z, made, {1: 4.0}), None)
-    scene = Scene(G, Look(), [1])
+    scene = Scene(G, View(Look(), [1]))
     assert torch.equal(scene.edited(0, [edit_of(made, 1, 4.0)]), ws)
     by_hand = z.numpy() / np.sqrt((z.numpy() ** 2).mean(axis=1, keepdims=True)) + 4.0 * made.vectors[1].astype(float)
     assert torch.allclose(ws, G.mapping(torch.from_numpy(by_hand), None), atol=1e-5)

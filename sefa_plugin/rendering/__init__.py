@@ -5,5 +5,5 @@ plain data what is to be rendered; an ``engine`` makes their pictures, ``local``
 ``ranges`` says how far a direction goes.
 
 Doors: ``shards``, ``engine``, ``local``, ``arithmetic``, ``scene``, ``look``, ``edits``, ``typed_edits``,
-``timelines``, ``paths``, ``animation``, ``frames``, ``calibration``, ``ranges``, ``latents``, ``latent_files``.
+``timelines``, ``paths``, ``animation``, ``calibration``, ``ranges``, ``latents``, ``latent_files``.
 """

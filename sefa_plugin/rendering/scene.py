@@ -118,11 +118,12 @@ class Scene:
         return ws
 
     def _row(self, shard: Shard, row: Sequence[Shot], way: Path | None) -> Tensor:
-        """ws ``[N, num_ws, w_dim]`` of a row of shots; subjects with the same step are edited together."""
+        """ws ``[N, num_ws, w_dim]`` of a row of shots; those that are rendered together are edited together."""
         parts = []
-        for step, same in groupby(row, key=lambda shot: shot[1]):
+        same = groupby(row, key=lambda shot: shot[1]) if shard.together > 1 else ((shot[1], [shot]) for shot in row)
+        for step, shots in same:
             edits, weights = [shard.edits[place] for place, _ in step], [factor for _, factor in step]
-            places = [place for place, _ in same]
+            places = [place for place, _ in shots]
             if way is None:
                 parts.append(self.edited([int(place) for place in places], edits, weights))
             else:

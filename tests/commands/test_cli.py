@@ -590,16 +590,16 @@ def test_no_ffmpeg_is_said_before_any_work(net, tmp_path, monkeypatch):
 def test_a_disk_that_fills_up(net, tmp_path, monkeypatch, output, name):
     import errno
 
-    from sefa_plugin.runs import each_direction as pipeline
+    from sefa_plugin.runs import making
 
-    write = getattr(pipeline, output)
+    write = getattr(making, output)
 
     def full(path, *args, **options):
         if path.name == name:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # says nothing of the file
         return write(path, *args, **options)
 
-    monkeypatch.setattr(pipeline, output, full)
+    monkeypatch.setattr(making, output, full)
     result = gen("--network", net, *SMALL, "--outdir", tmp_path / "out")
     refused(result, 1, os.strerror(errno.ENOSPC), name)
 

@@ -144,9 +144,13 @@ def test_an_edit_is_kept_and_never_replaced(net, here):
 def test_a_failed_edit_leaves_nothing_half_written(net, here, monkeypatch):
     from sefa_plugin.rendering import scene
 
+    calls = []
+
     def failing(*args, **options):
+        calls.append(args)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
         yield np.zeros((64, 64, 3), np.uint8)
-        raise KeyboardInterrupt
 
     monkeypatch.setattr(scene, "render", failing)
     stopped = sefa("edit", "--network", net, "--seeds", "0-2", "--edit", "0=2", "--outdir", "out")

@@ -27,7 +27,6 @@ from sefa_plugin.media.video import write_video
 from sefa_plugin.reading.network_file import read_network, write_converted
 from sefa_plugin.rendering.edits import edit_of
 from sefa_plugin.rendering.look import Look
-from sefa_plugin.rendering.scene import Scene
 from sefa_plugin.runs.page.html import Card, Section, write_page
 from sefa_plugin.runs.recipe import Recipe
 from sefa_plugin.runs.record import Manifest
@@ -51,10 +50,9 @@ def writers(net):
     G, rows = load_network(net), [NOISE[:2], NOISE[2:]]
     directions, record = factorize(G, num_directions=8), read_network(net)
     table = Table("t", ["a", "b"], [["x", index] for index in range(900)])
-    scene = Scene(G, Look(), [0])
     network = {"path": "n", "name": "n", "which": "G_ema", "digest": G.sefa.digest}
     edit = edit_of(directions, 0, 2.0)
-    recipe = Recipe(network=network, seeds=(0,), look=scene.look, edits=(edit,))
+    recipe = Recipe(network=network, seeds=(0,), look=Look(), edits=(edit,))
     card = Card("a", "b", rows=rows, **CELLS)
 
     def record_of(path: Path) -> None:

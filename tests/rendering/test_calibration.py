@@ -6,32 +6,36 @@ import pytest
 from sefa_plugin import Directions, factorize, load_network
 from sefa_plugin.media.change import broken, reduced, visible_change
 from sefa_plugin.rendering.calibration import GROWTH, SEEDS, TARGET, Calibrator, _Prior, calibrate, settings_of
-from sefa_plugin.rendering.frames import FramesError
 from sefa_plugin.rendering.look import Look
+from sefa_plugin.rendering.shards import FramesError, View
 
 
 class Planted:
-    """A scene whose pictures change by a known law: ``slope[index] * distance ** GROWTH`` in root mean square."""
+    """An engine whose pictures change by a known law: ``slope[index] * distance ** GROWTH`` in root mean square."""
 
     def __init__(self, slopes, subjects=4, spoil=None, sigma=1.0, contrast=60):
         rng = np.random.RandomState(0)
         self.slopes, self.spoil, self.sigma = slopes, spoil, sigma
-        self.ws = None
-        self.look = Look()
         self.base = [np.clip(128 + contrast * rng.randn(32, 32, 3), 40, 215).astype(np.uint8) for _ in range(subjects)]
         self.rendered = 0
-        self.labels = [f"seed {index}" for index in range(subjects)]
+        self.view = View(Look(), range(subjects))
+        self.labels = self.view.labels
 
-    def portraits(self, subjects):
-        self.rendered += len(subjects)
-        return [self.base[who] for who in subjects]
+    def calibrator(self, *options, **named):
+        return Calibrator(self.view, self, *options, **named)
 
-    def spread_along(self, directions):
+    def spread(self, view, directions):
         return np.full(len(self.slopes), self.sigma)
 
-    def shots_at(self, directions, index, places):
-        self.rendered += len(places)
-        return [self.shot(index, who, distance) for who, distance in places]
+    def pictures(self, view, shard):
+        assert view is self.view
+        for who, step in shard.shots:
+            self.rendered += 1
+            if not step:
+                yield self.base[int(who)]
+                continue
+            ((place, distance),) = step
+            yield self.shot(shard.edits[place].index, int(who), distance)
 
     def shot(self, index, who, distance):
         if self.spoil is not None:
@@ -50,7 +54,7 @@ def planted_directions(values):
 @pytest.mark.parametrize("slope", [0.002, 0.02, 0.2, 2.0])
 def test_the_distance_of_a_planted_change(slope):
     scene = Planted([slope])
-    found = Calibrator(scene).measure(planted_directions([4.0]), 0)
+    found = scene.calibrator().measure(planted_directions([4.0]), 0)
     wanted = (TARGET / slope) ** (1 / GROWTH)
     assert found.high == pytest.approx(min(wanted, 20), rel=0.12)  # 20 sigmas are the furthest
     assert -found.low == found.high
@@ -62,7 +66,7 @@ def test_every_direction_costs_four_pictures():
     slopes = [0.1 / (i + 1) for i in range(10)]
     scene = Planted(slopes)
     seen = []
-    calibrator = Calibrator(scene, seen.append, dict(zip(scene.labels[:3], scene.base)))
+    calibrator = scene.calibrator(seen.append, dict(zip(scene.labels[:3], scene.base)))
     directions = planted_directions([100 / (i + 1) ** 2 for i in range(10)])
     for index in range(10):
         calibrator.measure(directions, index)
@@ -78,7 +82,7 @@ def test_a_side_that_breaks_ends_there(side):
             flat = picture.mean() + (picture - picture.mean()) * max(0.05, 1 - 0.35 * abs(distance))
             return flat.astype(np.uint8)
 
-    found = Calibrator(Planted([0.05], spoil=washed_out)).measure(planted_directions([1.0]), 0)
+    found = Planted([0.05], spoil=washed_out).calibrator().measure(planted_directions([1.0]), 0)
     short, long = (-found.low, found.high) if side < 0 else (found.high, -found.low)
     assert found.broken == ("low" if side < 0 else "high")
     assert 0 < short < 0.8 * long
@@ -89,52 +93,52 @@ def test_a_side_that_breaks_at_once_is_left_out():
         if distance > 0:
             return np.random.RandomState(1).randint(0, 2, picture.shape).astype(np.uint8) * 255
 
-    found = Calibrator(Planted([0.05], sigma=0.7, spoil=noise)).measure(planted_directions([1.0]), 0)
+    found = Planted([0.05], sigma=0.7, spoil=noise).calibrator().measure(planted_directions([1.0]), 0)
     assert found.high == 0 > found.low
 
 
 def test_a_direction_without_effect_ends_at_twenty_sigmas():
-    found = Calibrator(Planted([0.0], sigma=0.5)).measure(planted_directions([1.0]), 0)
+    found = Planted([0.0], sigma=0.5).calibrator().measure(planted_directions([1.0]), 0)
     assert (found.low, found.high) == (-10, 10)
 
 
 def test_infinite_pictures_are_too_far():
-    scene = Planted([0.1])
-    shots_at = scene.shots_at
+    scene, furthest = Planted([0.1]), 0.5
+    shot = scene.shot
 
-    def fragile(directions, index, places):
-        if max(abs(distance) for _, distance in places) > 0.5:
+    def fragile(index, who, distance):
+        if abs(distance) > furthest:
             raise FramesError("NaN")
-        return shots_at(directions, index, places)
+        return shot(index, who, distance)
 
-    scene.shots_at = fragile
-    assert Calibrator(scene).measure(planted_directions([1.0]), 0).high > 0
-    scene.shots_at = lambda *args: (_ for _ in ()).throw(FramesError("always NaN"))
-    with pytest.raises(FramesError, match="always"):
-        Calibrator(scene).measure(planted_directions([1.0]), 0)
+    scene.shot = fragile
+    assert scene.calibrator().measure(planted_directions([1.0]), 0).high > 0
+    furthest = 0.0
+    with pytest.raises(FramesError, match="NaN"):
+        scene.calibrator().measure(planted_directions([1.0]), 0)
 
 
 def test_a_single_subject_serves_both_sides():
     scene = Planted([0.1], subjects=1)
-    found = Calibrator(scene).measure(planted_directions([1.0]), 0)
+    found = scene.calibrator().measure(planted_directions([1.0]), 0)
     assert found.high == -found.low == pytest.approx((TARGET / 0.1) ** (1 / GROWTH), rel=0.1)
 
 
 def test_networks_of_little_contrast_have_a_smaller_target():
     scene = Planted([0.1], contrast=10)
     apart = np.mean([visible_change(reduced(a), reduced(b)) for a in scene.base for b in scene.base if a is not b])
-    calibrator = Calibrator(scene)
+    calibrator = scene.calibrator()
     assert calibrator.target == pytest.approx(0.45 * apart, rel=1e-3)
-    scene.look = Look(trunc=0.5)
-    assert Calibrator(scene).target == pytest.approx(0.9 * apart, rel=1e-3)
+    scene.view = View(Look(trunc=0.5), scene.view.seeds)
+    assert scene.calibrator().target == pytest.approx(0.9 * apart, rel=1e-3)
     scene.base = scene.base[:1] * 4  # truncation 0: all alike, no scale to be had
-    assert Calibrator(scene).target == TARGET
+    assert scene.calibrator().target == TARGET
 
 
 @pytest.mark.parametrize(("noise", "low", "high"), [(0.0001, 2.5, 2.72), (0.4, 1.0, 2.0)])
 def test_noise_between_seeds_shrinks_a_result(noise, low, high):
     """A result far from the earlier ones is kept where seeds agree, and moved towards them where they do not."""
-    calibrator = Calibrator(Planted([1.0]))
+    calibrator = Planted([1.0]).calibrator()
     calibrator.target  # noqa: B018, prepares
     calibrator._priors = [_Prior(7, scaled, 1.0) for scaled in (0.9, 1.0, 1.1, 1.0)]
     calibrator._noise = [noise]
@@ -144,10 +148,10 @@ def test_noise_between_seeds_shrinks_a_result(noise, low, high):
 
 def test_unedited_pictures_that_are_there_are_not_rendered_again():
     scene = Planted([0.1])
-    calibrator = Calibrator(scene, unedited=dict(zip(scene.labels, scene.base)))
+    calibrator = scene.calibrator(unedited=dict(zip(scene.labels, scene.base)))
     first = calibrator.measure(planted_directions([1.0]), 0)
     assert scene.rendered in (4, 8)
-    assert first == Calibrator(Planted([0.1])).measure(planted_directions([1.0]), 0)
+    assert first == Planted([0.1]).calibrator().measure(planted_directions([1.0]), 0)
 
 
 def test_settings_tell_truncation_and_class_apart():

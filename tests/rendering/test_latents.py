@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from made_directions import directions
 
 from sefa_plugin.directions.directions import Directions
-from sefa_plugin.rendering.edits import edit, edit_of, edit_z, edited_z
-from sefa_plugin.rendering.latents import classes_from_seeds, normalize_z, one_hot, z_from_seeds
+from sefa_plugin.rendering.edits import edit, edit_of, edit_z, edited_z, normalize_z
+from sefa_plugin.rendering.latents import classes_from_seeds, one_hot, z_from_seeds
 from sefa_plugin.rendering.timelines import schedule, spread
 
 # --- latents --------------------------------------------------------------------------------------

@@ -6,9 +6,11 @@ from made_directions import altered
 from sefa_plugin import Directions, load_network
 from sefa_plugin.directions.factorization import factorize_groups
 from sefa_plugin.directions.kept import KeptDirections
+from sefa_plugin.rendering.calibration import seeds_of
+from sefa_plugin.rendering.local import Local
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.ranges import Ranges
-from sefa_plugin.rendering.scene import Scene
+from sefa_plugin.rendering.shards import View
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ class Kept:
     def measure(self, places, stop=None):
         """In a run of its own, which may be stopped after so many: what is known comes first, as in the pipeline."""
         groups = {label: self.group(label) for label in ("coarse", "middle")}
-        ranges = Ranges(Scene(self.G, Look(), [5]), None, lambda pictures: None)
+        ranges = Ranges(View(Look(), [5]), Local.of(self.G), seeds_of(self.G))
         known = [place for place in places if ranges.known(groups[place[0]], place[1])]
         for label, index in known + [place for place in places if place not in known][:stop]:
             ranges.of(groups[label], index)

@@ -1,4 +1,3 @@
-import itertools
 import math
 
 import numpy as np
@@ -9,9 +8,10 @@ from made_directions import altered
 from sefa_plugin import factorize, load_network
 from sefa_plugin.rendering.edits import edit_of, edit_z
 from sefa_plugin.rendering.frames import to_uint8
-from sefa_plugin.rendering.latent_files import LatentsError
-from sefa_plugin.rendering.look import Look, set_transform
-from sefa_plugin.rendering.scene import Scene
+from sefa_plugin.rendering.look import Look
+from sefa_plugin.rendering.scene import Scene, padded
+from sefa_plugin.rendering.set_up import set_transform
+from sefa_plugin.rendering.shards import Shard, View
 
 
 @pytest.fixture(scope="module")
@@ -21,31 +21,31 @@ def G(golden):
 
 def test_seeds_are_those_of_the_toolkits(G):
     """z of seed s is the first draw of its own generator; truncation comes from the mapping."""
-    scene = Scene(G, Look(trunc=0.6, trunc_cutoff=4), [7, 3])
+    scene = Scene(G, View(Look(trunc=0.6, trunc_cutoff=4), [7, 3]))
     for row, seed in zip(scene.ws, (7, 3)):
         z = torch.from_numpy(np.random.RandomState(seed).randn(1, G.z_dim))
         assert (row == G.mapping(z, None, truncation_psi=0.6, truncation_cutoff=4)[0]).all()
-    assert scene.labels == ["seed 7", "seed 3"]
+    assert scene.view.labels == ["seed 7", "seed 3"]
 
 
 def test_distance_zero_is_the_unedited_picture_exactly(G):
-    scene, directions = Scene(G, Look(), [0, 1, 2]), factorize(G, num_directions=2)
+    scene, directions = Scene(G, View(Look(), [0, 1, 2])), factorize(G, num_directions=2)
     (zero,) = scene.shots(directions, 1, [0.0])
     want = to_uint8(G.synthesis(scene.ws, noise_mode="const"))
     assert len(zero) == 3
     assert abs(np.stack(zero).astype(int) - want).max() <= 1
-    ((alone,),) = Scene(G, Look(), [1]).shots(directions, 1, [0.0])
+    ((alone,),) = Scene(G, View(Look(), [1])).shots(directions, 1, [0.0])
     assert abs(alone.astype(int) - zero[1]).max() <= 1
 
 
 def test_the_spread_along_rows_that_are_alike_is_that_of_the_direction(G):
-    scene, made = Scene(G, Look(), [0]), factorize(G, layers="2-4", num_directions=3)
+    scene, made = Scene(G, View(Look(), [0])), factorize(G, layers="2-4", num_directions=3)
     rows = altered(made, vectors=np.tile(made.vectors[:, None], (1, 3, 1)))
     assert scene.spread_along(rows) == pytest.approx(scene.spread_along(made), rel=1e-6)
 
 
 def test_shots_come_in_the_order_of_the_distances(G):
-    scene, directions = Scene(G, Look(trunc=0.5), [0, 1]), factorize(G, layers="2-4", num_directions=1)
+    scene, directions = Scene(G, View(Look(trunc=0.5), [0, 1])), factorize(G, layers="2-4", num_directions=1)
     shots = list(scene.shots(directions, 0, [-2.0, 0.0, 2.0]))
     ws = scene.ws.clone()
     ws[:, 2:5] += 2 * torch.from_numpy(directions.vectors[0])
@@ -53,22 +53,20 @@ def test_shots_come_in_the_order_of_the_distances(G):
     assert (shots[0][0] != shots[2][0]).any()
 
 
-def test_projected_ws_come_first_and_are_not_truncated(G, tmp_path):
+def test_ws_that_are_given_come_first_and_are_not_truncated(G):
     ws = torch.randn(2, G.num_ws, G.w_dim)
-    np.savez(tmp_path / "w.npz", w=ws.numpy())
-    scene = Scene(G, Look(trunc=0.1), [5], tmp_path / "w.npz")
-    assert scene.labels == ["w 0", "w 1", "seed 5"]
+    scene = Scene(G, View(Look(trunc=0.1), [5], ws.numpy()))
+    assert scene.view.labels == ["w 0", "w 1", "seed 5"]
     assert (scene.ws[:2] == ws).all()
     with pytest.raises(ValueError, match="Z cannot edit --projected-w"):
-        scene.shots(factorize(G, space="z", num_directions=1), 0, [0.0])
-    np.savez(tmp_path / "w.npz", w=ws.numpy()[:, :3])
-    with pytest.raises(LatentsError, match=r"\[N, 10, 32\]"):
-        Scene(G, Look(), [], tmp_path / "w.npz")
+        next(scene.shots(factorize(G, space="z", num_directions=1), 0, [0.0]))
+    with pytest.raises(ValueError, match=r"\[N, 10, 32\]"):
+        Scene(G, View(Look(), [], ws.numpy()[:, :3]))
 
 
 def test_something_to_look_at_is_needed(G):
     with pytest.raises(ValueError, match="nothing to look at"):
-        Scene(G, Look(), [])
+        View(Look(), [])
 
 
 def test_moving_right_and_turning(golden):
@@ -97,7 +95,7 @@ def test_a_transform_of_the_file_stays_unless_asked_otherwise(golden):
 def test_edits_of_many_subjects_reach_the_mapping_network_with_their_classes(golden):
     G = load_network(golden("sg2ada-cond-32").pickle)
     scene, made = (
-        Scene(G, Look(label=1, trunc=0.7, trunc_cutoff=2), [0, 1, 2]),
+        Scene(G, View(Look(label=1, trunc=0.7, trunc_cutoff=2), [0, 1, 2])),
         factorize(G, space="z", num_directions=2),
     )
     seen, mapping = [], G.mapping.forward
@@ -110,37 +108,50 @@ def test_edits_of_many_subjects_reach_the_mapping_network_with_their_classes(gol
     assert all(torch.equal(label, scene.c[[2, 0]]) and options == wanted for _, label, options in seen)
 
 
-def test_a_long_schedule_is_made_as_it_is_pulled(G):
-    pulled = []
-    scene, made = Scene(G, Look(), [0]), factorize(G, num_directions=1)
-    shots = scene.shots(made, 0, (pulled.append(1) or float(step) for step in itertools.count()))
-    assert len(list(itertools.islice(shots, 2))) == 2
-    assert len(pulled) == 2
+def test_a_row_that_does_not_fill_its_last_batch_is_padded(G):
+    """The picture of a sample is the same to the last bit, whether its batch is the last one or not."""
+
+    def made(count):
+        shots = tuple((float(who), ()) for who in range(count))
+        return list(Scene(G, View(Look(), range(count))).pictures(Shard(shots, (), count, 4), at_once=2))
+
+    whole, fewer = made(4), made(3)
+    assert len(fewer) == 3
+    assert all(np.array_equal(one, other) for one, other in zip(fewer, whole))
+    ws = torch.randn(3, 2, 5)
+    assert torch.equal(padded(ws, 2), torch.cat([ws, ws[-1:]])) and padded(ws, 3) is ws
+
+
+@pytest.mark.parametrize(
+    ("together", "at_once", "size"), [(6, 4, 3), (7, 4, 1), (4, 4, 4), (64, 16, 16), (3, 100, 3), (1, 4, 1), (5, 0, 1)]
+)
+def test_batches_are_equal_and_as_large_as_fits(together, at_once, size):
+    assert Shard(((0.0, ()),), together=together).batch(at_once) == size
 
 
 def test_a_look_that_fails_leaves_the_next_one_right(golden, monkeypatch):
     """StyleGAN3 moved by one scene; another that cannot be set up; the first again."""
     G = load_network(golden("sg3t-64").pickle)
-    moved = Scene(G, Look(translate=(0.25, 0.0)), [0])
-    wanted = next(moved.pictures([moved.ws]))[0]
+    moved = Scene(G, View(Look(translate=(0.25, 0.0)), [0]))
+    (wanted,) = moved.pictures(Shard.of_everyone(moved.view))
 
     def failing(G, translate, rotate):
         G.synthesis.input.transform.fill_(7)
         raise ValueError("in the middle")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sefa_plugin.rendering.look.set_transform", failing)
+        patch.setattr("sefa_plugin.rendering.set_up.set_transform", failing)
         with pytest.raises(ValueError, match="in the middle"):
-            Scene(G, Look(), [0])
-    assert np.array_equal(next(moved.pictures([moved.ws]))[0], wanted)
+            Scene(G, View(Look(), [0]))
+    assert np.array_equal(next(moved.pictures(Shard.of_everyone(moved.view))), wanted)
 
 
 @pytest.mark.parametrize("shape", [(10, 64), (1, 5, 32), (0, 10, 32), (1, 10, 31)])
-def test_projected_ws_of_another_shape_are_refused_at_once(G, shape):
-    with pytest.raises(ValueError, match="this network needs finite"):
-        Scene(G, Look(), [], np.zeros(shape))
-    with pytest.raises(ValueError, match="this network needs finite"):
-        Scene(G, Look(), [], np.full((1, G.num_ws, G.w_dim), np.nan))
+def test_ws_of_another_shape_are_refused_at_once(G, shape):
+    with pytest.raises(ValueError, match="this network needs|expected finite"):
+        Scene(G, View(Look(), [], np.zeros(shape)))
+    with pytest.raises(ValueError, match="expected finite"):
+        View(Look(), [], np.full((1, G.num_ws, G.w_dim), np.nan))
 
 
 @pytest.mark.parametrize(

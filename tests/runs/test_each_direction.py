@@ -6,10 +6,14 @@ from PIL import Image
 
 from sefa_plugin import factorize, load_network
 from sefa_plugin.directions.kept import KeptDirections
+from sefa_plugin.rendering.calibration import seeds_of
+from sefa_plugin.rendering.local import Local
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.ranges import Ranges
-from sefa_plugin.rendering.scene import Scene
-from sefa_plugin.runs.each_direction import UNEDITED, Run
+from sefa_plugin.rendering.shards import View
+from sefa_plugin.runs import making
+from sefa_plugin.runs.each_direction import UNEDITED, EachDirection
+from sefa_plugin.runs.making import Making, is_current
 from sefa_plugin.runs.output_settings import OutputSettings
 from sefa_plugin.runs.record import Manifest
 
@@ -25,8 +29,7 @@ class Quiet:
     def say(self, text):
         self.lines.append(text)
 
-    def expect(self, pictures, seconds):
-        assert seconds >= 0
+    def expect(self, pictures):
         self.expected += pictures
 
     def advance(self, pictures):
@@ -43,34 +46,53 @@ def directions(G):
     return factorize(G, num_directions=3)
 
 
+class Counted(Local):
+    """An engine that notes what it renders."""
+
+    def pictures(self, view, shard):
+        self.__dict__.setdefault("shots", []).extend(shard.shots)
+        return super().pictures(view, shard)
+
+
+class Run:
+    """What makes the outputs of some directions, without a session."""
+
+    def __init__(self, G, folder, output, overwrite, view, ends, page):
+        about = {"name": "net", "digest": G.sefa.digest, "path": "net.pkl", "class": "Generator", "hook": "x"}
+        self.view, self.output = view, output
+        self.manifest, self.reporter, self.engine = Manifest(folder, ["x"], about), Quiet(), Counted.of(G)
+        self.ranges = Ranges(view, self.engine, seeds_of(G), ends, self.reporter.advance)
+        current = is_current(self.manifest, self.reporter, overwrite)
+        self.making = Making(view, self.engine, self.manifest, self.reporter, current, page)
+
+    def make(self, jobs):
+        command, network = tuple(self.manifest.command), self.manifest.network
+        each = EachDirection(self.view, network, command, self.output, self.ranges, jobs)
+        return self.making.make(each.planned())
+
+
 @pytest.fixture
 def run_of(G, tmp_path):
     def make(output, overwrite=False, seeds=(0, 1), ends=FIXED, page=lambda busy: None, **look):
-        about = {"name": "net", "digest": G.sefa.digest, "path": "net.pkl", "class": "Generator", "hook": "x"}
-        manifest, reporter = Manifest(tmp_path, ["x"], about), Quiet()
-        scene = Scene(G, Look(**look), list(seeds))
-        return Run(scene, output, Ranges(scene, ends, reporter.advance), manifest, reporter, overwrite, page)
+        return Run(G, tmp_path, output, overwrite, View(Look(**look), seeds), ends, page)
 
     return make
 
 
 def make(run, directions, *indices):
     group = directions if isinstance(directions, KeptDirections) else KeptDirections(directions)
-    return run.make([run.plan(group, index) for index in indices or (0,)])
+    return run.make([(group, index) for index in indices or (0,)])
 
 
 def made_by(run, directions, *indices):
     return make(run, directions, *indices)[0]
 
 
-def test_every_distinct_picture_is_rendered_once(run_of, directions, monkeypatch):
+def test_every_distinct_picture_is_rendered_once(run_of, directions):
     run = run_of(OutputSettings(frames=24, video="png"))
-    seen = []
-    real = run.scene.shots
-    monkeypatch.setattr(run.scene, "shots", lambda d, i, s: (seen.extend(s), real(d, i, s))[1])
     assert made_by(run, directions) == [UNEDITED, "sheets/all-dir00.jpg", "videos/all-dir00"]
     # There and back over 13 distances; the sheet shows 7 of them, and the unedited one was there before.
-    assert len(seen) == len(set(seen)) == 12
+    assert len(run.engine.shots) == len(set(run.engine.shots)) == (12 + 1) * 2
     assert run.reporter.expected == run.reporter.done == 12 * 2
 
 
@@ -97,7 +119,7 @@ def test_what_is_quick_to_look_at_comes_first(run_of, directions):
     events = []
     run = run_of(OutputSettings(frames=8, video="png"), page=lambda busy: events.append(("page", busy)))
     add = run.manifest.add
-    run.manifest.add = lambda name, *rest: (events.append(name), add(name, *rest))[1]
+    run.manifest.add = lambda name, *rest, **more: (events.append(name), add(name, *rest, **more))[1]
     make(run, directions, 0, 1)
     again = ("page", True)
     assert events == [
@@ -120,9 +142,7 @@ def test_the_row_above_kept_sheets_is_that_of_their_subjects(run_of, directions)
 
 
 def test_after_a_failure_the_page_promises_nothing(run_of, directions, monkeypatch):
-    from sefa_plugin.runs import each_direction as pipeline
-
-    monkeypatch.setattr(pipeline, "write_video", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(making, "write_video", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
     events = []
     with pytest.raises(KeyboardInterrupt):
         make(run_of(OutputSettings(frames=8), page=events.append), directions, 0)
@@ -238,7 +258,7 @@ def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
     row = np.asarray(Image.open(tmp_path / "videos" / "all-dir01" / "frame0002.png"))
     assert np.array_equal(frames[2][:64, 64:128], row[:, :64])  # seed 0, direction 1
     assert np.array_equal(frames[2][64:, 64:128], row[:, 64:])  # seed 1
-    assert make(run_of(OutputSettings(frames=6, video="png", grid=True)), directions, 0, 1, 2) == ([], 6)
+    assert make(run_of(OutputSettings(frames=6, video="png", grid=True)), directions, 0, 1, 2) == ([], 7)
 
 
 def test_a_grid_of_kept_videos(run_of, directions, tmp_path):

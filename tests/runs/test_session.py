@@ -12,8 +12,9 @@ from places import ROOT
 from sefa_plugin import Directions, factorize, load_network
 from sefa_plugin.directions.factorization import Factorisation
 from sefa_plugin.directions.file import DirectionsFileError
+from sefa_plugin.rendering.local import Local
 from sefa_plugin.rendering.look import Look
-from sefa_plugin.rendering.scene import Scene
+from sefa_plugin.rendering.shards import Shard
 from sefa_plugin.runs.each_direction import make_outputs
 from sefa_plugin.runs.output_settings import OutputSettings
 from sefa_plugin.runs.session import Session, SettingsError, device_of, indices_of
@@ -112,24 +113,24 @@ def test_looks_that_do_not_fit(session, look, says):
         session = Session(session.opened, replace(session.choice, device="cuda"), pytest.fail)
         says = "--device cuda"
     with pytest.raises(SettingsError, match=says):
-        session.scene(look, [0])
+        session.scene(session.view(look, [0]))
 
 
 def test_classes(golden):
     said = []
     session = Session.open(NetworkChoice(str(golden("sg2ada-cond-32").pickle)), warn=said.append)
     with pytest.raises(SettingsError, match="--class 0-"):
-        session.scene(Look(), [0])
+        session.view(Look(), [0])
     with pytest.raises(SettingsError, match="this network has classes"):
-        session.scene(Look(label=1000), [0])
-    assert len(session.scene(Look(label=1), [0, 1])) == 2
+        session.view(Look(label=1000), [0])
+    assert len(session.scene(session.view(Look(label=1), [0, 1]))) == 2
     assert not said
 
 
 def test_what_a_network_does_not_have_is_a_warning(net):
     said = []
     session = Session.open(NetworkChoice(net), warn=said.append)
-    scene = session.scene(Look(label=3, rotate=10.0, camera=(20.0, 0.0)), [0])
+    scene = session.scene(session.view(Look(label=3, rotate=10.0, camera=(20.0, 0.0)), [0]))
     assert scene.look.label is None
     assert [line.partition(" ")[0] for line in said] == ["--class", "--translate", "--camera"]
 
@@ -148,13 +149,13 @@ def test_settings_that_cannot_be():
 
 def test_outputs_that_cannot_be_had_are_refused_before_any_work(session, tmp_path):
     groups = session.directions(wanted=Wanted(count=2))
-    scene = session.scene(Look(), [0])
+    view = session.view(Look(), [0])
     for wanted, output in (
         (Wanted(keys=(9,)), OutputSettings(video="none")),
         (Wanted(count=1), OutputSettings(loop="x")),
     ):
         with pytest.raises(SettingsError):
-            make_outputs(session, scene, groups, wanted, output, tmp_path / "out")
+            make_outputs(session, view, groups, wanted, output, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -162,13 +163,13 @@ def test_folders_may_be_text(session, tmp_path):
     folder = str(tmp_path / "out")
     groups = session.directions(wanted=Wanted(count=1), folder=folder)
     output = OutputSettings(video="none")
-    made = make_outputs(session, session.scene(Look(), [0]), groups, Wanted(count=1), output, folder, distance=(-1, 1))
+    made = make_outputs(session, session.view(Look(), [0]), groups, Wanted(count=1), output, folder, distance=(-1, 1))
     assert (made.outdir / "sheets" / "all-dir00.jpg").is_file()
 
 
 def test_nothing_to_look_at(session):
     with pytest.raises(SettingsError, match="nothing to look at"):
-        session.scene(Look())
+        session.view(Look())
 
 
 def test_a_device_is_named_or_found():
@@ -180,17 +181,16 @@ def test_scenes_of_one_generator_do_not_change_each_other(golden):
     """StyleGAN3's input transform lies in the generator: each scene has its own, also while they take turns."""
     path = str(golden("sg3t-64").pickle)
     looks = [Look(), Look(translate=(0.25, 0.1)), Look(rotate=30.0), Look()]
-    alone = [
-        next(Scene(load_network(path), look, [0]).pictures([Scene(load_network(path), look, [0]).ws])) for look in looks
-    ]
     session = Session.open(NetworkChoice(path))
-    scenes = [session.scene(look, [0]) for look in looks]
+    views = [session.view(look, [0]) for look in looks]
+    alone = [next(Local.of(load_network(path)).pictures(view, Shard.of_everyone(view))) for view in views]
+    scenes = [session.scene(view) for view in views]
     assert len({id(scene.G) for scene in scenes}) == 1
-    streams = [scene.pictures([scene.ws, scene.ws]) for scene in scenes]
+    streams = [scene.pictures(Shard.of_everyone(scene.view, [(), ()])) for scene in scenes]
     for _ in range(2):
         for stream, wanted in zip(streams, alone):
-            assert np.array_equal(next(stream)[0], wanted[0])
-    assert not np.array_equal(alone[0][0], alone[1][0])
+            assert np.array_equal(next(stream), wanted)
+    assert not np.array_equal(alone[0], alone[1])
 
 
 def test_threads_get_what_they_would_get_alone(golden):
@@ -198,14 +198,15 @@ def test_threads_get_what_they_would_get_alone(golden):
     looks = [Look(translate=(0.1 * place, 0.0)) for place in range(4)]
     wanted = []
     for look in looks:
-        scene = Session.open(NetworkChoice(path)).scene(look, [3])
-        wanted.append(next(scene.pictures([scene.ws]))[0])
+        session = Session.open(NetworkChoice(path))
+        view = session.view(look, [3])
+        wanted.append(next(session.engine().pictures(view, Shard.of_everyone(view))))
     session, made, errors = Session.open(NetworkChoice(path)), {}, []
 
     def work(place):
         try:
             (found,) = session.directions(wanted=Wanted(count=1))
-            scene = session.scene(looks[place], [3])
+            scene = session.scene(session.view(looks[place], [3]))
             shots = scene.shots(found.directions, 0, [0.0] * 5)
             made[place] = [pictures[0] for pictures in shots]
         except Exception as error:  # the thread would swallow it
@@ -244,7 +245,7 @@ def test_the_example_of_the_documentation(tmp_path, monkeypatch, capsys):
 
 def test_nothing_is_printed(session, capsys):
     session.directions(wanted=Wanted(count=1))
-    session.scene(Look(), [0])
+    session.scene(session.view(Look(), [0]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         session.about()

@@ -3,7 +3,7 @@ import pytest
 from toys import Planted, patches
 
 from sefa_plugin import Directions
-from sefa_plugin.evaluate.samples.sampling import Samples, measure_edit
+from sefa_plugin.evaluate.samples.sampling import Samples, measure_pictures
 from sefa_plugin.evaluate.samples.scores import SampleEdit, Scores, score_edits
 from sefa_plugin.rendering.look import Look
 
@@ -37,7 +37,9 @@ def test_scores_are_those_of_the_edits():
     samples = Samples(Planted(), count=10)
     assert scores.attributes == [f"a{k}" for k in range(6)]
     for edit in WANTED:
-        want = measure_edit(samples, edit.directions, edit.index, edit.distance, patches).scores
+        views = map(samples.view, samples.batches())
+        shots = (next(samples.edited(view, edit.directions, [(edit.index, edit.distance)])) for view in views)
+        want = measure_pictures(shots, patches).scores
         assert np.allclose(scores.of(edit), np.stack(list(want.values()), axis=1), atol=1e-6)
     assert (scores.of(WANTED[3]) == scores.unedited).all()
     assert expected == [40] and sum(done) == 40  # unedited and three edits

@@ -66,7 +66,7 @@ def test_words_about_a_direction():
 )
 def test_the_command_that_makes_it_again(tmp_path, changes, words):
     about = about_direction(directions(), 0, (-1, 1))
-    command = reproduce(manifest_of(tmp_path), settings(**changes), about)
+    command = reproduce(manifest_of(tmp_path).network["path"], settings(**changes), about)
     assert command.startswith("python gen_sefa.py --network ffhq.pkl ")  # no folder of somebody's machine
     assert words in command
 
@@ -77,7 +77,8 @@ def test_the_command_that_makes_it_again(tmp_path, changes, words):
 )
 def test_labels_become_layers_again(tmp_path, label, layers):
     held = {**settings(), "label": label}
-    assert f" {layers} " in reproduce(manifest_of(tmp_path), held, about_direction(directions(), 0, (-1, 1)))
+    network = manifest_of(tmp_path).network["path"]
+    assert f" {layers} " in reproduce(network, held, about_direction(directions(), 0, (-1, 1)))
 
 
 def test_the_command_does_make_it_again(tmp_path, golden):
