@@ -11,6 +11,7 @@ from ...system.regular_files import open_regular
 from ..record import About
 
 GAP = 4  # pixels between pictures, where there is only one
+MOST_SEGMENTS = 100  # of a file that are looked at for its size
 _NO_FRAMES = {0xFFC4, 0xFFC8, 0xFFCC}  # markers of tables among those of frames, FFC0 to FFCF
 
 
@@ -105,11 +106,12 @@ def _jpeg_size(path: Path) -> tuple[int, int] | None:
         with open_regular(path) as file:
             if file.read(2) != b"\xff\xd8":
                 return None
-            while True:
+            for _ in range(MOST_SEGMENTS):
                 marker, length = struct.unpack(">HH", file.read(4))
                 if 0xFFC0 <= marker <= 0xFFCF and marker not in _NO_FRAMES:
                     _, high, wide = struct.unpack(">BHH", file.read(5))
                     return wide, high
                 file.seek(length - 2, 1)
     except (OSError, struct.error):
-        return None
+        pass
+    return None
