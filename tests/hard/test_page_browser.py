@@ -289,6 +289,14 @@ def test_a_wide_sheet_scrolls_in_its_own_box_by_keys_too(opened):
     assert outline == "solid"
 
 
+def test_on_paper_nothing_is_cut_off_and_nothing_plays(opened):
+    tab, _, _ = opened("phone")
+    tab.emulate_media(media="print")
+    sizes = tab.evaluate("Array.from(document.querySelectorAll('.view'), one => [one.scrollWidth, one.clientWidth])")
+    assert len(sizes) == 12 and all(wide <= room for wide, room in sizes)
+    assert tab.locator("nav:visible, .command:visible, .clip:visible").count() == 0
+
+
 def test_a_wide_table_of_scores_scrolls_in_its_own_box(browser, tmp_path):
     names = [f"attribute_{index}" for index in range(30)]
     rows = [("", str(index), "skin-hair_colour+light") for index in range(3)]

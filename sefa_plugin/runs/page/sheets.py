@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...media.sheet import GAP
 from ...system.regular_files import open_regular
 from ..record import About
 
-GAP = 4  # pixels between pictures, where there is only one
 MOST_SEGMENTS = 100  # of a file that are looked at for its size
 _NO_FRAMES = {0xFFC4, 0xFFC8, 0xFFCC}  # markers of tables among those of frames, FFC0 to FFCF
 
