@@ -239,6 +239,7 @@ def test_the_wheel_holds_everything_it_needs(tmp_path):
     assert tops == {"sefa_plugin"}
     assert {"sefa_plugin/data/demo.pkl", "sefa_plugin/data/predictor.safetensors"} <= set(names)
     assert "sefa_plugin/py.typed" in names
+    assert {f"sefa_plugin/runs/page/page.{suffix}" for suffix in ("html.j2", "css", "js")} <= set(names)
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r})\n"
         "import sefa_plugin, sefa_plugin.hooks.stylegan3 as h, sefa_plugin.third_party.dnnlib\n"

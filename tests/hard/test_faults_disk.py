@@ -53,7 +53,7 @@ def writers(net):
     network = {"path": "n", "name": "n", "which": "G_ema", "digest": G.sefa.digest}
     edit = edit_of(directions, 0, 2.0)
     recipe = Recipe(network=network, seeds=(0,), look=Look(), edits=(edit,))
-    card = Card("a", "b", rows=rows, **CELLS)
+    card = Card("a", "b", command="x" * 5000)
 
     def record_of(path: Path) -> None:
         made = Manifest(path.parent, ["x"], {"name": "x" * 5000})

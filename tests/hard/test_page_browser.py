@@ -1,21 +1,26 @@
-"""The page in a real browser, from disk: it loads nothing from elsewhere, fits the window, and plays."""
+"""The page in a real browser, from disk: it loads nothing from elsewhere, shows its sheets, fits the window, plays."""
 
 from __future__ import annotations
 
+import io
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from sefa_plugin.media.effect import heat_picture
 from sefa_plugin.media.sheet import write_sheet
 from sefa_plugin.media.video import write_video
-from sefa_plugin.runs.page.html import Card, Section, write_page
-from sefa_plugin.runs.page.matrix import Matrix
+from sefa_plugin.runs.page.contents import packed
+from sefa_plugin.runs.page.html import Card, Matrix, Section, write_page
+from sefa_plugin.runs.page.sheets import sheet_of
 
 sync = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 WINDOWS = {"phone": {"width": 360, "height": 740}, "desktop": {"width": 1280, "height": 900}}
-MP4, SHEET = "videos/a b#%.mp4", "sheets/one.jpg"
+MP4, SHEET = "videos/a b#%.mp4", "sheets/a b#%{}.jpg"
+HEAT = np.repeat(np.linspace(0, 255, 16).astype(np.uint8)[None], 16, 0)
 PREFERS = "matchMedia('(prefers-color-scheme: dark)').matches"
 
 
@@ -54,7 +59,13 @@ def address(tmp_path_factory):
     write_video(folder / "videos/two.gif", frames, fps=12)
     rows = [[picture(row * 7 + at) for at in range(7)] for row in range(3)]
     labels = {"row_labels": ["seed 0", "seed 1", "seed 2"], "column_labels": ["-3", "-2", "-1", "0", "+1", "+2", "+3"]}
-    write_sheet(folder / SHEET, rows, **labels)
+    about = {"rows": labels["row_labels"], "columns": labels["column_labels"]}
+    for index in range(11):
+        boxes = write_sheet(
+            folder / SHEET.format(index), rows, title="a title " * 9, marked=3, aside=rows[0][0], **labels
+        )
+    # One of a record of before places were noted.
+    abouts = [{**about, "boxes": boxes}] * 10 + [about]
     names = {0: "<b>smile</b>", 2: "averyveryverylongnamewithoutanyplacetobreakit" * 2, 4: "قبعة زرقاء"}
     cards = [
         Card(
@@ -65,15 +76,16 @@ def address(tmp_path_factory):
             where="centre (61 % of the change)",
             facts=(("eigenvalue", "71.04"), ("range", "-2.9 to +3.1 units of w (-1.9 to +2.0 sigmas)")),
             command=f"python gen_sefa.py --network demo --directions {index} --distance=-2.9,3.1 --seeds 0,1,2",
-            heat=picture(index, 16),
-            rows=rows if index != 11 else (),
-            marked=3,
-            sheet=SHEET if index != 11 else "",
+            heat=packed(HEAT),
+            sheet=sheet_of(folder, SHEET.format(index), abouts[index]) if index != 11 else None,
             video={0: MP4, 1: "videos/two.gif"}.get(index, ""),
-            **labels,
         )
         for index in range(12)
     ]
+    seeds = {"columns": labels["row_labels"]}
+    seeds["boxes"] = write_sheet(
+        folder / "sheets/unedited.jpg", [rows[0][:3]], row_labels=[""], column_labels=seeds["columns"]
+    )
     write_page(
         folder / "index.html",
         title="Editing directions of a-network-whose-file-has-a-rather-long-name-stylegan2-ffhq-256x256",
@@ -82,7 +94,7 @@ def address(tmp_path_factory):
             Section("all", "All layers", "Rows 0-9.", cards[:8]),
             Section("mid", "Middle", "Rows 2-5.", cards[8:]),
         ],
-        unedited=[(f"seed {index}", picture(index)) for index in range(3)],
+        unedited=sheet_of(folder, "sheets/unedited.jpg", seeds),
         command="gen_sefa.py --network demo --outdir a/rather/long/folder --seeds 0-2 -K 12 --layers all,middle",
         busy=True,
     )
@@ -121,18 +133,80 @@ def test_it_fits_loads_all_and_asks_nobody(opened, window, scheme):
     until(tab, loaded)
     wide, room = tab.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert wide <= room == WINDOWS[window]["width"]
-    # A link is not a load: the sheet behind it opens too.
-    assert tab.evaluate(f"new Promise(done => {{const i = new Image(); i.onload = () => done(i.naturalWidth); "
-                        f"i.onerror = () => done(0); i.src = '{SHEET}'}})") > 0  # fmt: skip
+    assert tab.locator("article .sheet img").count() == 11
     assert asked and all(url.startswith(("file:", "data:")) for url in asked)
     assert not said
+
+
+def test_sheets_come_when_they_are_looked_at(opened):
+    tab, asked, said = opened()
+    until(tab, "document.querySelector('header img').naturalWidth > 0")
+    assert not any("%23%259.jpg" in url for url in asked)
+    last = "document.querySelector('#all-dir09 .sheet img')"
+    assert tab.evaluate(f"{last}.naturalWidth") == 0
+    room = tab.evaluate(f"{last}.getBoundingClientRect().height")
+    assert room > 300  # nothing moves when it comes
+    tab.evaluate(f"{last}.scrollIntoView()")
+    until(tab, f"{last}.naturalWidth > 0")
+    assert any("%23%259.jpg" in url for url in asked)
+    assert tab.evaluate(f"{last}.getBoundingClientRect().height") == pytest.approx(room)
+    assert not said
+
+
+def seen(tab, which):
+    """Pixels of an element, as they are on the screen, with 1 of the screen for 1 of the page."""
+    with Image.open(io.BytesIO(tab.locator(which).first.screenshot(animations="disabled"))) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pictures_of_a_sheet_stand_below_their_captions_and_its_paper_is_not_seen(opened, scheme):
+    tab, _, said = opened(scheme=scheme)
+    tab.locator("#all-dir01 .pictures").scroll_into_view_if_needed()
+    until(tab, "document.querySelector('#all-dir01 .pictures img').naturalWidth > 0")
+    shown = seen(tab, "#all-dir01 .held a")
+    high, wide = np.array(shown.shape[:2]) / (3, 7)
+    ground = tab.evaluate("getComputedStyle(document.querySelector('article')).backgroundColor")
+    paper = np.array([int(part) for part in ground[4:-1].split(",")])
+    for row in range(3):
+        for column in range(7):
+            middle = shown[int(high * (row + 0.5)), int(wide * (column + 0.5))]
+            expected = picture(row * 7 + column)[32, 32]
+            assert np.abs(middle - expected).max() < 12, (row, column)
+            if row and column != 3:  # above each is a gap
+                assert np.abs(shown[int(high * row), int(wide * (column + 0.5))] - paper).max() < 12
+    mark = shown[int(high * 1.5), round(wide * 3) + 1]
+    assert np.abs(mark - paper).max() > 60  # the frame
+    captions, pictures = (
+        tab.evaluate(f"Array.from(document.querySelectorAll('#all-dir01 {which} span'), one => {{"
+                     "const box = one.getBoundingClientRect(); return (box.left + box.right) / 2})")
+        for which in (".across", ".held a")
+    )  # fmt: skip
+    assert captions[3] == pytest.approx(pictures[1], abs=1)  # of the column and of the frame
+    assert not said
+
+
+def test_maps_have_the_colours_that_they_have_on_sheets(opened):
+    tab, _, said = opened()
+    shown = seen(tab, "#all-dir00 .heat img")
+    row = shown[len(shown) // 2]
+    expected = heat_picture(HEAT)[8]
+    places = ((np.arange(16) + 0.5) * len(row) / 16).astype(int)
+    assert np.abs(row[places] - expected)[1:-1].max() < 16 and not said
+
+
+def test_no_other_script_runs(opened):
+    tab, _, said = opened()
+    tab.evaluate("const one = document.createElement('script'); one.textContent = 'document.title = 1';"
+                 "document.body.append(one)")  # fmt: skip
+    assert tab.evaluate("document.title").startswith("Editing") and len(said) == 1
+    assert "Content Security Policy" in said[0] or "Content-Security-Policy" in said[0]
 
 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_the_clip_plays(opened, window):
     tab, asked, said = opened(window)
-    assert tab.evaluate("document.querySelector('video').readyState") == 0  # nothing before it is wanted
-    tab.evaluate("document.querySelector('video').load()")
+    until(tab, "document.querySelector('video').readyState > 0")  # how long it is, and how large
     tab.evaluate("document.querySelector('video').play()")
     until(tab, "document.querySelector('video').currentTime > 0")
     assert tab.evaluate("document.querySelector('video').duration") == pytest.approx(1, abs=0.1)
@@ -196,16 +270,31 @@ def test_short_terms_are_not_broken(opened):
     assert lines and set(lines) == {1}
 
 
+def test_a_wide_sheet_fits_a_desktop(opened):
+    tab, _, _ = opened()
+    sizes = tab.evaluate("Array.from(document.querySelectorAll('.view'), one => [one.scrollWidth, one.clientWidth])")
+    assert len(sizes) == 12 and all(wide <= room for wide, room in sizes)
+
+
 def test_a_wide_sheet_scrolls_in_its_own_box_by_keys_too(opened):
     tab, _, _ = opened("phone")
-    box = "document.querySelector('.sheet')"
+    box = "document.querySelector('article .view')"
     wide, room = tab.evaluate(f"[{box}.scrollWidth, {box}.clientWidth]")
     assert wide > room
     tab.evaluate(f"{box}.focus()")
     tab.keyboard.press("ArrowRight")
     until(tab, f"{box}.scrollLeft > 0")
+    assert tab.locator("article .down span").first.bounding_box()["x"] >= 0  # which row is which stays in sight
     outline = tab.evaluate(f"getComputedStyle({box}).outlineStyle")
     assert outline == "solid"
+
+
+def test_on_paper_nothing_is_cut_off_and_nothing_plays(opened):
+    tab, _, _ = opened("phone")
+    tab.emulate_media(media="print")
+    sizes = tab.evaluate("Array.from(document.querySelectorAll('.view'), one => [one.scrollWidth, one.clientWidth])")
+    assert len(sizes) == 12 and all(wide <= room for wide, room in sizes)
+    assert tab.locator("nav:visible, .command:visible, .clip:visible").count() == 0
 
 
 def test_a_wide_table_of_scores_scrolls_in_its_own_box(browser, tmp_path):

@@ -56,6 +56,7 @@ from safetensors import safe_open
 # is reported by ``compare``.
 ALLOWED: list[tuple[str, str, str]] = [
     ("errors/distance", "stderr", "the option is named: settings are parsed by click's types"),
+    ("*", "*index.html", "the page shows the sheets beside it, and holds no pictures of its own"),
 ]
 
 HERE = Path(__file__).resolve()
@@ -400,14 +401,15 @@ CHAINS = (
 VERSION = "VERSION"
 # What a text may say differently in the next run, and what stands there instead.
 MASKS = (
-    (re.compile(r"(pictures to render, about )(\d+ h \d+ min|\d+ min|\d+ s)"), r"\1TIME"),  # an estimate
+    # Said where rendering takes a while.
+    (re.compile(r"^(\d+ pictures to render, about (\d+ h \d+ min|\d+ min|\d+ s)|rendering *)\n", re.M), ""),
     (re.compile(r"(standard deviations .*), \d+\.\d s$", re.M), r"\1, TIME"),  # evaluate ganspace
     (re.compile(r"\bsefa_plugin (version )?\d+(\.\d+)+\w*"), rf"sefa_plugin \1{VERSION}"),
     (re.compile(rf"(\(sefa_plugin {VERSION}), [0-9a-f]{{16}}\)"), r"\1, DIGEST)"),  # register: holds the code's place
 )
-# Entries of JSON and arrays of .npz that hold versions or times. "sha256" of run.json is handled by itself: files are
+# Entries of JSON and arrays of .npz that hold versions, times, or what depends on the machine. "sha256" of run.json is handled by itself: files are
 # compared by what they mean, and it must be that of the file.
-VOLATILE_KEYS = {"versions", "seconds"}
+VOLATILE_KEYS = {"versions", "seconds", "computed"}
 VOLATILE_COLUMNS = {"seconds"}  # of tables: .csv, .json with "columns" and "rows", and the same as text
 # The same as a picture, where it is the last column and so wide as its numbers are long: how many columns of pixels
 # are looked at.

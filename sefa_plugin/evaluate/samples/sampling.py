@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SAMPLES = 2000  # as the paper's re-scoring
 FIRST_SEED = 1000  # calibration uses the seeds from 0 on: nothing is measured on what it was tuned on
 BATCH = 64
+TOGETHER = 16  # are rendered at once, at most; so the last ones of few samples are padded with few
 LARGE = 256  # pixels from which on batches get smaller
 
 
@@ -109,7 +110,7 @@ class Samples:
         rows: Sequence[Sequence[tuple[int, tuple[tuple[int, float], ...]]]],
         directions: Directions | None = None,
     ) -> Shard:
-        """Rows of (subject, step), whose steps name directions; batches are as large as those of a full batch."""
+        """Rows of (subject, step), whose steps name directions."""
         used = dict.fromkeys(index for row in rows for _, step in row for index, _ in step)
         place = {index: at for at, index in enumerate(used)}
         edits = tuple(edit_of(directions, index, 1.0) for index in used) if directions is not None else ()
@@ -118,7 +119,7 @@ class Samples:
             for row in rows
             for who, step in row
         )
-        return Shard(shots, edits, len(view), self.batch)
+        return Shard(shots, edits, len(view), TOGETHER)
 
     def shots(self) -> Iterator[np.ndarray]:
         """Unedited pictures uint8 ``[n, H, W, C]`` of each batch in turn."""

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from ...reading.json_file import parsed, read_bounded
 from ..record import Entry, Manifest
-from .matrix import Matrix
+from .html import Matrix
 
 DirectionKey = tuple[str, int, str]  # label, index, digest
 MOST = 4  # attributes named in a card
