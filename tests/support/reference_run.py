@@ -407,7 +407,8 @@ MASKS = (
     (re.compile(r"\bsefa_plugin (version )?\d+(\.\d+)+\w*"), rf"sefa_plugin \1{VERSION}"),
     (re.compile(rf"(\(sefa_plugin {VERSION}), [0-9a-f]{{16}}\)"), r"\1, DIGEST)"),  # register: holds the code's place
 )
-# Entries of JSON and arrays of .npz that hold versions, times, or what depends on the machine. "sha256" of run.json is handled by itself: files are
+# Entries of JSON and arrays of .npz that hold versions, times, or what depends on the machine. "sha256" of run.json is
+# handled by itself: files are
 # compared by what they mean, and it must be that of the file.
 VOLATILE_KEYS = {"versions", "seconds", "computed"}
 VOLATILE_COLUMNS = {"seconds"}  # of tables: .csv, .json with "columns" and "rows", and the same as text
