@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -13,27 +13,27 @@ from ..system.messages import readable
 class Progress:
     """Shows what a run does on standard error: lines, and one bar with an estimate."""
 
-    def __init__(self) -> None:
-        self._bar: Any = None
+    _bar: ClassVar[Any] = None  # the one of this process, which has one terminal
 
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.render_finish()
-            self._bar = None
+            Progress._bar = None
 
-    def say(self, text: str) -> None:
-        """One line; above the bar, where there is one."""
-        clear = "\r\x1b[K" if self._bar is not None and sys.stderr.isatty() else ""
+    @classmethod
+    def say(cls, text: str) -> None:
+        """One line, whoever says it; in the place of the bar, where there is one, which comes again below."""
+        clear = "\r\x1b[K" if cls._bar is not None and sys.stderr.isatty() else ""
         click.echo(f"{clear}{text}", err=True)
 
     def expect(self, pictures: int, seconds: float) -> None:
         """Announce the work and start the bar."""
         self.say(f"{pictures} pictures to render, about {readable(seconds)}")
-        self._bar = click.progressbar(length=pictures, label="rendering", file=sys.stderr, width=30)
-        self._bar.render_progress()
+        Progress._bar = click.progressbar(length=pictures, label="rendering", file=sys.stderr, width=30)
+        Progress._bar.render_progress()
 
     def advance(self, pictures: int) -> None:
         """Move the bar."""

@@ -14,6 +14,7 @@ from ..system import environment
 from ..system.interrupts import INTERRUPTED, STOPPED, exit_code, stoppable
 from ..system.messages import one_line
 from ..system.processor import is_out_of_memory, share_cores
+from .progress import Progress
 
 USAGE, FAILURE = 2, 1
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}  # of click
@@ -21,7 +22,7 @@ SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names":
 
 def warn(text: str) -> None:
     """Print a one-line warning to standard error."""
-    click.echo(f"Warning: {one_line(text)}", err=True)
+    Progress.say(f"Warning: {one_line(text)}")
 
 
 @contextmanager

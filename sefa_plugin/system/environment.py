@@ -17,6 +17,9 @@ NEEDED = (
     ("imageio-ffmpeg", "imageio_ffmpeg", "0.4.3"),
     ("pillow", "PIL", "8.0"),
     ("safetensors", "safetensors", "0.3"),
+    ("scipy", "scipy", "1.5"),
+    ("jinja2", "jinja2", "3.0"),
+    ("msgspec", "msgspec", "0.18"),
 )
 KEPT = ("torch", "numpy")  # a toolkit is written for the versions it has: they are not to be replaced
 
