@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,7 +143,7 @@ cli.gen_sefa = struck
 """
 
 
-def program(before, name="SIGINT", *words):
+def program(before, name="SIGINT", *words, under=()):
     code = (
         "import os, signal, sys, time\n"
         f"number = signal.{name}\n"
@@ -153,7 +154,7 @@ def program(before, name="SIGINT", *words):
         f"sys.argv = ['gen_sefa.py', *{list(words)!r}]\n"
         f"runpy.run_path({str(ROOT / 'gen_sefa.py')!r}, run_name='__main__')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*under, sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stderr.strip()
 
 
@@ -172,9 +173,19 @@ def test_the_whole_story_for_who_asks():
     assert "Traceback" in told and "in struck" in told and "Error: stopped" not in told
 
 
+@pytest.mark.skipif(shutil.which("timeout") is None, reason="GNU's coreutils have it")
 def test_a_time_limit_of_the_system_stops_a_command(tmp_path):
-    """As docs/security.md has it; what is half-written goes, and nothing of it stays."""
-    words = ["timeout", "4", sys.executable, str(ROOT / "gen_sefa.py"), "--network", "demo", "--seeds", "0-300"]
-    done = subprocess.run([*words, "--outdir", str(tmp_path)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 124 and done.stderr.strip().splitlines()[-1] == f"Error: {STOPPED}"
-    assert not list(tmp_path.rglob(".*"))
+    """As docs/security.md has it; what is half-written goes."""
+    writing = f"""
+import click
+from sefa_plugin.commands import cli
+from sefa_plugin.system.whole_files import whole_file
+@click.command(cls=type(cli.gen_sefa))
+def endless():
+    with whole_file({str(tmp_path / "out.bin")!r}) as part:
+        part.write_bytes(b"half")
+        time.sleep(50)
+cli.gen_sefa = endless
+"""
+    assert program(writing, under=("timeout", "4")) == (124, f"Error: {STOPPED}")
+    assert not any(tmp_path.iterdir())
