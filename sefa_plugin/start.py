@@ -1,18 +1,11 @@
-"""The entry points of the programs.
-
-Signal handlers are installed before heavy imports, which take a moment. At the end the process exits without Python's
-own finalisation, in which PyTorch takes a third of a second and more.
-"""
+"""The entry points of the programs."""
 
 from __future__ import annotations
 
-import atexit
-import os
+import gc
 import sys
 
-from .system.interrupts import whole_program
-
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # a type checker takes it for that of typing
 if TYPE_CHECKING:
     from typing import Any
 
@@ -39,21 +32,19 @@ def python_m() -> None:
 
 def _run(command: str, called: str | None = None, checks: tuple[str, ...] = ()) -> None:
     """Run a command of ``cli``, unless one of the checks of ``environment`` has a line to say."""
-    codes: list[int] = []
-    if not getattr(atexit, "_ncallbacks", int)():  # else whoever has begun to watch this process would not see its end
-        atexit.register(_go, codes)  # before all others, so that it is called after them
     try:
-        with whole_program():
-            for check in checks:
-                from .system import environment
+        for check in checks:
+            from .system import environment
 
-                _refuse(getattr(environment, check)())
-            cli = _commands()
-            getattr(cli, command)(prog_name=called)
-    except SystemExit as ending:
-        if ending.code is None or isinstance(ending.code, int):
-            codes.append(ending.code or 0)
-        raise
+            _refuse(getattr(environment, check)())
+        run = getattr(_commands(), command)
+    except KeyboardInterrupt:
+        print("Error: stopped before it began", file=sys.stderr)
+        sys.exit(130)
+    try:
+        run(prog_name=called)
+    finally:
+        gc.freeze()  # else Python goes through PyTorch's objects several times before it ends: a third of a second
 
 
 def _commands() -> Any:
@@ -71,16 +62,3 @@ def _commands() -> Any:
 def _refuse(reason: str | None) -> None:
     if reason:
         sys.exit(f"Error: {reason}")
-
-
-def _go(codes: list[int]) -> None:
-    """End the process, where its code is known and all that was said has been taken."""
-    if not codes:
-        return
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-    except (OSError, ValueError):  # Python's own finalisation reports it
-        return
-    os._exit(codes[0])

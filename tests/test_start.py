@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 
@@ -41,25 +40,6 @@ def test_everything_is_done_and_said_before_the_end():
         "    threading.Thread(target=lambda: (time.sleep(0.3), print('thread'))).start()"
     )
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["held", "thread", "registered"], "")
-
-
-def test_nothing_is_taken_apart():
-    code = "sys.kept = type('K', (), {'__del__': lambda self, write=os.write: write(1, b'taken apart')})()"
-    assert program(code).stdout == ""
-    assert program(f"{code}; sys.exit('no code that is known')").stdout == "taken apart"
-
-
-def test_who_watches_the_process_sees_its_end():
-    done = program("pass", before="import atexit; atexit.register(print, 'seen')\n")
-    assert (done.returncode, done.stdout) == (0, "seen\n")
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
-def test_output_that_cannot_be_flushed_is_a_failure():
-    with open("/dev/full", "w") as full:
-        words = [sys.executable, "-c", "import sys; from sefa_plugin import start; print('x'); start._go([0])"]
-        done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
-    assert done.returncode != 0 and "No space left" in done.stderr
 
 
 @pytest.mark.parametrize(("name", "words"), [("click", ["--version"]), ("torch", ["--network", "demo"])])

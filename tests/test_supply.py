@@ -13,7 +13,7 @@ import pytest
 from places import ROOT
 
 BASE = {"torch", "numpy", "click", "imageio", "imageio-ffmpeg", "pillow", "safetensors"}
-BASE |= {"scipy", "jinja2", "filelock", "msgspec", "tqdm"}
+BASE |= {"scipy", "jinja2", "msgspec"}
 
 
 def names(lines):
@@ -37,7 +37,7 @@ def hashed():
     return {line.split(" --hash=")[0].strip(): re.findall(r"--hash=(\S+)", line) for line in lines}
 
 
-def test_the_base_install_is_twelve_packages(config):
+def test_the_base_install_is_ten_packages(config):
     assert names(config["options"]["install_requires"].splitlines()) == BASE
 
 

@@ -10,7 +10,6 @@ import click
 
 from ..directions.keys import parse_keys
 from ..rendering.typed_edits import parse_axis, parse_distance, parse_edit, parse_seeds
-from ..system import limits
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -108,38 +107,7 @@ EDIT = Parsed("edit", parse_edit)
 AXIS = Parsed("axis", parse_axis)
 
 
-def _limited(parse: Callable[[str], Any], set_limit: Callable[[Any], None]) -> Callable[..., None]:
-    def act(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-        if value is None or ctx.resilient_parsing:
-            return
-        try:
-            set_limit(parse(value))
-        except ValueError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
-
-    return act
-
-
-# On every command; eager, so that they hold for whatever the others do.
-debug = stack(
-    click.option(
-        "--timeout",
-        expose_value=False,
-        is_eager=True,
-        callback=_limited(limits.parse_seconds, limits.start_clock),
-        help="Stop after this time, like 90, 90s or 5m.",
-        metavar="TIME",
-    ),
-    click.option(
-        "--max-memory",
-        expose_value=False,
-        is_eager=True,
-        callback=_limited(limits.parse_bytes, limits.limit_memory),
-        help="Memory that may be taken, like 2GB; on Linux.",
-        metavar="SIZE",
-    ),
-    click.option("--debug", is_flag=True, help="Show the whole traceback when something fails."),
-)
+debug = click.option("--debug", is_flag=True, help="Show the whole traceback when something fails.")
 strict = click.option("--strict", is_flag=True, help="Refuse what is otherwise only warned of.")
 trust_pickle = click.option(
     "--trust-pickle",

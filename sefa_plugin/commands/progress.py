@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -16,22 +16,24 @@ SETTLED = 0.5  # seconds of pictures that an estimate rests on, at least
 class Progress:
     """Shows what a run does on standard error: lines, and one bar with an estimate."""
 
+    _bar: ClassVar[Any] = None  # the one of this process, which has one terminal
+
     def __init__(self) -> None:
-        self._bar: Any = None
         self._total = self._done = 0
         self._first: tuple[float, int] | None = None  # when the first pictures came, and how many
 
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.render_finish()
-            self._bar = None
+            Progress._bar = None
 
-    def say(self, text: str) -> None:
-        """One line; above the bar, where there is one."""
-        clear = "\r\x1b[K" if self._bar is not None and sys.stderr.isatty() else ""
+    @classmethod
+    def say(cls, text: str) -> None:
+        """One line, whoever says it; in the place of the bar, where there is one, which comes again below."""
+        clear = "\r\x1b[K" if cls._bar is not None and sys.stderr.isatty() else ""
         click.echo(f"{clear}{text}", err=True)
 
     def expect(self, pictures: int) -> None:
@@ -51,8 +53,9 @@ class Progress:
             if taken > SETTLED:
                 left = (self._total - self._done) * taken / (self._done - before)
                 self.say(f"{self._total} pictures to render, about {readable(left)}")
-                self._bar = click.progressbar(length=self._total, label="rendering", file=sys.stderr, width=30)
-                self._bar.update(self._done)
+                bar: Any = click.progressbar(length=self._total, label="rendering", file=sys.stderr, width=30)
+                bar.update(self._done)
+                Progress._bar = bar
 
 
 class Download:

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from ..system import environment, limits
-from ..system.interrupts import INTERRUPTED, STOPPED, TERMINATED, Terminated, working
+from ..system import environment
+from ..system.interrupts import INTERRUPTED, STOPPED, exit_code, stoppable
 from ..system.messages import one_line
 from ..system.processor import is_out_of_memory, share_cores
+from .progress import Progress
 
 USAGE, FAILURE = 2, 1
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}  # of click
@@ -21,7 +22,7 @@ SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names":
 
 def warn(text: str) -> None:
     """Print a one-line warning to standard error."""
-    click.echo(f"Warning: {one_line(text)}", err=True)
+    Progress.say(f"Warning: {one_line(text)}")
 
 
 @contextmanager
@@ -35,15 +36,11 @@ def usage() -> Iterator[None]:
 
 def explain(error: BaseException) -> tuple[str, int]:
     """Give the line and the exit code for whatever ended a command."""
+    stopped = exit_code(error)
+    if stopped or isinstance(error, click.Abort):
+        return STOPPED, stopped or INTERRUPTED
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
-    limited = limits.ended_by_time(error) or limits.ended_by_memory(error)
-    if limited:
-        return limited, FAILURE
-    if isinstance(error, Terminated):
-        return STOPPED, TERMINATED
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return STOPPED, INTERRUPTED
     if isinstance(error, OSError):
         place = error.filename or ("standard output" if _raised_by_printing(error) else "")
         return f"{place}{': ' if place else ''}{error.strerror or error}", FAILURE
@@ -95,29 +92,22 @@ class OneLineErrors(click.Command):
         """Run the command; see ``click.Command.main``."""
         share_cores()
         if not standalone_mode:
-            try:
-                return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-            finally:
-                limits.lift()
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         words = list(sys.argv[1:] if args is None else args)
         _open_streams()
         if hasattr(sys.stdout, "reconfigure"):  # names of files may be no text, or none that this terminal has
             sys.stdout.reconfigure(errors="backslashreplace")
-        with working() as course:
-            try:
+        try:
+            with stoppable():
                 result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-                course.end()
-            except (SystemExit, GeneratorExit):
+        except (SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            if "--debug" in words and not isinstance(error, click.ClickException):
                 raise
-            except BaseException as error:
-                ended_by = course.end(error)
-                if "--debug" in words and not isinstance(error, click.ClickException):
-                    raise
-                line, code = explain(ended_by or error)
-                click.echo(f"Error: {one_line(line)}", err=True)
-                sys.exit(code)
-            finally:
-                limits.lift()
+            line, code = explain(error)
+            click.echo(f"Error: {one_line(line)}", err=True)
+            sys.exit(code)
         sys.exit(result if isinstance(result, int) else 0)
 
 

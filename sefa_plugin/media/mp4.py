@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..system.interrupts import handled
+from ..system.interrupts import postponed
 from ..system.whole_files import scratch_folder, whole_file
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from types import FrameType
     from typing import Protocol
 
     class Writer(AbstractContextManager[object], Protocol):
@@ -220,48 +219,24 @@ def _plain(comment: str) -> str:
 def _start(writer: Writer, frame: np.ndarray, report: Path) -> subprocess.Popen[bytes] | None:
     """Write the first frame, which starts ffmpeg, with its errors going to a file; give the process."""
     quoted = str(report).replace("%", "%%").replace("'", "'\\''")
-    with _launch, _signals_later(writer):
+    with _launch:
         before = os.environ.get("FFREPORT")
-        os.environ["FFREPORT"] = f"file='{quoted}':level=16"
         try:
-            writer.append_data(frame)
+            os.environ["FFREPORT"] = f"file='{quoted}':level=16"
+            with postponed():  # an ffmpeg that is not known yet could not be ended
+                writer.append_data(frame)
         except BaseException as error:
+            _end(_process_of(writer))  # after a signal; imageio closes nothing then
             for place, _ in traceback.walk_tb(error.__traceback__):  # the generator has ended, and with it its locals
                 if isinstance(place.f_locals.get("p"), subprocess.Popen):
                     _end(place.f_locals["p"])
             raise
         finally:
             if before is None:
-                del os.environ["FFREPORT"]
+                os.environ.pop("FFREPORT", None)
             else:
                 os.environ["FFREPORT"] = before
     return _process_of(writer)
-
-
-@contextmanager
-def _signals_later(writer: Writer) -> Iterator[None]:
-    """Put Ctrl-C and the like off until ffmpeg's process is known: before that nothing could end it."""
-    waiting: list[int] = []
-
-    def later(number: int, frame: FrameType | None) -> None:
-        if _process_of(writer) is None:
-            waiting.append(number)
-        else:
-            handle(number, frame)
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        earlier = before[number]
-        assert callable(earlier)  # only such are replaced
-        earlier(number, frame)
-
-    with handled(later, callable) as before:
-        yield
-    try:
-        for number in waiting:
-            handle(number, None)
-    except BaseException:
-        _end(_process_of(writer))  # imageio closes nothing after an error
-        raise
 
 
 def _process_of(writer: Writer | None) -> subprocess.Popen[bytes] | None:

@@ -1,8 +1,8 @@
-"""The operating system's side: files that appear whole, names that every system takes, signals, limits, messages.
+"""The operating system's side: files that appear whole, names that every system takes, signals, messages.
 
 In: paths, text, a process's memory and threads. Out: whole files, safe names, one-line messages. Standard library only;
 imports nothing of ours, nor NumPy or torch.
 
-Doors: ``whole_files``, ``regular_files``, ``file_names``, ``messages``, ``processor``, ``interrupts``, ``limits``,
+Doors: ``whole_files``, ``regular_files``, ``file_names``, ``messages``, ``processor``, ``interrupts``,
 ``environment``.
 """

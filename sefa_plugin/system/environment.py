@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Collection
 from importlib.util import find_spec
 
 PYTHON = (3, 9)
@@ -17,6 +18,9 @@ NEEDED = (
     ("imageio-ffmpeg", "imageio_ffmpeg", "0.4.3"),
     ("pillow", "PIL", "8.0"),
     ("safetensors", "safetensors", "0.3"),
+    ("scipy", "scipy", "1.5"),
+    ("jinja2", "jinja2", "3.0"),
+    ("msgspec", "msgspec", "0.18"),
 )
 KEPT = ("torch", "numpy")  # a toolkit is written for the versions it has: they are not to be replaced
 
@@ -29,7 +33,7 @@ def too_old() -> str | None:
     if sys.version_info[:2] < PYTHON:
         found = ["Python " + ".".join(str(part) for part in sys.version_info[:3])]
     else:
-        found = [f"{name} {version}" for name, version, _ in _lacking() if name in KEPT and version]
+        found = [f"{name} {version}" for name, version, _ in _lacking(KEPT) if version]
     if not found:
         return None
     needs = ", ".join(f"{name} {lowest}" for name, _, lowest in NEEDED if name in KEPT)
@@ -49,12 +53,14 @@ def missing() -> str | None:
     return f'{names}: missing or too old; run "{sys.executable}" -m pip install {wanted}'
 
 
-def _lacking() -> list[tuple[str, str, str]]:
+def _lacking(only: Collection[str] | None = None) -> list[tuple[str, str, str]]:
     """Name, version found ("" where there is none at all) and lowest version of what is not there or too old."""
     from importlib import metadata  # which a Python that is too old may lack
 
     found = []
     for name, module, lowest in NEEDED:
+        if only is not None and name not in only:
+            continue
         try:
             version = metadata.version(name) or ""
         except metadata.PackageNotFoundError:

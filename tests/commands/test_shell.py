@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 from places import ROOT
 
 from sefa_plugin.commands.progress import Progress
-from sefa_plugin.commands.shell import Command, explain, usage
+from sefa_plugin.commands.shell import Command, explain, usage, warn
 from sefa_plugin.system.messages import readable
 
 
@@ -70,6 +71,24 @@ def test_progress_says_what_is_to_come(capsys, monkeypatch):
         now[0] += 2
         progress.advance(1)
     assert "61 pictures to render, about 2 min" in capsys.readouterr().err
+
+
+def test_no_line_tears_the_bar(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr("sefa_plugin.commands.progress.SETTLED", -1.0)
+    with Progress() as progress:
+        progress.expect(4)
+        for index in range(4):
+            progress.advance(1)
+            warn(f"warning {index}")
+            progress.say(f"line {index}")
+    shown = [line.rpartition("\r\x1b[K")[2] for line in sys.stderr.getvalue().split("\n")]
+    lines = [text for index in range(4) for text in (f"Warning: warning {index}", f"line {index}")]
+    assert [line for line in shown if "line" in line or "warning" in line] == lines
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")

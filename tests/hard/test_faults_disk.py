@@ -162,7 +162,7 @@ def test_a_run_whose_nth_output_finds_no_room(net, tmp_path, monkeypatch, kind):
         code, told = finish(folder, words, lambda number=number: fails_at(number))
         if code == 0:
             break
-        assert os.strerror(errno.ENOSPC) in one_line(code, told) and ".part-" not in told, told
+        assert os.strerror(errno.ENOSPC) in one_line(code, told) and ".sefa-" not in told, told
         campaign.check_whole(folder, told)
         assert hidden(folder, temporary) == []
         if number in (2, 7, 10):

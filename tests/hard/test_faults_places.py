@@ -40,10 +40,13 @@ def run(command, *words):
 # --- what killed processes leave ------------------------------------------------------------------
 
 
-def left(folder, name, what="part", pid=None, host=None, suffix=""):
-    """A leftover of a process that is gone, or is not."""
+def left(folder, pid=None, host=None):
+    """What a process that is gone, or is not, was writing in."""
     pid = _dead() if pid is None else pid
-    return folder / f".{name}.{what}-{host or atomic._host()}-{pid}-3{suffix}"
+    path = folder / f".sefa-{host or atomic._host()}-{pid}-{os.urandom(4).hex()}"
+    path.mkdir()
+    (path / "a.mp4").write_bytes(b"half")
+    return path
 
 
 def _dead():
@@ -56,17 +59,14 @@ def _dead():
 
 @needs_fork
 def test_what_is_left_of_dead_processes_goes_and_nothing_else(tmp_path):
-    gone = [left(tmp_path, "a.mp4", suffix=".mp4"), left(tmp_path, "frames"), left(tmp_path, "a", host="0" * 8)]
-    gone.append(left(tmp_path, "frames", "old"))
-    os.makedirs(gone[1] / "deeper")
-    gone[3].mkdir()
-    (tmp_path / "frames").mkdir()
-    kept = [left(tmp_path, "b", pid=os.getppid()), left(tmp_path, "c", host="1" * 8), tmp_path / ".a.part-1"]
-    kept += [tmp_path / "visible.part-00000000-1-1", tmp_path / ".hidden"]
-    for path in [gone[0], gone[2], *kept]:
+    gone = [left(tmp_path), left(tmp_path, host="0" * 8)]
+    (gone[0] / "deeper").mkdir()
+    kept = [left(tmp_path, pid=os.getppid()), left(tmp_path, host="1" * 8), tmp_path / ".hidden", tmp_path / "sefa-1"]
+    kept += [tmp_path / ".sefa-abc", tmp_path / f".sefa-{atomic._host()}-{_dead()}", tmp_path / "seen"]
+    for path in kept[2:]:
         path.write_bytes(b"x")
     old = time.time() - atomic.OLD - 100
-    os.utime(gone[2], (old, old))  # of another machine, but of long ago
+    os.utime(gone[1], (old, old))  # of another machine, but of long ago
     with atomic.whole_file(tmp_path / "mine.txt") as mine:
         mine.write_bytes(b"x")
         atomic.sweep(tmp_path)
@@ -78,17 +78,28 @@ def test_what_is_left_of_dead_processes_goes_and_nothing_else(tmp_path):
 
 @needs_fork
 def test_a_folder_that_was_moved_aside_comes_back(tmp_path):
-    aside = left(tmp_path, "frames", "old")
-    aside.mkdir()
-    (aside / "frame0000.png").write_bytes(b"old")
-    half = left(tmp_path, "frames")
-    half.mkdir()
+    half = left(tmp_path)
+    (half / "old" / "frames").mkdir(parents=True)
+    (half / "old" / "frames" / "frame0000.png").write_bytes(b"old")
     atomic.sweep(tmp_path)
     assert content(tmp_path) == {"frames/frame0000.png": b"old"}
-    long = left(tmp_path, "n" * 60 + "~", "old")  # whose whole name nobody knows
-    long.mkdir()
+    half = left(tmp_path)
+    (half / "old" / "frames").mkdir(parents=True)  # the new one had taken its place already
     atomic.sweep(tmp_path)
-    assert long.is_dir()
+    assert content(tmp_path) == {"frames/frame0000.png": b"old"} and hidden(tmp_path) == []
+
+
+@needs_fork
+def test_what_was_passed_on_sweeps_nothing_of_its_users(tmp_path):
+    """A folder that was unpacked may hold what looks left behind, and links to folders of its user."""
+    out, mine = tmp_path / "out", tmp_path / "mine"
+    out.mkdir()
+    (mine / "old" / "letters").mkdir(parents=True)
+    os.utime(mine, (1e9, 1e9))
+    (out / f".sefa-{'0' * 8}-1-{'0' * 8}").symlink_to(mine)
+    (left(out) / "old").symlink_to(mine / "old")
+    atomic.sweep(out)
+    assert (mine / "old" / "letters").is_dir() and not (out / "letters").exists()
 
 
 # --- places ---------------------------------------------------------------------------------------
@@ -145,7 +156,7 @@ def test_something_else_in_its_place(net, tmp_path, blocked, made):
     else:
         path.symlink_to(path.name)
     line = one_line(*run(cli.gen_sefa, "--network", net, *WORDS, "-K", "1", "--outdir", tmp_path / "out"))
-    assert path.name in line and ".part-" not in line
+    assert path.name in line and ".sefa-" not in line
     assert made != "file" or path.read_bytes() == b"mine"
     assert hidden(tmp_path) == []
 

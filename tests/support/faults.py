@@ -72,7 +72,7 @@ def _become(folder: Path, words: list[str], before: Callable[[], Any]) -> None:
         command, words = _command(words)
         sys.argv = ["sefa", *words]
         torch.set_num_threads(1)  # those of this process did not come along, and would be waited for
-        atomic._swept.clear()  # a new process has swept nothing yet
+        atomic._sweep_once.cache_clear()  # a new process has swept nothing yet
         before()
         command.main(words)
     except SystemExit as ending:

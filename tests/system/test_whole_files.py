@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 
 import pytest
 
 from sefa_plugin.system import whole_files as atomic
-from sefa_plugin.system.whole_files import keep_inside, whole_file, whole_folder
+from sefa_plugin.system.whole_files import alone_in, keep_inside, whole_file, whole_folder
 
 
 def names(folder):
     return sorted(p.name for p in folder.iterdir())
 
 
-def test_a_file_appears_only_at_the_end_and_under_its_suffix(tmp_path):
+def test_a_file_appears_only_at_the_end_and_is_written_under_its_name(tmp_path):
     target = tmp_path / "new" / "folder" / "all-dir00.mp4"
     with whole_file(target) as part:
-        assert part.parent == target.parent and part.suffix == ".mp4" and part.name.startswith(".")
+        assert part.name == target.name and part.parent.parent == target.parent and part.parent.name.startswith(".")
         part.write_bytes(b"new")
         assert not target.exists()
     assert target.read_bytes() == b"new"
@@ -153,14 +155,14 @@ def test_a_failed_exchange_brings_the_old_folder_back(tmp_path, monkeypatch):
     target = tmp_path / "frames"
     target.mkdir()
     (target / "old.png").write_bytes(b"old")
-    rename = os.rename
+    replace = os.replace
 
     def fails_for_the_new_one(source, destination):
-        if ".part-" in str(source):
+        if source.name == "new":
             raise OSError(28, "No space left on device")
-        rename(source, destination)
+        replace(source, destination)
 
-    monkeypatch.setattr(atomic.os, "rename", fails_for_the_new_one)
+    monkeypatch.setattr(atomic.os, "replace", fails_for_the_new_one)
     with pytest.raises(OSError, match="No space left"):
         with whole_folder(target) as part:
             (part / "new.png").write_bytes(b"new")
@@ -174,3 +176,28 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path):
         with whole_folder(tmp_path / "frames"):
             pytest.fail("the work began")
     assert (tmp_path / "frames").read_bytes() == b"mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such locks")
+def test_threads_are_alone_in_a_folder_one_after_the_other(tmp_path):
+    (tmp_path / "other").mkdir()
+    inside, seen = [], []
+
+    def work():
+        with alone_in(tmp_path):
+            inside.append(1)
+            time.sleep(0.02)
+            seen.append(len(inside))
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    with alone_in(tmp_path):
+        for thread in threads:
+            thread.start()
+        with alone_in(tmp_path / "other"):  # another folder is nobody's
+            time.sleep(0.05)
+        assert seen == []
+    for thread in threads:
+        thread.join(10)
+    assert seen == [1, 1, 1, 1]
+    assert names(tmp_path) == ["other"]
