@@ -266,14 +266,13 @@ class Making:
     ) -> About:
         """Write a sheet; gives what is said of it beside what was planned."""
         everyone, shard = len(self.view), layout.shard
-        videos = [video for video in later if isinstance(video.layout, Video)]
+        videos = [(self._names(video), video.layout.max_width) for video in later if isinstance(video.layout, Video)]
         cells: list[np.ndarray] = []
         for row, pictures in zip(shard.rows(), self._rows(shard, lambda name: False)):
             cells += [fit(picture, CELL) for picture in pictures]
             name = self._name(shard, row)
-            for video in videos:
-                if name is not None and name in self._names(video) and isinstance(video.layout, Video):
-                    store.put((name, video.layout.max_width), side_by_side(pictures, video.layout.max_width))
+            for width in {width for names, width in videos if name in names}:
+                store.put((name, width), side_by_side(pictures, width))
         rows, columns = len(layout.row_labels), len(layout.column_labels)
         if layout.by_columns:
             table = [[cells[column * rows + row] for column in range(columns)] for row in range(rows)]
