@@ -20,6 +20,7 @@ import click
 ROOT = Path(__file__).parent.parent
 SECONDS = 60
 _WORDS = {0: "clean", 1: "flagged"}
+_CRASHES = (b"Traceback (most recent call last)", b"Error: unexpected ")  # Python's exit code for those is 1, too
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,13 @@ class Scanner:
     words: tuple[str, ...]
 
     def says(self, file: Path, folder: Path) -> str:
-        """``clean``, ``flagged`` or ``failed`` (another exit code, or over a minute)."""
+        """``clean``, ``flagged`` or ``failed`` (another exit code, a crash, or over a minute)."""
         words = [word.replace("FILE", str(file)) for word in self.words]
         try:
             done = subprocess.run(words, cwd=folder, capture_output=True, timeout=SECONDS)
         except subprocess.TimeoutExpired:
+            return "failed"
+        if done.returncode == 1 and any(crash in done.stderr for crash in _CRASHES):
             return "failed"
         return _WORDS.get(done.returncode, "failed")
 

@@ -184,6 +184,20 @@ def test_ties_are_told_and_nothing_else():
     assert remark_on(spectrum_of(5, 3, 3, 2), 0) == ""
 
 
+@pytest.mark.parametrize(("roundings", "runs"), [(1.9, [[1, 2]]), (2.1, []), (3.0, [])])
+def test_a_gap_of_more_than_two_roundings_is_no_tie(roundings, runs):
+    """In singular values, where one rounding is 2^-24 sqrt(dim) of the largest."""
+    gap = roundings * 2.0**-24 * np.sqrt(4) * 5
+    sizes = np.array([5.0, 3.0 + gap, 3.0, 2.0])
+    assert tied(Directions.of(np.eye(4), sizes**2, (0,)))[0] == runs
+
+
+@pytest.mark.parametrize(("roundings", "zero"), [(0.9, [3]), (1.1, [])])
+def test_what_is_larger_than_one_rounding_is_not_0(roundings, zero):
+    sizes = np.array([5.0, 3.0, 2.0, roundings * 2.0**-24 * np.sqrt(4) * 5])
+    assert zero_eigenvalues(Directions.of(np.eye(4), sizes**2, (0,))) == zero
+
+
 def test_a_tie_with_what_was_left_out():
     made = spectrum_of(5, 3, 3, 2, k=2)
     assert made.next_eigenvalue == pytest.approx(9)

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MAX_LOD = 32  # no network has that many resolutions
-
 
 def pixel_norm(x: Tensor) -> Tensor:
     """Divide by the root of the mean square over axis 1 (section 4.2)."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, TensorView | Array]
 
 NETWORK_NAMES = ("G", "D", "G_ema")
-FAMILIES = ("module", "tensorflow", "state_dict")
 
 
 class NetworkFileError(Exception):

@@ -52,6 +52,8 @@ def test_labels_are_no_part_of_z(golden):
     made = factorize(G, space="z", normalize=False)
     gain = 0.01 / np.sqrt(weight.shape[1])
     assert np.sqrt(made.eigenvalues[0]) == pytest.approx(np.linalg.norm(weight[:, :48] * gain, 2), rel=1e-5)
+    assert made.normalize is False  # which is noted in their file
+    assert factorize(G, space="z").normalize is True
 
 
 def test_raw_matrices(golden):

@@ -87,6 +87,16 @@ def test_an_empty_group_takes_a_layer_from_its_neighbour():
     assert rows(net(4, 8, 8, 8), "coarse,middle,fine") == [("coarse", [0, 1]), ("middle", [2]), ("fine", [3])]
     assert rows(net(64, 64, 128), "coarse,middle,fine") == [("coarse", [0]), ("middle", [1]), ("fine", [2])]
     assert rows(net(4, 4, 64, 64, 64), "middle") == [("middle", [2])]
+    assert rows(net(4, 4, 4, 64, 64), "coarse,middle,fine") == [
+        ("coarse", [0, 1]),
+        ("middle", [2]),
+        ("fine", [3, 4]),
+    ]
+    assert rows(net(4, 4, 64, 64), "coarse,middle,fine") == [  # of equal neighbours the fine one gives
+        ("coarse", [0, 1]),
+        ("middle", [2]),
+        ("fine", [3]),
+    ]
     assert rows(net(8 * (1 + 1e-9), 16, 64), "coarse") == [("coarse", [0])]
     with pytest.raises(ValueError, match="too few layers"):
         select_layers(net(4, 8), "coarse")

@@ -10,6 +10,7 @@ import torch
 from sefa_plugin import load_network
 from sefa_plugin.generators import stylegan2, stylegan3
 from sefa_plugin.generators.kaiser import bessel_j1, lowpass
+from sefa_plugin.reading.network_file import read_network
 
 STYLEGAN2 = ["sg2ada-skip-64", "sg2ada-cond-32", "sg2ada-resnet-32", "sg2ada-orig-32", "sg2-in-sg3-32"]
 STYLEGAN3 = ["sg3t-64", "sg3r-64", "sg3-cond-32", "sg3r-transform-32"]
@@ -116,6 +117,28 @@ def test_a_moved_input_gives_the_features_of_the_original(golden, built):
     case, G = golden("sg3r-transform-32"), built("sg3r-transform-32")
     features = G.synthesis.input(tensor(case, "out/ws")[:1, 0]).numpy()
     assert abs(features - case["out/input_features"]).max() < 1e-4 * max(1, abs(features).max())
+
+
+def halves(synthesis):
+    return [resolution for resolution in synthesis.block_resolutions if getattr(synthesis, f"b{resolution}").use_fp16]
+
+
+@pytest.mark.parametrize("name", ["sg2ada-skip-64", "sg2ada-cond-32", "sg2-in-sg3-32"])
+def test_the_blocks_in_float16_are_the_official_ones(golden, built, name):
+    """A pickle of the official code holds what each of its blocks has been given."""
+    modules, synthesis = read_network(golden(name).pickle).modules, built(name).synthesis
+    official = [size for size in synthesis.block_resolutions if modules[f"synthesis.b{size}"].attributes["use_fp16"]]
+    assert halves(synthesis) == official == synthesis.block_resolutions[1:]
+
+
+@pytest.mark.parametrize(
+    ("resolution", "count", "wanted"),
+    [(64, 0, []), (64, 1, [64]), (64, 2, [32, 64]), (256, 4, [32, 64, 128, 256]), (32, 4, [8, 16, 32]), (8, 9, [8])],
+)
+def test_the_highest_resolutions_are_in_float16_and_never_the_first(resolution, count, wanted):
+    """``num_fp16_res`` of them (the training script's 4 by default); a block of 4 pixels never is."""
+    synthesis = stylegan2.SynthesisNetwork(4, resolution, 3, channel_base=1024, channel_max=4, num_fp16_res=count)
+    assert halves(synthesis) == wanted
 
 
 def test_stylegan2_filters(golden):

@@ -183,3 +183,19 @@ def test_a_scanner_is_asked(tmp_path):
     (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n.")
     assert ours.says(tmp_path / "good.pkl", tmp_path) == "clean"
     assert ours.says(tmp_path / "bad.pkl", tmp_path) == "flagged"
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("raise SystemExit(1)", "flagged"),
+        ("raise KeyError('x')", "failed"),  # a traceback and, from Python, exit code 1
+        ("import sys; sys.exit('Error: unexpected KeyError: x')", "failed"),
+        ("raise SystemExit(2)", "failed"),
+        ("import os; os.abort()", "failed"),
+    ],
+)
+def test_a_scanner_that_crashes_has_flagged_nothing(tmp_path, program, said):
+    from fuzz.compare import Scanner
+
+    assert Scanner("other", (sys.executable, "-c", program, "FILE")).says(tmp_path / "x", tmp_path) == said

@@ -62,6 +62,23 @@ def test_a_local_change_is_no_motion():
     assert found is None or found == Motion() or abs(found.shift_x) + abs(found.zoom - 1) < 0.01
 
 
+def mixed(share):
+    """A picture, and a moved one that has other things on it, too: ``share`` of its deviation."""
+    before, after = moved(blobs(1, (256, 256)), shift=(10, 0))
+    (_, other) = moved(blobs(5, (256, 256)))
+    return before, after + share * other
+
+
+def test_a_motion_that_explains_too_little_is_not_reported():
+    """It has to leave at most 70 % of the difference, and pictures that correlate by 0.6 or more."""
+    assert register(*mixed(0.5)).shift_x == pytest.approx(10 / 128, abs=0.02)
+    assert register(*mixed(1.6)) is None  # what is left differs too much
+    before, after = moved(blobs(1, (256, 256)), shift=(1.5, 0))
+    other = moved(blobs(5, (256, 256)))[1]
+    assert register(before, after).shift_x == pytest.approx(1.5 / 128, abs=0.004)
+    assert register(before, after + 0.5 * other) is None  # so alike that the motion explains hardly anything
+
+
 @pytest.mark.parametrize("motion", [{"degrees": 40}, {"zoom": 1.6}, {"degrees": -45}, {"zoom": 0.6}])
 def test_motions_beyond_the_starts_are_not_reported(motion):
     """So far off, other subjects of one kind fit as often as a true motion does."""

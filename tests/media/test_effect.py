@@ -97,6 +97,17 @@ def test_motions_are_said(faces, motion, name, amount, word):
     assert effect.words[0].split(" by ")[0] == word.split(" by ")[0]
 
 
+@pytest.mark.parametrize("size", [(512, 256), (256, 512)])
+def test_shifts_are_in_per_cent_of_width_and_of_height(size):
+    wide, high = size
+    grain = np.random.RandomState(0).rand(high // 16, wide // 16).astype(np.float32) * 255
+    pair = moved(Image.fromarray(grain).resize(size, 3), shift=(16, -12))  # of the half that is looked at
+    before, after = ([np.clip(np.rint(255 * one), 0, 255).astype(np.uint8)[..., None]] for one in pair)
+    numbers = describe(before, None, after).numbers
+    assert numbers["shift_x"] == pytest.approx(100 * 16 / (wide / 2), abs=0.6)
+    assert numbers["shift_y"] == pytest.approx(-100 * 12 / (high / 2), abs=0.6)
+
+
 @pytest.mark.parametrize(
     ("rows", "columns", "where"),
     [((0, 20), (0, 20), "upper left"), ((44, 64), (22, 42), "bottom"), ((24, 40), (24, 40), "centre")],

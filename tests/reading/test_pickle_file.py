@@ -156,6 +156,21 @@ def test_names_are_made_fit_for_a_message():
     assert len(name.path) <= 200
 
 
+@pytest.mark.parametrize("size", [1, 255, 256, 512])
+def test_whole_numbers_of_up_to_512_bytes(size):
+    value = -(2 ** (8 * size - 1))
+    for data in (struct.pack("<BI", ord(pickle.LONG4), size), bytes([ord(pickle.LONG1), size]) if size < 256 else b""):
+        if data:
+            assert load(b"\x80\x02" + data + value.to_bytes(size, "little", signed=True) + b".").value == value
+
+
+def test_whole_numbers_of_513_bytes_are_refused():
+    data = b"\x80\x02" + struct.pack("<BI", ord(pickle.LONG4), 513) + bytes(512) + b"\x01."
+    assert pickle.loads(data) == 2 ** (8 * 512)
+    with pytest.raises(InertPickleError, match="a whole number of 513 bytes"):
+        load(data)
+
+
 def test_long_byte_strings_are_views_of_the_file():
     data = pickle.dumps(b"x" * 100_000)
     assert isinstance(load(data).value, memoryview)

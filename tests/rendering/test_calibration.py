@@ -5,6 +5,7 @@ import pytest
 
 from sefa_plugin import Directions, factorize, load_network
 from sefa_plugin.media.change import broken, reduced, visible_change
+from sefa_plugin.rendering import calibration
 from sefa_plugin.rendering.calibration import GROWTH, SEEDS, TARGET, Calibrator, _Prior, calibrate, settings_of
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.shards import FramesError, View
@@ -95,6 +96,37 @@ def test_a_side_that_breaks_at_once_is_left_out():
 
     found = Planted([0.05], sigma=0.7, spoil=noise).calibrator().measure(planted_directions([1.0]), 0)
     assert found.high == 0 > found.low
+
+
+def broken_by(monkeypatch, low=0.0, high=0.0):
+    """How broken the pictures of each side are, whatever is on them."""
+    checks = np.indices((32, 32)).sum(axis=0)[..., None] % 2 * 2 - 1
+    sides = {-1: low, 1: high}
+    monkeypatch.setattr(calibration, "broken", lambda before, after: sides[np.sign(((after - before) * checks).sum())])
+
+
+@pytest.mark.parametrize(("share", "end"), [(0.25, 2.0), (0.64, 1.25), (1.0, 1.0), (1.25, 0.8)])
+def test_where_a_side_breaks_follows_from_how_broken_it_was(monkeypatch, share, end):
+    """Seen at 1.5 sigmas, long before the target: breaking grows at least linearly and at most quadratically."""
+    broken_by(monkeypatch, low=share)
+    found = Planted([TARGET / 4**GROWTH]).calibrator().measure(planted_directions([1.0]), 0)
+    assert found.broken == "low"
+    assert -found.low == pytest.approx(1.5 * end, rel=0.02)
+    assert found.high == pytest.approx(4, rel=0.1)
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.24, False), (0.26, True)])
+@pytest.mark.parametrize("side", ["low", "high"])
+def test_a_range_is_one_sided_from_a_quarter_on(monkeypatch, share, kept, side):
+    """Seen at 1.5 sigmas, where the target is, about: there one end is, and the other at a share of it."""
+    scene = Planted([TARGET / 1.5**GROWTH])
+    whole, _ = scene.calibrator().measure(planted_directions([1.0]), 0).prior
+    broken_by(monkeypatch, **{side: 1.5 / (share * whole)})
+    found = scene.calibrator().measure(planted_directions([1.0]), 0)
+    short, long = (-found.low, found.high) if side == "low" else (found.high, -found.low)
+    assert long == pytest.approx(whole, rel=0.05)
+    assert short == pytest.approx(share * whole if kept else 0.0, rel=0.05)
+    assert found.broken == side
 
 
 def test_a_direction_without_effect_ends_at_twenty_sigmas():

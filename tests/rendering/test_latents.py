@@ -157,6 +157,11 @@ def test_the_step_nearest_0_becomes_0():
     assert spread(-1, 1, 2) == (-1, 1)
 
 
+def test_the_classes_of_seeds_never_change():
+    """A sheet that was made years ago shows the same classes today."""
+    assert classes_from_seeds(range(10), 512, 10) == [4, 1, 7, 7, 3, 1, 4, 7, 2, 7]
+
+
 def test_drawn_classes_belong_to_the_seed_and_come_evenly():
     classes = classes_from_seeds(range(600), 8, 3)
     assert classes_from_seeds([5, 2], 8, 3) == [classes[5], classes[2]]

@@ -99,6 +99,16 @@ def test_accuracies_are_what_they_say():
     assert np.isnan(train_boundary(codes, scores, chosen=0.5).remaining)
 
 
+def test_the_middle_is_between_the_extreme_scores_not_that_of_the_samples():
+    """Most scores are low, below 0.5, which is the middle of 0 and 1; their mean is 0.25. The machine cuts at 50."""
+    codes = np.arange(100.0)[:, None]
+    scores = np.select([codes[:, 0] < 60, codes[:, 0] < 82], [codes[:, 0] / 1000, codes[:, 0] / 200], codes[:, 0] / 99)
+    found = train_boundary(codes, scores, chosen=0.1, split=0.7)
+    assert found.normal[0, 0] == 1
+    # On the wrong side are those from the machine's cut to 81: all high by their code and low by their score.
+    assert found.remaining == pytest.approx((80 - 32) / 80, abs=0.03)
+
+
 @pytest.mark.parametrize(
     ("codes", "scores", "options", "kind", "text"),
     [

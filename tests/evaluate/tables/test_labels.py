@@ -29,6 +29,13 @@ def test_no_more_than_three_and_only_what_is_nearly_as_strong():
     assert labels(effects([[1, 0.6, 0.59]]))[0].name == "a0+a1"
 
 
+def test_a_second_attribute_must_change_enough_by_itself():
+    """0.2 is more than 0.6 of 0.3, and still too weak for a name."""
+    (found,) = labels(effects([[0.3, 0.2]]))
+    assert found.name == "a0" and np.isclose(found.purity, 0.6)
+    assert labels(effects([[0.3, 0.26]]))[0].name == "a0+a1"
+
+
 def test_what_is_weak_or_chance_gets_no_name():
     assert labels(effects([[0.2, 0.1], [0.0, 0.0]])) == []
     assert labels(effects([[1.0, 0.5]], error=0.5)) == []
