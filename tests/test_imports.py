@@ -172,6 +172,8 @@ def test_nothing_calls_torch_load_or_unpickles():
         assert not names & {"pickle", "cPickle", "dill", "cloudpickle"}, path
         calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
         assert not calls & {"torch.load", "eval", "exec", "pickle.load", "pickle.loads"}, path
+        loads = [ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "np.load"]
+        assert all("allow_pickle=False" in load for load in loads), path
     for path in (ROOT / "demo").rglob("*.py"):
         assert "torch.load" not in path.read_text(encoding="utf-8"), path
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
+import msgspec
 import numpy as np
+from msgspec import Meta, Struct, field
 
-from ..reading.json_file import parsed as parsed_json
+from ..reading.json_file import fitting, parsed
 from ..reading.safetensors_header import settle
 from ..system.messages import shown
 from ..system.regular_files import open_regular, reading
@@ -21,10 +22,31 @@ from .ties import remarks
 if TYPE_CHECKING:
     from .directions import Directions
 
-Value = TypeVar("Value")
 FORMAT = "1"
 MAX_ROWS = 10_000  # of ws
 _WORDS = ("label", "space", "torgb", "network", "digest", "calibration", "origin")
+_Row = Annotated[int, Meta(ge=0, le=MAX_ROWS)]
+_Number = Annotated[float, Meta(gt=-1e30, lt=1e30)]
+_Numbers = tuple[Optional[_Number], ...]
+_Pairs = tuple[Optional[tuple[_Number, _Number]], ...]
+_NumberOrNone = Optional[float]
+
+
+class _Entries(Struct, frozen=True):
+    """What is JSON in the metadata; the lists have an entry for each direction. Older files lack what has a default."""
+
+    num_ws: _Row
+    layers: tuple[_Row, ...]
+    layer_names: tuple[str, ...]
+    names: tuple[str, ...]
+    normalize: bool
+    named_by: tuple[str, ...] = ()
+    purity: _Numbers = ()
+    sigmas: _Numbers = ()
+    ranges: _Pairs = ()
+    broken: tuple[str, ...] = ()
+    priors: _Pairs = field(name="lessons", default=())
+    next_eigenvalue: _NumberOrNone = None
 
 
 class DirectionsFileError(Exception):
@@ -97,7 +119,7 @@ def read_directions(path: str | os.PathLike[str], cls: type[Directions]) -> Dire
         with reading(path, DirectionsFileError):
             tensors, about = _read(os.fspath(path))
         return _from_parts(cls, tensors, about)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DirectionsFileError(f"{path}: is not a valid directions file: {error}") from None
 
 
@@ -127,83 +149,10 @@ def _from_parts(cls: type[Directions], tensors: dict[str, np.ndarray], about: Ma
     for name, tensor in tensors.items():
         if tensor.dtype.kind != "f":
             raise ValueError(f"its {name} are {tensor.dtype}, not floating point")
-    num_ws, layers = _exactly(int, _parsed(about, "num_ws"), "num_ws"), _all(int, about, "layers")
-    if not all(0 <= number <= MAX_ROWS for number in (num_ws, *layers)):
-        raise ValueError(f"its layers or num_ws are not from 0 to {MAX_ROWS}")
-    held = cls.of(
-        tensors["directions"],
-        tensors["eigenvalues"],
-        layers,
-        layer_names=_all(str, about, "layer_names"),
-        names=_all(str, about, "names"),
-        named_by=_all(str, about, "named_by", "[]"),  # older files have neither this nor purity
-        purity=_numbers(about, "purity"),
-        normalize=_exactly(bool, _parsed(about, "normalize"), "normalize"),
-        num_ws=num_ws,
-        sigmas=_numbers(about, "sigmas"),
-        ranges=_pairs(about, "ranges"),
-        broken=_all(str, about, "broken", "[]"),
-        priors=_pairs(about, "lessons"),
-        next_eigenvalue=_number_or_none(about, "next_eigenvalue"),
-        **{key: about.get(key, "") for key in _WORDS},
-    )
+    read = {key: parsed(about[key].encode(), Any) for key in _Entries.__struct_encode_fields__ if key in about}
+    facts = {**msgspec.structs.asdict(fitting(read, _Entries)), **{key: about.get(key, "") for key in _WORDS}}
+    held = cls.of(tensors["directions"], tensors["eigenvalues"], **facts)
     squares = np.square(held.vectors.astype(np.float64)).sum(axis=-1)
     if not np.allclose(np.sqrt(squares.mean(axis=1) if held.per_row else squares), 1, atol=1e-3):
         raise ValueError("its directions are not of unit length")
     return held
-
-
-def _parsed(about: Mapping[str, str], key: str, missing: str = "null") -> object:
-    """The value of an entry, which is JSON."""
-    return parsed_json(about.get(key, missing).encode())
-
-
-def _malformed(key: str) -> ValueError:
-    return ValueError(f"its {key} {'are' if key in ('sigmas', 'ranges', 'lessons') else 'is'} malformed")
-
-
-def _exactly(kind: type[Value], value: object, key: str) -> Value:
-    """A value of this type and no subtype: ``true`` is no whole number."""
-    if type(value) is not kind:
-        raise _malformed(key)
-    return value
-
-
-def _all(kind: type[Value], about: Mapping[str, str], key: str, missing: str = "null") -> tuple[Value, ...]:
-    """A list of values of one type."""
-    return tuple(_exactly(kind, item, key) for item in _list(about, key, missing))
-
-
-def _list(about: Mapping[str, str], key: str, missing: str = "[]") -> list[object]:
-    held = _parsed(about, key, missing)
-    if not isinstance(held, list):
-        raise _malformed(key)
-    return held
-
-
-def _number(item: object, key: str, below: float = 1e30) -> float:
-    if not isinstance(item, (int, float)) or isinstance(item, bool) or not abs(item) < below:
-        raise _malformed(key)
-    return item
-
-
-def _number_or_none(about: Mapping[str, str], key: str) -> float | None:
-    """A finite number or null; older files have no such entry."""
-    held = _parsed(about, key)
-    return None if held is None else float(_number(held, key, math.inf))
-
-
-def _numbers(about: Mapping[str, str], key: str) -> tuple[float | None, ...]:
-    """A number or null for each direction; older files have no such list."""
-    return tuple(None if item is None else _number(item, key) for item in _list(about, key))
-
-
-def _pairs(about: Mapping[str, str], key: str) -> tuple[tuple[float, float] | None, ...]:
-    """A pair of numbers or null for each direction; older files have no such list."""
-    return tuple(None if item is None else _pair(item, key) for item in _list(about, key))
-
-
-def _pair(item: object, key: str) -> tuple[float, float]:
-    if not isinstance(item, list) or len(item) != 2:
-        raise _malformed(key)
-    return _number(item[0], key), _number(item[1], key)

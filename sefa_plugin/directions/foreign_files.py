@@ -358,12 +358,9 @@ def _order(about: Mapping[str, str], keys: list[str]) -> list[str]:
             raise _Problem(f"holds {len(order)} tensors, where some directions were expected")
         return order
     try:
-        held: object = parsed(about["component_order"].encode())
-    except (ValueError, RecursionError):
-        held = None
-    names = [name for name in held if isinstance(name, str)] if isinstance(held, list) else []
-    if not isinstance(held, list) or len(names) < len(held):
-        raise _Problem("has a component_order that is no list of names")
+        names: list[str] = parsed(about["component_order"].encode(), list[str])
+    except ValueError:
+        raise _Problem("has a component_order that is no list of names") from None
     missing = set(names) - set(keys)
     if missing or not names or len(set(names)) != len(names):
         raise _Problem("has a component_order that does not fit its tensors")

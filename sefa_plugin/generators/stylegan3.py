@@ -39,18 +39,12 @@ class SynthesisInput(nn.Module):
         self.size = [width(plan.size, plan.square), plan.size]
         self.sampling_rate = plan.sampling_rate
         self.bandwidth = plan.bandwidth
-        # Frequencies spread evenly over a disc of radius `bandwidth`.
-        freqs = torch.randn(self.channels, 2)
-        radii = freqs.square().sum(dim=1, keepdim=True).sqrt()
-        freqs = freqs / (radii * radii.square().exp().pow(0.25)) * self.bandwidth
         self.weight = nn.Parameter(torch.randn(self.channels, self.channels))
         self.affine = FullyConnectedLayer(w_dim, 4)
-        with torch.no_grad():  # starts as the identity, whatever w is
-            self.affine.weight.zero_()
-            self.affine.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))
+        # A network's file brings these along; any waves do for one without.
         self.register_buffer("transform", torch.eye(3, 3))
-        self.register_buffer("freqs", freqs)
-        self.register_buffer("phases", torch.rand(self.channels) - 0.5)
+        self.register_buffer("freqs", torch.randn(self.channels, 2))
+        self.register_buffer("phases", torch.rand(self.channels))
 
     def motion(self, w: Tensor) -> Tensor:
         """The rigid motion of the features: ``[N, 3, 3]``, the user's ``transform`` first."""

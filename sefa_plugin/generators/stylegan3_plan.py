@@ -93,15 +93,22 @@ class LayerPlan:
     def padding(self) -> list[int]:
         """Left, right, top and bottom padding after up-sampling, so that the picture stays centred."""
         ends = (self.in_size, self.out_size)
-        wide = self._padding(*(width(size, self.square) for size in ends))
-        return [*wide, *self._padding(*ends)]
+        wide = self._around(*(width(size, self.square) for size in ends))
+        return [*wide, *self._around(*ends)]
 
-    def _padding(self, in_size: int, out_size: int) -> tuple[int, int]:
-        total = (out_size - 1) * self.down_factor + 1
-        total -= (in_size + self.conv_kernel - 1) * self.up_factor
-        total += self.up_taps + self.down_taps - 2
-        low = (total + self.up_factor) // 2
-        return low, total - low
+    def _around(self, in_size: int, out_size: int) -> tuple[int, int]:
+        """Zeros before and behind the stuffed pixels of a row.
+
+        Both filters together look at ``window`` places: one for each tap but the first, beside those from the first
+        pixel that is kept to the last. The pixels that go in lie in its middle, or half a place behind it.
+        """
+        pixels = in_size + self.conv_kernel - 1  # the convolution pads fully
+        stuffed = pixels * self.up_factor  # each is followed by zeros
+        kept = self.down_factor * (out_size - 1) + 1
+        window = kept + (self.up_taps - 1) + (self.down_taps - 1)
+        span = stuffed - self.up_factor + 1  # from the first pixel to the last
+        before = math.ceil((window - span) / 2)
+        return before, window - stuffed - before
 
 
 def width(height: int, square: bool) -> int:
@@ -126,6 +133,44 @@ class SynthesisPlan:
         return len(self.layers) + 1
 
 
+@dataclass(frozen=True)
+class _Signal:
+    """What comes out of a layer, or goes into the first: its band, and the grid that it is sampled on.
+
+    Frequencies fade around ``cutoff``, and are gone ``half_width`` above it: cycles per picture width. ``rate`` is in
+    pixels per picture width, ``size`` in pixels, with the margins.
+    """
+
+    cutoff: float
+    half_width: float
+    rate: float
+    size: int
+    channels: int
+
+
+def _signal(index: int, img_resolution: int, img_channels: int, options: Mapping[str, Any]) -> _Signal:
+    """The signal in front of layer ``index`` + 1: bands widen in equal ratios up to that of the picture."""
+    last, nyquist = options["num_layers"], img_resolution / 2
+    share = min(index / (last - options["num_critical"]), 1)
+
+    def widened(first: float, final: float) -> float:
+        reached: float = first * (final / first) ** share
+        return reached
+
+    cutoff = widened(options["first_cutoff"], nyquist)
+    stopband = widened(options["first_stopband"], nyquist * options["last_stopband_rel"])
+    rate = 2.0 ** math.ceil(math.log2(min(2 * stopband, img_resolution)))  # the power of two that holds the band
+    return _Signal(
+        cutoff=cutoff,
+        half_width=max(stopband, rate / 2) - cutoff,
+        rate=rate,
+        size=int(rate + 2 * options["margin_size"]) if index < last - 1 else img_resolution,
+        channels=round(min(options["channel_base"] / 2 / cutoff, options["channel_max"]))
+        if index < last
+        else img_channels,
+    )
+
+
 def plan_synthesis(img_resolution: int, img_channels: int, options: Mapping[str, Any]) -> SynthesisPlan:
     """Lay out the network; ``options`` holds every key of ``DEFAULTS``.
 
@@ -135,51 +180,39 @@ def plan_synthesis(img_resolution: int, img_channels: int, options: Mapping[str,
     count, critical = options["num_layers"], options["num_critical"]
     if not 0 <= critical < count:
         raise ValueError(f"num_layers {count} and num_critical {critical} allow no network")
-    last_cutoff = img_resolution / 2
-    last_stopband = last_cutoff * options["last_stopband_rel"]
-    progress = [min(index / (count - critical), 1) for index in range(count + 1)]
+    signals = [_signal(index, img_resolution, img_channels, options) for index in range(count + 1)]
 
-    def geometric(first: float, last: float) -> list[float]:
-        return [first * (last / first) ** part for part in progress]
-
-    cutoffs = geometric(options["first_cutoff"], last_cutoff)
-    stopbands = geometric(options["first_stopband"], last_stopband)
-    rates = [2.0 ** math.ceil(math.log2(min(band * 2, img_resolution))) for band in stopbands]
-    widths = [max(band, rate / 2) - cutoff for band, rate, cutoff in zip(stopbands, rates, cutoffs)]
-    sizes = [int(rate + 2 * options["margin_size"]) for rate in rates]
-    sizes[-2:] = [img_resolution] * 2
-    channels = [round(min(options["channel_base"] / 2 / cutoff, options["channel_max"])) for cutoff in cutoffs]
-    channels[-1] = img_channels
-
-    def layer(index: int) -> LayerPlan:
-        before, is_torgb = max(index - 1, 0), index == count
-        is_critical = index >= count - critical
-        between = max(rates[before], rates[index]) * (1 if is_torgb else options["lrelu_upsampling"])
-        up, down = round(between / rates[before]), round(between / rates[index])
+    def layer(index: int, before: _Signal, after: _Signal) -> LayerPlan:
+        is_torgb, is_critical = index == count, index >= count - critical
+        finest = max(before.rate, after.rate) * (1 if is_torgb else options["lrelu_upsampling"])
+        up, down = round(finest / before.rate), round(finest / after.rate)
+        taps = {factor: options["filter_size"] * factor if factor > 1 and not is_torgb else 1 for factor in (up, down)}
         return LayerPlan(
             index=index,
             is_torgb=is_torgb,
             is_critically_sampled=is_critical,
-            use_fp16=rates[index] * 2 ** options["num_fp16_res"] > img_resolution,
-            in_channels=channels[before],
-            out_channels=channels[index],
-            in_size=sizes[before],
-            out_size=sizes[index],
-            in_sampling_rate=rates[before],
-            out_sampling_rate=rates[index],
-            tmp_sampling_rate=between,
-            in_cutoff=cutoffs[before],
-            out_cutoff=cutoffs[index],
-            in_half_width=widths[before],
-            out_half_width=widths[index],
+            use_fp16=after.rate * 2 ** options["num_fp16_res"] > img_resolution,
+            in_channels=before.channels,
+            out_channels=after.channels,
+            in_size=before.size,
+            out_size=after.size,
+            in_sampling_rate=before.rate,
+            out_sampling_rate=after.rate,
+            tmp_sampling_rate=finest,
+            in_cutoff=before.cutoff,
+            out_cutoff=after.cutoff,
+            in_half_width=before.half_width,
+            out_half_width=after.half_width,
             conv_kernel=1 if is_torgb else options["conv_kernel"],
             up_factor=up,
-            up_taps=options["filter_size"] * up if up > 1 and not is_torgb else 1,
+            up_taps=taps[up],
             down_factor=down,
-            down_taps=options["filter_size"] * down if down > 1 and not is_torgb else 1,
+            down_taps=taps[down],
             down_radial=bool(options["use_radial_filters"]) and not is_critical,
             square=options["square"],
         )
 
-    layers = tuple(layer(index) for index in range(count + 1))
-    return SynthesisPlan(channels[0], sizes[0], rates[0], cutoffs[0], layers, options["square"])
+    pairs = zip([signals[0], *signals], signals)  # the first layer leaves the band and the grid as they are
+    layers = tuple(layer(index, *pair) for index, pair in enumerate(pairs))
+    start = signals[0]
+    return SynthesisPlan(start.channels, start.size, start.rate, start.cutoff, layers, options["square"])

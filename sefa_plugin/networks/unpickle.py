@@ -249,7 +249,14 @@ def _torch_load(file: IO[bytes], pickle_module: object = pickle) -> object:
 
     if "weights_only" not in inspect.signature(torch.load).parameters:  # before torch 1.13
         return torch.load(file, map_location="cpu", pickle_module=pickle_module)
-    return torch.load(file, map_location="cpu", pickle_module=pickle_module, weights_only=False)
+    if not torch.__version__.startswith("1.13."):
+        return torch.load(file, map_location="cpu", pickle_module=pickle_module, weights_only=False)
+    names = vars(torch.serialization)
+    own, names["pickle"] = names["pickle"], pickle_module  # 1.13 unpickles with this, whatever it is given
+    try:
+        return torch.load(file, map_location="cpu", weights_only=False)
+    finally:
+        names["pickle"] = own
 
 
 def _storage_on_cpu(data: bytes) -> object:

@@ -11,7 +11,9 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from msgspec import Meta, Struct, structs
 
 from ..system.messages import shown
 from .json_file import parsed
@@ -21,11 +23,10 @@ if TYPE_CHECKING:
     from .network_record import Tensors
     from .tensor_view import Bytes
 
-    T = TypeVar("T")
-
 FORMAT = 1
 KEY = "sefa_network"
 MAX_HEADER = 100_000_000  # the limit of the format itself
+_Name = Annotated[str, Meta(max_length=200)]
 
 
 class ConvertedFileError(Exception):
@@ -113,49 +114,32 @@ def read(path: str | os.PathLike[str]) -> Converted:
     return _contents(metadata[KEY], tensors)
 
 
+class _About(Struct):
+    """What :func:`_about` gives; files of the first version have no family and no layout."""
+
+    version: Literal[1]
+    class_name: _Name
+    which: _Name
+    init_args: list[Any]
+    init_kwargs: dict[str, Any]
+    none_buffers: list[str]
+    source_digests: list[str]
+    modules: dict[str, tuple[str, dict[str, Any], str]]
+    family: str = "module"
+    layout: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.class_name + self.which).isprintable():
+            raise ValueError("class_name or which is not a printable text")
+
+
 def _contents(text: str, tensors: Tensors) -> Converted:
     try:
-        about = parsed(text.encode())
-    except RecursionError:
-        raise ConvertedFileError("has network metadata that is not JSON: it is nested too deeply") from None
+        about = structs.asdict(parsed(text.encode(), _About))
     except ValueError as error:
-        raise ConvertedFileError(f"has network metadata that is not JSON of ours ({str(error)[:80]})") from None
-    if not isinstance(about, dict) or about.get("version") != FORMAT:
-        raise ConvertedFileError("was written by another version of `sefa convert`; convert the network again")
-    held = {"family": "module", "layout": "", **about}  # files of the first version have neither
-    class_name, which = _field(held, "class_name", str), _field(held, "which", str)
-    init_args, init_kwargs = _field(held, "init_args", list), _field(held, "init_kwargs", dict)
-    none_buffers, source_digests = _field(held, "none_buffers", list), _field(held, "source_digests", list)
-    modules = _field(held, "modules", dict)
-    for name, text in (("class_name", class_name), ("which", which)):
-        if len(text) > 200 or not text.isprintable():
-            raise _invalid(name)
-    for name, items in (("none_buffers", none_buffers), ("source_digests", source_digests)):
-        if not all(isinstance(item, str) for item in items):
-            raise _invalid(name)
-    for parts in modules.values():
-        if not isinstance(parts, list) or [type(part) for part in parts] != [str, dict, str]:
-            raise _invalid("modules")
-    return Converted(
-        class_name=class_name,
-        which=which,
-        init_args=init_args,
-        init_kwargs=init_kwargs,
-        none_buffers=none_buffers,
-        source_digests=source_digests,
-        modules={name: ModuleRecord(*parts) for name, parts in modules.items()},
-        tensors=tensors,
-        family=_field(held, "family", str),
-        layout=_field(held, "layout", str),
-    )
-
-
-def _field(held: Mapping[str, object], name: str, kind: type[T]) -> T:
-    value = held.get(name)
-    if not isinstance(value, kind):
-        raise _invalid(name)
-    return value
-
-
-def _invalid(name: str) -> ConvertedFileError:
-    return ConvertedFileError(f"has no valid {name} in its network metadata")
+        raise ConvertedFileError(
+            f"has network metadata that this version does not write ({error}); run `sefa convert` again"
+        ) from None
+    del about["version"]
+    modules = {name: ModuleRecord(*parts) for name, parts in about.pop("modules").items()}
+    return Converted(**about, modules=modules, tensors=tensors)

@@ -128,7 +128,7 @@ class TensorView:
             strides=tuple(step * width for step in self.strides) if self.size else None,
         )
         if self.dtype == "bfloat16":  # the upper half of a float32
-            stored = np.ascontiguousarray(stored.astype("<u4") << 16).view("<f4").reshape(self.shape)
+            stored = np.ascontiguousarray(stored.astype("<u4") << np.uint32(16)).view("<f4").reshape(self.shape)
         stored.flags.writeable = False
         return stored
 

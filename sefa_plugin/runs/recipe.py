@@ -11,14 +11,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Optional
 
+import msgspec
 import numpy as np
+from msgspec import Meta, Struct, field
 
 from .. import __version__
 from ..directions.keys import MAX_SEEDS
 from ..directions.names import check_name
-from ..reading.json_file import Part, each, number, of, one_of, or_none, pair, parsed, read_bounded, text, whole
+from ..reading.json_file import parsed, read_bounded
 from ..rendering.edits import Edit
 from ..rendering.look import Look
 from ..rendering.typed_edits import MAX_DISTANCE, MAX_SEED
@@ -153,11 +155,8 @@ class Recipe:
         try:
             with reading(path, RecipeError):
                 return cls.parse(read_bounded(Path(path), MAX_BYTES))
-        except RecursionError:
-            raise RecipeError(f"{path}: is not a recipe: it is nested too deeply") from None
-        except (ValueError, OverflowError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise RecipeError(f"{path}: is not a recipe that can be used: {reason}") from None
+        except ValueError as error:
+            raise RecipeError(f"{path}: is not a recipe that can be used: {error}") from None
 
     @classmethod
     def parse(cls, data: bytes) -> Recipe:
@@ -165,24 +164,14 @@ class Recipe:
 
         Raises:
             ValueError: something is missing, unknown, of another type or out of range.
-            RecursionError: it is nested too deeply.
         """
-        top = Part(parsed(data), "the file")
-        top.take("format", one_of(FORMAT))
-        top.take("version", whole(VERSION, VERSION))
-        top.take("made_by", text(200))
-        network = Part(top.take("network", of(dict)), "network")
-        named = {key: network.take(key, text(4096)) for key in ("path", "name", "digest")}
-        named["which"] = network.take("which", one_of("G_ema", "G", "D"))
-        network.end()
-        seeds = tuple(top.take("seeds", each(whole(0, MAX_SEED), MAX_SEEDS)))
-        ws, file = _projected(top.take("projected", or_none(of(dict))))
-        look = _look(Part(top.take("look", of(dict)), "look"))
-        edits = tuple(top.take("edits", each(_edit, MAX_EDITS)))
-        top.end()
-        if not seeds and ws is None:
+        held: _File = parsed(data, _File)
+        if not held.seeds and held.projected is None:
             raise ValueError("it has neither seeds nor projected ws")
-        return cls(named, seeds, look, edits, ws, file)
+        ws = None if held.projected is None else held.projected.numbers()
+        file = "" if held.projected is None else held.projected.file
+        edits = tuple(edit.made() for edit in held.edits)
+        return cls(msgspec.structs.asdict(held.network), held.seeds, held.look.made(), edits, ws, file)
 
     def check_fits(self, *, name: str, digest: str, num_ws: int, w_dim: int, z_dim: int, other: bool = False) -> None:
         """Check that a network is the one the recipe was made with, or with ``other`` that it could be.
@@ -206,70 +195,101 @@ class Recipe:
             raise RecipeError(f"this recipe's ws are {list(self.ws.shape)}, {name} needs [N, {num_ws}, {w_dim}]")
 
 
-def _look(part: Part) -> Look:
-    precision = part.take("precision", one_of("auto", "float32", "bf16"))
-    look = Look(
-        label=part.take("class", or_none(whole(0, 10**9))),
-        trunc=part.take("trunc", number(-1e6, 1e6)),
-        trunc_cutoff=part.take("trunc_cutoff", or_none(whole(0, 10**6))),
-        noise_mode=part.take("noise_mode", one_of("const", "random", "none")),
-        translate=part.take("translate", pair(-1e6, 1e6)),
-        rotate=part.take("rotate", number(-1e6, 1e6)),
-        camera=part.take("camera", pair(-1e6, 1e6)),
-        fov=part.take("fov_deg", number(1, 179)),
-        force_fp32=precision == "float32",
-        bf16=precision == "bf16",
-    )
-    part.end()
-    return look
-
-
-def _edit(held: object) -> Edit:
-    part = Part(held, "an edit")
-    edit = Edit(
-        vector=_array(part, "vector", 2),
-        distance=part.take("distance", number(-MAX_DISTANCE, MAX_DISTANCE)),
-        rows=tuple(part.take("rows", each(whole(0, 10**6), 10**4))),
-        space=part.take("space", one_of("w", "z")),
-        index=part.take("index", whole(0, 10**6)),
-        name=part.take("name", text(100)),
-        label=part.take("layers", text(150)),
-        normalize=part.take("normalize", of(bool)),
-        torgb=part.take("torgb", one_of("last", "never", "always")),
-    )
-    check_name(edit.name)
-    part.end()
-    return edit
-
-
-def _projected(held: dict[str, object] | None) -> tuple[np.ndarray | None, str]:
-    if held is None:
-        return None, ""
-    part = Part(held, "projected")
-    file = part.take("file", text(4096))
-    ws = _array(part, "data", 3)
-    part.end()
-    if ws.ndim != 3:
-        raise ValueError(f"projected ws of shape {list(ws.shape)}")
-    return ws, file
-
-
 def _packed(numbers: np.ndarray) -> str:
     """float32 numbers, little-endian, as text."""
     return base64.b64encode(np.ascontiguousarray(numbers, dtype="<f4").tobytes()).decode("ascii")
 
 
-def _array(part: Part, key: str, most: int) -> np.ndarray:
-    """float32 numbers of an entry, in its part's ``shape`` of at most so many axes."""
-    shape = part.take("shape", each(whole(1, 10**6), most))
-    packed = part.take(key, text(MAX_BYTES))
-    try:
-        data = base64.b64decode(packed.encode("ascii", "replace"), validate=True)
-    except ValueError:
-        raise ValueError(f"{key} of {part.what} is no base64") from None
-    if not shape or 4 * math.prod(shape) != len(data):
-        raise ValueError(f"{key} of {part.what}: {len(data)} bytes for float32 numbers of shape {shape}")
+def _unpacked(what: str, data: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    if 4 * math.prod(shape) != len(data):
+        raise ValueError(f"{what}: {len(data)} bytes for float32 numbers of shape {shape}")
     numbers = np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(shape)
     if not np.isfinite(numbers).all():
-        raise ValueError(f"{key} of {part.what} holds NaN or infinity")
+        raise ValueError(f"{what} holds NaN or infinity")
     return numbers
+
+
+# --- the file -----------------------------------------------------------------------------------------
+
+_Text = Annotated[str, Meta(max_length=4096)]
+_Whole = Annotated[int, Meta(ge=0, le=10**6)]
+_Length = Annotated[int, Meta(ge=1, le=10**6)]
+_Shift = Annotated[float, Meta(ge=-1e6, le=1e6)]
+_Class = Optional[Annotated[int, Meta(ge=0, le=10**9)]]
+_Cutoff = Optional[_Whole]
+
+
+class _Part(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is not understood might matter: it is refused. Texts can be shown."""
+
+    def __post_init__(self) -> None:
+        for key in self.__struct_fields__:
+            value = getattr(self, key)
+            if isinstance(value, str) and not value.isprintable():
+                raise ValueError(f"{key} is not a printable text")
+
+
+class _Network(_Part, frozen=True):
+    path: _Text
+    name: _Text
+    which: Literal["G_ema", "G", "D"]
+    digest: _Text
+
+
+class _Projected(_Part, frozen=True):
+    file: _Text
+    shape: tuple[_Length, _Length, _Length]
+    data: bytes
+
+    def numbers(self) -> np.ndarray:
+        return _unpacked("data of projected", self.data, self.shape)
+
+
+_MaybeProjected = Optional[_Projected]
+
+
+class _Look(_Part, frozen=True):
+    label: _Class = field(name="class")
+    trunc: _Shift
+    trunc_cutoff: _Cutoff
+    noise_mode: Literal["const", "random", "none"]
+    translate: tuple[_Shift, _Shift]
+    rotate: _Shift
+    camera: tuple[_Shift, _Shift]
+    fov: Annotated[float, Meta(ge=1, le=179)] = field(name="fov_deg")
+    precision: Literal["auto", "float32", "bf16"]
+
+    def made(self) -> Look:
+        held = msgspec.structs.asdict(self)
+        precision = held.pop("precision")
+        return Look(**held, force_fp32=precision == "float32", bf16=precision == "bf16")
+
+
+class _Edit(_Part, frozen=True):
+    index: _Whole
+    name: Annotated[str, Meta(max_length=100)]
+    label: Annotated[str, Meta(max_length=150)] = field(name="layers")
+    normalize: bool
+    torgb: Literal["last", "never", "always"]
+    space: Literal["w", "z"]
+    rows: Annotated[tuple[_Whole, ...], Meta(max_length=10**4)]
+    distance: Annotated[float, Meta(ge=-MAX_DISTANCE, le=MAX_DISTANCE)]
+    shape: Annotated[tuple[_Length, ...], Meta(min_length=1, max_length=2)]
+    vector: bytes
+
+    def made(self) -> Edit:
+        check_name(self.name)
+        held = msgspec.structs.asdict(self)
+        vector = _unpacked("vector of an edit", held.pop("vector"), held.pop("shape"))
+        return Edit(vector, **held)
+
+
+class _File(_Part, frozen=True):
+    format: Literal["sefa_recipe"]
+    version: Literal[1]
+    made_by: _Text
+    network: _Network
+    seeds: Annotated[tuple[Annotated[int, Meta(ge=0, le=MAX_SEED)], ...], Meta(max_length=MAX_SEEDS)]
+    projected: _MaybeProjected
+    look: _Look
+    edits: Annotated[tuple[_Edit, ...], Meta(max_length=MAX_EDITS)]

@@ -6,24 +6,24 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, field
 
 from .. import __version__
-from ..reading.json_file import parsed, read_bounded
+from ..reading.json_file import fitting, parsed, read_bounded
 from ..system.regular_files import open_regular
 from ..system.whole_files import alone_in, whole_file
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeGuard  # in Python from 3.10 on
 
 Settings = dict[str, Any]  # what decides how an output looks, as JSON
 About = dict[str, Any]  # what is said of an output to people, as JSON
 Entry = dict[str, Any]  # a part of ``run.json``
 FORMAT = 1
 NAME = "run.json"
+MAX_BYTES = 1 << 26
 
 
 def versions() -> dict[str, str]:
@@ -67,7 +67,7 @@ class Manifest:
         """
         try:
             held = read_record(self.outdir / NAME)
-        except (FileNotFoundError, ValueError, RecursionError):
+        except (FileNotFoundError, ValueError):
             return  # no record, or one that is broken: everything is made again
         if held.get("format") == FORMAT:
             self.outputs.update({name: entry for name, entry in held["outputs"].items() if name not in self._own})
@@ -76,11 +76,12 @@ class Manifest:
     def of(cls, outdir: str | os.PathLike[str]) -> Manifest | None:
         """The record of a finished folder as it stands; None where it cannot be read."""
         try:
-            held = read_record(Path(outdir) / NAME)
-        except (OSError, ValueError, RecursionError):
+            head: _Head = fitting(read_record(Path(outdir) / NAME), _Head)
+        except (OSError, ValueError):
             return None
-        command, network = held.get("command"), held.get("network")
-        return cls(outdir, command, network) if is_command(command) and is_network(network) else None
+        if not {"name", "class", "hook"} <= head.network.keys():
+            return None
+        return cls(outdir, head.command, head.network)
 
     def is_current(self, name: str, settings: Settings) -> bool:
         """Tell whether output ``name`` was made with these settings and is still the file that was made."""
@@ -155,20 +156,13 @@ class Manifest:
             part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-MAX_BYTES = 1 << 26
-_LONGEST = 100_000  # letters of a text
-_MOST = 10_000  # entries of a list
-_PARTS = MAX_BYTES  # of thousands of outputs each has dozens
-Check = Callable[[object], bool]
-
-
 def read_record(path: Path) -> Entry:
     """What a record holds; every entry of ``outputs`` is such a one as this program writes, of a file in its folder.
 
     Raises:
-        OSError, ValueError, RecursionError: there is none, or it cannot be read.
+        OSError, ValueError: there is none, or it cannot be read.
     """
-    held = parsed(read_bounded(path, MAX_BYTES), _PARTS)
+    held = parsed(read_bounded(path, MAX_BYTES))
     if not isinstance(held, dict) or not isinstance(held.get("outputs"), dict):
         raise ValueError("it is no record")
     outputs = {name: entry for name, entry in held["outputs"].items() if _is_entry(entry) and is_inside(name)}
@@ -181,73 +175,60 @@ def is_inside(name: str) -> bool:
     return bool(place.parts) and not place.anchor and ".." not in place.parts and "\0" not in name
 
 
-def is_network(held: object) -> TypeGuard[dict[str, str]]:
-    """Whether this is what a record says of its network."""
-    return isinstance(held, dict) and all(map(_text, held.values())) and {"name", "class", "hook"} <= held.keys()
-
-
-def is_command(held: object) -> TypeGuard[list[str]]:
-    """Whether these are the words of a command."""
-    return _texts(held)
-
-
 def _is_there(path: Path) -> bool:
     return os.path.isfile(path) or os.path.isdir(path)  # of what cannot be asked these say no
 
 
-def _is_entry(entry: object) -> bool:
-    if not isinstance(entry, dict) or not isinstance(entry.get("settings"), dict):
+def _is_entry(held: object) -> bool:
+    try:
+        fitting(held, _Entry)
+    except ValueError:
         return False
-    about = entry.get("about") or {}
-    return (
-        _fits(entry, _ENTRY)
-        and _fits(entry["settings"], _SETTINGS)
-        and isinstance(about, dict)
-        and _fits(about, _ABOUT)
-    )
+    return True
 
 
-def _fits(held: Mapping[str, object], checks: dict[str, Check]) -> bool:
-    return all(check(held[key]) for key, check in checks.items() if key in held)
+# --- of which types the parts of a record are that are used; others may stand beside them -----------------
+
+_Text = Annotated[str, Meta(max_length=100_000)]
+_Texts = Annotated[tuple[_Text, ...], Meta(max_length=10_000)]
+_Whole = Annotated[int, Meta(ge=0, le=1 << 20)]
+_Side = Annotated[int, Meta(ge=1, le=1 << 20)]
+_Row = Annotated[tuple[tuple[_Whole, _Whole, _Side, _Side], ...], Meta(max_length=10_000)]
 
 
-def _text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST
+class _Settings(Struct):
+    label: _Text = ""
+    index: _Whole = 0
+    direction: _Text = ""
+    network: _Text = ""
+    layers: Annotated[tuple[_Whole, ...], Meta(min_length=1, max_length=10_000)] = ()
 
 
-def _whole(value: object, low: int = 0, high: int = 1 << 20) -> bool:
-    return type(value) is int and low <= value <= high
+class _About(Struct):
+    """Texts, and ``boxes``: rows of places in a sheet, each x, y, width and height in pixels."""
+
+    title: _Text = ""
+    name: _Text = ""
+    eigenvalue: _Text = ""
+    range: _Text = ""
+    note: _Text = ""
+    where: _Text = ""
+    command: _Text = ""
+    axes: _Text = ""
+    heat: _Text = ""
+    words: _Texts = ()
+    rows: _Texts = ()
+    columns: _Texts = ()
+    boxes: Annotated[tuple[_Row, ...], Meta(max_length=10_000)] = ()
 
 
-def _list_of(inner: Check) -> Check:
-    return lambda value: isinstance(value, list) and len(value) <= _MOST and all(map(inner, value))
+class _Entry(Struct):
+    settings: _Settings
+    sha256: _Text = ""
+    command: _Texts = ()
+    about: _About = field(default_factory=_About)
 
 
-_texts = _list_of(_text)
-
-
-def _boxes(value: object) -> bool:
-    """Rows of places in a sheet: x, y, width, height in pixels."""
-    return (
-        isinstance(value, list)
-        and all(isinstance(row, list) for row in value)
-        and sum(map(len, value)) <= _MOST
-        and all(isinstance(box, list) and len(box) == 4 for row in value for box in row)
-        and all(_whole(number) for row in value for box in row for number in box)
-        and all(box[2] and box[3] for row in value for box in row)
-    )
-
-
-_ENTRY: dict[str, Check] = {"sha256": _text, "command": _texts}
-_SETTINGS: dict[str, Check] = {
-    "label": _text,
-    "index": _whole,
-    "direction": _text,
-    "network": _text,
-    "layers": lambda value: bool(value) and _list_of(_whole)(value),
-}
-_ABOUT: dict[str, Check] = {
-    **dict.fromkeys(("title", "name", "eigenvalue", "range", "note", "where", "command", "axes", "heat"), _text),
-    **dict.fromkeys(("words", "rows", "columns"), _texts),
-    "boxes": _boxes,
-}
+class _Head(Struct):
+    command: Annotated[list[_Text], Meta(max_length=10_000)]
+    network: dict[str, _Text]

@@ -56,13 +56,16 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def watch(folder):
-    """What a command imports of other packages when it runs is imported first."""
+    """What a command imports of other packages is imported first, and the types of what it reads are compiled."""
     for path in sorted((ROOT / "sefa_plugin").glob("*.py")):
         if path.stem != "__main__":
             importlib.import_module(f"sefa_plugin.{path.stem}")
     all_hooks()
     for words in itertools.chain(*COMMANDS.values()):
         ended(words, folder / "missing", folder)
+    of_types = ("recipe-of-list", "converted-of-list", "directions-label-upwards")
+    for case in (case for case in LIGHT if case.name in of_types):
+        ended(COMMANDS[case.reader][0], case.write(folder), folder)
     return Watch()
 
 

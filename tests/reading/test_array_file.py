@@ -46,21 +46,21 @@ def packed(content, method=zipfile.ZIP_DEFLATED):
     ("content", "says"),
     [
         (header((10**9, 10**9)), "more than is read"),  # nothing of that size is asked for
-        (header((2**25,)), "cut short: 0 of 268435456"),
+        (header((2**25,)), r"cut short: its shape is \(33554432,\), its file has 128 bytes"),
         (header((2**27,), "|u1"), "more than is read"),  # small as it is, but not as float64
-        (header((-1, 2)), "has the shape"),
-        (header((2,), "|O") + b"x", "holds object, not numbers"),
+        (header((-1, 2)), r"cut short: its shape is \(-1, 2\)"),
+        (header((2,), "|O") + b"x", "Object arrays cannot be loaded"),
         (header((1,), "<c16") + b"0" * 16, "not numbers"),
         (header((1,), "<f8") + np.float64("nan").tobytes(), "NaN or infinity"),
         (header((1,), "<f8") + np.float64(1e300).tobytes(), "NaN or infinity"),  # of float32
-        (b"\x93NUMPY\x07\x00" + b"\0" * 9, "version"),
-        (b"\x93NUMPY\x01\x00" + b"\x20\x00" + b"(" * 32, "no array"),
-        (b"\x93NUMPY\x01\x00" + b"\x20\x00", "no array"),
+        (b"\x93NUMPY\x07\x00" + b"\0" * 9, "no NumPy file that can be read"),
+        (b"\x93NUMPY\x01\x00" + b"\x20\x00" + b"(" * 32, "no NumPy file that can be read"),
+        (b"\x93NUMPY\x01\x00" + b"\x20\x00", "reading array header"),
         (b"no array", "no NumPy file"),
         (b"", "no NumPy file"),
         (packed(header((10**6, 10**6))), "more than is read"),
-        (packed(b"no array"), "no array"),
-        (packed(header((4,)) + b"\0" * 32)[:-30], "broken .npz"),
+        (packed(b"no array"), "magic string is not correct"),
+        (packed(header((4,)) + b"\0" * 32)[:-30], "no readable zip archive"),
     ],
 )
 def test_hostile_and_broken_files(tmp_path, content, says):

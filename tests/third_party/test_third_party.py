@@ -3,7 +3,6 @@
 import ast
 import copy
 import importlib
-import io
 import pickle
 import pkgutil
 import subprocess
@@ -109,7 +108,7 @@ def nets(tmp_path, monkeypatch):
     """A module of classes, which persistence has not seen before."""
     for name in ("_sources", "_modules"):
         monkeypatch.setattr(persistence, name, {})
-    monkeypatch.setattr(persistence, "_hooks", [])
+    monkeypatch.setattr(persistence, "_changes", [])
     (tmp_path / "third_party_nets.py").write_text(NETS)
     monkeypatch.syspath_prepend(tmp_path)
     module = importlib.import_module("third_party_nets")
@@ -201,7 +200,7 @@ def test_the_probe_reads_no_tensors(nets, monkeypatch):
     monkeypatch.setattr(torch.Tensor, "__reduce_ex__", lambda *args: pytest.fail("a tensor was pickled"))
     net = persistence.persistent_class(nets.Plain)()
     net.weight = torch.nn.Parameter(torch.ones(2))
-    persistence._Probe(io.BytesIO(), net).dump(net)
+    persistence._Trial(net).dump(net)
 
 
 def test_a_class_that_could_not_be_found_again_is_refused(nets):

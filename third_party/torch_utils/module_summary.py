@@ -1,77 +1,64 @@
-"""A table of a network's modules: their tensors and what they give."""
+"""What the modules of a network hold and give, as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-
-HEAD = ("Parameters", "Buffers", "Output shape", "Datatype")
+from torch import Tensor, nn
 
 
-def print_module_summary(
-    module: torch.nn.Module, inputs: Sequence, max_nesting: int = 3, skip_redundant: bool = True
-) -> Any:
-    """Run ``module(*inputs)`` and print a line per module; returns what the module gave.
+def print_module_summary(module: nn.Module, inputs: Sequence, max_nesting: int = 3, skip_redundant: bool = True) -> Any:
+    """Run ``module(*inputs)`` and print a line for each module that ran; gives what the module gave.
 
     Args:
-        max_nesting: how deep modules called inside modules are listed.
-        skip_redundant: leave out those that add neither parameters nor buffers nor an output of their own.
+        max_nesting: modules that run this deep inside others are listed, deeper ones are not.
+        skip_redundant: leave out modules whose tensors are all in lines above.
     """
-    calls, result = _calls(module, inputs, max_nesting)
-    names = {part: name or "<top-level>" for name, part in module.named_modules()}
-    rows = [[type(module).__name__, *HEAD], ["---"] * 5]
-    seen: set[int] = set()
-    totals = [0, 0]
-    for part, outputs in calls:
-        kinds = [list(part.parameters()), list(part.buffers()), outputs]
-        fresh = [[t for t in tensors if id(t) not in seen] for tensors in kinds]
-        seen.update(id(t) for tensors in fresh for t in tensors)
-        if skip_redundant and not any(fresh):
-            continue
-        sizes = [sum(t.numel() for t in tensors) for tensors in fresh[:2]]
-        totals = [total + size for total, size in zip(totals, sizes)]
-        rows += _rows(names[part], sizes, outputs)
-    rows += [["---"] * 5, ["Total", *map(str, totals), "-", "-"]]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows]
-    print("\n" + "\n".join(lines) + "\n")
-    return result
-
-
-def _calls(module: torch.nn.Module, inputs: Sequence, max_nesting: int) -> tuple[list, Any]:
-    """What was called, in the order in which it ended, with the tensors it gave; and the module's result."""
-    calls: list[tuple[torch.nn.Module, list[Tensor]]] = []
+    names = {part: name or "(all)" for name, part in module.named_modules()}
+    table = [[type(module).__name__, "parameters", "buffers", "gives"]]
+    listed: dict[int, Tensor] = {}
+    sums = [0, 0]
     depth = 0
 
-    def enter(part, args) -> None:
+    def fresh(tensors: Iterable[Tensor]) -> list[Tensor]:
+        found = [tensor for tensor in tensors if id(tensor) not in listed]
+        listed.update((id(tensor), tensor) for tensor in found)
+        return found
+
+    def enter(part: nn.Module, given: Any) -> None:
         nonlocal depth
         depth += 1
 
-    def leave(part, args, given) -> None:
+    def leave(part: nn.Module, given: Any, result: Any) -> None:
         nonlocal depth
         depth -= 1
-        if depth <= max_nesting:
-            given = given if isinstance(given, (tuple, list)) else [given]
-            calls.append((part, [t for t in given if isinstance(t, Tensor)]))
+        if depth > max_nesting:
+            return
+        outputs = [
+            out for out in (result if isinstance(result, (tuple, list)) else [result]) if isinstance(out, Tensor)
+        ]
+        held, new = [fresh(part.parameters()), fresh(part.buffers())], fresh(outputs)
+        if skip_redundant and not (any(held) or new):
+            return
+        sizes = [sum(tensor.numel() for tensor in tensors) for tensors in held]
+        sums[:] = [total + size for total, size in zip(sums, sizes)]
+        gives = ", ".join(f"{str(out.dtype)[6:]} {list(out.shape)}" for out in outputs)
+        table.append([names[part], *(str(size or "") for size in sizes), gives])
 
-    hooks = [part.register_forward_pre_hook(enter) for part in module.modules()]
-    hooks += [part.register_forward_hook(leave) for part in module.modules()]
+    hooks = [part.register_forward_pre_hook(enter) for part in names]
+    hooks += [part.register_forward_hook(leave) for part in names]
     try:
         result = module(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
-    return calls, result
-
-
-def _rows(name: str, sizes: Sequence[int], outputs: Sequence[Tensor]) -> Iterator[list[str]]:
-    counts = [str(size) if size else "-" for size in sizes]
-    if not outputs:
-        yield [name, *counts, "-", "-"]
-    for number, tensor in enumerate(outputs):
-        label = f"{name}:{number}" if len(outputs) > 1 else name
-        own = counts if number == 0 else ["-", "-"]
-        yield [label, *own, str(list(tensor.shape)), str(tensor.dtype).replace("torch.", "")]
+    table.append(["in all", *map(str, sums), ""])
+    first, *others = (max(map(len, column)) for column in zip(*table))
+    for name, *cells in table:
+        print(
+            "  ".join(
+                [name.ljust(first), *(cell.rjust(wide) for cell, wide in zip(cells[:2], others)), cells[2]]
+            ).rstrip()
+        )
+    return result

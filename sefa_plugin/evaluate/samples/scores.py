@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from msgspec import Meta, Struct
 
 from ...reading.array_file import ArrayFileError, read_kept
-from ...reading.json_file import each, text
+from ...reading.json_file import fitting
 from ..scorers.asking import Scorer, scores_of
 from .parts import write_arrays
 from .sampling import Samples
@@ -27,7 +28,17 @@ FORMAT = 1
 EVERY = 15.0  # seconds between two savings
 UNEDITED = "unedited"
 _ABOUT = "about"
-_LONGEST, _MOST = 1000, 10_000  # letters of an attribute's name, and attributes
+
+
+class _About(Struct):
+    """What stands beside the scores in their file."""
+
+    settings: dict[str, Any]
+    attributes: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=10_000)]
+
+    def __post_init__(self) -> None:
+        if not all(map(str.isprintable, self.attributes)):
+            raise ValueError("a name of an attribute is not printable")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +93,11 @@ class Scores:
     def _read(self, path: Path) -> None:
         try:
             held = read_kept(path)
-            about = json.loads(str(held.pop(_ABOUT)))
-            attributes = each(text(_LONGEST), _MOST)(about["attributes"])
-            if about["settings"] != self._settings or len(set(attributes)) < len(attributes):
+            about: _About = fitting(json.loads(str(held.pop(_ABOUT))), _About)
+            attributes = about.attributes
+            if about.settings != self._settings or len(set(attributes)) < len(attributes):
                 return
-        except (OSError, ArrayFileError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ArrayFileError, ValueError, KeyError, RecursionError):
             return  # it is of something else, or broken: all is scored anew
 
         def fits(rows: np.ndarray) -> bool:

@@ -148,14 +148,14 @@ _add(
 )
 
 # JSON.
-_add("json-names-twice", b'{"a":0,' + b",".join(b'"k%d":0' % i for i in range(200_000)) + b',"k199999":0}', "twice",
-     ".json", "recipe")  # fmt: skip
-_add("json-lists", b"[" + b"[]," * 2_000_000 + b"[]]", "lists and objects", ".json", "recipe")
+_add("json-names", b"{" + b",".join(b'"k%d":0' % i for i in range(200_000)) + b"}", "unknown field", ".json", "recipe")
+_add("json-seeds", b'{"seeds":[0' + b",0" * 5_000_000 + b"]}", "seeds: Expected `array` of length", ".json", "recipe")
+_add("json-lists", b"[" + b"[]," * 2_000_000 + b"[]]", "Expected `object`, got `array`", ".json", "recipe")
 _add("json-large", lambda c: b'"' + b"x" * (1 << 26) + b'"', "larger than 64 MB", ".json", "recipe")
 _add(
     "directions-json",
     directions(names="[" + "[]," * MILLION + "[]]"),
-    "lists and objects",
+    "Expected `str`, got `array`",
     ".safetensors",
     "directions",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ class Watch:
     def _note(self, event: str, args: tuple) -> None:
         if not self._on:
             return
-        if event in _NEVER or (event in ("exec", "compile") and not _by_an_import()):
+        if event in _NEVER or (event in ("exec", "compile") and not _by_an_import_or_a_header()):
             self._seen.append(f"{event} {args!r:.200}")
         elif event == "import" and args[0].partition(".")[0] not in _OURS:
             self._seen.append(f"import {args[0]}")
@@ -77,11 +78,15 @@ def _writes(args: tuple[Any, ...]) -> bool:
     return isinstance(args[2], int) and bool(args[2] & _CREATING)
 
 
-def _by_an_import() -> bool:
-    """Whether code runs because some module is imported: of which it is, the event of the import has told."""
+def _by_an_import_or_a_header() -> bool:
+    """Whether code runs because some module is imported: of which it is, the event of the import has told.
+
+    Or NumPy takes a header apart by ``ast.literal_eval``, which compiles to a tree of literals and runs nothing.
+    """
     frame = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+        code = frame.f_code
+        if code.co_filename == "<frozen importlib._bootstrap>" or code is ast.literal_eval.__code__:
             return True
         frame = frame.f_back
     return False
