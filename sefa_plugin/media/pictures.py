@@ -68,6 +68,16 @@ def fit(picture: np.ndarray, longest: int) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb).resize((wide, high), 1))  # 1: Lanczos
 
 
+def reduced_by(picture: np.ndarray, factor: float) -> np.ndarray:
+    """Floats ``[h, w]`` with sides ``factor`` times shorter, by area; as they are for a factor of up to 1."""
+    from PIL import Image
+
+    if factor <= 1:
+        return picture
+    size = [max(1, round(side / factor)) for side in picture.shape[::-1]]
+    return np.asarray(Image.fromarray(picture.astype(np.float32)).resize(size, 4))  # 4: box
+
+
 def as_rgb(picture: np.ndarray) -> np.ndarray:
     """uint8 ``[H, W, C]`` to RGB: grey is repeated, transparency is laid over white.
 
