@@ -23,14 +23,11 @@ def side_by_side(pictures: Sequence[np.ndarray], max_width: int | None = 1920) -
         uint8 RGB ``[H', W', 3]``; every picture equally wide.
 
     Raises:
-        ValueError: no picture, different sizes, or one that :func:`as_rgb` refuses.
+        ValueError: one that :func:`as_rgb` refuses.
     """
     from PIL import Image
 
-    sizes = {tuple(picture.shape[:2]) for picture in pictures}
-    if len(sizes) != 1:
-        raise ValueError(f"pictures of one size are needed, not {sorted(sizes) or 'none'}")
-    (height, width), count = sizes.pop(), len(pictures)
+    (height, width), count = pictures[0].shape[:2], len(pictures)
     colours = [as_rgb(picture) for picture in pictures]
     if max_width is not None and width * count > max_width:
         # One by one, so that no picture bleeds into its neighbour.

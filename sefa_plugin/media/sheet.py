@@ -96,14 +96,13 @@ def write_sheet(
         For each row and column where its picture lies: left, top, width and height in pixels.
 
     Raises:
-        ValueError: no picture, rows or pictures of different sizes, labels that do not match, or another suffix.
+        ValueError: another suffix.
         OSError: the place cannot be written; nothing is left behind.
     """
     formats = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
     kind = formats.get(Path(path).suffix.lower())
     if kind is None:
         raise ValueError(f"{path}: a sheet is written as one of {', '.join(formats)}")
-    _check(rows, row_labels, column_labels)
     cell = max(1, min(cell, LARGEST // len(rows), LARGEST // len(rows[0])))
     cells = [[_cell(picture, cell) for picture in row] for row in rows]
     plan = _Plan(cells[0][0].size, row_labels, column_labels, title, text, aside is not None)
@@ -149,17 +148,6 @@ class _Plan:
     def y(self, row: int) -> int:
         """Top edge of a picture."""
         return self.top + (self.high + GAP) * row
-
-
-def _check(rows: Sequence[Sequence[np.ndarray]], row_labels: Sequence[str], column_labels: Sequence[str]) -> None:
-    if not len(rows) or not len(rows[0]) or any(len(row) != len(rows[0]) for row in rows):
-        raise ValueError("a sheet needs rows of equally many pictures")
-    if len(row_labels) != len(rows) or len(column_labels) != len(rows[0]):
-        labels = f"{len(row_labels)} x {len(column_labels)}"
-        raise ValueError(f"{len(rows)} x {len(rows[0])} pictures, but {labels} labels")
-    sizes = {tuple(picture.shape[:2]) for row in rows for picture in row}
-    if len(sizes) > 1:
-        raise ValueError(f"pictures of different sizes: {', '.join(map(str, sorted(sizes)))}")
 
 
 def _cell(picture: np.ndarray, limit: int) -> PillowImage:

@@ -124,22 +124,6 @@ def test_a_jpeg_keeps_its_colours_at_full_resolution(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]
 
 
-@pytest.mark.parametrize(
-    ("rows", "options", "message"),
-    [
-        ([], {"row_labels": [], "column_labels": []}, "rows of equally many"),
-        ([[]], {"row_labels": ["a"], "column_labels": []}, "rows of equally many"),
-        ([*grid(1, 2), *grid(1, 3)], {"row_labels": ["a"] * 2, "column_labels": ["b"] * 2}, "equally many"),
-        (grid(1, 2), {"row_labels": ["a"], "column_labels": ["b"]}, "1 x 2 pictures, but 1 x 1 labels"),
-        ([*grid(1, 1), *grid(1, 1, 32)], {"row_labels": "ab", "column_labels": "c"}, "different sizes"),
-    ],
-)
-def test_what_does_not_fit_together_is_refused(tmp_path, rows, options, message):
-    with pytest.raises(ValueError, match=message):
-        write_sheet(tmp_path / "a.png", rows, **options)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_another_suffix_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a\.tiff: a sheet is written as one of \.jpg, \.jpeg, \.png"):
         write_sheet(tmp_path / "a.tiff", grid(1, 1), row_labels=["a"], column_labels=["b"])

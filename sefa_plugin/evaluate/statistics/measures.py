@@ -7,8 +7,6 @@ units can be compared and added.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 REACHED = 0.5  # standard deviations over the whole range: from here on an attribute counts as reached
@@ -158,9 +156,3 @@ def strongest(matrix: np.ndarray) -> np.ndarray:
     """For each attribute the direction that changes it most: int ``[A]``."""
     chosen: np.ndarray = np.abs(matrix).argmax(axis=-2)
     return chosen
-
-
-def own_of(values: np.ndarray, chosen: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Of ``[..., k, A]`` the entries of the chosen direction of each attribute: ``[..., A]``."""
-    own: np.ndarray = values[..., np.asarray(chosen), np.arange(values.shape[-1])]
-    return own
