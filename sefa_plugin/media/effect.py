@@ -101,9 +101,11 @@ def heat_picture(heat: np.ndarray) -> np.ndarray:
 
 def _lab(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A reduced picture in sRGB, 0 to 1, and in OKLab (Ottosson 2020), both float ``[h, w, 3]``."""
+    colour: np.ndarray = as_rgb(picture).astype(np.float32)
     factor = max(picture.shape[:2]) / LONGEST
-    channels = np.moveaxis(as_rgb(picture).astype(np.float32), 2, 0)
-    colour = np.stack([reduced_by(channel, factor) for channel in channels], axis=2) / 255
+    if factor > 1:
+        colour = np.stack([reduced_by(channel, factor) for channel in np.moveaxis(colour, 2, 0)], axis=2)
+    colour = colour / 255
     linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
     cones = np.array(
         [
