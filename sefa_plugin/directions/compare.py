@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..system.messages import printable
+from ..system.messages import printable, spans
 from .keys import Key
 from .matching import Match, angles, group_sizes, match, ties
 
@@ -101,13 +101,13 @@ def compare(first: Side, second: Side) -> Comparison:
         )
     matches = match(one, other)
     most = min(len(one), len(other))
-    spans = {size: angles(one[:size], other[:size]) for size in group_sizes(most)}
+    between = {size: angles(one[:size], other[:size]) for size in group_sizes(most)}
     runs = (_ties(first), _ties(second))
     tied = []
     for run in runs[0]:
         found = [other for other in (matches[index].other for index in run) if other is not None]
         tied.append(float(angles(one[run], other[found]).max()) if len(found) == len(run) else 90.0)
-    return Comparison(first, second, matches, spans, runs, tied, notes)
+    return Comparison(first, second, matches, between, runs, tied, notes)
 
 
 def _ties(side: Side) -> list[list[int]]:
@@ -121,14 +121,9 @@ def _disagreements(first: Side, second: Side) -> tuple[str, ...]:
             "they lie in different spaces"
         )
     if first.layers and second.layers and first.layers != second.layers and first.space != "z":
-        one, other = _ranges(first.layers), _ranges(second.layers)
+        one, other = spans(first.layers), spans(second.layers)
         return (f"{first.path} changes layers {one}, {second.path} layers {other}",)
     return ()
-
-
-def _ranges(rows: Sequence[int]) -> str:
-    whole = list(rows) == list(range(rows[0], rows[-1] + 1)) and len(rows) > 1
-    return f"{rows[0]}-{rows[-1]}" if whole else ",".join(map(str, rows))
 
 
 def _flat(side: Side, other: Side) -> np.ndarray:
@@ -209,8 +204,8 @@ def as_lines(found: Comparison, indices: Sequence[int]) -> Iterator[str]:
         yield f"  k {size:4d}: smallest {degrees.min():.3f}, mean {degrees.mean():.3f}, largest {degrees.max():.3f}"
     for run, angle in zip(found.ties[0], found.tied_angles):
         yield (
-            f"A: {_ranges(run)} have equal eigenvalues, so that only the space that they span is defined; "
+            f"A: {spans(run)} have equal eigenvalues, so that only the space that they span is defined; "
             f"it is within {angle:.3f} degrees of that of their matches"
         )
     for run in found.ties[1]:
-        yield f"B: {_ranges(run)} have equal eigenvalues, so that only the space that they span is defined"
+        yield f"B: {spans(run)} have equal eigenvalues, so that only the space that they span is defined"

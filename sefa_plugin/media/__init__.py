@@ -1,6 +1,6 @@
 """Pictures as uint8 arrays ``[H, W, C]``: side by side, lettered, on a sheet, in a video; what changed between two.
 
-In: arrays. Out: JPEG, PNG, MP4 and GIF files, and changes in numbers and words. NumPy, Pillow, imageio; no torch, no
+In: arrays. Out: JPEG, PNG, MP4 and GIF files, and changes in numbers and words. NumPy, Pillow, ffmpeg; no torch, no
 network.
 
 Doors: ``pictures``, ``text``, ``sheet``, ``video``, ``mp4``, ``effect``, ``change``, ``frame_store``.

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from .pictures import reduced_by
+
 LEVELS = (16, 32, 64)  # pixels of the shorter side, coarse to fine
 STEPS = 12  # of Gauss-Newton on a level
 TRIED = 4  # starts
@@ -49,7 +51,8 @@ def register(before: np.ndarray, after: np.ndarray) -> Motion | None:
         return None
     if _distance(before, after, np.zeros(4)) < ALIKE:
         return Motion()
-    pyramid = [(_reduced(before, size), _reduced(after, size)) for size in LEVELS if size < 2 * min(before.shape)]
+    factors = [min(before.shape) / size for size in LEVELS if size < 2 * min(before.shape)]
+    pyramid = [[reduced_by(one, factor).astype(np.float32) for one in (before, after)] for factor in factors]
     best = _start(*pyramid[0])
     for small, other in pyramid:
         best = _refined(small, other, best)
@@ -61,16 +64,6 @@ def register(before: np.ndarray, after: np.ndarray) -> Motion | None:
     if (np.abs(best) > FARTHEST).any():
         return None
     return Motion(float(best[0]), float(best[1]), math.exp(best[2]), math.degrees(best[3]))
-
-
-def _reduced(picture: np.ndarray, size: int) -> np.ndarray:
-    from PIL import Image
-
-    factor = min(picture.shape) / size
-    if factor <= 1:
-        return picture.astype(np.float32)
-    shape = [round(side / factor) for side in picture.shape[::-1]]
-    return np.asarray(Image.fromarray(picture.astype(np.float32)).resize(shape, 4))  # box
 
 
 @lru_cache(maxsize=8)

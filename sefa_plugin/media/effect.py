@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .alignment import register
-from .pictures import as_rgb
+from .pictures import as_rgb, reduced_by
 
 LONGEST = 128  # pixels of the pictures that are measured
 HEAT = 32  # of the map
@@ -84,7 +84,7 @@ def describe(
     change = float(np.mean(changes))
     means = {name: _mean(name, values) for name, values in found.items() if 2 * len(values) > len(changes)}
     numbers = {name: value for name, value in means.items() if value is not None}
-    heat = _reduced(np.mean(maps, axis=0)[..., None], HEAT)[..., 0]
+    heat = reduced_by(np.mean(maps, axis=0), max(maps[0].shape) / HEAT)
     words = _words(numbers, found, len(changes)) if change >= UNSEEN else ()
     where = _where(heat) if change >= UNSEEN else "nowhere"
     peak = float(heat.max())
@@ -99,21 +99,13 @@ def heat_picture(heat: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(heat, stops, channel) for channel in colours.T], axis=-1).astype(np.uint8)
 
 
-def _reduced(picture: np.ndarray, longest: int) -> np.ndarray:
-    """Float ``[h, w, C]``, by area."""
-    from PIL import Image
-
-    scale = max(picture.shape[:2]) / longest
-    if scale <= 1:
-        return picture
-    size = [max(1, round(side / scale)) for side in picture.shape[1::-1]]
-    channels = [np.asarray(Image.fromarray(c.astype(np.float32)).resize(size, 4)) for c in np.moveaxis(picture, 2, 0)]
-    return np.stack(channels, axis=2)
-
-
 def _lab(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A reduced picture in sRGB, 0 to 1, and in OKLab (Ottosson 2020), both float ``[h, w, 3]``."""
-    colour = _reduced(as_rgb(picture).astype(np.float32), LONGEST) / 255
+    colour: np.ndarray = as_rgb(picture).astype(np.float32)
+    factor = max(picture.shape[:2]) / LONGEST
+    if factor > 1:
+        colour = np.stack([reduced_by(channel, factor) for channel in np.moveaxis(colour, 2, 0)], axis=2)
+    colour = colour / 255
     linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
     cones = np.array(
         [

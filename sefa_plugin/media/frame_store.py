@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import tempfile
 import zlib
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -15,6 +14,9 @@ LEVEL = 1  # of zlib: rendering waits for it, and the file lives for seconds
 class Spool:
     """A list of uint8 frames in a temporary file that has no name; memory does not grow with it.
 
+    Attributes:
+        size: bytes of the file.
+
     Raises:
         OSError: the temporary folder is full or cannot be written.
     """
@@ -23,6 +25,7 @@ class Spool:
         # Without a buffer, whose rest a full disk would make fail again at every later step.
         self._file = tempfile.TemporaryFile(prefix="sefa-", buffering=0)  # noqa: SIM115, closed by __exit__
         self._places: list[tuple[int, int, tuple[int, ...]]] = []  # offset, bytes, shape
+        self.size = 0
 
     def __enter__(self) -> Spool:
         return self
@@ -33,11 +36,6 @@ class Spool:
     def __len__(self) -> int:
         return len(self._places)
 
-    @property
-    def size(self) -> int:
-        """Bytes of the file."""
-        return sum(length for _, length, _ in self._places[-1:]) + (self._places[-1][0] if self._places else 0)
-
     def append(self, frame: np.ndarray) -> None:
         """Add a frame, uint8 ``[H, W, C]``.
 
@@ -45,26 +43,22 @@ class Spool:
             OSError: there is no room for it; those before it are as they were.
         """
         packed = zlib.compress(np.ascontiguousarray(frame).data, LEVEL)
-        start, left = self.size, memoryview(packed)
+        left = memoryview(packed)
         try:
-            self._file.seek(start)
+            self._file.seek(self.size)
             while left:
                 left = left[self._file.write(left) :]
         except OSError as error:
             where = f"{tempfile.gettempdir()} (temporary files; TMPDIR chooses another folder)"
             raise OSError(error.errno, error.strerror, where) from None
-        self._places.append((start, len(packed), frame.shape))
+        self._places.append((self.size, len(packed), frame.shape))
+        self.size += len(packed)
 
     def __getitem__(self, index: int) -> np.ndarray:
         """A new array, read-only, equal to the frame. Raises IndexError if there is none."""
         start, length, shape = self._places[index]
         self._file.seek(start)
-        packed = bytearray()
-        while len(packed) < length:
-            more = self._file.read(length - len(packed))
-            if not more:
-                raise OSError(errno.EIO, "a temporary file has lost what was in it", tempfile.gettempdir())
-            packed += more
+        packed = self._file.read(length)
         return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
+from PIL.GifImagePlugin import getdata
 
 from ..system.whole_files import whole_file
 from .frame_store import Spool
@@ -24,7 +24,7 @@ DITHER = 8  # levels, about the distance between neighbours of a palette
 
 def write_gif(
     path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float, max_bytes: int | None = None
-) -> float:
+) -> None:
     """Write a GIF that loops for ever; it appears whole or not at all.
 
     GIF counts time in 1/100 s, so single frames are up to half of that off and the total is not;
@@ -37,9 +37,6 @@ def write_gif(
         fps: frames per second.
         max_bytes: where the file grows larger, it is written again in a smaller size.
 
-    Returns:
-        The length in seconds.
-
     Raises:
         OSError: the place, or the temporary folder, cannot be written.
     """
@@ -49,15 +46,15 @@ def write_gif(
             store.append(frame)
             colours.add(frame)
         waits = delays(len(store), fps)
+        palette, dither = colours.palette(COLOURS), DITHER if colours.many(COLOURS) else 0
         scale = 1.0
         for _ in range(TRIALS):
             with open(part, "wb") as file:
-                _write(file, store, colours, waits, scale)
+                _write(file, store, palette, dither, waits, scale)
                 size = file.tell()
             if max_bytes is None or size <= max_bytes:
                 break
             scale *= min(0.9, (max_bytes / size) ** 0.5)  # bytes go with the area, roughly
-    return sum(waits) / 100
 
 
 def delays(count: int, fps: float) -> list[int]:
@@ -102,10 +99,9 @@ class _Colours:
         return np.array(palette[: 3 * size], np.uint8).reshape(-1, 3)
 
 
-def _write(file: BinaryIO, store: Spool, colours: _Colours, waits: list[int], scale: float) -> None:
+def _write(file: BinaryIO, store: Spool, palette: np.ndarray, dither: int, waits: list[int], scale: float) -> None:
     height, width = (max(2, round(side * scale)) for side in store[0].shape[:2])
-    palette = colours.palette(COLOURS)
-    pattern = _pattern(height, width) * (DITHER if colours.many(COLOURS) else 0)
+    pattern = _pattern(height, width) * dither
     table = np.concatenate([palette, np.repeat(palette[-1:], 256 - len(palette), axis=0)])
     file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + table.tobytes())
     file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")  # repeat without end
@@ -121,9 +117,8 @@ def _write(file: BinaryIO, store: Spool, colours: _Colours, waits: list[int], sc
         picture = Image.fromarray(dithered).quantize(palette=chart, dither=0)  # type: ignore[arg-type]
         now = np.minimum(np.asarray(picture), len(palette) - 1)
         left, top, part = (0, 0, now) if before is None else _change(before, now)
-        file.write(b"!\xf9\x04" + struct.pack("<BHBB", 0x05, wait, SAME, 0))  # leave in place; transparent
-        file.write(b"," + struct.pack("<HHHHB", left, top, part.shape[1], part.shape[0], 0))
-        file.write(_packed(part))
+        packed = getdata(Image.fromarray(part), (left, top), duration=10 * wait, transparency=SAME, disposal=1)
+        file.write(b"".join(packed))
         before = now
     file.write(b";")
 
@@ -140,30 +135,12 @@ def _pattern(height: int, width: int) -> np.ndarray:
 def _change(before: np.ndarray, now: np.ndarray) -> tuple[int, int, np.ndarray]:
     """The rectangle that differs: its left, its top, its indices (SAME where a pixel may stay)."""
     differs = before != now
-    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
-    if not len(rows):
+    box = Image.fromarray(differs.view(np.uint8)).getbbox()
+    if box is None:
         return 0, 0, np.full((1, 1), SAME, np.uint8)
-    left = min(columns[0], max(0, now.shape[1] - 2))  # two columns or more: Pillow 8 packs one wrongly
-    box = slice(rows[0], rows[-1] + 1), slice(left, max(columns[-1] + 1, left + 2))
-    if differs[box].mean() > 0.5:  # scattered holes would only disturb the packing
-        return left, rows[0], now[box]
-    return left, rows[0], np.where(differs[box], now[box], SAME).astype(np.uint8)
-
-
-def _packed(indices: np.ndarray) -> bytes:
-    """LZW data of an index picture, cut out of a GIF that Pillow writes of it as grey (index = grey)."""
-    whole = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(indices)).save(whole, "GIF", optimize=False, interlace=0)
-    data = whole.getvalue()
-    at = 13 + _table(data[10])
-    while data[at] == 0x21:  # extensions: two bytes, then blocks led by their length, the last of them empty
-        at += 2
-        while data[at]:
-            at += 1 + data[at]
-        at += 1
-    at += 10 + _table(data[at + 9])  # the picture's own head
-    return data[at:-1]
-
-
-def _table(flags: int) -> int:
-    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+    left, top, right, bottom = box
+    left = min(left, max(0, now.shape[1] - 2))  # two columns or more: Pillow 8 packs one wrongly
+    inside = slice(top, bottom), slice(left, max(right, left + 2))
+    if differs[inside].mean() > 0.5:  # scattered holes would only disturb the packing
+        return left, top, now[inside]
+    return left, top, np.where(differs[inside], now[inside], SAME).astype(np.uint8)

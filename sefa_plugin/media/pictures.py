@@ -23,14 +23,11 @@ def side_by_side(pictures: Sequence[np.ndarray], max_width: int | None = 1920) -
         uint8 RGB ``[H', W', 3]``; every picture equally wide.
 
     Raises:
-        ValueError: no picture, different sizes, or one that :func:`as_rgb` refuses.
+        ValueError: one that :func:`as_rgb` refuses.
     """
     from PIL import Image
 
-    sizes = {tuple(picture.shape[:2]) for picture in pictures}
-    if len(sizes) != 1:
-        raise ValueError(f"pictures of one size are needed, not {sorted(sizes) or 'none'}")
-    (height, width), count = sizes.pop(), len(pictures)
+    (height, width), count = pictures[0].shape[:2], len(pictures)
     colours = [as_rgb(picture) for picture in pictures]
     if max_width is not None and width * count > max_width:
         # One by one, so that no picture bleeds into its neighbour.
@@ -66,6 +63,16 @@ def fit(picture: np.ndarray, longest: int) -> np.ndarray:
         return rgb
     high, wide = (max(1, round(length * longest / side)) for length in rgb.shape[:2])
     return np.asarray(Image.fromarray(rgb).resize((wide, high), 1))  # 1: Lanczos
+
+
+def reduced_by(picture: np.ndarray, factor: float) -> np.ndarray:
+    """Floats ``[h, w]`` with sides ``factor`` times shorter, by area; as they are for a factor of up to 1."""
+    from PIL import Image
+
+    if factor <= 1:
+        return picture
+    size = [max(1, round(side / factor)) for side in picture.shape[::-1]]
+    return np.asarray(Image.fromarray(picture.astype(np.float32)).resize(size, 4))  # 4: box
 
 
 def as_rgb(picture: np.ndarray) -> np.ndarray:

@@ -26,57 +26,12 @@ GAP, MARGIN = 4, 12
 ASIDE = "where"
 
 
-def compose_sheet(
-    rows: Sequence[Sequence[np.ndarray]],
-    *,
-    row_labels: Sequence[str],
-    column_labels: Sequence[str],
-    title: str = "",
-    text: str = "",
-    aside: np.ndarray | None = None,
-    marked: int | tuple[int, int] | None = None,
-    cell: int = CELL,
-) -> np.ndarray:
-    """Lay out a contact sheet.
-
-    Args:
-        rows: pictures, uint8 ``[H, W, C]``, C 1 to 4, all of one size; every row equally long.
-        row_labels, column_labels: captions, one for each row and column.
-        title, text: a line above and a smaller one below it, wrapped where they are too long.
-        aside: a small picture (the heat map) right of the first row, uint8 RGB.
-        marked: the column, or the row and column of the one picture, that is framed (the unedited); None frames none.
-        cell: longest side of a picture on the sheet, in pixels.
-
-    Returns:
-        uint8 RGB ``[H, W, 3]``.
-
-    Raises:
-        ValueError: no picture, rows or pictures of different sizes, or labels that do not match.
-    """
-    return _draw(*_lay_out(rows, row_labels, column_labels, title, text, cell, aside), aside, marked)
-
-
-def _lay_out(
-    rows: Sequence[Sequence[np.ndarray]],
-    row_labels: Sequence[str],
-    column_labels: Sequence[str],
-    title: str,
-    text: str,
-    cell: int,
-    aside: np.ndarray | None,
-) -> tuple[_Plan, list[list[PillowImage]]]:
-    _check(rows, row_labels, column_labels)
-    cell = max(1, min(cell, LARGEST // len(rows), LARGEST // len(rows[0])))
-    cells = [[_cell(picture, cell) for picture in row] for row in rows]
-    return _Plan(cells[0][0].size, row_labels, column_labels, title, text, aside is not None), cells
-
-
 def _draw(
     plan: _Plan,
     cells: Sequence[Sequence[PillowImage]],
     aside: np.ndarray | None,
     marked: int | tuple[int, int] | None,
-) -> np.ndarray:
+) -> PillowImage:
     from PIL import Image, ImageDraw
 
     sheet = Image.new("RGB", plan.size, PAPER)
@@ -109,7 +64,7 @@ def _draw(
         x = plan.x(len(plan.column_labels)) + GAP
         pen.text((x + (plan.wide - width_of(plan.font, ASIDE)) // 2, plan.captions), ASIDE, FAINT, font=plan.font)
         sheet.paste(heat, (x, plan.y(0)))
-    return np.array(sheet)
+    return sheet
 
 
 def write_sheet(
@@ -125,25 +80,33 @@ def write_sheet(
     cell: int = CELL,
     comment: str = "",
 ) -> list[list[list[int]]]:
-    """Write :func:`compose_sheet` as JPEG (full colour resolution) or PNG, by the suffix of ``path``.
+    """Write a contact sheet as JPEG (full colour resolution) or PNG, by the suffix of ``path``.
 
-    ``comment`` goes into the file: which command made it.
+    Args:
+        path: the file.
+        rows: pictures, uint8 ``[H, W, C]``, C 1 to 4, all of one size; every row equally long.
+        row_labels, column_labels: captions, one for each row and column.
+        title, text: a line above and a smaller one below it, wrapped where they are too long.
+        aside: a small picture (the heat map) right of the first row, uint8 RGB.
+        marked: the column, or the row and column of the one picture, that is framed (the unedited); None frames none.
+        cell: longest side of a picture on the sheet, in pixels.
+        comment: goes into the file: which command made it.
 
     Returns:
         For each row and column where its picture lies: left, top, width and height in pixels.
 
     Raises:
-        ValueError: as :func:`compose_sheet`, or another suffix.
+        ValueError: another suffix.
         OSError: the place cannot be written; nothing is left behind.
     """
-    from PIL import Image
-
     formats = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
     kind = formats.get(Path(path).suffix.lower())
     if kind is None:
         raise ValueError(f"{path}: a sheet is written as one of {', '.join(formats)}")
-    plan, cells = _lay_out(rows, row_labels, column_labels, title, text, cell, aside)
-    sheet = Image.fromarray(_draw(plan, cells, aside, marked))
+    cell = max(1, min(cell, LARGEST // len(rows), LARGEST // len(rows[0])))
+    cells = [[_cell(picture, cell) for picture in row] for row in rows]
+    plan = _Plan(cells[0][0].size, row_labels, column_labels, title, text, aside is not None)
+    sheet = _draw(plan, cells, aside, marked)
     data = io.BytesIO()  # into a file on a full disk Pillow writes half a JPEG, and raises nothing
     if kind == "PNG":
         sheet.save(data, kind, pnginfo=png_text(comment))
@@ -185,17 +148,6 @@ class _Plan:
     def y(self, row: int) -> int:
         """Top edge of a picture."""
         return self.top + (self.high + GAP) * row
-
-
-def _check(rows: Sequence[Sequence[np.ndarray]], row_labels: Sequence[str], column_labels: Sequence[str]) -> None:
-    if not len(rows) or not len(rows[0]) or any(len(row) != len(rows[0]) for row in rows):
-        raise ValueError("a sheet needs rows of equally many pictures")
-    if len(row_labels) != len(rows) or len(column_labels) != len(rows[0]):
-        labels = f"{len(row_labels)} x {len(column_labels)}"
-        raise ValueError(f"{len(rows)} x {len(rows[0])} pictures, but {labels} labels")
-    sizes = {tuple(picture.shape[:2]) for row in rows for picture in row}
-    if len(sizes) > 1:
-        raise ValueError(f"pictures of different sizes: {', '.join(map(str, sorted(sizes)))}")
 
 
 def _cell(picture: np.ndarray, limit: int) -> PillowImage:

@@ -37,7 +37,7 @@ def path(keys: np.ndarray, easing: str = "linear", loop: str = "once") -> Path:
     keys = np.asarray(keys, dtype=np.float64)
     if easing not in EASINGS or loop not in PATH_LOOPS or not len(keys):
         raise ValueError(f"easing {easing!r}, loop {loop!r}, {len(keys)} key frames")
-    slopes = _slopes(keys, loop) if easing == "cubic" and len(keys) > 1 else None
+    spline = _spline(keys, loop) if easing == "cubic" and len(keys) > 1 else None
 
     def at(position: float) -> np.ndarray:
         start = math.floor(position)
@@ -50,8 +50,8 @@ def path(keys: np.ndarray, easing: str = "linear", loop: str = "once") -> Path:
         second: np.ndarray = keys[there]
         if easing == "spherical":
             return slerp(first, second, part)
-        if slopes is not None:
-            return _hermite(first, second, slopes[here], slopes[there], part)
+        if spline is not None:
+            return spline(position)
         part = (1 - math.cos(math.pi * part)) / 2 if easing == "sine" else part
         return _straight(first, second, part)
 
@@ -63,44 +63,14 @@ def _straight(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:
     return between
 
 
-def _hermite(a: np.ndarray, b: np.ndarray, va: np.ndarray, vb: np.ndarray, t: float) -> np.ndarray:
-    """The cubic from ``a`` to ``b`` with velocities ``va`` and ``vb`` there."""
-    rest = 1 - t
-    return rest * rest * ((1 + 2 * t) * a + t * va) + t * t * ((1 + 2 * rest) * b - rest * vb)
+def _spline(keys: np.ndarray, loop: str) -> Path:
+    from scipy.interpolate import CubicSpline
 
-
-def _slopes(keys: np.ndarray, loop: str) -> np.ndarray:
-    """Velocities at the key frames that leave no jump in acceleration between them.
-
-    At every inner one ``v[i-1] + 4 v[i] + v[i+1] = 3 (k[i+1] - k[i-1])``.
-    """
-    if loop == "closed":  # the same at each: diagonal in frequencies
-        right = 3 * (np.roll(keys, -1, axis=0) - np.roll(keys, 1, axis=0))
-        waves = 4 + 2 * np.cos(2 * np.pi * np.arange(len(keys) // 2 + 1) / len(keys))
-        shaped = waves.reshape(-1, *[1] * (keys.ndim - 1))
-        return np.fft.irfft(np.fft.rfft(right, axis=0) / shaped, n=len(keys), axis=0)
-    right = np.zeros_like(keys)
-    right[1:-1] = 3 * (keys[2:] - keys[:-2])
-    diagonal, beside = np.full(len(keys), 4.0), 1.0
-    if loop == "once":
-        right[0], right[-1] = 3 * (keys[1] - keys[0]), 3 * (keys[-1] - keys[-2])
-        diagonal[0] = diagonal[-1] = 2
-    else:
-        diagonal[0] = diagonal[-1] = 1
-        beside = 0.0
-    # Elimination from the first to the last, and back; `beside` is the ends' entry next to the diagonal.
-    upper = np.ones(len(keys))
-    upper[0] = beside
-    for row in range(1, len(keys)):
-        lower = beside if row == len(keys) - 1 else 1.0
-        factor = lower / diagonal[row - 1]
-        diagonal[row] -= factor * upper[row - 1]
-        right[row] -= factor * right[row - 1]
-    slopes = right
-    slopes[-1] /= diagonal[-1]
-    for row in range(len(keys) - 2, -1, -1):
-        slopes[row] = (slopes[row] - upper[row] * slopes[row + 1]) / diagonal[row]
-    return slopes
+    if loop == "closed":
+        keys = np.concatenate([keys, keys[:1]])
+    ends = {"closed": "periodic", "once": "natural", "pingpong": "clamped"}[loop]
+    spline: Path = CubicSpline(np.arange(len(keys)), keys, bc_type=ends)
+    return spline
 
 
 def slerp(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:

@@ -15,7 +15,7 @@ NEEDED = (
     ("numpy", "numpy", "1.20"),
     ("click", "click", "8.0"),
     ("imageio", "imageio", "2.9"),
-    ("imageio-ffmpeg", "imageio_ffmpeg", "0.4.3"),
+    ("imageio-ffmpeg", "imageio_ffmpeg", "0.5.0"),
     ("pillow", "PIL", "8.0"),
     ("safetensors", "safetensors", "0.3"),
     ("scipy", "scipy", "1.5"),

@@ -247,7 +247,7 @@ def test_a_conditional_network_needs_no_class(golden, scorer, tmp_path):
 
 def test_the_bundled_network_needs_the_base_install_only(tmp_path):
     """No package of an extra is there, and none of the tests' own."""
-    absent = ["transformers", "tokenizers", "onnxruntime", "onnx", "sklearn", "scipy", "pandas", "matplotlib", "numba"]
+    absent = ["transformers", "tokenizers", "onnxruntime", "onnx", "sklearn", "pandas", "matplotlib", "numba"]
     code = (
         f"import sys\nfor name in {absent}: sys.modules[name] = None\n"
         "from sefa_plugin.commands.cli import sefa\n"

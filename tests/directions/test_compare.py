@@ -53,7 +53,7 @@ def test_what_cannot_be_compared_is_one_line():
     with pytest.raises(CompareError, match="directions of W, b.pt of Z"):
         compare(side(space="w"), side(path="b.pt", space="z"))
     found = compare(side(layers=(0, 1, 2)), side(path="b.pt", layers=(2, 4)))
-    assert found.notes == ("a.pt changes layers 0-2, b.pt layers 2,4",)
+    assert found.notes == ("a.pt changes layers 0-2, b.pt layers 2, 4",)
     assert "Note: a.pt changes" in "\n".join(as_lines(found, []))
 
 

@@ -1,12 +1,9 @@
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from sefa_plugin.directions.matching import angles, assign, group_sizes, match, ties
+from sefa_plugin.directions.matching import angles, group_sizes, match, ties
 
 
 def orthonormal(count, dim, seed):
@@ -25,40 +22,6 @@ def test_permuted_and_turned_round_is_matched_back_exactly(dim, seed, data):
         assert order[one.other] == one.index == order[one.nearest]
         assert one.sign == signs[one.index]
         assert one.cosine == pytest.approx(signs[one.index], abs=1e-6)
-
-
-small = st.integers(1, 6)
-
-
-@given(
-    hnp.arrays(np.float64, st.tuples(small, small), elements=st.floats(0, 1, width=32))
-    | hnp.arrays(
-        np.float64,
-        st.tuples(small, small),
-        elements=st.sampled_from([0.0, 0.5, 1.0]),  # many equally good ones
-    )
-)
-@settings(deadline=None)
-def test_the_assignment_is_the_best_of_all(gains):
-    rows, columns = gains.shape
-    found = assign(gains)
-    taken = [column for column in found if column >= 0]
-    assert len(found) == rows and len(set(taken)) == len(taken) == min(rows, columns)
-    total = sum(gains[row, column] for row, column in enumerate(found) if column >= 0)
-    table = gains if rows <= columns else gains.T
-    best = max(
-        sum(table[row, column] for row, column in enumerate(chosen))
-        for chosen in itertools.permutations(range(table.shape[1]), table.shape[0])
-    )
-    assert total == pytest.approx(best, abs=1e-9)
-    assert (assign(gains) == found).all()  # always the same one
-
-
-def test_a_large_assignment_is_as_good_as_scipys():
-    optimize = pytest.importorskip("scipy.optimize")
-    gains = np.random.RandomState(0).rand(150, 200)
-    rows, columns = optimize.linear_sum_assignment(gains, maximize=True)
-    assert gains[range(150), assign(gains)].sum() == pytest.approx(gains[rows, columns].sum())
 
 
 def test_the_whole_may_prefer_what_is_not_nearest():

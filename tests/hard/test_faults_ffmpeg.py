@@ -1,4 +1,4 @@
-"""An ffmpeg that fails in every way: one line with its reason, no file, no process, and never a run that hangs."""
+"""An ffmpeg that fails in every way: one line with its reason, no file, and no process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import errno
 import os
 import signal
 import subprocess
-import threading
 import time
 
 import imageio_ffmpeg
@@ -16,7 +15,6 @@ from click.testing import CliRunner
 from faults import content, hidden, one_line
 
 from sefa_plugin.commands import cli
-from sefa_plugin.media import mp4
 from sefa_plugin.media.mp4 import VideoError, check_ffmpeg
 from sefa_plugin.media.video import write_video
 
@@ -35,50 +33,36 @@ def pretend(tmp_path, monkeypatch):
         path.parent.mkdir(exist_ok=True)
         path.write_text(f'#!/bin/sh\nfor last; do :; done\nif [ "$last" = - ]; then {trial}; fi\n{script}\n')
         path.chmod(0o755)
-        for module in (imageio_ffmpeg, imageio_ffmpeg._io):
-            monkeypatch.setattr(module, "get_ffmpeg_exe", lambda: str(path))
+        monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(path))
         check_ffmpeg.cache_clear()
         return path
 
-    monkeypatch.setattr(mp4, "PATIENCE", 4)
-    monkeypatch.setattr(mp4, "HELD", 0)
-    monkeypatch.setattr(mp4, "TICK", 0.05)
     yield put
     check_ffmpeg.cache_clear()
 
 
 DEATHS = {
-    "at once": ("exit 1", "it gave no reason"),
-    "killed": ("head -c 300000 >/dev/null; kill -9 $$", "it gave no reason"),
-    "of a signal": ("head -c 100 >/dev/null; kill -TERM $$", "it gave no reason"),
-    "after the last frame": ("cat >/dev/null; exit 3", "it gave no reason"),
-    "half a file": ('cat >/dev/null; echo half > "$last"; exit 1', "it gave no reason"),
-    "well, without a file": ("cat >/dev/null; exit 0", "wrote no file"),
-    "well, with nothing in it": ('cat >/dev/null; : > "$last"; exit 0', "wrote no file"),
-    "well, too early": ("exit 0", "wrote no file"),
-    "stops reading": ("exec <&-; exec sleep 60", "did nothing"),
-    "hangs at once": ("exec sleep 60", "did nothing"),
-    "hangs in the middle": ("head -c 300000 >/dev/null; exec sleep 60", "did nothing"),
-    "hangs at the end": ("cat >/dev/null; exec sleep 60", "did nothing"),
+    "at once": "exit 1",
+    "killed": "head -c 300000 >/dev/null; kill -9 $$",
+    "of a signal": "head -c 100 >/dev/null; kill -TERM $$",
+    "after the last frame": "cat >/dev/null; exit 3",
+    "half a file": 'cat >/dev/null; echo half > "$last"; exit 1',
+    "saying why": "echo '[x @ 0x1] no luck' >&2; echo and more >&2; head -c 100 >/dev/null; exit 1",
 }
 
 
 @pytest.mark.parametrize("frame", [LARGE, SMALL], ids=["large", "small"])
 @pytest.mark.parametrize("kind", DEATHS)
 def test_it_dies(tmp_path, pretend, capfd, kind, frame):
-    script, says = DEATHS[kind]
-    pretend(script)
+    pretend(DEATHS[kind])
+    says = "no luck" if kind == "saying why" else r"it gave no reason; is the disk full\?"
     out = tmp_path / "out"
     out.mkdir()
     (out / "a.mp4").write_bytes(b"old")
-    if frame is SMALL and "300000" in script:
-        pytest.skip("never gets there")
-    with pytest.raises(VideoError, match=rf"a\.mp4: ffmpeg failed \(.*({says}|disk full)") as caught:
+    with pytest.raises(VideoError, match=rf"a\.mp4: ffmpeg failed \({says}\)$"):
         write_video(out / "a.mp4", [frame] * 4)
-    assert "\n" not in str(caught.value)
     assert content(out) == {"a.mp4": b"old"} and hidden(out) == []
     assert capfd.readouterr() == ("", "")
-    assert not [thread for thread in threading.enumerate() if thread.name == "sefa-ffmpeg"]
 
 
 def test_an_interruption_while_it_hangs(tmp_path, pretend, monkeypatch):
@@ -88,9 +72,10 @@ def test_an_interruption_while_it_hangs(tmp_path, pretend, monkeypatch):
         yield SMALL
         raise KeyboardInterrupt
 
+    start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         write_video(tmp_path / "a.mp4", frames())
-    assert hidden(tmp_path) == []
+    assert hidden(tmp_path) == [] and time.monotonic() - start < 30
 
 
 def test_an_interruption_while_it_starts(tmp_path, monkeypatch):
@@ -106,7 +91,7 @@ def test_an_interruption_while_it_starts(tmp_path, monkeypatch):
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     check_ffmpeg()
-    monkeypatch.setattr(imageio_ffmpeg._io.subprocess, "Popen", Interrupted)
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
     try:
         with pytest.raises(KeyboardInterrupt):
             write_video(tmp_path / "a.mp4", [SMALL] * 3)
@@ -119,12 +104,10 @@ def test_an_interruption_while_it_starts(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("trial", "says"),
-    [("exec sleep 60", "hangs"), ("echo no encoder >&2; exit 1", "no encoder"), ("kill -9 $$", "H.264")],
+    [("echo no encoder >&2; exit 1", "no encoder"), ("kill -9 $$", "H.264")],
 )
-def test_it_fails_the_trial_before_any_work(tmp_path, pretend, monkeypatch, trial, says):
+def test_it_fails_the_trial_before_any_work(tmp_path, pretend, trial, says):
     pretend("exit 1", trial)
-    if "sleep" in trial:
-        monkeypatch.setattr(mp4, "PATIENCE", 0.2)
     with pytest.raises(VideoError, match=says):
         check_ffmpeg()
     words = ["--network", "demo", "--outdir", str(tmp_path / "out")]
@@ -137,31 +120,17 @@ def test_it_vanishes_after_the_trial(tmp_path, pretend):
     path = pretend(f'exec "{REAL}" "$@"')
     check_ffmpeg()
     path.unlink()
-    with pytest.raises(VideoError, match=r"a\.mp4: ffmpeg failed \(.*bin/ffmpeg: No such file"):
+    with pytest.raises(VideoError, match=r"bin/ffmpeg does not run \(No such file"):
         write_video(tmp_path / "a.mp4", [SMALL] * 2)
+    assert hidden(tmp_path) == []
 
 
-def test_it_is_slow_but_works(tmp_path, pretend):
-    """Frames that come late are the network's time, not ffmpeg's."""
-    pretend(f'exec "{REAL}" "$@"')
-
-    def frames():
-        for _ in range(3):
-            time.sleep(0.3)
-            yield SMALL
-
-    write_video(tmp_path / "a.mp4", frames())
-    assert (tmp_path / "a.mp4").stat().st_size > 500
-
-
-@pytest.mark.parametrize(
-    ("number", "advice"), [(errno.EMFILE, "close other programs"), (errno.ENOEXEC, "pip install imageio-ffmpeg")]
-)
-def test_it_is_not_to_blame_for_what_the_system_lacks(pretend, monkeypatch, number, advice):
-    def run(*words, **options):
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOEXEC])
+def test_what_the_system_says_of_it_is_in_the_line(pretend, monkeypatch, number):
+    def start(*words, **options):
         raise OSError(number, os.strerror(number))
 
     pretend("")
-    monkeypatch.setattr(subprocess, "run", run)
-    with pytest.raises(VideoError, match=f"{os.strerror(number)}.*: {advice}"):
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(VideoError, match=rf"bin/ffmpeg does not run \({os.strerror(number)}\): pip install"):
         check_ffmpeg()

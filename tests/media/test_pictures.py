@@ -32,12 +32,6 @@ def test_the_default_is_the_width_of_a_screen():
     assert side_by_side([flat(1, 1024, 1024)] * 3).shape == (640, 1920, 3)
 
 
-@pytest.mark.parametrize("pictures", [[], [flat(0), flat(0, 41)]])
-def test_pictures_of_one_size_are_needed(pictures):
-    with pytest.raises(ValueError, match="of one size"):
-        side_by_side(pictures)
-
-
 def test_grey_and_transparent_pictures_become_rgb():
     assert (as_rgb(flat(7, channels=1)) == 7).all() and as_rgb(flat(7, channels=1)).shape == (40, 60, 3)
     np.testing.assert_array_equal(as_rgb(np.array([[[9, 200]]], np.uint8)), [[[9, 9, 9]]])

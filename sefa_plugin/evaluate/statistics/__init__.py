@@ -1,1 +1,1 @@
-"""Numbers from scores: effects, purity, intervals by resampling. NumPy only."""
+"""Numbers from scores: effects, purity, intervals by resampling. NumPy and SciPy only."""

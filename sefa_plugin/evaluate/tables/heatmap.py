@@ -29,7 +29,7 @@ class _Labels(TypedDict):
 
 
 class Captions(_Labels, total=False):
-    """The texts of :func:`compose_heatmap`."""
+    """The texts of :func:`write_heatmap`."""
 
     title: str
     text: str
@@ -51,68 +51,6 @@ def ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
     return (255, 255, 255) if light < 0.179 else (0, 0, 0)
 
 
-def limit_of(matrix: np.ndarray) -> float:
-    """The value of the full colours: the largest one, but at least 1."""
-    return max(1.0, float(np.abs(matrix).max(initial=0)))
-
-
-def compose_heatmap(
-    matrix: np.ndarray,
-    *,
-    row_labels: Sequence[str],
-    column_labels: Sequence[str],
-    title: str = "",
-    text: str = "",
-    faint: np.ndarray | None = None,
-    legend: str = "",
-) -> np.ndarray:
-    """Draw a matrix.
-
-    Args:
-        matrix: finite numbers ``[rows, columns]``.
-        row_labels, column_labels: one for each.
-        title, text: a line above and a smaller one below it, wrapped where they are too long.
-        faint: bool ``[rows, columns]``, cells whose number is not to be relied on: without colour, in faint ink.
-        legend: what the colours stand for; '' for no legend.
-
-    Returns:
-        uint8 RGB ``[H, W, 3]``.
-
-    Raises:
-        ValueError: the matrix is empty, not finite, or labels do not match.
-    """
-    from PIL import Image, ImageDraw
-
-    matrix = np.asarray(matrix, dtype=np.float64)
-    if matrix.ndim != 2 or 0 in matrix.shape or not np.isfinite(matrix).all():
-        raise ValueError(f"a matrix {list(matrix.shape)} of finite numbers is needed, [rows, columns]")
-    if (len(row_labels), len(column_labels)) != matrix.shape:
-        raise ValueError(f"{list(matrix.shape)} numbers, but {len(row_labels)} x {len(column_labels)} labels")
-    plan = _Plan(matrix, [*map(legible, row_labels)], [*map(legible, column_labels)], title, text, legend)
-    picture = Image.new("RGB", plan.size, PAPER)
-    pen = ImageDraw.Draw(picture)
-    for place, words in enumerate(plan.title):
-        pen.text((MARGIN, MARGIN + place * plan.line), words, INK, font=plan.large)
-    for place, words in enumerate(plan.text):
-        pen.text((MARGIN, MARGIN + (place + len(plan.title)) * plan.line), words, FAINT, font=plan.font)
-    _columns(picture, pen, plan)
-    limit = limit_of(matrix)
-    for row, label in enumerate(plan.row_labels):
-        y = plan.top + row * HIGH
-        pen.text((MARGIN, y + (HIGH - LETTER) // 2 - 2), label, INK, font=plan.font)
-        for column, value in enumerate(matrix[row]):
-            weak = faint is not None and bool(faint[row, column])
-            colour = (255, 255, 255) if weak else colour_of(value, limit)
-            x = plan.left + column * plan.wide
-            pen.rectangle((x, y, x + plan.wide - GAP, y + HIGH - GAP), fill=colour)
-            number = number_of(value)
-            at = x + (plan.wide - GAP - width_of(plan.font, number)) // 2, y + (HIGH - LETTER) // 2 - 2
-            pen.text(at, number, FAINT if weak else ink_on(colour), font=plan.font)
-    if legend:
-        _legend(picture, pen, plan, limit)
-    return np.array(picture)
-
-
 def number_of(value: float) -> str:
     """With its sign and at most two digits behind the point."""
     return f"{value:+.2f}" if abs(value) < 9.995 else f"{value:+.3g}"
@@ -130,25 +68,52 @@ def write_heatmap(
     legend: str = "",
     comment: str = "",
 ) -> None:
-    """Write :func:`compose_heatmap` as PNG; ``comment`` goes into the file.
+    """Draw a matrix, as PNG.
+
+    Args:
+        path: the file.
+        matrix: finite numbers ``[rows, columns]``.
+        row_labels, column_labels: one for each.
+        title, text: a line above and a smaller one below it, wrapped where they are too long.
+        faint: bool ``[rows, columns]``, cells whose number is not to be relied on: without colour, in faint ink.
+        legend: what the colours stand for; '' for no legend.
+        comment: goes into the file.
 
     Raises:
-        ValueError: as there.
+        ValueError: the matrix is empty, not finite, or labels do not match.
         OSError: the place cannot be written; nothing is left behind.
     """
-    from PIL import Image
+    from PIL import Image, ImageDraw
 
-    picture = compose_heatmap(
-        matrix,
-        row_labels=row_labels,
-        column_labels=column_labels,
-        title=title,
-        text=text,
-        faint=faint,
-        legend=legend,
-    )
+    matrix = np.asarray(matrix, dtype=np.float64)
+    if matrix.ndim != 2 or 0 in matrix.shape or not np.isfinite(matrix).all():
+        raise ValueError(f"a matrix {list(matrix.shape)} of finite numbers is needed, [rows, columns]")
+    if (len(row_labels), len(column_labels)) != matrix.shape:
+        raise ValueError(f"{list(matrix.shape)} numbers, but {len(row_labels)} x {len(column_labels)} labels")
+    plan = _Plan(matrix, [*map(legible, row_labels)], [*map(legible, column_labels)], title, text, legend)
+    picture = Image.new("RGB", plan.size, PAPER)
+    pen = ImageDraw.Draw(picture)
+    for place, words in enumerate(plan.title):
+        pen.text((MARGIN, MARGIN + place * plan.line), words, INK, font=plan.large)
+    for place, words in enumerate(plan.text):
+        pen.text((MARGIN, MARGIN + (place + len(plan.title)) * plan.line), words, FAINT, font=plan.font)
+    _columns(picture, pen, plan)
+    limit = max(1.0, float(np.abs(matrix).max()))  # the value of the full colours
+    for row, label in enumerate(plan.row_labels):
+        y = plan.top + row * HIGH
+        pen.text((MARGIN, y + (HIGH - LETTER) // 2 - 2), label, INK, font=plan.font)
+        for column, value in enumerate(matrix[row]):
+            weak = faint is not None and bool(faint[row, column])
+            colour = (255, 255, 255) if weak else colour_of(value, limit)
+            x = plan.left + column * plan.wide
+            pen.rectangle((x, y, x + plan.wide - GAP, y + HIGH - GAP), fill=colour)
+            number = number_of(value)
+            at = x + (plan.wide - GAP - width_of(plan.font, number)) // 2, y + (HIGH - LETTER) // 2 - 2
+            pen.text(at, number, FAINT if weak else ink_on(colour), font=plan.font)
+    if legend:
+        _legend(picture, pen, plan, limit)
     with whole_file(path) as part:
-        Image.fromarray(picture).save(part, "PNG", pnginfo=png_text(comment))
+        picture.save(part, "PNG", pnginfo=png_text(comment))
 
 
 class _Plan:

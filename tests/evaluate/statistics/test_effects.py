@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sefa_plugin.evaluate.statistics.effects import effects_of, t_quantile
+from sefa_plugin.evaluate.statistics.effects import effects_of
 
 
 def test_means_errors_and_spreads():
@@ -18,7 +18,7 @@ def test_means_errors_and_spreads():
         for place in np.ndindex(2, 3):
             paired = (high - low)[place[0], :, place[1]]
             want = stats.t.interval(level, 39, paired.mean(), stats.sem(paired))
-            assert np.allclose([end[place] for end in ends], want, rtol=1e-4)
+            assert np.allclose([end[place] for end in ends], want, rtol=1e-9)
 
 
 @pytest.mark.parametrize(("count", "draw"), [(12, "normal"), (150, "exponential"), (200, "flips")])
@@ -53,10 +53,3 @@ def test_significance_holds_for_the_whole_matrix():
 def test_one_sample_tells_nothing():
     with pytest.raises(ValueError, match="at least 2"):
         effects_of(["a"], np.zeros((1, 1, 1)), np.ones((1, 1, 1)), np.ones((1, 1)))
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 3, 5, 10, 100, 1999])
-def test_quantiles_of_student(freedom):
-    assert np.isclose(t_quantile(0.975, freedom), stats.t.ppf(0.975, freedom), rtol=2e-3)
-    if freedom >= 10:
-        assert np.isclose(t_quantile(0.9999, freedom), stats.t.ppf(0.9999, freedom), rtol=1e-3)
