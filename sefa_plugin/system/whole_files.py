@@ -10,11 +10,10 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -104,15 +103,6 @@ def _abandoned(path: Path, host: str, pid: int) -> bool:
     except OSError as error:  # or it is somebody else's
         return isinstance(error, ProcessLookupError)
     return False
-
-
-def scratch_folder() -> AbstractContextManager[Path]:
-    """Give an empty folder in the system's temporary one, which is there for the length of the block.
-
-    Raises:
-        OSError: there is no temporary folder, or it is full.
-    """
-    return _hidden_in(Path(os.path.realpath(tempfile.gettempdir())))
 
 
 @contextmanager

@@ -123,11 +123,3 @@ def test_strongest_takes_the_size_of_a_change_not_its_sign():
     matrix = np.array([[0.1, -2.0], [-0.3, 1.0]])
     assert m.strongest(matrix).tolist() == [1, 0]
     assert m.strongest(np.stack([matrix, matrix[::-1]])).tolist() == [[1, 0], [0, 1]]
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 1000))
-def test_the_strongest_direction_of_each_attribute(k, attributes, seed):
-    matrix = np.random.RandomState(seed).randn(k, attributes)
-    chosen = matrix[m.strongest(matrix), np.arange(attributes)]
-    assert np.array_equal(np.abs(chosen), np.abs(matrix).max(axis=0))
