@@ -58,12 +58,12 @@ def baselines(**given: Any) -> None:
     with Progress() as progress:
         setting = Setting(given, progress)
         bench = setting.bench
-        eyes = _eyes(given, bench)
-        real = _real(given["real"], eyes) if eyes is not None and given["real"] else None
+        feature_scorer = _feature_scorer(given, bench)
+        real = _real(given["real"], feature_scorer) if feature_scorer is not None and given["real"] else None
         methods = [name.strip() for name in given["methods"].split(",")]
         count = min(given["num_directions"] or len(setting.attributes), bench.G.w_dim)
         supervised = any(name.startswith("interfacegan") for name in methods)
-        portraits = 0 if eyes is None else len(bench.samples)
+        portraits = 0 if feature_scorer is None else len(bench.samples)
         pictures = len(methods) * (2 * count * len(bench.samples) + portraits) + 2 * portraits
         pictures += given["train_samples"] * supervised
         progress.expect(pictures)
@@ -79,8 +79,8 @@ def baselines(**given: Any) -> None:
                 seed=given["seed"],
                 skip=lambda name, error: progress.say(f"{name} is left out: {error}"),
             )
-            floor = None if eyes is None else work.floors(bench, eyes, real, portraits)
-            outcomes = work.compare(bench, found, eyes, real, portraits)
+            floor = None if feature_scorer is None else work.floors(bench, feature_scorer, real, portraits)
+            outcomes = work.compare(bench, found, feature_scorer, real, portraits)
     table = work.table_of(outcomes, floor)
     about = setting.about(details=work.details(outcomes), real=Path(given["real"]).name if given["real"] else "")
     click.echo(table.markdown(), nl=False)
@@ -94,31 +94,31 @@ def baselines(**given: Any) -> None:
         click.echo(f"  {path}")
 
 
-def _eyes(given: Given, bench: Bench) -> Scorer | None:
+def _feature_scorer(given: Given, bench: Bench) -> Scorer | None:
     """The scorer whose features the Fréchet distance takes; None where it is left out."""
     from ..evaluate.scorers.scorers import load_scorer
 
     if given["features"] == "none":
         return None
-    eyes = bench.scorer
+    feature_scorer = bench.scorer
     if given["features"]:
         with usage():
-            eyes = load_scorer(given["features"], device=str(next(bench.G.parameters()).device))
-    if callable(getattr(eyes, "features", None)):
-        return eyes
+            feature_scorer = load_scorer(given["features"], device=str(next(bench.G.parameters()).device))
+    if callable(getattr(feature_scorer, "features", None)):
+        return feature_scorer
     if given["features"]:
         raise click.UsageError(f"--features {given['features']}: this scorer has no features(pictures)")
     return None
 
 
-def _real(folder: str, eyes: Any) -> Any:
+def _real(folder: str, feature_scorer: Any) -> Any:
     """Features of the pictures in a folder."""
     import numpy as np
 
     from ..evaluate.samples.folder import pictures_in
     from ..evaluate.scorers.asking import features_of
 
-    return np.concatenate([features_of(eyes, batch) for batch in pictures_in(folder)])
+    return np.concatenate([features_of(feature_scorer, batch) for batch in pictures_in(folder)])
 
 
 @click.command(cls=Command)

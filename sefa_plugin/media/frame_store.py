@@ -11,7 +11,7 @@ import numpy as np
 LEVEL = 1  # of zlib: rendering waits for it, and the file lives for seconds
 
 
-class Spool:
+class FrameList:
     """A list of uint8 frames in a temporary file that has no name; memory does not grow with it.
 
     Attributes:
@@ -27,7 +27,7 @@ class Spool:
         self._places: list[tuple[int, int, tuple[int, ...]]] = []  # offset, bytes, shape
         self.size = 0
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> FrameList:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -87,20 +87,20 @@ def replay(frames: Iterable[np.ndarray], order: Sequence[int]) -> Iterator[np.nd
 
 def _replay(source: Iterator[np.ndarray], order: list[int]) -> Iterator[np.ndarray]:
     last = {index: position for position, index in enumerate(order)}
-    kept: dict[int, int] = {}  # frame: its place in the spool
+    kept: dict[int, int] = {}  # frame: its place among those that are kept
     pulled = 0
-    with Spool() as spool:
+    with FrameList() as held:
         for position, index in enumerate(order):
             if index < pulled:
-                yield spool[kept[index]]
+                yield held[kept[index]]
                 continue
             frame = next(source, None)
             if frame is None:
                 raise ValueError(f"{pulled} frames came, frame {index} was wanted")
             pulled += 1
             if last[index] > position:
-                kept[index] = len(spool)
-                spool.append(frame)
+                kept[index] = len(held)
+                held.append(frame)
             yield frame
 
 
@@ -111,31 +111,31 @@ class FrameStore:
     """Frames by key in a temporary file. ``put`` does nothing where it is full: it only saves time."""
 
     def __init__(self, room: int = ROOM) -> None:
-        self._spool = Spool()
+        self._list = FrameList()
         self._places: dict[Hashable, int] = {}
         self._room = room
 
     def __enter__(self) -> FrameStore:
-        self._spool.__enter__()
+        self._list.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._spool.__exit__(*error)
+        self._list.__exit__(*error)
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._places
 
     def put(self, key: Hashable, frame: np.ndarray) -> None:
         """Keep a frame, uint8 ``[H, W, C]``, if there is room."""
-        if key in self._places or self._spool.size > self._room:
+        if key in self._places or self._list.size > self._room:
             return
         try:
-            self._spool.append(frame)
+            self._list.append(frame)
         except OSError:  # the temporary folder is full: as full as our own limit
             self._room = -1
             return
-        self._places[key] = len(self._spool) - 1
+        self._places[key] = len(self._list) - 1
 
     def get(self, key: Hashable) -> np.ndarray:
         """A frame that was kept. Raises KeyError if it was not."""
-        return self._spool[self._places[key]]
+        return self._list[self._places[key]]

@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.GifImagePlugin import getdata
 
 from ..system.whole_files import whole_file
-from .frame_store import Spool
+from .frame_store import FrameList
 
 COLOURS = 255  # of 256: one index means "as in the frame before"
 SAME = 255
@@ -40,7 +40,7 @@ def write_gif(
     Raises:
         OSError: the place, or the temporary folder, cannot be written.
     """
-    with Spool() as store, whole_file(path) as part:
+    with FrameList() as store, whole_file(path) as part:
         colours = _Colours()
         for frame in frames:
             store.append(frame)
@@ -99,7 +99,7 @@ class _Colours:
         return np.array(palette[: 3 * size], np.uint8).reshape(-1, 3)
 
 
-def _write(file: BinaryIO, store: Spool, palette: np.ndarray, dither: int, waits: list[int], scale: float) -> None:
+def _write(file: BinaryIO, store: FrameList, palette: np.ndarray, dither: int, waits: list[int], scale: float) -> None:
     height, width = (max(2, round(side * scale)) for side in store[0].shape[:2])
     pattern = _pattern(height, width) * dither
     table = np.concatenate([palette, np.repeat(palette[-1:], 256 - len(palette), axis=0)])

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import eg3d_camera as orbit
+from . import eg3d_camera
 
 _SIZES = ("z_dim", "c_dim", "w_dim", "num_ws")
 _ROWS = ("num_layers", "n_latent")  # what toolkits call the number of rows of ws, if not num_ws
@@ -87,7 +87,7 @@ class EmbeddedGenerator(nn.Module):
             raise EmbeddedError(
                 f"{type(network).__name__} does not say how large its latents are (z_dim): no generator?"
             )
-        if self.styled and self.labels == orbit.SIZE and "c" in _needed(self._own("synthesis"), 1):
+        if self.styled and self.labels == eg3d_camera.SIZE and "c" in _needed(self._own("synthesis"), 1):
             self.c_dim = 0
             self.register_buffer("front", self.seen_from(0, 0), persistent=False)
             self.register_buffer("camera", self.front.clone(), persistent=False)
@@ -151,11 +151,11 @@ class EmbeddedGenerator(nn.Module):
         """Give a module by its name in the network itself."""
         return self.network.get_submodule(target)
 
-    def seen_from(self, yaw: float, pitch: float, fov: float = orbit.FIELD_OF_VIEW) -> Tensor:
+    def seen_from(self, yaw: float, pitch: float, fov: float = eg3d_camera.FIELD_OF_VIEW) -> Tensor:
         """A camera ``[1, 25]`` at angles in degrees, on the sphere that the network was trained with."""
         held: Mapping[str, Any] = getattr(self.network, "rendering_kwargs", None) or {}
-        radius = float(held.get("avg_camera_radius", orbit.RADIUS))
-        code = orbit.camera_code(yaw, pitch, fov, radius, held.get("avg_camera_pivot", (0, 0, 0)))
+        radius = float(held.get("avg_camera_radius", eg3d_camera.RADIUS))
+        code = eg3d_camera.camera_code(yaw, pitch, fov, radius, held.get("avg_camera_pivot", (0, 0, 0)))
         return torch.from_numpy(code)[None]
 
     def forward(

@@ -57,7 +57,7 @@ class Session:
     """An open network; its generator is built when pictures are first asked for.
 
     Attributes:
-        opened: the record, the hook that knows it, its style layers and sizes.
+        opened: the record, the hook that fits it, its style layers and sizes.
         choice: what was asked for.
         warn: called with one line for whatever may surprise.
     """

@@ -19,7 +19,7 @@ from sefa_plugin.evaluate.methods.interfacegan import save_boundary
 from sefa_plugin.evaluate.samples.parts import Parts
 from sefa_plugin.evaluate.tables.heatmap import write_heatmap
 from sefa_plugin.evaluate.tables.table import FORMATS, Table
-from sefa_plugin.media.frame_store import FrameStore, Spool
+from sefa_plugin.media.frame_store import FrameList, FrameStore
 from sefa_plugin.media.gif import write_gif
 from sefa_plugin.media.mp4 import VideoError
 from sefa_plugin.media.sheet import write_sheet
@@ -118,11 +118,11 @@ def test_every_kind_of_output_is_here(writers):
 
 def test_a_full_temporary_folder_is_named_and_costs_a_store_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with Spool() as spool, at_most(10_000):
-        spool.append(NOISE[0])
+    with FrameList() as frames, at_most(10_000):
+        frames.append(NOISE[0])
         with pytest.raises(OSError, match="TMPDIR"):
-            spool.append(NOISE[1])
-        assert np.array_equal(spool[0], NOISE[0])
+            frames.append(NOISE[1])
+        assert np.array_equal(frames[0], NOISE[0])
     with FrameStore() as store, at_most(10_000):
         for index, frame in enumerate(NOISE):
             store.put(index, frame)

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from sefa_plugin.media.frame_store import FrameStore, Spool, replay
+from sefa_plugin.media.frame_store import FrameList, FrameStore, replay
 
 
 def noise(seed):
@@ -76,9 +76,9 @@ def test_frames_beyond_the_order_are_left_to_the_caller():
 
 def test_only_frames_that_come_again_are_kept(monkeypatch):
     kept = []
-    append = Spool.append
+    append = FrameList.append
     note = lambda self, frame: (kept.append(frame[0, 0, 0]), append(self, frame))  # noqa: E731
-    monkeypatch.setattr(Spool, "append", note)
+    monkeypatch.setattr(FrameList, "append", note)
     assert [frame[0, 0, 0] for frame in replay(rendered(4, []), pingpong(4))] == pingpong(4)
     assert kept == [1, 2]
 
