@@ -3,13 +3,22 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test lint bench paper fuzz dist clean
+.PHONY: demo test test-quick test-hard lint bench paper fuzz dist clean
 
 demo: $(VENV)/ready
 	$(RUN) gen_sefa.py --network demo
 
+# All but the hard ones, on all cores.
 test: lint
-	$(RUN) -m pytest
+	$(RUN) -m pytest -m "not hard" -n auto
+
+# No process and no command: what one runs while working.
+test-quick: $(VENV)/ready
+	$(RUN) -m pytest -m "not hard and not command" -n auto
+
+# Forks, signals, full disks, a browser, the reference run; one after the other, since some watch the clock.
+test-hard: $(VENV)/ready
+	$(RUN) -m pytest -m hard
 
 bench: $(VENV)/ready
 	$(RUN) -m benchmarks run --json bench.json $(BENCH)

@@ -17,6 +17,20 @@ share_cores()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# What a test module imports where it runs commands or starts processes.
+PROCESSES = {"subprocess", "multiprocessing", "CliRunner", "sefa", "gen", "invoke"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Three tiers: ``hard``, ``command`` and, without a mark, quick (CONTRIBUTING.md)."""
+    for item in items:
+        module = getattr(item, "module", None)
+        if "hard" in item.path.parent.parts[-1:]:
+            item.add_marker("hard")
+        if PROCESSES & vars(module).keys() or item.path.parent.name in ("commands", "demo"):
+            item.add_marker("command")
+
+
 class Case:
     """One golden case: arrays, facts, and the weights by the toolkit's names."""
 

@@ -224,7 +224,7 @@ def test_a_copy_without_its_hooks_says_what_is_missing(tmp_path):
     assert run("import sefa_plugin.hooks as h; print(h.__file__)", cwd=tmp_path).startswith(str(tmp_path))
 
 
-@pytest.mark.slow
+@pytest.mark.hard
 def test_the_wheel_holds_everything_it_needs(tmp_path):
     """Built and unpacked elsewhere: hooks, third_party and the bundled network are inside the package."""
     pytest.importorskip("build")

@@ -6,7 +6,7 @@ from places import ROOT
 NOTEBOOK = ROOT / "notebooks" / "first_edits.ipynb"
 
 
-@pytest.mark.slow
+@pytest.mark.hard
 @pytest.mark.filterwarnings("default")  # those of the kernel's machinery are not ours
 def test_it_runs_and_shows_its_videos(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(NOTEBOOK.parent.parent))

@@ -52,7 +52,7 @@ def test_an_allowed_difference_passes(tmp_path):
     assert [(one.file, one.how) for one in wrong] == [("exit", "exit code 0, now 1")]
 
 
-@pytest.mark.slow
+@pytest.mark.hard
 def test_all_commands_make_what_they_made():
     script = ROOT / "tests" / "support" / "reference_run.py"
     done = subprocess.run([sys.executable, str(script), "check"], capture_output=True, text=True)

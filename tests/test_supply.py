@@ -129,7 +129,7 @@ def tracked():
     return [os.fsdecode(name) for name in listed.split(b"\0") if name and (ROOT / os.fsdecode(name)).exists()]
 
 
-@pytest.mark.slow
+@pytest.mark.hard
 @pytest.mark.skipif(os.name == "nt", reason="has no umask")
 def test_anybody_can_build_the_same_wheel_and_sdist(tmp_path):
     """From folders of other names, with other modes, beside other files, under another umask and hash seed."""

@@ -266,7 +266,7 @@ def test_the_bundled_network_needs_the_base_install_only(tmp_path):
     assert (tmp_path / "out" / "evaluate" / "rescore-all.png").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.hard
 def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(net, scorer, tmp_path):
     words = ["--scorer", f"{scorer}:score", "--samples", "80", "-K", "2", "--distance", "2", "--outdir", "out"]
     command = [sys.executable, "-m", "sefa_plugin", "evaluate", "rescore", "--network", str(net), *words]

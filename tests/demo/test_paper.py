@@ -30,7 +30,7 @@ class Few:
         }
 
 
-@pytest.mark.slow
+@pytest.mark.hard
 def test_a_quick_run_fills_in_the_document(tmp_path, monkeypatch):
     docs = tmp_path / "docs"
     docs.mkdir()

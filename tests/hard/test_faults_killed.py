@@ -12,7 +12,7 @@ import tempfile
 import pytest
 from faults import Campaign, moments, warm
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")]
+pytestmark = [pytest.mark.hard, pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")]
 KILLS = int(os.environ.get("SEFA_KILLS", "0"))
 SMALL = ["--seeds", "0", "-K", "1", "--frames", "4", "--distance", "3", "--outdir", "out"]
 COMMANDS = {

@@ -17,7 +17,7 @@ from sefa_plugin.runs.page.html import Card, Matrix, Section, write_page
 from sefa_plugin.runs.page.sheets import sheet_of
 
 sync = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.hard
 WINDOWS = {"phone": {"width": 360, "height": 740}, "desktop": {"width": 1280, "height": 900}}
 MP4, SHEET = "videos/a b#%.mp4", "sheets/a b#%{}.jpg"
 HEAT = np.repeat(np.linspace(0, 255, 16).astype(np.uint8)[None], 16, 0)

@@ -183,7 +183,7 @@ def test_one_sample_is_not_enough():
         rescore(Samples(Planted(), count=1), [ROWS], patches)
 
 
-@pytest.mark.slow
+@pytest.mark.hard
 def test_what_is_said_of_the_bundled_network_agrees_with_its_pixels():
     """Three factors can be read from pixels alone; the matrix must say the same of them as these do."""
     G = load_network("demo")
