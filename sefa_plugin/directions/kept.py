@@ -6,6 +6,7 @@ put there meanwhile stays.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -144,13 +145,26 @@ def joined(mine: Directions, now: Directions) -> Directions:
 
 
 def files_of(groups: Sequence[Directions], folder: Path) -> list[Path]:
-    """The file of each group in a folder: ``directions.safetensors`` for a single one.
+    """The file of each group in a folder: the one that holds the same directions already, or a new one.
 
-    Of several groups, or where edits change other layers, the file's name has the group's label.
+    A new one is ``directions.safetensors`` for a single group, and has the group's label in its name for one of several
+    or where edits change other layers; where other directions have that name, the label and then a digest are added.
+
+    Raises:
+        OSError: a file of the folder cannot be read.
     """
     alone = len(groups) == 1 and "@" not in groups[0].label
-    labels = [""] if alone else [f"-{directions.label}" for directions in groups]
-    return [folder / f"directions{label}.safetensors" for label in labels]
+    return [
+        path or _free_file(directions, folder, alone) for directions, path in zip(groups, known_files(groups, folder))
+    ]
+
+
+def _free_file(directions: Directions, folder: Path, alone: bool) -> Path:
+    about = (directions.digest, directions.space, directions.normalize, directions.torgb, directions.layers)
+    digest = hashlib.sha256(repr(about).encode()).hexdigest()[:8]
+    endings = [*([""] if alone else []), f"-{directions.label}", f"-{directions.label}-{digest}"]
+    files = [folder / f"directions{ending}.safetensors" for ending in endings]
+    return next((file for file in files if _earlier(file) is None), files[-1])
 
 
 def known_files(groups: Sequence[Directions], folder: Path) -> list[Path | None]:

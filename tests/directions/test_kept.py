@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,22 @@ def test_a_change_is_made_to_what_the_file_holds(tmp_path):
     made = change(path, lambda held: held.named(0, "pose"), otherwise=directions())
     assert made.names[0] == Directions.load(path).names[0] == "pose"
     assert change(path, lambda held: held.named(1, "smile")).names[:2] == ("pose", "smile")
+
+
+def test_other_directions_get_a_file_of_their_own(tmp_path):
+    """What a folder holds of one factorisation, with its names, is never replaced by another one."""
+    coarse, fine = directions(layers=(0, 1)), directions(layers=(2, 3))
+    plain = replace(coarse, normalize=not coarse.normalize)
+    names = []
+    for found in (coarse, fine, plain, coarse, fine, plain):
+        (path,) = files_of([found], tmp_path)
+        keep(found, path)
+        names.append(path.name)
+    assert names[:2] == ["directions.safetensors", f"directions-{fine.label}.safetensors"]
+    assert names[2].startswith(f"directions-{plain.label}-")
+    assert names[3:] == names[:3] and len(set(names)) == 3
+    (tmp_path / "directions.safetensors").write_bytes(b"no directions")
+    assert files_of([coarse], tmp_path) == [tmp_path / "directions.safetensors"]
 
 
 def test_the_files_of_groups(tmp_path):

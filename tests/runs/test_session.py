@@ -243,6 +243,23 @@ def test_the_example_of_the_documentation(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("out (")
 
 
+def test_names_survive_other_factorisations_in_the_same_folder(session, tmp_path):
+    """A name, then other layers, then several groups, then the first again: it is still there."""
+    (first,) = session.directions(wanted=Wanted(count=2), folder=tmp_path)
+    first.update(first.directions.named(1, "pose"))
+    for layers in ("middle", "coarse,fine", "all"):
+        groups = session.directions(Factorisation(layers=layers), Wanted(count=2), tmp_path)
+        for group in groups:
+            group.save()
+    (again,) = groups
+    assert again.path == first.path and again.directions.names[1] == "pose"
+    coarse = Directions.load(tmp_path / "directions-coarse.safetensors")
+    coarse.named(0, "hair").save(tmp_path / "directions-coarse.safetensors")
+    (alone,) = session.directions(Factorisation(layers="coarse"), Wanted(keys=("hair",)), tmp_path)
+    assert alone.directions.names[0] == "hair"
+    assert len(list(tmp_path.glob("directions*.safetensors"))) == 4
+
+
 def test_nothing_is_printed(session, capsys):
     session.directions(wanted=Wanted(count=1))
     session.scene(session.view(Look(), [0]))
