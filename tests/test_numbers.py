@@ -176,6 +176,8 @@ def test_ties_are_told_and_nothing_else():
     assert remarks(spectrum_of(5, 4, 3, 2)) == []
     both = "directions 1-2 have equal eigenvalues: only the space that they span is defined"
     assert remarks(spectrum_of(5, 3, 3, 2)) == [both]
+    assert remarks(spectrum_of(0.05, 0.03, 0.03, 0.02)) == [both]  # whatever the size of the weights
+    assert remarks(spectrum_of(0.05, 0.04, 0.03, 1e-7)) == []
     several = remarks(spectrum_of(5, 5, 3, 2, 2, 2, 1))
     assert several == [
         "directions 0-1; 3-5 have equal eigenvalues: of each run, only the space that they span is defined"
