@@ -520,10 +520,9 @@ def document(name):
 
 def test_figures_of_the_method_are_those_of_the_code():
     weyl = ROUNDING * np.sqrt(512)
-    sides, of_more = calibration.SEEDS, calibration.MORE_SEEDS
     share, _, scale, turn = alignment.FARTHEST
     words = {name: threshold for name, (threshold, *_) in effect.NOTICED.items()}
-    assert (len(sides), len(of_more)) == (4, 8)  # "four seeds (eight ..."
+    assert [*calibration.SEEDS] == [*range(4)] and [*calibration.MORE_SEEDS] == [*range(8)]  # "four seeds (eight ..."
     assert (change.CLIPPED, calibration.ONE_SIDED, effect.CONSISTENT, share) == (0.1, 0.25, 2 / 3, 0.25)
     text = document("docs/method.md")
     for figure in (
