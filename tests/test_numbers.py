@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -18,12 +19,14 @@ from hypothesis.extra import numpy as hnp
 
 from sefa_plugin import Directions, factorize, load_network, render
 from sefa_plugin.commands import cli
+from sefa_plugin.directions import layers, matching
 from sefa_plugin.directions.closed_form import decompose, factorize_weights
 from sefa_plugin.directions.ties import ROUNDING, remark_on, remarks, tied, zero_eigenvalues
 from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.generators import ops, stylegan2, stylegan3
+from sefa_plugin.media import alignment, change, effect
 from sefa_plugin.reading import converted_file
-from sefa_plugin.rendering import frames
+from sefa_plugin.rendering import calibration, frames
 from sefa_plugin.rendering.calibration import FURTHEST, calibrate
 
 SIZES = {
@@ -173,6 +176,8 @@ def test_ties_are_told_and_nothing_else():
     assert remarks(spectrum_of(5, 4, 3, 2)) == []
     both = "directions 1-2 have equal eigenvalues: only the space that they span is defined"
     assert remarks(spectrum_of(5, 3, 3, 2)) == [both]
+    assert remarks(spectrum_of(0.05, 0.03, 0.03, 0.02)) == [both]  # whatever the size of the weights
+    assert remarks(spectrum_of(0.05, 0.04, 0.03, 1e-7)) == []
     several = remarks(spectrum_of(5, 5, 3, 2, 2, 2, 1))
     assert several == [
         "directions 0-1; 3-5 have equal eigenvalues: of each run, only the space that they span is defined"
@@ -504,3 +509,50 @@ def test_runs_repeat(golden, tmp_path):
         pictures = [np.asarray(Image.open(each)).astype(int) for each in (path, twin)]
         if first.ranges == second.ranges:
             assert abs(pictures[0] - pictures[1]).max() <= 1
+
+
+# --- figures that documents state ----------------------------------------------------------------------
+
+
+def document(name):
+    return " ".join((Path(__file__).parents[1] / name).read_text(encoding="utf-8").replace("*", "").split())
+
+
+def test_figures_of_the_method_are_those_of_the_code():
+    weyl = ROUNDING * np.sqrt(512)
+    share, _, scale, turn = alignment.FARTHEST
+    words = {name: threshold for name, (threshold, *_) in effect.NOTICED.items()}
+    assert [*calibration.SEEDS] == [*range(4)] and [*calibration.MORE_SEEDS] == [*range(8)]  # "four seeds (eight ..."
+    assert (change.CLIPPED, calibration.ONE_SIDED, effect.CONSISTENT, share) == (0.1, 0.25, 2 / 3, 0.25)
+    text = document("docs/method.md")
+    for figure in (
+        f"| `coarse` | up to {layers.BOUNDS['coarse']:.0f} pixels |",
+        f"| `middle` | up to {layers.BOUNDS['middle']:.0f} |",
+        f"power mean (exponent {change.POWER}, ",
+        f"both are reduced to at most {change.LONGEST} pixels",
+        f"to a visible change of {calibration.TARGET} on average over four seeds",
+        f"(eight of StyleGAN2 networks of up to {calibration.SMALL} pixels)",
+        f"get {calibration.ALIKE} of that difference instead",
+        f"to the power of {calibration.GROWTH}, about",
+        "breaks before a quarter of the other side",
+        f"No range goes beyond {FURTHEST:.0f} sigmas",
+        f"on at most {effect.LONGEST} pixels",
+        f"it leaves at most {100 * alignment.EXPLAINED:.0f} % of the difference",
+        f"then correlate by {alignment.CORRELATED} or more",
+        f"({words['brightness']:.0f} points of lightness, {words['contrast']:.0f} % of contrast, "
+        f"{words['saturation']:.0f} % of saturation, {words['hue']:.0f}° of hue, {words['detail']:.0f} % of detail, "
+        f"{words['shift_x']:.0f} % of shift, {words['zoom']:.0f} % of zoom, {words['rotation']:.0f}° of rotation)",
+        f"beyond a quarter of the picture, {np.exp(scale):.1f} times the size or {np.degrees(turn):.0f}° are",
+        f"For 512 components that is {2 * weyl:.1e} and {weyl:.1e}".replace("e-0", "e-"),
+        f"takes eigenvalues within {matching.EQUAL:.0e} as equal".replace("e-0", "e-"),
+        "w agrees to 1e-5 and pictures to 1e-5 of their largest value",  # tests/generators/test_generators.py
+    ):
+        assert figure in text, figure
+    tour = document("docs/tour.md")
+    assert f"up to {layers.BOUNDS['coarse']:.0f} pixels, up to {layers.BOUNDS['middle']:.0f}, above" in tour
+    assert "The tests hold latents and pictures to 1e-5 of their range" in document("README.md")
+
+
+def test_documents_state_the_measured_time_of_the_first_sheet():
+    (seconds,) = re.findall(r"seconds to the first sheet \| (\d+) \|", document("docs/performance.md"))
+    assert f"({seconds} s after the command for a StyleGAN2 of 1024 pixels on 2 cores)" in document("docs/tour.md")

@@ -5,9 +5,13 @@ import configparser
 import hashlib
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
+from pathlib import PurePosixPath
 
 import pytest
 from places import ROOT
@@ -132,9 +136,11 @@ def tracked():
 @pytest.mark.hard
 @pytest.mark.skipif(os.name == "nt", reason="has no umask")
 def test_anybody_can_build_the_same_wheel_and_sdist(tmp_path):
-    """From folders of other names, with other modes, beside other files, under another umask and hash seed."""
+    """From folders of other names, with other modes, beside other files, under another umask and hash seed; and from
+    the sdist itself, which holds all that its own documents name."""
     pytest.importorskip("build")
-    files = [name for name in tracked() if not name.startswith(("tests/golden/", "docs/images/"))]  # 20 MB
+    large = ("tests/golden/", "docs/images/")  # 20 MB
+    files = [name for name in tracked() if not (name.startswith(large) and (ROOT / name).stat().st_size > 60_000)]
     made = {}
     for folder, umask, seed, mode in (("one", "022", "1", 0o644), ("the other", "077", "2", 0o600)):
         root = tmp_path / folder
@@ -142,6 +148,7 @@ def test_anybody_can_build_the_same_wheel_and_sdist(tmp_path):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, root / name)
             (root / name).chmod(mode)
+        published(root)
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
         subprocess.run(["git", "add", "-A", "-f"], cwd=root, check=True)
         (root / "sefa_plugin" / f"left_over_{seed}.py").write_text("")
@@ -154,3 +161,103 @@ def test_anybody_can_build_the_same_wheel_and_sdist(tmp_path):
         assert sorted(done.stdout.splitlines()) == sorted(told)
     assert len(made["one"]) == 2
     assert made["one"] == made["the other"]
+    (wheel,), (sdist,) = ((tmp_path / "one" / "out").glob(pattern) for pattern in ("*.whl", "*.tar.gz"))
+    said = re.search(r"The wheel has ([\d.]+) MB", (ROOT / "README.md").read_text(encoding="utf-8"))[1]
+    assert float(said) == pytest.approx(wheel.stat().st_size / 1e6, abs=0.1)
+    with zipfile.ZipFile(wheel) as opened:
+        (name,) = (name for name in opened.namelist() if name.endswith(".dist-info/METADATA"))
+        about = opened.read(name).decode()
+    assert "![Direction 2" in about and f"]({ADDRESS}/raw/v0.1.0/docs/images/demo.gif)" in about
+    assert f"Project-URL: Changelog, {ADDRESS}/blob/main/CHANGELOG.md" in about
+    assert "Author: The sefa_plugin authors" in about
+    with tarfile.open(sdist) as opened:
+        opened.extractall(tmp_path)
+    root = tmp_path / sdist.name[: -len(".tar.gz")]
+    assert [name for name in files if not (root / name).is_file()] == []
+    command = [sys.executable, ".ci/dist.py", tmp_path / "again"]
+    subprocess.run(command, cwd=root, check=True, env={**os.environ, "SOURCE_DATE_EPOCH": ""}, capture_output=True)
+    assert (tmp_path / "again" / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+ADDRESS = "https://code.example.org/somebody/sefa_plugin"
+
+
+def published(root, address=ADDRESS):
+    """Put an address in the place of the one that setup.cfg has, which is there alone and in full on every line."""
+    text = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    ours = re.search(r"^url = (https://\S+)$", text, re.M)[1]
+    assert len(re.findall("https://", text)) == text.count(ours) == 4
+    (root / "setup.cfg").write_text(text.replace(ours, address), encoding="utf-8")
+    return ours
+
+
+def test_nothing_is_built_for_release_before_its_address_is_set(tmp_path):
+    (tmp_path / ".ci").mkdir()
+    shutil.copyfile(ROOT / ".ci" / "dist.py", tmp_path / ".ci" / "dist.py")
+    ours = published(tmp_path, "https://host.invalid/owner/sefa_plugin")
+    command = [sys.executable, ".ci/dist.py", tmp_path / "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip() == (
+        "setup.cfg holds the address host.invalid: set url and project_urls (see docs/releasing.md)"
+    )
+    assert not (tmp_path / "out").exists()
+    here = "tests/test_supply.py"
+    assert [name for name in tracked() if name != here and ours.encode() in (ROOT / name).read_bytes()] == ["setup.cfg"]
+
+
+def test_links_of_the_readme_lead_to_the_version():
+    absolute = runpy.run_path(str(ROOT / ".ci" / "dist.py"))["absolute"]
+    text = "![a b](docs/x.jpg), [c](docs/y.md#z), [d](https://example.org/e), [f](#below)"
+    assert absolute(text, ADDRESS, "1.2") == (
+        f"![a b]({ADDRESS}/raw/v1.2/docs/x.jpg), [c]({ADDRESS}/blob/v1.2/docs/y.md#z), "
+        "[d](https://example.org/e), [f](#below)"
+    )
+    whole = absolute((ROOT / "README.md").read_text(encoding="utf-8"), ADDRESS, "1.2")
+    assert not re.search(r"\]\((?!https?://)", whole) and not re.search("<img|<a ", whole)
+    assert absolute(whole, "https://other.example.org", "3") == whole  # an sdist's README is whole already
+
+
+def test_what_documents_name_is_there():
+    """Links, files, modules and make's targets; the sdist holds every tracked file (see above)."""
+    files = set(tracked())
+    folders = {parent.as_posix() for name in files for parent in PurePosixPath(name).parents} - {"."}
+    tops = {name.split("/")[0] for name in files}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    seen, missing = set(), []
+    for document in sorted(name for name in files if name.endswith(".md") and not name.startswith("tests/")):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):
+            target = PurePosixPath(os.path.normpath(PurePosixPath(document).parent / link)).as_posix()
+            missing += [(document, link)] if target not in files | folders else []
+        code = " ".join(re.findall(r"`([^`\n]+)`", text) + re.findall(r"```\w*\n(.*?)```", text, re.S))
+        for path in re.findall(r"(?<![\w./~-])([\w.-]+(?:/[\w.-]+)*/?)(?![\w*/{])", code):
+            named = path.rstrip("/.")
+            if named.split("/")[0] in tops and ("/" in path or "." in path):
+                seen.add(named)
+                missing += [(document, path)] if named not in files | folders else []
+        for module in re.findall(r"python -m ((?:demo|benchmarks|fuzz|sefa_plugin)[\w.]*)", code):
+            path = module.replace(".", "/")
+            seen.add(module)
+            missing += [(document, module)] if not {f"{path}.py", f"{path}/__main__.py"} & files else []
+        for target in re.findall(r"(?<![\w-])make (\w+)", code):
+            seen.add(f"make {target}")
+            missing += [(document, f"make {target}")] if f"\n{target}:" not in makefile else []
+    assert missing == []
+    wanted = {".ci/size.py", ".ci/pin", "constraints.txt", "ci-requirements.txt", "make dist", "demo.paper", "hooks"}
+    assert wanted <= seen
+
+
+def test_counts_in_documents_are_those_of_setup_cfg(config):
+    """``.ci/size.py`` follows the requirements; without torch they are those of setup.cfg and markupsafe, Jinja's."""
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    base = names(config["options"]["install_requires"].splitlines())
+    readme, releasing = (
+        " ".join((ROOT / name).read_text(encoding="utf-8").split()) for name in ("README.md", "docs/releasing.md")
+    )
+    assert f"the base install is {words[len(base)]} packages" in releasing
+    beside = words[len(base - {"torch"} | {"markupsafe"})]
+    assert f"sefa_plugin and the {beside} packages beside torch" in readme
+    assert f"sefa_plugin and the {beside} packages beside torch" in releasing
+    sums = [re.findall(r"([\d,]+) MB", text[text.index("The wheel has") :][:500]) for text in (readme, releasing)]
+    assert sorted(sums[0]) == sorted(sums[1])  # both say the same

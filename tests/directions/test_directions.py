@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as torch_save
 
 from sefa_plugin import Directions, factorize, load_network
-from sefa_plugin.directions.file import DirectionsFileError
+from sefa_plugin.directions.directions import Direction
+from sefa_plugin.directions.file import DirectionsFileError, is_directions_file
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def made(golden):
 def test_indices_and_names(made):
     named = altered(made, names=("smile", "", "age", ""))
     assert named.index("age") == 2
-    assert named.index(3) == 3
+    assert [named.index(key) for key in (0, 3)] == [0, 3]
     with pytest.raises(ValueError, match=r"direction 4 asked for, there are 4 \(0-3\); named: smile, age"):
         named.index(4)
     with pytest.raises(ValueError, match="direction smil asked for, which is none of these; named: smile, age"):
@@ -170,6 +171,48 @@ def test_odd_measurements_are_refused(tmp_path, key, text):
     save_file(tensors, str(path), about)
     with pytest.raises(DirectionsFileError, match="not a valid directions file"):
         Directions.load(path)
+
+
+def test_measurements_as_small_as_they_can_be():
+    one = Direction(np.eye(3)[0], 1.0, range=(0.0, 1e-3), sigma=0.0, prior=(1e-3, 0.0))
+    assert (one.range, one.prior) == ((0.0, 1e-3), (1e-3, 0.0))
+    for prior in ((0.0, 0.0), (1.0, -1e-3)):
+        with pytest.raises(ValueError, match="which cannot be"):
+            replace(one, prior=prior)
+
+
+def test_only_a_name_that_was_measured_has_a_purity():
+    by = {who: Direction(np.eye(3)[0], 1.0, "smile", who, 0.5) for who in ("auto", "person", "")}
+    assert {who: (one.named_by, one.purity) for who, one in by.items()} == {
+        "auto": ("auto", 0.5),
+        "person": ("person", None),
+        "": ("person", None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"eigenvalues": [np.nan, 1.0]}, "NaN or infinity"),
+        ({"vectors": [[np.inf, 0.0], [0.0, 1.0]]}, "NaN or infinity"),
+        ({"next_eigenvalue": np.inf}, "NaN or infinity"),
+        ({"origin": "x" * 101}, "no short line"),
+        ({"origin": "a\nb"}, "no short line"),
+    ],
+)
+def test_each_odd_fact_is_refused_by_itself(facts, says):
+    fine = {"vectors": np.eye(2), "eigenvalues": [2.0, 1.0], "layers": (0,), "origin": "x" * 100}
+    assert len(Directions.of(**fine)) == 2
+    with pytest.raises(ValueError, match=says):
+        Directions.of(**{**fine, **facts})
+
+
+def test_what_is_no_directions_file_is_none(made, tmp_path):
+    made.save(tmp_path / "d.safetensors")
+    save_file({"a": np.ones(3)}, str(tmp_path / "other.safetensors"))
+    (tmp_path / "text.safetensors").write_text("no tensors")
+    names = ("d", "other", "text", "missing")
+    assert [is_directions_file(tmp_path / f"{name}.safetensors") for name in names] == [True, False, False, False]
 
 
 def test_directions_with_a_row_for_each_layer(tmp_path):

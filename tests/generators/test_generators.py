@@ -72,8 +72,7 @@ def test_synthesis(golden, built, name):
         ("out/img_mix", "in/ws_mix", "const"),
     ):
         img = G.synthesis(tensor(case, ws), noise_mode=noise).numpy()
-        bound = 1e-4 * max(1, abs(case[key]).max())
-        assert abs(img - case[key]).max() < bound / 10, key
+        assert abs(img - case[key]).max() < 1e-5 * max(1, abs(case[key]).max()), key
 
 
 @pytest.mark.parametrize("name", STYLEGAN2 + STYLEGAN3)

@@ -135,3 +135,9 @@ def test_arcs_turn_evenly_and_keep_their_ends():
 def test_arcs_that_are_none(a, b):
     a, b = np.array(a, float), np.array(b, float)
     assert np.allclose(slerp(a, b, 0.25), 0.75 * a + 0.25 * b)
+
+
+def test_fewer_frames_than_key_frames_lie_evenly():
+    assert timeline(3, 5, "once").distances == (0.0, 2.0, 4.0)
+    assert timeline(4, 6, "pingpong").distances == (0.0, 2.5, 5.0)
+    assert timeline(2, 5, "closed").distances == (0.0, 2.5)

@@ -86,6 +86,20 @@ def test_labels_become_layers_again(tmp_path, label, layers):
     assert f" {layers} " in reproduce(network, held, about_direction(directions(), 0, (-1, 1)))
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, ""),
+        ({"torgb": "never"}, " --torgb never"),
+        ({"torgb": "always", "normalize": False}, " --no-normalize --torgb always"),
+    ],
+)
+def test_the_command_has_the_unusual_options_of_the_factorisation(tmp_path, facts, words):
+    about = {**about_direction(directions(), 0, (-1, 1)), **facts}
+    command = reproduce(manifest_of(tmp_path).network["path"], settings(), about).split("  #")[0]
+    assert re.findall(r" --(?:no-normalize|torgb \w+)", command) == re.findall(r" --(?:no-normalize|torgb \w+)", words)
+
+
 def test_the_command_does_make_it_again(tmp_path, golden):
     """Typed as it stands, it finds every output up to date."""
     import shlex
