@@ -11,7 +11,7 @@ from ..system.messages import printable, spans
 from .keys import Key
 from .matching import Match, angles, group_sizes, match, ties
 
-SHOWN = 20  # directions listed unless more are asked for
+SHOWN = 20  # directions listed by default
 CLEAR = 0.999  # from this |cosine| on, two directions count as the same
 
 

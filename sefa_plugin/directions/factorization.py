@@ -154,7 +154,7 @@ def factorize(
 
     Raises:
         ValueError: an argument is out of range, or a weight holds NaN.
-        HookError: the argument is not a generator, or one that cannot be run.
+        HookError: the argument is no generator, or a generator that cannot be run.
     """
     found = factorize_groups(G_or_weights, layers, space, normalize, torgb, num_directions)
     if len(found) != 1:

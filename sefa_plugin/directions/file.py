@@ -72,7 +72,7 @@ def write_directions(path: str | os.PathLike[str], directions: Directions) -> No
         "broken": json.dumps(directions.broken),
         "lessons": json.dumps(directions.priors),
         "next_eigenvalue": json.dumps(directions.next_eigenvalue),
-        "remarks": json.dumps(remarks(directions)),  # for people: reading the file ignores them
+        "remarks": json.dumps(remarks(directions)),  # for display; ignored when the file is read
         **{key: getattr(directions, key) for key in _WORDS},
     }
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}

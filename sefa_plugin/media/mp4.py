@@ -26,7 +26,7 @@ FILTERS = (
 TAGS = ["-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
 # Chroma gets a finer quantiser than x264's default: a step of 1 in Cb is 2 in blue.
 CODEC = "libx264"
-CRF = 16  # constant quality, visually lossless, whatever the size
+CRF = 16  # constant quality at any size, visually lossless
 RATE = ["-crf", str(CRF), "-x264-params", "chroma-qp-offset=-6"]
 PARAMETERS = ["-vf", FILTERS, *TAGS, *RATE]
 

@@ -125,7 +125,7 @@ class Edit:
 
     @property
     def typed(self) -> str:
-        """As a person types it after ``--edit``, to four digits: ``smile=-1``, ``coarse:0=+2.5``, ``3=+1@4-7``."""
+        """As typed after ``--edit``, to four digits: ``smile=-1``, ``coarse:0=+2.5``, ``3=+1@4-7``."""
         return self.typed_with(f"{self.distance:+.4g}")
 
     @property

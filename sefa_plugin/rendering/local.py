@@ -22,7 +22,7 @@ _SCENES = 4  # kept in memory: those of the run and of the calibration, for exam
 
 
 class Local:
-    """An :class:`Engine` in this process; the generator is built when pictures are first asked for.
+    """An :class:`Engine` in this process; the generator is built for the first picture.
 
     Args:
         generator: returns the generator, given a look.

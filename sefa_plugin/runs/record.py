@@ -176,7 +176,7 @@ def is_inside(name: str) -> bool:
 
 
 def _is_there(path: Path) -> bool:
-    return os.path.isfile(path) or os.path.isdir(path)  # False where access is denied
+    return os.path.isfile(path) or os.path.isdir(path)  # False for paths that cannot be examined
 
 
 def _is_entry(held: object) -> bool:
