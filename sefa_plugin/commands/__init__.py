@@ -1,7 +1,7 @@
 """The commands: the only room that imports click.
 
-In: what was typed. ``given`` turns options into typed settings, once; the other modules call the rooms below and print;
-``shell`` turns errors into one line and an exit code. No logic.
+In: the command line. ``given`` converts options to typed settings; the other modules call other rooms and print;
+``shell`` converts errors to one line and an exit code.
 
 Doors: ``cli``.
 """

@@ -1,4 +1,4 @@
-"""All commands: ``gen_sefa``, and ``sefa`` with its parts. Heavy imports wait until a command runs."""
+"""All commands: ``gen_sefa``, and ``sefa`` with its subcommands, which import heavy packages when they run."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def name(file: str, index: str | None, name: str | None, debug: bool) -> None:
 
 
 def _output(given: Given, suffixes: tuple[str, ...]) -> Path:
-    """Where to write, checked before any work."""
+    """The path of ``--output``, checked before any work."""
     path = Path(given["output"])
     if suffixes and path.suffix not in suffixes:
         raise click.UsageError(f"--output {path}: the name must end in {' or '.join(suffixes)}")
@@ -266,7 +266,7 @@ def compare(**given: Any) -> None:
 
 
 def _side(path: str, given: Given) -> Side:
-    """One side of a comparison, whatever it is."""
+    """One side of a comparison: a directions file, another tool's file, or a network."""
     from ..directions.foreign_files import FormatError, read_foreign
     from ..hook import HookError
     from ..reading.download import is_url

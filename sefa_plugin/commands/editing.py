@@ -24,7 +24,7 @@ from .given import seeds as seeds_of
 from .progress import Progress
 from .shell import Command
 
-_FIXED = {  # what a recipe holds already, by parameter
+_FIXED = {  # parameters whose values are in a recipe
     "layers",
     "space",
     "normalize",
@@ -137,7 +137,7 @@ def _file(given: Given) -> Path | None:
 
 
 def render_recipe(ctx: click.Context, given: Given) -> None:
-    """What ``sefa render --recipe`` does."""
+    """Run ``sefa render --recipe``."""
     typed = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     _check_with_recipe(ctx, given, typed)
     from ..rendering.animation import usual
@@ -172,7 +172,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
 
 
 def _check_with_recipe(ctx: click.Context, given: Given, typed: set[str]) -> None:
-    """Refuse what is typed and does not go together with ``--recipe``."""
+    """Refuse typed options that cannot be combined with ``--recipe``."""
     called = {param.name: param.opts[0] for param in ctx.command.params}
     for name in sorted(typed & _FIXED):
         raise click.UsageError(f"{called[name]} is in the recipe already: leave it out, or use `sefa edit`")
@@ -186,7 +186,7 @@ def _check_with_recipe(ctx: click.Context, given: Given, typed: set[str]) -> Non
 
 
 def check_without_recipe(given: Given) -> None:
-    """Refuse what needs ``--recipe``, and the lack of a network."""
+    """Refuse options that need ``--recipe``, and a missing ``--network``."""
     if not given["network"]:
         raise click.UsageError("Missing option '--network' (or --recipe).")
     if given["animate"] or given["other_network"]:

@@ -1,4 +1,4 @@
-"""The commands of `sefa evaluate`: what directions do, by attribute scores of edited samples."""
+"""The commands of `sefa evaluate`: effects of directions, measured by attribute scores of edited samples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..evaluate.scorers.asking import Scorer
 
 
-FOLDER, PARTS = "evaluate", "parts"  # folders for results, and for what was measured before
+FOLDER, PARTS = "evaluate", "parts"  # folders of results and of stored measurements
 
 
 @click.group(cls=Group)
@@ -36,7 +36,7 @@ def evaluate() -> None:
 
 
 def scorer_given(given: Given, device: str = "cpu") -> Scorer:
-    """The scorer, or several as one, that options name."""
+    """The scorer of the options; several are combined into one."""
     from ..evaluate.scorers.scorers import load_scorers
 
     specs = list(given["scorers"])
@@ -121,11 +121,11 @@ def rescore(**given: Any) -> None:
             click.echo(f"  {line}")
 
 
-# --- what the commands that compare methods share -------------------------------------------------
+# --- shared by the commands that compare methods --------------------------------------------------
 
 
 class Setting:
-    """An open network, its bench, and the folder for what comes of it."""
+    """An open network, its bench, and the folder of the results."""
 
     def __init__(
         self, given: Given, progress: Progress, network: str | None = None, scorer: Scorer | None = None
@@ -157,7 +157,7 @@ class Setting:
         self.attributes = self.bench.trial()
 
     def about(self, **more: Any) -> dict[str, Any]:
-        """What a result says of where it comes from."""
+        """The settings that are written with a result."""
         from ..runs.reproduce import without_folders
 
         bench = self.bench
@@ -175,7 +175,7 @@ class Setting:
     def write(
         self, stem: str, table: Any, about: dict[str, Any], kinds: Sequence[str] = ("csv", "json", "png")
     ) -> None:
-        """Write a table in several formats, and say so."""
+        """Write a table in several formats, and print the paths."""
         for kind in kinds:
             path = self.folder / f"{stem}.{kind}"
             table.write(path, {"command": about["command"]} if kind == "png" else about)

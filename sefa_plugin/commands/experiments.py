@@ -213,7 +213,7 @@ def truth(**given: Any) -> None:
     units = []
     with Progress() as progress:
         first = Setting(given, progress)
-        others = {**given, "overwrite": False}  # the parts of all lie in one folder
+        others = {**given, "overwrite": False}  # all share one folder of parts, which is cleared once
         settings = [first, *(Setting(others, progress, path, first.bench.scorer) for path in given["also"])]
         variants = [work.VARIANTS[at] for at in dict.fromkeys([0, *wanted])]
         for setting in settings:

@@ -1,4 +1,4 @@
-"""From the options of a command to typed settings, once; and what commands say before and after their work."""
+"""Convert the options of a command to typed settings; lines printed before and after the work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Given = Mapping[str, Any]  # options by their parameters' names, as click gives 
 
 
 def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
-    """Which network: that of ``--network``, or at another path; options that a command does not have are as usual."""
+    """The network of ``--network``, or at another path; options that a command lacks have their defaults."""
     from ..runs.settings import NetworkChoice
 
     return NetworkChoice(
@@ -38,7 +38,7 @@ def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
 
 
 def open_session(given: Given, path: str | None = None) -> Session:
-    """Open the network that is chosen, and say on standard error what it is."""
+    """Open the chosen network, and print its class and sizes to standard error."""
     from ..runs.session import Session
 
     session = Session.open(network_choice(given, path), warn=warn, progress=Download())
@@ -59,14 +59,14 @@ def open_for_pictures(given: Given, path: str | None = None) -> Session:
 
 
 def factorisation(given: Given) -> Factorisation:
-    """How directions are found."""
+    """The settings of the factorisation."""
     from ..directions.factorization import Factorisation
 
     return Factorisation(given["layers"], given["space"], given["normalize"], given["torgb"])
 
 
 def wanted(given: Given) -> Wanted:
-    """Which directions."""
+    """The directions that are wanted."""
     from ..runs.settings import Wanted
 
     keys, file = given["directions"], given["directions_file"]
@@ -79,7 +79,7 @@ def wanted(given: Given) -> Wanted:
 
 
 def look(given: Given) -> Look:
-    """How the network is looked at."""
+    """Truncation, noise, class and so on."""
     from ..rendering.look import Look
 
     return Look(
@@ -97,7 +97,7 @@ def look(given: Given) -> Look:
 
 
 def seeds(given: Given) -> list[int]:
-    """Which seeds: three, where neither seeds nor projected ws are asked for."""
+    """The seeds; 0 to 2 where neither seeds nor projected ws are given."""
     if given["seeds"] is not None:
         return list(given["seeds"])
     return [] if given["projected_w"] else [0, 1, 2]
@@ -106,7 +106,7 @@ def seeds(given: Given) -> list[int]:
 def output_settings(
     given: Given, *, sheet: bool, frames: int = 60, loop: str = "pingpong", easing: str = "linear"
 ) -> OutputSettings:
-    """What is made; ``frames``, ``loop`` and ``easing`` hold where they are not asked for."""
+    """The settings of outputs; ``frames``, ``loop`` and ``easing`` are the defaults of their options."""
     from ..runs.output_settings import OutputSettings
 
     return OutputSettings.of_kind(
@@ -124,14 +124,14 @@ def output_settings(
 
 
 def outdir(given: Given, name: str) -> Path:
-    """Where outputs go: ``--outdir``, or a folder that is called ``name``."""
+    """The folder of outputs: ``--outdir``, or the default for the network ``name``."""
     from ..runs.folder import output_folder
 
     return output_folder(given["outdir"], name)
 
 
 def print_remarks(groups: Iterable[Directions]) -> None:
-    """Say on standard error which directions are not defined, or do nothing."""
+    """Print notes on tied directions and on those with eigenvalue 0 to standard error."""
     from ..directions.ties import remarks
 
     for directions in groups:
@@ -140,7 +140,7 @@ def print_remarks(groups: Iterable[Directions]) -> None:
 
 
 def print_made(made: Made, page: bool) -> None:
-    """List what a run has made."""
+    """Print the outputs of a run."""
     click.echo(f"{made.outdir}: {len(made.names)} outputs made, {made.kept} kept")
     print_files(made.outdir / name for name in made.names)
     if page:
@@ -148,6 +148,6 @@ def print_made(made: Made, page: bool) -> None:
 
 
 def print_files(paths: Iterable[Path] | Sequence[Path]) -> None:
-    """One indented line for each file."""
+    """Print one indented line for each file."""
     for path in paths:
         click.echo(f"  {path}")

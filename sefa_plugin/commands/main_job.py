@@ -102,7 +102,7 @@ def demo(**given: Any) -> None:
 
 
 def _run(given: Given, sheet: bool) -> None:
-    """Open, factorise, render, summarise."""
+    """Open the network, factorise, render, and print the outputs."""
     session = open_for_pictures(given)
     from ..runs.each_direction import make_outputs
     from ..runs.folder import check_folder

@@ -1,4 +1,4 @@
-"""The commands that look at one network file: ``info`` (and its audit), ``convert``."""
+"""The commands for one network file: ``info`` (and its audit), ``convert``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of the commands, each in one spelling and with one meaning; they follow NVIDIA's toolkits."""
+"""Options of the commands, shared so that each has one name and one meaning; they follow NVIDIA's toolkits."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ else:
 
 
 class Parsed(ParamType):
-    """What is typed, read by a function that raises ``ValueError`` with a line for the user."""
+    """A parameter type whose text is parsed by a function that raises ``ValueError`` with a line for the user."""
 
     def __init__(self, name: str, parse: Callable[[str], object]) -> None:
         self.name = name
         self.parse = parse
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
-        """The value that the text stands for; what is no text has been read already."""
+        """Parse a text; other values, such as parsed ones, are returned unchanged."""
         if not isinstance(value, str):
             return value
         try:
@@ -56,7 +56,7 @@ class Parsed(ParamType):
 
 
 def _finite(text: str) -> float:
-    """A number; NaN and infinity are none."""
+    """Parse a finite number."""
     try:
         number = float(text)
     except ValueError:
@@ -67,7 +67,7 @@ def _finite(text: str) -> float:
 
 
 def within(low: float, high: float | None = None) -> Parsed:
-    """A type of numbers between two ends, which are included."""
+    """A parameter type: numbers from ``low`` to ``high``, both included."""
 
     def parse(text: str) -> float:
         number = _finite(text)
@@ -80,7 +80,7 @@ def within(low: float, high: float | None = None) -> Parsed:
 
 
 def _pair(text: str) -> tuple[float, float]:
-    """``0.3,0``."""
+    """Parse two numbers like ``0.3,0``."""
     try:
         first, second = map(_finite, text.split(","))
     except ValueError:
@@ -89,7 +89,7 @@ def _pair(text: str) -> tuple[float, float]:
 
 
 def _width(text: str) -> int | str:
-    """Pixels, or ``native``."""
+    """Parse a width in pixels, or ``native``."""
     if text == "native":
         return text
     if not text.isdigit() or not 2 <= int(text) <= 16384:
@@ -233,7 +233,7 @@ loop = click.option(
 easing = click.option(
     "--easing", type=click.Choice(["linear", "sine"]), help="sine slows at both ends.  [default: linear]"
 )
-# Of `sefa render`, which can also go through the key frames of a recipe.
+# For `sefa render`, which also makes videos through the key frames of a recipe.
 stretches = click.option(
     "--frames",
     type=click.IntRange(1, 100_000),
@@ -342,7 +342,7 @@ one_group = stack(
 )
 train_samples = click.option(
     "--train-samples",
-    type=click.IntRange(100, 10_000_000),  # two at each end: with fewer none is left to train with
+    type=click.IntRange(100, 10_000_000),  # two at each end; with fewer there is no training sample
     default=10_000,
     help="Samples that InterFaceGAN learns from.",
     metavar="INT",

@@ -1,4 +1,4 @@
-"""What a run is doing, on standard error: lines, and one bar with an estimate."""
+"""Progress on standard error: lines, and one bar with an estimate of the time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import click
 
 from ..system.messages import readable
 
-SETTLED = 0.5  # seconds of pictures that an estimate rests on, at least
+SETTLED = 0.5  # seconds of rendering before the time is estimated
 
 
 class Progress:
-    """Shows what a run does on standard error: lines, and one bar with an estimate."""
+    """A ``Reporter`` that prints lines, and one bar with an estimate of the time, to standard error."""
 
-    _bar: ClassVar[Any] = None  # the one of this process, which has one terminal
+    _bar: ClassVar[Any] = None  # one for the process, since there is one terminal
 
     def __init__(self) -> None:
         self._total = self._done = 0
@@ -32,12 +32,12 @@ class Progress:
 
     @classmethod
     def say(cls, text: str) -> None:
-        """One line, whoever says it; in the place of the bar, where there is one, which comes again below."""
+        """Print one line; it replaces a bar, which is drawn again below it."""
         clear = "\r\x1b[K" if cls._bar is not None and sys.stderr.isatty() else ""
         click.echo(f"{clear}{text}", err=True)
 
     def expect(self, pictures: int) -> None:
-        """Announce the work; how long it takes is said when the first pictures have shown it."""
+        """Set the amount of work; its time is estimated from the first pictures."""
         self._total, self._done, self._first = pictures, 0, None
 
     def advance(self, pictures: int) -> None:
@@ -45,7 +45,7 @@ class Progress:
         self._done += pictures
         if self._bar is not None:
             self._bar.update(pictures)
-        elif self._first is None:  # building the network and the first picture take longer than those to come
+        elif self._first is None:  # the first pictures, with the building of the network, take longer than later ones
             self._first = time.monotonic(), self._done
         elif self._total:
             start, before = self._first

@@ -1,4 +1,4 @@
-"""How commands fail and warn: one clear line, the right exit code, a traceback only with ``--debug``."""
+"""Errors and warnings of commands: one line, an exit code, a traceback only with ``--debug``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def warn(text: str) -> None:
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """Let a ``ValueError`` about what the user typed end the command with exit code 2."""
+    """Turn a ``ValueError`` into a usage error, exit code 2."""
     try:
         yield
     except ValueError as error:
@@ -35,7 +35,7 @@ def usage() -> Iterator[None]:
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """Give the line and the exit code for whatever ended a command."""
+    """Return the message and the exit code for an exception that ended a command."""
     stopped = exit_code(error)
     if stopped or isinstance(error, click.Abort):
         return STOPPED, stopped or INTERRUPTED
@@ -53,14 +53,14 @@ def explain(error: BaseException) -> tuple[str, int]:
             "out of memory, even for one picture at a time; close what else needs memory, or try --device cpu",
             FAILURE,
         )
-    if type(error).__module__.startswith("sefa_plugin"):  # of those, a ValueError is about what was asked for
+    if type(error).__module__.startswith("sefa_plugin"):  # a ValueError of this package is a usage error
         return str(error), USAGE if isinstance(error, ValueError) else FAILURE
     kind = type(error).__name__
     return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
 
 
 def _raised_by_printing(error: BaseException) -> bool:
-    """An error of standard output does not say so itself; one of standard error would not be read."""
+    """Whether click's printing raised an error, which has no file name; it is taken to be on standard output."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
@@ -68,18 +68,18 @@ def _raised_by_printing(error: BaseException) -> bool:
 
 
 def _open_streams() -> None:
-    """Where the caller has closed standard streams, nothing is said; no output may get their numbers either."""
+    """Open closed standard streams as the null device, so that no output file gets their numbers."""
     for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:
             try:
                 os.fstat(number)
             except OSError:
-                os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+                os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is ``number``
             setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115 - to the end
 
 
 class OneLineErrors(click.Command):
-    """A command whose errors in one line, and no traceback without ``--debug``."""
+    """A command that prints an error as one line; a traceback only with ``--debug``."""
 
     def main(
         self,
@@ -95,7 +95,7 @@ class OneLineErrors(click.Command):
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         words = list(sys.argv[1:] if args is None else args)
         _open_streams()
-        if hasattr(sys.stdout, "reconfigure"):  # names of files may be no text, or none that this terminal has
+        if hasattr(sys.stdout, "reconfigure"):  # file names may not be encodable in the terminal's encoding
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with stoppable():
@@ -115,10 +115,10 @@ class Command(OneLineErrors):
     """A single command."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run it, from a folder that is there; see ``click.Command.invoke``."""
+        """Check that the current folder exists, and run; see ``click.Command.invoke``."""
         try:
             os.getcwd()
-        except OSError:  # libraries of PyTorch's would end the process, with a line about themselves
+        except OSError:  # libraries of PyTorch would abort the process
             raise click.ClickException("the current folder is gone; change to one that is there") from None
         return super().invoke(ctx)
 

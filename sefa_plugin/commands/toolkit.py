@@ -1,4 +1,4 @@
-"""``register`` and ``unregister``: the command ``gen_sefa.py`` beside a toolkit's own ones, in its checkout."""
+"""``register`` and ``unregister``: write ``gen_sefa.py`` into the checkout of a toolkit, and remove it."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ def unregister_command(path: str, dry_run: bool, debug: bool) -> None:
         click.echo(f"{file}: not there, nothing to remove")
 
 
-# --- what is done -------------------------------------------------------------------------------
+# --- writing and removing the file ----------------------------------------------------------------
 
-LARGEST = 100_000  # bytes; ours has about 2 kB, and nothing larger is read to find out
-SIBLINGS = ("gen_images.py", "generate.py", "gen_samples.py")  # what a toolkit makes its pictures with
+LARGEST = 100_000  # bytes; our file has about 2 kB, larger files are not read
+SIBLINGS = ("gen_images.py", "generate.py", "gen_samples.py")  # a toolkit's own commands for pictures
 
 
 class RegisterError(Exception):
-    """A folder cannot be given the command, or a file there is not ours to replace or remove."""
+    """The file cannot be written to a folder, or a file there was not written by ``register``."""
 
 
 def is_toolkit(folder: Path) -> bool:
-    """Whether ``folder`` holds what the checkouts of stylegan2-ada-pytorch, stylegan3 and their forks hold."""
+    """Whether ``folder`` has the files that identify checkouts of stylegan2-ada-pytorch, stylegan3 and their forks."""
     return (
         (folder / "dnnlib" / "util.py").is_file()
         and (folder / "torch_utils" / "persistence.py").is_file()
@@ -86,7 +86,7 @@ def is_toolkit(folder: Path) -> bool:
 
 
 def find_toolkit(path: str | os.PathLike[str]) -> Path:
-    """Give the folder of a checkout in which its commands lie: ``path``, or the only one such folder in it.
+    """Return the folder of a checkout that holds its commands: ``path``, or the only such folder in it.
 
     Raises:
         RegisterError: there is none, or more than one.
@@ -115,7 +115,7 @@ def register(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Path,
 
     Args:
         path: the checkout, or the folder around the one that holds its commands (eg3d).
-        dry_run: find out and refuse as ever, but write nothing.
+        dry_run: check everything, but write nothing.
 
     Returns:
         The file, and ``"new"``, ``"updated"`` (an older one of ours was there) or ``"already there"``.
@@ -142,7 +142,7 @@ def register(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Path,
 
 
 def unregister(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Path, bool]:
-    """Remove the ``gen_sefa.py`` that ``register`` has written, and what Python has compiled of it.
+    """Remove the ``gen_sefa.py`` that ``register`` has written, and its compiled files.
 
     Returns:
         The file, and whether it was there.
@@ -151,7 +151,7 @@ def unregister(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Pat
         RegisterError: no toolkit (and no such file); a file that is not ours, or changed since; not removable.
     """
     file = Path(path) / NAME
-    if not os.path.lexists(file):  # what was put there can be removed even if the toolkit is gone
+    if not os.path.lexists(file):  # the file can be removed even if the toolkit is gone
         file = find_toolkit(path) / NAME
     held = _ours(file)
     if dry_run:
@@ -171,10 +171,10 @@ def sibling(file: Path) -> str | None:
 
 
 def _ours(file: Path) -> bytes | None:
-    """Content of the file, which is ours and unchanged; None if nothing of that name is there."""
+    """Content of the file that ``register`` wrote, unchanged; None if there is no file of that name."""
     if not os.path.lexists(file):
         return None
-    # A link is somebody's doing, wherever it leads.
+    # ``register`` makes no links.
     if file.is_symlink() or not file.is_file():
         raise RegisterError(f"{file}: is a link or no file, and was not made by sefa register; it is left alone")
     try:
@@ -199,14 +199,14 @@ def _remove_compiled(file: Path) -> None:
         cache.rmdir()
 
 
-# --- the file that is put there -----------------------------------------------------------------
+# --- the content of the file ----------------------------------------------------------------------
 
 NAME = "gen_sefa.py"
-# The digest tells a file as we wrote it from one that somebody has changed since and would miss.
+# The digest distinguishes a file as written from one that a user has changed since.
 _FIRST = '# Written by "sefa register" (sefa_plugin {version}, {digest}); "sefa unregister" takes it away.\n'
 _SIGNED = re.compile(rb'# Written by "sefa register" \(sefa_plugin [^\s,]+, ([0-9a-f]{16})\); [^\n]*\n')
-# Pure ASCII that even Python 2 can parse: an old Python is to get a line, not a SyntaxError. All else that is to be
-# checked is checked by the package, which this file only finds.
+# ASCII that even Python 2 can parse, so that an old Python prints a message and no SyntaxError. This file only finds
+# the package, which makes all other checks.
 _BODY = '''\
 """Editing directions of a StyleGAN network: python gen_sefa.py --network ffhq.pkl (see --help)."""
 
@@ -257,7 +257,7 @@ if __name__ == "__main__":
 
 
 def text_for(place: str, version: str) -> bytes:
-    """Give the file's content, ASCII with ``\\n`` line ends.
+    """The file's content, ASCII with ``\\n`` line ends.
 
     Args:
         place: folder of the package ``sefa_plugin``, used where the package is not installed.
@@ -268,12 +268,12 @@ def text_for(place: str, version: str) -> bytes:
 
 
 def signed(content: bytes) -> bool:
-    """Whether the first line says that ``sefa register`` has written this, whatever happened to it since."""
+    """Whether the first line is that of ``sefa register``; the rest may have been changed."""
     return _SIGNED.match(content) is not None
 
 
 def untouched(content: bytes) -> bool:
-    """Whether ``content`` is signed and still what was signed, line ends aside."""
+    """Whether ``content`` is signed and its digest is right, apart from line ends."""
     content = unix(content)
     found = _SIGNED.match(content)
     return found is not None and found.group(1).decode("ascii") == _digest(content[found.end() :])

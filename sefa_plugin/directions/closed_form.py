@@ -1,7 +1,7 @@
 """SeFa: the directions in which a first affine transformation stretches its input most.
 
-Shen & Zhou, "Closed-Form Factorization of Latent Semantics in GANs", CVPR 2021, section 2.2. Pure
-mathematics: matrices in, directions out.
+Shen & Zhou, "Closed-Form Factorization of Latent Semantics in GANs", CVPR 2021, section 2.2. NumPy
+matrices in, directions out.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-FEW = 4  # a matrix with fewer rows than this part of its columns
-SQUARES = 1e-140, 1e140  # lengths whose squares float64 holds, with all their digits
-ALIKE = 1 - 1e-6  # share of the largest component from which on another one is as large, but for rounding
+FEW = 4  # a matrix with at most dim / FEW rows is decomposed by an SVD
+SQUARES = 1e-140, 1e140  # between these, float64 represents the square of a length in full precision
+ALIKE = 1 - 1e-6  # components of at least this share of the largest count as equal to it
 
 
 class Factors(NamedTuple):
@@ -28,7 +28,7 @@ class Factors(NamedTuple):
 
 
 def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence[str] = ()) -> np.ndarray:
-    """Check weight matrices, bring their rows to length and stack them into the ``A`` of the paper.
+    """Check weight matrices, scale their rows to unit length and stack them into the ``A`` of the paper.
 
     Args:
         weights: matrices ``[channels, dim]`` of one ``dim``, with any gains already applied.
@@ -53,7 +53,7 @@ def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence
             raise ValueError(f"{name} is {list(weight.shape)}, expected [channels, dim]")
         if weight.shape[1] != matrices[0].shape[1]:
             raise ValueError(f"{name} is {weight.shape[1]} wide, {called[0]} is {matrices[0].shape[1]}")
-    # Converted and scaled in the place where they end up: each megabyte that is not written twice counts here.
+    # Converted and scaled in place: a second copy of large matrices would take noticeable time.
     A = np.empty((sum(len(weight) for weight in matrices), matrices[0].shape[1]))
     end = 0
     for name, weight in zip(called, matrices):
@@ -61,31 +61,31 @@ def stack(weights: Sequence[np.ndarray], normalize: bool = True, names: Sequence
         matrix = A[start:end]
         matrix[...] = weight
         with np.errstate(all="ignore"):
-            squares = np.einsum("ij,ij->i", matrix, matrix)  # not finite where a number is not, or where one is huge
+            squares = np.einsum("ij,ij->i", matrix, matrix)  # not finite for NaN, infinity or overflow
         if not (np.isfinite(squares).all() or np.isfinite(matrix).all()):
             raise ValueError(f"{name} holds NaN or infinity: the training diverged?")
         if normalize:
-            _bring_to_length(matrix, np.sqrt(squares)[:, None])
+            _normalize_rows(matrix, np.sqrt(squares)[:, None])
     return A
 
 
-def _bring_to_length(matrix: np.ndarray, length: np.ndarray) -> None:
-    """Divide rows by their length ``[rows, 1]``, in place; rows of zeros stay."""
-    odd = ~((length > SQUARES[0]) & (length < SQUARES[1]))[:, 0]
-    if odd.any():
-        peaks = np.abs(matrix[odd]).max(axis=1, keepdims=True)
-        matrix[odd] /= np.where(peaks > 0, peaks, 1)
-        length[odd] = np.linalg.norm(matrix[odd], axis=1, keepdims=True)
+def _normalize_rows(matrix: np.ndarray, length: np.ndarray) -> None:
+    """Divide rows by their length ``[rows, 1]``, in place; rows of zeros stay zero."""
+    extreme = ~((length > SQUARES[0]) & (length < SQUARES[1]))[:, 0]
+    if extreme.any():
+        peaks = np.abs(matrix[extreme]).max(axis=1, keepdims=True)
+        matrix[extreme] /= np.where(peaks > 0, peaks, 1)
+        length[extreme] = np.linalg.norm(matrix[extreme], axis=1, keepdims=True)
     matrix /= np.where(length > 0, length, 1)
 
 
 def decompose(A: np.ndarray) -> Factors:
-    """Give the directions ``n`` with the largest ``|A n|^2``, all ``dim`` of them.
+    """Find all ``dim`` directions ``n``, those with the largest ``|A n|^2`` first.
 
     They are the eigenvectors of ``A^T A`` (CVPR 2021, section 2.2), found with a symmetric solver in
-    float64, in descending order; the authors' general solver leaves them unsorted. An eigenvector has no
-    sign of its own: here its component of largest magnitude (of several as large, the first) is positive, so that
-    results repeat.
+    float64, in descending order; the authors' general solver leaves them unsorted. The sign of an
+    eigenvector is arbitrary: here its component of largest magnitude (the first of several equal ones) is positive,
+    so that results are reproducible.
 
     Args:
         A: float64 ``[rows, dim]``.
@@ -94,7 +94,7 @@ def decompose(A: np.ndarray) -> Factors:
         ValueError: numbers are so large or so small that float64 does not hold their squares.
     """
     rows, dim = A.shape
-    if rows <= dim // FEW:  # the same directions as right singular vectors, at less expense
+    if rows <= dim // FEW:  # the directions are the right singular vectors; cheaper here
         _, sizes, vectors = np.linalg.svd(A)
         _check_size(float(sizes[0]), A)
         values = np.concatenate([sizes**2, np.zeros(dim - rows)])
@@ -105,7 +105,7 @@ def decompose(A: np.ndarray) -> Factors:
         values, columns = np.linalg.eigh(gram)
         values, vectors = values[::-1], columns.T[::-1]  # rows, largest eigenvalue first
     largest = np.abs(vectors)
-    # Among equals rounding would choose, and the sign would follow it.
+    # Without the tolerance, rounding would choose among equal components, and so the sign.
     peaks = (largest >= ALIKE * largest.max(axis=1, keepdims=True)).argmax(axis=1)
     signs = np.sign(vectors[np.arange(len(vectors)), peaks])
     # Rounding may leave an eigenvalue of 0 slightly below it.
@@ -113,7 +113,7 @@ def decompose(A: np.ndarray) -> Factors:
 
 
 def _check_size(size: float, A: np.ndarray) -> None:
-    """Refuse ``A`` of a Frobenius norm whose square float64 does not hold."""
+    """Raise ``ValueError`` if float64 cannot represent the squared Frobenius norm of ``A``."""
     if not (SQUARES[0] < size < SQUARES[1]) and A.any():
         raise ValueError("the weights are too large or too small to be squared in float64; normalise their rows")
 
@@ -128,7 +128,7 @@ def factorize_weights(
 
     Args:
         weights, normalize, names: as for :func:`stack`.
-        num_directions: how many to give, strongest first; None gives all ``dim``.
+        num_directions: how many, strongest first; None for all ``dim``.
 
     Raises:
         ValueError: as :func:`stack`, or ``num_directions`` is outside 1 to ``dim``.

@@ -1,4 +1,4 @@
-"""Two sets of directions side by side: which is which, and how alike the spaces are that they span."""
+"""Compare two sets of directions: match them, and measure the angles between the spaces that they span."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ..system.messages import printable, spans
 from .keys import Key
 from .matching import Match, angles, group_sizes, match, ties
 
-SHOWN = 20  # directions listed unless more are asked for
-CLEAR = 0.999  # above this |cosine| two directions are one, as people compare them
+SHOWN = 20  # directions listed by default
+CLEAR = 0.999  # from this |cosine| on, two directions count as the same
 
 
 class CompareError(Exception):
-    """Sets of directions that have nothing in common to compare; one clear line."""
+    """Sets of directions that cannot be compared; the message is one line."""
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One of the two.
+    """One of the two sets that are compared.
 
     Attributes:
         path: where it comes from.
-        kind: what it is, in words.
+        kind: the kind of source, in words.
         vectors: ``[k, dim]``, or ``[k, rows, dim]`` with a row for each layer; of any length above 0.
         eigenvalues: ``[k]``, or None where they are not known.
         names: k names, '' where there is none; or ().
@@ -42,14 +42,14 @@ class Side:
     space: str | None = None
 
     def name(self, index: int | None) -> str:
-        """The name of a direction, '' where it has none; of another tool's file it may be any text."""
+        """The name of a direction, with control characters escaped; '' where it has none."""
         return printable(self.names[index]) if self.names and index is not None else ""
 
     def index(self, key: Key) -> int:
         """The number of a direction from its number (-1 is the last) or name.
 
         Raises:
-            ValueError: there is none such.
+            ValueError: there is no such direction.
         """
         count = len(self.vectors)
         if isinstance(key, str) and key in self.names:
@@ -60,7 +60,7 @@ class Side:
 
     @property
     def about(self) -> str:
-        """What it is, in one line."""
+        """Kind and size, in one line."""
         count, dim = len(self.vectors), self.vectors.shape[-1]
         rows = f" x {self.vectors.shape[1]} rows" if self.vectors.ndim == 3 else ""
         return f"{self.kind}, {count} direction{'s' if count > 1 else ''}{rows} of {dim} components"
@@ -73,9 +73,10 @@ class Comparison:
     Attributes:
         matches: for every direction of the first side.
         spans: for the first k of both, principal angles in degrees, ascending.
-        ties: of either side, runs of directions with equal eigenvalues.
-        tied_angles: for each run of the first side the largest angle between what it spans and what its matches do.
-        notes: what does not agree, one line each.
+        ties: for each side, runs of directions with equal eigenvalues.
+        tied_angles: for each run of the first side the largest angle, in degrees, between the space that it spans and
+            the space that its matches span.
+        notes: differences between the sides, one line each.
     """
 
     first: Side
@@ -127,7 +128,7 @@ def _disagreements(first: Side, second: Side) -> tuple[str, ...]:
 
 
 def _flat(side: Side, other: Side) -> np.ndarray:
-    """Unit rows; where either side has a row for each layer, those one behind the other."""
+    """Unit rows ``[k, n]``; where either side has a row for each layer, these are concatenated."""
     vectors = np.asarray(side.vectors, dtype=np.float64)
     if vectors.ndim == 2 and other.vectors.ndim == 3:
         vectors = np.repeat(vectors[:, None], other.vectors.shape[1], axis=1)
@@ -140,7 +141,7 @@ def _flat(side: Side, other: Side) -> np.ndarray:
 
 
 def as_json(found: Comparison, indices: Sequence[int]) -> dict[str, object]:
-    """All of it in plain values; of the matches those of ``indices``."""
+    """The comparison as JSON values, with the matches of ``indices``."""
     first, second = found.first, found.second
     return {
         "a": _side_json(first),
@@ -176,7 +177,7 @@ def _side_json(side: Side) -> dict[str, object]:
 
 
 def as_lines(found: Comparison, indices: Sequence[int]) -> Iterator[str]:
-    """The same for people."""
+    """The comparison as lines of text, with the matches of ``indices``."""
     first, second = found.first, found.second
     yield f"A  {first.path}: {first.about}"
     yield f"B  {second.path}: {second.about}"

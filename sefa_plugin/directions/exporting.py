@@ -1,4 +1,4 @@
-"""Directions in the layouts of other tools; each says what it cannot hold."""
+"""Write directions in the layouts of other tools, and list what a layout cannot hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .directions import Directions
 
 
 class ExportError(Exception):
-    """Directions that a layout cannot hold; one clear line."""
+    """Directions that a layout cannot hold; the message is one line."""
 
 
 def export(directions: Directions, layout: str, path: str | os.PathLike[str]) -> list[str]:
@@ -53,7 +53,7 @@ def _npy(directions: Directions) -> bytes:
 
 
 def _npy_rows(directions: Directions) -> bytes:
-    """The same with a row for each layer, of zeros where a direction changes nothing."""
+    """As :func:`_npy`, always with a row for each layer; zeros where a direction changes nothing."""
     if directions.space != "w":
         raise ExportError("npy-rows: directions of Z have no rows for layers; use npy")
     stream = io.BytesIO()

@@ -1,4 +1,4 @@
-"""From style layers, a generator or raw matrices to :class:`Directions`; the mathematics is ``closed_form``'s."""
+"""From style layers, a generator or raw matrices to :class:`Directions`; the mathematics is in ``closed_form``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Factorisation:
             groups give several sets of directions.
         space: ``w``, or ``z`` for the first mapping layer (``layers`` is then ``all``).
         normalize: scale the rows of the weights to unit length, as the authors do.
-        torgb: which ToRGB layers are taken along: ``last``, ``never`` or ``always``.
+        torgb: which ToRGB layers are included: ``last``, ``never`` or ``always``.
 
     Raises:
         ValueError: an unknown space or ToRGB.
@@ -59,10 +59,10 @@ def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Source:
-    """Where weights are from, for the directions that are found in them.
+    """The network whose weights are factorised.
 
     Attributes:
-        network, digest: name and digest of the network, '' where it is not known.
+        network, digest: its name and digest, '' where they are not known.
         num_ws: rows of its ws, 0 where that is not known.
     """
 
@@ -110,7 +110,7 @@ def factorize_mapping(
     num_directions: int | None = None,
     source: Source = Source(),  # noqa: B008 - frozen
 ) -> Directions:
-    """Factorise the first mapping layer in Z; of a network with labels only the columns of z count.
+    """Factorise the first mapping layer in Z; of a conditional network only the columns of z are used.
 
     Raises:
         ValueError: as :func:`factorize_group`.
@@ -154,7 +154,7 @@ def factorize(
 
     Raises:
         ValueError: an argument is out of range, or a weight holds NaN.
-        HookError: it is no generator, or one that cannot be run.
+        HookError: the argument is no generator, or a generator that cannot be run.
     """
     found = factorize_groups(G_or_weights, layers, space, normalize, torgb, num_directions)
     if len(found) != 1:
@@ -203,10 +203,10 @@ def factorize_groups(
 def factorize_network(
     opened: OpenNetwork, factorisation: Factorisation, num_directions: int | None = None
 ) -> list[Directions]:
-    """Find the directions of a network that was opened and not built: a set for each group of layers.
+    """Find the directions of an opened network without building it: a set for each group of layers.
 
     Args:
-        opened: the network, whose weights are read now.
+        opened: the network; its weights are read now.
         factorisation: of which layers, and how.
         num_directions: how many, strongest first; None gives all.
 
@@ -247,7 +247,7 @@ def _factorize_matrices(
     named: Mapping[object, StyleLayer | Matrix], torgb: str, normalize: bool, num_directions: int | None
 ) -> Directions:
     names = [name if isinstance(name, str) else f"weight {name}" for name in named]
-    # A tensor may be on another device, need a gradient, or be bfloat16, which NumPy does not know.
+    # A tensor may be on another device, need a gradient, or be bfloat16, which NumPy lacks.
     tensors = [weight.detach().double().cpu() if hasattr(weight, "detach") else weight for weight in named.values()]
     factors = factorize_weights([np.asarray(tensor) for tensor in tensors], normalize, num_directions, names)
     return Directions.of(

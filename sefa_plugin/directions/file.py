@@ -1,4 +1,4 @@
-"""The file of directions: safetensors with two tensors, and all else as metadata."""
+"""The directions file: safetensors with two tensors, and everything else as metadata."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NumberOrNone = Optional[float]
 
 
 class _Entries(Struct, frozen=True):
-    """What is JSON in the metadata; the lists have an entry for each direction. Older files lack what has a default."""
+    """The metadata that are JSON; lists have an entry for each direction. Older files may lack those with a default."""
 
     num_ws: _Row
     layers: tuple[_Row, ...]
@@ -72,12 +72,12 @@ def write_directions(path: str | os.PathLike[str], directions: Directions) -> No
         "broken": json.dumps(directions.broken),
         "lessons": json.dumps(directions.priors),
         "next_eigenvalue": json.dumps(directions.next_eigenvalue),
-        "remarks": json.dumps(remarks(directions)),  # for people: reading the file ignores them
+        "remarks": json.dumps(remarks(directions)),  # for display; ignored when the file is read
         **{key: getattr(directions, key) for key in _WORDS},
     }
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
     with whole_file(path) as part:
-        part.write_bytes(save(tensors, about))  # save_file would let nobody else read it
+        part.write_bytes(save(tensors, about))  # save_file makes a file that only its owner can read
         settle(part)
 
 
@@ -98,7 +98,7 @@ def file_of_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def is_directions_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a file says that :func:`write_directions` wrote it, whole or not; never raises on odd input."""
+    """Whether the metadata of a file name the format of :func:`write_directions`; False for any other file."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -113,7 +113,7 @@ def read_directions(path: str | os.PathLike[str], cls: type[Directions]) -> Dire
     """Read what :func:`write_directions` wrote into a ``cls``.
 
     Raises:
-        DirectionsFileError: one line that says what is wrong.
+        DirectionsFileError: the file cannot be used; the message is one line.
     """
     try:
         with reading(path, DirectionsFileError):
@@ -127,7 +127,7 @@ def _read(path: str) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     with open_regular(path):
-        pass  # safetensors' own messages for missing files name no file
+        pass  # safetensors' message for a missing file lacks its path
     try:
         with safe_open(path, framework="np") as file:
             about = file.metadata() or {}

@@ -1,4 +1,4 @@
-"""Directions in the files of other tools: read, and brought into one form; nothing of a file is run.
+"""Read directions from the files of other tools into one form; no code of a file is run.
 
 Known are NumPy's arrays (InterFaceGAN's boundaries and others), ``factor.pt`` of rosinality's and dvschultz's ports,
 ``.npz`` with ``eigvecs`` (gan-aca), GANSpace's components and edit records, and the safetensors of ComfyUI-StyleGan.
@@ -27,11 +27,11 @@ _MOST = 10_000  # tensors of one file
 
 
 class FormatError(Exception):
-    """A file that holds no directions, or such that cannot be read; one clear line that begins with its path."""
+    """A file without directions, or one that cannot be read; the message is one line that begins with its path."""
 
 
 class _Problem(Exception):
-    """The same, without the path."""
+    """As :class:`FormatError`, without the path."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +39,14 @@ class Found:
     """What a file holds.
 
     Attributes:
-        kind: whose file it is, in words.
+        kind: the format, in words.
         vectors: float64 ``[k, dim]``, or ``[k, rows, dim]`` where each layer has a row of its own; of any length.
         eigenvalues: float64 ``[k]`` as in the file, or None.
         sigmas: float64 ``[k]``, the standard deviation of latents along each, in units of w; or None.
         names: as in the file, or ().
-        layers: rows of ws that the tool edits, or None where the file does not say.
+        layers: rows of ws that the tool edits, or None where the file has no such entry.
         space: ``w`` or ``z``, or None.
-        notes: what its user should know, one line each.
+        notes: for the user, one line each.
     """
 
     kind: str
@@ -79,10 +79,10 @@ class Reading:
 
 
 def read_foreign(path: str | os.PathLike[str], reading: Reading | None = None) -> Found:
-    """Read the directions of another tool's file; what it is shows in its contents, not in its name.
+    """Read the directions of another tool's file; its format is recognised by its content, not its name.
 
     Raises:
-        FormatError: one line that says what is wrong with it.
+        FormatError: the file cannot be used.
     """
     path = os.fspath(path)
     try:
@@ -177,7 +177,7 @@ def _npy(path: str, reading: Reading) -> Found:
 
 
 def _single(path: str, array: np.ndarray, reading: Reading) -> Found:
-    """An array that nothing surrounds."""
+    """The directions of a file that holds one array."""
     vectors, notes = _arranged(array, reading)
     stem = Path(path).stem
     if stem.endswith("_boundary"):  # InterFaceGAN's names: those of W end in _w_boundary
@@ -309,7 +309,7 @@ def _named(file: InertParts, held: Mapping[object, object], reading: Reading) ->
 
 
 def _check_alike(shapes: Sequence[Sequence[int]]) -> None:
-    """Refuse tensors that are no directions before they are read: a network's are of many shapes."""
+    """Refuse tensors before they are read if their shapes differ, as those of network weights do."""
     plain = {tuple(shape[1:] if len(shape) == 2 and shape[0] == 1 else shape) for shape in shapes}
     if len(plain) != 1 or len(next(iter(plain))) not in (1, 2):
         listed = ", ".join(sorted({str(list(shape)) for shape in plain})[:4])
@@ -319,7 +319,7 @@ def _check_alike(shapes: Sequence[Sequence[int]]) -> None:
 
 def _stacked(tensors: Mapping[str, np.ndarray], kind: str, reading: Reading) -> Found:
     arrays = [array[0] if array.ndim == 2 and len(array) == 1 else array for array in tensors.values()]
-    # Stacked, an edit with a row for each layer is what it is; a plain direction is one row of many.
+    # Edits with a row for each layer give [k, rows, dim], plain directions [k, dim].
     vectors, notes = _arranged(np.stack(arrays), replace(reading, rows="directions", vectors="rows"))
     return Found(kind, vectors, names=tuple(tensors), notes=notes)
 
@@ -343,7 +343,7 @@ def _safetensors(path: str, reading: Reading) -> Found:
     except (TypeError, AttributeError) as error:
         raise _Problem(f"holds numbers of an unknown type ({shown(str(error))})") from None
     found = _stacked(tensors, "ComfyUI-StyleGan directions" if "component_order" in about else "safetensors", reading)
-    if about.get("method") == "ganspace":  # as long as one standard deviation
+    if about.get("method") == "ganspace":  # the length of each vector is one standard deviation
         lengths = np.linalg.norm(found.vectors.reshape(len(found.vectors), -1), axis=1)
         found = replace(found, sigmas=lengths)
     generic = all(name.startswith("component_") for name in found.names)
@@ -351,7 +351,7 @@ def _safetensors(path: str, reading: Reading) -> Found:
 
 
 def _order(about: Mapping[str, str], keys: list[str]) -> list[str]:
-    """Names in the order of the tool's list; without one sorted, as it does."""
+    """Names in the order of ``component_order``; sorted where it is missing, as the tool does."""
     if "component_order" not in about:
         order = sorted(keys)
         if not 0 < len(order) <= _MOST:

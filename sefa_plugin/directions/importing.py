@@ -1,4 +1,4 @@
-"""From what another tool's file holds to ``Directions``: layers, space, lengths, names, and what is lost."""
+"""Make ``Directions`` of what another tool's file holds: layers, space, lengths, names, and remarks on losses."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def assemble(
     """Make ``Directions`` of what a file holds.
 
     The order is the file's. Directions get unit length; those with a row for each layer get a mean square of 1 over
-    their rows, so that distances mean the same. Rows that change nothing are left out.
+    their rows, so that distances are comparable. Rows that change nothing are left out.
 
     Args:
         found: of ``read_foreign``.
         path: of the file; its name becomes the label.
-        target: the network; where it has style layers, eigenvalues that the file lacks are measured by them
-            (``|A n|^2``, CVPR 2021, section 2.2, of the layers that are edited).
+        target: the network; from its style layers eigenvalues that the file lacks are computed (``|A n|^2`` of the
+            layers that are edited; CVPR 2021, section 2.2).
         layers: rows that edits change, as typed: a selection of the network (``middle``), or numbers (``0-7``).
             None takes the file's, else all.
         space: ``w`` or ``z``; None takes the file's, else ``w``.
-        normalize: scale rows of the weights to unit length where eigenvalues are measured.
+        normalize: scale rows of the weights to unit length where eigenvalues are computed.
 
     Returns:
         The directions, and one-line remarks.
@@ -173,7 +173,7 @@ def _about_lengths(lengths: np.ndarray) -> str:
 
 
 def _responses(vectors: np.ndarray, rows: tuple[int, ...], space: str, target: Target, normalize: bool) -> np.ndarray:
-    """How strongly the edited layers respond, as an eigenvalue says: ``|A n|^2``; 0 where no network is given."""
+    """``|A n|^2`` of each direction over the edited layers, ``[k]``; 0 where no network is given."""
     total = np.zeros(len(vectors))
     if space == "z":
         weights = [] if target.mapping is None else [(0, target.mapping)]
@@ -194,13 +194,13 @@ def _responses(vectors: np.ndarray, rows: tuple[int, ...], space: str, target: T
 
 
 def _label(path: str) -> str:
-    """The file's name as far as it can be part of other names; nothing that could be taken for layers."""
+    """The file's name in letters fit for labels; ``file-`` comes first where it would read like layers."""
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-_.")[:100] or "imported"
     return f"file-{stem}" if is_selection(stem) else stem
 
 
 def _names(names: tuple[str, ...], count: int) -> tuple[str, ...]:
-    """Names fit for use: no commas and line breaks, no numbers, none twice."""
+    """Valid names: commas and control characters replaced by spaces; '' for a number or a repeated name."""
     fit: list[str] = []
     for name in names[:count]:
         plain = "".join(letter if letter.isprintable() else " " for letter in name.replace(",", " "))

@@ -1,7 +1,7 @@
-"""Directions and the file that they are kept in: what is measured or named later is added to it.
+"""Directions and the file that they are kept in, to which later ranges and names are added.
 
-A file is only ever changed under the lock of its folder, and by reading it first: what a person, or another run, has
-put there meanwhile stays.
+A file is changed only under the lock of its folder and is read again first, so that names and ranges that a person or
+another run has added meanwhile are kept.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from .directions import Directions
 from .file import DirectionsFileError
 
 
-def _silently(text: str) -> None:
-    """Warnings go nowhere."""
+def _ignore(text: str) -> None:
+    """Discard a warning."""
 
 
 class KeptDirections:
     """A set of directions of one group of layers, and its file.
 
     Attributes:
-        directions: all that is known of them now.
-        path: their file, None where they are kept in none.
+        directions: in their current state.
+        path: their file, or None.
 
     Args:
         directions, path: see above.
-        replaces_ranges: whether ranges that hold for another truncation or class than those in the file replace them.
+        replaces_ranges: whether ranges that were measured with other settings (truncation, class) replace those in the
+            file.
         warn: called with one line where the file cannot be written.
     """
 
@@ -41,7 +42,7 @@ class KeptDirections:
         path: Path | None = None,
         *,
         replaces_ranges: bool = True,
-        warn: Callable[[str], None] = _silently,
+        warn: Callable[[str], None] = _ignore,
     ) -> None:
         self.directions = directions
         self.path = path
@@ -49,7 +50,7 @@ class KeptDirections:
         self._warn = warn
 
     def careful(self) -> KeptDirections:
-        """The same set, whose file keeps the ranges that it has, where others are measured for another look."""
+        """The same set; ranges that are measured with another look do not replace those in its file."""
         return KeptDirections(self.directions, self.path, replaces_ranges=False, warn=self._warn)
 
     def unkept(self, directions: Directions) -> KeptDirections:
@@ -57,7 +58,7 @@ class KeptDirections:
         return KeptDirections(directions, warn=self._warn)
 
     def update(self, directions: Directions) -> None:
-        """Take over directions of which more is known, and write them to the file; warns where that fails."""
+        """Set directions with more names or ranges, and write them to the file; warns where that fails."""
         self.directions = directions
         if self.path is None or self._calibration not in (None, "", directions.calibration):
             return
@@ -70,33 +71,33 @@ class KeptDirections:
         """Write the directions to their file, where they have one.
 
         Raises:
-            OSError: it cannot be written, or what is there not be read.
+            OSError: the file cannot be written, or the present one cannot be read.
         """
         if self.path is not None:
             keep(self.directions, self.path)
 
 
 def keep(directions: Directions, path: Path) -> None:
-    """Write directions to a file, with the names and ranges that the file has of them.
+    """Write directions to a file, with the names and ranges that the file already has.
 
     Raises:
-        OSError: it cannot be written, or what is there not be read.
+        OSError: the file cannot be written, or the present one cannot be read.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     change(path, lambda held: joined(directions, held), otherwise=directions)
 
 
 def change(path: Path, how: Callable[[Directions], Directions], otherwise: Directions | None = None) -> Directions:
-    """Change a directions file, which no other process changes meanwhile; gives what it holds then.
+    """Change a directions file under the lock of its folder; returns its new directions.
 
     Args:
         path: the file.
-        how: gives, for the directions that the file holds now, those that it is to hold.
-        otherwise: what counts as held by a file that is gone or holds no directions.
+        how: makes the new directions from those in the file.
+        otherwise: passed to ``how`` where the file is missing or holds no directions.
 
     Raises:
-        DirectionsFileError: it is such a file, and there is no ``otherwise``.
-        OSError: the file cannot be written, or what is there not be read.
+        DirectionsFileError: the file holds no directions, and ``otherwise`` is None.
+        OSError: the file cannot be written, or the present one cannot be read.
     """
     with alone_in(path.parent):
         held = Directions.load(path) if otherwise is None else _earlier(path) or otherwise
@@ -106,20 +107,20 @@ def change(path: Path, how: Callable[[Directions], Directions], otherwise: Direc
 
 
 def adopting(found: Directions, path: Path) -> Directions:
-    """Directions with the names and ranges that a file has of the same ones.
+    """Directions with the names and ranges of a file, if it holds the same directions.
 
     Raises:
-        OSError: the file is there, and cannot be read.
+        OSError: the file exists and cannot be read.
     """
     earlier = _earlier(path)
     return found.adopting(earlier) if earlier is not None and found.same_as(earlier) else found
 
 
 def _earlier(path: Path) -> Directions | None:
-    """The directions of a file; None where there is none, or none that can be read as directions.
+    """The directions of a file; None where there is no file, or it holds no directions.
 
     Raises:
-        OSError: it is there, and cannot be read: it may hold names that a person has given.
+        OSError: it exists and cannot be read; it may hold names, so it must not be replaced.
     """
     try:
         open_regular(path).close()
@@ -129,7 +130,7 @@ def _earlier(path: Path) -> Directions | None:
 
 
 def joined(mine: Directions, now: Directions) -> Directions:
-    """Directions with the names of their file as it is now, and the ranges of both; of two for one direction, mine."""
+    """``mine`` with the names of ``now`` and the ranges of both; where both have one, that of ``mine``."""
     if not mine.same_as(now):
         return mine
     both = mine.adopting(now)

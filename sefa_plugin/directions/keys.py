@@ -35,7 +35,7 @@ def parse_numbers(text: str, what: str, highest: int) -> list[int]:
 
 
 def parse_keys(text: str) -> list[Key]:
-    """Read what a person types for directions: numbers, ranges and names, ``0,3,7-9,smile``.
+    """Read a list of directions as typed: numbers, ranges and names, ``0,3,7-9,smile``.
 
     Numbers below 0 count from the weakest one, which is -1.
 
@@ -54,7 +54,7 @@ def parse_keys(text: str) -> list[Key]:
     return keys
 
 
-LAYERS = r"all|coarse|middle|fine|input|[\d\s,-]*\d\s*"  # a pattern
+LAYERS = r"all|coarse|middle|fine|input|[\d\s,-]*\d\s*"  # regular expression
 
 
 def parse_key(text: str) -> tuple[str, Key]:

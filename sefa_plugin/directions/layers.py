@@ -1,6 +1,6 @@
-"""Which layers: from a specification like ``middle`` or ``0-1,5`` to the weights and the rows of ws.
+"""Select layers: from a specification like ``middle`` or ``0-1,5`` to the weights and the rows of ws.
 
-Layer numbers are ws indices. What is factorised is what is edited: the rows of ws that feed the chosen
+Layer numbers are ws indices. The layers that are factorised are also edited: the rows of ws that feed the chosen
 convolutions (the last ToRGB counts as the last layer; an inner ToRGB adds no row).
 """
 
@@ -40,8 +40,8 @@ def select_layers(layers: Sequence[StyleLayer], spec: str = "all", torgb: str = 
         layers: every style layer of a network.
         spec: ``all``, ``coarse``, ``middle``, ``fine``, ``input`` (StyleGAN3's rigid motion), ``each``
             (one group per ws index), or ws indices such as ``0-1,5,8-10``. Names separated by commas
-            give one group each; all numbers together give one. What is asked for twice comes once.
-        torgb: ``last`` takes the final ToRGB along (as the paper's authors do), ``never`` none,
+            give one group each; all numbers together give one. A repeated part gives no second group.
+        torgb: ``last`` includes the final ToRGB (as the paper's authors do), ``never`` none,
             ``always`` also the inner ones whose row is chosen.
 
     Returns:
@@ -54,7 +54,7 @@ def select_layers(layers: Sequence[StyleLayer], spec: str = "all", torgb: str = 
         raise ValueError(f"torgb {torgb!r}: choose one of {', '.join(TORGB)}")
     parts = [part.strip() for part in spec.split(",")]
     numbers = [part for part in parts if re.fullmatch(r"\d{1,100}(-\d{1,100})?", part)]
-    groups: dict[str, LayerGroup] = {}  # by label, so that nothing is made twice
+    groups: dict[str, LayerGroup] = {}  # by label, without repeated ones
     for part in parts:
         named = _numbered(numbers, layers, torgb) if part in numbers else _named(part, layers, torgb)
         if named is None:
@@ -101,8 +101,8 @@ def _group(layers: Sequence[StyleLayer], rows: Sequence[int], label: str, torgb:
     final = _final_torgb(layers)
     chosen = []
     for layer in layers:
-        coloured = layer.kind == "torgb" and (torgb == "always" or (torgb == "last" and layer is final))
-        if layer.ws_index in wanted and (layer.kind == "conv" or coloured):
+        torgb_used = layer.kind == "torgb" and (torgb == "always" or (torgb == "last" and layer is final))
+        if layer.ws_index in wanted and (layer.kind == "conv" or torgb_used):
             chosen.append(layer)
     return LayerGroup(label, tuple(sorted(wanted)), tuple(chosen))
 
@@ -136,7 +136,7 @@ def _numbered(parts: Sequence[str], layers: Sequence[StyleLayer], torgb: str) ->
 
 
 def is_selection(label: str) -> bool:
-    """Whether a label is one that a selection of layers has; imported directions have the name of their file."""
+    """Whether a label is that of a selection of layers; the label of imported directions is the name of their file."""
     return bool(re.fullmatch(rf"all|{'|'.join(GROUPS)}|input|z|layer\d+|[\d_-]+", label.partition("@")[0]))
 
 

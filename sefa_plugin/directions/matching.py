@@ -1,6 +1,6 @@
-"""Which direction of one set is which of another, and how far apart the spaces are that they span.
+"""Match the directions of two sets, and measure the angles between the spaces that they span.
 
-Pure mathematics: unit vectors in, indices, cosines and angles out.
+Unit vectors in; indices, cosines and angles out.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import numpy as np
 from .ties import runs
 
 GROUPS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
-EQUAL = 1e-4  # relative difference up to which eigenvalues count as one, whatever tool has found them in float32
+EQUAL = 1e-4  # relative difference up to which eigenvalues count as equal; other tools compute them in float32
 
 
 @dataclass(frozen=True)
 class Match:
-    """What stands for one direction of the first set in the second.
+    """The counterpart in the second set of one direction of the first.
 
     Attributes:
         index: its number in the first set.
-        other: the direction of the second set that the best assignment of all gives to it, None where the second
-            set is too small for it.
-        cosine: of the angle to that one, with its sign: -1 is the same direction, turned round.
+        other: its direction of the second set in the assignment of all; None where the second set is smaller and has
+            none left.
+        cosine: of the angle to that one, with its sign: -1 is the opposite direction.
         nearest, nearest_cosine: the direction with the largest cosine, even if another one is assigned to it.
     """
 
@@ -36,7 +36,7 @@ class Match:
 
     @property
     def sign(self) -> int:
-        """1 or -1: what a distance must be multiplied by."""
+        """1 or -1: the factor from a distance along one to a distance along the other."""
         return -1 if self.cosine < 0 else 1
 
 
@@ -64,7 +64,7 @@ def match(first: np.ndarray, second: np.ndarray) -> list[Match]:
 def angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Principal angles in degrees, ascending, between the spans of rows ``[k, dim]`` and ``[m, dim]``.
 
-    Rows need be neither of unit length nor independent. Small angles are exact, too.
+    Rows need be neither of unit length nor independent. Small angles are accurate too.
     """
     from scipy.linalg import subspace_angles
 
@@ -78,6 +78,6 @@ def group_sizes(count: int) -> list[int]:
 
 
 def ties(eigenvalues: Sequence[float] | np.ndarray) -> list[list[int]]:
-    """Runs of directions whose eigenvalues are equal: of those only the space that they span is defined."""
+    """Runs of directions whose eigenvalues are equal: only the space that they span is defined."""
     values = np.asarray(eigenvalues, dtype=np.float64)
     return runs(values, lambda larger, smaller: larger - smaller <= EQUAL * abs(larger)) if values.any() else []

@@ -1,4 +1,4 @@
-"""Names of directions: what may be one, and who gave it."""
+"""Names of directions: the rules for them, and their source (a person or re-scoring)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Names(NamedTuple):
     Attributes:
         names: '' where there is none.
         named_by: ``person``, ``auto`` (re-scoring), or '' where there is no name.
-        purity: of a name of ``auto``, the share of all measured change that it stands for, 0 to 1; else None.
+        purity: of a name of ``auto``, the share of all measured change in its attributes, 0 to 1; else None.
     """
 
     names: tuple[str, ...]
@@ -24,7 +24,7 @@ class Names(NamedTuple):
     purity: tuple[float | None, ...]
 
     def by_person(self, index: int, name: str) -> Names:
-        """With a name that a person gives, '' to take one away.
+        """These names with one set by a person; '' removes it.
 
         A direction that had this name from re-scoring loses it; the next re-scoring gives it another one.
 
@@ -41,7 +41,7 @@ class Names(NamedTuple):
         return Names(*zip(*held.values()))
 
     def taking(self, others: Names) -> Names:
-        """With the names that others have for the same directions; where one comes twice, the first keeps it."""
+        """These names, replaced by those of ``others`` where there are any; of equal names the first is kept."""
         held = [theirs if theirs[0] else mine for mine, theirs in zip(zip(*self), zip(*others))]
         held += list(zip(*self))[len(held) :]
         seen: set[str] = set()
@@ -52,9 +52,9 @@ class Names(NamedTuple):
         return Names(*zip(*held))
 
     def automatic(self, found: Mapping[int, tuple[str, float]], measured: Iterable[int]) -> Names:
-        """With names that re-scoring gives: ``(name, purity)`` by direction.
+        """These names with those of re-scoring: ``(name, purity)`` by direction.
 
-        A person's names stay. A name that is in use already gets a number behind it, in the order of ``found``.
+        A person's names stay. A name that is in use already gets a number appended, in the order of ``found``.
         ``measured`` directions that get no new name lose an earlier automatic one.
         """
         held = dict(enumerate(zip(*self)))
@@ -71,7 +71,7 @@ class Names(NamedTuple):
 
 
 def check_name(name: str) -> None:
-    """Check what may be the name of a direction: it must work wherever a number does.
+    """Check the name of a direction: it can be typed wherever a number can.
 
     Raises:
         ValueError: it holds a comma or a line break, looks like a number or a range, or is over 100 letters.

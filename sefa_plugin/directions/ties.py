@@ -96,7 +96,7 @@ def remarks(directions: Directions) -> list[str]:
 
 
 def remark_on(directions: Directions, index: int) -> str:
-    """The same for one direction; usually ''."""
+    """As :func:`remarks`, for one direction; usually ''."""
     if index in zero_eigenvalues(directions):
         return "eigenvalue 0: the layers do not respond to it"
     found, cut = tied(directions)

@@ -1,7 +1,7 @@
-"""Does it work? Experiments on any network, by attribute scores of edited samples.
+"""Measure the effects of directions on any network, by attribute scores of edited samples.
 
 In: a generator and a scorer. Out: tables, intervals, names. Sub-rooms: ``scorers``, ``samples``, ``methods``,
-``statistics``, ``experiments``, and ``tables`` for what they print.
+``statistics``, ``experiments``, and ``tables`` for their results.
 
 Doors: every module of its sub-rooms.
 """

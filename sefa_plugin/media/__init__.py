@@ -1,4 +1,4 @@
-"""Pictures as uint8 arrays ``[H, W, C]``: side by side, lettered, on a sheet, in a video; what changed between two.
+"""Pictures as uint8 arrays ``[H, W, C]``: rows, captions, sheets and videos; measured changes between two.
 
 In: arrays. Out: JPEG, PNG, MP4 and GIF files, and changes in numbers and words. NumPy, Pillow, ffmpeg; no torch, no
 network.

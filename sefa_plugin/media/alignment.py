@@ -1,4 +1,4 @@
-"""How one picture has moved against another: shift, zoom and rotation, or that it has not."""
+"""Measure how one picture is shifted, zoomed and rotated relative to another."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .pictures import reduced_by
 
 LEVELS = (16, 32, 64)  # pixels of the shorter side, coarse to fine
 STEPS = 12  # of Gauss-Newton on a level
-TRIED = 4  # starts
+TRIED = 4  # starts of the grid that are refined
 SMALLEST = 12  # pixels of a side: in fewer no motion can be measured
 ALIKE = 0.1  # pictures that differ less (in standard deviations) have not moved
-EXPLAINED = 0.7  # a motion must leave at most this share of the difference,
-CORRELATED = 0.6  # and pictures at least this similar
-OVERLAP = 0.35  # share of the picture that must be seen in both
-# Beyond what the starts cover a motion is a chance likeness: shift, logarithm of zoom, radians.
+EXPLAINED = 0.7  # a motion must leave at most this share of the difference
+CORRELATED = 0.6  # and a correlation of at least this
+OVERLAP = 0.35  # share of the picture that must be inside both
+# Larger motions, beyond the grid of starts, are chance matches: shift, logarithm of zoom, radians.
 FARTHEST = np.array([0.25, 0.25, 0.35, 0.5])
 
 
@@ -75,7 +75,7 @@ def _grid(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sampled(picture: np.ndarray, motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``picture`` where the points of the other one have moved to (bilinear), and where that is inside it.
+    """``picture`` at the places where points of the other one have moved to (bilinear), and a mask of those inside it.
 
     Both are ``[..., h, w]`` for motions ``[..., 4]``: many at once take little longer than one.
     """
@@ -105,7 +105,7 @@ def _standard(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def _distance(before: np.ndarray, after: np.ndarray, motion: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:
-    """Root mean square difference after ``motion``, where both (and after a motion ``seen``) show something."""
+    """Root mean square difference after ``motion``, over pixels inside both (also after ``seen``)."""
     warped, inside = _sampled(after, motion)
     if seen is not None:
         inside &= _sampled(after, seen)[1]

@@ -1,4 +1,4 @@
-"""What a direction does to pictures, in measured words: no model, no guess."""
+"""Describe what a direction changes in pictures, in words chosen by measurements of the pixels."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .alignment import register
 from .pictures import as_rgb, reduced_by
 
 LONGEST = 128  # pixels of the pictures that are measured
-HEAT = 32  # of the map
+HEAT = 32  # pixels of the map, longest side
 CONSISTENT = 2 / 3  # share of the measurements that must have the sign of their mean
 MOST_WORDS = 4
-UNSEEN = 0.3  # per cent of root mean square change: below it nothing happens
+UNSEEN = 0.3  # per cent of root mean square change: below it nothing is described
 TOGETHER = 0.8  # length of the mean of unit vectors: about 37 degrees of spread
 GREY = 0.02  # mean chroma of OKLab below which colours have no hue
-# What a person notices: unit of the number, threshold, words for more and less.
+# The smallest noticeable change, and words for more and less.
 NOTICED = {
     "brightness": (2.0, "brighter by {} %", "darker by {} %"),
     "contrast": (10.0, "{} % more contrast", "{} % less contrast"),
@@ -39,12 +39,12 @@ class Effect:
 
     Attributes:
         numbers: by name of ``NOTICED``: the effect of going to one end in the + direction, the mean over
-            subjects and sides (the low side counted backwards). Brightness in points of lightness (0-100);
+            subjects and sides (of the low side with the opposite sign). Brightness in points of lightness (0-100);
             contrast, saturation, detail and zoom in per cent of before; hue in degrees, from red towards
             yellow; shifts in per cent of width and height, right and down; rotation in degrees, clockwise.
             ``change`` is the root mean square difference in per cent of the full range. What could not be
             measured is absent.
-        words: what a person would notice and what is consistent, strongest first, at most four.
+        words: the changes that are noticeable and consistent, strongest first, at most four.
         where: the place of the change by ninths of the picture.
         heat: uint8 ``[h, w]``, at most ``HEAT`` pixels a side: 0 unchanged, 255 the most changed place.
     """
@@ -58,7 +58,7 @@ class Effect:
 def describe(
     before: Sequence[np.ndarray], low: Sequence[np.ndarray] | None, high: Sequence[np.ndarray] | None
 ) -> Effect:
-    """Measure what moving from ``before`` to the ends of a direction does.
+    """Measure the change from ``before`` to the ends of a direction.
 
     Args:
         before, low, high: uint8 pictures ``[H, W, C]`` of the same subjects: unedited, at the low end, at
@@ -125,7 +125,7 @@ def _lab(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _differences(lab: np.ndarray, lab2: np.ndarray) -> dict[str, float]:
-    """All that can be measured of one pair; signs as towards ``lab2``."""
+    """The measurable changes from ``lab`` to ``lab2``, by name."""
     light, light2 = lab[..., 0], lab2[..., 0]
     spread, spread2 = float(light.std()) + 0.01, float(light2.std()) + 0.01
     found = {
@@ -166,7 +166,7 @@ def _mean(name: str, values: list[float]) -> float | None:
 
 
 def _words(numbers: dict[str, float], found: dict[str, list[float]], count: int) -> tuple[str, ...]:
-    said = []
+    phrases = []
     for name, (threshold, more, less) in NOTICED.items():
         value, values = numbers.get(name, 0.0), found[name]
         if name == "hue":
@@ -175,8 +175,8 @@ def _words(numbers: dict[str, float], found: dict[str, list[float]], count: int)
             agreeing = sum(one * value > 0 for one in values)
         if abs(value) >= threshold and agreeing >= CONSISTENT * count:
             amount = f"{abs(value):.1f}" if abs(value) < 3 else f"{abs(value):.0f}" if abs(value) <= 200 else "over 200"
-            said.append((abs(value) / threshold, (more if value > 0 else less).format(amount)))
-    return tuple(words for _, words in sorted(said, reverse=True)[:MOST_WORDS])
+            phrases.append((abs(value) / threshold, (more if value > 0 else less).format(amount)))
+    return tuple(words for _, words in sorted(phrases, reverse=True)[:MOST_WORDS])
 
 
 def _where(heat: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Frames kept on disk, packed: in the order in which they came, or by name."""
+"""Frames in a compressed temporary file, by index or by key."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-LEVEL = 1  # of zlib: rendering waits for it, and the file lives for seconds
+LEVEL = 1  # of zlib: the fastest, since rendering waits for it and the file is temporary
 
 
 class FrameList:
-    """A list of uint8 frames in a temporary file that has no name; memory does not grow with it.
+    """A list of uint8 frames in an unnamed temporary file; memory does not grow with its length.
 
     Attributes:
         size: bytes of the file.
@@ -22,7 +22,7 @@ class FrameList:
     """
 
     def __init__(self) -> None:
-        # Without a buffer, whose rest a full disk would make fail again at every later step.
+        # Unbuffered: after a full disk, the rest of a buffer would fail again at each later call.
         self._file = tempfile.TemporaryFile(prefix="sefa-", buffering=0)  # noqa: SIM115, closed by __exit__
         self._places: list[tuple[int, int, tuple[int, ...]]] = []  # offset, bytes, shape
         self.size = 0
@@ -40,7 +40,7 @@ class FrameList:
         """Add a frame, uint8 ``[H, W, C]``.
 
         Raises:
-            OSError: there is no room for it; those before it are as they were.
+            OSError: there is no room for it; earlier frames are unchanged.
         """
         packed = zlib.compress(np.ascontiguousarray(frame).data, LEVEL)
         left = memoryview(packed)
@@ -63,13 +63,13 @@ class FrameList:
 
 
 def replay(frames: Iterable[np.ndarray], order: Sequence[int]) -> Iterator[np.ndarray]:
-    """Yield distinct frames in the given order, pulling each from ``frames`` once, when it is due.
+    """Yield distinct frames in the given order, reading each from ``frames`` once, when it is first needed.
 
-    Only frames that ``order`` comes back to are kept. A loop from low to high and back over n distinct
+    Only frames that ``order`` repeats are kept. A loop from low to high and back over n distinct
     frames is ``[*range(n), *range(n - 2, 0, -1)]``.
 
     Args:
-        frames: distinct frames, uint8 ``[H, W, C]``; those that ``order`` does not reach are left in it.
+        frames: distinct frames, uint8 ``[H, W, C]``; those that are not in ``order`` are not read.
         order: for every frame of the result the index of a distinct one; a frame may come only after
             all those before it have.
 
@@ -87,7 +87,7 @@ def replay(frames: Iterable[np.ndarray], order: Sequence[int]) -> Iterator[np.nd
 
 def _replay(source: Iterator[np.ndarray], order: list[int]) -> Iterator[np.ndarray]:
     last = {index: position for position, index in enumerate(order)}
-    kept: dict[int, int] = {}  # frame: its place among those that are kept
+    kept: dict[int, int] = {}  # frame: its index in ``held``
     pulled = 0
     with FrameList() as held:
         for position, index in enumerate(order):
@@ -131,7 +131,7 @@ class FrameStore:
             return
         try:
             self._list.append(frame)
-        except OSError:  # the temporary folder is full: as full as our own limit
+        except OSError:  # the temporary folder is full: store no further frames
             self._room = -1
             return
         self._places[key] = len(self._list) - 1

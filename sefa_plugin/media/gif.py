@@ -1,4 +1,4 @@
-"""RGB frames to a looping GIF: one palette for all of them, and memory that does not grow with them."""
+"""RGB frames to a looping GIF with one palette for all frames, in constant memory."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .frame_store import FrameList
 COLOURS = 255  # of 256: one index means "as in the frame before"
 SAME = 255
 SHORTEST = 2  # 1/100 s; players show anything shorter at 1/10 s
-PIXELS = 1 << 18  # looked at per frame for the palette
-TRIALS = 8  # at a size that fits a limit
+PIXELS = 1 << 18  # sampled from each frame for the palette, at most
+TRIALS = 8  # sizes that are tried to stay below a limit of bytes
 DITHER = 8  # levels, about the distance between neighbours of a palette
 
 
@@ -27,13 +27,13 @@ def write_gif(
 ) -> None:
     """Write a GIF that loops for ever; it appears whole or not at all.
 
-    GIF counts time in 1/100 s, so single frames are up to half of that off and the total is not;
+    GIF counts time in 1/100 s, so a single frame is up to half of that too long or short, the total is not;
     above 50 fps, which players do not show, every frame lasts 1/50 s.
 
     Args:
         path: the file.
-        frames: at least one, uint8 RGB ``[H, W, 3]``, all of one size. They wait in a temporary file
-            until the colours of all of them are known.
+        frames: at least one, uint8 RGB ``[H, W, 3]``, all of one size. They are kept in a temporary
+            file until the palette has been computed from all of them.
         fps: frames per second.
         max_bytes: where the file grows larger, it is written again in a smaller size.
 
@@ -54,7 +54,7 @@ def write_gif(
                 size = file.tell()
             if max_bytes is None or size <= max_bytes:
                 break
-            scale *= min(0.9, (max_bytes / size) ** 0.5)  # bytes go with the area, roughly
+            scale *= min(0.9, (max_bytes / size) ** 0.5)  # bytes are roughly proportional to the area
 
 
 def delays(count: int, fps: float) -> list[int]:
@@ -64,11 +64,11 @@ def delays(count: int, fps: float) -> list[int]:
 
 
 class _Colours:
-    """Which colours occur how often, in 64 x 64 x 64 cells, whatever the number of frames."""
+    """A histogram of colours in 64 x 64 x 64 cells."""
 
     def __init__(self) -> None:
         self.count = np.zeros(1 << 18)
-        self.total = np.zeros((3, 1 << 18))  # per cell, so that its mean can be exact
+        self.total = np.zeros((3, 1 << 18))  # sum of the colours in each cell, for its exact mean
 
     def add(self, frame: np.ndarray) -> None:
         step = max(1, int(np.ceil(np.sqrt(frame.shape[0] * frame.shape[1] / PIXELS))))
@@ -80,16 +80,16 @@ class _Colours:
             self.total[channel] += np.bincount(cell, pixels[:, channel], minlength=1 << 18)
 
     def many(self, size: int) -> bool:
-        """Whether a palette of ``size`` cannot hold them all."""
+        """Whether there are more than ``size`` colours."""
         return bool(np.count_nonzero(self.count) > size)
 
     def palette(self, size: int) -> np.ndarray:
-        """At most ``size`` colours, uint8 ``[n, 3]``: all there are, if they are few enough."""
+        """At most ``size`` colours, uint8 ``[n, 3]``: all of them if they are no more than that."""
         used = np.flatnonzero(self.count)
         colours = np.rint(self.total[:, used] / self.count[used]).astype(np.uint8).T
         if not self.many(size):
             return colours
-        # Square root: eyes and mouths are few pixels, and matter more than their area.
+        # Square root: small parts such as eyes and mouths get more colours than by their area alone.
         share = np.sqrt(self.count[used])
         times = 1 + np.floor(share * (PIXELS / share.sum())).astype(np.int64)
         pixels = np.repeat(colours, times, axis=0)[None]
@@ -124,7 +124,7 @@ def _write(file: BinaryIO, store: FrameList, palette: np.ndarray, dither: int, w
 
 
 def _pattern(height: int, width: int) -> np.ndarray:
-    """Ordered dither (Bayer 1973), float32 [H, W, 1] within -0.5 to 0.5: fixed, so that it does not crawl."""
+    """Ordered dither (Bayer 1973), float32 [H, W, 1] within -0.5 to 0.5; the same in all frames."""
     cell = np.zeros((1, 1))
     for _ in range(3):
         cell = np.block([[4 * cell, 4 * cell + 2], [4 * cell + 3, 4 * cell + 1]])
@@ -139,8 +139,8 @@ def _change(before: np.ndarray, now: np.ndarray) -> tuple[int, int, np.ndarray]:
     if box is None:
         return 0, 0, np.full((1, 1), SAME, np.uint8)
     left, top, right, bottom = box
-    left = min(left, max(0, now.shape[1] - 2))  # two columns or more: Pillow 8 packs one wrongly
+    left = min(left, max(0, now.shape[1] - 2))  # two columns or more: Pillow 8 encodes a single one wrongly
     inside = slice(top, bottom), slice(left, max(right, left + 2))
-    if differs[inside].mean() > 0.5:  # scattered holes would only disturb the packing
+    if differs[inside].mean() > 0.5:  # with many changes, scattered SAME pixels would compress worse
         return left, top, now[inside]
     return left, top, np.where(differs[inside], now[inside], SAME).astype(np.uint8)

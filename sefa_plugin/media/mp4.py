@@ -17,7 +17,7 @@ import numpy as np
 from ..system.interrupts import postponed
 from ..system.whole_files import whole_file
 
-# Conversion and tags both say BT.709, limited range: players that read the tags and players that guess agree.
+# Conversion and tags are both BT.709, limited range: players that read the tags and those that assume it agree.
 # The flags make swscale round instead of truncate and keep chroma at full resolution until it is averaged.
 FILTERS = (
     "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp,"
@@ -26,7 +26,7 @@ FILTERS = (
 TAGS = ["-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
 # Chroma gets a finer quantiser than x264's default: a step of 1 in Cb is 2 in blue.
 CODEC = "libx264"
-CRF = 16  # constant quality, visually lossless, whatever the size
+CRF = 16  # constant quality at any size, visually lossless
 RATE = ["-crf", str(CRF), "-x264-params", "chroma-qp-offset=-6"]
 PARAMETERS = ["-vf", FILTERS, *TAGS, *RATE]
 
@@ -92,29 +92,29 @@ def _command(program: str, frame: np.ndarray, fps: float, output: list[str]) -> 
 
 
 def _failure(command: list[str], frames: Iterable[np.ndarray]) -> str:
-    """Give frames to ffmpeg, one by one, and wait for its end; the reason why it failed, '' where it did not."""
+    """Give frames to ffmpeg, one by one, and wait for its end; returns its error message, '' if it succeeded."""
     with tempfile.TemporaryFile() as errors, _running(command, errors) as process:
         assert process.stdin is not None
         for frame in frames:
             try:
                 process.stdin.write(frame.tobytes())
-            except OSError:  # it has ended
+            except OSError:  # ffmpeg has ended
                 break
         process.communicate()
         if not process.returncode:
             return ""
         errors.seek(0)
         lines = errors.read().decode(errors="replace").split("\n")
-    # The first error, without its address: those that follow are consequences.
+    # The first error, without the address in brackets; later ones follow from it.
     return re.sub(r"^(\[[^]]*\] *)+", "", lines[0]).strip() or "it gave no reason; is the disk full?"
 
 
 @contextmanager
 def _running(command: list[str], errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program that reads a pipe; when the block ends, in whatever way, the program has ended too."""
+    """Start a program that reads a pipe; the program is ended with the block, also after an error."""
     process: subprocess.Popen[bytes] | None = None
     try:
-        with postponed():  # a signal inside of Popen would leave a process that nothing can end
+        with postponed():  # a signal during Popen would leave a process that is never ended
             process = _started(command, errors)
         yield process
     finally:
@@ -130,7 +130,7 @@ def _started(command: list[str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors,
-            start_new_session=True,  # Ctrl-C in a terminal is for this process, which then ends that one
+            start_new_session=True,  # Ctrl-C in a terminal reaches only this process, which then ends ffmpeg
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # the same on Windows
         )
     except OSError as error:

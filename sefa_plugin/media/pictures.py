@@ -1,4 +1,4 @@
-"""Pictures as arrays: to RGB, smaller, and side by side."""
+"""Pictures as arrays: convert to RGB, reduce, join side by side."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def side_by_side(pictures: Sequence[np.ndarray], max_width: int | None = 1920) -
         uint8 RGB ``[H', W', 3]``; every picture equally wide.
 
     Raises:
-        ValueError: one that :func:`as_rgb` refuses.
+        ValueError: as :func:`as_rgb`.
     """
     from PIL import Image
 
     (height, width), count = pictures[0].shape[:2], len(pictures)
     colours = [as_rgb(picture) for picture in pictures]
     if max_width is not None and width * count > max_width:
-        # One by one, so that no picture bleeds into its neighbour.
+        # One by one, so that neighbours do not blend at their edges.
         wide = max(1, max_width // count)
         high = max(1, round(height * wide / width))
         small = [Image.fromarray(colour).resize((wide, high), 1) for colour in colours]  # 1: Lanczos
@@ -66,7 +66,7 @@ def fit(picture: np.ndarray, longest: int) -> np.ndarray:
 
 
 def reduced_by(picture: np.ndarray, factor: float) -> np.ndarray:
-    """Floats ``[h, w]`` with sides ``factor`` times shorter, by area; as they are for a factor of up to 1."""
+    """Floats ``[h, w]`` with sides ``factor`` times shorter, by area; unchanged for a factor of up to 1."""
     from PIL import Image
 
     if factor <= 1:
@@ -109,5 +109,5 @@ def png_text(comment: str) -> PngInfo | None:
     if not comment:
         return None
     info = PngInfo()
-    info.add_itxt("Comment", comment.encode("utf-8", "replace").decode("utf-8"))  # names of files may be no text
+    info.add_itxt("Comment", comment.encode("utf-8", "replace").decode("utf-8"))  # file names may be invalid Unicode
     return info

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 CELL = 256  # pixels; larger pictures are reduced
 TINY = 128  # smaller ones are enlarged by the whole number that keeps them within it
-NARROW = 480  # no sheet is, so that a title has room
-LARGEST = 16384  # pixels per side, about; beyond it the pictures shrink
+NARROW = 480  # smallest width of a sheet with a title
+LARGEST = 16384  # pixels per side, about; larger sheets get smaller pictures
 PAPER, INK, FAINT, MARK = (250, 250, 248), (40, 40, 44), (105, 105, 112), (20, 90, 160)
 GAP, MARGIN = 4, 12
 ASIDE = "where"
@@ -90,7 +90,7 @@ def write_sheet(
         aside: a small picture (the heat map) right of the first row, uint8 RGB.
         marked: the column, or the row and column of the one picture, that is framed (the unedited); None frames none.
         cell: longest side of a picture on the sheet, in pixels.
-        comment: goes into the file: which command made it.
+        comment: goes into the metadata of the file: the command that made it.
 
     Returns:
         For each row and column where its picture lies: left, top, width and height in pixels.
@@ -107,7 +107,7 @@ def write_sheet(
     cells = [[_cell(picture, cell) for picture in row] for row in rows]
     plan = _Plan(cells[0][0].size, row_labels, column_labels, title, text, aside is not None)
     sheet = _draw(plan, cells, aside, marked)
-    data = io.BytesIO()  # into a file on a full disk Pillow writes half a JPEG, and raises nothing
+    data = io.BytesIO()  # on a full disk Pillow writes a truncated JPEG without an error
     if kind == "PNG":
         sheet.save(data, kind, pnginfo=png_text(comment))
     else:
@@ -119,7 +119,7 @@ def write_sheet(
 
 
 class _Plan:
-    """Where things stand on a sheet, in pixels."""
+    """Positions and sizes on a sheet, in pixels."""
 
     def __init__(
         self, size: tuple[int, int], rows: Sequence[str], columns: Sequence[str], title: str, text: str, aside: bool

@@ -1,4 +1,4 @@
-"""Letters in pictures: captions below frames, titles and labels of sheets."""
+"""Text in pictures: captions below frames, titles and labels of sheets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def font_of(size: int) -> Font:
 
 
 def legible(text: str) -> str:
-    """Without what the one-size font cannot draw at all; the other shows a box there."""
+    """Text in Latin-1, with ? for other characters, which the fallback font cannot draw."""
     return " ".join(text.encode("latin-1", "replace").decode("latin-1").split())
 
 
@@ -62,7 +62,7 @@ def captioned(frame: np.ndarray, *texts: str) -> np.ndarray:
 
     Args:
         frame: uint8 ``[H, W, C]``, C 1 to 4.
-        texts: what stands after the last ``GAP`` of one, a distance, stays whole for longer than what is before it.
+        texts: the part after the last ``GAP``, a distance, is cut only when the part before it is gone.
 
     Returns:
         uint8 RGB ``[H + h, W, 3]``; h depends on the width and the number of texts alone.
@@ -82,7 +82,7 @@ def captioned(frame: np.ndarray, *texts: str) -> np.ndarray:
 
 
 def signed(distance: float) -> str:
-    """A distance as people read it: ``+1.5``, ``-2``, ``0``."""
+    """A distance for display: ``+1.5``, ``-2``, ``0``."""
     return "0" if distance == 0 else f"{distance:+.3g}"
 
 

@@ -27,16 +27,16 @@ def write_video(
 ) -> int:
     """Write frames as they come to a file, or to a folder of PNGs.
 
-    mp4 is H.264 in BT.709 colours; an odd width or height grows by one pixel, since its colours come in
-    pairs, and nothing is ever resized. gif loops for ever with one palette of 255 colours. png is a folder
+    mp4 is H.264 in BT.709 colours; an odd width or height grows by one pixel, since it has one chroma
+    sample for 2 x 2 pixels; frames are not resized. gif loops for ever with one palette of 255 colours. png is a folder
     of ``frame0000.png``..., exact, which replaces an older folder as a whole.
 
     Args:
         path: the file; for ``png`` a folder.
-        frames: uint8 ``[H, W, C]``, C 1 to 4, all of one size; pulled one by one, and closed at the end
-            if it is a generator. mp4 and gif have no alpha: it is laid on white.
+        frames: uint8 ``[H, W, C]``, C 1 to 4, all of one size; read one by one, and closed at the end
+            if it is a generator. For mp4 and gif, alpha is blended with white.
         fps: frames per second, 0.1 to 1000 (gif shows at most 50).
-        kind: ``mp4``, ``gif`` or ``png``; None goes by the suffix of ``path`` (none: ``png``).
+        kind: ``mp4``, ``gif`` or ``png``; None takes the suffix of ``path`` (without one ``png``).
         comment: goes into the metadata of the file, or of each PNG.
         max_bytes: of a GIF, which is made smaller in width and height until it fits.
 
@@ -95,7 +95,7 @@ def _write(
 
 
 class _Checked:
-    """An iterator over frames that refuses one that does not fit the first, and counts."""
+    """An iterator that counts frames and refuses those of another size than the first."""
 
     def __init__(self, frames: Iterator[np.ndarray]) -> None:
         self.frames = frames
@@ -120,5 +120,5 @@ class _Checked:
 def _write_folder(path: str | os.PathLike[str], frames: Iterator[np.ndarray], comment: str) -> None:
     with whole_folder(path) as part:
         for index, frame in enumerate(frames):
-            # Level 1: pictures of this kind gain little from more, and it takes longer than rendering.
+            # Level 1: higher levels take longer than rendering and save little.
             as_image(frame).save(part / f"frame{index:04d}.png", compress_level=1, pnginfo=png_text(comment))

@@ -1,4 +1,4 @@
-"""Videos of a recipe: into the edit, through its edits in turn, or from subject to subject with the edits kept."""
+"""Videos of a recipe: unedited to edited, one edit after the other, or from subject to subject with all edits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .shards import NO_Z, Shard, View
 from .timelines import Schedule, timeline
 
 KINDS = ("edit", "sequence", "walk")
-STRETCH = 60  # frames from key frame to key frame, where no number is asked for
+STRETCH = 60  # default number of frames from key frame to key frame
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Motion:
 
 
 def usual(kind: str, edits: int, subjects: int) -> tuple[int, str, str]:
-    """Number of frames, loop and easing of a kind, where the user gives none."""
+    """Default number of frames, loop and easing of a kind."""
     if kind == "edit":
         return STRETCH, "pingpong", "linear"
     return STRETCH * (subjects if kind == "walk" else edits + 1), "closed", "cubic" if kind == "walk" else "linear"

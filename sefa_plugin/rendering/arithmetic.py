@@ -1,4 +1,4 @@
-"""How pictures are computed: what decides their last bits."""
+"""How pictures are computed on this computer, which determines their rounding."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What decides the last bits of pictures, beside their settings; equal ones give equal bytes.
+    """What the rounding of pictures depends on, beside their settings; equal values give equal bytes.
 
     Attributes:
         device: ``cpu``, or the name of a graphics card.
         at_once: pictures in a batch, at most.
         threads: of torch on the CPU.
         instructions: the CPU's instruction set, as torch names it.
-        kernels: what computes StyleGAN3's non-linearity: ``torch``, or ``numba`` and its version.
+        kernels: the implementation of StyleGAN3's non-linearity: ``torch``, or ``numba`` and its version.
         torch: its version.
     """
 
@@ -34,7 +34,7 @@ def arithmetic_of(G: Generator, at_once: int | None = None) -> Arithmetic:
     """How pictures of a generator are computed here.
 
     Args:
-        at_once: pictures in a batch, at most; None takes what is usual for the device and the size of pictures.
+        at_once: pictures in a batch, at most; None for a default by device and resolution.
     """
     import torch
 
@@ -42,11 +42,11 @@ def arithmetic_of(G: Generator, at_once: int | None = None) -> Arithmetic:
     from .frames import fitting
 
     device = next(G.parameters()).device
-    if at_once is None:  # small pictures are faster together; large ones only take more memory
+    if at_once is None:  # batches are faster for small pictures; for large ones they only take more memory
         at_once = max(1, (16 if device.type == "cuda" else 4) * 256**2 // G.img_resolution**2)
     capability = getattr(torch.backends.cpu, "get_cpu_capability", None)  # from torch 2.0 on
     kernels = "torch"
-    if hasattr(G.synthesis, "input") and compiled_kernels() is not None:  # StyleGAN3's
+    if hasattr(G.synthesis, "input") and compiled_kernels() is not None:  # StyleGAN3
         import numba
 
         kernels = f"numba {numba.__version__}"

@@ -1,4 +1,4 @@
-"""How far along a direction a picture has visibly changed: ranges that mean the same for every direction.
+"""Calibrated ranges: the distances along a direction at which pictures have visibly changed by a set amount.
 
 *Visible change* is the power mean (exponent 1.5, between the mean absolute and the root mean square) of the
 difference of two pictures, 0 to 1, after both are reduced to at most 128 pixels. A range goes, on each side,
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from ..networks.generator import Generator
 
 TARGET = 0.1  # visible change at the ends of a range
-ALIKE = 0.45  # but at most this share of the difference between two seeds, for networks of little contrast
-LEAST = 0.015  # and never less than this
+ALIKE = 0.45  # the target is at most this share of the difference between two seeds, for networks of low contrast
+LEAST = 0.015  # the target is at least this
 FIRST = 1.5  # sigmas: the probe of the first direction that is measured
-SEEDS = (0, 1, 2, 3)  # a run shows the first three by default, so that their unedited pictures are there already
+SEEDS = (0, 1, 2, 3)  # a run renders the first three by default, so that their unedited pictures exist already
 MORE_SEEDS = tuple(range(8))  # for small networks, whose pictures take little time
 SMALL = 64  # pixels
 GROWTH = 0.9  # visible change ~ distance ** GROWTH
 FAR_OFF = 3.0  # a probe that is off the target by more than this factor is repeated
 PROBES = 3  # at most
-FURTHEST = 20.0  # sigmas; where a range ends at the latest
+FURTHEST = 20.0  # sigmas; the largest distance of a range
 FLAT = 0.05  # a sigma that is less than this share of the root mean square of all is replaced by that share
 CONSTANT = 1e-5  # units of w: if the root mean square of all sigmas is less, w varies by rounding only
-SIDES = 0.03  # about the variance among directions of what ``Calibrator._lean`` gives
+SIDES = 0.03  # about the variance among directions of ``Calibrator._asymmetry``
 ONE_SIDED = 0.25  # a side that is shorter than this share of the other one is left out
 VERSION = 1
 
@@ -70,7 +70,7 @@ class Range:
 
 
 class _Direction(NamedTuple):
-    """One direction that is measured.
+    """The facts of one direction that its measurement uses.
 
     Attributes:
         group: the ``id`` of the array of its group's vectors.
@@ -105,7 +105,7 @@ def seeds_for(resolution: int, stylegan3: bool) -> tuple[int, ...]:
 
 
 def seeds_of(G: Generator) -> tuple[int, ...]:
-    """The same of a generator."""
+    """:func:`seeds_for` of a generator."""
     return seeds_for(G.img_resolution, hasattr(G.synthesis, "input"))
 
 
@@ -131,14 +131,14 @@ def settings_of(look: Look, seeds: Sequence[int], projected: str = "") -> str:
 class Calibrator:
     """Measures ranges of directions; each measurement starts from the earlier ones.
 
-    The order of the earlier ones does not change a result, not even in its last bit: a run that is stopped and
-    continued gives the same files as one that is not.
+    The order of the earlier ones does not change a result, bit for bit: a run that is stopped and continued gives the
+    same files as one that is not.
 
     Args:
         view: the subjects to measure with (any number).
         engine: makes their pictures.
         advance: called with a number of pictures whenever some have been rendered.
-        unedited: pictures by label that are there already.
+        unedited: by label, unedited pictures that have been rendered already.
     """
 
     view: View
@@ -179,9 +179,9 @@ class Calibrator:
         self._add_noise(noise)
         distance = min(self._shrunk(one.group, distance * one.root) / one.root, furthest)
         self._priors.append(_Prior(one.group, distance * one.root, distance / one.scale))
-        lean = self._lean(changes)
+        asymmetry = self._asymmetry(changes)
         # Breaking grows between linearly and quadratically; the nearer of the two ends is taken.
-        whole = {sign: min(distance * math.exp(-sign * lean), furthest) for sign in (-1, 1)}
+        whole = {sign: min(distance * math.exp(-sign * asymmetry), furthest) for sign in (-1, 1)}
         ends = {sign: min(whole[sign], at / max(b, math.sqrt(max(b, 1e-6)))) for sign, b in breaks.items()}
         sides = [name for sign, name in ((-1, "low"), (1, "high")) if ends[sign] < whole[sign]]
         for sign in (-1, 1):
@@ -191,9 +191,9 @@ class Calibrator:
         return Range(low, high, one.sigma, "both" if len(sides) == 2 else "".join(sides), (distance, noise))
 
     def add_prior(self, directions: Directions, index: int) -> None:
-        """Use a direction that an earlier run has measured as if it had been measured now."""
+        """Add the prior of a direction that an earlier run has measured."""
         prior = directions.entries[index].prior
-        if prior is None:  # in an older file
+        if prior is None:  # older files have none
             return
         self._prepare()
         one = self._about(directions, index)
@@ -202,10 +202,10 @@ class Calibrator:
         self._priors.append(_Prior(one.group, distance * one.root, distance / one.scale))
 
     def _about(self, directions: Directions, index: int) -> _Direction:
-        group = id(directions.entries[0].vector)  # the same, whatever else is known of them later
+        group = id(directions.entries[0].vector)  # later copies of the directions share this array
         if group not in self._sigmas:
             self._sigmas[group] = self.engine.spread(self.view, directions)
-        # Equal eigenvalues and a rank below k occur; none may divide by zero.
+        # An eigenvalue may be 0, and the root is a divisor.
         root = math.sqrt(max(directions.eigenvalues[index], 1e-9 * abs(directions.eigenvalues[0]), 1e-30))
         return _Direction(group, float(self._sigmas[group][index]), self._scale(group, index), root)
 
@@ -242,7 +242,7 @@ class Calibrator:
         return one.scale * (math.exp(np.mean(np.log(others))) if others else FIRST)
 
     def _probe(self, directions: Directions, index: int, guess: float) -> tuple[float, np.ndarray, dict[int, float]]:
-        """Render pictures at plus and minus ``guess``: the distance used, changes, how broken each side is."""
+        """Render pictures at plus and minus ``guess``: the distance used, visible changes, and ``broken`` by side."""
         places, edit = _places(len(self._before)), edit_of(directions, index, 1.0)
 
         def shots_at(guess: float) -> list[np.ndarray]:
@@ -253,7 +253,7 @@ class Calibrator:
             try:
                 shots = shots_at(guess)
                 break
-            except FramesError:  # NaN or infinity: much too far
+            except FramesError:  # NaN or infinite pixels: the distance is much too large
                 guess /= 4
         else:
             shots = shots_at(guess)
@@ -273,8 +273,8 @@ class Calibrator:
         if len(self._before) > 1:
             self._noise = sorted([*self._noise, noise])
 
-    def _lean(self, changes: np.ndarray) -> float:
-        """How much more the high side changes than the low one, in logarithms of the distance.
+    def _asymmetry(self, changes: np.ndarray) -> float:
+        """Half the difference of the sides' visible change, high minus low, as a logarithm of distance.
 
         Scaled down as in :meth:`_shrunk`, the more the greater the noise between seeds.
         """
@@ -308,7 +308,7 @@ def _places(count: int) -> list[tuple[int, int]]:
 
 
 def _rounded(distance: float) -> float:
-    """To two digits, which is about how exactly a range is measured."""
+    """Rounded to two digits, about the accuracy of a range."""
     return float(f"{distance:.2g}")
 
 
@@ -320,13 +320,13 @@ def calibrate(
     seeds: Sequence[int] | None = None,
     look: Look | None = None,
 ) -> Directions:
-    """Measure the ranges of directions; gives the directions with their ranges.
+    """Measure the ranges of directions; returns the directions with their ranges.
 
     Args:
         G: a generator of ``load_network``.
         directions: of W or Z.
         indices: which ones; None takes all.
-        seeds: to measure with, :func:`seeds_for` by default; more of them are more exact and take longer.
+        seeds: to measure with, :func:`seeds_for` by default; more seeds are more accurate and take longer.
         look: truncation, class and so on.
 
     Raises:

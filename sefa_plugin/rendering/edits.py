@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..directions.directions import Directions
 
-Weights = Union[Sequence[float], np.ndarray]  # for each of some edits a factor of its distance
+Weights = Union[Sequence[float], np.ndarray]  # for each edit a factor of its distance
 SomeKey = TypeVar("SomeKey", bound=Key)  # numbers, names, or both
 
 
@@ -50,7 +50,7 @@ def edit(ws: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -
 
 
 def edit_z(z: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -> Tensor:
-    """Normalise latents ``[N, z_dim]`` and add directions of space ``z``; where they come to nothing, z as it is.
+    """Normalise latents ``[N, z_dim]`` and add directions of space ``z``; z unchanged if all distances are 0.
 
     The network normalises its input again, so in Z the paper's statement holds to first order.
 
@@ -74,11 +74,11 @@ class Edit:
 
     Attributes:
         vector: float32 ``[dim]``, of unit length; ``dim`` is ``w_dim``, or ``z_dim`` in Z. Or ``[len(rows), dim]``
-            where each row changes in a way of its own (see ``Directions``).
+            with a vector for each row (see ``Directions``).
         distance: in units of w (or z) along it.
         rows: ws indices that change, ascending; none in Z.
         space: ``w`` or ``z``.
-        index, name, label, normalize, torgb: which direction of which factorisation it is; for people.
+        index, name, label, normalize, torgb: which direction of which factorisation it is; for display.
 
     Raises:
         ValueError: these do not agree with each other.
@@ -114,7 +114,7 @@ class Edit:
 
     @cached_property
     def digest(self) -> str:
-        """Of all that decides how it changes a picture, but for its distance."""
+        """SHA-256 of all that determines its effect except the distance."""
         about = f"{self.space} {self.rows} {self.vector.shape} ".encode()
         return hashlib.sha256(about + self.vector.tobytes()).hexdigest()
 
@@ -125,16 +125,16 @@ class Edit:
 
     @property
     def typed(self) -> str:
-        """As a person types it after ``--edit``, to four digits: ``smile=-1``, ``coarse:0=+2.5``, ``3=+1@4-7``."""
+        """As typed after ``--edit``, to four digits: ``smile=-1``, ``coarse:0=+2.5``, ``3=+1@4-7``."""
         return self.typed_with(f"{self.distance:+.4g}")
 
     @property
     def command(self) -> str:
-        """The same with all digits."""
+        """As :attr:`typed`, with all digits."""
         return self.typed_with(re.sub(r"\.0$", "", f"{'' if self.distance < 0 else '+'}{self.distance!r}"))
 
     def typed_with(self, distance: str) -> str:
-        """The same with these words for the distance."""
+        """As :attr:`typed`, with this text for the distance."""
         found, _, changed = re.sub(r"\blayer0?", "", self.label).replace("_", ",").partition("@")
         group = f"{found}:" if found != "all" and is_selection(self.label) else ""
         return f"{group}{self.name or self.index}={distance}{f'@{changed}' if changed else ''}"
@@ -161,9 +161,9 @@ def edit_of(directions: Directions, key: Key, distance: float) -> Edit:
 
 
 def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Weights | None = None) -> Tensor:
-    """Add edits of W to ws at their rows; those of Z are left to :func:`edited_z`.
+    """Add edits of W to ws at their rows; edits of Z are ignored here (see :func:`edited_z`).
 
-    CVPR 2021, equation 2, in W. All that edits ws comes here, with one edit or many.
+    CVPR 2021, equation 2, in W. Every edit of ws is made by this function.
 
     Args:
         ws: ``[N, num_ws, w_dim]`` or ``[num_ws, w_dim]``, already truncated.
@@ -171,7 +171,7 @@ def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Weights | None = Non
         weights: for each edit a factor of its distance; None for 1.
 
     Returns:
-        A new tensor; rows of no edit, or of edits that come to 0, are those of ``ws``.
+        A new tensor; rows that no edit changes are equal to those of ``ws``.
 
     Raises:
         ValueError: an edit is of another width, or changes a row that is not there.
@@ -187,14 +187,14 @@ def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Weights | None = Non
 
 
 def edited_z(z: Tensor, edits: Sequence[Edit], weights: Weights | None = None) -> Tensor:
-    """Normalise latents ``[N, z_dim]`` and add edits of Z; where they come to nothing, z as it is.
+    """Normalise latents ``[N, z_dim]`` and add edits of Z; z unchanged if all distances are 0.
 
     Raises:
         ValueError: an edit is of another width.
     """
     steps = _steps(edits, weights, "z")
     if not steps:
-        return z  # normalised here and again by the network, it would differ in its last bits
+        return z  # normalised here and again by the network, it would differ by rounding
     step = steps[-1]
     if len(step) != z.shape[-1]:
         raise ValueError(f"z has {z.shape[-1]} components, an edit has {len(step)}")
@@ -207,7 +207,7 @@ def normalize_z(z: Tensor) -> Tensor:
 
 
 def _steps(edits: Sequence[Edit], weights: Weights | None, space: str) -> dict[int, np.ndarray]:
-    """For each row (-1 in Z) the sum of distance x direction, float64 ``[dim]``; none where nothing moves."""
+    """For each row (-1 in Z) the sum of distance x direction, float64 ``[dim]``; rows that do not change are absent."""
     steps: dict[int, np.ndarray] = {}
     for edit, weight in zip(edits, weights if weights is not None else [1.0] * len(edits)):
         distance = edit.distance * float(weight)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """Makes pictures of one network, in this process or elsewhere; what it gives depends on its arguments alone."""
+    """Makes pictures of one network, in this process or elsewhere; results depend on the arguments alone."""
 
     def pictures(self, view: View, shard: Shard) -> Iterator[np.ndarray]:
         """uint8 ``[H, W, C]`` for each shot of a shard, in their order.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..networks.generator import Generator
 
 NOISE_SEED = 0
-# How many pictures fit into memory at once, of synthesis networks where a batch has not.
+# For synthesis networks that have run out of memory: how many pictures fit into memory at once.
 _fitting: WeakKeyDictionary[object, int] = WeakKeyDictionary()
 
 
@@ -65,12 +65,12 @@ def render(
             with ``mapping`` and ``synthesis`` (see ``in_memory.adopt``).
         ws_schedule: ``[num_ws, w_dim]`` tensors, or ``[N, num_ws, w_dim]`` ones whose rows are N frames;
             any iterable, pulled as frames are needed.
-        batch_size: frames rendered at once; fewer from where memory is too small for as many.
+        batch_size: frames rendered at once; fewer once a batch has not fitted into memory.
         noise_mode: ``const``, ``none``, or ``random``: drawn once, then the same in every frame.
-        force_fp32: float32 even where the network asks for float16 (which it gets on CUDA only:
-            elsewhere float16 is slow or not there), or ``use_bfloat16`` for bfloat16.
-        unchanged_rows: how many rows of ws, from the first on, come again and again: what a StyleGAN2 or StyleGAN3
-            makes of them is then computed once. The pictures are the same.
+        force_fp32: float32 even where the network has float16 layers (on CUDA; elsewhere these are computed in
+            float32 anyway) or bfloat16 ones (see ``use_bfloat16``).
+        unchanged_rows: how many leading rows of ws repeat among the frames: a StyleGAN2 or StyleGAN3 computes their
+            layers once. The pictures are the same.
 
     Yields:
         uint8 ``[H, W, C]``, C as the network has it.
@@ -91,7 +91,7 @@ def render(
     if unchanged_rows and getattr(network.synthesis, "takes_prefixes", False):
         reuse = {"prefixes": Prefixes(unchanged_rows)}
     cure = _cure(network, device, force_fp32)
-    # Fresh noise belongs to a frame by its place in the batch, so it is drawn for one frame at a time.
+    # Random noise depends on the place in the batch, so frames are rendered one at a time.
     size = 1 if noise_mode == "random" else batch_size
 
     def pictures(ws: list[Tensor]) -> np.ndarray:
@@ -122,12 +122,12 @@ def render(
 
 
 def fitting(G: Generator, size: int) -> int:
-    """How many pictures are rendered at once where ``size`` are wanted: fewer, where as many have not fitted."""
+    """The batch size to use for a wanted ``size``: smaller, if such a batch has not fitted into memory before."""
     return min(size, _fitting.get(G.synthesis, size))
 
 
 def _cure(G: Generator, device: torch.device, force_fp32: bool) -> str:
-    """What helps against NaN; where layers compute in half precision, to leave that out."""
+    """Advice against NaN pixels: float32 if layers compute in half precision, else a smaller edit."""
     layers = [] if force_fp32 else [module for module in G.synthesis.modules() if hasattr(module, "use_fp16")]
     kinds = {working_dtype(cast("Layer", layer), device, force_fp32) for layer in layers}
     if torch.float16 in kinds:
@@ -164,7 +164,7 @@ def _same_noise(wanted: bool, device: torch.device) -> Iterator[None]:
     if not wanted:
         yield
         return
-    # Not torch.manual_seed: that also seeds the devices whose state would not be put back.
+    # Not torch.manual_seed: that also seeds devices whose state is not restored.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.default_generator.manual_seed(NOISE_SEED)
         if device.type == "cuda":

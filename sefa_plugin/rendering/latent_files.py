@@ -1,4 +1,4 @@
-"""Latents in files of other tools: projected photographs, as ``--projected-w`` takes them."""
+"""Read latents from files of other tools: projected photographs, for ``--projected-w``."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _MOST = 10_000  # latents of one file
 
 
 class LatentsError(Exception):
-    """A file of latents that cannot be used; one clear line that begins with its path."""
+    """A file of latents that cannot be used; the message is one line that begins with its path."""
 
 
 def load_projected_w(path: str | os.PathLike[str], num_ws: int, w_dim: int) -> np.ndarray:
-    """Read ws of a file; what it is shows in its contents. Nothing of it is run.
+    """Read ws from a file; its format is recognised by its content, and no code of it is run.
 
     Known are NVIDIA's projectors (``.npz`` with key ``w``), ``.npy``, tensors of ``torch.save`` (e4e's ``latents.pt``,
-    PTI's ``0.pt``), dicts of some, and what rosinality's projector writes. ``[num_ws, w_dim]`` is one latent with a
+    PTI's ``0.pt``), dicts of tensors, and the files of rosinality's projector. ``[num_ws, w_dim]`` is one latent with a
     row for each layer; any other ``[N, w_dim]`` are N latents with the same w for all layers.
 
     Returns:
         float32 ``[N, num_ws, w_dim]``; rows stored once (``[N, w_dim]``, ``[N, 1, w_dim]``) are repeated.
 
     Raises:
-        LatentsError: one line that says what is wrong with the file.
+        LatentsError: the file cannot be used.
     """
     shown_path = os.fspath(path)
     try:
@@ -53,7 +53,7 @@ def load_projected_w(path: str | os.PathLike[str], num_ws: int, w_dim: int) -> n
 
 
 def _arrays(path: str, head: bytes) -> dict[str, np.ndarray]:
-    """Every array that is a latent, or some, by a name for messages."""
+    """The arrays of latents, by a name for messages."""
     if head[:6] == b"\x93NUMPY":
         return {"the array": ArrayFile(path).read("", _FLOATS)}
     if head[:4] == b"PK\x03\x04":

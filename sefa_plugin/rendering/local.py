@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from .look import Look
     from .scene import Scene
 
-_SCENES = 4  # that are kept: the subjects of a run, those that ranges are measured with
+_SCENES = 4  # kept in memory: those of the run and of the calibration, for example
 
 
 class Local:
-    """An :class:`Engine` in this process; the generator is built when pictures are first asked for.
+    """An :class:`Engine` in this process; the generator is built for the first picture.
 
     Args:
-        generator: gives it, for a look that it is to be rendered with.
-        planned: how a plan was computed, which this engine then does likewise as far as it can; None: as is usual.
-        warn: called with one line where that differs in the last bits.
+        generator: returns the generator, given a look.
+        planned: the arithmetic of a plan, used as far as this computer has it; None for the default.
+        warn: called with one line for each difference from it, since pictures may then differ by rounding.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Local:
 
         held = self._scenes.pop(id(view), None)
         scene = Scene(self._generator(view.look), view) if held is None else held[1]
-        self._scenes[id(view)] = view, scene  # the last one; with the view, whose id stays its own
+        self._scenes[id(view)] = view, scene  # most recent last; a kept view keeps its id unique
         if len(self._scenes) > _SCENES:
             self._scenes.popitem(last=False)
         return scene
@@ -78,11 +78,11 @@ class Local:
         G = self.scene(view).G
         if self._arithmetic is None:
             self._arithmetic = self._settle(G)
-        # Fewer at once, where memory was too small for as many.
+        # Smaller batches where memory was too small.
         return replace(self._arithmetic, at_once=fitting(G, self._arithmetic.at_once))
 
     def _settle(self, G: Generator) -> Arithmetic:
-        """How pictures are computed: as planned, as far as this computer can, or as is usual."""
+        """The arithmetic to use: the planned one as far as this computer has it, else the default."""
         import torch
 
         planned = self._planned

@@ -1,4 +1,4 @@
-"""How a network is looked at: truncation, noise, class, StyleGAN3's input transform, EG3D's camera."""
+"""How a network is rendered: truncation, noise, class, StyleGAN3's input transform, EG3D's camera."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ NOISE_MODES = ("const", "random", "none")
 
 @dataclass(frozen=True)
 class Look:
-    """How a network is looked at; names and meanings as in the toolkits.
+    """How a network is rendered; names and meanings as in the toolkits.
 
     Attributes:
         trunc, trunc_cutoff: truncation psi, and how many rows it applies to (None: all).
         noise_mode: ``const``, ``random`` or ``none``.
         label: class of a conditional network.
         translate, rotate: StyleGAN3's input transform, in picture widths and degrees.
-        camera, fov: where EG3D's networks are seen from (yaw and pitch) and how wide, in degrees.
-        force_fp32: float32 even where the network asks for float16.
+        camera, fov: EG3D's camera: yaw and pitch, and field of view, in degrees.
+        force_fp32: float32 even where the network has float16 layers.
         bf16: bfloat16 on a CPU that has it (``precision.use_bfloat16``).
     """
 

@@ -1,4 +1,4 @@
-"""Paths through key frames: when each is reached, and what lies between them.
+"""Paths through key frames: the position of each, and interpolation between them.
 
 A path is a function of a position: 0 is the first key frame, 1 the second, 1.5 half-way to the third. Closed paths
 of K key frames go on from K - 1 to K, which is the first one again.
@@ -18,15 +18,15 @@ Path = Callable[[float], np.ndarray]
 
 
 def path(keys: np.ndarray, easing: str = "linear", loop: str = "once") -> Path:
-    """A path through key frames, each of which it meets exactly.
+    """A path that passes exactly through key frames.
 
     Args:
         keys: ``[K, ...]``, floats.
-        easing: ``linear`` goes straight and evenly; ``sine`` straight, and rests for a moment at each key frame;
+        easing: ``linear`` is straight at constant speed; ``sine`` straight, with speed 0 at each key frame;
             ``cubic`` is the cubic spline: no jump in position, velocity or acceleration; ``spherical`` see
             :func:`slerp` (keys ``[K, dim]``).
-        loop: ``closed`` leads back to the first key frame; for ``pingpong`` a spline comes to rest at both ends, so
-            that it turns without a jump; for ``once`` its ends are free (a natural spline).
+        loop: ``closed`` leads back to the first key frame; for ``pingpong`` a spline has speed 0 at both ends, so
+            that it reverses without a jump; for ``once`` its ends are free (a natural spline).
 
     Returns:
         A function of the position that gives float64 ``[...]``.
@@ -74,21 +74,21 @@ def _spline(keys: np.ndarray, loop: str) -> Path:
 
 
 def slerp(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:
-    """From ``a`` to ``b`` ``[dim]`` on the arc between them: the direction turns evenly, the length changes evenly.
+    """Interpolate from ``a`` to ``b`` ``[dim]`` on the arc between them: angle and length both change linearly.
 
-    Shoemake, "Animating rotation with quaternion curves" (1985). Opposite directions, between which every arc is as
-    good as another, are joined by a straight line.
+    Shoemake, "Animating rotation with quaternion curves" (1985). Opposite vectors, which no single arc joins, are
+    interpolated on a straight line.
     """
     if t in (0, 1):
         return b if t else a
-    long, wide = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-    if not long or not wide:
+    length_a, length_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    if not length_a or not length_b:
         return _straight(a, b, t)
-    start, end = a / long, b / wide
-    # By the chord: arc cosines are blunt for small angles.
+    start, end = a / length_a, b / length_b
+    # From chord lengths: an arc cosine is inaccurate for small angles.
     angle = 2 * math.atan2(float(np.linalg.norm(end - start)), float(np.linalg.norm(end + start)))
     if angle < 1e-9 or math.pi - angle < 1e-6:
         return _straight(a, b, t)
     turned: np.ndarray = (math.sin((1 - t) * angle) * start + math.sin(t * angle) * end) / math.sin(angle)
-    turned = turned * (long + (wide - long) * t)
+    turned = turned * (length_a + (length_b - length_a) * t)
     return turned

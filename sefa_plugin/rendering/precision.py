@@ -1,4 +1,4 @@
-"""Rendering in bfloat16 on processors that compute with it."""
+"""Rendering in bfloat16 on processors with bfloat16 instructions."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ class PrecisionError(ValueError):
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether convolutions in bfloat16 are this processor's own; elsewhere they take a hundred times as long.
+    """Whether this processor has bfloat16 convolutions; without them they take a hundred times as long.
 
-    oneDNN, which computes them, is asked, so that its ``ONEDNN_MAX_CPU_ISA`` counts. False for an old torch in which
-    it cannot be asked.
+    This is oneDNN's own check, which follows ``ONEDNN_MAX_CPU_ISA``. False for an old torch that does not have it.
     """
     try:
-        asked = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        return bool(asked and torch.cpu._is_avx512_bf16_supported())
+        supported = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return bool(supported and torch.cpu._is_avx512_bf16_supported())
     except (AttributeError, RuntimeError):
         return False
 
 
 def use_bfloat16(G: Generator, wanted: bool = True) -> None:
-    """Make the synthesis of ``G`` compute in bfloat16 where it is on a CPU and ``force_fp32`` is not asked for.
+    """Make the synthesis of ``G`` compute in bfloat16 on a CPU, unless it is called with ``force_fp32``.
 
-    Styles, demodulation, StyleGAN3's filters and the sum of the colours stay in float32.
+    Styles, demodulation, StyleGAN3's filters and the sum of the ToRGB outputs stay in float32.
 
     Raises:
         PrecisionError: the generator is not one of our StyleGAN2 or StyleGAN3, or the processor lacks bfloat16.
@@ -46,5 +45,5 @@ def use_bfloat16(G: Generator, wanted: bool = True) -> None:
 
 
 def uses_bfloat16(G: Generator) -> bool:
-    """Whether :func:`use_bfloat16` was asked of ``G``."""
+    """Whether :func:`use_bfloat16` is on for ``G``."""
     return any(getattr(module, "bfloat16_on_cpu", False) for module in G.synthesis.modules())

@@ -1,4 +1,4 @@
-"""How far to go along each direction: as typed, as saved with it, or as measured now."""
+"""The range of each direction: as typed, as saved with it, or measured now."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .shards import View
 
 
 class Ranges:
-    """Gives every direction its range.
+    """Looks up or measures the range of each direction.
 
     Args:
-        view: that of the run, whose look the ranges must fit.
+        view: of the run; ranges are measured with its look.
         engine: makes the pictures that are measured.
         seeds: to measure with; see ``calibration.seeds_for``.
         fixed: a range for all, or None to measure each.
         advance: called with a number of pictures whenever some have been rendered.
-        own: measure with the subjects of the view itself; seeds without a class cannot be drawn.
+        own: measure with the subjects of the view, where other seeds would need a class that ``look`` does not have.
     """
 
     def __init__(
@@ -37,11 +37,11 @@ class Ranges:
         self.advance = advance
         self.seeds = tuple(seeds)
         self.settings = settings_of(view.look, self.seeds, view.projected if own else "")
-        self.unedited: dict[str, np.ndarray] = {}  # pictures by label, if some are there already
+        self.unedited: dict[str, np.ndarray] = {}  # by label, unedited pictures that have been rendered already
         self._engine = engine
         self._view = view if own else View(view.look, self.seeds)
         self._calibrator: Calibrator | None = None
-        # By group and index, directions with a measured range; None once the calibrator has it.
+        # By group and index, directions with a measured range; None once the calibrator uses it as a prior.
         self._known: dict[tuple[int, int], KeptDirections | None] = {}
 
     def known(self, group: KeptDirections, index: int) -> bool:
@@ -54,7 +54,7 @@ class Ranges:
         return len(self.seeds)
 
     def of(self, group: KeptDirections, index: int) -> tuple[float, float]:
-        """The range of a direction; a new one is saved with it.
+        """The range of a direction; a newly measured one is saved with it.
 
         Raises:
             FramesError: the network gives NaN or infinite pixels.
@@ -75,7 +75,7 @@ class Ranges:
         return found.low, found.high
 
     def _ready(self) -> Calibrator:
-        """The calibrator, with all ranges so far as priors: those of earlier runs, too."""
+        """The calibrator, with all known ranges as priors, also those of earlier runs."""
         if self._calibrator is None:
             self._calibrator = Calibrator(self._view, self._engine, self.advance, self.unedited)
         for place, group in self._known.items():

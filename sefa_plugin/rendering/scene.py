@@ -1,4 +1,4 @@
-"""A generator and a view of it: gives pictures of a shard. All pictures of all commands are made here."""
+"""A generator and a view of it, which render shards. Every command renders its pictures here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..directions.keys import Key
     from ..networks.generator import Generator
 
-SAMPLES = 512  # latent codes whose spread is measured
+SAMPLES = 512  # latent codes to measure the standard deviation with
 
 
 class Scene:
@@ -63,14 +63,14 @@ class Scene:
             ws += [self._mapped(self._z[who : who + 1], self._class_of([who])) for who in range(len(seeds))]
         self.ws = torch.cat(ws)
         with rendering_as(G, look):
-            pass  # what does not fit the network is said now
+            pass  # raises now if the look does not fit
 
     @property
     def z(self) -> Tensor:
         """Latents ``[subjects, z_dim]``.
 
         Raises:
-            ValueError: subjects are projected ws, which have none.
+            ValueError: some subjects are projected ws, which have no z.
         """
         if self.view.given or self._z is None:
             raise ValueError(NO_Z)
@@ -133,7 +133,7 @@ class Scene:
     def _way(self, shard: Shard) -> Path | None:
         """The path from subject to subject that a shard's places lie on: through Z if it is spherical, else through W.
 
-        None: they lie on none.
+        None for a shard without a walk.
         """
         if shard.walk is None:
             return None
@@ -157,7 +157,7 @@ class Scene:
         """Render a shard: uint8 ``[H, W, C]`` for each shot, in their order.
 
         Args:
-            at_once: pictures in a batch, at most; None takes what is usual (see ``arithmetic.arithmetic_of``).
+            at_once: pictures in a batch, at most; None for the default (see ``arithmetic.arithmetic_of``).
 
         Raises:
             ValueError: as :meth:`edited`.
@@ -172,7 +172,7 @@ class Scene:
                 next(flat)
 
     def _rendered(self, ws: Iterable[Tensor], size: int, shard: Shard) -> Iterator[np.ndarray]:
-        """``frames.render`` as the look says; other scenes of this generator may render between two frames."""
+        """``frames.render`` with the look; other scenes of this generator may render between two frames."""
         frames = render(
             self.G,
             ws,

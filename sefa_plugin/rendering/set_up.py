@@ -1,4 +1,4 @@
-"""A generator set up as a look says, for one scene at a time: StyleGAN3's input transform, EG3D's camera, precision."""
+"""Set a generator up for a look, one scene at a time: StyleGAN3's input transform, EG3D's camera, precision."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class _Use:
-    """What is known of a generator while scenes render with it.
+    """The state of a generator that scenes render with.
 
     Attributes:
         lock: held while a batch is rendered.
-        transform: StyleGAN3's input transform ``[3, 3]`` as the network has it; None of others.
+        transform: StyleGAN3's input transform ``[3, 3]`` as in the network file; None for other networks.
         look: how the generator is set up now; None before its first picture.
     """
 
@@ -41,10 +41,10 @@ _uses_lock = Lock()
 
 @contextmanager
 def rendering_as(G: Generator, look: Look) -> Iterator[None]:
-    """Set a generator up as a look says; others that render with it, in other threads, wait until this is left.
+    """Set a generator up for a look; other threads that render with it wait until the context ends.
 
     Raises:
-        PrecisionError: the look asks for bfloat16, and network or processor has none.
+        PrecisionError: the look has bfloat16, which the network or the processor does not support.
     """
     with _uses_lock:
         if G not in _uses:
@@ -52,7 +52,7 @@ def rendering_as(G: Generator, look: Look) -> Iterator[None]:
         use = _uses[G]
     with use.lock:
         if use.look != look:
-            before, use.look = use.look, None  # where setting up fails, nothing is known
+            before, use.look = use.look, None  # stays None if setting up fails
             if look.bf16 or (before is not None and before.bf16):
                 use_bfloat16(G, look.bf16)
             _set_up(G, look, use)
@@ -74,8 +74,8 @@ def _set_up(G: Generator, look: Look, use: _Use) -> None:
 def set_transform(G: Generator, translate: tuple[float, float], rotate: float) -> bool:
     """Set StyleGAN3's input transform: where the picture is moved (in widths) and turned (in degrees).
 
-    The buffer holds the inverse, since it moves the coordinates. Gives False, and changes nothing, where ``G`` has no
-    such buffer, or the picture is neither moved nor turned.
+    The buffer holds the inverse, since it transforms coordinates. Returns False, and changes nothing, where ``G`` has
+    no such buffer, or the picture is neither moved nor turned.
     """
     transform = _transform(G)
     if transform is None or (*translate, rotate) == (0, 0, 0):

@@ -1,4 +1,4 @@
-"""What is to be rendered, as plain data: a view of a network, and shards of pictures of it. No torch."""
+"""What is rendered, as plain data: a view of a network, and shards of its pictures. No torch."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .edits import Edit
 from .look import Look
 
 NO_Z = "directions of Z cannot edit --projected-w, which has no z; use --space w"
-Step = tuple[tuple[int, float], ...]  # which of some edits, each with a factor of its distance
-Shot = tuple[float, Step]  # a subject by its place in the view, and what is done to it
+Step = tuple[tuple[int, float], ...]  # edits by index, each with a factor of its distance
+Shot = tuple[float, Step]  # a subject by its place in the view, and the step that edits it
 
 
 class FramesError(Exception):
@@ -24,17 +24,17 @@ class FramesError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Whose pictures are made, and how the network is looked at.
+    """Subjects, and the look that they are rendered with.
 
     Attributes:
         look: truncation, noise, class and so on.
         seeds: subjects whose latents are drawn as the toolkits do.
-        ws: float32 ``[N, num_ws, w_dim]`` of subjects that have ws already, of photographs, say; they come before the
-            seeds, and are never truncated. None: there are none.
-        draws_classes: of a conditional network, give each seed a class of its own where ``look`` names none.
+        ws: float32 ``[N, num_ws, w_dim]`` of subjects with given ws, such as projected photographs; they come before
+            the seeds, and are never truncated. None: there are none.
+        draws_classes: for a conditional network, draw a class for each seed where ``look`` has none.
 
     Raises:
-        ValueError: there is no subject, or ws are of another kind.
+        ValueError: there is no subject, or ws are not finite numbers of this shape.
     """
 
     look: Look
@@ -57,7 +57,7 @@ class View:
 
     @property
     def given(self) -> int:
-        """How many subjects have ws already."""
+        """How many subjects have given ws."""
         return 0 if self.ws is None else len(self.ws)
 
     @property
@@ -67,17 +67,17 @@ class View:
 
     @cached_property
     def projected(self) -> str:
-        """SHA-256 of the ws that are given; '' without."""
+        """SHA-256 of the given ws; '' where there are none."""
         return "" if self.ws is None else hashlib.sha256(self.ws.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Pictures of a view that are made one after the other, wherever: by themselves they are the same.
+    """Pictures of a view, rendered in order; they do not depend on other shards.
 
     Attributes:
         shots: one for each picture, in their order.
-        edits: those that the steps of the shots name by their place here.
+        edits: steps refer to them by index.
         row: pictures of a row, which is rendered in batches of its own.
         together: the size of a batch is the largest divisor of this that fits into memory; 1 renders each picture on
             its own. A row that does not fill its last batch is padded, so that every batch has this size.
@@ -111,16 +111,16 @@ class Shard:
         return (self.shots[start : start + self.row] for start in range(0, len(self), self.row))
 
     def only(self, rows: Sequence[tuple[Shot, ...]]) -> Shard:
-        """The same with some of the rows."""
+        """This shard with some of its rows."""
         return replace(self, shots=tuple(shot for row in rows for shot in row))
 
     def batch(self, at_once: int) -> int:
-        """The size of a batch, where that many pictures are rendered at once at most."""
+        """The batch size, at most ``at_once``."""
         most = max(1, min(self.together, at_once))
         return next(size for size in range(most, 0, -1) if self.together % size == 0)
 
     def key(self, step: Step) -> str:
-        """What a step does to a subject, as text; equal for equal pictures."""
+        """The edits and distances of a step as text; equal for steps that give equal pictures."""
         done = [(self.edits[place].digest, self.edits[place].distance * factor) for place, factor in step]
         return " ".join(f"{digest}*{distance!r}" for digest, distance in done if distance)
 
@@ -131,7 +131,7 @@ class Shard:
 
     @property
     def unchanged_rows(self) -> int:
-        """How many rows of ws, from the first on, come again and again."""
+        """How many leading rows of ws no edit changes; 0 where that saves nothing."""
         if not self.edits or self.walk or self.in_z or len({who for who, _ in self.shots}) == len(self):
             return 0
         return min(min(edit.rows) for edit in self.edits)

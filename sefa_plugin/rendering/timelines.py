@@ -1,4 +1,4 @@
-"""Timelines: which distances, or positions between key frames, a video or a sheet goes through."""
+"""Timelines: the distances, or positions between key frames, of a video or a sheet."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def schedule(low: float, high: float, frames: int, loop: str = "pingpong", easin
     """Plan a video of exactly ``frames`` frames.
 
     ``pingpong`` goes low to high and back, so that it loops without a jump (for an odd number the top
-    is held for two frames); ``once`` goes low to high. ``sine`` easing slows down at both ends.
+    is shown for two frames); ``once`` goes low to high. ``sine`` easing slows down at both ends.
 
     Raises:
         ValueError: fewer than one frame, or an unknown loop or easing.
@@ -71,10 +71,10 @@ def schedule(low: float, high: float, frames: int, loop: str = "pingpong", easin
 
 
 def timeline(frames: int, keys: int, loop: str) -> Schedule:
-    """Positions of exactly ``frames`` frames; every key frame is met exactly if there are frames enough.
+    """Positions of exactly ``frames`` frames; each key frame is one of them if there are enough frames.
 
     ``once`` goes from the first key frame to the last, ``pingpong`` there and back, ``closed`` on to the first one.
-    Between key frames time runs evenly; stretches differ by at most one frame.
+    Positions are evenly spaced between key frames; stretches differ by at most one frame.
 
     Raises:
         ValueError: fewer than one frame or key frame, or an unknown loop.
@@ -92,7 +92,7 @@ def timeline(frames: int, keys: int, loop: str) -> Schedule:
 
 
 def _met(steps: int, stretches: int) -> tuple[float, ...]:
-    """``steps`` + 1 positions from 0 to ``stretches``, among them the whole numbers as far as there is room."""
+    """``steps`` + 1 positions from 0 to ``stretches``, with all whole numbers if there are enough steps."""
     if steps < stretches:
         return tuple(step * stretches / steps for step in range(steps + 1))
     starts = [round(stretch * steps / stretches) for stretch in range(stretches + 1)]
@@ -103,7 +103,7 @@ def _met(steps: int, stretches: int) -> tuple[float, ...]:
 
 
 def pick(steps: Sequence[float], count: int) -> tuple[float, ...]:
-    """``count`` of the ascending steps, as evenly as they lie, with both ends and the 0 among them."""
+    """``count`` of the ascending steps, spaced as evenly as possible, including both ends and 0."""
     low, high = steps[0], steps[-1]
     free = set(range(len(steps)))
     places = []

@@ -10,7 +10,7 @@ from ..directions.keys import LAYERS, Key, parse_key, parse_numbers
 
 MAX_SEED = 2**32 - 1
 MAX_PARTS = 100  # of a calibrated range
-MAX_DISTANCE = 1e6  # further out float32 rounds the latent itself away
+MAX_DISTANCE = 1e6  # beyond it, float32 rounding would erase the latent itself
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -49,8 +49,8 @@ def parse_distance(text: str) -> tuple[float, float] | None:
 class TypedEdit(NamedTuple):
     """``coarse:smile=+2@4-7``: layers that are factorised, direction, distance, layers that are edited.
 
-    ``group`` and ``rows`` are ``''`` where nothing is typed. A ``relative`` distance is a part of the calibrated range
-    on its side.
+    ``group`` and ``rows`` are ``''`` where nothing is typed. A ``relative`` distance is a factor of the end of the
+    calibrated range on its side.
     """
 
     group: str
@@ -76,7 +76,7 @@ def parse_edit(text: str) -> TypedEdit:
         number = float(f"{match[1]}{match[2] or 100}") / 100 if match else float(distance)
     except ValueError:
         number = math.nan
-    if not abs(number) <= (MAX_PARTS if match else MAX_DISTANCE):  # NaN is not
+    if not abs(number) <= (MAX_PARTS if match else MAX_DISTANCE):  # also true for NaN
         kinds = f"a number like +2.5 (at most {MAX_DISTANCE:g}), auto or 50%"
         raise ValueError(f"edit {text!r:.60}: its distance is {kinds}")
     return TypedEdit(group, key, number, bool(match), rows.strip())
@@ -95,7 +95,7 @@ def parse_axis(text: str) -> TypedAxis:
     """Read a direction with or without a range: ``0``, ``smile=2`` (from -2 to 2), ``coarse:0=-1,3@4-7``.
 
     Raises:
-        ValueError: it cannot be read, or leads nowhere.
+        ValueError: it cannot be read, or the range is empty.
     """
     direction, equals, rest = str(text).rpartition("=")
     if not equals:

@@ -1,4 +1,4 @@
-"""Edits that are typed one by one, ``coarse:0=+2.5``: which directions they are of, and the recipe that they make."""
+"""Edits that are typed one by one, ``coarse:0=+2.5``: their directions, and the recipe that they form."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ Typed = Union[TypedEdit, TypedAxis]
 def groups_of(
     session: Session, factorisation: Factorisation, file: Path | None, typed: Sequence[Typed], folder: Path
 ) -> dict[str, KeptDirections]:
-    """The sets of directions that are typed: for each group of layers one, '' for what is typed without layers.
+    """The sets of directions of typed edits or axes, by layers as typed; '' for those typed without layers.
 
     Args:
-        session: on the network.
-        factorisation: for what is typed without layers, and how all others are found.
+        session: of the network.
+        factorisation: for those typed without layers; for the others its layers and space are replaced.
         file: a directions file that is used instead, or None.
         typed: edits or axes.
-        folder: names and ranges that a run has left there are used, and nothing new is put there.
+        folder: names and ranges of directions files in it are used; no new file is written there.
 
     Raises:
-        SettingsError: there is no such direction, or several groups for what is typed without layers.
+        SettingsError: there is no such direction, or ``factorisation`` gives several groups.
     """
     keys: dict[str, tuple[int | str, ...]] = {}
     for one in typed:
@@ -59,7 +59,7 @@ def groups_of(
 
 
 def at_rows(session: Session, group: KeptDirections, rows: str | None, view: View) -> KeptDirections:
-    """The directions as they are edited: at the rows of a specification of layers, or, without one, at their own.
+    """The directions with edits at the rows of a specification of layers; without one, at their own rows.
 
     Raises:
         SettingsError: they cannot be edited there, or not with these subjects.
@@ -83,13 +83,13 @@ def edits_of(
     engine: Engine,
     advance: Callable[[int], None],
 ) -> list[Edit]:
-    """The edits that are typed; ranges are measured where a distance is a part of one.
+    """The edits that are typed; a range is measured where a distance is given relative to it.
 
     Args:
         session, groups: see :func:`groups_of`.
         typed: the edits.
-        edit_layers: where edits are made that name no rows themselves; None: at the layers of their directions.
-        view: whose look ranges must fit.
+        edit_layers: rows of edits that are typed without rows; None takes the layers of their directions.
+        view: ranges are measured with its look.
         engine: makes the pictures that ranges are measured on.
         advance: called with a number of pictures whenever some have been rendered.
 
@@ -122,9 +122,9 @@ def recipe_of(session: Session, view: View, edits: Sequence[Edit], projected: st
     """The recipe of edited pictures.
 
     Args:
-        session, view: the network, its subjects and how they are looked at.
-        edits: what is done to each subject.
-        projected: the file of the projected ws, for people.
+        session, view: the network, its subjects and look.
+        edits: of each subject.
+        projected: the file of the projected ws, for display.
 
     Raises:
         SettingsError: a setting is out of range.
@@ -142,7 +142,7 @@ def recipe_of(session: Session, view: View, edits: Sequence[Edit], projected: st
         ws_file=_printable(Path(projected).name) if view.given and projected else "",
     )
     with settings_checked():
-        recipe.data()  # before any work: it can be written, and read again
+        recipe.data()  # raises before any work if it cannot be written or read again
     return recipe
 
 
@@ -151,7 +151,7 @@ def _printable(text: str) -> str:
 
 
 def network_of(recipe: Recipe, path: Path) -> str:
-    """Where the network of a recipe is: where it was, or beside the recipe, whose file is ``path``.
+    """The path of a recipe's network: as recorded, or beside the recipe, whose file is ``path``.
 
     Raises:
         RecipeError: it is in neither place.
@@ -166,10 +166,10 @@ def network_of(recipe: Recipe, path: Path) -> str:
 
 
 def view_of(session: Session, recipe: Recipe, projected: str | None, other_network: bool) -> View:
-    """The view of a recipe; the session warns where it was made with another network.
+    """The view of a recipe; the session warns if the recipe was made with another network.
 
     Args:
-        session: on the network.
+        session: of the network.
         recipe: gives subjects and look.
         projected: a file of ws instead of the recipe's own.
         other_network: whether the network may be another one than the recipe's.

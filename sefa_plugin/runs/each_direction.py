@@ -1,6 +1,6 @@
 """A sheet and a video of each direction, and a grid of all.
 
-Order: the unedited pictures, the sheets, the videos, the grid. What is quick to look at comes first.
+Order: the unedited pictures, the sheets, the videos, the grid.
 """
 
 from __future__ import annotations
@@ -54,22 +54,22 @@ def make_outputs(
     reporter: Reporter | None = None,
     overwrite: bool = False,
 ) -> Made:
-    """Make the outputs of every direction that is wanted, with the record and the page of their folder.
+    """Make the outputs of the wanted directions, with the record and the page of their folder.
 
     Args:
-        session, view: the network, and its subjects as they are looked at.
+        session, view: the network, its subjects and look.
         groups: the sets of directions; all are saved first, except a set that was read from ``wanted.file``.
         wanted: which of them.
         output: what is made of each.
         outdir: the folder.
-        distance: a range for all, or None to measure each one's.
+        distance: a range for all directions, or None to measure the range of each.
         command: what was typed, for the record; None takes this program's command line.
         engine: makes the pictures; None makes them in this process.
         reporter: receives lines, the amount of work, and progress; None prints nothing.
         overwrite: make outputs again even where they are up to date.
 
     Raises:
-        SettingsError: directions or outputs that cannot be had, or directions of Z and subjects without z.
+        SettingsError: directions or outputs that do not exist, or directions of Z with subjects without z.
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
     reporter, outdir = reporter or Silent(), Path(outdir)
@@ -95,7 +95,7 @@ def plan_outputs(
     command: Sequence[str] = (),
     engine: Engine | None = None,
 ) -> Plan:
-    """The same as a plan, to be rendered later or elsewhere; ranges are measured now.
+    """Plan the outputs of :func:`make_outputs`, to be rendered later or elsewhere; ranges are measured now.
 
     Raises:
         SettingsError: as :func:`make_outputs`.
@@ -128,10 +128,10 @@ def _checked(
 
 
 def save_found(groups: Sequence[KeptDirections], given: Path | None) -> None:
-    """Write each set of directions to its file, but for the file that was given.
+    """Write each set of directions to its file, except to the ``given`` one.
 
     Raises:
-        OSError: one cannot be written.
+        OSError: a file cannot be written.
     """
     for group in groups:
         if given is None or group.path != given:
@@ -150,7 +150,7 @@ class EachDirection:
         network: see ``Session.about``.
         command: what was typed.
         output: what is made.
-        ranges: how far each direction goes.
+        ranges: the ranges of the directions.
         jobs: the directions.
     """
 
@@ -162,7 +162,7 @@ class EachDirection:
     jobs: Sequence[Job]
 
     def planned(self) -> list[Planned]:
-        """All outputs; those of directions whose range is not known are planned when their turn comes."""
+        """All outputs; where a range has to be measured, they are planned ``Later``."""
         planned: list[Planned] = [self._row()] if self.output.sheet else []
         grid = self.output.grid and self.output.video != "none" and bool(self.jobs)
         known = [self.ranges.known(group, index) for group, index in self.jobs]
@@ -193,7 +193,7 @@ class EachDirection:
         return sheet + ([self._video(place, job)] if self.output.video != "none" else [])
 
     def settings(self, job: Job, kind: str) -> Settings:
-        """All that decides what an output looks like."""
+        """All settings that determine an output."""
         (group, index), (low, high) = job, self.ranges.of(*job)
         held, about = group.directions, asdict(self.output)
         del about["sheet"], about["grid"]
@@ -210,7 +210,7 @@ class EachDirection:
         }
 
     def _row(self) -> Output:
-        """The row of unedited pictures, which is there first."""
+        """The row of unedited pictures, which is made first."""
         labels = self.view.labels[:ROW]
         more = f", the first {ROW} of {len(self.view)}" if len(self.view) > ROW else ""
         sheet = Sheet(
@@ -260,7 +260,7 @@ class EachDirection:
             Shard.along(self.view, edit_of(group.directions, index, 1.0), line.distances)
             for (group, index), line in zip(self.jobs, lines)
         )
-        # Each direction has distances of its own; what they share is the part of the way, 0 to 1.
+        # Each direction has its own distances; the grid records the fraction of each range, 0 to 1.
         common = Schedule(spread(0, 1, len(lines[0].distances)), lines[0].order)
         command = without_folders(self.command)
         about = {"title": "all directions at once", "columns": titles, "rows": self.view.labels, "command": command}

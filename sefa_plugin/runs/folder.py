@@ -1,4 +1,4 @@
-"""The output folder: checked before any work, errors with the name of the output."""
+"""The output folder, checked before any work; errors that name the output."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Protocol
 
 from ..system.whole_files import keep_inside, sweep
 
-FOLDERS = ("sheets", "videos", "evaluate", "evaluate/parts")  # that an output folder may have
+FOLDERS = ("sheets", "videos", "evaluate", "evaluate/parts")  # in an output folder
 
 
 class Reporter(Protocol):
-    """Receives what a run does: lines, the amount of work, and progress."""
+    """Receives lines for the log, the amount of work, and progress."""
 
     def say(self, text: str) -> None:
         """One line for the log."""
@@ -29,7 +29,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """A :class:`Reporter` that says nothing."""
+    """A :class:`Reporter` that prints nothing."""
 
     def say(self, text: str) -> None:
         """Nothing."""
@@ -43,11 +43,11 @@ class Silent:
 
 @dataclass(frozen=True)
 class Made:
-    """What a run has made.
+    """The outputs of a run.
 
     Attributes:
         outdir: the folder.
-        names: of the outputs that were made, relative to it.
+        names: paths of the outputs that were made, relative to it.
         kept: how many were up to date.
     """
 
@@ -58,7 +58,7 @@ class Made:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Give an error of the operating system the name of the output, where it has none (a full disk)."""
+    """Add the path of the output to an ``OSError`` without one (a full disk)."""
     try:
         yield
     except OSError as error:
@@ -72,12 +72,12 @@ def output_folder(outdir: str | None, name: str) -> Path:
 
 
 def check_folder(path: Path) -> None:
-    """Make the folder and make sure that it can be written, before any work is done.
+    """Create the folder and check that it can be written, before any work is done.
 
-    What runs that were killed have left half-written there goes. From here on nothing of it is written elsewhere.
+    Unfinished files of killed runs are removed. From here on, files of this folder are written only inside it.
 
     Raises:
-        OSError: it cannot.
+        OSError: it cannot be written.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def check_folder(path: Path) -> None:
         sweep(folder)
     try:
         with tempfile.TemporaryFile(prefix=".sefa-", dir=path, buffering=0) as probe:
-            left = memoryview(bytes(4096))  # a full disk takes empty files, and perhaps a part of these
+            left = memoryview(bytes(4096))  # on a full disk an empty file can still be written
             while left:
                 left = left[probe.write(left) :]
     except OSError as error:

@@ -1,6 +1,6 @@
-"""From a plan to files: pictures come from an engine, outputs appear whole, one after the other, and are recorded.
+"""From a plan to files: an engine renders the pictures; outputs are written whole, in order, and recorded.
 
-Each output is made once and kept while it is current. Sheets, videos and the grid share their pictures.
+An output that is up to date is kept. Sheets, videos and the grid share their pictures.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .record import About, Manifest
 if TYPE_CHECKING:
     from .session import Session
 
-DESCRIBED = 8  # subjects that the words of a sheet rest on
+DESCRIBED = 8  # subjects that the description of a sheet is measured on
 
 
 def render_plan(
@@ -49,8 +49,8 @@ def render_plan(
     """Make the outputs of a plan, with the record and the page of their folder.
 
     Args:
-        plan: maybe made elsewhere.
-        session: on its network.
+        plan: made here or elsewhere.
+        session: of its network.
         outdir: the folder.
         engine: makes the pictures; None makes them in this process, computed as planned.
         reporter: receives lines, the amount of work, and progress; None prints nothing.
@@ -87,7 +87,7 @@ def settled(planned: Sequence[Planned], view: View, engine: Engine) -> tuple[Out
 
 
 def is_current(manifest: Manifest, reporter: Reporter, overwrite: bool) -> Callable[[Output], bool]:
-    """Tells of an output whether it is up to date, and says so, or that it will be replaced."""
+    """A function that tests whether an output is up to date, and reports if it is kept or will be replaced."""
 
     def check(output: Output) -> bool:
         if overwrite:
@@ -112,8 +112,8 @@ class Making:
         manifest: the record of the folder.
         reporter: receives lines, the amount of work, and progress.
         current: whether an output is up to date.
-        page: called with ``True`` while more is to come and ``False`` at the end; writes the page.
-        begins: note each output before it appears (see ``Manifest.begin``).
+        page: writes the page; called with True after each output and with False at the end.
+        begins: record each output before it is written (see ``Manifest.begin``).
     """
 
     def __init__(
@@ -137,10 +137,10 @@ class Making:
         self._named: dict[str, frozenset[str]] = {}
 
     def make(self, planned: Sequence[Planned]) -> tuple[list[str], int]:
-        """Make what is not up to date; gives the names of outputs made, and how many were kept.
+        """Make the outputs that are not up to date; returns the names of those, and how many were kept.
 
         Raises:
-            VideoError, FramesError, OSError: an output could not be made, or is gone when all are; those before it
+            VideoError, FramesError, OSError: an output could not be made, or was removed during the run; earlier ones
                 are whole.
         """
         queue: list[tuple[tuple[int, int], int, Planned]] = []
@@ -172,7 +172,7 @@ class Making:
                             path = self.manifest.outdir / item.name
                             self.reporter.say(f"{path}: the first sheet; index.html grows from now")
         except BaseException:
-            with suppress(OSError):  # the page must not promise what will not come
+            with suppress(OSError):  # the page must not announce further outputs
                 if self.manifest.outdir.is_dir():
                     self.page(False)
             raise
@@ -184,7 +184,7 @@ class Making:
         return made, kept
 
     def _pictures(self, items: Sequence[Planned]) -> int:
-        """How many pictures outputs take, of which some may share some."""
+        """How many pictures the outputs need; shared ones count once."""
         alone, shared = 0, set()
         for item in items:
             if isinstance(item, Later):
@@ -202,13 +202,13 @@ class Making:
     # --- pictures ---------------------------------------------------------------------------------
 
     def _name(self, shard: Shard, row: tuple[Shot, ...]) -> str | None:
-        """The name of a row that shows all subjects at one step, '' if unedited; None of any other row."""
+        """A key for a row that shows all subjects at one step, '' if unedited; None for any other row."""
         everyone = len(row) == shard.together == len(self.view) and shard.walk is None
         same = everyone and all(shot == (float(who), row[0][1]) for who, shot in enumerate(row))
         return shard.key(row[0][1]) if same else None
 
     def _names(self, output: Output) -> frozenset[str]:
-        """The names of the rows of a video."""
+        """The keys of the rows of a video."""
         if output.name not in self._named:
             shards = output.layout.shards if isinstance(output.layout, Video) else ()
             names = (self._name(shard, row) for shard in shards for row in shard.rows())
@@ -222,7 +222,7 @@ class Making:
         return self._before
 
     def _rows(self, shard: Shard, skipped: Callable[[str | None], bool]) -> Iterator[list[np.ndarray]]:
-        """The pictures of each row; an empty list for one that is skipped, by its name."""
+        """The pictures of each row; an empty list for rows whose key is ``skipped``."""
         rows = [(row, self._name(shard, row)) for row in shard.rows()]
         left_out = [name == "" or skipped(name) for _, name in rows]
         wanted = shard.only([row for (row, _), out in zip(rows, left_out) if not out])
@@ -264,7 +264,7 @@ class Making:
     def _sheet(
         self, path: Path, layout: Sheet, distances: Sequence[float], store: FrameStore, later: Sequence[Output]
     ) -> About:
-        """Write a sheet; gives what is said of it beside what was planned."""
+        """Write a sheet; returns what is measured, for the record."""
         everyone, shard = len(self.view), layout.shard
         videos = [(self._names(video), video.layout.max_width) for video in later if isinstance(video.layout, Video)]
         cells: list[np.ndarray] = []
@@ -316,7 +316,7 @@ class Making:
     def _frames(
         self, shard: Shard, width: int | None, store: FrameStore, later: Sequence[Output]
     ) -> Iterator[np.ndarray]:
-        """The distinct frames of a shard; those that were made before come from the store."""
+        """The distinct frames of a shard; frames in the store are not rendered again."""
         names = (self._name(shard, row) for row in shard.rows())
         held = {name for name in names if (name, width) in store}
         wanted = frozenset[str]().union(*(self._names(output) for output in later))

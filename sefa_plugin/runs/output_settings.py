@@ -1,4 +1,4 @@
-"""What is made of each direction, and the distances that it takes."""
+"""The outputs of each direction, and the distances of their frames and columns."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..rendering.timelines import PATH_LOOPS, Schedule, pick, schedule, spread
 from .settings import SettingsError
 
 COLUMNS = 7  # of a sheet
-WIDTHS = {"gif": 480}  # pixels, of a video, where none is asked for
-RATES = {"gif": 15.0}  # frames per second, likewise
+WIDTHS = {"gif": 480}  # default width of a video in pixels
+RATES = {"gif": 15.0}  # default frames per second
 WIDTH, RATE = 1920, 30.0
 
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """What is made of each direction.
+    """The outputs of each direction.
 
     Attributes:
         frames, fps, loop, easing: of the video; see ``timelines.schedule``.
@@ -56,10 +56,10 @@ class OutputSettings:
         grid: bool = False,
         sheet: bool = True,
     ) -> OutputSettings:
-        """Settings with what is usual for a kind of video: a GIF is smaller and slower.
+        """Settings with the defaults of a kind of video: a GIF is smaller and has fewer frames per second.
 
         Args:
-            fps, width: None takes the usual one; ``native`` keeps the network's width.
+            fps, width: None takes the default; ``native`` keeps the network's width.
             max_mb: of a GIF, in megabytes.
             video, frames, loop, easing, captions, grid, sheet: as the attributes.
         """
@@ -77,7 +77,7 @@ class OutputSettings:
         )
 
     def check(self) -> None:
-        """Make sure, before any work, that these can be made.
+        """Check, before any work, that these outputs can be made.
 
         Raises:
             SettingsError: a kind, loop or easing that is not known, or no frame.
@@ -97,6 +97,6 @@ class OutputSettings:
         return schedule(low, high, self.frames, self.loop, self.easing)
 
     def columns(self, low: float, high: float) -> tuple[float, ...]:
-        """A sheet's distances: steps of its video where there are enough, so that those are rendered once."""
+        """A sheet's distances: some of its video where there are enough, so that these are rendered once."""
         steps = self.timeline(low, high).distances
         return pick(steps, COLUMNS) if self.video != "none" and len(steps) >= COLUMNS else spread(low, high, COLUMNS)

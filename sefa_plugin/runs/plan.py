@@ -1,7 +1,7 @@
-"""What a run is to make, as plain data: outputs, each with its settings, its layout and the shards of its pictures.
+"""The outputs of a run as plain data: each with its settings, its layout and the shards of its pictures.
 
-A plan can be written as JSON by one process and rendered by another (``making.render_plan``), with the same bytes where
-both compute alike (``Arithmetic``). No torch.
+A plan can be written as JSON by one process and rendered by another (``making.render_plan``), with the same bytes if
+both have equal ``Arithmetic``. No torch.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..rendering.shards import Shard, View
 from ..system.whole_files import whole_file
 from .record import About, Settings
 
-RENDERER = 2  # raised when equal settings would give other pictures
+RENDERER = 2  # increased when equal settings would give other pictures
 FORMAT = 1
-SHEETS, VIDEOS, LAST = 1, 2, 3  # the order in which outputs are made; what is quick to look at comes first
+SHEETS, VIDEOS, LAST = 1, 2, 3  # the order in which outputs are made
 
 
 class PlanError(Exception):
-    """A file that holds no plan, or one of another network."""
+    """Data that are no plan, or a plan of another network."""
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -40,7 +40,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         title, text: lines above it.
         marked: the column, or the row and the column, of the unedited pictures.
         comment: the command that makes it again.
-        described: whether the pictures at its ends are described in words, beside a map of what they change.
+        described: whether changes at the ends are described in words, with a map of the changed places.
     """
 
     shard: Shard
@@ -55,7 +55,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     @property
     def shards(self) -> tuple[Shard, ...]:
-        """Of its pictures."""
+        """The shard of its pictures."""
         return (self.shard,)
 
 
@@ -64,8 +64,8 @@ class Video(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     Attributes:
         shards: distinct frames, a row of a shard for each; of several shards, the frames side by side.
-        order: for each frame of the video which of the distinct ones it is.
-        captions: texts below each distinct frame; none without.
+        order: for each frame of the video the index of its distinct frame.
+        captions: texts below each distinct frame; () for none.
         kind: ``mp4``, ``gif`` or ``png``.
         fps, max_width, max_bytes: see ``OutputSettings``.
         comment: the command that makes it again.
@@ -89,7 +89,7 @@ class Still(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     @property
     def shards(self) -> tuple[Shard, ...]:
-        """Of its picture."""
+        """The shard of its picture."""
         return (self.shard,)
 
 
@@ -125,11 +125,11 @@ class Output:
     Attributes:
         name: its path in the folder of the run.
         layout: what is made of which pictures.
-        settings: all that decides how it looks; it is up to date while the record has it with the same ones.
+        settings: all that determines it; it is up to date if the record has it with equal settings.
         distances: of its columns or frames, for the record.
         about: words about it, for the record.
         order: outputs are made in this order.
-        quiet: made beside others: not counted among those that are kept.
+        quiet: not reported or counted if it is kept.
     """
 
     name: str
@@ -151,9 +151,9 @@ class Later:
     """Outputs that can be planned only when a range has been measured.
 
     Attributes:
-        order: when that is to be.
-        pictures: how many measuring and outputs take, about.
-        settle: measures and plans, given the unedited pictures by label.
+        order: as that of an output.
+        pictures: about how many the measurement and the outputs need.
+        settle: measures the range and plans the outputs, given the unedited pictures by label.
     """
 
     order: tuple[int, int]
@@ -173,7 +173,7 @@ class Plan:
         command: what was typed.
         view: subjects and look.
         outputs: in the order in which they are made.
-        arithmetic: how their pictures are computed; None leaves that to who renders them.
+        arithmetic: how their pictures are computed; None for the default of the rendering computer.
         format: of the file.
     """
 
@@ -190,10 +190,10 @@ class Plan:
 
     @classmethod
     def of(cls, data: bytes) -> Plan:
-        """The plan that JSON holds.
+        """Read a plan from JSON.
 
         Raises:
-            PlanError: it holds none.
+            PlanError: it holds no plan, or one of another version.
         """
         try:
             plan = msgspec.json.decode(data, type=cls, dec_hook=_to_array)
@@ -226,7 +226,7 @@ def _to_array(kind: type, value: Any) -> object:
 
 
 def common_settings(view: View, network: Mapping[str, str]) -> Settings:
-    """What decides all pictures of a view, for the record."""
+    """The settings of all pictures of a view, for the record."""
     look = view.look
     return {
         "renderer": RENDERER,

@@ -1,4 +1,4 @@
-"""Recipes: ``recipe.json`` holds all that makes an edited picture, and is read as a stranger's file."""
+"""Recipes: ``recipe.json`` holds all settings of edited pictures; reading it checks every entry."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Recipe:
         network: ``path`` as it was typed (printable), ``name``, ``which`` and ``digest`` (``NetworkRecord.digest``).
         seeds: drawn as the toolkits do.
         ws: float32 ``[N, num_ws, w_dim]``, projected latents, which come before the seeds; or None.
-        ws_file: where they came from; for people.
+        ws_file: the file that they came from; for display.
         look: truncation, class, noise and so on.
-        edits: what is done to each.
+        edits: of each subject.
     """
 
     network: Mapping[str, str]
@@ -60,7 +60,7 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that decides the pictures; names, paths and versions do not."""
+        """SHA-256 of all that determines the pictures, without names, paths and versions."""
         content = self._content()
         content["network"] = self.network["digest"]
         for edit in content["edits"]:
@@ -72,7 +72,7 @@ class Recipe:
 
     @property
     def stem(self) -> str:
-        """A name for its files: what is edited, and how."""
+        """A name for its files: subjects and edits."""
         count = 0 if self.ws is None else len(self.ws)
         who = [f"w{index}" for index in range(count)] if count else [f"seed{seed}" for seed in self.seeds[:1]]
         who += [str(seed) for seed in self.seeds[0 if count else 1 :]]
@@ -120,7 +120,7 @@ class Recipe:
         }
 
     def data(self) -> bytes:
-        """The content of its file, which is known to be readable.
+        """The content of its file, checked to be readable by :meth:`parse`.
 
         Raises:
             ValueError: a setting is out of range, or there are too many ws.
@@ -147,10 +147,10 @@ class Recipe:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Recipe:
-        """Read a recipe; nothing in it is trusted.
+        """Read a recipe; every entry is checked.
 
         Raises:
-            RecipeError: one line that says what is wrong with it.
+            RecipeError: it cannot be used; the message is one line.
         """
         try:
             with reading(path, RecipeError):
@@ -220,7 +220,7 @@ _Cutoff = Optional[_Whole]
 
 
 class _Part(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is not understood might matter: it is refused. Texts can be shown."""
+    """A part of the file; unknown keys and texts that are not printable are refused."""
 
     def __post_init__(self) -> None:
         for key in self.__struct_fields__:

@@ -1,4 +1,4 @@
-"""What a recipe makes: full-size pictures, their ws, the recipe itself, and videos; in a folder with its record."""
+"""The outputs of a recipe: full-size pictures, their ws, the recipe itself, and videos, in a folder with a record."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Animated = tuple[str, OutputSettings]  # the kind of a video (``animation.KINDS`
 
 
 class EditingError(Exception):
-    """An output would replace something that this recipe has not made."""
+    """An output would replace a file that was not made from this recipe."""
 
 
 def folder_for(parent: Path, recipe: Recipe) -> Path:
@@ -39,7 +39,7 @@ def folder_for(parent: Path, recipe: Recipe) -> Path:
 
 
 def holds(folder: Path, recipe: Recipe) -> bool:
-    """Whether a folder has this recipe, under whatever names and paths."""
+    """Whether a folder holds this recipe; names and paths in it may differ."""
     try:
         return Recipe.load(folder / NAME).digest == recipe.digest
     except RecipeError:
@@ -62,16 +62,16 @@ def make_recipe(
     Args:
         session, view: the network, and the recipe's subjects and look.
         recipe: what is made.
-        outdir: the folder; None takes one that is called by the recipe, in ``sefa-out/<network>/edits``.
+        outdir: the folder; None takes one with the name of the recipe, in ``sefa-out/<network>/edits``.
         command: what was typed, for the record.
         reporter: receives lines, the amount of work, and progress.
-        overwrite: make outputs again, whatever is there.
-        animated: of a video its kind (``animation.KINDS``) and settings; None makes stills.
+        overwrite: make outputs again, and replace any file of their names.
+        animated: kind (``animation.KINDS``) and settings of a video; None makes stills.
         engine: makes the pictures; None makes them in this process.
 
     Raises:
-        SettingsError: the recipe has nothing to animate in this way.
-        EditingError: a file of one of these names is something else, or was changed.
+        SettingsError: this kind of video does not fit the recipe.
+        EditingError: a file of one of these names was not made from this recipe, or was changed.
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
     outdir = outdir or folder_for(output_folder(None, session.name) / "edits", recipe)
@@ -92,10 +92,10 @@ def plan_recipe(
     animated: Animated | None = None,
     engine: Engine | None = None,
 ) -> Plan:
-    """The same as a plan, to be rendered later or elsewhere.
+    """Plan the outputs of :func:`make_recipe`, to be rendered later or elsewhere.
 
     Raises:
-        SettingsError: the recipe has nothing to animate in this way.
+        SettingsError: this kind of video does not fit the recipe.
     """
     arithmetic = (engine or session.engine()).arithmetic(view)
     return Plan(session.about(), tuple(command), view, tuple(_outputs(view, recipe, animated)), arithmetic)
@@ -141,7 +141,7 @@ def _video(recipe: Recipe, kind: str, move: Motion, output: OutputSettings) -> O
 def _keeping_others(
     recipe: Recipe, manifest: Manifest, reporter: Reporter, overwrite: bool
 ) -> Callable[[Output], bool]:
-    """Tells of an output whether it is up to date; refuses to replace what this recipe has not made."""
+    """A function that tests whether an output is up to date, and raises if it would replace another file."""
 
     def check(output: Output) -> bool:
         name, path, video = output.name, manifest.outdir / output.name, isinstance(output.layout, Video)

@@ -1,4 +1,4 @@
-"""``run.json``: what made every output, and whether an output is still what it would be made again."""
+"""``run.json``: the settings and command of every output, and whether an output is still up to date."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..reading.json_file import fitting, parsed, read_bounded
 from ..system.regular_files import open_regular
 from ..system.whole_files import alone_in, whole_file
 
-Settings = dict[str, Any]  # what decides how an output looks, as JSON
-About = dict[str, Any]  # what is said of an output to people, as JSON
+Settings = dict[str, Any]  # all that determines an output, as JSON
+About = dict[str, Any]  # description of an output for display, as JSON
 Entry = dict[str, Any]  # a part of ``run.json``
 FORMAT = 1
 NAME = "run.json"
@@ -49,7 +49,7 @@ def digest_of(path: Path) -> str:
 
 
 class Manifest:
-    """The record of one output folder; entries of earlier runs stay while their files do."""
+    """The record of one output folder; entries of earlier runs are kept while their files exist."""
 
     def __init__(self, outdir: str | os.PathLike[str], command: Sequence[str], network: Mapping[str, str]) -> None:
         self.outdir = Path(outdir)
@@ -60,10 +60,10 @@ class Manifest:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over what the record says now, but for what this run has made: another one may work beside it.
+        """Read the entries of the present record, except those of this run: another run may write to the same folder.
 
         Raises:
-            OSError: it is there, and cannot be read; it would be lost.
+            OSError: the record exists and cannot be read, so it must not be replaced.
         """
         try:
             held = read_record(self.outdir / NAME)
@@ -74,7 +74,7 @@ class Manifest:
 
     @classmethod
     def of(cls, outdir: str | os.PathLike[str]) -> Manifest | None:
-        """The record of a finished folder as it stands; None where it cannot be read."""
+        """The record of an existing folder; None where it cannot be read."""
         try:
             head: _Head = fitting(read_record(Path(outdir) / NAME), _Head)
         except (OSError, ValueError):
@@ -84,7 +84,7 @@ class Manifest:
         return cls(outdir, head.command, head.network)
 
     def is_current(self, name: str, settings: Settings) -> bool:
-        """Tell whether output ``name`` was made with these settings and is still the file that was made."""
+        """Whether output ``name`` was made with these settings and is unchanged since."""
         entry = self.outputs.get(name)
         if entry is None or entry.get("settings") != json.loads(json.dumps(settings)):
             return False
@@ -94,7 +94,7 @@ class Manifest:
             return False
 
     def begin(self, name: str, settings: Settings) -> None:
-        """Note that an output is about to appear: who is killed before it is added has made it nevertheless.
+        """Record that an output is about to be written, so that a run that is killed before :meth:`add` may replace it.
 
         Raises:
             OSError: the record cannot be written.
@@ -117,11 +117,11 @@ class Manifest:
         command: Sequence[str] | None = None,
         computed: Mapping[str, object] | None = None,
     ) -> None:
-        """Note a finished output and write the record.
+        """Record a finished output.
 
-        ``distances`` has one entry a frame or column; ``about`` is for people, and decides nothing; ``command`` is
-        what made it, where that is not the command of the whole folder; ``computed`` is what decided the last bits of
-        its pictures (see ``rendering.arithmetic``).
+        ``distances`` has one entry for each frame or column; ``about`` is for display only; ``command`` made it, where
+        that is not the command of the whole folder; ``computed`` is the arithmetic of its pictures (see
+        ``rendering.arithmetic``).
 
         Raises:
             OSError: the record cannot be written.
@@ -138,7 +138,7 @@ class Manifest:
         self.write()
 
     def write(self) -> None:
-        """Write ``run.json``, whole or not at all, with what other runs have noted there meanwhile.
+        """Write ``run.json``, whole or not at all, with entries that other runs have added meanwhile.
 
         Raises:
             OSError: the folder cannot be written.
@@ -157,10 +157,10 @@ class Manifest:
 
 
 def read_record(path: Path) -> Entry:
-    """What a record holds; every entry of ``outputs`` is such a one as this program writes, of a file in its folder.
+    """The content of a record; of ``outputs`` only valid entries whose file exists in the folder.
 
     Raises:
-        OSError, ValueError: there is none, or it cannot be read.
+        OSError, ValueError: there is no record, or it cannot be read.
     """
     held = parsed(read_bounded(path, MAX_BYTES))
     if not isinstance(held, dict) or not isinstance(held.get("outputs"), dict):
@@ -170,13 +170,13 @@ def read_record(path: Path) -> Entry:
 
 
 def is_inside(name: str) -> bool:
-    """Whether a path leads into the folder that it is relative to, on every system."""
+    """Whether a relative path stays inside its folder, by the rules of every operating system."""
     place = PureWindowsPath(name)
     return bool(place.parts) and not place.anchor and ".." not in place.parts and "\0" not in name
 
 
 def _is_there(path: Path) -> bool:
-    return os.path.isfile(path) or os.path.isdir(path)  # of what cannot be asked these say no
+    return os.path.isfile(path) or os.path.isdir(path)  # False for paths that cannot be examined
 
 
 def _is_entry(held: object) -> bool:
@@ -187,7 +187,7 @@ def _is_entry(held: object) -> bool:
     return True
 
 
-# --- of which types the parts of a record are that are used; others may stand beside them -----------------
+# --- types of the entries that are used; other keys are allowed ---------------------------------------
 
 _Text = Annotated[str, Meta(max_length=100_000)]
 _Texts = Annotated[tuple[_Text, ...], Meta(max_length=10_000)]

@@ -1,4 +1,4 @@
-"""Names of directions, a person's and those of re-scoring, kept in their file and shown on the page."""
+"""List and set the names of directions in their file, and update the page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def listed(path: str | os.PathLike[str]) -> list[str]:
 
 
 def refresh_page(folder: Path) -> bool:
-    """Write the page of a folder anew, where a run has left one; says whether there is one.
+    """Write the page of a folder again, where a run has made one; returns whether it has.
 
     Raises:
         OSError: it cannot be written; the old one stays.
@@ -49,13 +49,13 @@ def refresh_page(folder: Path) -> bool:
 
 
 def rename(path: str | os.PathLike[str], key: str, name: str) -> str:
-    """Give direction ``key`` (a number or a name) a name, '' for none; says what was done.
+    """Give direction ``key`` (a number or a name) a name, '' for none; returns a line for the user.
 
-    The page beside the file, if there is one, shows it at once.
+    A page beside the file is updated.
 
     Raises:
         DirectionsFileError: the file cannot be read.
-        ValueError: there is no such direction, or this cannot be its name.
+        ValueError: there is no such direction, or the name is not valid or taken.
         OSError: the file cannot be written.
     """
     file = file_of_folder(path)

@@ -1,4 +1,4 @@
-"""The command that makes an output again, and what is said of a direction in words."""
+"""The command that makes an output again, and descriptions of directions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .record import About, Manifest, Settings
 
 
 def command_for(recipe: Recipe, kind: str = "", output: OutputSettings | None = None) -> str:
-    """The command that makes the stills of a recipe again, or its video; without folders of the maker's machine."""
+    """The command that makes the stills of a recipe again, or its video; paths are reduced to file names."""
     if output is not None:
         words = ["sefa", "render", "--recipe", NAME, "--animate", kind, "--frames", f"{output.frames}"]
         words += ["--fps", f"{output.fps:g}", "--loop", output.loop, "--easing", output.easing, "--video", output.video]
@@ -40,13 +40,13 @@ _BREAKS = {
 
 
 def about_direction(directions: Directions, index: int, ends: tuple[float, float]) -> About:
-    """Words about one direction: title, name, eigenvalue, and a range in units of w and in sigmas."""
+    """Describe one direction: title, name, eigenvalue, and range in units of w and in sigmas."""
     entry, (found, _, changed) = directions.entries[index], directions.label.partition("@")
     found = found if directions.origin else f"layers {found}"
     place = "Z" if directions.space == "z" else f"{found}{f', edited at {changed}' if changed else ''}"
     low, high = (f"{end:+.3g}" if end else "0" for end in ends)
     sized = f" ({ends[0] / entry.sigma:+.1f} to {ends[1] / entry.sigma:+.1f} sigmas)" if entry.sigma else ""
-    if entry.range == ends and entry.broken:  # not one that was typed
+    if entry.range == ends and entry.broken:  # measured, not typed
         sized += _BREAKS[entry.broken]
     return {
         "title": f"direction {index}{f' ({entry.name})' if entry.name else ''} of {place}",
@@ -60,13 +60,13 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
     }
 
 
-_OPTIONS = {"label": "--class", "fov": "--fov-deg"}  # where a look's word is not the option's
+_OPTIONS = {"label": "--class", "fov": "--fov-deg"}  # where the option is not named like the field of a look
 
 
 def reproduce(network: str, settings: Settings, about: About) -> str:
-    """The command that makes the outputs of one direction of a network, by its path, again.
+    """The command that makes the outputs of one direction again.
 
-    The network comes by its file's name alone: folders of the maker's machine go into no picture.
+    Of the path ``network`` only the file name is used, so that folders of this computer are not published.
     """
     words = ["gen_sefa.py", "--network", file_of(network)]
     found, _, changed = settings["label"].partition("@")
@@ -97,7 +97,7 @@ def file_of(network: str) -> str:
 
 
 def subject_words(settings: Settings) -> list[str]:
-    """What a person types for the subjects of an output and how they are looked at."""
+    """Options for the subjects and the look of an output."""
     seeds = [label.split()[1] for label in settings["subjects"] if label.startswith("seed ")]
     words = ["--seeds", ",".join(seeds)] if seeds else []
     words += ["--projected-w", "FILE.npz"] if settings["projected"] else []
@@ -105,7 +105,7 @@ def subject_words(settings: Settings) -> list[str]:
 
 
 def look_words(look: Settings) -> list[str]:
-    """What a person types for a look (its fields, by name), where that is not the usual one."""
+    """Options for a look (its fields, by name) that differ from the default."""
     words, usual_look = [], asdict(Look())
     for key in ("trunc", "trunc_cutoff", "noise_mode", "label", "rotate", "fov"):
         if look.get(key, usual_look[key]) != usual_look[key]:
@@ -119,22 +119,22 @@ def look_words(look: Settings) -> list[str]:
 
 
 def _typed(label: str) -> str:
-    """What a person types for a group of layers."""
+    """The label of a group of layers as an option's value."""
     return re.sub(r"^layer0?", "", label).replace("_", ",")
 
 
 def command_of(manifest: Manifest) -> str:
-    """The command of the whole run, likewise without folders."""
+    """The command of the whole run, with paths reduced to file names."""
     return without_folders(manifest.command)
 
 
 def without_folders(command: Sequence[str]) -> str:
-    """A command as one line, in which things on the maker's machine go by their own names alone."""
+    """A command as one line, with paths reduced to file names."""
     return " ".join(shlex.quote(_without_folder(word)) for word in command)
 
 
 def _without_folder(word: str) -> str:
-    """A page is shown to others: where things lie on the maker's machine stays out of it."""
+    """A word with a path reduced to its last part: outputs are published, folders of this computer are not."""
     if "://" in word or not re.search(r"[/\\]", word):
         return word
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)

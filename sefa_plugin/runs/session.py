@@ -1,12 +1,12 @@
-"""A session: an open network, from which directions and scenes come for typed settings.
+"""A session: an open network, with its directions and scenes for given settings.
 
     session = Session.open(NetworkChoice("ffhq.pkl"))
     (found,) = session.directions(Factorisation(layers="middle"), Wanted(count=5))
     view = session.view(Look(trunc=0.7), seeds=[0, 1, 2])
     scene = session.scene(view)
 
-Nothing is printed: errors are raised, warnings are handed to a callable. A session may be used from several threads:
-its generator is built once, and renders for one scene at a time, while the others wait.
+Nothing is printed: errors are raised, warnings are passed to a callable. A session may be used from several threads:
+its generator is built once, and renders for one scene at a time.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 
 class SessionError(Exception):
-    """A network that cannot do what is asked of it."""
+    """A network that cannot be rendered."""
 
 
 def _warn(text: str) -> None:
-    """As Python's own warnings, at the line that called into this package."""
+    """Issue a Python warning at the line that called into this package."""
     package, level, frame = __name__.partition(".")[0], 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
@@ -54,12 +54,12 @@ def _warn(text: str) -> None:
 
 
 class Session:
-    """An open network; its generator is built when pictures are first asked for.
+    """An open network; its generator is built for the first picture.
 
     Attributes:
-        opened: the record, the hook that fits it, its style layers and sizes.
-        choice: what was asked for.
-        warn: called with one line for whatever may surprise.
+        opened: the record, its hook, style layers and sizes.
+        choice: how it was opened.
+        warn: called with each warning, one line.
     """
 
     def __init__(self, opened: OpenNetwork, choice: NetworkChoice, warn: Callable[[str], None] = _warn) -> None:
@@ -77,15 +77,15 @@ class Session:
         warn: Callable[[str], None] = _warn,
         progress: Callable[[int, int], None] | None = None,
     ) -> Session:
-        """Open a network; nothing of its file is run, unless the choice trusts it.
+        """Open a network; no code of its file is run, unless ``choice.trust_pickle`` is set.
 
         Args:
             choice: which network.
-            warn: called with one line for whatever may surprise, now and later; by default Python's ``warnings``.
+            warn: called with each warning, one line, now and later; by default Python's ``warnings``.
             progress: called while downloading, with the bytes received and those expected (0: not known).
 
         Raises:
-            NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
+            NetworkFileError, HookError, DownloadError: it cannot be opened; the message is one line.
             TrustedFileError: the file's code was run, and failed.
         """
         opened = open_network(
@@ -106,7 +106,7 @@ class Session:
         return self.opened.record.name
 
     def about(self) -> dict[str, str]:
-        """What ``run.json`` says of the network: path as typed, name, entry, class, hook, digest."""
+        """The network's entry of ``run.json``: path as typed, name, entry, class, hook, digest."""
         record = self.opened.record
         return {
             "path": str(self.choice.path),
@@ -118,7 +118,7 @@ class Session:
         }
 
     def require_pictures(self) -> None:
-        """Make sure that the network can be rendered.
+        """Check that the network can be rendered.
 
         Raises:
             SessionError: it can only be factorised.
@@ -140,11 +140,11 @@ class Session:
         """Factorise the network, or read a directions file.
 
         Args:
-            factorisation: of which layers, and how; not looked at where ``wanted`` names a file.
+            factorisation: of which layers, and how; unused where ``wanted`` has a file.
             wanted: which directions.
-            folder: where they are kept: names and ranges of the files there are taken over, and what is measured later
-                is added to them. None keeps them nowhere.
-            known_only: of the files in the folder only use those that hold the same directions already.
+            folder: of their directions files, whose names and ranges are used, and to which later ranges are added;
+                None: no file is read or written.
+            known_only: use only existing files of the folder that hold the same directions.
 
         Returns:
             A set of directions for each group of layers.
@@ -230,15 +230,15 @@ class Session:
     def view(
         self, look: Look, seeds: Sequence[int] = (), projected: str | os.PathLike[str] | np.ndarray | None = None
     ) -> View:
-        """Seeds, projected ws, or both, looked at in one way; no generator is built.
+        """Seeds, projected ws, or both, with one look; no generator is built.
 
         Args:
-            look: truncation, noise, class and so on; what this network does not have is left out.
+            look: truncation, noise, class and so on; a class is left out if the network has none.
             seeds: drawn as the toolkits do.
             projected: a file of projected ws, or the ws themselves ``[N, num_ws, w_dim]``; these come first.
 
         Raises:
-            SettingsError: the look does not fit the network, or there is nothing to look at.
+            SettingsError: the look does not fit the network, or there are no subjects.
             SessionError: the network can only be factorised.
             LatentsError: the file of ws cannot be used.
         """
@@ -271,7 +271,7 @@ class Session:
         """The engine of this process, whose generator is built with the first picture.
 
         Args:
-            planned: how a plan was computed, if it is one that is rendered.
+            planned: the arithmetic of the plan that is rendered, if any.
         """
         from ..rendering.local import Local
 
@@ -284,7 +284,7 @@ class Session:
         fixed: tuple[float, float] | None = None,
         advance: Callable[[int], None] = lambda pictures: None,
     ) -> Ranges:
-        """How far directions go, for subjects of this network; see :class:`Ranges`."""
+        """The ranges of directions of this network; see :class:`Ranges`."""
         from ..rendering.calibration import seeds_for
         from ..rendering.ranges import Ranges
 
@@ -294,10 +294,10 @@ class Session:
         return Ranges(view, engine, seeds_for(sizes["resolution"], stylegan3), fixed, advance, own)
 
     def generator(self, look: Look) -> Generator:
-        """The generator, built once, that is to be rendered with this look.
+        """The generator, built once; warns of parts of the look that it does not have.
 
         Raises:
-            SettingsError: this computer has no such device, or the look does not fit it.
+            SettingsError: this computer has no such device, or the device lacks the look's precision.
             SessionError: the network can only be factorised.
             HookError: weights hold NaN or infinity.
         """
@@ -318,7 +318,7 @@ class Session:
         return G
 
     def checked(self, look: Look) -> Look:
-        """The look, without a class where the network has none; says so.
+        """The look; a class is removed, with a warning, where the network has none.
 
         Raises:
             SettingsError: the network has no such class, or fewer rows of ws.
@@ -360,17 +360,17 @@ def device_of(name: str) -> str:
 
 
 def has(directions: Directions, key: int | str) -> bool:
-    """Whether a number or a name is one of these directions; ``-1`` is, where all of them were found."""
+    """Whether a number or name is one of these directions; numbers below 0 only if all directions were found."""
     if isinstance(key, str):
         return key in directions.names
     return key < len(directions) and (key >= 0 or len(directions) == directions.dim)
 
 
 def check_keys(groups: Sequence[KeptDirections], wanted: Wanted) -> None:
-    """Make sure that every direction which is wanted by number or name is in one of the sets.
+    """Check that every direction wanted by number or name is in one of the sets.
 
     Raises:
-        SettingsError: one is in none; the message says what there is.
+        SettingsError: one is in none.
     """
     with settings_checked():
         for key in wanted.keys or ():
@@ -379,17 +379,17 @@ def check_keys(groups: Sequence[KeptDirections], wanted: Wanted) -> None:
 
 
 def indices_of(directions: Directions, wanted: Wanted) -> list[int]:
-    """Which of these directions are wanted: their numbers, each once."""
+    """The numbers of the wanted directions, each once."""
     count = len(directions) if wanted.count is None else min(wanted.count, len(directions))
     keys = range(count) if wanted.keys is None else wanted.keys
     return list(dict.fromkeys(directions.index(key) for key in keys if has(directions, key)))
 
 
 def _needed(keys: Sequence[int | str], dim: int) -> int:
-    """How many directions must be found so that these numbers are among them."""
+    """How many directions must be found to include these numbers."""
     places = [(key if key >= 0 else dim + key, key) for key in keys if isinstance(key, int)]
     for place, key in places:
         if not 0 <= place < dim:
             raise SettingsError(f"direction {key} asked for, this network has 0-{dim - 1} (-1 is the last)")
-    # Those that count from the end come only with a whole factorisation.
+    # Numbers that count from the end need all directions.
     return dim if any(key < 0 for _, key in places) else max(places, default=(0, 0))[0] + 1

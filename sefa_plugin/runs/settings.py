@@ -11,12 +11,12 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class SettingsError(ValueError):
-    """A setting that does not fit the network, or this computer; the message says what to choose instead."""
+    """A setting that does not fit the network, or this computer; the message names what to choose instead."""
 
 
 @contextmanager
 def settings_checked() -> Iterator[None]:
-    """Let a ``ValueError`` about what was asked for be a :class:`SettingsError`."""
+    """Turn a ``ValueError`` into a :class:`SettingsError`."""
     try:
         yield
     except SettingsError:
@@ -33,10 +33,10 @@ class NetworkChoice:
         path: a file, an ``http(s)`` address, or ``demo`` for the network that ships with this package.
         which: entry of the file: ``G_ema``, ``G`` or ``D``.
         sha256: the digest that the file must have, in hex; None takes any.
-        trust_pickle: run the file's own code where the network is not one that is known for certain; that code can do
-            anything to this computer.
-        strict: refuse what is otherwise only warned of.
-        device: ``auto`` (CUDA where there is any, else the CPU), ``cpu``, ``cuda`` or ``mps``; looked for when a
+        trust_pickle: run the file's own code where its network is not known; that code can do anything on this
+            computer.
+        strict: raise an error where otherwise there is a warning.
+        device: ``auto`` (CUDA where there is any, else the CPU), ``cpu``, ``cuda`` or ``mps``; checked when a
             generator is built.
     """
 
@@ -58,7 +58,7 @@ class Wanted:
 
     Attributes:
         keys: numbers (``-1`` is the weakest) and names; None takes the first ``count``.
-        count: how many are found, strongest first, at least; None finds all there are.
+        count: how many are found at least, strongest first; None for all.
         file: a directions file to use instead of factorising; None factorises.
         edit_layers: which layers edits change, as ``layers.select_layers`` takes them; None: the factorised ones.
     """

@@ -1,4 +1,4 @@
-"""Two directions at once: a sheet of each subject, one direction across and one down, and a video round the plane."""
+"""Two directions at once: a sheet of each subject, one direction across and one down, and a video of a closed path."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Axis:
 
     @property
     def called(self) -> str:
-        """What people call it: ``smile``, ``coarse:0``."""
+        """Its short name for display: ``smile``, ``coarse:0``."""
         return self.edit.typed_with("").replace("=", "")
 
     @property
@@ -82,8 +82,8 @@ class Axis:
 def round_trip(across: Axis, down: Axis, frames: int, shape: str) -> list[tuple[float, float]]:
     """Distances along both directions for each frame of a closed path.
 
-    ``ellipse`` touches the four edges of the plane; ``corners`` goes along them from corner to corner, and rests for
-    a moment at each.
+    ``ellipse`` touches the four edges of the plane; ``corners`` goes along them from corner to corner, with speed
+    0 at each.
 
     Raises:
         ValueError: an unknown path.
@@ -119,10 +119,10 @@ def make_plane(
     """Make the sheets and the video of two directions, with the record and the page of their folder.
 
     Args:
-        session, view: the network, and its subjects as they are looked at.
-        groups: the sets of directions that the two are of, as they are edited.
+        session, view: the network, its subjects and look.
+        groups: the sets of the two directions, with the rows to edit.
         typed: the direction across, and the one down.
-        output, shape: what is made, and the path of the video (:func:`round_trip`).
+        output, shape: settings of the outputs, and the path of the video (:func:`round_trip`).
         outdir: the folder.
         command: what was typed, for the record.
         reporter: receives lines, the amount of work, and progress.
@@ -153,7 +153,7 @@ def plan_plane(
     command: Sequence[str] = (),
     engine: Engine | None = None,
 ) -> Plan:
-    """The same as a plan, to be rendered later or elsewhere; ranges are measured now.
+    """Plan the outputs of :func:`make_plane`, to be rendered later or elsewhere; ranges are measured now.
 
     Raises:
         SettingsError: both are the same direction.
@@ -211,13 +211,13 @@ class Plane:
 
     @property
     def stem(self) -> str:
-        """Of the file names of its outputs: ``all-dir00-dir03``."""
+        """The start of the file names of its outputs: ``all-dir00-dir03``."""
         across, down = self.axes
         second = f"dir{down.edit.index:02d}" if across.edit.label == down.edit.label else down.stem
         return f"{across.stem}-{second}"
 
     def outputs(self, output: OutputSettings, shape: str) -> list[Output]:
-        """A sheet of each subject and, if the output is of any kind, a video.
+        """A sheet of each subject and, unless ``output.video`` is ``none``, a video.
 
         Raises:
             ValueError: an unknown path.
@@ -272,7 +272,7 @@ class Plane:
         return Output(name, video, settings, distances, about, (VIDEOS, 0))
 
     def _settings(self, shown: Settings, who: Sequence[int]) -> Settings:
-        """All that decides what an output looks like."""
+        """All settings that determine an output."""
         axes = [
             {
                 "direction": hashlib.sha256(axis.edit.vector.tobytes()).hexdigest(),
@@ -289,7 +289,7 @@ class Plane:
         return {**common, "subjects": [self.view.labels[one] for one in who], "plane": axes, **shown}
 
     def _about(self, settings: Settings, title: str) -> About:
-        """Words for people: title, ranges, and the command that makes it again."""
+        """Description for display: title, ranges, and the command that makes it again."""
         words = ["sefa", "plane", "--network", file_of(self.network["path"])]
         for option, axis in zip(("--across", "--down"), self.axes):
             words.append(f"{option}={axis.edit.typed_with(f'{axis.low:g},{axis.high:g}')}")

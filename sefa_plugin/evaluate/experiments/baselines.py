@@ -1,4 +1,4 @@
-"""Methods side by side: equal layers, equally many directions, equal visible change; one table."""
+"""Compare methods in one table, with equal layers, number of directions and visible change."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one method's directions do."""
+    """The measured effects of one method's directions."""
 
     found: Found
     judged: Judged
@@ -61,7 +61,7 @@ class Outcome:
 
     @property
     def title(self) -> str:
-        """Of its row."""
+        """Name of the method in tables."""
         return TITLES.get(self.found.method, self.found.method)
 
 
@@ -85,12 +85,12 @@ def find(
         count: directions of each; InterFaceGAN gives one for each attribute.
         scored: samples that InterFaceGAN is trained on.
         codes: samples of w for GANSpace.
-        first, seed: of what they draw.
+        first, seed: first seed of their samples, and seed of splits and random directions.
         skip: see :func:`by_boundaries`.
 
     Raises:
-        ValueError: an unknown method, or what the methods raise.
-        BoundaryError: InterFaceGAN finds nothing.
+        ValueError: an unknown method, or as the methods.
+        BoundaryError: InterFaceGAN finds no boundary.
     """
     unknown = sorted(set(methods) - set(METHODS))
     if unknown:
@@ -118,13 +118,13 @@ def compare(
     real: np.ndarray | None = None,
     portraits: int = 2000,
 ) -> list[Outcome]:
-    """Calibrate, edit, score and judge.
+    """Calibrate, edit and score the directions of each method, and compute the measures.
 
     Args:
         methods: see :func:`find`.
         feature_scorer: one with ``features``, for the Fréchet distance; None leaves that out.
         real: features of real pictures, if there are any.
-        portraits: how many samples the Fréchet distance takes.
+        portraits: number of samples for the Fréchet distance.
     """
     weights = draws(len(bench.samples))
     sefa = next((found.directions.vectors for found in methods if found.method == "sefa"), None)
@@ -147,12 +147,12 @@ def compare(
 
 
 def unedited(bench: Bench, feature_scorer: Scorer, count: int) -> np.ndarray:
-    """Features of unedited samples other than those that measure: what edited ones are compared with."""
+    """Features of unedited samples with other seeds, the reference for the edited ones."""
     return bench.seen_as(count=count, first=bench.samples.seeds.start + 10 * count).features(feature_scorer)
 
 
 def distance(features: np.ndarray, reference: np.ndarray) -> Interval:
-    """Fréchet distance, with the interval that leaving out groups of the samples gives."""
+    """Fréchet distance, with its jackknife interval over groups of the samples."""
     value = measures.frechet_distance(features, reference)
     group = np.arange(len(features)) % GROUPS
     return jackknife(
@@ -163,14 +163,14 @@ def distance(features: np.ndarray, reference: np.ndarray) -> Interval:
 def floors(
     bench: Bench, feature_scorer: Scorer, real: np.ndarray | None = None, portraits: int = 2000
 ) -> tuple[Interval, Interval | None]:
-    """Fréchet distances of samples that are not edited at all, from other such samples and from real pictures."""
+    """Fréchet distances of unedited samples, from other unedited samples and from real pictures."""
     features = bench.seen_as(count=portraits).features(feature_scorer)
     apart = distance(features, unedited(bench, feature_scorer, portraits))
     return apart, None if real is None else distance(features, real)
 
 
 def table_of(outcomes: Sequence[Outcome], floor: tuple[Interval, Interval | None] | None = None) -> Table:
-    """The one table; ``floor`` is what :func:`floors` gives."""
+    """The table of all measures; ``floor`` is the result of :func:`floors`."""
     columns = ["method", "re-scoring", "disentanglement", "rest preserved", "Frechet", "Frechet, real", "variety"]
     columns += ["rank", "like SeFa", "visible change", "directions", "seconds"]
     rows: list[list[Cell]] = []
@@ -207,7 +207,7 @@ def difference(one: Outcome, other: Outcome, measure: str) -> Interval:
 
 
 def agreement_of(outcomes: Sequence[Outcome]) -> Table:
-    """How alike the directions of any two methods are."""
+    """The mean absolute cosine of best matches between any two methods."""
     vectors = [one.found.directions.vectors for one in outcomes]
     rows: list[list[Cell]] = [
         [one.title, *(measures.best_match(mine, other) for other in vectors)] for one, mine in zip(outcomes, vectors)
@@ -219,7 +219,7 @@ def agreement_of(outcomes: Sequence[Outcome]) -> Table:
 
 
 def details(outcomes: Sequence[Outcome]) -> dict[str, Mapping[str, object]]:
-    """All that was found, fit for JSON: for each method the matrix, and each attribute's direction."""
+    """All results as JSON values: for each method the matrix, and each attribute's direction."""
     return {
         one.found.method: {
             "attributes": list(one.judged.names),

@@ -1,7 +1,7 @@
-"""Which layers hold what: SeFa of every layer alone, and of the groups, each to equal visible change.
+"""Which layers control which attributes: SeFa of every single layer and of the groups, at equal visible change.
 
 CVPR 2021 finds pose in the bottom layers, shape in the middle and colour at the top of style-based generators; here
-it is counted.
+this is measured.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Level:
 
     @property
     def title(self) -> str:
-        """Of its row: ``ws 3, 16 px``."""
+        """Its name in tables: ``ws 3, 16 px``."""
         if len(self.rows) == 1 and self.label.startswith("layer"):
             return f"ws {self.rows[0]}, {self.size} px"
         return f"{self.label} ({self.rows[0]}-{self.rows[-1]})"
@@ -71,7 +71,7 @@ def factorised(G: Generator, count: int = DIRECTIONS, torgb: str = "last", norma
 
 
 def levels(bench: Bench, directions: Sequence[Directions]) -> list[Level]:
-    """Calibrate, edit, score and judge what :func:`factorised` gives."""
+    """Calibrate, edit and score the directions of :func:`factorised`, and compute the measures."""
     sizes = {layer.ws_index: layer.size for layer in style_layers(bench.G) if layer.kind == "conv"}
     sizes = {**{layer.ws_index: layer.size for layer in style_layers(bench.G)}, **sizes}
     weights = draws(len(bench.samples))
@@ -85,14 +85,14 @@ def levels(bench: Bench, directions: Sequence[Directions]) -> list[Level]:
 
 
 def table_of(found: Sequence[Level]) -> Table:
-    """Layers down, attributes across."""
+    """The table of changes: a row for each layer, a column for each attribute."""
     names = found[0].judged.names
     rows: list[list[Cell]] = [[level.title, *(level.judged.of("change", name) for name in names)] for level in found]
     return Table("What each layer changes", ["layer", *names], rows, NOTE)
 
 
 def homes(found: Sequence[Level]) -> Table:
-    """For each attribute the single layer that changes it most, and what each group does."""
+    """For each attribute the single layer that changes it most, and the change by each group."""
     singles = [level for level in found if level.label.startswith("layer")]
     groups = [level for level in found if not level.label.startswith("layer")]
     rows: list[list[Cell]] = []
@@ -119,7 +119,7 @@ def captions(found: Sequence[Level]) -> Captions:
 
 
 def details(found: Sequence[Level]) -> list[dict[str, object]]:
-    """The whole matrices, fit for JSON."""
+    """The whole matrices as JSON values."""
     return [
         {
             "label": level.label,

@@ -1,4 +1,4 @@
-"""Names of re-scoring go into the directions file, and its tables into the record and the page of a folder."""
+"""Write the names of re-scoring to the directions file, and its tables to the record and the page of a folder."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .rescore import Table
 
 
 def apply_names(path: Path | None, table: Table, give: bool = True) -> Table:
-    """Write the names of a table into the directions file as it is now; gives the table with the names held there.
+    """Write the names of a table to the directions file; returns the table with the names in the file.
 
-    Names that a person has given while the samples were scored stay: the file is read again.
+    The file is read again first, so that names that a person has given during scoring are kept.
 
     Args:
-        path: None where the directions are kept in no file.
+        path: of the directions file; None where there is none.
         give: False leaves the file as it is.
 
     Raises:
@@ -47,7 +47,7 @@ def apply_names(path: Path | None, table: Table, give: bool = True) -> Table:
 
 
 def record_tables(outdir: Path, command: Sequence[str], network: dict[str, str], files: Sequence[Path]) -> None:
-    """Note finished tables (their JSON files) in the record of a folder, and show them on its page, where it has one.
+    """Add finished tables (their JSON files) to the record of a folder and, where it has one, to its page.
 
     Raises:
         OSError: record or page cannot be written.

@@ -1,4 +1,4 @@
-"""The whole of re-scoring: from sets of directions to tables, their files, and names in the directions files."""
+"""The whole re-scoring run: from sets of directions to tables, their files, and names in the directions files."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def score_directions(
     anew: bool = False,
     give_names: bool = True,
 ) -> list[tuple[Table, list[Path]]]:
-    """Measure the ranges of directions, score what each changes, and write tables and names.
+    """Measure the ranges of directions, score their edits, and write tables and names.
 
     Args:
-        session, samples, scorer: the network, edited samples of it, and what scores their pictures.
+        session, samples, scorer: the network, its samples, and the scorer of their pictures.
         groups, wanted: sets of directions, and which of them.
-        folder: of the outputs; what an interrupted run has scored there with the same settings is used.
-        distance: a range for all, or None to measure each one's.
+        folder: of the outputs; scores of an earlier run there with the same settings are used.
+        distance: a range for all directions, or None to measure the range of each.
         command: what was typed, for the record.
         reporter: receives lines, the amount of work, and progress.
         anew: score all again.
-        give_names: whether names go into the directions files; a person's stay in any case.
+        give_names: whether to write names to the directions files; a person's names are never changed.
 
     Returns:
-        For each set of directions its table and the files of it.
+        For each set of directions its table and the paths of its files.
 
     Raises:
         ScorerError: the scorer cannot score these pictures.
@@ -59,7 +59,7 @@ def score_directions(
     path = folder / FOLDER / SCORES
     attributes = trial(samples, scorer)
     scores = Scores(len(samples), settings, path, anew)
-    if scores.attributes and set(scores.attributes) != set(attributes):  # code of its own may import other code
+    if scores.attributes and set(scores.attributes) != set(attributes):  # same identity, changed import
         reporter.say("the scorer names other attributes than before: all is scored anew")
         scores = Scores(len(samples), settings, path, anew=True)
     save_found(groups, wanted.file)

@@ -1,4 +1,4 @@
-"""Re-scoring: what each direction does to each attribute, measured on edited samples, as picture, CSV and JSON.
+"""Re-scoring: the change of each attribute by each direction, measured on edited samples; as picture, CSV and JSON.
 
 SeFa, CVPR 2021, section 4.2 (2,000 samples a direction), here over each direction's calibrated range, so that all are
 compared at equal visible change: the score at the high end minus the score at the low end, sample by sample.
@@ -38,7 +38,7 @@ COLUMNS = (
     *("layers", "direction", "name", "low", "high", "attribute"),
     *("change", "change_low", "change_high", "normalized", "significant"),
 )
-RENDERER = 1  # raised when equal settings would give other scores
+RENDERER = 1  # increased when equal settings would give other scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Row:
         return low, high
 
 
-# What a table is made from. As a call: "class" is a keyword.
+# Settings of a table. Made by a call, since "class" is a keyword.
 About = TypedDict(
     "About",
     {
@@ -65,7 +65,7 @@ About = TypedDict(
         "scorer": str,  # its title
         "samples": int,
         "first_seed": int,
-        "look": str,  # what is unusual of it, in words
+        "look": str,  # settings that differ from the default, in words
         "trunc": float,
         "class": Union[int, str, None],
     },
@@ -75,7 +75,7 @@ About = TypedDict(
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """What the directions of one group do.
+    """The effects of the directions of one group.
 
     Attributes:
         rows: the directions, in the order of the matrix.
@@ -93,7 +93,7 @@ class Table:
 
     @property
     def label(self) -> str:
-        """Of the group of layers."""
+        """The label of the group of layers."""
         return self.rows[0].directions.label
 
     @property
@@ -103,7 +103,7 @@ class Table:
 
 
 def settings_of(samples: Samples, scorer: Scorer, network: str) -> dict[str, object]:
-    """What scores depend on beside edits and the numbers of samples; ``network`` is its digest."""
+    """The settings that scores depend on, except edits and number of samples; ``network`` is its digest."""
     look = asdict(samples.look)
     return {
         "renderer": RENDERER,
@@ -115,7 +115,7 @@ def settings_of(samples: Samples, scorer: Scorer, network: str) -> dict[str, obj
 
 
 def trial(samples: Samples, scorer: Scorer) -> list[str]:
-    """Score a few pictures, which shows early whether that works; gives the attributes.
+    """Score a few pictures to find errors early; returns the attributes.
 
     Raises:
         ScorerError: see ``asking.scores_of``.
@@ -133,14 +133,14 @@ def rescore(
     advance: Callable[[int], None] = lambda pictures: None,
     begin: Callable[[int], None] = lambda pictures: None,
 ) -> list[Table]:
-    """Measure directions, in groups of which each becomes a table.
+    """Measure directions, in groups; each group gives a table.
 
     Args:
         samples: at least 2.
         groups: rows of one ``Directions`` each.
         scorer: see ``asking.Scorer``.
-        scores: those so far, to which new ones are added; None for none.
-        about: entries of ``Table.about`` to add, or to put in the place of others.
+        scores: existing ones, to which new ones are added; None for none.
+        about: entries of ``Table.about`` to add or replace.
         advance, begin: see ``scores.score_edits``.
 
     Raises:
@@ -169,7 +169,7 @@ def rescore(
 
 
 def _words_of(samples: Samples) -> str:
-    """How the samples are drawn, in words; '' for what is usual."""
+    """Truncation and class of the samples, in words; '' for the default."""
     trunc, label = samples.look.trunc, samples.look.label
     words = [f"truncation {trunc:g}"] if trunc != 1 else []
     if samples.G.c_dim:
@@ -181,7 +181,7 @@ def _words_of(samples: Samples) -> str:
 
 
 def write_table(folder: str | os.PathLike[str], table: Table, command: str = "") -> list[Path]:
-    """Write ``rescore-LABEL.png``, ``.csv`` and ``.json`` into a folder, each whole or not at all; gives their paths.
+    """Write ``rescore-LABEL.png``, ``.csv`` and ``.json`` into a folder, each whole or not at all; returns the paths.
 
     Raises:
         OSError: one of them cannot be written.
@@ -213,7 +213,7 @@ def as_csv(table: Table) -> str:
 
 
 def as_json(table: Table, command: str = "") -> dict[str, object]:
-    """Everything, rounded to six digits; ``spread`` is null where an attribute never varies."""
+    """All results as JSON values, to six digits; ``spread`` is null where an attribute never varies."""
     effects = table.effects
     low, high = effects.interval()
     sure, called = effects.significant(), {label.index: label for label in table.labels}
@@ -277,7 +277,7 @@ def _write_picture(path: Path, table: Table, command: str) -> None:
 
 
 def summary(table: Table, most: int = 4) -> list[str]:
-    """A line for each direction: its name, and what it changes most."""
+    """A line for each direction: its name, and the attributes that it changes most."""
     effects, purity = table.effects, {label.index: label.purity for label in table.labels}
     matrix, sure, lines = effects.normalized, effects.significant(), []
     for place, (row, name) in enumerate(zip(table.rows, table.names)):

@@ -1,8 +1,8 @@
-"""With the truth known: how well each factor is recovered, by SeFa in all its variants and by the baselines.
+"""With known factors: how well each is recovered, by SeFa in all its variants and by the baselines.
 
-A factor is recovered as far as moving along its direction changes it in proportion (the *correlation* of distance and
+A factor is recovered if a step along its direction changes it in proportion (the *correlation* of distance and
 change of the factor, over samples and both ends) and changes nothing else (*disentanglement*).
-Neither suffices alone: where everything is linear, any direction at all changes every factor in proportion.
+Both are needed: in a linear network every direction changes every factor in proportion.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ VARIANTS = (
 
 
 def fitting(G: Generator, variants: Sequence[Variant] = VARIANTS) -> list[Variant]:
-    """Those that a network has layers for."""
+    """The variants that a network has layers for."""
     found = []
     for variant in variants:
         try:
@@ -89,7 +89,7 @@ def fitting(G: Generator, variants: Sequence[Variant] = VARIANTS) -> list[Varian
 
 
 def _divided(G: Generator, variant: Variant, count: int) -> list[tuple[str, int]]:
-    """Specifications of single groups, and how many directions each gives.
+    """Specifications of single groups, with the number of directions of each.
 
     Raises:
         ValueError: the network has no such layers.
@@ -106,7 +106,7 @@ def _divided(G: Generator, variant: Variant, count: int) -> list[tuple[str, int]
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """One network with one set of samples: what each variant does there."""
+    """The measures of each variant on one network with one set of samples."""
 
     network: int
     judged: Mapping[str, Judged]
@@ -120,14 +120,14 @@ def cost(bench: Bench, variants: Sequence[Variant], count: int) -> int:
 def measure_unit(
     bench: Bench, variants: Sequence[Variant], count: int, scored: int, codes: int, *, seed: int, network: int = 0
 ) -> Unit:
-    """Judge every variant on one set of samples.
+    """Compute the measures of every variant on one set of samples.
 
     Args:
         bench: the network, its scorer and the samples; psi 1.
         count: directions of each variant.
         scored, codes: samples that InterFaceGAN and GANSpace take.
-        seed: of what they draw.
-        network: its number.
+        seed: of splits, random directions and GANSpace's samples.
+        network: number of the network.
     """
     weights = draws(len(bench.samples), seed=seed)
     judged: dict[str, Judged] = {}
@@ -135,7 +135,7 @@ def measure_unit(
     for variant in variants:
         look = bench.look if variant.trunc is None else replace(bench.look, trunc=variant.trunc)
         changes, intended = _changes(bench.seen_as(look), variant, count, scored, codes, seed)
-        if spread is None:  # one standard deviation is that of the first variant's samples
+        if spread is None:  # all variants use the standard deviations of the first one
             spread = measures.spreads(changes.before)
         judged[variant.name] = judge(changes, intended, spread=spread, weights=weights)
     return Unit(network, judged)
@@ -198,10 +198,10 @@ def gather(units: Sequence[Unit], variants: Sequence[Variant]) -> list[Result]:
         values, differences = {}, {}
         factors: dict[str, dict[str, Interval]] = {}
         for measure in MEASURES:
-            values[measure] = _over(*_mean(mine, measure, names), picks, units)
+            values[measure] = _interval_over(*_mean(mine, measure, names), picks, units)
             differences[measure] = between(units, variant.name, variants[0].name, measure)
             if measure in COMPARED:
-                factors[measure] = {name: _over(*_mean(mine, measure, [name]), picks, units) for name in names}
+                factors[measure] = {name: _interval_over(*_mean(mine, measure, [name]), picks, units) for name in names}
         results.append(Result(variant.name, values, differences, factors))
     return results
 
@@ -212,7 +212,7 @@ def between(units: Sequence[Unit], one: str, other: str, measure: str) -> Interv
     (value, replicates), (value0, replicates0) = (
         _mean([unit.judged[variant] for unit in units], measure, names) for variant in (one, other)
     )
-    return _over(value - value0, replicates - replicates0, _networks(units), units)
+    return _interval_over(value - value0, replicates - replicates0, _networks(units), units)
 
 
 def _has(unit: Unit, name: str) -> bool:
@@ -238,7 +238,8 @@ def _networks(units: Sequence[Unit]) -> np.ndarray:
     return np.ones((TIMES, 1)) if count == 1 else resampling(count, TIMES, seed=1)
 
 
-def _over(values: np.ndarray, replicates: np.ndarray, picks: np.ndarray, units: Sequence[Unit]) -> Interval:
+def _interval_over(values: np.ndarray, replicates: np.ndarray, picks: np.ndarray, units: Sequence[Unit]) -> Interval:
+    """The mean over networks of values ``[U]``, with replicates ``[U, B]``; ``picks`` of :func:`_networks`."""
     networks = sorted({unit.network for unit in units})
     of = np.array([networks.index(unit.network) for unit in units])
     each = np.stack([replicates[of == at].mean(axis=0) for at in range(len(networks))], axis=1)  # [B, networks]
@@ -247,14 +248,14 @@ def _over(values: np.ndarray, replicates: np.ndarray, picks: np.ndarray, units: 
 
 
 def table_of(results: Sequence[Result]) -> Table:
-    """Variants down, measures across."""
+    """The table of measures: a row for each variant, a column for each measure."""
     columns = ["variant", "correlation", "re-scoring", "disentanglement", "rest preserved", "variety", "rank"]
     rows: list[list[Cell]] = [[result.variant, *(result.values[measure] for measure in MEASURES)] for result in results]
     return Table("Factors recovered", columns, rows, NOTE)
 
 
 def differences(results: Sequence[Result]) -> Table:
-    """Each variant against the first, on the same samples, and what of it is clear."""
+    """Differences of each variant from the first, on the same samples, and which of them are significant."""
     words = ["correlation", "re-scoring", "disentanglement", "rest preserved"]
     rows: list[list[Cell]] = []
     for result in results[1:]:
@@ -289,7 +290,7 @@ def captions(results: Sequence[Result], title: str) -> Captions:
 
 
 def details(results: Sequence[Result]) -> dict[str, object]:
-    """All of it, fit for JSON."""
+    """All results as JSON values."""
     return {
         result.variant: {
             "values": {measure: found.as_list() for measure, found in result.values.items()},

@@ -24,12 +24,12 @@ FILE = "interfacegan.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """Boundaries, as directions and as what they were trained to be.
+    """Boundaries as trained, and the directions made of them.
 
     Attributes:
-        directions: one for each attribute, called by it.
+        directions: one for each attribute, with its name.
         boundaries: as found, before any condition.
-        conditions: the attributes that were taken out of the others.
+        conditions: the attributes whose boundaries were projected out of the others.
     """
 
     directions: Directions
@@ -44,7 +44,7 @@ class Trained:
         ]
 
     def save(self, folder: Path) -> list[Path]:
-        """Write the directions, and each boundary as the authors do; gives the paths.
+        """Write the directions, and each boundary as the authors do; returns the paths.
 
         Raises:
             OSError: one of them cannot be written.
@@ -55,7 +55,7 @@ class Trained:
             stem = "_c_".join([_word(name), *(["_".join(others)] if others else [])])
             path = folder / f"{safe_name(f'{stem}_boundary')}.npy"
             number = 1
-            while path.name.lower() in {other.name.lower() for other in paths}:  # two attributes of one word
+            while path.name.lower() in {other.name.lower() for other in paths}:  # attributes with one ``_word``
                 number += 1
                 path = folder / f"{safe_name(f'{stem}-{number}_boundary')}.npy"
             save_boundary(path, vector)
@@ -84,13 +84,13 @@ def train(
     Args:
         scored: how many samples.
         attributes: those to find boundaries of.
-        conditions: those whose boundaries are taken out of every other one.
+        conditions: those whose boundaries are projected out of every other one.
         layers, torgb: which layers the directions edit.
         seed: of the split into training and validation.
         skip: see :func:`methods.by_boundaries`.
 
     Raises:
-        BoundaryError: there is none, or nothing is left of one.
+        BoundaryError: no attribute has a boundary, or nothing of one remains after projection.
     """
     codes, scores, seconds = bench.seen_as(count=scored, first=FIRST_CODE).scored_samples()
     needed = {name: scores[name] for name in scores if name in attributes or name in conditions}
@@ -113,7 +113,7 @@ def train(
 
 
 def read(G: Generator, files: Sequence[str], layers: str = "all", torgb: str = "last") -> Directions:
-    """Directions of boundary files, called by the files' names.
+    """Directions of boundary files, named after the files.
 
     Raises:
         BoundaryError: a file cannot be used.

@@ -1,4 +1,4 @@
-"""What chance finds: random orthonormal directions, the baseline below which no method should be."""
+"""Random orthonormal directions, the baseline that every method should exceed."""
 
 from __future__ import annotations
 

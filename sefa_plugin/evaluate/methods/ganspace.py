@@ -30,9 +30,9 @@ class Components:
 
 
 class Covariance:
-    """Mean and covariance of codes that come in batches, exactly, in memory for one batch.
+    """Mean and covariance of codes that come in batches, in memory for one batch.
 
-    Batches are joined by the update of Chan, Golub & LeVeque (1983), in float64: no difference of large sums.
+    Batches are joined by the update of Chan, Golub & LeVeque (1983), in float64, which subtracts no large sums.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Covariance:
         self._scatter = np.zeros((0, 0))
 
     def add(self, codes: np.ndarray) -> None:
-        """Take a batch ``[n, dim]``.
+        """Add a batch ``[n, dim]``.
 
         Raises:
             ValueError: another width than before, or numbers that are not finite.

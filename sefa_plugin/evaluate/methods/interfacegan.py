@@ -2,7 +2,7 @@
 
 Shen, Gu, Tang & Zhou, "Interpreting the Latent Space of GANs for Semantic Face Editing", CVPR 2020, section 3:
 a linear support vector machine separates the samples with the highest scores from those with the lowest (section 3.1),
-and of two boundaries each can be freed of the other by projection (section 3.2).
+and a boundary can be made orthogonal to others by projection (section 3.2).
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Boundary:
 
     Attributes:
         normal: float32 ``[1, dim]``, of unit length; along it the score rises.
-        validation: share of the held-out extreme samples on their right side; NaN where none are held out.
-        remaining: share of all other samples that are on the side of their score, higher or lower than the middle
-            between the two most extreme scores; NaN where there are none.
+        validation: share of the held-out extreme samples on the correct side; NaN where none are held out.
+        remaining: share of all other samples on the correct side: scores above or below the mean of the highest and
+            the lowest score; NaN where there are none.
         trained: how many samples trained it, half of each end.
     """
 
@@ -116,7 +116,7 @@ def _machine() -> Machine:
         from sklearn.svm import SVC
     except ImportError:
         raise BoundaryError(MISSING) from None
-    machine: Machine = SVC(kernel="linear")  # and all else as it is by default, as in the authors' procedure
+    machine: Machine = SVC(kernel="linear")  # other parameters at their defaults, as in the authors' procedure
     return machine
 
 
@@ -130,7 +130,7 @@ def _check(codes: np.ndarray, scores: np.ndarray, chosen: float, split: float) -
 
 
 def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np.ndarray:
-    """Take the parts along other boundaries out of one, so that moving along it does not change them (section 3.2).
+    """Project other boundaries out of one, so that moving along it does not change their attributes (section 3.2).
 
     Args:
         primal: ``[1, dim]``.
@@ -140,7 +140,7 @@ def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np
         float32 ``[1, dim]``, of unit length, orthogonal to every condition.
 
     Raises:
-        BoundaryError: nothing is left.
+        BoundaryError: the boundary lies in the span of the conditions.
         ValueError: shapes do not agree.
     """
     primal = np.asarray(primal, dtype=np.float64)
@@ -172,10 +172,10 @@ def save_boundary(path: str | os.PathLike[str], normal: np.ndarray) -> None:
 
 
 def load_boundary(path: str | os.PathLike[str], dim: int | None = None) -> np.ndarray:
-    """Read a boundary ``[1, dim]`` of theirs or ours, and make it of unit length: float32.
+    """Read a boundary ``[1, dim]`` in the authors' layout, scaled to unit length: float32.
 
     Raises:
-        BoundaryError: one line that says what is wrong with the file.
+        BoundaryError: the file cannot be used; the message is one line.
     """
     try:
         with reading(path, BoundaryError):

@@ -1,7 +1,7 @@
-"""Ways to find directions: each gives ``Directions`` of the same layers, and the seconds that it took.
+"""Methods that find directions: each returns ``Directions`` of the same layers, and the seconds that it took.
 
-What is found elsewhere (GANSpace, InterFaceGAN, chance) is a set of unit vectors of W. :func:`along` makes them
-directions like SeFa's own, so that everything that takes those (calibration, sheets, videos) takes them too.
+GANSpace, InterFaceGAN and chance give unit vectors of W. :func:`along` makes ``Directions`` of them, so that they can
+be calibrated and rendered like SeFa's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 METHODS = ("sefa", "ganspace", "interfacegan", "interfacegan-c", "chance")
 CODES = 65_536  # samples of w for GANSpace; they cost no picture
 BATCH = 8192  # of them at a time
-FIRST_CODE = 10_000_000  # first seed of the samples that methods use: far from those that measure
+FIRST_CODE = 10_000_000  # first seed of the samples that methods use; differs from those of the measurement
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Found:
     Attributes:
         method: one of ``METHODS``, or a name for a variant.
         directions: of one group of layers.
-        seconds: from an open network to the directions.
+        seconds: time from the open network to the directions.
         intended: for each direction the attribute that it was made for, '' where it was made for none.
         about: further facts, fit for JSON.
     """
@@ -69,11 +69,11 @@ def along(
         vectors: ``[k, w_dim]``; scaled to unit length.
         layers, torgb: which layers they edit, as in ``factorize``.
         label: of the result, with that of the layers added.
-        names: for each vector, '' or left out where it has none; what cannot be a name is left out.
+        names: for each vector, or (); '' and invalid names give no name.
 
     Returns:
-        ``Directions`` whose eigenvalues are ``|A n|^2``, which for SeFa's own are the eigenvalues: how strongly the
-        layers respond. They need not be in descending order.
+        ``Directions`` whose eigenvalues are ``|A n|^2``, as for SeFa's directions. They need not be in descending
+        order.
 
     Raises:
         ValueError: vectors of another width or of zeros, or layers that give several groups.
@@ -112,7 +112,7 @@ def _name(name: str) -> str:
 
 
 def by_sefa(G: Generator, count: int, layers: str = "all", normalize: bool = True, torgb: str = "last") -> Found:
-    """SeFa's own, strongest first."""
+    """SeFa's directions, strongest first."""
     start = perf_counter()
     found = factorize(G, layers, normalize=normalize, torgb=torgb, num_directions=min(count, G.w_dim))
     return Found("sefa", found, perf_counter() - start)
@@ -166,9 +166,9 @@ def by_boundaries(
     Args:
         codes: untruncated w ``[N, w_dim]`` of scored samples.
         scores: ``[N]`` by attribute.
-        seconds: what scoring them took, which belongs to this method.
+        seconds: the time that scoring took, which is added to that of the method.
         seed: of the split into training and validation.
-        skip: called with attribute and reason where there is no boundary; without it, that is raised.
+        skip: called with attribute and error where there is no boundary; if None, the error is raised.
 
     Raises:
         BoundaryError: no attribute has a boundary.
@@ -197,15 +197,15 @@ def by_boundaries(
 
 
 def without_the_others(G: Generator, found: Found, layers: str = "all", torgb: str = "last") -> Found:
-    """InterFaceGAN's conditional manipulation, taken to its end: every boundary freed of all the others.
+    """InterFaceGAN's conditional manipulation with all conditions: every boundary orthogonal to all others.
 
     Raises:
-        BoundaryError: a boundary lies within the others.
+        BoundaryError: a boundary lies in the span of the others.
     """
     start = perf_counter()
     normals = found.directions.vectors[:, None]  # [k, 1, dim]
-    freed = [project_boundary(one, [*normals[:i], *normals[i + 1 :]]) for i, one in enumerate(normals)]
+    projected = [project_boundary(one, [*normals[:i], *normals[i + 1 :]]) for i, one in enumerate(normals)]
     held = along(
-        G, np.concatenate(freed), layers=layers, torgb=torgb, label="interfacegan-c", names=found.directions.names
+        G, np.concatenate(projected), layers=layers, torgb=torgb, label="interfacegan-c", names=found.directions.names
     )
     return Found("interfacegan-c", held, found.seconds + perf_counter() - start, found.intended, found.about)

@@ -1,1 +1,1 @@
-"""Samples of a network, edited and scored; what was rendered and scored before is read again."""
+"""Samples of a network, edited and scored; earlier scores and measurements are read from files."""

@@ -1,6 +1,6 @@
-"""What all experiments measure with: one network, one look, one scorer; equal visible change for every direction.
+"""Measurements for all experiments: one network, one look, one scorer; equal visible change for every direction.
 
-Measurements are kept in files (``parts``), named by everything that they depend on.
+They are kept in files (``parts``), named by a digest of their settings.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...networks.generator import Generator
 
 SCORED = 1024  # samples in one part
-SEEN = 32  # samples on which it is checked that the visible change is equal
+SEEN = 32  # samples on which the visible change is measured, to check that it is equal
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Changes:
 
     @property
     def moves(self) -> np.ndarray:
-        """How far a picture's scores go from where they were, on average of the ends that are not 0: ``[k, N, A]``."""
+        """Absolute change of scores, averaged over the ends that are not 0: ``[k, N, A]``."""
         away = np.abs(self.scores - self.before)
         moves: np.ndarray = away.sum(axis=1) / (self.places != 0).sum(axis=1)[:, None, None]
         return moves
@@ -69,9 +69,9 @@ class Bench:
 
     Args:
         G: a generator of ``load_network``.
-        scorer: with ``identity``, if its scores are to be kept.
+        scorer: needs ``identity`` if ``parts`` keeps its scores.
         look: truncation, class and so on.
-        count, first: the seeds that measure, unless a call names others.
+        count, first: number of samples, and their first seed.
         parts: where measurements are kept.
         advance: called with a number of pictures whenever some have been rendered.
 
@@ -121,7 +121,7 @@ class Bench:
         return [self.samples.seeds.start, len(self.samples)]
 
     def trial(self) -> tuple[str, ...]:
-        """Score a few pictures, which shows early whether that works; gives the attributes.
+        """Score a few pictures to find errors early; returns the attributes.
 
         Raises:
             ScorerError: see ``asking.scores_of``.
@@ -132,7 +132,7 @@ class Bench:
     # --- equal visible change ---------------------------------------------------------------------
 
     def calibrated(self, directions: Directions) -> Directions:
-        """The directions with ranges of equal visible change, measured where they have none for this look.
+        """The directions with ranges of equal visible change, measured or read from ``parts``.
 
         Raises:
             FramesError: the network gives NaN or infinite pixels.
@@ -142,7 +142,7 @@ class Bench:
             group = KeptDirections(directions.without_ranges())
             seeds = seeds_of(self.G)
             view = View(self.look, seeds, draws_classes=True)
-            # Anew, so that ranges do not depend on earlier ones.
+            # A new ``Ranges``, so that results do not depend on earlier measurements.
             ranges = Ranges(view, self.samples.engine, seeds, own=True)
             for index in range(len(directions)):
                 ranges.of(group, index)
@@ -191,7 +191,7 @@ class Bench:
             self.scorer,
             self.scores,
             advance=self.advance,
-            begin=lambda pictures: self.advance(max(0, todo - pictures)),  # those that are there already
+            begin=lambda pictures: self.advance(max(0, todo - pictures)),  # pictures that are scored already
         )
         return Changes(
             tuple(self.scores.attributes),
@@ -203,7 +203,7 @@ class Bench:
 
     @property
     def scores(self) -> Scores:
-        """The scores so far of the samples."""
+        """The present scores of the samples."""
         about = self._scored("edits", seeds=self._seeds)
         key = name_of(about)
         if key not in self._held:
@@ -232,7 +232,7 @@ class Bench:
         return found
 
     def scored_samples(self) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
-        """Untruncated w ``[N, w_dim]`` of the samples, their scores by attribute, and what scoring took in seconds."""
+        """Untruncated w ``[N, w_dim]`` of the samples, their scores by attribute, and the seconds that scoring took."""
         codes, scores, seconds = [], [], 0.0
         for start in range(0, len(self.samples), SCORED):
             batch = Samples(self.G, self.look, min(SCORED, len(self.samples) - start), self.samples.seeds.start + start)
@@ -262,7 +262,7 @@ class Bench:
         """Features ``[N, d]`` of the samples, unedited or each moved to one end of one of the directions in turn.
 
         Args:
-            scorer: one with ``features``; not necessarily that of the bench.
+            scorer: with ``features``; need not be that of the bench.
             directions: of W, with ranges; None for the unedited samples.
         """
         about = self._about("features", eyes=identity_of(scorer), seeds=self._seeds)  # "eyes" as in files kept so far
@@ -299,7 +299,7 @@ def ranges_of(directions: Directions) -> list[tuple[float, float]]:
 
 
 def _in_turn(ranges: Sequence[tuple[float, float]]) -> Iterator[tuple[int, float]]:
-    """Index and distance of every end of every direction, again and again; only ends that are not 0."""
+    """Index and distance of every end of every direction, repeated without end; only ends that are not 0."""
     while True:
         for side in (0, 1):
             yield from ((index, ends[side]) for index, ends in enumerate(ranges) if ends[side])

@@ -21,10 +21,10 @@ class FolderError(Exception):
 def pictures_in(folder: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     """Yield batches of pictures uint8 ``[n, H, W, 3]`` of a folder and those below, sorted by path.
 
-    A batch holds neighbours of one size.
+    A batch holds successive pictures of one size.
 
     Raises:
-        FolderError: one line that says what is wrong.
+        FolderError: the folder cannot be used; the message is one line.
     """
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Measurements in files, so that a run that was stopped goes on where it was."""
+"""Measurements in files, so that a run that was stopped can continue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIGITS = 24  # of a digest
 
 
 class Parts:
-    """A folder of arrays by what they depend on.
+    """A folder of arrays; each file is named by a digest of the settings that its arrays depend on.
 
     Args:
         folder: where they are kept; None keeps nothing.
@@ -29,7 +29,7 @@ class Parts:
         self.folder = None if folder is None else Path(folder)
 
     def path(self, about: Mapping[str, object]) -> Path:
-        """The file of what depends on ``about``; only where there is a folder."""
+        """The file of the settings ``about``; ``folder`` must not be None."""
         assert self.folder is not None
         return self.folder / f"{name_of(about)}.npz"
 
@@ -40,7 +40,7 @@ class Parts:
                 path.unlink(missing_ok=True)
 
     def has(self, about: Mapping[str, object]) -> bool:
-        """Whether it has been measured."""
+        """Whether there is a file of these settings."""
         return self.folder is not None and self.path(about).is_file()
 
     def of(
@@ -49,10 +49,10 @@ class Parts:
         measure: Callable[[], dict[str, np.ndarray]],
         like: Mapping[str, tuple[str, tuple[int | None, ...]]],
     ) -> dict[str, np.ndarray]:
-        """The arrays, from the file if there is one that is whole and fits, else measured now and kept.
+        """The arrays of the file, if it is whole and fits ``like``; else they are measured now and saved.
 
         Args:
-            like: for each name NumPy's letters for the types that it may have, and its shape; None is any length.
+            like: for each name the allowed kinds of ``dtype.kind``, and its shape; None is any length.
 
         Raises:
             OSError: the folder cannot be written.
@@ -76,7 +76,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         OSError: the file cannot be written.
     """
     with whole_file(path) as part, open(part, "wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]  # none of them is called like an option of savez
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # no array has the name of an option of savez
 
 
 def _fits(array: np.ndarray, kinds: str, shape: tuple[int | None, ...]) -> bool:
@@ -88,7 +88,7 @@ def _fits(array: np.ndarray, kinds: str, shape: tuple[int | None, ...]) -> bool:
 
 
 def name_of(about: Mapping[str, object]) -> str:
-    """A digest of ``about``, which is fit for JSON."""
+    """A digest of ``about``, which must be JSON values."""
     text = json.dumps({"version": VERSION, **about}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 

@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from ...networks.generator import Generator
 
 SAMPLES = 2000  # as the paper's re-scoring
-FIRST_SEED = 1000  # calibration uses the seeds from 0 on: nothing is measured on what it was tuned on
+FIRST_SEED = 1000  # calibration uses seeds from 0 on; measurements use others
 BATCH = 64
-TOGETHER = 16  # are rendered at once, at most; so the last ones of few samples are padded with few
-LARGE = 256  # pixels from which on batches get smaller
+TOGETHER = 16  # pictures in a batch at most; small, so that the last batch needs little padding
+LARGE = 256  # pixels; above it batches get smaller
 
 
 class Samples:
     """Sample seeds of one network under one look, in batches.
 
-    Seed s is ``RandomState(s)``, as everywhere. A conditional network is given the class of ``look``, or, where that
-    names none, an evenly drawn class for each seed (by the seed's own generator), as in its training.
+    Seed s is ``RandomState(s)``, as everywhere. A conditional network gets the class of ``look``, or, where that
+    has none, an evenly drawn class for each seed (by the seed's own generator), as in its training.
 
     Args:
         G: a generator of ``load_network``.
         look: truncation, class and so on.
         count: how many.
         first: the first seed.
-        batch: seeds at a time; None chooses by the resolution. But for rounding, scores do not depend on it.
+        batch: seeds at a time; None chooses by the resolution. Except for rounding, scores do not depend on it.
         engine: makes the pictures; None makes them in this process.
 
     Raises:
@@ -87,7 +87,7 @@ class Samples:
     ) -> Iterator[np.ndarray]:
         """Pictures uint8 ``[n, H, W, C]`` of a batch for each (direction, distance) of ``steps``.
 
-        What edits leave unchanged is computed once for all of them.
+        Layers that edits leave unchanged are computed once for all of them.
 
         Raises:
             ValueError: a direction does not fit the network.
@@ -110,7 +110,7 @@ class Samples:
         rows: Sequence[Sequence[tuple[int, tuple[tuple[int, float], ...]]]],
         directions: Directions | None = None,
     ) -> Shard:
-        """Rows of (subject, step), whose steps name directions."""
+        """A shard of rows of (subject, step), where a step has indices of directions and distances."""
         used = dict.fromkeys(index for row in rows for _, step in row for index, _ in step)
         place = {index: at for at, index in enumerate(used)}
         edits = tuple(edit_of(directions, index, 1.0) for index in used) if directions is not None else ()
@@ -145,7 +145,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Measured:
-    """Scores, and maybe features, of N pictures.
+    """Scores and, if wanted, features of N pictures.
 
     Attributes:
         scores: float64 ``[N]`` by attribute.

@@ -1,4 +1,4 @@
-"""Scores of edited samples, measured in batches and kept in a file, so that an interrupted run goes on from there."""
+"""Scores of edited samples, measured in batches and saved, so that an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ABOUT = "about"
 
 
 class _About(Struct):
-    """What stands beside the scores in their file."""
+    """The metadata in the file of scores."""
 
     settings: dict[str, Any]
     attributes: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=10_000)]
@@ -45,7 +45,7 @@ class _About(Struct):
 class SampleEdit:
     """All samples moved by one distance (units of w, or of z) along one direction.
 
-    Distance 0 is the unedited pictures, whatever the direction.
+    Distance 0 is the unedited pictures; the direction then does not matter.
     """
 
     directions: Directions | None  # None only where the distance is 0
@@ -63,14 +63,14 @@ class SampleEdit:
 
 
 class Scores:
-    """Scores of the samples of one network by one scorer: for each edit ``[samples, attributes]``, NaN where not yet.
+    """Scores of the samples of one network by one scorer: for each edit ``[samples, attributes]``, NaN where missing.
 
     Args:
         count: samples.
-        settings: what scores depend on beside the edit and the sample's number; anything that JSON can hold.
-        path: an ``.npz`` to begin with and to save to, or None. What it holds of other settings, or what is no such
-            file, is left aside; what it holds of more or fewer samples of the same settings is used.
-        anew: leave all of it aside.
+        settings: all that scores depend on except the edit and the sample; JSON values.
+        path: an ``.npz`` to read and to save to, or None. A file of other settings, or another kind of file, is
+            ignored; one with more or fewer samples of the same settings is used.
+        anew: ignore the file.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Scores:
             if about.settings != self._settings or len(set(attributes)) < len(attributes):
                 return
         except (OSError, ArrayFileError, ValueError, KeyError, RecursionError):
-            return  # it is of something else, or broken: all is scored anew
+            return  # another kind of file, or a broken one: everything is scored again
 
         def fits(rows: np.ndarray) -> bool:
             shaped = rows.ndim == 2 and rows.shape[1] == len(attributes) and rows.dtype == np.float32
@@ -115,7 +115,7 @@ class Scores:
         return rows is None or len(rows) < stop or bool(np.isnan(rows[start:stop]).any())
 
     def put(self, edit: SampleEdit, start: int, scored: dict[str, np.ndarray]) -> None:
-        """Take in scores of samples from ``start`` on: float ``[n]`` by attribute."""
+        """Add scores of samples from ``start`` on: float ``[n]`` by attribute."""
         self.attributes = self.attributes or list(scored)
         values = np.stack([scored[name] for name in self.attributes], axis=1)
         rows = self._held.get(edit.key)
@@ -130,7 +130,7 @@ class Scores:
             self.save()
 
     def of(self, edit: SampleEdit) -> np.ndarray:
-        """float64 ``[samples, attributes]``.
+        """The scores of an edit, float64 ``[samples, attributes]``.
 
         Raises:
             KeyError: some are missing.
@@ -141,11 +141,11 @@ class Scores:
 
     @property
     def unedited(self) -> np.ndarray:
-        """Those of the unedited samples."""
+        """The scores of the unedited samples."""
         return self.of(SampleEdit(None, 0, 0.0))
 
     def save(self) -> None:
-        """Write the file, whole or not at all; nothing where there is none to write or nothing new.
+        """Write the file, whole or not at all; does nothing without a path or new scores.
 
         Raises:
             OSError: it cannot be written; an older one stays.
@@ -166,10 +166,10 @@ def score_edits(
     advance: Callable[[int], None] = lambda pictures: None,
     begin: Callable[[int], None] = lambda pictures: None,
 ) -> None:
-    """Score edits of all samples, and the unedited ones, as far as ``scores`` lacks them.
+    """Score edits of all samples, and the unedited ones, where ``scores`` lacks them.
 
-    Batch by batch, all edits of a batch together: its latents are computed once, and what the edits of one group of
-    layers leave unchanged too. Whatever ends it, what has been scored is saved.
+    All edits of a batch are made together, so that its latents are computed once, and so are the layers that the edits
+    of one group leave unchanged. Scores are saved at the end, also after an error.
 
     Args:
         begin: called with the number of pictures to come, before the first.

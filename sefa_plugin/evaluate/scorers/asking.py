@@ -1,4 +1,4 @@
-"""What a scorer is; its scores and features of pictures, checked."""
+"""The interface of scorers; functions that call them and check their scores and features."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     Numbers = ArrayLike | Tensor
 
-LARGEST = 1e30  # of a score: they are kept in float32
+LARGEST = 1e30  # of a score, which is stored as float32
 
 
 class Scorer(Protocol):
     """Pictures uint8 ``[N, H, W, C]`` (C 1, 3 or 4, any size) to a dict of float ``[N]`` by the name of an attribute.
 
-    A function of the pictures is one. Two attributes are used where they are there: ``title``, its name in results, and
+    A function of the pictures is a scorer. Two attributes are used if they exist: ``title``, its name in results, and
     ``identity``, a text that changes whenever its scores may change.
     """
 
@@ -44,7 +44,7 @@ class ScorerWithFeatures(Scorer, Protocol):
 
 
 class ScorerError(Exception):
-    """A scorer that cannot be loaded, or that gives something else than scores."""
+    """A scorer that cannot be loaded, or that does not return scores."""
 
 
 def has_features(scorer: Scorer) -> TypeGuard[ScorerWithFeatures]:
@@ -68,8 +68,8 @@ def scores_of(scorer: Scorer, pictures: np.ndarray, names: Sequence[str] | None 
         float64 ``[N]`` by attribute.
 
     Raises:
-        ScorerError: it fails, or gives something else than finite numbers, one for each picture, or other attributes
-            than before.
+        ScorerError: it fails, or does not return one finite number for each picture and attribute, or returns other
+            attributes than before.
     """
     found = _run(scorer, scorer, pictures)
     if not isinstance(found, dict) or not found:
@@ -98,7 +98,7 @@ def features_of(scorer: Scorer, pictures: np.ndarray) -> np.ndarray:
     """Features of pictures uint8 ``[N, H, W, C]``: float32 ``[N, d]``.
 
     Raises:
-        ScorerError: the scorer has none, fails, or gives something else.
+        ScorerError: the scorer has no features, fails, or returns something else.
     """
     if not has_features(scorer):
         raise ScorerError(f"the scorer {_called(scorer)} has no features(pictures)")
@@ -123,7 +123,7 @@ def _run(scorer: Scorer, method: Callable[[np.ndarray], object], pictures: np.nd
 
 
 def _numbers(values: object, what: str) -> np.ndarray:
-    """float64 of whatever array it is; a tensor may be on a device and need a gradient."""
+    """Any array as float64; a tensor may be on another device and need a gradient."""
     if hasattr(values, "detach"):
         values = values.detach().cpu().double().numpy()
     try:

@@ -1,10 +1,10 @@
-"""Scores without labels: by CLIP, how much more a picture is like one text than like another.
+"""Scores by CLIP, without training: how much better a picture matches one text than another.
 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (2021), section 3.1: pictures
 and texts are embedded in one space, and the softmax over texts of scaled cosines is the probability of each. An
 attribute is a positive and a negative text, ``glasses=a face with glasses|a face``; its score is the difference of
 their logits, the log odds of the positive one: unlike the probability it does not saturate, so that equal changes of
-a picture count equally wherever it starts. Several texts of a side, parted by ``;``, are averaged in the space of
+a picture give equal changes of the score. Several texts of a side, separated by ``;``, are averaged in the space of
 embeddings (there, section 3.1.4).
 
 Models come from the user's own disk, through ``transformers`` or ``open_clip``; nothing is downloaded.
@@ -42,7 +42,7 @@ class Attribute:
 
 
 def parse_attribute(text: str) -> Attribute:
-    """Read ``NAME=POSITIVE|NEGATIVE``; several texts of a side are parted by ``;``.
+    """Read ``NAME=POSITIVE|NEGATIVE``; several texts of a side are separated by ``;``.
 
     Raises:
         ValueError: a part is missing.
@@ -65,7 +65,7 @@ class ClipScorer:
         scale: of the cosines, as trained (100 in the published models).
 
     Raises:
-        ValueError: a name is there twice.
+        ValueError: two attributes have one name.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ def load_clip(place: str, attributes: Sequence[Attribute], device: str = "cpu") 
         import transformers as installed
     except ImportError:
         raise ScorerError(TRANSFORMERS) from None
-    transformers: ModuleType = installed  # without its types, of which it has some
+    transformers: ModuleType = installed  # typed as a plain module: its own types are incomplete
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     folder = _folder(place)
@@ -139,7 +139,7 @@ def load_clip(place: str, attributes: Sequence[Attribute], device: str = "cpu") 
         config = transformers.CLIPConfig.from_pretrained(folder, local_files_only=True)
         model = _weights(transformers, folder, config).to(device).eval().requires_grad_(False)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        # Of the two that newer versions have, the one that needs no torchvision.
+        # Newer versions have two; the one with Pillow needs no torchvision.
         kind = getattr(transformers, "CLIPImageProcessorPil", None) or transformers.CLIPImageProcessor
         processor = kind.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
@@ -167,7 +167,7 @@ def _folder(place: str) -> Path:
 
     try:
         return Path(snapshot_download(place, local_files_only=True))
-    except Exception as error:  # a name that cannot be one, or not in the cache: nothing is looked up elsewhere
+    except Exception as error:  # an invalid name, or one that is not in the cache
         raise ScorerError(f"--clip-model {place}: is neither a folder nor in your Hugging Face cache") from error
 
 
@@ -202,7 +202,7 @@ def _weights(transformers: ModuleType, folder: Path, config: object) -> Any:
         model = transformers.CLIPModel(config)
         held = {name: torch.from_numpy(np.asarray(tensor)) for name, tensor in tensors.items()}
         missing = sorted(model.load_state_dict(held, strict=False).missing_keys)
-    missing = [name for name in missing if not name.endswith("position_ids")]  # counted, not learned
+    missing = [name for name in missing if not name.endswith("position_ids")]  # indices, not weights
     if missing:
         raise ScorerError(f"{folder}: its weights lack {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}")
     return model
@@ -215,7 +215,7 @@ def _pooled(output: Any) -> Tensor:
 
 
 def _stamp(place: Path) -> str:
-    """A digest of names, sizes and times of the files there; reading gigabytes for one would take too long."""
+    """A digest of names, sizes and times of the files; a digest of gigabytes of content would take too long."""
     files = [place] if place.is_file() else sorted(file for file in place.iterdir() if file.is_file())
     about = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return hashlib.sha256(repr(about).encode()).hexdigest()
@@ -229,18 +229,18 @@ def load_open_clip(name: str, weights: str | None, attributes: Sequence[Attribut
 
     Args:
         name: of an architecture, ``ViT-B-32``; or ``local-dir:FOLDER``, which holds weights as well.
-        weights: a file of weights for it. ``open_clip`` itself opens it: it must be one that is trusted.
+        weights: a file of weights for it. ``open_clip`` itself opens it, so it must come from a trusted source.
 
     Raises:
         ScorerError: open_clip is missing, or cannot make this model.
-        ValueError: no file of weights is given, or it is not there.
+        ValueError: no file of weights is given, or it does not exist.
     """
     local = name.startswith("local-dir:")
     if not local and (weights is None or not os.path.isfile(weights)):
         raise ValueError(
             f"--scorer open_clip with {name} needs --clip-weights FILE, which is there; nothing is downloaded"
         )
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # open_clip may look for tokenizers elsewhere
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # so that open_clip downloads no tokenizer
     try:
         import open_clip
     except ImportError:
@@ -248,7 +248,7 @@ def load_open_clip(name: str, weights: str | None, attributes: Sequence[Attribut
     try:
         model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=weights, device=device)
         tokenize = open_clip.get_tokenizer(name)
-    except Exception as error:  # what it raises is not documented
+    except Exception as error:  # its errors are not documented
         raise ScorerError(f"open_clip cannot make {name}: {' '.join(str(error).split())[:200]}") from error
     model.eval()
 

@@ -1,16 +1,16 @@
 """Scores by any ONNX model that takes a batch of pictures and gives numbers, run by onnxruntime.
 
-Size, layout and element type of a model's input are read from its shape and type. The rest, and what the shape leaves
-open, is given by options after the file's name, or by entries of the model's metadata under the same keys::
+Size, layout and element type of a model's input are read from its shape and type. The rest, and dimensions without
+a size, are given by options after the file's name, or by entries of the model's metadata under the same keys::
 
     onnx:smile.onnx?pixels=-1,1&names=smile,age
 
-* ``size``: ``224`` or ``HEIGHTxWIDTH``. Left open in both places, pictures keep theirs.
+* ``size``: ``224`` or ``HEIGHTxWIDTH``. Without any size pictures are not resized.
 * ``layout``: ``nchw`` or ``nhwc``.
-* ``pixels``: what black and white become: ``0,1`` (the default), ``-1,1``, ``0,255``; or ``imagenet`` or ``clip``, the
-  means and deviations that such networks are trained with. A model of whole numbers gets 0 to 255.
+* ``pixels``: the values of black and white: ``0,1`` (the default), ``-1,1``, ``0,255``; or ``imagenet`` or ``clip``,
+  the means and deviations that such networks are trained with. A uint8 model gets 0 to 255.
 * ``channels``: ``rgb`` or ``bgr``.
-* ``names``: of the attributes, one for each number that comes out for a picture; else they are called after the
+* ``names``: of the attributes, one for each number of a picture's result; the default is the names of the
   model's outputs.
 """
 
@@ -63,7 +63,7 @@ class OnnxScorer:
         device: as torch names it.
 
     Raises:
-        ScorerError: onnxruntime is missing, or the model is none of pictures.
+        ScorerError: onnxruntime is missing, or the model does not take pictures.
         ValueError: an option cannot be read.
     """
 
@@ -81,7 +81,7 @@ class OnnxScorer:
         providers = [name for name in usable if name in onnxruntime.get_available_providers()]
         try:
             self._session = onnxruntime.InferenceSession(str(path), settings, providers=providers)
-        except Exception as error:  # its classes are many and none of them public
+        except Exception as error:  # its exception classes are not public
             raise ScorerError(f"{path}: onnxruntime cannot load it: {' '.join(str(error).split())[:200]}") from error
         self.path, self.title = path, path.stem
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -150,7 +150,7 @@ class OnnxScorer:
         return range(0, count, self._batch or count)
 
     def _prepared(self, pictures: np.ndarray) -> np.ndarray:
-        """Pictures as the model takes them."""
+        """Pictures in the model's size, layout and element type."""
         from PIL import Image
 
         rows = []
@@ -167,7 +167,7 @@ class OnnxScorer:
         return np.ascontiguousarray(values if self._last else values.transpose(0, 3, 1, 2))
 
     def _run(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        """Numbers by name; a model of a fixed batch gets its last one filled up."""
+        """Scores by name; for a model of fixed batch size the last batch is padded."""
         count = len(values)
         if self._batch and count < self._batch:
             values = np.concatenate([values, np.repeat(values[-1:], self._batch - count, axis=0)])

@@ -1,7 +1,7 @@
 """The bundled scorer: reads the 14 factors of the drawn world (``demo/world.py``) from pictures.
 
 A small convolutional network, trained by ``python -m demo.predictor`` on faces whose factors are known; its card
-(how it was trained, held-out scores) is in its file. Its scores of other pictures than such faces mean nothing.
+(how it was trained, held-out scores) is in its file. Its scores are valid for such faces only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...system.regular_files import open_regular, reading
 FILE = Path(__file__).resolve().parents[2] / "data" / "predictor.safetensors"
 FORMAT = "sefa_predictor"  # the one key of the file's metadata: JSON, so that equal networks give equal bytes
 VERSION = 1
-SIZE = 64  # pixels a side that the network sees
+SIZE = 64  # pixels a side of the network's input
 BATCH = 256  # pictures at a time
 
 
@@ -32,7 +32,7 @@ class PredictorError(Exception):
 
 
 class About(TypedDict):
-    """What its file says of a predictor.
+    """The metadata of a predictor's file.
 
     Attributes:
         names: of the factors.
@@ -76,7 +76,7 @@ class Predictor:
 
     Factors come in the units and about in the ranges of the world (``demo/world.py``): -1 to 1 for ``turn, tilt,
     size, smile, light, x, y``; 0 to 1 for ``eyes, hair_length, hair_colour, skin, wrinkles, background``. They are
-    not clipped, so that an edit that goes beyond the world still shows. ``background`` is a hue, red (0) to
+    not clipped, so that edits beyond these ranges are still measured. ``background`` is a hue, red (0) to
     magenta (1), and does not wrap around. ``glasses`` is the probability (0 to 1) that some are worn.
 
     Pictures of other sizes are resized to 64x64; grey is repeated, transparency is laid over white.
@@ -130,7 +130,7 @@ class Predictor:
 
 
 def as_input(pictures: np.ndarray) -> torch.Tensor:
-    """uint8 ``[N, H, W, C]`` to what the network sees: float32 ``[N, 3, 64, 64]``, -1 to 1."""
+    """uint8 ``[N, H, W, C]`` to the network's input: float32 ``[N, 3, 64, 64]``, -1 to 1."""
     count, high, wide, channels = pictures.shape
     rgb = as_rgb(pictures.reshape(count * high, wide, channels)).reshape(count, high, wide, 3)
     x = torch.from_numpy(np.ascontiguousarray(rgb)).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -145,13 +145,13 @@ def load_predictor(path: str | os.PathLike[str] = FILE, device: str = "cpu") -> 
     """Open the bundled predictor, or another file that ``python -m demo.predictor`` wrote.
 
     Raises:
-        PredictorError: one line that says what is wrong.
+        PredictorError: the file cannot be used; the message is one line.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with reading(path, PredictorError):
-            open_regular(path).close()  # safetensors' own messages for missing files name no file
+            open_regular(path).close()  # safetensors' message for a missing file lacks its path
         with safe_open(os.fspath(path), framework="pt") as file:
             about: About = json.loads((file.metadata() or {}).get(FORMAT, "null"))
             if not isinstance(about, dict):

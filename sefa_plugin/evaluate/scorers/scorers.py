@@ -1,6 +1,6 @@
-"""Scorers by the text of ``--scorer``: the bundled predictor, CLIP, an ONNX model, code of the user; several at once.
+"""Load scorers by the text of ``--scorer``: the bundled predictor, CLIP, an ONNX model, code of the user.
 
-A scorer of the user's own is trusted code: it is imported and run with all rights of this process.
+A scorer of the user's own must be trusted code: it is imported and run with all rights of this process.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def load_scorer(
             with options after ``?`` (see ``onnx_scorer``); ``module:name`` or ``path/to/file.py:name``, the user's own.
         device: where the models of the first four are run, as torch names it.
         attributes: of CLIP, ``NAME=POSITIVE|NEGATIVE`` each (see ``clip_scorer``).
-        clip_model, clip_weights: the folder of a CLIP model of ``transformers``; or a name that ``open_clip`` knows and
+        clip_model, clip_weights: the folder of a CLIP model of ``transformers``; or a model name of ``open_clip`` and
             the file of its weights.
 
     Raises:
-        ScorerError: one line that says what is wrong and, where a package is missing, what to install.
-        ValueError: the text is no such thing, or options are missing.
+        ScorerError: it cannot be loaded; where a package is missing, the message names it.
+        ValueError: ``spec`` has another form, or options are missing.
     """
     kind, _, rest = spec.partition(":")
     if spec == "demo":
@@ -132,17 +132,17 @@ class Several:
 
 
 def own_scorer(spec: str) -> Titled:
-    """Import ``module:name`` or ``path/to/file.py:name``, and run it where it is there to make a scorer.
+    """Import ``module:name`` or ``path/to/file.py:name``.
 
-    A function of the pictures is the scorer itself, and so is an object that can be called. A class, or a function
-    that needs no argument, is called once and gives the scorer.
+    A function with an argument (the pictures) or another callable object is the scorer itself. A class, or a function
+    that needs no argument, is called once and returns the scorer.
 
     Raises:
-        ScorerError: it cannot be imported, there is no such name, or what it gives cannot be called.
+        ScorerError: it cannot be imported, there is no such name, or the scorer is not callable.
     """
-    place, _, name = spec.rpartition(":")  # a drive's letter is no module
+    place, _, name = spec.rpartition(":")  # from the right: a Windows path may start with a drive letter and a colon
     module = _module(place)
-    held: Any = module  # then whatever it holds by that name
+    held: Any = module  # then its attribute, a part of the name at a time
     for part in name.split("."):
         if not hasattr(held, part):
             names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
@@ -160,7 +160,7 @@ def own_scorer(spec: str) -> Titled:
 
 
 def _takes_pictures(function: Callable[..., object]) -> bool:
-    """Whether it needs an argument; true of what has no signature."""
+    """Whether it needs an argument; True where the signature is not known."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -169,25 +169,25 @@ def _takes_pictures(function: Callable[..., object]) -> bool:
 
 
 def _module(place: str) -> ModuleType:
-    """The module of a name, which may lie in the working folder, or of a file."""
+    """Import a module by name (also from the working folder) or by file."""
     path = Path(place)
     folder = str(path.resolve().parent) if place.endswith(".py") else os.getcwd()
     if folder not in sys.path:
-        sys.path.append(folder)  # behind all else, and for good: a scorer may import its neighbours later
+        sys.path.append(folder)  # last, and not removed: a scorer may import modules beside it later
     try:
         if not place.endswith(".py"):
             return importlib.import_module(place)
         if not path.is_file():
             raise ScorerError(f"scorer {place}: no such file")
         found = importlib.util.spec_from_file_location(f"sefa_scorer_{path.stem}", path)
-        assert found is not None and found.loader is not None  # of a name that ends in .py
+        assert found is not None and found.loader is not None  # not None for a file that ends in .py
         module = importlib.util.module_from_spec(found)
         sys.modules[module.__name__] = module  # dataclasses look there
         found.loader.exec_module(module)
         return module
     except ScorerError:
         raise
-    except Exception as error:  # whatever somebody's code does when it is imported
+    except Exception as error:  # the user's code may raise anything
         raise ScorerError(f"scorer {place}: cannot be imported: {_words(error)}") from error
 
 

@@ -1,4 +1,4 @@
-"""Intervals by resampling (Efron 1979): how far a result would be elsewhere, had other samples been drawn."""
+"""Intervals by resampling (Efron 1979): how much a result varies with the samples that are drawn."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Interval:
 def resampling(count: int, times: int = TIMES, seed: int = 0, parts: int = 1) -> np.ndarray:
     """How often each of ``count`` samples is drawn: float64 ``[times, count]``, each row adding up to ``count``.
 
-    With several ``parts`` (sample ``i`` is of part ``i % parts``) each is drawn from by itself, and keeps its size.
+    With several ``parts`` (sample ``i`` is of part ``i % parts``) each is resampled separately and keeps its size.
     """
     rng = np.random.RandomState(seed)
     drawn = np.zeros((times, count))
@@ -46,8 +46,8 @@ def resampling(count: int, times: int = TIMES, seed: int = 0, parts: int = 1) ->
 def interval(value: float, replicates: np.ndarray, level: float = LEVEL) -> Interval:
     """The bias-corrected percentile interval of replicates ``[B]`` (Efron 1981), widened to hold the value itself.
 
-    Resampling adds noise, and what noise makes smaller, such as a share, is then smaller in most replicates: they are
-    taken from further up, as far as the value lies away from their middle.
+    Resampling adds noise. A statistic that noise makes smaller, such as a share, is smaller in most replicates; the
+    correction shifts the quantiles, the more the further the value is from the median of the replicates.
     """
     normal, count = NormalDist(), len(replicates)
     below = (np.sum(replicates < value) + np.sum(replicates == value) / 2) / count
@@ -58,9 +58,9 @@ def interval(value: float, replicates: np.ndarray, level: float = LEVEL) -> Inte
 
 
 def jackknife(value: float, left_out: np.ndarray) -> Interval:
-    """The interval of a value and of what it is with one group of samples left out at a time (Quenouille, Tukey).
+    """The interval of a value, from its values with one group of samples left out at a time (Quenouille, Tukey).
 
-    For what resampling would distort, such as a covariance: repeated samples narrow it.
+    For statistics that resampling biases, such as a covariance, which repeated samples make smaller.
     """
     groups = len(left_out)
     error = np.sqrt((groups - 1) / groups * ((left_out - left_out.mean()) ** 2).sum())

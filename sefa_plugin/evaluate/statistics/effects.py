@@ -1,4 +1,4 @@
-"""From scores to what directions do: changes over a range, their intervals, and in units of an attribute's spread.
+"""Effects of directions from scores: changes over a range, their intervals, also in standard deviations.
 
 The re-scoring of SeFa (section 4.2) and of InterFaceGAN before it: the same samples at both ends of a direction's
 range.
@@ -17,14 +17,14 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Effects:
-    """What k directions do to A attributes of the same N samples.
+    """The effects of k directions on A attributes of the same N samples.
 
     Attributes:
         attributes: their names.
         change: ``[k, A]``, mean over the samples of the score at the high end minus that at the low end.
         error: ``[k, A]``, standard error of that mean: over samples, of the paired differences.
         mean, spread: ``[A]``, mean and standard deviation of the unedited scores; ``spread`` is infinite where an
-            attribute never varies, and all that is divided by it 0.
+            attribute never varies, so that normalised changes are 0.
         count: N.
     """
 
@@ -58,7 +58,7 @@ def effects_of(attributes: list[str], low: np.ndarray, high: np.ndarray, unedite
     """Effects of scores ``[k, N, A]`` at both ends, and ``[N, A]`` of the unedited samples.
 
     Raises:
-        ValueError: fewer than two samples, of which no deviation can be computed.
+        ValueError: fewer than two samples, so that no deviation can be computed.
     """
     count = len(unedited)
     if count < 2:

@@ -1,6 +1,6 @@
-"""Measures of directions whose edits have been scored: how much, how purely, how many attributes, how alike.
+"""Measures of directions whose edits have been scored: size and purity of changes, attributes reached, similarity.
 
-Pure mathematics on arrays. *Changes* are ``[k, N, A]``: direction, sample, attribute. A *matrix* is ``[k, A]``, the
+*Changes* are ``[k, N, A]``: direction, sample, attribute. A *matrix* is ``[k, A]``, the
 mean change in units of the attribute's own standard deviation among unedited samples, so that attributes of different
 units can be compared and added.
 """
@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 
-REACHED = 0.5  # standard deviations over the whole range: from here on an attribute counts as reached
-SURE = 1.96  # standard errors beyond it
-CONSTANT = 1e-9  # an attribute that varies less than this share of its size does not vary
+REACHED = 0.5  # standard deviations over the whole range: the threshold for an attribute to count as reached
+SURE = 1.96  # standard errors by which the threshold must be exceeded
+CONSTANT = 1e-9  # an attribute that varies by less than this share of its largest value counts as constant
 
 
 def spreads(before: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Standard deviations ``[A]`` of unedited scores ``[N, A]``; infinite where a score never varies.
 
-    What is divided by it is then 0: of an attribute without variation nothing can be said. For weights ``[B, N]`` of
-    the samples ``[B, A]``.
+    A change divided by it is then 0, since a constant attribute cannot be measured. With weights ``[B, N]`` of the
+    samples the result is ``[B, A]``.
     """
     if weights is None:
         deviation = before.std(axis=0)
@@ -33,7 +33,7 @@ def spreads(before: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray
 def unlikeness(before: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Mean absolute difference ``[A]`` of two unrelated samples (Gini's); infinite where a score never varies.
 
-    For weights ``[B, N]`` ``[B, A]``.
+    With weights ``[B, N]`` of the samples the result is ``[B, A]``.
     """
     weights = np.ones((1, len(before))) if weights is None else weights
     found = []
@@ -49,7 +49,7 @@ def unlikeness(before: np.ndarray, weights: np.ndarray | None = None) -> np.ndar
 
 
 def matrix_of(changes: np.ndarray, spread: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Mean normalised change ``[k, A]`` of changes; for weights ``[B, N]`` of the samples ``[B, k, A]``."""
+    """Mean normalised change ``[k, A]`` of changes; ``[B, k, A]`` with weights ``[B, N]`` of the samples."""
     matrix: np.ndarray
     if weights is None:
         matrix = changes.mean(axis=1) / spread
@@ -62,7 +62,7 @@ def matrix_of(changes: np.ndarray, spread: np.ndarray, weights: np.ndarray | Non
 
 
 def shares(matrix: np.ndarray) -> np.ndarray:
-    """*Disentanglement*: of all the change that a direction makes, the share that falls on each attribute.
+    """*Disentanglement*: the share of each attribute in the total change by a direction.
 
     ``[..., k, A]``, each row adding up to 1 (to 0 where nothing changes).
     """
@@ -73,7 +73,7 @@ def shares(matrix: np.ndarray) -> np.ndarray:
 
 
 def preserved(moves: np.ndarray) -> np.ndarray:
-    """*Rest preserved*: how much of everything else an edit leaves as it was.
+    """*Rest preserved*: how little an edit changes the other attributes.
 
     Args:
         moves: ``[..., k, A]``, mean absolute difference of a picture and its edit, divided by :func:`unlikeness`.
@@ -102,7 +102,7 @@ def reached(changes: np.ndarray, spread: np.ndarray, threshold: float = REACHED)
 
 
 def effective_rank(matrix: np.ndarray) -> float:
-    """How many independent things a set of directions does: exp of the entropy of the singular values.
+    """The number of independent effects of a set of directions: exp of the entropy of the singular values.
 
     Roy & Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO 2007; 0 for zeros.
     """
@@ -136,7 +136,7 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
     """Fréchet distance of two sets of features ``[N, d]`` and ``[M, d]``, as if they were Gaussian.
 
     Dowson & Landau 1982; on Inception's features it is the FID of Heusel et al. 2017. In float64, with symmetric
-    solvers: the trace of the root of a product is the sum of the roots of eigenvalues that are never negative.
+    solvers: the trace of the root of the product is the sum of the roots of non-negative eigenvalues.
 
     Raises:
         ValueError: fewer than two rows, or different widths.

@@ -1,8 +1,8 @@
 """From scored edits to the figures of a table, with intervals.
 
-Which direction is *the* one of an attribute is chosen on one half of the samples (the one that changes it most) and
-judged on the other, and the other way round: so that nothing is found good only because it was chosen for being so.
-Directions that were made for an attribute are judged as such.
+The direction of an attribute (the one that changes it most) is chosen on one half of the samples and measured on the
+other half, and vice versa, which avoids selection bias. A direction that was made for an attribute is always used for
+it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HALVES = 2
 
 
 class SummaryError(Exception):
-    """Scores of which nothing can be said."""
+    """Scores that cannot be summarised."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +28,10 @@ class Judged:
     """Figures of one set of directions, for each attribute and each resampling of the samples.
 
     Attributes:
-        names: of the attributes that vary among the samples; only of them anything can be said.
+        names: of the attributes that vary among the samples; only these are measured.
         chosen: the direction of each, by all samples: int ``[A]``.
         matrix: mean change in standard deviations, ``[k, A]``.
-        values: by measure ``[A]``, or a number where it belongs to all attributes together.
+        values: by measure ``[A]``, or one number for all attributes together.
         replicates: by measure ``[B, A]``, or ``[B]``.
     """
 
@@ -55,7 +55,7 @@ class Judged:
 
 
 def draws(count: int, seed: int = 0) -> np.ndarray:
-    """Resamplings ``[B, N]`` to judge with, which leave both halves as large as they are.
+    """Resamplings ``[B, N]`` of the samples that keep the size of both halves.
 
     Raises:
         ValueError: fewer than two samples.
@@ -72,17 +72,17 @@ def judge(
     spread: np.ndarray | None = None,
     weights: np.ndarray | None = None,
 ) -> Judged:
-    """Judge a set of directions.
+    """Compute the measures of a set of directions.
 
     Args:
         changes: scores of the edits.
         intended: for each direction the attribute that it was made for, '' for none.
-        spread: standard deviations ``[A]`` to count in; by default those of the unedited samples.
-        weights: of :func:`draws`; those of the same samples make intervals of differences tight.
+        spread: standard deviations ``[A]`` as units; by default those of the unedited samples.
+        weights: of :func:`draws`; equal weights for two sets make intervals of their differences narrow.
 
     Returns:
-        The measures ``change`` (standard deviations, in the direction's own sense, so that one whose sign is not
-        sure gains nothing), ``share``, ``preserved`` and ``correlation`` of each attribute's direction, and
+        The measures ``change`` (standard deviations, with the sign of the other half, so that a change of random sign
+        averages to 0), ``share``, ``preserved`` and ``correlation`` of each attribute's direction, and
         ``variety`` and ``rank`` of the whole set.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Texts in CSV files, which people open with spreadsheets."""
+"""Values for CSV files that are safe to open in spreadsheets."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ _FORMULA = re.compile(r"[=@\t\r]|[+-].*[(|!]", re.DOTALL)
 
 
 def cell(value: object) -> object:
-    """A value for a CSV file: text that a spreadsheet would calculate, or start a program by, gets a ' in front.
+    """A value for a CSV file: text that a spreadsheet would run as a formula gets a ' in front.
 
-    Names of directions and of attributes may come from a stranger's file. ``-tilt``, as re-scoring names a direction,
-    is no formula.
+    Names of directions and attributes may come from an untrusted file. ``-tilt``, a name of re-scoring, is no formula.
     """
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

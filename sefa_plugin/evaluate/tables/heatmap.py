@@ -1,4 +1,4 @@
-"""A signed matrix as a picture: rows down, columns across, a number and a colour in each cell."""
+"""A signed matrix as a picture, with a number and a colour in each cell."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NEGATIVE, POSITIVE = (33, 102, 172), (190, 60, 40)  # blue and red, which the colour-blind can distinguish
 HIGH, LETTER, GAP = 30, 15, 2
-WIDEST = 1800  # pixels; with more columns than fit, their labels stand upright
+WIDEST = 1800  # pixels; with more columns, their labels are rotated
 LEGEND = 180
 
 
@@ -45,7 +45,7 @@ def colour_of(value: float, limit: float) -> tuple[int, int, int]:
 
 
 def ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Black or white, whichever is read more easily: by the contrast of WCAG 2, with its gamma as a plain power."""
+    """Black or white, by the higher WCAG 2 contrast, with its gamma simplified to a power of 2.2."""
     weights = (0.2126, 0.7152, 0.0722)
     light = sum(weight * (channel / 255) ** 2.2 for weight, channel in zip(weights, colour))
     return (255, 255, 255) if light < 0.179 else (0, 0, 0)
@@ -75,9 +75,9 @@ def write_heatmap(
         matrix: finite numbers ``[rows, columns]``.
         row_labels, column_labels: one for each.
         title, text: a line above and a smaller one below it, wrapped where they are too long.
-        faint: bool ``[rows, columns]``, cells whose number is not to be relied on: without colour, in faint ink.
+        faint: bool ``[rows, columns]``, cells that are not significant: without colour, in faint ink.
         legend: what the colours stand for; '' for no legend.
-        comment: goes into the file.
+        comment: goes into the metadata of the file.
 
     Raises:
         ValueError: the matrix is empty, not finite, or labels do not match.
@@ -117,7 +117,7 @@ def write_heatmap(
 
 
 class _Plan:
-    """Where things stand, in pixels."""
+    """Positions and sizes, in pixels."""
 
     def __init__(
         self, matrix: np.ndarray, rows: list[str], columns: list[str], title: str, text: str, legend: str
@@ -152,7 +152,7 @@ def _columns(picture: PillowImage, pen: ImageDraw, plan: _Plan) -> None:
             continue
         strip = Image.new("RGB", (max(1, wide), LETTER + 6), PAPER)
         ImageDraw.Draw(strip).text((0, 0), label, INK, font=plan.font)
-        # A quarter turn, read from below. A number, since Image.Transpose came with Pillow 9.1.
+        # A quarter turn anticlockwise. A number, since Image.Transpose came with Pillow 9.1.
         turned = strip.transpose(2)  # type: ignore[arg-type]
         picture.paste(turned, (x + (plan.wide - GAP - turned.width) // 2, plan.top - 6 - turned.height))
 

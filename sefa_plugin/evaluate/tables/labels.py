@@ -1,4 +1,4 @@
-"""Names for directions, from what they change most and how purely."""
+"""Names for directions, from the attributes that they change most, with their purity."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ...directions.names import check_name
 from ..statistics.effects import Effects
 from ..statistics.measures import shares
 
-LEAST = 0.25  # standard deviations over the whole range: what changes less is not what a direction is about
-BESIDE = 0.6  # an attribute is named beside the strongest if it changes by this share of it
+LEAST = 0.25  # standard deviations over the whole range; attributes that change less are not named
+BESIDE = 0.6  # an attribute is named too if its change is at least this share of the strongest
 MOST = 3  # attributes in a name
 LONGEST = 30  # letters of one
 
 
 @dataclass(frozen=True)
 class Label:
-    """A direction's name and how pure it is.
+    """A direction's name and its purity.
 
     Attributes:
         index: row of the matrix.
-        name: the attributes that it moves most, strongest first, each with its sign towards the high end; a leading
+        name: the attributes that it changes most, strongest first, each with its sign towards the high end; a leading
             plus is left out: ``smile``, ``-age``, ``skin-hair``.
         purity: the share of all its change (in standard deviations, absolute) that falls on those attributes.
         strength: the largest change, in standard deviations.
@@ -54,7 +54,7 @@ def labels(effects: Effects) -> list[Label]:
 
 
 def _word(attribute: str) -> str:
-    """An attribute as a part of a name: not a number alone, and without what stands around names (``coarse:x=2@4``)."""
+    """An attribute as a part of a name: no number alone, and no characters of the syntax ``coarse:x=2@4``."""
     word = " ".join("".join(letter if letter not in ",+-=:@" else " " for letter in attribute).split())
     word = word[:LONGEST].strip()
     try:

@@ -34,9 +34,9 @@ class Table:
 
     Attributes:
         title: one line.
-        columns: headings, the first that of the rows' names.
-        rows: for each its cells: text, numbers, :class:`Interval` or None.
-        note: what is measured and how, one paragraph.
+        columns: headings, first that of the rows' names.
+        rows: cells of each row: text, numbers, :class:`Interval` or None.
+        note: one paragraph on what is measured and how.
     """
 
     title: str
@@ -85,7 +85,7 @@ class Table:
         return stream.getvalue()
 
     def json(self, about: Mapping[str, object] | None = None) -> str:
-        """One object: title, columns, rows, note, and what ``about`` holds."""
+        """One object: title, columns, rows, note, and the entries of ``about``."""
         held = {"title": self.title, "columns": list(self.columns), "rows": self.as_lists(), "note": self.note}
         return json.dumps({**held, **(about or {})}, indent=1, allow_nan=False) + "\n"
 
@@ -94,7 +94,7 @@ class Table:
         return [[cell.as_list() if isinstance(cell, Interval) else cell for cell in row] for row in self.rows]
 
     def markdown(self) -> str:
-        """A table of GitHub's."""
+        """A table in GitHub's Markdown."""
         lines = [[str(name) for name in self.columns], ["---"] + ["---:"] * (len(self.columns) - 1)]
         lines += [[written(cell) for cell in row] for row in self.rows]
         return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)

@@ -1,1 +1,1 @@
-"""The page of an output folder, made from its record: ``contents`` says what is on it, ``html`` writes it."""
+"""The page of an output folder, made from its record: ``contents`` collects its content, ``html`` writes it."""

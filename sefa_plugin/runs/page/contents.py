@@ -1,4 +1,4 @@
-"""From the record of a folder to its page: what is there, in words."""
+"""Collect the content of a page from the record of its folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .sheets import sheet_of
 
 PAGE = "index.html"
 UNEDITED = "sheets/unedited.jpg"
-_CARD = {"label", "index", "direction", "layers"}  # settings of what has one
+_CARD = {"label", "index", "direction", "layers"}  # settings of outputs that have a card
 _ORDER = ("all", "coarse", "middle", "fine")
 _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "StyleGAN3's input"}
 
@@ -39,7 +39,7 @@ def packed(heat: np.ndarray) -> str:
 
 
 class Pages:
-    """Writes the page again and again while a run goes on, but never spends much of its time on that."""
+    """Writes the page repeatedly during a run, for at most a small share of its time."""
 
     SHARE = 0.1  # of the time that passes
 
@@ -49,7 +49,7 @@ class Pages:
         self._next = 0.0
 
     def __call__(self, busy: bool) -> None:
-        """Write it; while ``busy``, perhaps not this time.
+        """Write it; while ``busy``, skipped if it was written a short time ago.
 
         Raises:
             OSError: it cannot be written.
@@ -64,24 +64,24 @@ class Pages:
 
 
 def write_report(manifest: Manifest, busy: bool = False) -> Path:
-    """Write ``index.html`` of all that the record holds; gives its path.
+    """Write ``index.html`` of all that the record holds; returns its path.
 
     Raises:
         OSError: it cannot be written; an older page stays.
     """
     manifest.outdir.mkdir(parents=True, exist_ok=True)
-    with alone_in(manifest.outdir):  # of two runs in one folder, the last page shows what both have made
+    with alone_in(manifest.outdir):  # with two runs in one folder, the last page shows the outputs of both
         manifest.refresh()
         return _write_report(manifest, busy)
 
 
 @dataclass
 class _Found:
-    """What is there of one direction.
+    """The outputs of one direction.
 
     Attributes:
         digest, layers: of the direction, and the rows of ws that it changes.
-        about: what the record says of its sheet, or else of its video.
+        about: description of its sheet in the record, or else of its video.
         made: paths of the two by ``sheet`` and ``video``.
     """
 
@@ -165,7 +165,7 @@ def _card(
     name: str = "",
     facts: Sequence[tuple[str, str]] = (),
 ) -> Card:
-    """A card of what ``made`` names as ``sheet`` and ``video``; ``facts`` follow those of the record."""
+    """A card with the files of ``made`` (``sheet``, ``video``); ``facts`` follow those of the record."""
     return Card(
         anchor=anchor,
         title=title,
@@ -181,7 +181,7 @@ def _card(
 
 
 def _names(outdir: Path) -> dict[tuple[str, int, str], tuple[str, float | None]]:
-    """Present names and their purity by label, index and digest of the direction: one may have been given since."""
+    """Names and purity in the directions files, by label, index and digest; they may be newer than the record."""
     import hashlib
 
     names = {}

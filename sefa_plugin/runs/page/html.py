@@ -1,4 +1,4 @@
-"""The page: one HTML file that opens from disk, and shows and plays the files that lie beside it."""
+"""The page: one HTML file that opens from disk, with the pictures and videos that lie beside it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Card:
 
     Attributes:
         anchor: fit for an id, ``all-dir00``.
-        title, name: ``Direction 3``, and a person's name for it or ``''``.
+        title, name: ``Direction 3``, and its name or ``''``.
         words, where: what it changes and where, as measured.
         facts: pairs of a term and its value.
         command: makes it again.
@@ -66,15 +66,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Matrix:
-    """What each direction of one group changes, by attribute scores.
+    """The changes of attribute scores by each direction of one group.
 
     Attributes:
         anchor: fit for an id, ``scores-all``.
-        title, text: what it is of and how it was measured.
+        title, text: what is measured, and how.
         attributes: columns.
         rows: for each direction its anchor on the page ('' where it has no card), its number, and its name or ''.
         values: for each row and attribute a change in standard deviations; finite.
-        sure: for each the same, whether it is beyond chance.
+        sure: for each value whether it is significant.
         files: paths relative to the page.
     """
 
@@ -111,7 +111,7 @@ def write_page(
         title, facts: of the network and the run.
         unedited: the sheet of the unedited pictures.
         command: of the whole run.
-        busy: whether more is to come, which the page then says.
+        busy: whether the run is not finished; the page then shows that.
         matrices: tables of scores.
 
     Raises:
@@ -126,7 +126,7 @@ def write_page(
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
-    """``page.html.j2``, which escapes whatever is put into it, with the style and the script that the page holds."""
+    """``page.html.j2``, which escapes all inserted text, with the style and the script of the page."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 

@@ -1,4 +1,4 @@
-"""From the tables of re-scoring in a folder to what its page says of them."""
+"""Prepare the re-scoring tables of a folder for its page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RENDERED = (".png", ".csv", ".json")
 
 @dataclass(frozen=True)
 class Scored:
-    """What re-scoring says of the directions of a folder.
+    """Re-scoring of the directions of a folder.
 
     Attributes:
         matrices: for the page.
@@ -31,12 +31,12 @@ class Scored:
 
 
 def scored(manifest: Manifest, names: Mapping[DirectionKey, str], shown: Mapping[str, Mapping[int, str]]) -> Scored:
-    """Read the tables that the record names; one that cannot be read is left out.
+    """Read the tables in the record; one that cannot be read is left out.
 
     Args:
         names: present names by label, index and digest.
-        shown: by label and index the digests of the directions that have a card. A row of another direction of that
-            place, found with other options, is left out.
+        shown: by label and index the digests of the directions that have a card. Rows with another digest, of
+            directions found with other options, are left out.
     """
     matrices: list[Matrix] = []
     moves: dict[DirectionKey, str] = {}

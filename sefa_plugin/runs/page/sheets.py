@@ -1,4 +1,4 @@
-"""Sheets that lie beside the page: of their files only the header is read."""
+"""Sheets beside the page; only the headers of their files are read."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ...media.sheet import GAP
 from ...system.regular_files import open_regular
 from ..record import About
 
-MOST_SEGMENTS = 100  # of a file that are looked at for its size
+MOST_SEGMENTS = 100  # of a JPEG file that are read to find its size
 _NO_FRAMES = {0xFFC4, 0xFFC8, 0xFFCC}  # markers of tables among those of frames, FFC0 to FFCF
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Where the pictures of a sheet stand, which are all of one size and at equal steps; in pixels of its file.
+    """Positions of the pictures of a sheet, which have one size and equal steps; in pixels of its file.
 
     Attributes:
         left, top: of the first one.
-        size, step: width and height of one, and how far the next ones to the right and below are.
+        size, step: width and height of one, and the distances to the next ones to the right and below.
         rows, columns: captions.
-        marked: row and column of the unedited picture; without a row, all of its column are unedited.
+        marked: row and column of the unedited picture; without a row, the whole column is unedited.
     """
 
     left: int
@@ -51,7 +51,7 @@ class Pictures:
 
     @property
     def gaps(self) -> tuple[float, float]:
-        """Half of what lies between two, across and down."""
+        """Half the gap between two pictures, across and down."""
         return (self.step[0] - self.size[0]) / 2, (self.step[1] - self.size[1]) / 2
 
 
@@ -62,8 +62,8 @@ class Sheet:
     Attributes:
         path: relative to the page.
         size: width and height in pixels, None where the file is no JPEG.
-        pictures: where they stand, None where that is not known.
-        axes: what lies down and across.
+        pictures: their positions, None where they are not known.
+        axes: what rows and columns stand for, in words.
     """
 
     path: str
@@ -73,14 +73,14 @@ class Sheet:
 
 
 def sheet_of(outdir: Path, name: str, about: About) -> Sheet:
-    """A sheet of a folder, by what the record says about it."""
+    """A sheet of a folder, from its description in the record."""
     size, pictures = _jpeg_size(outdir / name), _pictures(about)
     known = size is not None and pictures is not None and _fits(pictures, size)
     return Sheet(name, size, pictures if known else None, about.get("axes", Sheet.axes))
 
 
 def _pictures(about: About) -> Pictures | None:
-    """Where the pictures stand by the record; None where it does not say so, or contradicts itself."""
+    """Positions of the pictures by the record; None where they are missing or inconsistent."""
     rows, columns, boxes = about.get("rows", [""]), about.get("columns", []), about.get("boxes", [])
     if not boxes or not columns or len(boxes) != len(rows) or any(len(row) != len(columns) for row in boxes):
         return None
@@ -101,7 +101,7 @@ def _fits(pictures: Pictures, size: tuple[int, int]) -> bool:
 
 
 def _jpeg_size(path: Path) -> tuple[int, int] | None:
-    """Width and height by the header of a JPEG file; None where it is none."""
+    """Width and height by the header of a JPEG file; None for any other file."""
     try:
         with open_regular(path) as file:
             if file.read(2) != b"\xff\xd8":
