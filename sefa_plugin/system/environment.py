@@ -17,7 +17,7 @@ NEEDED = (
     ("imageio", "imageio", "2.9"),
     ("imageio-ffmpeg", "imageio_ffmpeg", "0.5.0"),
     ("pillow", "PIL", "8.0"),
-    ("safetensors", "safetensors", "0.3"),
+    ("safetensors", "safetensors", "0.3.1"),
     ("scipy", "scipy", "1.5"),
     ("jinja2", "jinja2", "3.0"),
     ("msgspec", "msgspec", "0.18"),
