@@ -1,7 +1,7 @@
-"""The two layouts of ``torch.save``, read without torch: a zip archive, and the older run of pickles.
+"""The two layouts of ``torch.save``, read without torch: a zip archive, and the older sequence of pickles.
 
-Inside NVIDIA's pickles every storage is a small file of its own in the older layout; `.pt` files are
-one or the other as a whole. Nothing of either is run (see ``pickle_file``).
+In NVIDIA's pickles every storage is a file in the older layout; a `.pt` file as a whole is in either layout.
+No code is run (see ``pickle_file``).
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ _STORAGE_TYPES = {
 
 
 class TorchFileError(Exception):
-    """Not a file of ``torch.save``, or one that contradicts itself."""
+    """Not a file of ``torch.save``, or an inconsistent one."""
 
 
 class OtherTorchFile(TorchFileError):
-    """One that may be whole, of a kind that is not read."""
+    """A file of a kind that is not supported, but possibly undamaged."""
 
 
 @dataclass(frozen=True, eq=False)
 class Storage:
     """Bytes that tensors view: ``data`` of elements ``dtype`` (``uint8`` where the storage has no type).
 
-    ``checksum`` is that of the archive's member, where the storage lies in one: to be checked before use.
+    ``checksum`` is that of its member of a zip archive, to be checked before use.
     """
 
     dtype: str
@@ -63,9 +63,9 @@ class Storage:
 
 @dataclass(eq=False)
 class Checksum:
-    """The checksum of an archive's member; it is compared once, and only when the bytes are needed.
+    """The checksum of an archive's member; compared once, when the bytes are needed.
 
-    torch itself compares nothing, and writes 0 where computing checksums is switched off.
+    0 is not compared: torch writes it if computing checksums is switched off.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Checksum:
     done: bool = field(default=False)
 
     def check(self) -> None:
-        """Compare.
+        """Compare it with the bytes.
 
         Raises:
             TorchFileError: the bytes are not those that were saved.
@@ -153,10 +153,10 @@ def is_legacy(data: Bytes) -> bool:
 def read_legacy(data: Bytes, budget: Budget | None = None) -> TorchFile:
     """Read the older layout: magic number, protocol, machine, object, storage keys, then each storage.
 
-    ``budget`` holds the limits that are left, where the caller has read other pickles of the same file.
+    ``budget`` holds the remaining limits, if other pickles of the same file were read before.
 
     Raises:
-        TorchFileError, InertPickleError: the file is something else, is cut short or contradicts itself.
+        TorchFileError, InertPickleError: the file is of another kind, cut short or inconsistent.
     """
     view, budget = memoryview(data).cast("B"), budget or Budget()
     magic = load(view, budget=budget)
@@ -176,7 +176,7 @@ def read_legacy(data: Bytes, budget: Budget | None = None) -> TorchFile:
 
 
 def _attach_legacy(view: memoryview, body: Loaded, keys: list[str], pos: int) -> TorchFile:
-    """The object of ``body`` with its storages, which follow each other from ``pos`` on in the order of ``keys``."""
+    """The object of ``body`` with its storages, which are stored from ``pos`` on in the order of ``keys``."""
     wanted = {id(ref): _wanted(ref) for ref in body.references}
     by_key = {want.key: want for want in wanted.values()}
     found: dict[str, memoryview] = {}
@@ -205,7 +205,7 @@ def _attach_legacy(view: memoryview, body: Loaded, keys: list[str], pos: int) ->
 
 
 def _stored_bytes(view: memoryview, entry: zipfile.ZipInfo) -> memoryview:
-    """Bytes of an archive member in place. Members are stored, never packed: no archive can unfold."""
+    """Bytes of an archive's member, without a copy; compressed members are refused."""
     if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
         raise OtherTorchFile("has packed members, which torch never writes")
     start = entry.header_offset
@@ -227,7 +227,7 @@ def read_zip(data: Bytes, budget: Budget | None = None) -> TorchFile:
     """Read the zip layout: ``NAME/data.pkl`` and one member ``NAME/data/KEY`` for each storage.
 
     Raises:
-        TorchFileError, InertPickleError: the archive is something else, is cut short or contradicts itself.
+        TorchFileError, InertPickleError: the archive is of another kind, cut short or inconsistent.
     """
     view = memoryview(data).cast("B")
     try:
