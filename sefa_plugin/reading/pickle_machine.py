@@ -185,7 +185,7 @@ class Machine:
         return self.stack[-1]
 
     def store(self, index: int) -> None:
-        """Store the topmost object under a number of at most 32 bits (hashes of longer ones could be made to collide)."""
+        """Store the topmost object under a number of at most 32 bits (longer ones could have equal hashes)."""
         if not 0 <= index < 1 << 32:
             raise InertPickleError(f"stores an entry under a number of more than 32 bits at byte {self.pos - 1}")
         self.memo[index] = self.top()
@@ -240,8 +240,7 @@ class Machine:
             raise InertPickleError(f"adds to a {type(target).__name__} at byte {self.pos - 1}")
 
     def check_key(self, key: object) -> None:
-        """Limit keys that are neither short text nor small numbers, since their hashes could be made to collide.
-        """
+        """Limit keys that are neither short text nor small numbers, since their hashes could be made to collide."""
         if is_plain_key(key):
             return
         parts = key if isinstance(key, tuple) else (key,)
