@@ -204,8 +204,7 @@ class Hook(ABC):
         return ""
 
     def remarks(self, record: NetworkRecord) -> Sequence[str]:
-        """Warnings for the user, one line each, about settings that the file does not store; by default none.
-        """
+        """Warnings for the user, one line each, about settings that the file does not store; by default none."""
         return ()
 
 

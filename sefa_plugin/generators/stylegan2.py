@@ -388,7 +388,7 @@ class SynthesisNetwork(nn.Module):
         ws: Tensor,
         options: Settings,
         prefixes: Prefixes | None,
-        company: int = 1,
+        batch_size: int = 1,
     ) -> State:
         """Features and picture after some blocks, from those of ``start`` or from cached ones."""
         if prefixes is None:
@@ -403,7 +403,7 @@ class SynthesisNetwork(nn.Module):
             return self._blocks(resolutions, *start(), ws, options)
         # The batch size is part of the key, since rounding depends on it.
         end = ends[count - 1] if following is None else self._rows(following).start + 1
-        key = prefixes.key(ws, end, count, enters, resolutions[0], company, options)
+        key = prefixes.key(ws, end, count, enters, resolutions[0], batch_size, options)
         held = prefixes.get(key)
         if held is not None:
             x, img = held

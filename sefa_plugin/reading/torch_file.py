@@ -87,7 +87,7 @@ class Checksum:
 
 
 @dataclass(frozen=True, eq=False)
-class _Wanted:
+class _StorageSpec:
     """One persistent id: which storage (``key``), its type, its length in elements, and a view of it."""
 
     key: str
@@ -100,7 +100,7 @@ class _Wanted:
         return ELEMENT_TYPES[self.dtype][0]
 
 
-def _wanted(reference: PersistentId) -> _Wanted:
+def _storage_spec(reference: PersistentId) -> _StorageSpec:
     pid = reference.pid
     if not (isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage"):
         raise TorchFileError("has a reference that is not to a tensor's storage")
@@ -118,16 +118,16 @@ def _wanted(reference: PersistentId) -> _Wanted:
         if not good or not all(type(n) is int and n >= 0 for n in window[1:]):
             raise TorchFileError("has a view of a storage with a malformed range")
         view = (window[1], window[2])
-    return _Wanted(key, _STORAGE_TYPES[name], count, view)
+    return _StorageSpec(key, _STORAGE_TYPES[name], count, view)
 
 
-def _slice(wanted: _Wanted, data: memoryview, checksum: Checksum | None = None) -> Storage:
-    if wanted.view is not None:
-        start, count = wanted.view
-        if start + count > wanted.count:
-            raise TorchFileError(f"has a view that reaches past its storage of {wanted.count} elements")
-        data = data[start * wanted.width : (start + count) * wanted.width]
-    return Storage(wanted.dtype, data, checksum)
+def _slice(spec: _StorageSpec, data: memoryview, checksum: Checksum | None = None) -> Storage:
+    if spec.view is not None:
+        start, count = spec.view
+        if start + count > spec.count:
+            raise TorchFileError(f"has a view that reaches past its storage of {spec.count} elements")
+        data = data[start * spec.width : (start + count) * spec.width]
+    return Storage(spec.dtype, data, checksum)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,30 +177,30 @@ def read_legacy(data: Bytes, budget: Budget | None = None) -> TorchFile:
 
 def _attach_legacy(view: memoryview, body: Loaded, keys: list[str], pos: int) -> TorchFile:
     """The object of ``body`` with its storages, which are stored from ``pos`` on in the order of ``keys``."""
-    wanted = {id(ref): _wanted(ref) for ref in body.references}
-    by_key = {want.key: want for want in wanted.values()}
+    specs = {id(ref): _storage_spec(ref) for ref in body.references}
+    by_key = {spec.key: spec for spec in specs.values()}
     found: dict[str, memoryview] = {}
     for key in keys:
-        want = by_key.get(key)
-        if want is None:
+        spec = by_key.get(key)
+        if spec is None:
             raise TorchFileError("lists a storage that no tensor uses")
         if key in found:
             raise TorchFileError("lists a storage twice")
         if pos + 8 > len(view):
             raise TorchFileError("is cut short: a storage is missing")
         (count,) = struct.unpack_from("<q", view, pos)
-        stop = pos + 8 + want.count * want.width
-        if count != want.count:
-            raise TorchFileError(f"holds {count} elements in a storage declared with {want.count}")
+        stop = pos + 8 + spec.count * spec.width
+        if count != spec.count:
+            raise TorchFileError(f"holds {count} elements in a storage declared with {spec.count}")
         if stop > len(view):
             raise TorchFileError(f"is cut short: a storage needs {stop - len(view)} bytes more")
         found[key] = view[pos + 8 : stop]
         pos = stop
-    for want in wanted.values():
-        held = found.get(want.key)
-        if held is None or len(held) != want.count * want.width:
+    for spec in specs.values():
+        held = found.get(spec.key)
+        if held is None or len(held) != spec.count * spec.width:
             raise TorchFileError("refers to a storage that is missing or of another size")
-    storages = {ref: _slice(want, found[want.key]) for ref, want in wanted.items()}
+    storages = {ref: _slice(spec, found[spec.key]) for ref, spec in specs.items()}
     return TorchFile(body.value, body.globals, storages)
 
 
@@ -248,17 +248,17 @@ def read_zip(data: Bytes, budget: Budget | None = None) -> TorchFile:
     checksums: dict[str, Checksum] = {}
     total = 0
     for reference in body.references:
-        want = _wanted(reference)
-        member = members.get(f"{roots[0]}data/{want.key}")
+        spec = _storage_spec(reference)
+        member = members.get(f"{roots[0]}data/{spec.key}")
         if member is None:
             raise TorchFileError("refers to a storage that is not in the archive")
         raw = _stored_bytes(view, member)
-        if len(raw) != want.count * want.width:
-            raise TorchFileError(f"holds {len(raw)} bytes in a storage declared with {want.count} elements")
-        if want.key not in checksums:
-            checksums[want.key] = Checksum(member.filename, raw, member.CRC)
+        if len(raw) != spec.count * spec.width:
+            raise TorchFileError(f"holds {len(raw)} bytes in a storage declared with {spec.count} elements")
+        if spec.key not in checksums:
+            checksums[spec.key] = Checksum(member.filename, raw, member.CRC)
             total += len(raw)
             if total > len(view):
                 raise TorchFileError("has members that overlap")
-        storages[id(reference)] = _slice(want, raw, checksums[want.key])
+        storages[id(reference)] = _slice(spec, raw, checksums[spec.key])
     return TorchFile(body.value, body.globals, storages)
