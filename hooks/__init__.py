@@ -1,7 +1,7 @@
-"""The toolkits that are known: one module each, imported when a network is looked at, with a ``Hook`` as ``HOOK``.
+"""Hooks of the supported toolkits: one module each with a ``Hook`` as ``HOOK``, imported when a network is read.
 
-Hooks that third parties register (``registered``) come first, so that a fork can claim its networks before the
-general hooks do. ``docs/hooks.md`` shows how to write one.
+Hooks that third parties register (``registered``) come first, so that they take precedence for the networks of forks.
+``docs/hooks.md`` shows how to write one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sefa_plugin.hook import Hook
 
 from .registered import registered_hooks
 
-# The first that fits is taken: the usual ones come first, and StyleGAN-XL before StyleGAN3, which it resembles.
+# The first that fits is used: common ones come first, and StyleGAN-XL before StyleGAN3, whose tests it passes too.
 BUILT_IN = (
     "stylegan_xl",
     "stylegan3",
@@ -33,7 +33,7 @@ BUILT_IN = (
 
 
 def all_hooks() -> Iterator[Hook]:
-    """Give every hook, third parties' first; a module is imported when its turn comes.
+    """Give every hook, third parties' first; modules are imported lazily.
 
     Raises:
         HookError: a third party's hook cannot be imported or lacks a part of the contract.

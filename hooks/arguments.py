@@ -9,9 +9,9 @@ from typing import NamedTuple
 from sefa_plugin.hook import HookError, NetworkRecord
 
 POSITIONAL = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
-MAX_SIZE = 65_536  # no dimension of a real generator comes near
-MAX_NUMBER = 1 << 24  # nor any other whole number
-MAX_POWER = 64  # of those that two is raised to
+MAX_SIZE = 65_536  # far more than any dimension of a real generator
+MAX_NUMBER = 1 << 24  # likewise for other whole numbers
+MAX_POWER = 64  # for exponents of 2
 
 
 class Sizes(NamedTuple):
@@ -24,7 +24,7 @@ class Sizes(NamedTuple):
     img_channels: int
 
     def described(self, num_ws: int) -> dict[str, int]:
-        """What ``Hook.describe`` gives of them."""
+        """The result of ``Hook.describe``."""
         return {
             "z_dim": self.z_dim,
             "c_dim": self.c_dim,
@@ -84,7 +84,7 @@ class Options:
         return value
 
     def flag(self, key: str) -> bool:
-        """True or False; of anything else, as Python takes it for one."""
+        """True or False, by ``bool``."""
         return bool(self.values[key])
 
     def _wrong(self, key: str) -> HookError:
@@ -93,7 +93,7 @@ class Options:
 
 # Arguments of forks, and the values at which they change no picture.
 FORKS: dict[str, Callable[[object], bool]] = {
-    "epochs": lambda value: isinstance(value, (int, float)),  # dvschultz: only noted
+    "epochs": lambda value: isinstance(value, (int, float)),  # dvschultz: only stored
     "extended_sgan2": lambda value: value is False,  # stylegan3-fun: other widths
     "freeze_embed": lambda value: isinstance(value, bool),  # stylegan3-fun: of training
     "freeze_layers": lambda value: isinstance(value, int),
@@ -107,7 +107,7 @@ def without_forks(record: NetworkRecord, options: Mapping[str, object]) -> dict[
     """Arguments without those of forks that change nothing.
 
     Raises:
-        HookError: one of them has a value that does.
+        HookError: one has a value that changes pictures.
     """
     for name in set(options) & set(FORKS):
         if not FORKS[name](options[name]):
@@ -137,7 +137,7 @@ def sizes(record: NetworkRecord, arguments: dict[str, object]) -> Sizes:
     """Take the five sizes out of ``arguments``.
 
     Raises:
-        HookError: one is missing or is no sensible whole number.
+        HookError: one is missing or is not a valid whole number.
     """
     result = []
     for name in Sizes._fields:
@@ -175,7 +175,7 @@ def completed(record: NetworkRecord, given: object, defaults: Mapping[str, objec
 
 
 def _same_kind(value: object, default: object) -> bool:
-    """Whether a value can stand where ``default`` does; None as a default accepts a number or None."""
+    """Whether a value has the type of ``default``; None as a default accepts a number or None."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if default is None:
         return value is None or number

@@ -1,4 +1,4 @@
-"""EG3D: its backbone, a StyleGAN2 that draws three feature planes, is factorised; pictures need its own code."""
+"""EG3D: its backbone, a StyleGAN2 that generates three feature planes, is factorised; rendering needs its own code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIX = "backbone."
 _OTHERS = ("superresolution.", "decoder.")
 _PLANES = 3 * 32  # three planes of 32 features
 _SIDE = 256
-_CAMERA = 25  # 16 numbers of the pose, 9 of the lens
+_CAMERA = 25  # 16 numbers of the pose, 9 of the intrinsics
 
 
 class EG3D(Hook):
@@ -30,7 +30,7 @@ class EG3D(Hook):
         return record.class_name == "TriPlaneGenerator" and f"{_PREFIX}synthesis.b4.const" in record.tensors
 
     def check(self, record: NetworkRecord) -> None:
-        """Compare the backbone with what it consists of; of the renderer's tensors, only their names are looked at."""
+        """Check the backbone's arguments and tensors; of the renderer's tensors, only the names."""
         inner = _backbone(record)
         if not stylegan3.HOOK.fits(inner):
             raise HookError(f"{record.path}: its backbone is no StyleGAN2 of the stylegan3 toolkit: a modified network")
@@ -58,7 +58,7 @@ class EG3D(Hook):
         return {**inner, "resolution": own.img_resolution, "channels": own.img_channels}
 
     def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
-        """Every affine of the backbone; the super-resolution's blocks share its last row and are none of them."""
+        """Every affine of the backbone, without those of the super-resolution, which use its last row."""
         layers = stylegan3.HOOK.style_layers(_backbone(record))
         return [replace(layer, name=f"{_PREFIX}{layer.name}") for layer in layers]
 

@@ -1,6 +1,6 @@
 """State dicts of genforce/genforce and genforce/sefa: StyleGAN2 and -ADA (a ``.pth`` with ``generator_smooth``).
 
-What their classes take as arguments and no tensor shows has its default here, and a remark says so.
+Constructor arguments that no tensor shows are assumed to have their defaults, with a remark.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _EMBED = "mapping.LabelEmbed.weight"
 _PARTS = {"affine.weight": "style.weight", "affine.bias": "style.bias", "noise_const": "noise"}
-_GAIN = 4  # of the stored filters: twice the size means four times the samples
+_GAIN = 4  # of the stored filters: doubling the size inserts zeros, so the mean is a quarter
 
 
 class GenForce(Hook):
@@ -67,9 +67,9 @@ class GenForce(Hook):
         made = shared.stylegan2_state(record, plan, _table(plan))
         for ours in made:
             if ours.endswith(".affine.bias"):
-                made[ours] += 1  # the style's own 1, which theirs adds at run time
+                made[ours] += 1  # genforce adds this 1 at run time
             elif ours.endswith(".conv0.weight"):
-                made[ours] = made[ours][:, :, ::-1, ::-1].copy()  # theirs are turned at run time, as TensorFlow's are
+                made[ours] = made[ours][:, :, ::-1, ::-1].copy()  # genforce flips them at run time, as TensorFlow does
         return made
 
     def build(self, record: NetworkRecord) -> nn.Module:

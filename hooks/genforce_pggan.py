@@ -47,7 +47,7 @@ class GenForcePGGAN(Hook):
         return _sizes(record)
 
     def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
-        """The one layer that the latent enters by."""
+        """The one layer that z enters."""
         weight, gain = _dense(record)
         return [StyleLayer("synthesis.b4.dense", weight, 0, "conv", gain, size=_SIDE)]
 
@@ -69,7 +69,7 @@ class GenForcePGGAN(Hook):
             for ours, theirs in names.items():
                 made[f"{ours}.weight"] = shared.array(record.tensors[f"{theirs}.weight"])
                 made[f"{ours}.bias"] = shared.array(record.tensors[f"{theirs}.bias"])
-            if number and fused:  # a transposed convolution, which meets its kernel turned around
+            if number and fused:  # a transposed convolution, whose kernel is flipped
                 made[f"{block}.conv0.weight"] = (
                     made[f"{block}.conv0.weight"].transpose(1, 0, 2, 3)[:, :, ::-1, ::-1].copy()
                 )
@@ -111,11 +111,11 @@ def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
 
 
 def _is_fused(record: NetworkRecord, widths: list[int]) -> bool:
-    """Whether up-sampling and convolution are one (``fused_scale``): then kernels are stored ``[in, out]``."""
+    """Whether up-sampling and convolution are fused (``fused_scale``): then kernels are stored ``[in, out]``."""
     for number, (before, width) in enumerate(zip(widths, widths[1:]), start=1):
         if before != width:
             return shared.length(record, f"layer{2 * number}.weight", 0, 4) == before
-    return False  # the default; nothing shows it
+    return False  # the default, since equal widths do not show it
 
 
 def _sizes(record: NetworkRecord) -> dict[str, int]:
@@ -135,7 +135,7 @@ def _sizes(record: NetworkRecord) -> dict[str, int]:
 def _dense(record: NetworkRecord) -> tuple[np.ndarray, float]:
     """The first layer as a matrix ``[channels * 16, z_dim]`` and its gain.
 
-    It is a 4x4 convolution over one padded pixel, so output pixels meet the kernel turned around.
+    It is a 4x4 convolution over one padded pixel, so its output is the flipped kernel.
     """
     kernel = shared.array(record.tensors[_FIRST])  # [channels, z_dim, 4, 4]
     turned = kernel[:, :, ::-1, ::-1].transpose(0, 2, 3, 1)

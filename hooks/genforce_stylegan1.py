@@ -79,7 +79,7 @@ class GenForceStyleGAN1(Hook):
             ours, theirs = f"synthesis.b{side}.conv{row % 2}", f"synthesis.layer{row}"
             if row:
                 kernel = held[f"{theirs}.weight"]
-                fused = row % 2 == 0 and side >= _FUSED_FROM  # then it meets the picture turned around
+                fused = row % 2 == 0 and side >= _FUSED_FROM  # then the kernel is flipped
                 made[f"{ours}.weight"] = kernel[:, :, ::-1, ::-1].copy() if fused else kernel
             else:
                 made["synthesis.b4.const"] = held[f"{theirs}.const"][0]

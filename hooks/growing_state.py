@@ -44,7 +44,7 @@ class GrowingState(Hook):
         return _sizes(record)
 
     def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
-        """Every affine in the order of execution; of PGGAN the one layer that the latent enters by."""
+        """Every affine in the order of execution; for PGGAN the one layer that z enters."""
         if _is_pggan(record):
             weight = record.tensors[_DENSE]
             gain = math.sqrt(2) / 4 / math.sqrt(weight.shape[1])

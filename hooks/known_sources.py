@@ -1,21 +1,21 @@
-"""Digests of module sources whose generators are known to be what the hooks build.
+"""Digests of module sources that are known to compute the same as the generators that the hooks build.
 
-A network file carries the source of its classes. A fork may change a gain there that shows in no tensor
-and no argument, so a source that is not listed is used natively only with a warning that names it.
+A network file contains the source of its classes. A fork may change a gain there that no tensor or argument shows, so
+networks with an unlisted source are rendered with a warning.
 """
 
 from __future__ import annotations
 
 from sefa_plugin.hook import NetworkRecord
 
-# digest (module_walk.source_digest) -> (hook, where the text is from)
+# digest (module_walk.source_digest) -> (hook, origin of the text)
 KNOWN: dict[str, tuple[str, str]] = {
     "46d11dcc1fff0c16f44eca258f6141fcb59161e7e03c16eacb4a3f053113621f": ("stylegan2_ada", "sefa_plugin demo"),
-    # Every text of these modules in the toolkits' histories.
+    # Every version of these modules in the toolkits' histories.
     "5f546cf52ebf7561e6efd7a18185d05afae044ebcd871a41f1d983634556d15f": ("stylegan2_ada", "stylegan2-ada-pytorch"),
     "0d54e0a8df51b3a228bb03fddeb81d36ceca91b652a6b04f66a9eae30ac574a7": ("stylegan3", "stylegan3 (StyleGAN2)"),
     "62fcebfee6844fb2e4677f769ee60fae4a2ec3395dd5da996fcb1e57fdc3ce30": ("stylegan3", "stylegan3"),
-    # The TensorFlow toolkits. PGGAN's first text (February 2018) is not here: its first layer is four times as strong.
+    # The TensorFlow toolkits, without PGGAN's first version (February 2018): its first layer has four times the gain.
     "138e866ddfa655052e29e6aea3768f220d88c18d013e6f5408ef70954a98f78d": ("pggan", "progressive_growing_of_gans"),
     "41a6d1d883aa72b192ba977b5756f30b09e7e17b9f3de149e9254bbd13a6c72c": ("pggan", "stylegan (PGGAN)"),
     "acfcf3cee4458fb7d9d813b268cf08ae7ce4dd0e46848d04eded7bef567f4d4d": ("stylegan1", "stylegan"),
@@ -30,7 +30,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "5a95967c582be5401fbc82961b8de699372014000e6762b9fc62c6330557f738": ("stylegan3", "PDillis/stylegan3-fun (2021)"),
     "dcd00dc7dbf6b363687de1b1c1a8ce82a3889cf98d15a26419b54e65c6a02acd": ("stylegan3", "Projected GAN (StyleGAN2)"),
     "6a4ea6b0a74197b19252afe37918a12d819dd03037cd9fe5789e86d4b6dda280": ("stylegan3", "StyleGAN-XL (StyleGAN2)"),
-    # Forks with the same arithmetic and arguments of their own, which must be at values that change nothing.
+    # Forks with the same arithmetic and additional arguments, which must have values that change nothing.
     "e890b872c4a9caa9d6835d96574f509d294e7a0faaaf1d5e3aa7c3baf9460a00": ("stylegan3", "EG3D (StyleGAN2)"),
     "4d1d9008aa36f3b6d800cbbf477c354cdf1c3936499a234f132be6e0fca3400f": ("eg3d", "EG3D"),
     "88014a2f78c2330d430b432aa9f88afe2cce1a9101c8fe4d0af5b393cd46866b": ("eg3d", "EG3D (super-resolution)"),
@@ -60,13 +60,13 @@ KNOWN: dict[str, tuple[str, str]] = {
         "StyleGAN-Human (sg3, StyleGAN2)",
     ),
     "d94edcc95fde529b1d5ba4465481011a6e0f2a47f400e8c1640db5544b3af8c6": ("stylegan3", "StyleGAN-Human (sg3)"),
-    # StyleGAN-XL: its first generator, and every text of the one that it ended with.
+    # StyleGAN-XL: its first generator, and every version of its final one.
     "0a7805e134c3f44f1249357af235b5e7ddc2419fc7d77e103228a4616f63b5a6": ("stylegan_xl", "StyleGAN-XL"),
     "6f82d46a185f71d2545e4d350b4db5184bb76875c2307db8618d356709f4c137": ("stylegan_xl", "StyleGAN-XL"),
     "8461f126624228c82d3c434400efe89e0088c4eb467ff064594bba9572aed584": ("stylegan_xl", "StyleGAN-XL"),
 }
 
-# Texts of the toolkits that lie beside the generator in training snapshots; no picture depends on them.
+# Modules of the toolkits beside the generator in training snapshots, which do not affect pictures.
 BESIDE = {
     "9328b2943857d88ff2a3fc7f1602a7e14f54d93461b76bf812b288ecf21ee7e5": "stylegan2-ada-pytorch (augmentation)",
     "e151bdf768dfe84526e6d12a91a053176eae8b8161208202a0a066f636e76be1": "stylegan3 (augmentation)",
@@ -74,16 +74,16 @@ BESIDE = {
 
 
 def origin(digest: str) -> str:
-    """Where a source text is from; '' where it is not known."""
+    """Origin of a source text; '' if unknown."""
     return KNOWN[digest][1] if digest in KNOWN else BESIDE.get(digest, "")
 
 
-# A hook that builds on another: with it, the texts of that one are known too.
+# A hook that uses another one, whose sources are then known too.
 _BUILDS_ON = {"eg3d": "stylegan3"}
 
 
 def source_of(record: NetworkRecord, hook: str) -> tuple[str, str]:
-    """Where a network's source is from, and what to warn of.
+    """Origin of a network's source, and a warning.
 
     Returns:
         ``(source, warning)``: ``none`` for files without source, a toolkit's name, or ``unknown``; the

@@ -1,4 +1,4 @@
-"""Networks that are recognised and read by no hook: what they are, and what can be done with them."""
+"""Networks that are recognised but not supported: what they are, and what can be done with them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from sefa_plugin.hook import NetworkRecord
 
 
 def identify(record: NetworkRecord) -> str:
-    """What a network is that no hook takes; '' where that is not known.
+    """What a network without a hook is; '' if unknown.
 
-    ``record`` may be incomplete: plain classes that are not known stand in it by their dotted path.
+    ``record`` may be incomplete: unknown plain classes are given by their dotted path.
     """
     return next((text for known, text in _KNOWN if known(record)), "")
 
@@ -42,7 +42,7 @@ def _inside(checkout: str) -> str:
     return f"; inside a checkout of {checkout}, its own code can be run"
 
 
-# The first that fits a network names it; facts from the repositories of the projects.
+# The first whose test passes is used. The facts are from the projects' repositories.
 _KNOWN: tuple[tuple[Callable[[NetworkRecord], bool], str], ...] = (
     (
         _either(_root_is("AugmentPipe"), _has("Hz_geom")),

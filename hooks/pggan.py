@@ -55,7 +55,7 @@ class PGGAN(Hook):
         return _sizes(record)
 
     def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
-        """The one layer that the latent enters by."""
+        """The one layer that z enters."""
         return [_first(record, 0, "conv")]
 
     def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
@@ -78,7 +78,7 @@ class PGGAN(Hook):
             )
             names["torgb"] = f"ToRGB_lod{len(resolutions) - 1 - index}"
             for ours, theirs in names.items():
-                # Fused, it is a transposed convolution: turned around, and in the first toolkit stored [out, in].
+                # Fused, it is a transposed convolution: flipped, and in the first toolkit stored [out, in].
                 kernel = tf.conv(held[f"{theirs}/weight"], turned=theirs.endswith("Conv0_up"))
                 if theirs.endswith("Conv0_up") and _transposed(record):
                     kernel = kernel.transpose(1, 0, 2, 3).copy()
@@ -101,12 +101,12 @@ def _resolutions(record: NetworkRecord) -> list[int]:
 
 
 def _up(record: NetworkRecord) -> str:
-    """Name of the convolutions that enlarge: with fused up-sampling they are other ones."""
+    """Name of the up-sampling convolutions, which depends on whether they are fused."""
     return "Conv0_up" if "8x8/Conv0_up/weight" in record.tensors else "Conv0"
 
 
 def _transposed(record: NetworkRecord) -> bool:
-    """Whether fused kernels are stored ``[kh, kw, out, in]``; StyleGAN's toolkit has them like all others."""
+    """Whether fused kernels are stored ``[kh, kw, out, in]``; StyleGAN's toolkit stores all kernels alike."""
     return _up(record) == "Conv0_up" and record.layout == "2"
 
 

@@ -1,4 +1,4 @@
-"""Hooks of third parties: found by the entry-point group ``sefa_plugin.hooks``, checked, and given out as ``Hook``.
+"""Hooks of third parties: found by the entry-point group ``sefa_plugin.hooks`` and checked.
 
 An entry names a ``Hook``, a class derived from it, or any object, such as a module, with the same attributes.
 """
@@ -30,13 +30,13 @@ def registered_hooks() -> Iterator[Hook]:
     for entry in found:
         try:
             given = entry.load()
-        except Exception as error:  # whatever goes wrong there, the message must name the culprit
+        except Exception as error:  # any error is reported with the name of the hook
             raise HookError(f"hook {entry.name} ({entry.value}) cannot be loaded: {error}") from error
         yield as_hook(given, entry.name)
 
 
 def as_hook(given: object, entry: str) -> Hook:
-    """Check what an entry names, and give it as a hook: an instance as it is, a class instantiated, all else adapted.
+    """Check an entry's object and give it as a hook: instances unchanged, classes instantiated, others adapted.
 
     Raises:
         HookError: names the entry and what is missing or of the wrong type.
@@ -67,7 +67,7 @@ def _complain_of_missing(entry: str, missing: Sequence[str]) -> None:
 
 
 class _Adapted(Hook):
-    """A hook around an object with the attributes of one, of which the optional ones may be missing."""
+    """A hook around an object with a hook's attributes; optional ones may be missing."""
 
     def __init__(self, given: Hook) -> None:
         self._given = given

@@ -1,6 +1,6 @@
 """State dicts of rosinality/stylegan2-pytorch, and of the projects that keep its generator (StyleGAN-NADA, ...).
 
-A file is ``{"g_ema": ..., "latent_avg": ...}``; those of its training lack the average w.
+A file is ``{"g_ema": ..., "latent_avg": ...}``; training checkpoints lack the average w.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _AVERAGE = "latent_avg"
-_GAIN = 4  # of the stored filters: twice the size means four times the samples
+_GAIN = 4  # of the stored filters: doubling the size inserts zeros, so the mean is a quarter
 
 
 class Rosinality(Hook):
@@ -45,7 +45,7 @@ class Rosinality(Hook):
         shared.check_filters(record, _filters(plan), _GAIN)
 
     def remarks(self, record: NetworkRecord) -> list[str]:
-        """Say where the average w is from if the file has none."""
+        """Origin of the average w if the file has none."""
         if _AVERAGE in record.tensors:
             return []
         return [

@@ -1,4 +1,4 @@
-"""What hooks of state dicts share: shapes read one by one, other names for the tensors of StyleGAN2."""
+"""Common parts of the hooks of state dicts: shapes of tensors, StyleGAN2's tensors by other names."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def stylegan2_plan(
     mapping: stylegan2_parts.MappingOptions,
     block: stylegan2_parts.BlockOptions | None = None,
 ) -> stylegan2_parts.Plan:
-    """Plan of a StyleGAN2 whose widths were read off its tensors.
+    """Plan of a StyleGAN2 with the widths of its tensors.
 
     Args:
         sizes: z_dim, c_dim, w_dim and img_channels.
@@ -92,7 +92,7 @@ def renamed(record: NetworkRecord, table: Mapping[str, Held]) -> NetworkRecord:
 
 
 def is_filter(name: str) -> bool:
-    """Whether a tensor of our generator is a low-pass filter, which other toolkits keep elsewhere."""
+    """Whether a tensor of our generator is a low-pass filter, which other toolkits store differently."""
     return name.endswith(".resample_filter")
 
 
@@ -102,7 +102,7 @@ def stylegan2_state(
     """Arrays (float32) of StyleGAN2 by our names and shapes, filters included; those not in ``table`` are left out.
 
     Toolkits that scale convolutions at run time add the demodulation's epsilon (section 2.2) to scaled
-    weights; ours does not scale, so the factor goes into the weights. Colours are scaled by both.
+    weights; ours does not scale, so the factor is multiplied into the weights. ToRGB is scaled in both.
     """
     state = {}
     for name, shape in stylegan2_parts.expected_tensors(plan).items():
@@ -141,12 +141,12 @@ def check_filters(record: NetworkRecord, names: Iterable[str], gain: float) -> N
     wanted = low_pass() * gain
     for name in names:
         held = array(record.tensors[name]).reshape(wanted.shape)
-        if not np.abs(held - wanted).max() <= 0.005 * gain:  # half precision is off by less, other taps by more
+        if not np.abs(held - wanted).max() <= 0.005 * gain:  # float16 differs by less, other taps by more
             raise HookError(f"{record.path}: {name} is not the filter 1, 3, 3, 1: a modified network")
 
 
 def mean_w(state: Mapping[str, np.ndarray], layers: int, lr_multiplier: float, samples: int = 4096) -> np.ndarray:
-    """Average w ``[w_dim]`` float32 of random latents (seed 0), for networks that keep none.
+    """Average w ``[w_dim]`` float32 of random latents (seed 0), for networks without one.
 
     StyleGAN (2019), appendix B. ``state`` holds ``mapping.fc{i}.weight`` and ``.bias``, leaky ReLU after each.
     """

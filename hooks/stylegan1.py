@@ -155,7 +155,7 @@ def mapping_shapes(record: NetworkRecord, sizes: dict[str, int]) -> dict[str, tu
 def _expected(record: NetworkRecord) -> dict[str, tuple[int, ...]]:
     sizes, widths = _sizes(record), _widths(record)
     shapes = {**mapping_shapes(record, sizes), "lod": (), "synthesis/lod": (), _CONST: (1, widths[0], 4, 4)}
-    before = 0  # the constant has no kernel
+    before = 0  # unused: the constant has no kernel
     for row, (_, theirs) in enumerate(_layers(record)):
         width, side = widths[row // 2], 4 << row // 2
         if row:
@@ -177,7 +177,7 @@ def _options(record: NetworkRecord) -> Options:
 
 
 def agree_on_sizes(record: NetworkRecord, sizes: dict[str, int]) -> None:
-    """Compare what the arguments say with what the variables say."""
+    """Compare the sizes in the arguments with those of the variables."""
     tf.agree(
         record,
         resolution=sizes["resolution"],

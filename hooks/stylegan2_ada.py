@@ -13,19 +13,19 @@ from .arguments import MAX_NUMBER, Options, compare_tensors, completed, named_ar
 if TYPE_CHECKING:
     from torch import nn
 
-# Keywords and defaults of the toolkit's classes. The last of BLOCK changes how, not what, is computed.
+# Keywords and defaults of the toolkit's classes. The last of BLOCK changes only the memory layout.
 MAPPING = {
     key: value
     for key, value in parts.MappingOptions()._asdict().items()
-    if key not in ("label_concat", "normalize_latents")  # of other generations
+    if key not in ("label_concat", "normalize_latents")  # of the TensorFlow toolkits
 }
 SYNTHESIS = {"channel_base": 32768, "channel_max": 512, "num_fp16_res": 0}
 BLOCK = {**parts.BlockOptions()._asdict(), "fp16_channels_last": False}
-MAX_LAYERS = 256  # every layer is laid out before tensors are compared
+MAX_LAYERS = 256  # bounds the work before tensors are compared
 
 
 class StyleGAN2ADA(Hook):
-    """Reads ``Generator`` networks whose synthesis keywords are nested, or were all left out."""
+    """Reads ``Generator`` networks with nested synthesis keywords, or none."""
 
     name = "stylegan2_ada"
 
@@ -67,7 +67,7 @@ def _plan(record: NetworkRecord) -> parts.Plan:
     """Constructor arguments with this toolkit's defaults.
 
     Raises:
-        HookError: an argument is unknown, missing or makes no sense.
+        HookError: an argument is unknown, missing or invalid.
     """
     arguments = named_arguments(record)
     given = arguments.pop("synthesis_kwargs", {})
@@ -90,7 +90,7 @@ def make_plan(
         mapping, synthesis, block: the defaults.
 
     Raises:
-        HookError: an argument is unknown, missing or makes no sense.
+        HookError: an argument is unknown, missing or invalid.
     """
     dims = sizes(record, arguments)
     square = arguments.pop("square", True)  # of StyleGAN-Human

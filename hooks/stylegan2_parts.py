@@ -1,6 +1,6 @@
-"""What a StyleGAN2 generator consists of, from its constructor arguments: tensors and style layers.
+"""Tensors and style layers of a StyleGAN2 generator, from its constructor arguments.
 
-Shared by the two toolkits that ship StyleGAN2 (stylegan2-ada-pytorch, stylegan3); needs no torch.
+For stylegan2-ada-pytorch, stylegan3 and state dicts; needs no torch.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ ARCHITECTURES = ("orig", "skip", "resnet")
 class MappingOptions(NamedTuple):
     """Keywords of the mapping network, with the defaults of stylegan2-ada-pytorch.
 
-    The last two are of other generations: labels that are multiplied by a matrix and put behind z, and whether z is
-    normalised.
+    The last two are of the TensorFlow toolkits: whether labels are multiplied by a matrix and appended to z, and
+    whether z is normalised.
     """
 
     num_layers: int = 8
@@ -35,7 +35,7 @@ class MappingOptions(NamedTuple):
 
 
 class SynthesisOptions(NamedTuple):
-    """Keywords of the synthesis network; ``channels``, by resolution, are given where they are read off shapes."""
+    """Keywords of the synthesis network; ``channels``, by resolution, are set where they come from shapes."""
 
     channel_base: int = 32768
     channel_max: int = 512
@@ -69,12 +69,12 @@ class Plan(NamedTuple):
 
     @property
     def resolutions(self) -> list[int]:
-        """Block resolutions, 4 up to the picture's."""
+        """Block resolutions, from 4 to the picture's."""
         return [2**power for power in range(2, int(math.log2(self.img_resolution)) + 1)]
 
     @property
     def num_ws(self) -> int:
-        """Rows of ws: one a convolution, and one for the last ToRGB."""
+        """Rows of ws: one per convolution, and one for the last ToRGB."""
         return 2 * len(self.resolutions)
 
     def channels(self, resolution: int) -> int:
@@ -93,7 +93,7 @@ class Plan(NamedTuple):
         return resolution == self.img_resolution or self.block.architecture == "skip"
 
     def described(self) -> dict[str, int]:
-        """What ``Hook.describe`` gives of it."""
+        """The result of ``Hook.describe``."""
         return {
             "z_dim": self.z_dim,
             "c_dim": self.c_dim,
@@ -109,7 +109,7 @@ def _linear(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, tuple[i
     yield f"{name}.bias", (outputs,)
 
 
-DEFAULT_FILTER = (1, 3, 3, 1)  # kept by layers that do not resample, whatever the others use
+DEFAULT_FILTER = (1, 3, 3, 1)  # of layers that do not resample
 
 
 def _filter_shape(taps: Sequence[float] | None) -> tuple[int, ...]:
@@ -202,7 +202,7 @@ def mapping_layer(plan: Plan, record: NetworkRecord) -> StyleLayer:
 
 
 def build(plan: Plan) -> nn.Module:
-    """Build the generator, with weights still to be loaded."""
+    """Build the generator, without loading weights."""
     from sefa_plugin.generators.stylegan2 import Generator
 
     return Generator(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _EMBED = "mapping.embed.weight"
-_CLAMP = 256  # what both toolkits train with
+_CLAMP = 256  # default of both toolkits' training
 
 
 class StyleGAN2State(Hook):
@@ -79,7 +79,7 @@ def _plan(record: NetworkRecord) -> parts.Plan:
         mapping = mapping._replace(w_avg_beta=None)
     block = parts.BlockOptions(
         architecture=architecture,
-        resample_filter=[1.0] * min(taps, shared.MAX_TAPS),  # its length; the numbers come with the tensors
+        resample_filter=[1.0] * min(taps, shared.MAX_TAPS),  # only the length: the taps are in the state
         kernel_size=shared.length(record, "synthesis.b4.conv1.weight", 2, 4),
         use_noise="synthesis.b4.conv1.noise_const" in held,
         conv_clamp=_CLAMP,

@@ -1,6 +1,6 @@
 """StyleGAN2 and StyleGAN2-ADA of the TensorFlow toolkits: pickles of versions 4 and 5.
 
-Configs B-D of StyleGAN2 are the architecture "orig" with the colours of every level of detail still in the
+Configs B-D of StyleGAN2 are the architecture "orig" with the ToRGB layers of every level of detail in the
 file; E and F are "skip". Config A is the first StyleGAN (see ``stylegan1``).
 """
 
@@ -91,8 +91,8 @@ class StyleGAN2TF(Hook):
     def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
         """Arrays by the names of our generator.
 
-        Variables are scaled at run time; the demodulation's epsilon (section 2.2) then meets scaled weights, so
-        the factor goes into ours. Kernels that enlarge are turned around, and the style's own 1 is not stored.
+        TensorFlow scales weights at run time before the demodulation (section 2.2) adds its epsilon, so the factor is
+        multiplied into ours. Up-sampling kernels are flipped, and the 1 in the style's bias is not stored.
         """
         plan = _plan(record)
         made = {}
@@ -118,13 +118,13 @@ class StyleGAN2TF(Hook):
 
 
 def _is_revised(record: NetworkRecord) -> bool:
-    """Whether colours are kept for growing."""
+    """Whether the file has ToRGB layers for growing."""
     return "synthesis/ToRGB_lod0/mod_weight" in record.tensors
 
 
 def _options(record: NetworkRecord) -> Options:
     numbers: dict[str, float | None] = {"mapping_lrmul": 0.01}
-    if record.layout == "5":  # before ADA there was no such argument
+    if record.layout == "5":  # no such argument before ADA
         numbers["conv_clamp"] = None
     return Options(record, {"conv_clamp": None, **tf.arguments(record, _KNOWN, numbers).values})
 
@@ -161,7 +161,7 @@ def _plan(record: NetworkRecord) -> parts.Plan:
         conv_clamp=options.number_or_none("conv_clamp"),
         use_noise=options.flag("use_noise"),
         activation=options.text("nonlinearity"),
-        resample_filter=options.numbers_or_none("resample_kernel") or [1, 1],  # theirs is a box where there is none
+        resample_filter=options.numbers_or_none("resample_kernel") or [1, 1],  # None is a box filter in TensorFlow
     )
     return shared.stylegan2_plan(record, sizes, channels, mapping, block)
 
@@ -199,12 +199,12 @@ def _variable(ours: str, shape: tuple[int, ...], plan: parts.Plan, revised: bool
 
 
 def _older_colours(record: NetworkRecord, plan: parts.Plan) -> dict[str, tuple[int, ...]]:
-    """Colours of the smaller resolutions, which a grown network does not use."""
+    """ToRGB variables of the smaller resolutions, which a fully grown network does not use."""
     shapes: dict[str, tuple[int, ...]] = {}
     last = len(plan.resolutions) - 1
     for index, side in enumerate(plan.resolutions[:-1]):
         inside = f"synthesis/ToRGB_lod{last - index}"
-        if f"{inside}/weight" in record.tensors:  # not where the network was never grown ("fixed")
+        if f"{inside}/weight" in record.tensors:  # missing if the network was not grown ("fixed")
             width = plan.channels(side)
             shapes[f"{inside}/weight"] = (1, 1, width, plan.img_channels)
             shapes[f"{inside}/bias"] = (plan.img_channels,)

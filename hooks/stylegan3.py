@@ -1,4 +1,4 @@
-"""Networks of the stylegan3 toolkit: StyleGAN3 (T and R), and the StyleGAN2 that it ships beside."""
+"""Networks of the stylegan3 toolkit: StyleGAN3 (T and R) and its StyleGAN2."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAPPING = {"num_layers": 2, "lr_multiplier": 0.01, "w_avg_beta": 0.998}
 STYLEGAN2_MAPPING = {**stylegan2_ada.MAPPING, "w_avg_beta": 0.998}
 STYLEGAN2_SYNTHESIS = {**stylegan2_ada.SYNTHESIS, "num_fp16_res": 4}
-STYLEGAN2_BLOCK = {**stylegan2_ada.BLOCK, "conv_clamp": 256, "fused_modconv_default": True}  # the last: how, not what
+STYLEGAN2_BLOCK = {**stylegan2_ada.BLOCK, "conv_clamp": 256, "fused_modconv_default": True}  # last: no effect
 MAX_LAYERS = 256
 
 
@@ -75,7 +75,7 @@ def _is_stylegan3(record: NetworkRecord) -> bool:
 
 
 def _is_stylegan2(record: NetworkRecord) -> bool:
-    """StyleGAN2 of this toolkit: by what only it keeps, or by flat synthesis keywords (DragGAN nests them)."""
+    """StyleGAN2 of this toolkit: by an attribute only of it, or by flat synthesis keywords (DragGAN nests them)."""
     if not stylegan2_ada.is_stylegan2(record):
         return False
     synthesis = record.modules.get("synthesis")
@@ -100,7 +100,7 @@ def _stylegan2_plan(record: NetworkRecord) -> stylegan2_parts.Plan:
 
 
 def _parts(record: NetworkRecord) -> tuple[Sizes, Options, SynthesisOptions, SynthesisPlan]:
-    """Sizes, mapping keywords, synthesis keywords and the layers they lay out."""
+    """Sizes, mapping keywords, synthesis keywords and the layers computed from them."""
     arguments = named_arguments(record)
     dims = sizes(record, arguments)
     mapping = completed(record, arguments.pop("mapping_kwargs", {}), MAPPING, "mapping_kwargs")
@@ -124,7 +124,7 @@ def checked_options(record: NetworkRecord, given: dict[str, object], mapping: Op
     """Synthesis keywords with their defaults.
 
     Raises:
-        HookError: one is unknown, or it or a mapping keyword makes no sense.
+        HookError: one is unknown, or it or a mapping keyword is invalid.
     """
     options = read_options(completed(record, given, DEFAULTS, "synthesis keywords"))
     depth = mapping.values["num_layers"]
@@ -137,7 +137,7 @@ def read_options(options: Options) -> SynthesisOptions:
     """Synthesis keywords by type; every one must be there.
 
     Raises:
-        HookError: one is of another type, or a size is none.
+        HookError: one is of another type, or a size is invalid.
     """
     square = options.values["square"]
     if type(square) is not bool:

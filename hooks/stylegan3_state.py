@@ -1,7 +1,7 @@
 """State dicts of NVIDIA's StyleGAN3, and of our own: ``torch.save(G.state_dict(), path)``.
 
-A layer's name holds its size and width. The rest is laid out with the toolkit's defaults, and the stored
-filters must be those of that layout: cutoffs and rates show in nothing else.
+A layer's name holds its size and channels. Other arguments are assumed to have the toolkit's defaults, and the stored
+filters are compared with theirs: no other tensor shows cutoffs and rates.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class StyleGAN3State(Hook):
         )
 
     def check(self, record: NetworkRecord) -> None:
-        """Compare tensors with what this generator consists of, and its filters with those of its layout."""
+        """Compare tensors with what this generator consists of, and its filters with those of the default arguments."""
         stylegan3.HOOK.check(_as_module(record))
         _check_filters(record, _laid_out(record)[1])
 
@@ -85,10 +85,10 @@ def _matches(record: NetworkRecord) -> Iterator[re.Match[str]]:
 
 
 def _laid_out(record: NetworkRecord) -> tuple[SynthesisOptions, SynthesisPlan]:
-    """Arguments with which the toolkit lays out layers of these names, and the layout.
+    """Arguments for which the toolkit's layers have these names, and the layers.
 
     Raises:
-        HookError: its defaults for what does not show give other layers.
+        HookError: there are none with the toolkit's other defaults.
     """
     layers = _layers(record)
     (first, size, _), (_, resolution, colours) = layers[0], layers[-1]
@@ -100,7 +100,7 @@ def _laid_out(record: NetworkRecord) -> tuple[SynthesisOptions, SynthesisPlan]:
         "filter_size": taps // DEFAULTS["lrelu_upsampling"],
         "conv_kernel": shared.length(record, f"synthesis.{first}.weight", 2, 4),
         "use_radial_filters": any(len(record.tensors[x].shape) == 2 for x in downs if x in record.tensors),
-        "num_fp16_res": 0,  # how, not what, is computed
+        "num_fp16_res": 0,  # changes no result in float32
     }
     for critical in sorted(range(min(len(layers) - 1, 8)), key=lambda n: abs(n - DEFAULTS["num_critical"])):
         options["num_critical"] = critical
@@ -132,7 +132,7 @@ def _with_widths(
 
 
 def _as_module(record: NetworkRecord) -> NetworkRecord:
-    """The record as if the network itself had been stored, with its constructor arguments."""
+    """The record as that of a module, with constructor arguments."""
     options, _ = _laid_out(record)
     layers = _layers(record)
     held = record.tensors
@@ -168,7 +168,7 @@ def _check_filters(record: NetworkRecord, plan: SynthesisPlan) -> None:
                 continue
             key = f"synthesis.{layer.name}.{part}"
             apart = np.abs(shared.array(record.tensors[key]) - wanted).max()
-            if not apart <= 0.004 * np.abs(wanted).max():  # half precision is off by less
+            if not apart <= 0.004 * np.abs(wanted).max():  # float16 differs by less
                 raise HookError(
                     f"{record.path}: {key} is not the filter that belongs to this layer by default; "
                     "a state_dict does not say how it was designed: use the network's own .pkl"

@@ -1,4 +1,4 @@
-"""StyleGAN-XL: its generator, and its super-resolution networks, which are laid out by their modules alone."""
+"""StyleGAN-XL: its generator, and its super-resolution networks, whose layers are read from module attributes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAPPING = {"num_layers": 2, "lr_multiplier": 0.01, "w_avg_beta": 0.998, "rand_em
 _SUPERRES = "SuperresGenerator"
 _EMBED = "mapping.embed.weight"
 _MAX_LAYERS = 256
-# What a synthesis network that was grown keeps of its keywords.
+# Keywords that a super-resolution network stores as attributes.
 _KEPT = ("margin_size", "output_scale", "num_layers", "num_critical", "num_fp16_res")
 
 
@@ -86,7 +86,7 @@ class StyleGANXL(Hook):
 
 
 class _Parts(NamedTuple):
-    """What a network is made of; ``mapping_layers`` and ``lr_multiplier`` are of the mapping network."""
+    """Arguments and layers of a network; ``mapping_layers`` and ``lr_multiplier`` are of the mapping network."""
 
     dims: Sizes
     mapping_layers: int
@@ -96,7 +96,7 @@ class _Parts(NamedTuple):
 
 
 def _whole(record: NetworkRecord, module: str, key: str, most: int = MAX_SIZE) -> int:
-    """A whole number among a module's attributes; of a pair (width, height) that is equal, the one number."""
+    """A whole number among a module's attributes; of a pair (width, height) of equal numbers, that number."""
     value: object = _attributes(record, module).get(key)
     if isinstance(value, TensorView):  # in a pickle; a list in a converted file
         value = value.numpy().reshape(-1).tolist() if math.prod(value.shape) <= 2 else None
@@ -162,10 +162,10 @@ def _grown_layer(record: NetworkRecord, name: str) -> LayerPlan:
 
 
 def _grown_plan(record: NetworkRecord) -> SynthesisPlan:
-    """The layers of a super-resolution network, in the order that it keeps; its names skip numbers.
+    """The layers of a super-resolution network, in the order of ``layer_names``, whose numbers have gaps.
 
     Raises:
-        HookError: a layer contradicts itself, or does not go with the one before.
+        HookError: a layer is inconsistent, or does not fit the one before.
     """
     names = _attributes(record, "synthesis").get("layer_names")
     if not isinstance(names, list) or not 1 <= len(names) <= _MAX_LAYERS or not all(type(n) is str for n in names):
@@ -213,7 +213,7 @@ def _grown_parts(record: NetworkRecord) -> _Parts:
 
 
 def _grown_options(record: NetworkRecord, plan: SynthesisPlan) -> SynthesisOptions:
-    """Keywords that a synthesis network which was grown has kept, with their defaults."""
+    """Stored keywords of a super-resolution network, completed with defaults."""
     clamp, *others = (_attributes(record, f"synthesis.{layer.name}").get("conv_clamp") for layer in plan.layers)
     if any(other != clamp for other in others) or not (
         clamp is None or (isinstance(clamp, (int, float)) and clamp > 0)
@@ -232,7 +232,7 @@ def _embeddings(record: NetworkRecord) -> tuple[int, int]:
 
 
 def _per_class(record: NetworkRecord) -> bool:
-    """Whether there is an average for each class; the code's first version had one for all."""
+    """Whether there is a w_avg for each class; the first version of the code had one for all."""
     average = record.tensors.get("mapping.w_avg")
     return average is not None and len(average.shape) == 2
 

@@ -1,7 +1,7 @@
-"""What hooks of TensorFlow's networks share: arguments, shapes, and the layouts of their variables.
+"""Common parts of the hooks of TensorFlow networks: arguments, shapes, and layouts of variables.
 
-A network's building functions take, of one set of arguments, those that they have parameters for, so each
-argument is looked up in the component first. What is left out has the function's default.
+All building functions of a network get the same arguments and use those that they have parameters for. Arguments that
+are left out have the function's default.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MAX_BLOCKS = 15  # 65536 pixels
-# Of training, of how a graph is built, or of the network's own defaults for truncation: no picture changes.
+# Arguments of training, graph construction, or default truncation, which do not change pictures.
 HARMLESS = {
     "components",
     "D_func",
@@ -44,7 +44,7 @@ HARMLESS = {
     "truncation_psi",
     "truncation_psi_val",
 }  # fmt: skip
-# These follow from shapes; where they are given too, both must agree (see `agree`).
+# Arguments that shapes determine; both must agree (see `agree`).
 SHAPES = {
     "dlatent_size",
     "fmap_base",
@@ -103,7 +103,7 @@ def arguments(
 
 
 def agree(record: NetworkRecord, **sizes: int) -> None:
-    """Compare sizes read off the variables with the arguments of the same names, where those were given.
+    """Compare sizes of the variables with the arguments of the same names, if given.
 
     Raises:
         HookError: names the first that differs.
@@ -142,7 +142,7 @@ def count(record: NetworkRecord, pattern: str) -> int:
 
 
 def blocks(record: NetworkRecord, pattern: str) -> list[int]:
-    """Resolutions from 8 pixels on that have a variable ``pattern.format(resolution)``, 4 before them.
+    """4, then resolutions from 8 on that have a variable ``pattern.format(resolution)``.
 
     Raises:
         HookError: there are more than any network has.
@@ -156,14 +156,14 @@ def blocks(record: NetworkRecord, pattern: str) -> list[int]:
 
 
 def level_of_detail(record: NetworkRecord, blocks: int) -> float:
-    """How far a network has yet to grow: 0 for a finished one.
+    """The level of detail (lod) of progressive growing: 0 for a fully grown network.
 
     Raises:
-        HookError: the variable is missing, or holds what no network can have.
+        HookError: the variable is missing or out of range.
     """
     tensor = record.tensors.get("lod")
     lod = float(array(tensor)) if tensor is not None and tuple(tensor.shape) == () else -1.0
-    if not 0 <= lod <= blocks - 1:  # at most, 4 pixels are all there is
+    if not 0 <= lod <= blocks - 1:  # the highest level is 4 pixels
         raise HookError(f"{record.path}: its level of detail (lod) is missing or {lod:g}: a damaged network")
     return lod
 
@@ -181,6 +181,6 @@ def dense(tensor: ArrayLike) -> np.ndarray:
 
 
 def conv(tensor: ArrayLike, turned: bool = False) -> np.ndarray:
-    """``[kh, kw, in, out]`` to ``[out, in, kh, kw]``; ``turned`` by half a turn."""
+    """``[kh, kw, in, out]`` to ``[out, in, kh, kw]``; ``turned`` flips both kernel axes."""
     kernel = array(tensor).transpose(3, 2, 0, 1)
     return (kernel[:, :, ::-1, ::-1] if turned else kernel).copy()

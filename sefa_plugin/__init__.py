@@ -4,8 +4,8 @@ Shen & Zhou, "Closed-Form Factorization of Latent Semantics in GANs", CVPR 2021.
 
     from sefa_plugin import edit, factorize, load_network, render, write_video
 
-Names are imported when they are first used, so ``import sefa_plugin`` loads neither torch nor NumPy, and little else:
-Ctrl-C is not handled before it is done.
+Names are imported on first use: ``import sefa_plugin`` loads neither torch nor NumPy and stays fast, since Ctrl-C is
+handled only after it.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-class _Beside:
+class _CheckoutFinder:
     """Finds ``sefa_plugin.hooks`` and ``sefa_plugin.third_party`` next to the package in a bare checkout.
 
-    Installed, both lie inside the package and this finder is not needed; no other name is served.
+    An installed package contains both and needs no finder.
     """
 
     names = ("hooks", "third_party")
@@ -84,5 +84,5 @@ class _Beside:
         return spec_from_file_location(fullname, start, submodule_search_locations=[folder])
 
 
-if not all(os.path.isdir(os.path.join(os.path.dirname(__file__), name)) for name in _Beside.names):
-    sys.meta_path.insert(0, _Beside)  # before an editable install's finder: a copy keeps to its own hooks
+if not all(os.path.isdir(os.path.join(os.path.dirname(__file__), name)) for name in _CheckoutFinder.names):
+    sys.meta_path.insert(0, _CheckoutFinder)  # before an editable install's finder, which may find another copy's

@@ -1,7 +1,7 @@
-"""The contract between a toolkit and this plugin: what a hook gives, and the check of what it gave.
+"""The interface between a toolkit and this plugin: the methods of a hook, and checks of what they return.
 
-A hook recognises the record of a network file, lists the layers that a style enters by, and builds a generator.
-Recognising and listing need no torch, so that looking at a file stays quick; only ``build`` imports it.
+A hook recognises the record of a network file, lists its style layers, and builds a generator.
+Recognising and listing need no torch, so they are fast; only ``build`` imports it.
 ``docs/hooks.md`` shows a whole hook.
 """
 
@@ -43,7 +43,7 @@ SIZES = ("z_dim", "c_dim", "w_dim", "num_ws", "resolution", "channels")
 class HookError(Exception):
     """No hook fits a network, or a hook gave something that breaks the contract.
 
-    The message is printable, whatever names of a file a hook has put into it.
+    Unprintable characters of the message, which may hold names of a file, are escaped.
     """
 
     def __init__(self, message: str) -> None:
@@ -55,7 +55,7 @@ class NoHookError(HookError):
 
 
 class ArrayLike(Protocol):
-    """Numbers that ``numpy.asarray`` takes: a NumPy array, or a tensor of a file that is read only then."""
+    """What ``numpy.asarray`` accepts: a NumPy array, or a tensor that this call reads from its file."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,7 +63,7 @@ class ArrayLike(Protocol):
 
     @property
     def dtype(self) -> object:
-        """Element type; as text it ends in NumPy's name for it (``float32``)."""
+        """Element type; its ``str`` ends in NumPy's name (``float32``)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +79,9 @@ class StyleLayer:
         kind: ``conv``, ``torgb``, ``input`` (StyleGAN3's rigid motion, not a style) or ``mapping``.
         weight_gain: factor applied to the stored weight at run time.
         style_gain: further factor on the layer's output (1 / sqrt(channels) of a ToRGB).
-        size: height in pixels of what the layer puts out.
-        detail: the finest detail it can draw, as a picture size in pixels (block resolution, or twice
-            StyleGAN3's output cutoff); None where layers form no coarse/middle/fine groups.
+        size: height in pixels of the layer's output.
+        detail: finest detail of its output, as a picture size in pixels (block resolution, or twice StyleGAN3's
+            output cutoff); None where layers form no coarse/middle/fine groups.
     """
 
     name: str
@@ -100,23 +100,23 @@ class StyleLayer:
 
 
 class Hook(ABC):
-    """What a toolkit offers; one instance serves every network of that toolkit.
+    """Support for one toolkit; one instance handles all networks of that toolkit.
 
     Derive a class, give it a ``name`` and the six methods without a default, and register it (``docs/hooks.md``).
-    A hook keeps nothing between calls: everything that it needs is in the record that each method is given. It reads
-    the record's tensors no earlier than it must, since a file may be larger than memory.
+    A hook keeps no state between calls: every method takes the record. It reads the record's tensors as late as
+    possible, since a file may be larger than memory.
 
-    Of a network, the methods are called in this order:
+    For each network, the methods are called in this order:
 
-    1. ``fits``, of one hook after the other, until one fits;
+    1. ``fits`` of each hook, until one returns True;
     2. ``check``, then ``describe``, ``style_layers`` and ``mapping_layer``, then ``remarks`` and ``cannot_render``;
-    3. where pictures are wanted, ``state``, then ``build``.
+    3. for rendering, ``state``, then ``build``.
 
-    Those of step 2 may be called again, and must give the same again. A module that a script has in memory gets a
-    record, too: of it, steps 1 and 2 are taken.
+    Those of step 2 may be called again and must return the same. For a module in memory, which gets a record too,
+    only steps 1 and 2 are taken.
 
     Attributes:
-        name: a short word, unique among the hooks; it is shown to the user and stands in every ``run.json``.
+        name: a short word, unique among the hooks; shown to the user and written to every ``run.json``.
         has_mapping: whether ``mapping_layer`` gives a layer. Where it is False, ``mapping_layer`` is not called, and
             directions can be made in W only.
     """
@@ -134,10 +134,10 @@ class Hook(ABC):
 
     @abstractmethod
     def check(self, record: NetworkRecord) -> None:
-        """Make sure that ``build`` will make this very network; called once ``fits`` has given True.
+        """Check that ``build`` reproduces this network; called after ``fits`` has returned True.
 
         Raises:
-            HookError: names the first argument or tensor that is not as it must be.
+            HookError: names the first unexpected argument or tensor.
         """
 
     @abstractmethod
@@ -169,8 +169,8 @@ class Hook(ABC):
     def build(self, record: NetworkRecord) -> nn.Module:
         """Make the generator on the CPU; its weights are loaded afterwards, by the names of ``state``.
 
-        It may be called twice: first while ``torch.randn`` and ``torch.rand`` give NaN, which takes no memory, and
-        again if NaN is left in anything that the state does not reach.
+        It may be called twice: first while ``torch.randn`` and ``torch.rand`` return NaN without using memory, and
+        again if a tensor that is not part of the state still holds NaN.
 
         Returns:
             A module with the attributes ``z_dim, c_dim, w_dim, num_ws, img_resolution, img_channels`` (int) and
@@ -184,36 +184,32 @@ class Hook(ABC):
     def state(self, record: NetworkRecord) -> Mapping[str, ArrayLike] | None:
         """The tensors of the generator that ``build`` makes, by its ``state_dict``'s names; called before ``build``.
 
-        By default those of the record; then plain attributes (numbers, text) of the built modules must also be equal
-        to those that the file keeps of the same modules under the same names. To be overridden where the file has
-        other names or layouts.
+        By default those of the record; plain attributes (numbers, text) of the built modules are then compared with
+        those of the same names in the file. Override it where the file has other names or layouts.
 
         Returns:
             Every parameter and buffer, or None where ``build`` loads them itself.
 
         Raises:
-            HookError: a tensor has values that no network can have.
+            HookError: a tensor has impossible values.
         """
         return record.tensors
 
     def cannot_render(self, record: NetworkRecord) -> str:
-        """Why there is no generator, only layers: one line without the file's name. By default '': there is one.
+        """Why the network can only be factorised: one line without the file's name; '' (default) if it can be rendered.
 
-        Where it is not '', ``state`` and ``build`` are never called, and the network's classes need not be known:
-        then this is called before ``check``, with a record of what was understood of the file.
+        Where it is not '', ``state`` and ``build`` are never called, and the network's classes may be unknown: then
+        this is called before ``check``, with an incomplete record.
         """
         return ""
 
     def remarks(self, record: NetworkRecord) -> Sequence[str]:
-        """Warnings for the user, a line each, where the file leaves something open that may change pictures.
-
-        By default none.
-        """
+        """Warnings for the user, one line each, about settings that the file does not store; by default none."""
         return ()
 
 
 class Listing(NamedTuple):
-    """What a hook lists of a network, checked: enough to factorise it.
+    """Checked sizes and layers of a network: enough to factorise it.
 
     Attributes:
         sizes: by the names of :data:`SIZES`.
@@ -227,11 +223,11 @@ class Listing(NamedTuple):
 
 
 def listing_of(record: NetworkRecord, hook: Hook) -> Listing:
-    """Take from a hook what it lists of a network, and check it.
+    """Get sizes and layers of a network from a hook, and check them.
 
     Raises:
-        HookError: the network is not as the hook's toolkit makes them, or the hook breaks the contract; one line that
-            names the hook and the fault.
+        HookError: the network does not match the hook's toolkit, or the hook breaks the interface; one line that names
+            the hook and the fault.
     """
     hook.check(record)
     sizes = _checked_sizes(hook.describe(record), hook.name)
@@ -241,10 +237,10 @@ def listing_of(record: NetworkRecord, hook: Hook) -> Listing:
 
 
 def remarks_of(record: NetworkRecord, hook: Hook) -> tuple[str, ...]:
-    """Take a hook's remarks on a network, and check them.
+    """Get a hook's remarks on a network, and check them.
 
     Raises:
-        HookError: they are no list of lines.
+        HookError: they are not a list of lines.
     """
     given = hook.remarks(record)
     if isinstance(given, str) or not isinstance(given, Iterable):
@@ -257,7 +253,7 @@ def remarks_of(record: NetworkRecord, hook: Hook) -> tuple[str, ...]:
 
 
 def reason_of(record: NetworkRecord, hook: Hook) -> str:
-    """Take a hook's reason for not rendering a network, and check it; '' where it can be rendered.
+    """Get a hook's reason for not rendering a network, and check it; '' where it can be rendered.
 
     Raises:
         HookError: it is no text.
@@ -281,7 +277,7 @@ def _checked_sizes(sizes: object, hook: str) -> dict[str, int]:
 
 
 def check_layers(layers: Sequence[StyleLayer], w_dim: int, num_ws: int, hook: str) -> list[StyleLayer]:
-    """Check what a hook listed; returns it as a list.
+    """Check the layers that a hook lists; returns them as a list.
 
     Raises:
         HookError: something is no layer, a weight is not ``[channels, w_dim]``, a name occurs twice, or an index or
@@ -348,15 +344,16 @@ def _whole(value: object) -> int | None:
 
 
 def _a(value: object) -> str:
+    """The name of a value's type, with its article."""
     kind = type(value).__name__
     return "None" if value is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
 
 
 def check_attribute(record: NetworkRecord, name: str, key: str, ours: object) -> None:
-    """Compare an attribute that the file keeps of a module with what the known toolkits' has; without one, pass.
+    """Compare a module's attribute in the file with the known toolkits' value; a missing attribute passes.
 
     Raises:
-        HookError: the file has something else.
+        HookError: they differ.
     """
     held = record.modules.get(name)
     if held is None or key not in held.attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-TYPE_CHECKING = False  # a type checker takes it for that of typing
+TYPE_CHECKING = False  # for type checkers the same as typing's, without the import
 if TYPE_CHECKING:
     from typing import Any
 
@@ -21,17 +21,17 @@ def sefa() -> None:
 
 
 def gen_sefa_of_checkout() -> None:
-    """Run the ``gen_sefa.py`` of a toolkit's checkout, for whose Python nobody has installed what SeFa needs."""
+    """Run ``gen_sefa.py`` in a toolkit's checkout, whose Python may be too old or lack packages; ends the process."""
     _run("gen_sefa", "gen_sefa.py", ("too_old", "missing"))
 
 
 def python_m() -> None:
-    """Run ``python -m sefa_plugin``, in whatever Python that is; ends the process."""
+    """Run ``python -m sefa_plugin``, whose Python may be too old; ends the process."""
     _run("sefa", "python -m sefa_plugin", ("too_old",))
 
 
 def _run(command: str, called: str | None = None, checks: tuple[str, ...] = ()) -> None:
-    """Run a command of ``cli``, unless one of the checks of ``environment`` has a line to say."""
+    """Run a command of ``cli``; exits with one line if one of the ``checks`` of ``environment`` fails."""
     try:
         for check in checks:
             from .system import environment
@@ -44,11 +44,11 @@ def _run(command: str, called: str | None = None, checks: tuple[str, ...] = ()) 
     try:
         run(prog_name=called)
     finally:
-        gc.freeze()  # else Python goes through PyTorch's objects several times before it ends: a third of a second
+        gc.freeze()  # no garbage collection over PyTorch's objects at exit: saves a third of a second
 
 
 def _commands() -> Any:
-    """The module of the commands; where a checkout runs that nobody has installed, a line may say what it lacks."""
+    """Import the module of the commands; exits with one line if a required package is missing."""
     try:
         from .commands import cli
     except ModuleNotFoundError:

@@ -1,7 +1,7 @@
-"""What ``import dnnlib`` and ``import torch_utils`` mean inside the source of a network file that is run.
+"""Resolution of ``import dnnlib`` and ``import torch_utils`` inside the source of a network file that is run.
 
-The names are resolved for those sources alone: nothing is put into ``sys.modules``, so a toolkit's own
-modules of the same names, imported by whoever, are neither hidden nor replaced.
+It applies to those sources alone: ``sys.modules`` gets no such names, so a toolkit's own modules of the same names are
+neither hidden nor replaced.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _HOME = __name__.rpartition(".")[0]  # sefa_plugin.third_party
 
 
 def find(name: str) -> ModuleType:
-    """Import our module that stands for ``name`` (``torch_utils.ops.bias_act``).
+    """Import our implementation of ``name`` (``torch_utils.ops.bias_act``).
 
     Raises:
-        ModuleNotFoundError: there is none; its ``name`` is the one asked for.
+        ModuleNotFoundError: there is none; its ``name`` is ``name``.
     """
     try:
         return import_module(f"{_HOME}.{name}")
@@ -31,7 +31,7 @@ def find(name: str) -> ModuleType:
 
 
 def ours(name: str) -> str:
-    """The name of our module that a toolkit's name stands for, '' where it is no toolkit's.
+    """The name of our implementation of a toolkit's module, '' for other modules.
 
     Forks move the two packages (``src.torch_utils.misc``) or rename them (``pytorch_utils.misc``).
     """
@@ -41,9 +41,9 @@ def ours(name: str) -> str:
 
 
 def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
-    """Stand in for ``__import__``."""
+    """``__import__`` for sources of network files."""
     known = "" if level else ours(name)
-    if not known or (not fromlist and known != name):  # `import src.dnnlib` binds src, which is not ours to give
+    if not known or (not fromlist and known != name):  # `import src.dnnlib` binds src, which is not replaced
         return builtins.__import__(name, globals, locals, fromlist, level)
     module = find(known)
     for item in fromlist or ():
@@ -52,10 +52,10 @@ def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = 
                 find(f"{known}.{item}")
             except ModuleNotFoundError as error:
                 if error.name != f"{known}.{item}":
-                    raise  # else Python itself says that the name cannot be imported
+                    raise  # without the item, Python raises ImportError itself
     return module if fromlist else find(known.partition(".")[0])
 
 
 def builtins_for_sources() -> dict[str, Any]:
-    """Give the ``__builtins__`` of a module whose imports are to be resolved here, whenever they are made."""
+    """Give ``__builtins__`` for a module, with which its imports are resolved here."""
     return {**vars(builtins), "__import__": _import}

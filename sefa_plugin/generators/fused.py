@@ -1,8 +1,8 @@
 """The alias-free non-linearity in one pass over the picture, compiled by Numba (the extra ``fast``).
 
-Karras et al., "Alias-Free Generative Adversarial Networks" (2021), section 3.2. Channels come last, and some dozens
-of them (lanes) go through together, as if the numbers of a picture were vectors. Enlarging is split into its phases,
-which stay apart until the end: inner loops run over neighbouring numbers, and no zero is multiplied.
+Karras et al., "Alias-Free Generative Adversarial Networks" (2021), section 3.2. The layout is channels last, and blocks
+of channels (lanes) are processed together, so inner loops run over adjacent numbers and vectorise. Up-sampling is
+polyphase: the phases are stored separately, and inserted zeros are never multiplied.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
     Wholes = NDArray[np.int64]
-    Pixels = Union[Floats, NDArray[np.uint16]]  # the second: the bits of bfloat16
+    Pixels = Union[Floats, NDArray[np.uint16]]  # uint16: the bits of bfloat16
 
 PHASE_TAPS = 6  # of the up-sampling filter, per phase; the loops are written out for them
-PAIRS = 6  # of taps of the down-sampling filter that one loop applies: each loop reads and writes its sums
-NEGLIGIBLE = 1e-5  # of the largest part of a radial filter; what is left out changes a result by a millionth
-REACHED = 6  # reduced rows that an enlarged one adds to in one loop
-# Channels that go through together, a line of the cache or more: then no load straddles two of them.
+PAIRS = 6  # pairs of symmetric taps of the down-sampling filter per loop
+NEGLIGIBLE = 1e-5  # relative to the largest singular value of a radial filter; smaller ones change a result by 1e-6
+REACHED = 6  # output rows that an up-sampled row is added to per loop
+# Channels processed together: whole cache lines, so that no load crosses two.
 _LANES = (128, 64, 48, 32, 16)
-_RING = 8  # input rows that are held, at least PHASE_TAPS
-_PAGE, _SPREAD = 1024, 80  # numbers: what a way of the first cache holds; a twelfth of it, in whole lines
-_PART = 2048  # numbers of it that go from step to step together; they and what they become fit the first cache
-_TILE = 20480  # numbers in an enlarged row that is worked on at once; six reduced ones fit the second cache
+_RING = 8  # input rows in the ring buffer, at least PHASE_TAPS
+_PAGE, _SPREAD = 1024, 80  # numbers: a way of the L1 cache; a twelfth of it, in whole cache lines
+_PART = 2048  # numbers of a row per step: they and their results fit the L1 cache
+_TILE = 20480  # numbers of an up-sampled row per unit of work; six output rows fit the L2 cache
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -45,18 +45,18 @@ def _compiled(**options: Unpack[_Options]) -> Callable[[_Function], _Function]:
     def decorate(function: _Function) -> _Function:
         try:
             compiled = njit(cache=True, fastmath=True, nogil=True, **options)(function)
-        except RuntimeError:  # nowhere to keep the compiled code
+        except RuntimeError:  # no writable folder for the compiled code
             compiled = njit(fastmath=True, nogil=True, **options)(function)
-        return cast("_Function", compiled)  # called as the function is
+        return cast("_Function", compiled)
 
     return decorate
 
 
 def _compiles(function: Callable[..., None]) -> Callable[[_Function], _Function]:
-    """Register the decorated function: by the types of arguments it chooses what compiled calls of ``function`` run."""
+    """Register the decorated function to choose the compiled implementation of ``function`` by argument types."""
 
     def decorate(choose: _Function) -> _Function:
-        # Not strict: that compares annotations too, which are other ones in what is chosen.
+        # Not strict: that would compare annotations, which differ between implementations.
         chosen: _Function = overload(function, inline="always", strict=False)(choose)
         return chosen
 
@@ -65,20 +65,20 @@ def _compiles(function: Callable[..., None]) -> Callable[[_Function], _Function]
 
 @_compiled(inline="always")
 def _apart(numbers: int) -> int:
-    """A length of rows, at least this, that keeps those read together out of each other's sets of the cache."""
+    """A row stride of at least ``numbers`` with which rows that are read together use different cache sets."""
     return numbers + (_SPREAD - numbers) % _PAGE
 
 
 @_compiled(inline="always")
 def _zeros(count: int) -> Floats:
-    """Numbers from the beginning of a cache line on: otherwise every vector would straddle two."""
+    """Zeros aligned to a cache line."""
     held = np.zeros(count + 16, np.float32)
     first = -(held.ctypes.data // 4) % 16
     return held[first : first + count]
 
 
 def _widen(into: Floats, i: int, source: Pixels, bias: Floats) -> None:
-    """The numbers of the i-th pixel with their bias, as float32."""
+    """Store a pixel plus bias as the i-th of ``into``, float32."""
     raise NotImplementedError  # compiled code only
 
 
@@ -99,7 +99,7 @@ def _widen_by_type(into: types.Array, i: types.Type, source: types.Array, bias: 
 
 
 def _narrow(into: Pixels, source: Floats, i: int) -> None:
-    """The numbers of the i-th pixel, rounded to the nearest (of two, to the even one) where they become bfloat16."""
+    """Store the i-th pixel of ``source``; to bfloat16 with rounding to nearest, ties to even."""
     raise NotImplementedError  # compiled code only
 
 
@@ -120,7 +120,7 @@ def _narrow_by_type(into: types.Array, source: types.Array, i: types.Type) -> Ca
 
 @_compiled(inline="always")
 def _load(into: Floats, count: int, x: Pixels, bias: Floats, left: int, first: int, width: int, lanes: int) -> None:
-    """Pixels of a row from column ``left`` on, ``width`` of its channels and their bias; black beyond its edges."""
+    """Load pixels of a row from column ``left`` on, ``width`` channels plus bias; 0 beyond the edges."""
     pixels, biases = into[: count * lanes].reshape(count, lanes), bias[first : first + width]
     for i in range(count):
         if 0 <= left + i < x.shape[0]:
@@ -142,7 +142,7 @@ def _advance(
     loaded: int,
     wanted: int,
 ) -> int:
-    """Load the rows of a picture up to ``wanted``; those beyond its edges are black."""
+    """Load the rows of a picture up to ``wanted``, 0 beyond its edges; gives the number of loaded rows."""
     while loaded < wanted:
         row = ring[loaded % _RING]
         if 0 <= loaded < x.shape[0]:
@@ -155,9 +155,9 @@ def _advance(
 
 @_compiled()
 def _mix_rows(row: Floats, begin: int, stop: int, ring: Floats, top: int, taps: Floats) -> None:
-    """Six input rows from ``top`` on to one row of the enlarged picture, which is not wider yet."""
+    """Vertical up-sampling: six input rows from ``top`` on to one row."""
     c0, c1, c2, c3, c4, c5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
-    # Slices, since an index that might be negative is tested at every number.
+    # Slices: an index that may be negative would be tested for every number.
     i0, i1, i2 = ring[top % _RING, begin:], ring[(top + 1) % _RING, begin:], ring[(top + 2) % _RING, begin:]
     i3, i4, i5 = ring[(top + 3) % _RING, begin:], ring[(top + 4) % _RING, begin:], ring[(top + 5) % _RING, begin:]
     into = row[begin:stop]
@@ -177,7 +177,7 @@ def _enlarge(
     slope: np.float32,
     clamp: np.float32,
 ) -> None:
-    """A part of a row to its phases, activated."""
+    """Horizontal up-sampling and activation of a part of a row, into phases."""
     for p in range(phases.shape[0]):
         t0, t1, t2, t3, t4, t5 = taps[p, 0], taps[p, 1], taps[p, 2], taps[p, 3], taps[p, 4], taps[p, 5]
         into, r0 = phases[p, begin:stop], row[begin + starts[p] * lanes :]
@@ -190,7 +190,7 @@ def _enlarge(
 
 @_compiled(inline="always")
 def _from(phases: Floats, place: int, up: int, lanes: int, begin: int) -> Floats:
-    """A row that is kept in phases, from a pixel on."""
+    """A view of a row in phases, from pixel ``place`` on."""
     return phases[place % up, place // up * lanes + begin :]
 
 
@@ -212,7 +212,7 @@ def _fold_one(
     b4: Floats,
     b5: Floats,
 ) -> None:
-    """Sums of pairs by six taps, from whose other halves they are the mirror image: half the multiplications."""
+    """Apply six taps of a symmetric filter to sums of mirrored pixels: half the multiplications."""
     g0, g1, g2, g3, g4, g5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
     for z in range(len(into)):
         v = g0 * (a0[z] + b0[z]) + g1 * (a1[z] + b1[z]) + g2 * (a2[z] + b2[z])
@@ -240,7 +240,7 @@ def _fold_two(
     b4: Floats,
     b5: Floats,
 ) -> None:
-    """The same with two filters, which share the sums."""
+    """The same for two filters, which share the sums."""
     g0, g1, g2, g3, g4, g5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
     h0, h1, h2, h3, h4, h5 = more[0], more[1], more[2], more[3], more[4], more[5]
     for z in range(len(one)):
@@ -256,7 +256,7 @@ def _fold_two(
 def _reduce_sideways(
     into: Floats, begin: int, stop: int, phases: Floats, taps: Floats, up: int, down: int, lanes: int
 ) -> None:
-    """Filter a part of a row with every factor and keep each ``down``-th pixel, the kept ones in phases again."""
+    """Horizontal down-sampling of a part of a row with every factor; results are in phases again."""
     factors, size = taps.shape[0], 2 * taps.shape[1]
     for e in range(into.shape[0]):
         for k in range(0, size // 2, PAIRS):
@@ -278,7 +278,7 @@ def _reduce_sideways(
 
 @_compiled()
 def _spread_one(v: Floats, g: Floats, o0: Floats, o1: Floats, o2: Floats, o3: Floats, o4: Floats, o5: Floats) -> None:
-    """One factor of a row, added to six reduced rows. A choice in any of these loops, and it gets no vectors."""
+    """Add one factor of a row to six output rows. A branch in these loops would prevent vectorisation."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
     for z in range(len(v)):
         a = v[z]
@@ -294,7 +294,7 @@ def _spread_one(v: Floats, g: Floats, o0: Floats, o1: Floats, o2: Floats, o3: Fl
 def _spread_two(
     v: Floats, w: Floats, g: Floats, h: Floats, o0: Floats, o1: Floats, o2: Floats, o3: Floats, o4: Floats, o5: Floats
 ) -> None:
-    """The same of two factors: sums are read and written once for both."""
+    """The same for two factors: sums are read and written once for both."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
     h0, h1, h2, h3, h4, h5 = h[0], h[1], h[2], h[3], h[4], h[5]
     for z in range(len(v)):
@@ -322,7 +322,7 @@ def _spread_three(
     o4: Floats,
     o5: Floats,
 ) -> None:
-    """The same of three, as most radial filters have."""
+    """The same for three, the number of most radial filters."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
     h0, h1, h2, h3, h4, h5 = h[0], h[1], h[2], h[3], h[4], h[5]
     i0, i1, i2, i3, i4, i5 = i[0], i[1], i[2], i[3], i[4], i[5]
@@ -338,16 +338,16 @@ def _spread_three(
 
 @_compiled()
 def _spread(sums: Floats, e: int, begin: int, stop: int, done: int, rows: Floats, taps: Floats, down: int) -> None:
-    """Filter along columns: add a part of an enlarged row, in its factors, to all reduced rows that it reaches."""
+    """Vertical down-sampling: add a part of an up-sampled row, by factor, to all output rows that it contributes to."""
     factors, reached = taps.shape[1], taps.shape[2]
-    newest = done // down + reached  # so that no index is negative
+    newest = done // down + reached  # keeps indices from being negative
     for j in range(0, reached, REACHED):
         y, g = newest - j, taps[done % down, :, j:]
         o0, o1 = sums[y % reached, e, begin:stop], sums[(y - 1) % reached, e, begin:stop]
         o2, o3 = sums[(y - 2) % reached, e, begin:stop], sums[(y - 3) % reached, e, begin:stop]
         o4, o5 = sums[(y - 4) % reached, e, begin:stop], sums[(y - 5) % reached, e, begin:stop]
         if j == 0 and done % down == 0:
-            o0[:] = 0  # the first row that reaches it
+            o0[:] = 0  # its first contribution
         if factors == 3:
             v, w, x = rows[0, begin:stop], rows[1, begin:stop], rows[2, begin:stop]
             _spread_three(v, w, x, g[0], g[1], g[2], o0, o1, o2, o3, o4, o5)
@@ -361,7 +361,7 @@ def _spread(sums: Floats, e: int, begin: int, stop: int, done: int, rows: Floats
 
 @_compiled(inline="always")
 def _store(out: Pixels, kept: Floats, begin: int, first: int, width: int, count: int, lanes: int) -> None:
-    """Phases of kept pixels, from the ``begin``-th of each phase on, to a row ``[W, C]``."""
+    """Store output pixels, from the ``begin``-th of each phase on, in a row ``[W, C]``."""
     step = kept.shape[0]
     for e in range(step):
         pixels = kept[e][: count * lanes].reshape(count, lanes)
@@ -390,15 +390,15 @@ def _run(
     tile: int,
     bands: int,
 ) -> None:
-    """See :func:`filtered_lrelu`; a unit of work is ``lanes`` channels, ``tile`` kept pixels of each phase, a band.
+    """See :func:`filtered_lrelu`; a unit of work: ``lanes`` channels, ``tile`` output pixels per phase, a band of rows.
 
-    ``across`` and ``along`` are what :func:`_factors` gives.
+    ``across`` and ``along`` are the results of :func:`_factors`.
     """
     step, factors, reached = up // down, along.shape[1], along.shape[2]
     size = reached * down
     blocks, kept = (x.shape[3] + lanes - 1) // lanes, (out.shape[2] + step - 1) // step
     tiles, rows = (kept + tile - 1) // tile, (out.shape[1] + bands - 1) // bands
-    reach, lowest = (size - 1 + down * (step - 1)) // up, x_starts.min()  # phases that a kept pixel reads ahead
+    reach, lowest = (size - 1 + down * (step - 1)) // up, x_starts.min()  # pixels of a phase ahead of an output pixel
     starts = x_starts - lowest
     further = PHASE_TAPS - 1 + starts.max()  # pixels of the input, likewise
     part = _PART // lanes * lanes
@@ -423,7 +423,7 @@ def _run(
                     ring, wide // lanes, x[n], bias, begin + lowest, first, width, lanes, loaded, top + PHASE_TAPS
                 )
                 mixed = enlarged = 0
-                while enlarged < reading:  # in parts that stay in the first cache from step to step
+                while enlarged < reading:  # in parts that stay in the L1 cache
                     stop = min(enlarged + part, reading)
                     _mix_rows(row, mixed, stop + further * lanes, ring, top, taps)
                     mixed = stop + further * lanes
@@ -438,7 +438,7 @@ def _run(
 
 
 def _phases(taps: Floats, up: int, low: int) -> tuple[Floats, Wholes]:
-    """Taps ``[up, PHASE_TAPS]`` of every phase of the enlarged signal, and where each starts in the small one."""
+    """Taps ``[up, PHASE_TAPS]`` of every phase of the up-sampled signal, and the input pixel where each starts."""
     kernel = np.ascontiguousarray(taps[::-1] * up, dtype=np.float32)
     chosen = [(low - phase) % up for phase in range(up)]
     starts = [(phase + first - low) // up for phase, first in enumerate(chosen)]
@@ -446,7 +446,7 @@ def _phases(taps: Floats, up: int, low: int) -> tuple[Floats, Wholes]:
 
 
 def fits(up_taps: Floats, down_taps: Floats, up: int, down: int) -> bool:
-    """Whether the loops above are written for such filters, ``up_taps`` and ``down_taps`` as arrays."""
+    """Whether these loops support such filters."""
     if up < 2 or up % down or up_taps.ndim != 1 or len(up_taps) != PHASE_TAPS * up:
         return False
     if len(down_taps) % (2 * PAIRS) or len(down_taps) % (REACHED * down):
@@ -458,10 +458,10 @@ def _factors(taps: Floats, down: int) -> tuple[Floats, Floats]:
     """A filter as a sum of separable ones.
 
     Returns:
-        Halves for rows ``[factors, size / 2]``; for columns, by what is left of a row's number divided by ``down``, the
-        taps ``[down, factors, size / down]`` by which it counts in the reduced rows that it reaches, newest first.
+        Horizontal half filters ``[factors, size / 2]``; vertical taps ``[down, factors, size / down]``, by row index
+        modulo ``down``, for the output rows that a row contributes to, newest first.
 
-    StyleGAN3's radial filters, 12 x 12 taps, are sums of two to five, to the precision of their own numbers.
+    StyleGAN3's radial filters, 12 x 12 taps, are sums of two to five separable ones within float32 rounding.
     """
     half = len(taps) // 2
     if taps.ndim == 1:
@@ -472,7 +472,7 @@ def _factors(taps: Floats, down: int) -> tuple[Floats, Floats]:
         roots = np.sqrt(sizes[:count, None])
         across, along = rows[:count] * roots, columns.T[:count] * roots
     along = np.concatenate([along, along[:, ::-1]], axis=1).reshape(len(along), -1, down)
-    # Both in one layout of memory for every filter: another would be compiled a second time.
+    # Always contiguous: another memory layout would be compiled again.
     across, along = (np.ascontiguousarray(part, dtype=np.float32) for part in (across, along.transpose(2, 0, 1)))
     return across, along
 
@@ -499,7 +499,7 @@ def filtered_lrelu(
         threads: how many to use at most.
 
     Returns:
-        ``[N, H', W', C]`` as ``x``; between them all is float32.
+        ``[N, H', W', C]`` of the dtype of ``x``; computed in float32.
     """
     threads = max(1, min(threads, vars(config)["NUMBA_NUM_THREADS"]))
     set_num_threads(threads)
@@ -511,13 +511,14 @@ def filtered_lrelu(
     size = len(down_taps)
     out = np.empty((x.shape[0], (tall - size) // down + 1, (wide - size) // down + 1, x.shape[3]), x.dtype)
     across, along = _factors(down_taps, down)
-    y_taps *= np.float32(gain)  # which a leaky ReLU lets through
+    y_taps *= np.float32(gain)  # commutes with the leaky ReLU
     lanes = min(_LANES, key=lambda lanes: -(-x.shape[3] // lanes) * (lanes + 8))
     kept = -(-out.shape[2] * down // up)
     tile = max(4, min(kept, _TILE // (up * lanes) - (size + up) // up - 1))
-    tile = -(-kept // -(-kept // tile))  # all alike
+    tile = -(-kept // -(-kept // tile))  # equal tiles
     units = x.shape[0] * -(-x.shape[3] // lanes) * -(-kept // tile)
-    bands = min(-(-4 * threads // units), -(-out.shape[1] // size))  # enough for all, at little repeated work
+    # Enough units for all threads, with few rows computed twice.
+    bands = min(-(-4 * threads // units), -(-out.shape[1] // size))
     numbers = (np.float32(slope), np.float32(clamp), lanes, tile, bands)
     _run(x, bias, out, x_taps, x_starts, y_taps, y_starts, across, along, up, down, *numbers)
     return out

@@ -1,4 +1,4 @@
-"""What the two progressively grown generators share: layers with run-time gains, and growing.
+"""Common parts of the two progressively grown generators: layers with run-time gains, levels of detail.
 
 Karras et al., "Progressive Growing of GANs" (2018), section 2 and appendix A.
 """
@@ -19,10 +19,10 @@ def pixel_norm(x: Tensor) -> Tensor:
 
 
 def scaled_conv(x: Tensor, weight: Tensor, gain: float, up: bool = False) -> Tensor:
-    """Convolve with a weight ``[out, in, k, k]`` that is scaled at run time; optionally the enlarged picture.
+    """Convolve with a weight ``[out, in, k, k]`` that is scaled at run time; with ``up``, after doubling the size.
 
-    Equalised learning rate (section 4.1). Enlarging repeats pixels; as every pixel is then met several times
-    over, it is one transposed convolution with the kernel's taps summed.
+    Equalised learning rate (section 4.1). Doubling repeats pixels, so both together are one transposed convolution
+    with sums of the kernel's taps.
     """
     weight = weight * (gain / math.sqrt(weight[0].numel()))
     if not up:
@@ -33,7 +33,7 @@ def scaled_conv(x: Tensor, weight: Tensor, gain: float, up: bool = False) -> Ten
 
 
 class ToRGB(nn.Module):
-    """Pointwise convolution to colours."""
+    """Pointwise convolution to RGB."""
 
     def __init__(self, in_channels: int, img_channels: int) -> None:
         super().__init__()
@@ -54,15 +54,15 @@ def grown(
     """Render at a level of detail: 0 is the finest, each further 1 halves the resolution, fractions blend.
 
     Args:
-        resolutions: 4 up to the picture's.
+        resolutions: from 4 to the picture's.
         block: gives the features at a resolution from those at the one before.
-        torgb: the colours of every resolution.
+        torgb: the ToRGB layer of every resolution.
 
     Returns:
-        ``[N, C, H, W]`` of the full size; what a level leaves out is filled by repeating pixels.
+        ``[N, C, H, W]`` of the full size; coarser levels are enlarged by repeating pixels.
     """
     last = len(resolutions) - 1
-    # How much of a resolution's picture is replaced by the enlarged one before it.
+    # Weight of the enlarged lower resolution in the blend, by resolution.
     older = [min(max(lod - (last - index), 0.0), 1.0) if index else 0.0 for index in range(last + 1)]
     x: Tensor | None = None
     img: Tensor | None = None
@@ -75,5 +75,5 @@ def grown(
         if wanted:
             colours = torgb[resolution](x)
             img = colours if img is None else torch.lerp(colours, img, older[index])
-    assert img is not None  # one resolution at least has colours
+    assert img is not None  # at least one resolution is rendered to RGB
     return img

@@ -1,7 +1,7 @@
 """Low-pass filters from Kaiser windows, as StyleGAN3 designs them.
 
 Kaiser's formulae: J. F. Kaiser, "Nonrecursive digital filter design using the I0-sinh window function"
-(1974). Loaded networks bring their filters along; these are what a fresh network starts with.
+(1974). Filters of loaded networks come from their files; these are the initial ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _window(taps: int, width: float, rate: float) -> NDArray[np.float64]:
 
 
 def bessel_j1(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bessel function of the first kind and order 1, from its integral; 1e-12 for arguments up to 200."""
+    """Bessel function of the first kind and order 1, from its integral; accurate to 1e-12 for arguments up to 200."""
     angles = (np.arange(512) + 0.5) * np.pi / 512
     values: NDArray[np.float64] = np.cos(angles - np.asarray(x)[..., None] * np.sin(angles)).mean(axis=-1)
     return values

@@ -1,4 +1,4 @@
-"""What the generators share: the linear layer, the mapping network, and the interface around them."""
+"""Common parts of the generators: the linear layer, the mapping network, and their interface."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from . import ops
 
-Keywords = Mapping[str, Any]  # of a constructor, as a network's file gives them
-# Keywords that scripts of the toolkits pass and that change nothing in inference.
+Keywords = Mapping[str, Any]  # of a constructor, as stored in a network's file
+# Keywords of the toolkits that have no effect in inference.
 _TRAINING_ONLY = {"update_emas", "skip_w_avg_update", "fused_modconv", "force_fp32"}
 
 
@@ -60,8 +60,8 @@ class MappingNetwork(nn.Module):
 
     StyleGAN (2019), section 2; truncation as in its appendix B.
 
-    Labels are embedded and normalised by themselves; ``label_concat``, of the first two generations, multiplies
-    them by a matrix, puts them behind z and normalises both together.
+    Labels are embedded and normalised separately from z. With ``label_concat`` (StyleGAN and StyleGAN2 in TensorFlow)
+    they are multiplied by a matrix, appended to z, and both are normalised together.
     """
 
     w_avg: Tensor
@@ -113,7 +113,7 @@ class MappingNetwork(nn.Module):
         Args:
             z: ``[N, z_dim]``, any float type.
             c: ``[N, c_dim]`` labels (one-hot); None or ``[N, 0]`` for networks without labels.
-            truncation_psi: 1 leaves ws as they are, 0 gives the average.
+            truncation_psi: 1 leaves ws unchanged, 0 gives w_avg.
             truncation_cutoff: how many rows of ws are truncated; None means all.
 
         Returns:
@@ -156,7 +156,7 @@ def checked_labels(c: Tensor | None, c_dim: int) -> Tensor | None:
     """Give labels as float32 ``[N, c_dim]``, None for networks without labels.
 
     Raises:
-        ValueError: the network needs labels and has none, or has others, or takes none.
+        ValueError: labels are missing, of another shape, or not supported by the network.
     """
     if not c_dim:
         if c is not None and c.shape[-1] != 0:

@@ -1,4 +1,4 @@
-"""Operators of the StyleGAN line, each in one implementation, on ordinary PyTorch operations.
+"""Operators of the StyleGAN family in ordinary PyTorch operations.
 
 Sources: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), section 2.2, and
 "Alias-Free Generative Adversarial Networks" (2021), section 3 and appendix C.
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 if TYPE_CHECKING:
     from .fused import Floats, Pixels
 
-# activation -> (function, the gain that keeps the variance of its output)
+# activation -> (function, gain that preserves the variance)
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
     "linear": (lambda x, alpha: x, 1.0),
     "relu": (lambda x, alpha: F.relu(x), math.sqrt(2)),
@@ -30,7 +30,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
     "softplus": (lambda x, alpha: F.softplus(x), 1.0),
     "swish": (lambda x, alpha: torch.sigmoid(x) * x, math.sqrt(2)),
 }
-SEPARABLE_FROM = 8  # taps; shorter filters are kept as two-dimensional kernels
+SEPARABLE_FROM = 8  # taps; shorter filters become two-dimensional kernels
 
 
 def setup_filter(
@@ -44,11 +44,11 @@ def setup_filter(
     """Make a low-pass filter from its taps.
 
     Args:
-        taps: ``[n]``, ``[kh, kw]``, one number, or None for the filter that changes nothing.
-        normalize: divide by the sum, which keeps a constant picture as it is.
+        taps: ``[n]``, ``[kh, kw]``, one number, or None for the identity.
+        normalize: divide by the sum.
         flip_filter: reverse the taps.
-        gain: factor on what the filter gives.
-        separable: keep one axis, which serves rows and columns; None decides by the length.
+        gain: factor on the filter's result.
+        separable: keep one axis, used for rows and columns; None decides by the length.
 
     Returns:
         float32 ``[n, n]`` (the outer product), or ``[n]`` from ``SEPARABLE_FROM`` taps on; ``[1, 1]`` for None.
@@ -67,7 +67,7 @@ def setup_filter(
         kernel = kernel / kernel.sum()
     if flip_filter:
         kernel = kernel.flip(list(range(kernel.ndim)))
-    factor: float = gain ** (kernel.ndim / 2)  # a separable one acts twice
+    factor: float = gain ** (kernel.ndim / 2)  # a separable filter is applied twice
     return (kernel * factor).to(device=device)
 
 
@@ -83,8 +83,8 @@ def bias_act(
 ) -> Tensor:
     """Add a bias along axis ``dim``, apply an activation and a gain, clamp to ``[-clamp, clamp]``.
 
-    ``gain`` None means the activation's own. ``overwrite`` allows the result to take the place of ``x``,
-    which it does where no gradient is needed: new memory costs more than the arithmetic.
+    ``gain`` None means the activation's own. ``overwrite`` allows computing in place in ``x``, which is done where no
+    gradient is needed: allocating memory takes longer than the arithmetic.
     """
     function, own = ACTIVATIONS[act]
     gain = own if gain is None else gain
@@ -110,7 +110,7 @@ def upfirdn2d(
     flip_filter: bool = False,
     bias: Tensor | None = None,
 ) -> Tensor:
-    """Stuff with zeros, pad, filter, keep every ``down``-th pixel, and add a bias ``[C]``.
+    """Insert zeros, pad, filter, keep every ``down``-th pixel, and add a bias ``[C]``.
 
     Args:
         x: ``[N, C, H, W]``.
@@ -131,7 +131,7 @@ def upfirdn2d(
         x = F.pad(x.reshape(n, c, h, 1, w, 1), [0, up_x - 1, 0, 0, 0, up_y - 1])
         x = x.reshape(n, c, h * up_y, w * up_x)
     left, right, top, bottom = padding
-    even = kernel is not None and left == right >= 0 and top == bottom >= 0  # then the convolution pads
+    even = kernel is not None and left == right >= 0 and top == bottom >= 0  # conv2d pads
     if not even:
         x = _pad(x, padding)
     if kernel is None:
@@ -152,16 +152,16 @@ def upfirdn2d(
 
 
 def _stretched(x: Tensor, taps: Tensor, up: int, low: int, high: int, axis: int) -> Tensor:
-    """Stuff with zeros, pad and convolve along one axis, as a transposed convolution that multiplies no zero.
+    """Insert zeros, pad and convolve along one axis, as a transposed convolution without the inserted zeros.
 
-    On a CPU it takes a sixth of the time, where channels are last.
+    On a CPU with channels last it takes a sixth of the time.
     """
     size, channels = len(taps), x.shape[1]
     full = (x.shape[axis] - 1) * up + size
     first, stop = size - 1 - low, size - 1 - low + x.shape[axis] * up + low + high - size + 1
     if stop <= first:
         raise RuntimeError(f"a picture of {x.shape[axis]} pixels is too small for this filter and padding")
-    crop = min(max(first, 0), max(full - stop, 0), size - 1)  # what the convolution itself can leave out
+    crop = min(max(first, 0), max(full - stop, 0), size - 1)  # cropped by the convolution itself
     vertical = axis == 2
     weight = (taps[:, None] if vertical else taps[None]).expand(channels, 1, -1, -1)
     stride, padding = ((up, 1), (crop, 0)) if vertical else ((1, up), (0, crop))
@@ -180,10 +180,10 @@ def upsample2d(
 ) -> Tensor:
     """Enlarge ``[N, C, H, W]`` by whole factors; the picture stays centred and keeps its mean.
 
-    ``padding`` (left, right, top, bottom, after up-sampling) comes on top of what centres it.
+    ``padding`` (left, right, top, bottom, after up-sampling) is added to that which centres the picture.
     """
     if _pair(up) == (2, 2) and gain == 1 and not any(padding) and _is_bilinear(kernel):
-        # Doubling with these taps is bilinear interpolation of a picture with a black border.
+        # Doubling with these taps is bilinear interpolation of a picture padded with zeros.
         x = F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)
         return x[:, :, 2:-2, 2:-2]
     up_x, up_y = _pair(up)
@@ -211,7 +211,7 @@ def filter2d(
     gain: float = 1,
     flip_filter: bool = False,
 ) -> Tensor:
-    """Filter ``[N, C, H, W]`` to the same size; beyond its edges a picture is black."""
+    """Filter ``[N, C, H, W]`` to the same size, padded with zeros."""
     wide, high = filter_size(kernel)
     around = (wide // 2, (wide - 1) // 2, high // 2, (high - 1) // 2)
     return upfirdn2d(x, kernel, padding=_plus(padding, around), gain=gain, flip_filter=flip_filter)
@@ -230,20 +230,22 @@ def conv2d_up(
 ) -> Tensor:
     """Convolve, enlarge by ``up`` and add a bias, as one transposed convolution and one low-pass filter.
 
-    ``weight`` is ``[out, in / groups, kh, kw]``; the result is that of stuffing with zeros, convolving (with
+    ``weight`` is ``[out, in / groups, kh, kw]``; the result is that of inserting zeros, convolving (with
     ``flip_weight``: correlating) and filtering. ``padding`` None keeps the size, times ``up``.
     """
     out, _, high, wide = weight.shape
     if padding is None:
         padding = (wide // 2, wide // 2, high // 2, high // 2)
     padding = _plus(padding, _centred_up(kernel, up, up))
-    if high == wide == 1:  # the filter commutes with a pointwise convolution, which is cheaper first
+    if high == wide == 1:  # commutes with the filter, and is cheaper before it
         x = F.conv2d(x, weight, groups=groups)
         return upfirdn2d(x, kernel, up, 1, padding, gain=up * up, flip_filter=flip_filter, bias=bias)
     if flip_weight:
         weight = weight.flip([2, 3])
     weight = weight.reshape(groups, out // groups, -1, high, wide).transpose(1, 2).flatten(0, 1)
-    padding = _plus(padding, (1 - wide, up - wide, 1 - high, up - high))  # a transposed one gives its margin too
+    padding = _plus(
+        padding, (1 - wide, up - wide, 1 - high, up - high)
+    )  # a transposed convolution gives the full margin
     x = F.conv_transpose2d(x, weight, stride=up, groups=groups)
     return upfirdn2d(x, kernel, padding=padding, gain=up * up, flip_filter=flip_filter, bias=bias)
 
@@ -264,7 +266,7 @@ def conv2d_resample(
     Args:
         x: ``[N, in, H, W]``.
         weight: ``[out, in / groups, kh, kw]``.
-        padding: left, right, top, bottom, once, after up-sampling, besides what centres the filters.
+        padding: left, right, top, bottom, after up-sampling, in addition to that which centres the filters.
         flip_weight: True correlates, as ``conv2d`` does; False convolves.
         flip_filter: the same of ``kernel``.
     """
@@ -275,7 +277,7 @@ def conv2d_resample(
         return x if down == 1 else upfirdn2d(x, kernel, down=down, flip_filter=flip_filter)
     if not flip_weight:
         weight = weight.flip([2, 3])
-    if down > 1:  # filters of a valid convolution commute; what is cheaper goes first
+    if down > 1:  # convolutions without padding commute; the cheaper one goes first
         pointwise = weight.shape[2] == weight.shape[3] == 1
         x = upfirdn2d(x, kernel, down=down if pointwise else 1, padding=padding, flip_filter=flip_filter)
         return F.conv2d(x, weight, stride=1 if pointwise else down, groups=groups)
@@ -286,18 +288,18 @@ def conv2d_resample(
 
 
 def filter_size(kernel: Tensor | None) -> tuple[int, int]:
-    """Width and height of a filter; one of ``[n]`` serves both axes, and None is one tap."""
+    """Width and height of a filter; ``[n]`` is used for both axes, and None is one tap."""
     return (1, 1) if kernel is None else (int(kernel.shape[-1]), int(kernel.shape[0]))
 
 
 def _centred_up(kernel: Tensor | None, up_x: int, up_y: int) -> tuple[int, int, int, int]:
-    """Padding (left, right, top, bottom) that keeps a picture centred while it is enlarged."""
+    """Padding (left, right, top, bottom) that keeps a picture centred in up-sampling."""
     wide, high = filter_size(kernel)
     return (wide + up_x - 1) // 2, (wide - up_x) // 2, (high + up_y - 1) // 2, (high - up_y) // 2
 
 
 def _centred_down(kernel: Tensor | None, down_x: int, down_y: int) -> tuple[int, int, int, int]:
-    """Padding (left, right, top, bottom) that keeps a picture centred while it is reduced."""
+    """Padding (left, right, top, bottom) that keeps a picture centred in down-sampling."""
     wide, high = filter_size(kernel)
     return (wide - down_x + 1) // 2, (wide - down_x) // 2, (high - down_y + 1) // 2, (high - down_y) // 2
 
@@ -309,7 +311,7 @@ def _is_bilinear(kernel: Tensor | None) -> bool:
 
 
 def _pad(x: Tensor, padding: Sequence[int]) -> Tensor:
-    """Add black pixels at the left, right, top and bottom, then cut off what is negative."""
+    """Pad with zeros at the left, right, top and bottom; negative sizes crop."""
     if max(padding) > 0:
         x = F.pad(x, [max(size, 0) for size in padding])
     if min(padding) < 0:
@@ -328,13 +330,13 @@ def _plus(padding: Sequence[int], more: Sequence[int]) -> tuple[int, ...]:
 
 
 def power_of(weight: Tensor) -> Tensor:
-    """Squares of a kernel, summed up: ``[out, in, k, k]`` to ``[out, in]``."""
+    """Squared weights of a kernel, summed over its taps: ``[out, in, k, k]`` to ``[out, in]``."""
     squares = weight.square()
     return squares[:, :, 0, 0] if weight.shape[2:] == (1, 1) else squares.sum(dim=(2, 3))
 
 
 def style_scale(power: Tensor, styles: Tensor) -> Tensor:
-    """Demodulation: what brings every output of a styled convolution back to unit variance.
+    """Demodulation: factors that restore unit variance of a styled convolution's outputs.
 
     StyleGAN2, equation 3. ``power`` ``[out, in]`` of :func:`power_of` and ``styles`` ``[N, in]`` give ``[N, out]``.
     """
@@ -359,10 +361,10 @@ def working_dtype(layer: Layer, device: torch.device, force_fp32: bool) -> torch
 
 
 class Kernels(Protocol):
-    """What is called of the module ``fused``."""
+    """The functions of the module ``fused`` that are used here."""
 
     def fits(self, up_taps: Floats, down_taps: Floats, up: int, down: int, /) -> bool:
-        """Whether its loops are written for such filters."""
+        """Whether its loops support such filters."""
 
     def filtered_lrelu(
         self,
@@ -387,7 +389,7 @@ def compiled_kernels() -> Kernels | None:
     """The module with loops compiled by Numba, or None where Numba is not installed or does not work here."""
     try:
         from . import fused
-    except Exception:  # an ImportError, or whatever an old Numba finds wrong with a new NumPy
+    except Exception:  # an ImportError, or errors of an old Numba with a new NumPy
         return None
     return fused
 
@@ -395,7 +397,7 @@ def compiled_kernels() -> Kernels | None:
 def _compiled_kernel(
     x: Tensor, up_kernel: Tensor | None, down_kernel: Tensor | None, up: int, down: int, flip: bool
 ) -> Kernels | None:
-    """The compiled loops where they serve for these arguments, else None."""
+    """The compiled loops if they support these arguments, else None."""
     known = x.dtype in (torch.float32, torch.bfloat16)
     plain = x.device.type == "cpu" and known and not torch.is_grad_enabled() and not flip
     if not plain or up_kernel is None or down_kernel is None or x.ndim != 4:
@@ -422,12 +424,12 @@ def filtered_lrelu(
 ) -> Tensor:
     """Leaky ReLU between an up- and a down-sampling filter (alias-free non-linearity).
 
-    StyleGAN3, section 3.2: add the bias, enlarge by ``up``, activate, reduce by ``down``. On a CPU, where no
-    gradient is needed and Numba is installed (the extra ``fast``), this is one pass over each channel.
+    StyleGAN3, section 3.2: add the bias, up-sample, activate, down-sample. On a CPU, where no gradient is needed and
+    Numba is installed (the extra ``fast``), this is one pass over each channel.
     """
     compiled = _compiled_kernel(x, up_kernel, down_kernel, up, down, flip_filter)
     if compiled is not None and up_kernel is not None and down_kernel is not None and gain > 0:
-        pixels = x.detach().permute(0, 2, 3, 1)  # channels last, as they are in memory where a convolution made them
+        pixels = x.detach().permute(0, 2, 3, 1)  # channels last, as in the convolution's result
         biases = torch.zeros(x.shape[1]) if bias is None else bias.detach().to(torch.float32).contiguous()
         made = compiled.filtered_lrelu(
             _as_array(pixels),
@@ -444,7 +446,7 @@ def filtered_lrelu(
         )
         return torch.from_numpy(made.view(_BITS[x.dtype])).view(x.dtype).permute(0, 3, 1, 2)
     dtype = x.dtype
-    if dtype == torch.bfloat16 and x.device.type == "cpu":  # the filters gain nothing from it
+    if dtype == torch.bfloat16 and x.device.type == "cpu":  # the filters are not faster in bfloat16
         x, bias = x.to(torch.float32), None if bias is None else bias.to(torch.float32)
     x = bias_act(x, bias)
     x = upfirdn2d(x, up_kernel, up=up, padding=padding, gain=up * up, flip_filter=flip_filter)
@@ -456,10 +458,10 @@ def _as_taps(x: Tensor) -> Floats:
     return x.detach().contiguous().numpy()
 
 
-_BITS = {torch.float32: "float32", torch.bfloat16: "int16"}  # what NumPy calls numbers of so many bits
+_BITS = {torch.float32: "float32", torch.bfloat16: "int16"}  # NumPy's dtype of the same size
 
 
 def _as_array(x: Tensor) -> Pixels:
-    """A tensor for compiled code, where bfloat16 is uint16."""
+    """A tensor as an array for compiled code; bfloat16 as uint16."""
     x = x.contiguous()
     return x.view(torch.int16).numpy().view("uint16") if x.dtype == torch.bfloat16 else x.numpy()

@@ -1,7 +1,7 @@
 """The PGGAN generator.
 
 Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018), table 2.
-It has no W: its normalised z takes the place of ws, as their one row.
+It has no W: ws is one row, the normalised z.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GAIN = math.sqrt(2)
 
 
 class Mapping(nn.Module):
-    """Takes the place of a mapping network: normalises z."""
+    """Normalises z, in place of a mapping network."""
 
     def __init__(self, z_dim: int) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class SynthesisNetwork(nn.Module):
     def forward(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object) -> Tensor:
         """Render ``ws`` ``[N, 1, z_dim]``, normalised again, to float32 ``[N, C, H, W]``, about -1 to 1.
 
-        ``noise_mode`` is taken for the sake of the common interface: these networks have no noise.
+        ``noise_mode`` has no effect: these networks have no noise.
 
         Raises:
             ValueError: ``ws`` has another shape.

@@ -1,4 +1,4 @@
-"""What an edit leaves as it was: the features before the first layer that it touches, kept from frame to frame."""
+"""Cache of the features before the first layer that an edit changes, reused from frame to frame."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ ROOM = 1 << 30  # bytes
 
 
 class Prefixes:
-    """Features of earlier calls of a synthesis network, by the latents that they depend on.
+    """Features of earlier calls of a synthesis network, by the rows of ws that they depend on.
 
-    Handed to ``synthesis(ws, prefixes=...)`` with each frame of one schedule; not across other changes of a network
+    Passed to ``synthesis(ws, prefixes=...)`` for the frames of one schedule; invalid after other changes of the network
     (weights, noise, input transform, precision).
 
     Args:
         first: index of the first row of ws that changes from frame to frame.
-        room: bytes that are kept; beyond them the ones longest unused go.
+        room: bytes that are kept; the least recently used features are dropped.
     """
 
     def __init__(self, first: int, room: int = ROOM) -> None:
@@ -28,22 +28,22 @@ class Prefixes:
         self._bytes = 0
 
     def deepest(self, ends: Sequence[int]) -> int:
-        """How many stages of a network are unchanged; ``ends`` gives how many rows each and those before it need."""
+        """Number of unchanged stages; ``ends``: for each, the number of rows that it and earlier ones use."""
         return sum(end <= self.first for end in ends)
 
     def key(self, ws: Tensor, end: int, *more: Hashable) -> Hashable:
-        """What the features after some stages depend on: the first ``end`` rows of ``[N, num_ws, w_dim]``."""
+        """Cache key of the features after some stages: the first ``end`` rows of ``[N, num_ws, w_dim]``."""
         return (ws[:, :end].detach().cpu().contiguous().numpy().tobytes(), *more)
 
     def get(self, key: Hashable) -> tuple[Tensor | None, ...] | None:
-        """The features, or None; they must not be written to."""
+        """The features, or None; do not write to them."""
         held = self._held.get(key)
         if held is not None:
             self._held.move_to_end(key)
         return held
 
     def put(self, key: Hashable, *features: Tensor | None) -> None:
-        """Keep tensors (or Nones), which must not be changed from now on."""
+        """Store tensors (or Nones), which must not be changed afterwards."""
         self._held[key] = features
         self._bytes += _size(features)
         while self._bytes > self.room:

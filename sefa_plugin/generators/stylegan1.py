@@ -1,8 +1,8 @@
 """The generator of the first StyleGAN.
 
 Karras et al., "A Style-Based Generator Architecture for Generative Adversarial Networks" (2019), section 2.
-Its mapping network is the later ones': its gain on weights before a rectifier is theirs after it, where the
-biases are divided by that gain.
+Its mapping network is that of later generations: their gain after the activation equals its gain on the weights if the
+biases are divided by it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def instance_norm(x: Tensor) -> Tensor:
 
 
 class SynthesisLayer(nn.Module):
-    """What follows a convolution: noise, bias, activation, normalisation, and the style (section 2, AdaIN).
+    """Convolution, noise, bias, activation, normalisation, and the style (section 2, AdaIN).
 
     The first layer of a network has no convolution: its input is the learned constant.
     """

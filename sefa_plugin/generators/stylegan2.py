@@ -1,8 +1,8 @@
-"""The StyleGAN2 generator, as stylegan2-ada-pytorch and stylegan3 ship it.
+"""The StyleGAN2 generator of stylegan2-ada-pytorch and stylegan3.
 
 Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020). Styles scale the
-activations before and after one shared convolution, which is the same as modulated weights (section
-2.2) and does not slow down with the batch.
+activations before and after one shared convolution, which is equivalent to modulated weights (section
+2.2) and needs no weights per picture.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def styled_conv(
 ) -> Tensor:
     """Convolution whose inputs are scaled by ``styles`` ``[N, in]`` and outputs by ``scale`` ``[N, out]``.
 
-    In float16 both factors are first brought to at most 1, and the rest is applied afterwards.
+    In float16, styles and weight are scaled to at most 1, and the factors are applied afterwards.
     """
     if x.dtype == torch.float16:
         peak = styles.abs().amax(dim=1, keepdim=True).clamp(min=1e-8)
@@ -52,7 +52,7 @@ def styled_conv(
 
 
 def _folds(x: Tensor) -> bool:
-    """One large picture: cheaper to scale the weights than the pixels."""
+    """Whether scaling the weights is cheaper than scaling the activations: one large picture."""
     return len(x) == 1 and x.shape[-1] > FOLD_ABOVE and x.dtype != torch.float16
 
 
@@ -112,7 +112,7 @@ class SynthesisLayer(nn.Module):
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         gain = self.act_gain * gain
         if _folds(x) and self.activation in SCALES_THROUGH:
-            # Then the gain can go through the activation, and the bias into the convolution.
+            # The gain commutes with the activation, and the convolution adds the bias.
             weight = _multiplied(self.weight * styles[0][:, None, None], (scale[0] * gain)[:, None, None, None])
             x = self._conv(x, weight.to(x.dtype), (self.bias * gain).to(x.dtype))
             x = self._add_noise(x, noise_mode, gain)
@@ -135,7 +135,7 @@ class SynthesisLayer(nn.Module):
 
 
 class ToRGBLayer(nn.Module):
-    """Styled pointwise convolution to colours, without demodulation."""
+    """Styled pointwise convolution to RGB, without demodulation."""
 
     def __init__(
         self, in_channels: int, out_channels: int, w_dim: int, kernel_size: int = 1, conv_clamp: float | None = None
@@ -183,7 +183,7 @@ class LayerKeywords(TypedDict, total=False):
 
 
 class BlockKeywords(LayerKeywords, total=False):
-    """Keywords that a network gives to every block."""
+    """Keywords of a network for every block."""
 
     architecture: str
     resample_filter: Sequence[float]
@@ -192,7 +192,7 @@ class BlockKeywords(LayerKeywords, total=False):
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution: convolutions, and colours where the architecture has them.
+    """One resolution: convolutions, and ToRGB if the architecture has it.
 
     ``resolution`` is the height; the width is the same, or half of it where not ``square`` (StyleGAN-Human).
     """
@@ -266,11 +266,11 @@ class SynthesisBlock(nn.Module):
         dtype = ops.working_dtype(self, ws.device, force_fp32)
         if self.in_channels == 0:
             x = self.const.to(dtype).unsqueeze(0).expand(len(ws), -1, -1, -1)
-            if ws.device.type == "cpu":  # there, all that follows takes half the time in this order
+            if ws.device.type == "cpu":  # halves the time of the following layers
                 x = x.contiguous(memory_format=torch.channels_last)
             x = self.conv1(x, next(rows), noise_mode)
         elif self.architecture == "resnet":
-            assert x is not None  # as for every block but the first
+            assert x is not None  # for every block but the first
             x = x.to(dtype)
             shortcut = self.skip(x, gain=math.sqrt(0.5))
             x = self.conv0(x, next(rows), noise_mode)
@@ -288,7 +288,7 @@ class SynthesisBlock(nn.Module):
         return x, img
 
     def enter(self, x: Tensor, w: Tensor, noise_mode: str = "random", force_fp32: bool = False) -> Tensor:
-        """The first convolution, to twice the size, of a block that is not the first and has no shortcut."""
+        """The up-sampling convolution of a block that is not the first and has no shortcut."""
         entered: Tensor = self.conv0(x.to(ops.working_dtype(self, w.device, force_fp32)), w, noise_mode)
         return entered
 
@@ -296,7 +296,7 @@ class SynthesisBlock(nn.Module):
 class SynthesisNetwork(nn.Module):
     """Intermediate latents to pictures.
 
-    ``channels`` gives the width of every block by its resolution, where no ``channel_base`` does.
+    ``channels``: the width of every block by its resolution, instead of ``channel_base`` and ``channel_max``.
     """
 
     takes_prefixes = True
@@ -347,8 +347,8 @@ class SynthesisNetwork(nn.Module):
         Args:
             ws: ``[N, num_ws, w_dim]``.
             noise_mode: ``const`` (the network's own), ``random`` (torch's generator) or ``none``.
-            force_fp32: float32 everywhere; without it, what ``ops.working_dtype`` gives.
-            prefixes: features of earlier calls, to be used and added to; not with random noise.
+            force_fp32: compute in float32; otherwise in ``ops.working_dtype``.
+            prefixes: cache of features, read and extended; unused with random noise.
 
         Returns:
             float32 ``[N, img_channels, img_resolution, img_resolution]``, about -1 to 1, not clipped.
@@ -361,8 +361,8 @@ class SynthesisNetwork(nn.Module):
             raise ValueError(f"noise_mode {noise_mode!r}: choose one of {', '.join(NOISE_MODES)}")
         ws = check_ws(ws, self.num_ws, self.w_dim)
         options = (noise_mode, force_fp32)
-        # Large pictures on a CPU go one by one, which takes less time for each and less memory. Not with random
-        # noise, which a batch draws for all its pictures before the next layer's.
+        # On a CPU, large resolutions are computed picture by picture, which saves time and memory. Not with random
+        # noise, which is drawn layer by layer for the whole batch.
         apart = len(ws) > 1 and ws.device.type == "cpu" and noise_mode != "random"
         small = [res for res in self.block_resolutions if not apart or res <= FOLD_ABOVE]
         large = self.block_resolutions[len(small) :]
@@ -372,7 +372,7 @@ class SynthesisNetwork(nn.Module):
         started: list[State] = []
 
         def start(index: int) -> State:
-            if not started:  # not at all where all the pictures have been further before
+            if not started:  # never called if all pictures are in the cache
                 started.append(self._resumed(small, lambda: (None, None), ws, options, kept))
             x, img = (t if t is None else t[index : index + 1] for t in started[0])
             return x, img
@@ -388,9 +388,9 @@ class SynthesisNetwork(nn.Module):
         ws: Tensor,
         options: Settings,
         prefixes: Prefixes | None,
-        company: int = 1,
+        batch_size: int = 1,
     ) -> State:
-        """Features and picture after some blocks, from what ``start`` gives or from where an earlier call has been."""
+        """Features and picture after some blocks, from those of ``start`` or from cached ones."""
         if prefixes is None:
             return self._blocks(resolutions, *start(), ws, options)
         ends = [self._rows(resolution).stop for resolution in resolutions]
@@ -401,9 +401,9 @@ class SynthesisNetwork(nn.Module):
         enters = following is not None
         if count == 0 and not enters:
             return self._blocks(resolutions, *start(), ws, options)
-        # Company is part of the key: in another batch the same features differ in their last digits.
+        # The batch size is part of the key, since rounding depends on it.
         end = ends[count - 1] if following is None else self._rows(following).start + 1
-        key = prefixes.key(ws, end, count, enters, resolutions[0], company, options)
+        key = prefixes.key(ws, end, count, enters, resolutions[0], batch_size, options)
         held = prefixes.get(key)
         if held is not None:
             x, img = held
@@ -416,7 +416,7 @@ class SynthesisNetwork(nn.Module):
         return self._blocks(resolutions[count:], x, img, ws, options, entered=enters)
 
     def _enters(self, resolution: int, first: int) -> bool:
-        """Whether the first convolution of a block comes before a row of ws and can be done apart."""
+        """Whether the first convolution of a block uses a row of ws before ``first`` and can run separately."""
         block = self._block(resolution)
         return block.in_channels > 0 and block.architecture != "resnet" and self._rows(resolution).start < first
 
@@ -434,7 +434,7 @@ class SynthesisNetwork(nn.Module):
         options: Settings,
         entered: bool = False,
     ) -> State:
-        """Features and picture after the blocks of some resolutions, all ws given."""
+        """Features and picture after the blocks of some resolutions; ``ws`` has all rows."""
         for resolution in resolutions:
             x, img = self._block(resolution)(x, img, ws[:, self._rows(resolution)], *options, entered)
             entered = False
@@ -447,7 +447,7 @@ class SynthesisNetwork(nn.Module):
 
 def _picture(state: State) -> Tensor:
     img = state[1]
-    assert img is not None  # the last block has colours
+    assert img is not None  # the last block has a ToRGB
     return img
 
 

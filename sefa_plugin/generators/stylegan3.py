@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SynthesisInput(nn.Module):
-    """Fourier features that w turns and shifts (section 3.2 and appendix F)."""
+    """Fourier features, rotated and translated by w (section 3.2 and appendix F)."""
 
     transform: Tensor
     freqs: Tensor
@@ -41,7 +41,7 @@ class SynthesisInput(nn.Module):
         self.bandwidth = plan.bandwidth
         self.weight = nn.Parameter(torch.randn(self.channels, self.channels))
         self.affine = FullyConnectedLayer(w_dim, 4)
-        # A network's file brings these along; any waves do for one without.
+        # Random until they are loaded from a network's file.
         self.register_buffer("transform", torch.eye(3, 3))
         self.register_buffer("freqs", torch.randn(self.channels, 2))
         self.register_buffer("phases", torch.rand(self.channels))
@@ -76,7 +76,7 @@ class SynthesisInput(nn.Module):
 
 
 class SynthesisLayer(nn.Module):
-    """Styled convolution and filtered non-linearity; the last layer makes colours."""
+    """Styled convolution and filtered non-linearity; the last layer is ToRGB."""
 
     bfloat16_on_cpu = False  # see ops.working_dtype
     magnitude_ema: Tensor
@@ -125,7 +125,7 @@ class SynthesisLayer(nn.Module):
             styles = styles / math.sqrt(self.in_channels * self.conv_kernel**2)
             scale = None
         else:
-            # Both are normalised first; it cancels in the demodulation except for its epsilon (appendix F).
+            # Weights and styles are normalised first, which changes only the effect of the epsilon (appendix F).
             power = ops.power_of(self.weight)
             norm = (power.mean(dim=1) / self.conv_kernel**2).rsqrt()
             styles = styles * styles.square().mean().rsqrt()
@@ -154,7 +154,7 @@ class SynthesisLayer(nn.Module):
 class SynthesisNetwork(nn.Module):
     """Intermediate latents to pictures; keywords and defaults as in ``stylegan3_plan.DEFAULTS``.
 
-    ``plan`` lays out the layers otherwise than these keywords would (StyleGAN-XL's super-resolution).
+    ``plan`` replaces the layers computed from these keywords (StyleGAN-XL's super-resolution).
     """
 
     takes_prefixes = True
@@ -199,8 +199,8 @@ class SynthesisNetwork(nn.Module):
     ) -> Tensor:
         """Render ``ws`` ``[N, num_ws, w_dim]`` to float32 ``[N, C, H, W]``, about -1 to 1, not clipped.
 
-        ``noise_mode`` is taken for the sake of the common interface: these networks have no noise.
-        ``prefixes`` holds features of earlier calls, to be used and added to.
+        ``noise_mode`` has no effect: these networks have no noise. ``prefixes`` is a cache of features, read and
+        extended.
 
         Raises:
             ValueError: ``ws`` has another shape.
@@ -215,7 +215,7 @@ class SynthesisNetwork(nn.Module):
         x = None if held is None else held[0]
         if x is None:
             x = self.input(rows[0])
-            if x.device.type == "cpu":  # there, all that follows takes half the time in this order
+            if x.device.type == "cpu":  # halves the time of the following layers
                 x = x.contiguous(memory_format=torch.channels_last)
             x = self._layers(0, done, x, rows, force_fp32)
             if kept is not None:

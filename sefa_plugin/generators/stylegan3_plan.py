@@ -97,13 +97,13 @@ class LayerPlan:
         return [*wide, *self._around(*ends)]
 
     def _around(self, in_size: int, out_size: int) -> tuple[int, int]:
-        """Zeros before and behind the stuffed pixels of a row.
+        """Padding before and after the zero-stuffed pixels of a row.
 
-        Both filters together look at ``window`` places: one for each tap but the first, beside those from the first
-        pixel that is kept to the last. The pixels that go in lie in its middle, or half a place behind it.
+        Both filters together read ``window`` positions: from the first kept pixel to the last, and one more for each
+        tap but the first. The input pixels are centred in it, or half a position behind its centre.
         """
         pixels = in_size + self.conv_kernel - 1  # the convolution pads fully
-        stuffed = pixels * self.up_factor  # each is followed by zeros
+        stuffed = pixels * self.up_factor  # every pixel is followed by up_factor - 1 zeros
         kept = self.down_factor * (out_size - 1) + 1
         window = kept + (self.up_taps - 1) + (self.down_taps - 1)
         span = stuffed - self.up_factor + 1  # from the first pixel to the last
@@ -112,7 +112,7 @@ class LayerPlan:
 
 
 def width(height: int, square: bool) -> int:
-    """Width that goes with a height."""
+    """Width in pixels of a picture of this height."""
     return height if square else height // 2
 
 
@@ -135,9 +135,9 @@ class SynthesisPlan:
 
 @dataclass(frozen=True)
 class _Signal:
-    """What comes out of a layer, or goes into the first: its band, and the grid that it is sampled on.
+    """Output of a layer, or input of the first: its frequency band and its sampling.
 
-    Frequencies fade around ``cutoff``, and are gone ``half_width`` above it: cycles per picture width. ``rate`` is in
+    The transition band is ``cutoff`` plus and minus ``half_width``, in cycles per picture width. ``rate`` is in
     pixels per picture width, ``size`` in pixels, with the margins.
     """
 
@@ -149,7 +149,7 @@ class _Signal:
 
 
 def _signal(index: int, img_resolution: int, img_channels: int, options: Mapping[str, Any]) -> _Signal:
-    """The signal in front of layer ``index`` + 1: bands widen in equal ratios up to that of the picture."""
+    """The output of layer ``index``: bands widen geometrically up to that of the picture."""
     last, nyquist = options["num_layers"], img_resolution / 2
     share = min(index / (last - options["num_critical"]), 1)
 
@@ -159,7 +159,7 @@ def _signal(index: int, img_resolution: int, img_channels: int, options: Mapping
 
     cutoff = widened(options["first_cutoff"], nyquist)
     stopband = widened(options["first_stopband"], nyquist * options["last_stopband_rel"])
-    rate = 2.0 ** math.ceil(math.log2(min(2 * stopband, img_resolution)))  # the power of two that holds the band
+    rate = 2.0 ** math.ceil(math.log2(min(2 * stopband, img_resolution)))  # the next power of two
     return _Signal(
         cutoff=cutoff,
         half_width=max(stopband, rate / 2) - cutoff,
@@ -172,7 +172,7 @@ def _signal(index: int, img_resolution: int, img_channels: int, options: Mapping
 
 
 def plan_synthesis(img_resolution: int, img_channels: int, options: Mapping[str, Any]) -> SynthesisPlan:
-    """Lay out the network; ``options`` holds every key of ``DEFAULTS``.
+    """Compute the layers; ``options`` holds every key of ``DEFAULTS``.
 
     Raises:
         ValueError: the numbers allow no network.
@@ -212,7 +212,7 @@ def plan_synthesis(img_resolution: int, img_channels: int, options: Mapping[str,
             square=options["square"],
         )
 
-    pairs = zip([signals[0], *signals], signals)  # the first layer leaves the band and the grid as they are
+    pairs = zip([signals[0], *signals], signals)  # the first layer keeps band and sampling
     layers = tuple(layer(index, *pair) for index, pair in enumerate(pairs))
     start = signals[0]
     return SynthesisPlan(start.channels, start.size, start.rate, start.cutoff, layers, options["square"])

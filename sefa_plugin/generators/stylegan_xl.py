@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class MappingNetwork(nn.Module):
     """Latents and classes to intermediate latents; truncation is towards the average of the class.
 
-    The class is looked up in a table of features of a pretrained classifier, which has rows for all of its
-    classes, and the table stays in the network even where there are no labels.
+    Classes are embedded by a table of features of a pretrained classifier, with a row for each of its classes; networks
+    without labels have the table, too.
     """
 
     w_avg: Tensor
@@ -100,7 +100,7 @@ class Generator(BaseGenerator):
         img_resolution: side of the picture in pixels; img_channels: 1 to 4.
         embeddings: rows and columns of the table of classes.
         mapping_kwargs: further keywords of :class:`MappingNetwork`.
-        plan: the layers of a super-resolution network; None lays them out by the keywords.
+        plan: the layers of a super-resolution network; None computes them from the keywords.
         synthesis_kwargs: keywords of StyleGAN3's synthesis network.
     """
 

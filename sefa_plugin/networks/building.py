@@ -38,13 +38,13 @@ def load_network(
     sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> LoadedGenerator:
-    """Load a generator from a file, an address, or ``demo``; nothing of the file is run unless it is trusted.
+    """Load a generator from a file, an address, or ``demo``; no code of the file is run without ``trust_pickle``.
 
     Args:
         path, which, strict, sha256, progress: see :func:`open_network`.
         device: where the generator goes, as torch names it.
-        trust_pickle: run the file's own code where no hook recognises the network for certain; that code can do
-            anything to this computer.
+        trust_pickle: run the file's own code where no hook recognises the network reliably; that code can do anything
+            to this computer.
 
     Returns:
         An ``nn.Module`` in evaluation mode with the interface of NVIDIA's generators:
@@ -52,7 +52,7 @@ def load_network(
         ``G.synthesis(ws, noise_mode, force_fp32) -> img [N, C, H, W]``, about -1 to 1, and ``G(z, c, ...)``.
 
     Raises:
-        NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
+        NetworkFileError, HookError, DownloadError: one line with what is wrong and what to do.
         TrustedFileError: the file's code was run, and failed.
     """
     opened = open_network(path, which=which, strict=strict, trust_pickle=trust_pickle, sha256=sha256, progress=progress)
@@ -68,9 +68,9 @@ def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> Lo
     record = opened.record
     if opened.why_no_pictures:
         raise HookError(f"{record.path}: {opened.why_no_pictures}")
-    opened.check_unchanged()  # before tensors are touched: what was cut off a mapped file must not be
+    opened.check_unchanged()  # first: reading the missing part of a truncated mapped file would crash
     with ThreadPoolExecutor(1) as aside:
-        digest = aside.submit(record.digest)  # takes as long as the rest, and lets the interpreter run
+        digest = aside.submit(record.digest)  # takes as long as the rest, and releases the GIL
         held = opened.hook.state(record)
         G = _built(opened) if held is None else _filled(opened, held)
     opened.check_unchanged()
@@ -89,7 +89,7 @@ def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> Lo
     return cast("LoadedGenerator", G.eval().requires_grad_(False).to(device))
 
 
-# What a generator has by NVIDIA's names, and what a hook describes it by.
+# Attribute of a generator -> key of Hook.describe.
 _SIZES = {
     "z_dim": "z_dim",
     "c_dim": "c_dim",
@@ -101,10 +101,10 @@ _SIZES = {
 
 
 def _built(opened: OpenNetwork) -> nn.Module:
-    """The generator that the hook builds, as the contract has it.
+    """The generator that the hook builds, checked.
 
     Raises:
-        HookError: it is none, or not of the sizes that the hook has described.
+        HookError: it is not a generator, or not of the described sizes.
     """
     G, hook = opened.hook.build(opened.record), opened.hook.name
     if not isinstance(G, nn.Module):
@@ -134,14 +134,14 @@ def _filled(opened: OpenNetwork, held: Mapping[str, ArrayLike]) -> nn.Module:
         raise HookError(f"{record.path}: hook {hook} built another network: {reason}") from None
 
 
-# Attributes that training and the toolkit's own fast paths use; they do not change a picture.
+# Attributes for training and for the toolkits' fast paths, which do not change pictures.
 _HARMLESS = {"training", "w_avg_beta", "magnitude_ema_beta", "use_fp16", "channels_last", "num_fp16_res"}
 
 
 def _compare_attributes(G: nn.Module, record: NetworkRecord) -> None:
     """Compare attributes of the file's modules (gains, clamps, kinds) with those of the built ones.
 
-    A fork may change a gain and nothing else; where it is kept as an attribute, it shows here.
+    This detects forks that change only a gain, if it is an attribute.
     """
     for name, module in G.named_modules():
         for key, ours in module.__dict__.items():
@@ -154,7 +154,7 @@ _ASSIGNS = "assign" in inspect.signature(nn.Module.load_state_dict).parameters  
 
 
 def _undrawn() -> AbstractContextManager[object]:
-    """Inside, torch gives NaN, one number in memory for all elements, where it would draw random numbers."""
+    """Make ``torch.randn`` and ``torch.rand`` return NaN within the block, one number expanded to the shape."""
     from torch.overrides import TorchFunctionMode  # from torch 1.13 on
 
     empty: Callable[..., Tensor] = torch.empty
@@ -171,19 +171,19 @@ def _undrawn() -> AbstractContextManager[object]:
             if function not in (torch.randn, torch.rand):
                 return function(*args, **keywords)
             keywords.pop("generator", None)
-            like = empty(*args, **keywords)  # for its shape: memory that is not touched is not taken
+            like = empty(*args, **keywords)  # for its shape; untouched memory is not allocated
             return torch.full((), math.nan, dtype=like.dtype, device=like.device).expand(like.shape)
 
     return Undrawn()
 
 
 def filled(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Module:
-    """Build a module and give it a state.
+    """Build a module and load a state, without drawing the random initial weights if possible.
 
     Args:
-        build: makes the module. Where it does more with random numbers than to keep them as parameters and buffers,
-            it is called a second time, with real ones.
-        state: every parameter and buffer by name. The module keeps these tensors themselves, if they are of its type.
+        build: makes the module. It is called a second time, with random numbers, if it uses them for anything but
+            parameters and buffers.
+        state: every parameter and buffer by name. Tensors of the right dtype are used without a copy.
 
     Raises:
         RuntimeError: names or shapes are not those of the module.
@@ -191,7 +191,7 @@ def filled(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Mo
     if _ASSIGNS:
         try:
             module = _assigned(build, state)
-        except (RuntimeError, ValueError):  # perhaps only because numbers were missing
+        except (RuntimeError, ValueError):  # possibly because of the NaN
             pass
         else:
             if not _hollow(module, state):
@@ -211,7 +211,7 @@ def _assigned(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn
 
 
 def _hollow(module: nn.Module, state: Mapping[str, Tensor]) -> bool:
-    """Whether NaN is left in a tensor that the state does not reach."""
+    """Whether a tensor that is not part of the state holds NaN."""
     attributes = [value for part in module.modules() for value in vars(part).values()]
     buffers = [buffer for name, buffer in module.named_buffers() if name not in state]
     held = [value for value in [*attributes, *buffers] if isinstance(value, Tensor)]

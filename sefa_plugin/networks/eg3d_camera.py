@@ -1,4 +1,4 @@
-"""A camera on a sphere, as EG3D's networks are conditioned on and rendered by.
+"""Cameras on a sphere, which EG3D's networks take as condition and for rendering.
 
 Chan et al., "Efficient Geometry-aware 3D Generative Adversarial Networks" (2022): a camera is 25 numbers, the
 4x4 matrix from camera to world and the 3x3 intrinsics, both by rows; x right, y down, z forward.
@@ -26,14 +26,14 @@ def camera_code(
     """Look at ``pivot`` from the sphere of ``radius`` around the origin.
 
     Args:
-        yaw, pitch: in degrees from the front, as the toolkit's scripts count (pitch by equal areas).
+        yaw, pitch: in degrees from the front, as in the toolkit's scripts (pitch by equal areas).
         fov: field of view in degrees.
 
     Returns:
         float32 ``[25]``.
 
     Raises:
-        ValueError: the field of view is not between 0 and 180 degrees, or the camera sits on the pivot.
+        ValueError: the field of view is not between 0 and 180 degrees, or the camera is at the pivot.
     """
     if not 0 < fov < 180:
         raise ValueError(f"a field of view of {fov} degrees")

@@ -1,7 +1,7 @@
-"""What the rest of the program uses of a generator, whoever has written it; for annotations.
+"""The interface of generators, as protocols for annotations.
 
-Our own generators, a network that runs the code of its file, and a module that a script has in memory all have this
-much. Nothing is to be derived from these classes: what has the attributes, fits.
+Our own generators, networks run from their file's code, and modules in memory have it; nothing derives from these
+classes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Mapping(Protocol):
-    """``G.mapping``: latent codes to the rows that the synthesis network takes."""
+    """``G.mapping``: latent codes to ws."""
 
     def __call__(
         self,
@@ -32,7 +32,7 @@ class Mapping(Protocol):
 
 
 class Synthesis(Protocol):
-    """``G.synthesis``: rows to pictures."""
+    """``G.synthesis``: ws to pictures."""
 
     def __call__(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object) -> Tensor:
         """``ws [N, num_ws, w_dim]`` to pictures ``[N, img_channels, H, W]``, float32, about -1 to 1."""
@@ -74,11 +74,11 @@ class Generator(Protocol):
         """As of an ``nn.Module``."""
 
     def get_submodule(self, target: str) -> nn.Module:
-        """As of an ``nn.Module``: by its dotted name, which is that of a style layer."""
+        """As of an ``nn.Module``, by the dotted name of a style layer."""
 
 
 class LoadedGenerator(Generator, Protocol):
-    """A generator that says where it came from: what ``load_network`` and ``generator_of`` give."""
+    """A generator with a :class:`NetworkInfo`, from ``load_network`` or ``generator_of``."""
 
     @property
     def sefa(self) -> NetworkInfo: ...

@@ -1,6 +1,6 @@
-"""Generators that a script has in memory: any module with ``mapping`` and ``synthesis``, of any toolkit.
+"""Generators in memory: any module with ``mapping`` and ``synthesis``, of any toolkit.
 
-Their layers are found by watching them run once (``probe``); afterwards they are as they were before.
+Their layers are found with forward hooks during one run (``probe``), which leaves the modules unchanged.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _PARTS = ("mapping", "synthesis")
 
 
 class LiveError(HookError):
-    """A module in memory that cannot be used as a generator; one clear line."""
+    """A module in memory that cannot be used as a generator; one line."""
 
 
 class LiveGenerator(EmbeddedGenerator):
-    """NVIDIA's interface around a module of the user's own; see :func:`adopt`.
+    """NVIDIA's interface around a module in memory; see :func:`adopt`.
 
     ``sefa`` is set by ``style_layers.generator_of``.
 
@@ -60,7 +60,7 @@ class LiveGenerator(EmbeddedGenerator):
         return usual, first and _named_as_usual(self.network, first)
 
     def record(self) -> NetworkRecord:
-        """Class, arguments and tensors; of an official network with the digest of its file."""
+        """Class, arguments and tensors; the digest of an official network is that of its file."""
         name = type(self.network).__name__
         return record_of(self.network, name, "", (name,))
 
@@ -83,18 +83,17 @@ class LiveGenerator(EmbeddedGenerator):
 
 
 def adopt(G: object) -> LiveGenerator:
-    """Put NVIDIA's interface around a generator in memory: find its sizes, and how it is called.
+    """Put NVIDIA's interface around a generator in memory: find its sizes and the arguments that it takes.
 
-    It is run once, without gradients, in evaluation mode and wherever it is; then its training flags, buffers and
-    the state of the random generators are put back. Wrappers (``nn.DataParallel``, ``torch.compile``) are seen
-    through.
+    It is run once, without gradients, in evaluation mode and on its own device; then its training flags, buffers and
+    the states of the random generators are restored. Wrappers (``nn.DataParallel``, ``torch.compile``) are removed.
 
     Args:
         G: an object with ``mapping(z, c) -> ws`` ``[N, num_ws, w_dim]`` or ``w`` ``[N, w_dim]``, and
             ``synthesis(ws) -> pictures`` ``[N, C, H, W]``; ``c`` and the usual keywords may be missing.
 
     Raises:
-        LiveError: it has no such parts, is on the meta device, or cannot be called so.
+        LiveError: it has no such parts, is on the meta device, or cannot be called this way.
     """
     G = unwrapped(G)
     if isinstance(G, LiveGenerator):
@@ -118,7 +117,7 @@ def adopt(G: object) -> LiveGenerator:
 
 
 def usable(G: object) -> Generator:
-    """What ``frames.render`` can call: ``G`` where its synthesis is called as NVIDIA's, else :func:`adopt`'s.
+    """A generator for ``frames.render``: ``G`` if its synthesis takes NVIDIA's arguments, else that of :func:`adopt`.
 
     Raises:
         LiveError: as :func:`adopt`.
@@ -135,7 +134,7 @@ def usable(G: object) -> Generator:
 
 @contextmanager
 def _explained(network: nn.Module) -> Iterator[None]:
-    """Whatever the user's own code raises, the message says where."""
+    """Raise errors of the user's code as :class:`LiveError`, with the class and the part that failed."""
     name = type(network).__name__
     try:
         yield
@@ -151,7 +150,7 @@ def _explained(network: nn.Module) -> Iterator[None]:
 
 
 def _held(G: object) -> nn.Module:
-    """A module that stands for an object that is none but has such parts."""
+    """A module with the parts and sizes of an object that is not a module."""
     parts = {name: getattr(G, name) for name in _PARTS}
     if not all(isinstance(part, nn.Module) for part in parts.values()):
         raise LiveError(f"{type(G).__name__} is no torch module, and neither are its mapping and synthesis")
@@ -163,7 +162,7 @@ def _held(G: object) -> nn.Module:
 
 
 def _place(error: BaseException) -> str:
-    """In which part it happened, from the traceback."""
+    """The part (mapping or synthesis) in which an error was raised, from its traceback."""
     trace, names = error.__traceback__, []
     while trace is not None:
         names.append(trace.tb_frame.f_code.co_name)
@@ -173,19 +172,19 @@ def _place(error: BaseException) -> str:
 
 
 def _named_as_usual(network: nn.Module, layer: StyleLayer) -> StyleLayer:
-    """The layer under a name without the steps that wrappers inside the network put into it."""
+    """The layer by its name without the parts that wrappers inside the network add."""
     module: nn.Module | None = network
     steps = []
     for step in layer.name.split("."):
         if unwrapped(module) is module:
             steps.append(step)
-        module = getattr(module, step, None)  # the last step may have a row behind it
+        module = getattr(module, step, None)  # the last part may end in a row: affine[3]
     return replace(layer, name=".".join(steps))
 
 
 @contextmanager
 def evaluating(module: object) -> Iterator[None]:
-    """Inside, a module is in evaluation mode; afterwards each part of it is in the mode that it was in."""
+    """Put a module in evaluation mode for the block; then restore the mode of each submodule."""
     flags = {part: part.training for part in module.modules()} if isinstance(module, nn.Module) else {}
     try:
         for part in flags:
@@ -197,16 +196,16 @@ def evaluating(module: object) -> Iterator[None]:
 
 
 def _not_compiled() -> AbstractContextManager[object]:
-    """Inside, what ``torch.compile`` has made runs as it was written, so that its modules can be watched."""
+    """Run compiled modules eagerly within the block, so that their hooks are called."""
     stance = getattr(sys.modules.get("torch.compiler"), "set_stance", None)  # from torch 2.6 on
     return nullcontext() if stance is None else stance("force_eager")
 
 
 @contextmanager
 def undisturbed(network: nn.Module, noise: bool = False) -> Iterator[None]:
-    """Inside, a network is in evaluation mode; afterwards it is as it was: flags, buffers, random generators.
+    """Put a network in evaluation mode for the block; then restore its flags, buffers and the random generators.
 
-    With ``noise``, random numbers are drawn from the generators of the process, as they are outside.
+    With ``noise``, the states of the random generators are neither saved nor restored.
     """
     held = [(buffer, buffer.detach().clone()) for buffer in network.buffers()]
     devices = {t.device for t in (*network.parameters(), *network.buffers()) if t.device.type == "cuda"}

@@ -1,4 +1,4 @@
-"""The hooks that come with this package and those of third parties; a copy without its hooks says so."""
+"""The hooks of this package and those of third parties."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..hook import Hook, HookError, NetworkRecord
 
 
 class KnownHooks(NamedTuple):
-    """What the package of hooks offers.
+    """The functions of the package of hooks.
 
     Attributes:
         all_hooks: gives every hook, in the order in which they are tried.
-        source_of: where a network's source is from and a warning, by the record and the hook's name.
+        source_of: origin of a network's source and a warning, from the record and the hook's name.
     """
 
     all_hooks: Callable[[], Iterator[Hook]]
@@ -21,10 +21,10 @@ class KnownHooks(NamedTuple):
 
 
 def known_hooks() -> KnownHooks:
-    """Import the package of hooks; as late as this, since a copy may lack it.
+    """Import the package of hooks; not at import, since a copy of this package may lack it.
 
     Raises:
-        HookError: it does.
+        HookError: it is missing.
     """
     try:
         from ..hooks import all_hooks

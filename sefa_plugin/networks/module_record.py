@@ -1,4 +1,4 @@
-"""The record of a network that is in memory, as if it had been read from a file."""
+"""Records of networks in memory, like those read from files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..reading.network_record import NetworkRecord
 
 
 def record_of(network: nn.Module, path: str, which: str, entries: tuple[str, ...]) -> NetworkRecord:
-    """The record of a network in memory; that of an official one has the digest of its file."""
+    """The record of a network in memory; the digest of an official network is that of its file."""
     return NetworkRecord(
         path=path,
         which=which,
@@ -32,7 +32,7 @@ def record_of(network: nn.Module, path: str, which: str, entries: tuple[str, ...
 
 def _module(module: nn.Module) -> ModuleRecord:
     kind = type(module)
-    inside = kind.__module__.startswith("torch.nn.modules.")  # files name torch's own in full
+    inside = kind.__module__.startswith("torch.nn.modules.")  # in files, too, torch's classes have full names
     plain = {key: value for key, value in vars(module).items() if _is_plain(value)}
     return ModuleRecord(f"{kind.__module__}.{kind.__qualname__}" if inside else kind.__name__, plain, "")
 

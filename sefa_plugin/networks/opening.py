@@ -33,12 +33,12 @@ class OpenNetwork:
 
     Attributes:
         record: the network, taken apart.
-        hook: the hook that fits it, or that of a file which has been run.
-        listing: sizes and layers that the hook lists, checked.
-        source: where the file's source text is from: ``none``, a toolkit's name, or ``unknown``.
-        warnings: one-line remarks for the user (a source text that is not known, say).
-        why_no_pictures: '' where the network can be rendered, else one line that says why it can only be factorised.
-        stamp: of the file when it was opened; None where there was no file to be stamped.
+        hook: the hook that fits it, or that of a file whose code was run.
+        listing: checked sizes and layers.
+        source: origin of the file's source text: ``none``, a toolkit's name, or ``unknown``.
+        warnings: one-line warnings for the user (an unknown source text, for example).
+        why_no_pictures: '' if the network can be rendered, else one line with the reason why not.
+        stamp: of the file when it was opened; None without a file.
     """
 
     record: NetworkRecord
@@ -50,10 +50,10 @@ class OpenNetwork:
     stamp: Stamp | None = None
 
     def check_unchanged(self) -> None:
-        """Make sure that the file was not written to since it was opened: tensors are read when they are needed.
+        """Check that the file was not modified since it was opened: tensors are read when they are needed.
 
         Raises:
-            NetworkFileError: it was.
+            NetworkFileError: it was modified.
         """
         if self.stamp is not None and self.stamp.is_changed():
             raise NetworkFileError(f"{self.record.path}: was written to while it was read; run the command again")
@@ -73,7 +73,7 @@ class OpenNetwork:
         """The first mapping layer.
 
         Raises:
-            HookError: none is known (of a network that runs its own code it need not be).
+            HookError: none is known (possible for networks that run their own code).
         """
         if self.listing.mapping is None:
             raise HookError(f"{self.record.path}: no affine layer that z enters was found; use --space w")
@@ -89,32 +89,32 @@ def open_network(
     progress: Callable[[int, int], None] | None = None,
     trust_pickle: bool = False,
 ) -> OpenNetwork:
-    """Read a network and recognise it; nothing of the file is run and no torch is needed.
+    """Read a network and find its hook; needs no torch and runs no code of the file (without ``trust_pickle``).
 
     Args:
         path: a file, an ``http(s)`` address, or ``demo`` for the network that ships with this package.
         which: ``G_ema``, ``G`` or ``D``.
-        strict: refuse a network whose source text is not a known one, instead of warning.
+        strict: refuse a network of unknown source text, instead of warning.
         sha256: the digest that a downloaded file must have.
         progress: called while downloading, see ``download.fetch``.
-        trust_pickle: run the file's own code where no hook recognises the network for certain.
+        trust_pickle: run the file's own code where no hook recognises the network reliably.
 
     Raises:
-        NetworkFileError, HookError, DownloadError: one line that says what is wrong and what to do.
+        NetworkFileError, HookError, DownloadError: one line with what is wrong and what to do.
         TrustedFileError: the file's code was run, and failed.
     """
-    known_hooks()  # a copy without them says so before anything is read or fetched
+    known_hooks()  # fails before anything is read or fetched
     local = locate(path, sha256=sha256, progress=progress)
     try:
         stamp = Stamp(local)
-    except (OSError, ValueError):  # the reader says what is wrong with it
+    except (OSError, ValueError):  # reading it raises a better error
         stamp = None
     try:
         opened = _open(local, which, strict, trust_pickle)
     except ForeignNetworkError:
         raise
     except NetworkFileError as error:
-        if download.is_url(path):  # the copy is kept, and the next run would take it again
+        if download.is_url(path):  # the cached copy would be used again
             raise NetworkFileError(f"{error} (to have it fetched anew, delete this copy)") from None
         raise
     return replace(opened, stamp=stamp)
@@ -129,7 +129,7 @@ def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwo
             if trust_pickle:
                 return _run(local, which)
             raise ForeignNetworkError(_named(error, record) + f" ({_WAY_OUT})", record) from None
-    runs = record.family == "module" and record.format != "safetensors"  # others hold no code
+    runs = record.family == "module" and record.format != "safetensors"  # other files hold no code
     try:
         opened = _recognised(record)
         if opened.warnings and strict:
@@ -141,7 +141,7 @@ def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwo
         raise HookError(f"{text} ({_WAY_OUT})" if runs else text) from None
     if not (runs and trust_pickle and (opened.warnings or opened.why_no_pictures)):
         return opened
-    # What a hook lists for certain stays, so that directions are the same whether pictures are wanted or not.
+    # The hook's layers are kept, so that directions are the same with and without rendering.
     return _run(local, which, known=opened.layers if opened.why_no_pictures else None)
 
 
@@ -152,12 +152,12 @@ _WAY_OUT = (
 
 
 def _only_layers(record: NetworkRecord) -> bool:
-    """Whether a hook takes the layers of a network and never makes it, so that its unknown classes do not matter."""
+    """Whether a hook only lists the network's layers and never builds it, so that unknown classes are allowed."""
     return any(hook.fits(record) and reason_of(record, hook) for hook in known_hooks().all_hooks())
 
 
 def _named(error: Exception, record: NetworkRecord) -> str:
-    """The line of a refusal; of a network that is recognised without a hook it says what that is."""
+    """The message of a refusal; for a recognised but unsupported network it names the family."""
     from ..hooks.others import identify
 
     family = identify(record)
@@ -169,7 +169,7 @@ def _recognised(record: NetworkRecord) -> OpenNetwork:
     hook = find_hook(record, all_hooks())
     listing = listing_of(record, hook)
     for layer in [*listing.layers, *([listing.mapping] if listing.mapping else [])]:
-        # Beside weights, all that directions need.
+        # The only attribute beside weights that directions depend on.
         check_attribute(record, layer.name, "weight_gain", layer.weight_gain)
     source, warning = source_of(record, hook.name)
     warnings = ((warning,) if warning else ()) + remarks_of(record, hook)

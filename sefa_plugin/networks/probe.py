@@ -1,9 +1,8 @@
-"""Find where a style enters a generator in memory, by watching which module consumes which row of ws.
+"""Find the style layers of a generator in memory with forward hooks: which module takes which row of ws.
 
-Names do not count: a module that is given a row of ws and nothing else, and whose output is an affine
-function of it, is a style layer, whatever it is called. Its matrix is measured from its outputs, so gains,
-equalised learning rates and weights that are made on the fly are in it. Where no such module is, but a row is
-multiplied by a matrix inside a larger one, that matrix is the layer.
+Independent of names: a module whose only tensor input is a row of ws, and whose output is an affine function of it, is
+a style layer. Its matrix is measured from its outputs, so it includes gains, equalised learning rates and weights that
+are computed at run time. If a larger module multiplies a row by a matrix itself, that matrix is the layer.
 """
 
 from __future__ import annotations
@@ -19,31 +18,31 @@ from torch import Tensor, nn
 
 from ..hook import StyleLayer
 
-_SAME = 1e-3  # relative difference up to which an input is a row (networks normalise with an epsilon)
-_AFFINE = 1e-3  # relative deviation from an affine function that rounding explains
+_SAME = 1e-3  # highest relative difference of an input from a row (networks normalise with an epsilon)
+_AFFINE = 1e-3  # highest relative deviation from an affine function, for rounding
 _STORED = 1e-4  # the same, from the module's own weight
-_COARSER = {torch.float16: 8, torch.bfloat16: 64}  # how much more rounding explains in these
-_MAX_OUTPUTS = 1 << 20  # outputs of one style layer; more is something else
+_COARSER = {torch.float16: 8, torch.bfloat16: 64}  # factors on these tolerances by dtype
+_MAX_OUTPUTS = 1 << 20  # of one style layer
 
 
 class ProbeError(Exception):
     """A generator cannot be run, or no style layer is found in it."""
 
 
-_Hook = Callable[[nn.Module, "tuple[object, ...]"], None]  # called with a module and what it is given
+_Hook = Callable[[nn.Module, "tuple[object, ...]"], None]  # called with a module and its arguments
 
 
 @dataclass(eq=False)
 class _Seen:
-    """A module that was given a row.
+    """A call of a module with a row of ws.
 
     Attributes:
-        name, module: which.
+        name, module: the module.
         row: the index of the row.
-        given: the input as it came.
-        scale: what the row was multiplied by on its way.
-        size: height of what the module's parent put out; 0 where that is no picture.
-        matrix: set where the module, which is given more than the row, multiplies the row by it.
+        given: the module's input.
+        scale: factor between the row and the input.
+        size: height of the output of the module's parent; 0 if that is not a picture.
+        matrix: the matrix by which the module multiplies the row, if it takes more inputs than the row.
     """
 
     name: str
@@ -56,7 +55,7 @@ class _Seen:
 
     @property
     def coarser(self) -> float:
-        """How much more than in float32 rounding explains."""
+        """Factor on the tolerances for the input's dtype; 1 for float32."""
         return _COARSER.get(self.given.dtype, 1)
 
 
@@ -65,17 +64,17 @@ def style_layers(
 ) -> list[StyleLayer]:
     """Find the affine transformations of the rows of ws, in the order of execution.
 
-    A module that serves several rows is a layer for each: the first has the module's name, later ones have the
-    row behind it (``affine[3]``).
+    A module that takes several rows is a layer for each: the first has the module's name, later ones a suffix with the
+    row (``affine[3]``).
 
     Args:
-        network: the module whose submodules are watched; layers get their names in it.
+        network: the module whose submodules are searched; layers get their names in it.
         run: called with ws ``[1, num_ws, w_dim]``; renders it.
         rows: distinct rows to recognise, ``[num_ws, w_dim]`` float32, each of mean square 1.
-        img_channels: channels of the picture; what puts out that many is a ToRGB.
+        img_channels: channels of the picture; a layer with that many outputs is a ToRGB.
 
     Raises:
-        ProbeError: nothing that is fed by a row is affine.
+        ProbeError: no module that takes a row is affine.
     """
     with _watching(network, rows) as seen:
         run(rows[None])
@@ -83,7 +82,7 @@ def style_layers(
     done: list[tuple[str, int]] = []
     modules = [item for item in seen if item.matrix is None]
     products = _joined(seen)
-    # Outer modules first; of products, those that are in no layer yet.
+    # Outer modules first; then products that belong to no layer yet.
     for item in [*sorted(modules, key=lambda held: held.name.count(".")), *products]:
         if any(item.row == row and (item.name == name or item.name.startswith(f"{name}.")) for name, row in done):
             continue
@@ -97,7 +96,7 @@ def style_layers(
 
 
 def _renamed(layers: list[StyleLayer]) -> list[StyleLayer]:
-    """Layers of one module under names of their own."""
+    """Layers with unique names."""
     names: set[str] = set()
     for place, layer in enumerate(layers):
         if layer.name in names:
@@ -107,7 +106,7 @@ def _renamed(layers: list[StyleLayer]) -> list[StyleLayer]:
 
 
 def _joined(seen: Iterable[_Seen]) -> list[_Seen]:
-    """What has a matrix; matrices that a module multiplies one row by (a scale and a shift, say) as one."""
+    """Items with a matrix; several matrices of a module for one row (scale and shift, say) are stacked."""
     first: dict[tuple[str, int], _Seen] = {}
     for item in seen:
         if item.matrix is None:
@@ -133,18 +132,18 @@ def mapping_layer(network: nn.Module, run: Callable[[Tensor], object], z: Tensor
 
 
 def _weight(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
-    """The matrix of a module's affine part and its gain at run time; None where it has no such part."""
+    """The weight of a module's affine part and its gain at run time; None if it is not affine."""
     if item.matrix is not None:
         return (item.matrix.to(torch.float32) * item.scale).cpu().numpy(), 1.0
     if next(item.module.parameters(), None) is None and next(item.module.buffers(), None) is None:
-        return None  # a pass-through: dropout, an identity
+        return None  # no weights: dropout, an identity
     matrix = _matrix(item, width)
     return _behind_activation(item, width) if matrix is None else _stored(item, matrix)
 
 
 @dataclass(eq=False)
 class _Call:
-    """A running module: its name, and what was seen in it."""
+    """A running module, and the items found inside it."""
 
     name: str
     module: nn.Module
@@ -153,7 +152,7 @@ class _Call:
 
 @contextmanager
 def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
-    """Note every module that is called with a row (and no other tensor), and every product with one."""
+    """Record every module that is called with a row (and no other tensor), and every product with a row."""
     seen: list[_Seen] = []
     calls: list[_Call] = []
     handles = []
@@ -179,7 +178,7 @@ def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
         heights = map(_height, output if isinstance(output, (tuple, list)) else [output])
         height = next((height for height in heights if height), 0)
         for item in call.inside:
-            if height and not item.size:  # the innermost module around it that puts out pictures
+            if height and not item.size:  # the innermost enclosing module that gives pictures
                 item.size = height
 
     def multiplied(left: Tensor, right: Tensor) -> None:
@@ -204,10 +203,10 @@ def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
 
 
 def _products(multiplied: Callable[[Tensor, Tensor], None]) -> AbstractContextManager[object]:
-    """Inside, ``multiplied`` is called with the factors of every matrix product, where this torch can watch them."""
+    """Call ``multiplied`` with the factors of every matrix product within the block; nothing before torch 1.13."""
     try:
         from torch.utils._python_dispatch import TorchDispatchMode
-    except ImportError:  # before torch 1.13: then only modules are seen
+    except ImportError:
         return nullcontext()
 
     class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves its methods without types
@@ -234,7 +233,7 @@ def _height(value: object) -> int:
 
 
 def _row_of(tensor: Tensor, rows: Tensor) -> tuple[int, float] | None:
-    """Which row an input is, and times what, if its first numbers are one (labels or motion codes may follow)."""
+    """Index and scale of the row that an input begins with, or None (labels or motion codes may follow it)."""
     width = rows.shape[1]
     if not tensor.is_floating_point() or tensor.ndim < 2 or tensor.shape[0] != 1 or tensor[0].numel() < width:
         return None
@@ -251,7 +250,7 @@ def _row_of(tensor: Tensor, rows: Tensor) -> tuple[int, float] | None:
 
 
 def _apply(item: _Seen, vectors: Tensor) -> Tensor:
-    """What a module makes of ``[N, width]`` in the place of the row that it was given: ``[N, outputs]``."""
+    """Outputs ``[N, outputs]`` of a module for ``[N, width]`` in place of its row."""
     batch = item.given.expand(len(vectors), *item.given.shape[1:]).clone()
     batch.reshape(len(vectors), -1)[:, : vectors.shape[1]] = vectors.to(batch)
     made: Tensor = item.module(batch)
@@ -259,7 +258,7 @@ def _apply(item: _Seen, vectors: Tensor) -> Tensor:
 
 
 def _matrix(item: _Seen, width: int) -> np.ndarray | None:
-    """The matrix ``[outputs, width]`` of an affine module, float32; None where it is no affine function."""
+    """The matrix ``[outputs, width]`` of an affine module, float32; None if it is not affine."""
     device = item.given.device
     try:
         with torch.no_grad():
@@ -270,7 +269,7 @@ def _matrix(item: _Seen, width: int) -> np.ndarray | None:
             matrix = torch.cat([_apply(item, part) for part in torch.split(steps, 64)]) - zero  # [width, outputs]
             sample = torch.randn(3, width, generator=torch.Generator().manual_seed(0)).to(device)
             error = (_apply(item, sample) - (sample @ matrix + zero)).abs().max()
-    except Exception:  # a module that takes no batch, or gives no tensor, is no style layer
+    except Exception:  # not a style layer: takes no batch, or gives no tensor
         return None
     scale = float(matrix.abs().max())
     most = _AFFINE * item.coarser * scale * math.sqrt(width)
@@ -282,7 +281,7 @@ def _matrix(item: _Seen, width: int) -> np.ndarray | None:
 def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
     """The stored weight of a module that activates its affine output, as mapping layers do.
 
-    Around one point such a module is its weight with scaled rows; whatever else it may be is refused.
+    Its Jacobian at one point must be that weight with scaled rows.
     """
     weight = getattr(item.module, "weight", None)
     if not isinstance(weight, Tensor) or weight.ndim != 2 or weight.shape[1] < width:
@@ -301,7 +300,7 @@ def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | No
         return None
     alike = nn.functional.cosine_similarity(slope, held.to(slope), dim=1)
     alive = slope.norm(dim=1) > 1e-3 * slope.norm(dim=1).max()
-    # Where the step crosses the kink of a rectifier, a row is bent; most are straight.
+    # A step across the kink of a rectifier changes a row's direction; few rows have it.
     if not bool(alive.any()) or float((alike[alive].abs() > 0.99).float().mean()) < 0.9:
         return None
     gain = getattr(item.module, "weight_gain", 1.0)
@@ -309,14 +308,14 @@ def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | No
 
 
 def _stored(item: _Seen, matrix: np.ndarray) -> tuple[np.ndarray, float]:
-    """The module's own weight and the gain at run time where the matrix is that, else the matrix and 1."""
+    """The module's weight and its gain if their product is ``matrix``, else ``matrix`` and 1."""
     weight = getattr(item.module, "weight", None)
     if isinstance(weight, Tensor) and tuple(weight.shape) == matrix.shape:
         held = weight.detach().to(torch.float32).cpu().numpy()
         gain = float((held * matrix).sum() / max(float((held * held).sum()), 1e-30))
         most = _STORED * item.coarser
         if gain > 0 and np.abs(matrix - gain * held).max() <= most * np.abs(matrix).max():
-            named = getattr(item.module, "weight_gain", 1.0)  # what was measured, without the rounding
+            named = getattr(item.module, "weight_gain", 1.0)  # exact, unlike the measured gain
             exact = isinstance(named, (int, float)) and abs(gain - named) <= most * gain
             return held, float(named) if exact else gain
     return matrix, 1.0
@@ -332,7 +331,7 @@ def _layer(network: nn.Module, item: _Seen, weight: np.ndarray, gain: float, img
 
 
 def _kind(parent: nn.Module, name: str, matrix: np.ndarray, img_channels: int) -> tuple[str, float]:
-    """What a layer is for, and the further gain of a ToRGB, by what is beside it."""
+    """The kind of a layer, and the style_gain of a ToRGB, from the attributes of its parent."""
     if len(matrix) == 4 and isinstance(getattr(parent, "freqs", None), Tensor):
         return "input", 1.0
     weight = getattr(parent, "weight", None)

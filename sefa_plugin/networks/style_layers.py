@@ -1,4 +1,4 @@
-"""The style layers of any generator: of ``load_network``, or a module in memory."""
+"""The style layers of any generator: from ``load_network``, or a module in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InGenerator:
-    """Stands for the weight of a layer that is read from its generator whenever it is needed."""
+    """Placeholder for a weight that is read from the generator when it is needed."""
 
     shape: tuple[int, ...]
     dtype: str = "float32"
@@ -27,13 +27,13 @@ class InGenerator:
 
 @dataclass(frozen=True)
 class NetworkInfo:
-    """Where a generator came from; ``G.sefa`` of every generator that :func:`load_network` gives.
+    """Origin, digest and layers of a generator: its attribute ``sefa``.
 
     Attributes:
         path, which: the file and its entry.
         hook: name of the hook that built it.
         digest: SHA-256 of the network (``NetworkRecord.digest``).
-        layers: its style layers, with :class:`InGenerator` for weights that the generator holds.
+        layers: its style layers, with :class:`InGenerator` in place of the generator's weights.
         mapping: its first mapping layer, likewise; None where none is known.
     """
 
@@ -51,7 +51,7 @@ def style_layers(G: object) -> list[StyleLayer]:
 
     Args:
         G: a generator that :func:`load_network` gave, or any module in memory with ``mapping`` and ``synthesis``
-            (see ``in_memory.adopt``); of that the layers are found by watching it run.
+            (see ``in_memory.adopt``), whose layers are found by running it.
 
     Raises:
         HookError: ``G`` is neither.
@@ -64,7 +64,7 @@ def mapping_layer(G: object) -> StyleLayer:
     """Give the first mapping layer of such a generator, with its present weight.
 
     Raises:
-        HookError: ``G`` is something else, or none is known of it.
+        HookError: ``G`` is not a generator, or has no known mapping layer.
     """
     generator = generator_of(G)
     layer = generator.sefa.mapping
@@ -74,7 +74,7 @@ def mapping_layer(G: object) -> StyleLayer:
 
 
 def network_info(G: object) -> NetworkInfo:
-    """Where a generator came from, its digest and its layers; see :func:`generator_of`."""
+    """Origin, digest and layers of a generator; see :func:`generator_of`."""
     return generator_of(G).sefa
 
 
@@ -82,7 +82,7 @@ def generator_of(G: object) -> LoadedGenerator:
     """Give a generator with a :class:`NetworkInfo` as ``sefa``: ``G`` itself, or our interface around it.
 
     Raises:
-        HookError: ``G`` is no generator, or one that cannot be used (``in_memory.LiveError``).
+        HookError: ``G`` is not a generator, or cannot be used (``in_memory.LiveError``).
     """
     from .in_memory import adopt
     from .wrapped import unwrapped
@@ -100,9 +100,9 @@ def generator_of(G: object) -> LoadedGenerator:
 def _as_its_hook_lists(
     record: NetworkRecord, seen: list[StyleLayer]
 ) -> tuple[str, list[StyleLayer], StyleLayer | None] | None:
-    """What a hook lists of a network in memory, if one fits it, so that it is what its file gives.
+    """Layers of a network in memory as its hook lists them for its file, if a hook fits.
 
-    Only where watching the network has shown each of these layers, with this matrix: else None.
+    None unless each of these layers was also found by running the network, with the same matrix.
     """
     import numpy as np
 
@@ -121,10 +121,10 @@ def _as_its_hook_lists(
 
 
 def without_weight(G: nn.Module, layer: StyleLayer) -> StyleLayer:
-    """A layer whose weight is to be read from the generator; one whose weight was measured keeps it."""
+    """The layer with :class:`InGenerator` as weight; unchanged if its weight was measured."""
     try:
         held = getattr(G.get_submodule(layer.name), "weight", None)
-    except AttributeError:  # a further row of a module that serves several
+    except AttributeError:  # a name with a row: affine[3]
         return layer
     shape = tuple(layer.weight.shape)
     return replace(layer, weight=InGenerator(shape)) if held is not None and tuple(held.shape) == shape else layer

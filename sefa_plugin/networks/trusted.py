@@ -1,4 +1,4 @@
-"""Open a network file by running it: a record and a hook, so that all else is as with native networks."""
+"""Open a network file by running its code; gives a record and a hook, as for supported networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .wrapped import EmbeddedError, EmbeddedGenerator
 
 
 class EmbeddedHook(Hook):
-    """The hook of one file that has been run: it holds the generator, whose layers are measured."""
+    """The hook of one file whose code was run: holds the generator and its measured layers."""
 
     name = "embedded"
 
@@ -22,14 +22,14 @@ class EmbeddedHook(Hook):
         self.has_mapping = self._mapping is not None
 
     def fits(self, record: NetworkRecord) -> bool:
-        """It stands for its own file only."""
+        """Always: the hook is used for its own file only."""
         return True
 
     def check(self, record: NetworkRecord) -> None:
-        """Nothing is compared: the network is what its code makes."""
+        """No check: the network was made by its own code."""
 
     def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
-        """What ``probe`` found."""
+        """The layers that ``probe`` found."""
         return self._layers
 
     def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
@@ -59,14 +59,14 @@ class EmbeddedHook(Hook):
         return self.G
 
     def state(self, record: NetworkRecord) -> None:
-        """Nothing is left to be loaded."""
+        """None: the generator has its weights."""
 
 
 def open_trusted(path: str, which: str) -> tuple[NetworkRecord, EmbeddedHook, Loaded]:
     """Run a file; gives its network as record and hook, and how it was loaded.
 
     Raises:
-        TrustedFileError: the code fails, or makes nothing that can be used; one line.
+        TrustedFileError: the code fails, or makes no usable network; one line.
     """
     made: list[EmbeddedHook] = []
 

@@ -1,7 +1,7 @@
-"""Load a network by running the code in its file, which its user has asked for (``--trust-pickle``).
+"""Load a network by running the code in its file (``--trust-pickle``).
 
-This is the only module that unpickles. What such a source imports as ``dnnlib`` and ``torch_utils`` comes
-from the toolkit in whose checkout the command runs, else from ``third_party``, for that source alone.
+This is the only module that unpickles. Imports of ``dnnlib`` and ``torch_utils`` in the file's source are resolved from
+the toolkit's checkout in which the command runs, else from ``third_party``, for that source alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import IO, NamedTuple, Optional
 
 TOOLKIT = ("dnnlib", "torch_utils")
 _NAMES = ("G_ema", "G", "D")
-# Packages that sources of the line import, and the names to install them by; anything else may be a toolkit's own.
+# Import name -> pip name of packages that networks' sources import; other imports may be modules of a toolkit.
 _PACKAGES = {
     "cv2": "opencv-python",
     "dill": "dill",
@@ -34,11 +34,11 @@ _PACKAGES = {
 }
 
 
-_StandIn = Callable[[str], Optional[ModuleType]]  # gives our module for one of a toolkit's; None for any other
+_StandIn = Callable[[str], Optional[ModuleType]]  # our module for a toolkit's; None for any other
 
 
 class TrustedFileError(Exception):
-    """The file's own code cannot be run, or fails; one clear line."""
+    """The file's own code cannot be run, or fails; one line."""
 
 
 class Loaded(NamedTuple):
@@ -47,8 +47,8 @@ class Loaded(NamedTuple):
     Attributes:
         network: the object.
         entries: names of the networks in its file.
-        modules_of: whose modules its source imported: the folder of a toolkit, or ``sefa_plugin``.
-        remark: why those are not the toolkit's own, where there is one; else ''.
+        modules_of: origin of the modules that its source imported: the folder of a toolkit, or ``sefa_plugin``.
+        remark: why those of the toolkit's checkout were not used; '' if they were, or without a checkout.
     """
 
     network: object
@@ -58,7 +58,7 @@ class Loaded(NamedTuple):
 
 
 class Absent:
-    """Stands where an object could not be made; harmless unless it is in the network asked for."""
+    """Placeholder for an object that could not be made; an error only inside the requested network."""
 
     error: Exception = ImportError("nothing")
 
@@ -72,16 +72,16 @@ class Absent:
         pass
 
     def append(self, item: object) -> None:
-        """Lists that could not be made are filled all the same."""
+        """Ignore items of a list that could not be made."""
 
     extend = append
 
 
 def _absent(error: Exception, problems: list[Exception]) -> type[Absent]:
-    """A class, since a pickle may ask for one.
+    """A class derived from :class:`Absent`, since pickles call classes.
 
-    A toolkit keeps a source that failed to import, and later only misses the names in it: the first failed import is
-    the cause.
+    ``persistence`` caches modules that failed to import, and later errors are about names missing in them: the cause is
+    the first failed import.
     """
     problems.append(error)
     first = next((problem for problem in problems if isinstance(problem, ImportError)), error)
@@ -89,7 +89,7 @@ def _absent(error: Exception, problems: list[Exception]) -> type[Absent]:
 
 
 def host_folder() -> Path | None:
-    """Give the toolkit's checkout in which this process runs: working folder, script's folder, or Python's path."""
+    """Find a toolkit's checkout: imported modules, working folder, the script's folder, then Python's path."""
     held = sys.modules.get("torch_utils")
     file = getattr(held, "__file__", None)
     if file:
@@ -108,10 +108,10 @@ def run_file(path: str, which: str, check: Callable[[object], None]) -> Loaded:
     Args:
         path: a local file, pickled or of ``torch.save``.
         which: ``G_ema``, ``G`` or ``D``.
-        check: called with the network; where it fails with a toolkit's own modules, ours are tried.
+        check: called with the network; if it fails with a toolkit's own modules, ours are tried.
 
     Raises:
-        TrustedFileError: the code fails, imports what is not there, or makes no such network.
+        TrustedFileError: the code fails, imports a missing module, or makes no such network.
     """
     host = host_folder()
     if host is not None:
@@ -154,7 +154,7 @@ def _attempt(
         raise
     except ImportError as error:
         raise TrustedFileError(f"{path}: {_missing(error)}") from error
-    except Exception as error:  # anything: it is the file's own code
+    except Exception as error:  # the file's own code may raise anything
         reason = " ".join(str(error).split())[:200]
         raise TrustedFileError(f"{path}: its own code fails ({type(error).__name__}: {reason})") from error
     return Loaded(network, tuple(entries), modules_of)
@@ -182,7 +182,7 @@ def _missing(error: ImportError) -> str:
 
 
 def _first_absent(network: object) -> Exception | None:
-    """Why a part of the network could not be made, if one could not."""
+    """The error of the first part of the network that could not be made; None if all were made."""
     from torch.nn import Module
 
     todo: list[object] = [network]
@@ -201,7 +201,7 @@ def _first_absent(network: object) -> Exception | None:
 
 
 def _unpickle(path: str, stand_in: _StandIn | None) -> object:
-    """Run the pickle; ``stand_in`` gives our modules for a toolkit's, without it the toolkit's own are taken."""
+    """Run the pickle; without ``stand_in``, the toolkit's own modules are imported."""
 
     problems: list[Exception] = []
 
@@ -252,7 +252,7 @@ def _torch_load(file: IO[bytes], pickle_module: object = pickle) -> object:
     if not torch.__version__.startswith("1.13."):
         return torch.load(file, map_location="cpu", pickle_module=pickle_module, weights_only=False)
     names = vars(torch.serialization)
-    own, names["pickle"] = names["pickle"], pickle_module  # 1.13 unpickles with this, whatever it is given
+    own, names["pickle"] = names["pickle"], pickle_module  # torch 1.13 ignores pickle_module here
     try:
         return torch.load(file, map_location="cpu", weights_only=False)
     finally:
@@ -260,12 +260,12 @@ def _torch_load(file: IO[bytes], pickle_module: object = pickle) -> object:
 
 
 def _storage_on_cpu(data: bytes) -> object:
-    """A storage inside a pickle, wherever it was when the file was written."""
+    """Load a storage inside a pickle on the CPU."""
     return _torch_load(io.BytesIO(data))
 
 
 def _guarded(reconstruct: Callable[[object], object], problems: list[Exception]) -> Callable[[object], object]:
-    """Let networks that are not asked for (discriminators) fail to import what they need."""
+    """Replace objects whose imports fail by :class:`Absent`: other networks of the file may need missing modules."""
 
     def attempt(meta: object) -> object:
         try:

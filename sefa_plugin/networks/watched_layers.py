@@ -1,4 +1,4 @@
-"""The style layers and the first mapping layer of a running generator, found by watching it run."""
+"""The style layers and the first mapping layer of a generator, found by running it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def style_and_mapping(G: EmbeddedGenerator) -> tuple[list[StyleLayer], StyleLaye
         ProbeError: no style layer is found.
     """
     generator = torch.Generator().manual_seed(_SEED)
-    # The first latents are handed over as they are only if normalising leaves them so.
+    # Of mean square 1, so that the network's normalisation does not change them and inputs can be recognised.
     z = _unit(torch.randn(1, G.z_dim, generator=generator))[0]
 
     def run_mapping(z: Tensor) -> None:
@@ -37,7 +37,7 @@ def style_and_mapping(G: EmbeddedGenerator) -> tuple[list[StyleLayer], StyleLaye
         rows = _unit(torch.randn(G.num_ws, G.w_dim, generator=generator))
         layers = probe.style_layers(G.network, G.synthesis, rows, G.img_channels)
     if mapping is None and len(layers) == 1 and G.z_dim == G.w_dim:
-        # Its mapping hands z on: what ws enter by, z enters by (FastGAN).
+        # The mapping is the identity, so the style layer is also z's first layer (FastGAN).
         mapping = replace(layers[0], ws_index=-1, kind="mapping")
     return layers, mapping
 
@@ -48,7 +48,7 @@ def _unit(rows: Tensor) -> Tensor:
 
 
 def _first_layer(G: EmbeddedGenerator, mapping: StyleLayer | None) -> StyleLayer:
-    """Where z itself enters: the columns of the label, which follow it, are no directions."""
+    """The layer that z enters, as a style layer; columns of the label, which follow those of z, become 0."""
     if mapping is None:
         raise probe.ProbeError("no affine layer that is fed by z was found in it")
     weight = np.asarray(mapping.weight)

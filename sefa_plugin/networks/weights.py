@@ -1,4 +1,4 @@
-"""The numbers of a file's tensors, checked; no torch."""
+"""Checked numbers of a file's tensors; needs no torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def finite(path: str, name: str, tensor: ArrayLike) -> np.ndarray:
-    """The elements of a tensor of a file as a NumPy array, which is not to be written to.
+    """The elements of a tensor of a file as a NumPy array; do not write to it.
 
     Raises:
         HookError: it holds NaN or infinity, or numbers that are infinite in float32.

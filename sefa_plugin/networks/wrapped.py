@@ -1,7 +1,6 @@
-"""NVIDIA's interface around networks of any class: what a file's own code makes, what a script has in memory.
+"""NVIDIA's interface around networks of any class: made by a file's own code (``trusted``), or in ``in_memory``.
 
-Files are run only with ``--trust-pickle`` (``trusted``); what is in memory comes through ``in_memory``. Such a class
-may be anything, so its keywords are tried, its sizes are taken from its outputs, and pictures are rendered one by one.
+The class is unknown, so keywords are tried, sizes are taken from outputs, and pictures are rendered one by one.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ from torch import Tensor, nn
 from . import eg3d_camera
 
 _SIZES = ("z_dim", "c_dim", "w_dim", "num_ws")
-_ROWS = ("num_layers", "n_latent")  # what toolkits call the number of rows of ws, if not num_ws
+_ROWS = ("num_layers", "n_latent")  # other names of num_ws in toolkits
 _MOST_ROWS = 64
 _NOISE_SEED = 0
 
 
 class EmbeddedError(Exception):
-    """A network's own code has an interface that cannot be used here; one clear line."""
+    """A network has an interface that is not supported; one line."""
 
 
 class _Part:
-    """``G.mapping`` or ``G.synthesis``: callable as in NVIDIA's toolkits, otherwise the network's own part."""
+    """``G.mapping`` or ``G.synthesis``: called as in NVIDIA's toolkits; other attributes are the network's own."""
 
     def __init__(self, call: Callable[..., Tensor], network: nn.Module, name: str) -> None:
         self._call, self._owners = call, (getattr(network, name, None), network)
@@ -44,8 +43,8 @@ class _Part:
     def _module(self) -> nn.Module:
         return next(owner for owner in self._owners if isinstance(owner, nn.Module))
 
-    def __getattr__(self, name: str) -> Any:  # whatever the stranger's part has
-        for owner in self._owners:  # where a part is a method (EG3D), the network has what is asked for
+    def __getattr__(self, name: str) -> Any:
+        for owner in self._owners:  # if the part is a method (EG3D), the network has the attribute
             if hasattr(owner, name):
                 return getattr(owner, name)
         raise AttributeError(name)
@@ -54,12 +53,12 @@ class _Part:
 class EmbeddedGenerator(nn.Module):
     """NVIDIA's interface around ``network``, an ``nn.Module`` of any class.
 
-    * A network without ``mapping`` and ``synthesis``: its z, followed by its label, stands for ws (one row).
-    * A network that is conditioned on a camera (EG3D): ``camera`` ``[1, 25]`` is where it is seen from; its
-      latents are those of the frontal camera, and to its user it has no classes.
+    * A network without ``mapping`` and ``synthesis``: ws is its z, followed by its label (one row).
+    * A network that is conditioned on a camera (EG3D): pictures are rendered from ``camera`` ``[1, 25]``, the mapping
+      gets the frontal camera, and ``c_dim`` is 0.
 
     Raises:
-        EmbeddedError: neither the size of its latents nor how it is called can be found out.
+        EmbeddedError: the size of its latents or its arguments cannot be determined.
     """
 
     z_dim: int
@@ -76,11 +75,11 @@ class EmbeddedGenerator(nn.Module):
         self.styled = all(callable(part) for part in parts)
         self.flat = False  # whether synthesis takes w itself, [N, w_dim]
         self._refused: set[str] = set()  # keywords
-        self._types: dict[str, torch.dtype] = {}  # of what each part is given
+        self._types: dict[str, torch.dtype] = {}  # of the inputs of each part
         for name in _SIZES:
             held = (getattr(owner, name, None) for owner in (network, *map(unwrapped, parts)))
             setattr(self, name, next((int(n) for n in held if isinstance(n, (int, np.integer)) and n >= 0), 0))
-        self.labels = self.c_dim  # what the network itself takes
+        self.labels = self.c_dim  # of the network itself
         if self.styled and not self.z_dim:
             self.z_dim = self._width_of_z()
         if not self.z_dim:
@@ -113,7 +112,7 @@ class EmbeddedGenerator(nn.Module):
         return part
 
     def _width_of_z(self) -> int:
-        """How wide a z the mapping takes, where no attribute gives it: the width of one of its matrices."""
+        """z_dim where no attribute gives it: the width of the first of the mapping's matrices that works."""
         mapping = self._own("mapping")
         held = [*mapping.state_dict().values()] if isinstance(mapping, nn.Module) else []
         widths = [int(tensor.shape[1]) - self.labels for tensor in held if tensor.ndim == 2]
@@ -127,7 +126,7 @@ class EmbeddedGenerator(nn.Module):
         return 0
 
     def _first_picture(self, ws: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents and their picture; finds out how many rows are wanted where the mapping gives just w."""
+        """ws and their picture; finds ``num_ws`` by trying where the mapping gives only w."""
         if not self.styled or self.num_ws or ws.shape[1] > 1:
             return ws, self.synthesis(ws)
         hints = [getattr(owner, name, 0) for owner in (self.network, self._own("synthesis")) for name in _ROWS]
@@ -138,13 +137,13 @@ class EmbeddedGenerator(nn.Module):
             rows = ws.expand(-1, self.num_ws, -1)
             try:
                 return rows, self.synthesis(rows)
-            except Exception as error:  # other counts follow; the first error is the one to show
+            except Exception as error:  # try the next count; the first error is reported
                 problem = problem or error
         raise problem or EmbeddedError("its synthesis network takes no number of rows")
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The network's device."""
         return next((t.device for t in (*self.network.parameters(), *self.network.buffers())), torch.device("cpu"))
 
     def get_submodule(self, target: str) -> nn.Module:
@@ -193,7 +192,7 @@ class EmbeddedGenerator(nn.Module):
         return (ws if ws.ndim == 3 else ws[:, None].repeat(1, max(1, self.num_ws), 1)).to(torch.float32)
 
     def _label(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """Labels for the network itself: the given ones, the frontal camera, or class 0 where none is given."""
+        """Labels for the network itself: the frontal camera, the given ones, or class 0 without any."""
         if hasattr(self, "front"):
             return self.front.to(z).expand(len(z), -1)
         if c is not None:
@@ -203,7 +202,7 @@ class EmbeddedGenerator(nn.Module):
         ].to(z)
 
     def _in_its_type(self, name: str, call: Callable[..., object], *given: Tensor) -> object:
-        """Call a part with float32, or where it refuses that (a network made half as a whole) with its own type."""
+        """Call a part with float32 inputs, or with its own dtype if that fails (a network converted to half)."""
         part = getattr(self.network, name, None)
         part = part if isinstance(part, nn.Module) else self.network
         own = next((p.dtype for p in part.parameters() if p.is_floating_point()), torch.float32)
@@ -227,9 +226,9 @@ class EmbeddedGenerator(nn.Module):
         random = noise_mode == "random"
         with torch.random.fork_rng(devices=[ws.device] if ws.device.type == "cuda" else [], enabled=not random):
             pictures = []
-            for row in torch.split(ws, 1):  # one by one: an unknown class may mix the pictures of a batch
+            for row in torch.split(ws, 1):  # one by one: unknown classes may mix pictures of a batch
                 if not random:
-                    torch.manual_seed(_NOISE_SEED)  # renderers that sample must not flicker
+                    torch.manual_seed(_NOISE_SEED)  # so that renderers with random sampling do not flicker
                 pictures.append(self._picture(row, keywords))
         return torch.cat(pictures)
 
@@ -257,7 +256,7 @@ class EmbeddedGenerator(nn.Module):
         return _needed(self._own("synthesis"), 1)
 
     def _extra(self, name: str, ws: Tensor) -> Tensor:
-        """Further arguments of a synthesis network: the camera, the first moment of a video."""
+        """A further argument of a synthesis network: the camera or label, or time 0 of a video."""
         if name == "c":
             return self.camera.to(ws.device) if hasattr(self, "camera") else self._label(ws[:, 0], None)
         if name == "t":
@@ -266,7 +265,7 @@ class EmbeddedGenerator(nn.Module):
 
 
 def unwrapped(module: object) -> object:
-    """A module without what ``nn.DataParallel``, its distributed kin and ``torch.compile`` put around it."""
+    """A module without the wrappers of ``DataParallel``, ``DistributedDataParallel`` and ``torch.compile``."""
     while isinstance(module, nn.Module):
         parallel = isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel))
         inside = module._modules.get("module" if parallel else "_orig_mod")
@@ -283,7 +282,7 @@ def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
 
 
 def _accepted(function: Callable[..., object], wanted: Mapping[str, object]) -> dict[str, object]:
-    """Those keywords that a function takes (all, if it takes any)."""
+    """The keywords that a function takes (all if it has ``**kwargs``)."""
     held = _parameters(function)
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in held):
         return dict(wanted)
@@ -292,7 +291,7 @@ def _accepted(function: Callable[..., object], wanted: Mapping[str, object]) -> 
 
 
 def called_as_usual(synthesis: Callable[..., object]) -> bool:
-    """Whether a synthesis network takes NVIDIA's keywords, nothing else, and float32."""
+    """Whether a synthesis network takes NVIDIA's keywords, needs no others, and is float32."""
     keywords = {"noise_mode": "const", "force_fp32": True}
     tensors = synthesis.parameters() if isinstance(synthesis, nn.Module) else ()
     plain = all(t.dtype == torch.float32 for t in tensors if t.is_floating_point())
@@ -316,7 +315,7 @@ def _needed(function: Callable[..., object], after: int) -> list[str]:
 
 
 def _first(value: object) -> Tensor:
-    """The picture or the latents in what a network gives: alone, first of several, or by name."""
+    """The picture or ws in a network's output: a tensor, the first of a list, or a named entry."""
     if isinstance(value, Mapping):
         value = next((value[name] for name in ("image", "img", "ws", "wp", "w") if name in value), None)
     value = value[0] if isinstance(value, (tuple, list)) and value else value

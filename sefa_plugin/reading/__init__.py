@@ -1,7 +1,7 @@
-"""From a path or an address to plain, inert values, and from those to a ``NetworkRecord``.
+"""Readers of untrusted files: from a path or an address to plain values, and from those to a ``NetworkRecord``.
 
-In: files of strangers (pickles, ``torch.save``, zip, npy and npz, safetensors, JSON). Out: records and arrays.
-Nothing of a file is run, sizes are checked before memory is taken, and torch is not imported.
+In: pickles, ``torch.save``, zip, npy and npz, safetensors, JSON. Out: records and arrays.
+No code of a file is run, sizes are checked before memory is allocated, and torch is not imported.
 
 Doors: ``network_file``, ``network_record``, ``pickle_values``, ``tensors_file``, ``array_file``,
 ``json_file``, ``safetensors_header``, ``tensor_view``, ``module_walk``, ``torch_file``, ``download``,

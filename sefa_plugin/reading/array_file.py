@@ -1,7 +1,7 @@
-"""NumPy's files, ``.npy`` and ``.npz``: arrays of numbers, which NumPy reads once their sizes are known.
+"""NumPy's files, ``.npy`` and ``.npz``: arrays of numbers, read by NumPy after their sizes are checked.
 
-A header may declare any size, and a packed archive may hold a thousand times its own: an archive's index says how far a
-member unfolds, and no array is larger than the bytes that it lies in.
+A header may declare any shape, and a member of an archive may decompress to a thousand times its size. So the shape is
+compared with the member's size, and that (from the archive's index) with the file's.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 MAX_NUMBERS = 1 << 26  # of one file; 512 MB as float64
 MAX_ARRAYS = 1000
-MAX_UNFOLDING = 100  # times its file that an array may be, where it is packed; floating point numbers pack badly
-FEW_BYTES = 1 << 21  # that any may unfold to
-_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes
+MAX_UNFOLDING = 100  # highest ratio of a compressed array to its file; floating point numbers compress little
+FEW_BYTES = 1 << 21  # up to which the ratio is not checked
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the methods that NumPy writes
 
 
 class ArrayFileError(Exception):
-    """A file of arrays that is broken or holds something else; the message names no file."""
+    """A file is not a valid file of arrays; the message does not name it."""
 
 
 class ArrayFile:
@@ -72,7 +72,7 @@ class ArrayFile:
 
         Args:
             name: of the array.
-            kinds: NumPy's letters for the types that are taken: ``f`` floating point, ``i`` and ``u`` whole numbers.
+            kinds: accepted kinds of dtype: ``f`` floating point, ``i`` and ``u`` whole numbers.
 
         Raises:
             ArrayFileError: it is no array of numbers, is cut short, is too large, or holds NaN or infinity.
@@ -93,9 +93,9 @@ class ArrayFile:
 
 
 def read_kept(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Every array of an ``.npz`` of ``numpy.savez`` as it is: numbers, truth values and texts.
+    """Every array of an ``.npz`` of ``numpy.savez`` with its own type: numbers, booleans and texts.
 
-    Nothing in it is packed, so that memory is bounded by the file.
+    Such files are not compressed, so memory is bounded by the file's size.
 
     Raises:
         ArrayFileError: it is something else.
@@ -115,7 +115,7 @@ def read_kept(path: str | os.PathLike[str]) -> dict[str, Array]:
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    """Whatever NumPy and ``zipfile`` raise over a broken file is an :class:`ArrayFileError`."""
+    """Raise the errors of NumPy and ``zipfile`` about a broken file as :class:`ArrayFileError`."""
     try:
         yield
     except (ArrayFileError, OSError):
@@ -136,7 +136,7 @@ def _array(stream: IO[bytes], size: int, what: str, most: float = math.inf) -> A
     shape, _, kind = read_header(stream)
     check_size([shape], what, most)
     whole = min(shape, default=0) >= 0 and math.prod(shape) * kind.itemsize <= size - stream.tell()
-    if not whole and not kind.hasobject:  # objects are refused below
+    if not whole and not kind.hasobject:  # np.load refuses objects
         raise ArrayFileError(f"{what} is cut short: its shape is {shape!s:.60}, its file has {size} bytes")
     stream.seek(0)
     array: Array = np.load(stream, allow_pickle=False)
@@ -144,7 +144,7 @@ def _array(stream: IO[bytes], size: int, what: str, most: float = math.inf) -> A
 
 
 def check_size(shapes: Iterable[Sequence[int]], what: str, most: float = MAX_NUMBERS) -> None:
-    """Refuse arrays of so many numbers that memory could not hold them.
+    """Refuse arrays of more than ``most`` numbers together.
 
     Raises:
         ArrayFileError: they are too many.

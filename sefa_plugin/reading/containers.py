@@ -1,4 +1,4 @@
-"""From the bytes of a file to one inert value: pickles and files of ``torch.save``; the usual mix-ups are named."""
+"""From the bytes of a pickle or a file of ``torch.save`` to one inert value; names other common kinds of files."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Parsed(NamedTuple):
 
 
 def read_inert(path: str | os.PathLike[str]) -> tuple[object, Values]:
-    """Read a ``.pkl`` or ``.pt`` of any content: the inert value, and what turns its parts into plain ones.
+    """Read a ``.pkl`` or ``.pt`` of any content: the inert value, and :class:`Values` to convert its parts.
 
     Raises:
-        NetworkFileError: one line that says what is wrong.
+        NetworkFileError: one line with the reason.
     """
     shown_path = os.fspath(path)
     try:
@@ -53,7 +53,7 @@ def read_inert(path: str | os.PathLike[str]) -> tuple[object, Values]:
 
 @contextmanager
 def without_cycle_collection() -> Iterator[None]:
-    """Switch the collector of reference cycles off: it would go over the many small records, all still in use."""
+    """Switch Python's garbage collector off: it would traverse many small records that are all in use."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -64,7 +64,7 @@ def without_cycle_collection() -> Iterator[None]:
 
 
 def hint(error: Exception) -> str:
-    """An error of reading as the rest of a line: what it is about, and what to do where that is known."""
+    """The rest of an error message about a file: what is wrong, and what to do if that is known."""
     if isinstance(error, TruncatedPickle) or "cut short" in str(error):
         return f"the file {error}; it is truncated: download or copy it again"
     if isinstance(error, UnknownGlobal):
@@ -107,7 +107,7 @@ def parse(path: str, data: Bytes) -> Parsed:
 
 
 def _refuse_other_kinds(path: str, head: bytes) -> None:
-    """Name the usual mix-ups, each with its cure."""
+    """Refuse common files of other kinds, with what to do instead."""
     start = head.lstrip()[:200].lower()
     if head.startswith(b"version https://git-lfs"):
         what = "is a Git LFS pointer, not the network itself; fetch it with `git lfs pull`"

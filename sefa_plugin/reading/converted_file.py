@@ -1,4 +1,4 @@
-"""Networks as safetensors: what ``sefa convert`` writes, after which no pickle is read any more.
+"""Networks as safetensors, written by ``sefa convert``.
 
 The file is an ordinary safetensors file. Its metadata holds, as JSON under ``sefa_network``, the class
 name and the constructor's arguments.
@@ -35,7 +35,7 @@ class ConvertedFileError(Exception):
 
 @dataclass(frozen=True)
 class Converted:
-    """Contents of a converted network: ``modules`` and ``tensors`` by dotted name, all else as JSON keeps it."""
+    """Contents of a converted network: ``modules`` and ``tensors`` by dotted name, the rest as JSON values."""
 
     class_name: str
     which: str
@@ -115,7 +115,7 @@ def read(path: str | os.PathLike[str]) -> Converted:
 
 
 class _About(Struct):
-    """What :func:`_about` gives; files of the first version have no family and no layout."""
+    """The result of :func:`_about`; the oldest files have no family and no layout."""
 
     version: Literal[1]
     class_name: _Name

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without a byte
-SLOWEST = 1000  # bytes a second, over any time of TIMEOUT; else a trickle could last for ever
-LARGEST = 64 << 30  # bytes, of an answer without a length
+SLOWEST = 1000  # bytes a second, measured over TIMEOUT; below it the download is stopped
+LARGEST = 64 << 30  # bytes; for answers without a length
 
 
 class DownloadError(Exception):
@@ -71,7 +71,7 @@ def fetch(
         url: ``http`` or ``https`` address of a network file.
         sha256: the digest that the file must have; None accepts any.
         progress: called with the bytes received so far and in all (0 where the answer has no length).
-        folder: where it is kept; None is :func:`cache_folder`.
+        folder: of the cache; None is :func:`cache_folder`.
 
     Raises:
         DownloadError: no answer, an error page, a file cut short, another digest than asked for, or a cache that
@@ -84,7 +84,7 @@ def fetch(
             return held
     answer = _requested(url)
     with answer:
-        if answer.status != 200:  # 206 is a part of it
+        if answer.status != 200:  # 206 is a partial file
             raise DownloadError(f"{url}: the server answers {answer.status} and no whole file; check the address")
         target = folder / (_prefix(url) + _file_name(url, answer.headers.get("Content-Disposition")))
         with _cache_errors(url, folder), whole_file(target) as part:
@@ -93,8 +93,8 @@ def fetch(
 
 
 def _requested(url: str) -> HTTPResponse:
-    """The server's answer, of which the head has been received."""
-    # Not at the top: these take longer than looking into a small file, which is what most runs do.
+    """The server's answer, after its headers were received."""
+    # Imported here: slower than reading a small local file.
     import urllib.error
     import urllib.request
 
@@ -154,9 +154,9 @@ def _prefix(url: str) -> str:
 
 
 def _opener() -> OpenerDirector:
-    """Follows redirections to other hosts, as the usual one does, but never to another protocol than the web's.
+    """An opener that follows redirections only to ``http`` and ``https``, and never from ``https`` to ``http``.
 
-    The head of an answer has to be complete within twice TIMEOUT, however slowly its bytes come.
+    The headers of an answer must be complete within twice TIMEOUT, even if single bytes arrive in time.
     """
     import http.client
     import socket
@@ -183,7 +183,7 @@ def _opener() -> OpenerDirector:
 
         def begin(self) -> None:
             connection, late = self._connection, threading.Event()
-            del self._connection  # it is closed when the last reference to it is gone
+            del self._connection  # the socket closes when its last reference is gone
 
             def stop() -> None:
                 late.set()
@@ -195,7 +195,7 @@ def _opener() -> OpenerDirector:
             timer.start()
             try:
                 super().begin()
-            except (OSError, http.client.HTTPException):  # of a connection that was cut
+            except (OSError, http.client.HTTPException):  # raised by the shutdown
                 if not late.is_set():
                     raise
             finally:

@@ -1,4 +1,4 @@
-"""JSON of strangers: of a bounded size, and of the type that is expected; every refusal is one line."""
+"""Untrusted JSON: of a bounded size and an expected type; errors are one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from ..system.messages import one_line
 
-_MARK = b"\xef\xbb\xbf"  # of UTF-8, which some editors put first
+_MARK = b"\xef\xbb\xbf"  # byte-order mark of UTF-8
 
 
 def read_bounded(path: Path, most: int) -> bytes:
@@ -33,11 +33,11 @@ def read_bounded(path: Path, most: int) -> bytes:
 def parsed(data: bytes, kind: Any = None) -> Any:
     """Read JSON in UTF-8, without NaN and infinity, as a value of type ``kind``.
 
-    Without ``kind`` it is what ``json.loads`` gives. That takes NaN, and texts that are no Unicode as well: the records
-    and tables that this program writes may name such files.
+    Without ``kind``, ``json.loads`` is used, which also accepts NaN and lone surrogates: records and tables of this
+    program may hold names of files with undecodable bytes.
 
     Raises:
-        ValueError: it is not that, or is nested too deeply.
+        ValueError: it is not such JSON, or is nested too deeply.
     """
     try:
         if kind is None:
@@ -62,7 +62,7 @@ def fitting(value: object, kind: Any) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """``edits[0].distance: Expected `float```: where comes first."""
+    """msgspec's message with the place first: ``edits[0].distance: Expected `float```."""
     what, _, where = one_line(str(error)).partition(" - at `$")
     where = where.strip("`.")
     return f"{where}: {what}"[:200] if where else what[:200]

@@ -1,4 +1,4 @@
-"""Take a pickled network apart: modules and tensors by dotted name, in the order of the file."""
+"""Collect the modules and tensors of a pickled network by dotted name, in the order of the file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .tensor_view import TensorView
 if TYPE_CHECKING:
     from typing import TypeGuard
 
-    Arguments = Mapping[str, Any]  # plain values by name; what each should be, the hook of the network checks
+    Arguments = Mapping[str, Any]  # plain values by name, whose types the hook checks
 
 MAX_MODULES = 20_000
 MAX_MODULE_DEPTH = 32
-MAX_ENTRIES = 1_000_000  # of all modules' states: modules that are met again count again
+MAX_ENTRIES = 1_000_000  # of all modules' states; a module that occurs twice counts twice
 MAX_TENSORS = 100_000
 MAX_NAME = 1_000  # letters of a dotted name
 MAX_SOURCE = 1 << 22  # letters of a module's source text; NVIDIA's largest has 40,000
@@ -41,7 +41,7 @@ class ModuleRecord:
 
 
 def source_digest(text: str) -> str:
-    """Digest of a source text, whatever its white space and byte-order mark; '' where it has no code."""
+    """SHA-256 of a source text, independent of white space and byte-order mark; '' where it has no code."""
     text = text.lstrip("\ufeff")
     lines = (line.split("#", 1)[0] if line.lstrip().startswith("#") else line for line in text.splitlines())
     if not "".join(lines).strip():
@@ -50,7 +50,7 @@ def source_digest(text: str) -> str:
 
 
 def is_persistent(value: object) -> TypeGuard[Call]:
-    """Whether a value is an object that carries its class's source; forks keep the function elsewhere."""
+    """Whether a value is pickled with its class's source (``torch_utils.persistence``, in forks elsewhere)."""
     return (
         isinstance(value, Call)
         and isinstance(value.func, Global)
@@ -85,12 +85,12 @@ class NetworkWalk:
         self.nones: list[str] = []
         self.modules: dict[str, ModuleRecord] = {}
         self.sources: dict[str, str] = {}
-        self.unknown: list[object] = []  # what would have to be called to make the network, and is not known
+        self.unknown: list[object] = []  # callables that the network needs and that are not known
         self._digests: dict[int, str] = {}
         self._entries = 0
 
     def module(self, value: object, name: str) -> None:
-        """Collect a module, with what is inside of it, under a dotted name; '' is the root.
+        """Collect a module and its submodules under a dotted name; '' is the root.
 
         Raises:
             ValueProblem: it is no module, is malformed, or is too large.
@@ -160,7 +160,7 @@ class NetworkWalk:
         raise ValueProblem(f"{shown(where, 60)} is {describe(value)}, not a network")
 
     def _members(self, state: dict[object, object], kind: str, name: str) -> list[tuple[str, object]]:
-        """What a module holds under ``_parameters``, ``_buffers`` or ``_modules``, by name."""
+        """The entries of a module's ``_parameters``, ``_buffers`` or ``_modules``, by name."""
         held = state.get(kind, {})
         pairs: Collection[tuple[object, object]]
         if isinstance(held, dict):

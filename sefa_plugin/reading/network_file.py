@@ -1,8 +1,8 @@
-"""Read a network file into an inert record: nothing in the file is run, no class of it is made.
+"""Read a network file into an inert record: no code of the file is run, no object of its classes is made.
 
 Files of NVIDIA's PyTorch toolkits hold a dict of networks (``G``, ``D``, ``G_ema``), each a call of
 ``torch_utils.persistence._reconstruct_persistent_obj`` on a dict with the class name, the source of the
-class's module and the module's ``__dict__``. :func:`read_network` takes one of them apart.
+class's module and the module's ``__dict__``. :func:`read_network` reads one of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 __all__ = ["ForeignNetworkError", "NetworkFileError", "NetworkRecord", "read_network", "write_converted"]
-MAX_SHARING = 4  # a network has few tensors, if any, in two places
+MAX_SHARING = 4  # highest ratio of all tensors to the file: few networks share tensors between modules
 
 
 def read_network(path: str | os.PathLike[str], which: str = "G_ema") -> NetworkRecord:
@@ -43,10 +43,10 @@ def read_network(path: str | os.PathLike[str], which: str = "G_ema") -> NetworkR
 
     Args:
         path: a ``.pkl`` or ``.pt`` of a PyTorch toolkit, or a ``.safetensors`` of ``sefa convert``.
-        which: the entry wanted; only its tensors are touched.
+        which: the entry to read; only its tensors are read.
 
     Raises:
-        NetworkFileError: one line that says what is wrong, where, and what to do.
+        NetworkFileError: one line with what is wrong, where, and what to do.
     """
     shown_path = os.fspath(path)
     if which not in NETWORK_NAMES:
@@ -69,7 +69,7 @@ def read_network(path: str | os.PathLike[str], which: str = "G_ema") -> NetworkR
 
 
 def _check_size(record: NetworkRecord, size: int) -> None:
-    """Refuse tensors that share their bytes so that a small file holds a large network.
+    """Refuse small files whose tensors share bytes to make a large network.
 
     Raises:
         ValueProblem: they are together more than ``MAX_SHARING`` times the size of the file.
@@ -80,7 +80,7 @@ def _check_size(record: NetworkRecord, size: int) -> None:
 
 
 class _Asked(NamedTuple):
-    """The network that is to be read: its file and its name there; attributes as of :class:`NetworkRecord`."""
+    """The network to read: its file and its name there; attributes as in :class:`NetworkRecord`."""
 
     path: str
     which: str
@@ -91,7 +91,7 @@ class _Asked(NamedTuple):
         """The entry of that name.
 
         Raises:
-            NetworkFileError: the file has others.
+            NetworkFileError: the file has no such entry.
         """
         if self.which not in entries:
             only = "only a discriminator" if set(entries) == {"D"} else f"no {self.which}"
@@ -99,7 +99,7 @@ class _Asked(NamedTuple):
         return entries[self.which]
 
     def record(self, entries: Iterable[str], taken: Taken, family: str) -> NetworkRecord:
-        """The record of what was taken of a file with these entries."""
+        """The record of a network from a file with these entries."""
         return NetworkRecord(
             path=self.path,
             which=self.which,
@@ -155,7 +155,7 @@ def _of_modules(walk: NetworkWalk) -> Taken:
 
 
 def _entries(path: str, value: object) -> dict[str, object]:
-    """Networks of the file by name; a clear refusal for everything that is no network file."""
+    """Networks of the file by name; ``NetworkFileError`` if it is not a network file."""
     pairs: Collection[tuple[object, object]] = ()
     if isinstance(value, dict):
         pairs = value.items()
@@ -199,7 +199,7 @@ def _from_converted(path: str, which: str) -> NetworkRecord:
 
 
 def write_converted(record: NetworkRecord, path: str | os.PathLike[str]) -> None:
-    """Write a record as safetensors: tensors, class name and arguments, and nothing that could run.
+    """Write a record as safetensors: tensors, class name and arguments, no code.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""A network taken apart: the result of every reader and the input of every hook. Holds no code, runs nothing."""
+"""The parts of a network: the result of every reader and the input of every hook. Holds no code objects."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ NETWORK_NAMES = ("G", "D", "G_ema")
 
 
 class NetworkFileError(Exception):
-    """The file is missing, broken, or not a network that can be read; one clear line."""
+    """The file is missing, broken, or not a network that can be read; one line."""
 
 
 class ForeignNetworkError(NetworkFileError):
-    """A network whose classes are not known: reading stopped there.
+    """A network of unknown classes.
 
     Attributes:
-        record: what was understood of it, enough to say what it is; never to be built.
+        record: the parts that could be read, to identify the network; never to be built.
     """
 
     def __init__(self, message: str, record: NetworkRecord) -> None:
@@ -41,7 +41,7 @@ class ForeignNetworkError(NetworkFileError):
 
 @dataclass(frozen=True, eq=False)
 class NetworkRecord:
-    """A network, taken apart.
+    """The parts of a network.
 
     Attributes:
         path: the file, as the user named it.
@@ -52,12 +52,12 @@ class NetworkRecord:
         tensors: parameters and buffers by dotted name.
         none_buffers: dotted names of buffers and parameters that are None.
         modules: every module by dotted name ('' is the root).
-        sources: digest -> source text of the modules' classes, empty and comment-only ones left out.
-        other_globals: names used elsewhere in the file that are not known; never needed, never run.
+        sources: digest -> source text of the modules' classes, without empty and comment-only ones.
+        other_globals: unknown names that other parts of the file refer to; never imported or called.
         format: ``pickle``, ``torch`` or ``safetensors``.
         family: ``module`` (torch modules), ``tensorflow`` or ``state_dict`` (tensors without their network).
         layout: within the family, the version of a TensorFlow pickle (``4``), or whose state_dict it is
-            (``rosinality``, ``genforce``, or ``bare`` for one that nothing surrounds).
+            (``rosinality``, ``genforce``, or ``bare`` for one that is not inside another dict).
     """
 
     path: str
@@ -76,7 +76,7 @@ class NetworkRecord:
     layout: str = ""
 
     def digest(self) -> str:
-        """SHA-256 of what the network is: class, constructor arguments and every tensor.
+        """SHA-256 of the class, the constructor arguments and every tensor.
 
         The same for a pickle and for the safetensors that ``sefa convert`` makes of it.
         """
@@ -96,13 +96,13 @@ class NetworkRecord:
 
     @property
     def name(self) -> str:
-        """The file's name without folders and suffix, fit for outputs that are called by it."""
+        """The file's name without folders and suffix, valid in names of outputs."""
         return safe_name(Path(self.path).stem)
 
 
 @dataclass(frozen=True, eq=False)
 class Taken:
-    """The part of a :class:`NetworkRecord` that is of the network itself, not of its file; attributes as there."""
+    """The part of a :class:`NetworkRecord` that describes the network, not its file; attributes as there."""
 
     class_name: str
     tensors: Tensors
@@ -115,7 +115,7 @@ class Taken:
 
 
 def jsonable(value: object) -> object:
-    """A form of plain values that JSON keeps (tuples become lists; arrays their lists)."""
+    """Plain values as JSON types (tuples and arrays become lists)."""
     if isinstance(value, Mapping):
         return json_object(value)
     if isinstance(value, (list, tuple)):
@@ -128,7 +128,7 @@ def jsonable(value: object) -> object:
 
 
 def json_object(held: Mapping[str, object]) -> dict[str, object]:
-    """:func:`jsonable` of a dict, by the text of its keys, in their order."""
+    """:func:`jsonable` of a dict, sorted by the text of its keys."""
     return {str(key): jsonable(item) for key, item in sorted(held.items(), key=lambda kv: str(kv[0]))}
 
 

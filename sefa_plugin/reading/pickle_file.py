@@ -1,8 +1,7 @@
-"""A pickle reader that runs nothing: every class, function and call of the stream becomes a plain record.
+"""A pickle reader that runs no code: every class, function and call of the stream becomes a plain record.
 
-Python's own unpickler calls what the file names. This one has no way to: it looks nothing up, imports
-nothing and calls nothing. ``GLOBAL`` gives a :class:`Global`, ``REDUCE`` a :class:`Call` that notes what
-would have been called, ``BUILD`` notes the state. What the records mean is up to the caller.
+Unlike Python's unpickler, it imports and calls nothing. ``GLOBAL`` gives a :class:`Global`, ``REDUCE`` a
+:class:`Call` with the function and its arguments, and ``BUILD`` stores the state in it.
 
 All protocols (0-5) are read. Work and memory are bounded by the length of the stream and the limits in
 ``pickle_machine``.
@@ -24,7 +23,7 @@ def _plain_line(machine: Machine) -> str:
 
 
 def _decimal(raw: bytes) -> int:
-    if len(raw) > 400:  # no honest file needs more digits, and parsing long ones is quadratic
+    if len(raw) > 400:  # parsing takes quadratic time
         raise InertPickleError(f"a decimal number of {len(raw)} digits")
     try:
         return int(raw)
@@ -56,7 +55,7 @@ def _quoted_line(machine: Machine) -> str:
 
 
 def _unicode_line(machine: Machine) -> str:
-    try:  # of any length: in protocol 0 the numbers of a tensor are one line
+    try:  # no limit: in protocol 0 the bytes of a tensor are one line
         return machine.line(machine.end).decode("raw_unicode_escape")
     except UnicodeDecodeError as error:
         raise InertPickleError(f"text with a broken escape: {error.reason}") from None
@@ -155,7 +154,7 @@ def _tuple(count: int) -> Callable[[Machine], tuple[object, ...]]:
 def _pop(machine: Machine) -> None:
     if not machine.stack:
         raise InertPickleError(f"takes from an empty stack at byte {machine.pos - 1}")
-    machine.stack.pop()  # a mark, too
+    machine.stack.pop()  # possibly a mark
 
 
 def _protocol(machine: Machine) -> None:
@@ -257,13 +256,13 @@ OPCODES.update({ord(code): act for code, act in _DOING.items()})
 
 
 class Loaded(NamedTuple):
-    """What :func:`load` gives.
+    """The result of :func:`load`.
 
     Attributes:
         value: the object, made of dicts, lists, tuples, sets, scalars, :class:`Global`, :class:`Call`
             and :class:`PersistentId` only.
         end: the position after the pickle, in bytes.
-        globals: every name that the stream refers to, each once.
+        globals: every global of the stream, each once.
         references: every persistent id, in order.
     """
 
@@ -277,13 +276,13 @@ def load(data: Bytes, start: int = 0, persistent: bool = False, budget: Budget |
     """Read one pickle without running any of it.
 
     Args:
-        data: what holds the stream. Byte strings over ``SMALL_BYTES`` in the result are memoryviews of it, not copies.
+        data: bytes with the stream. Byte strings over ``SMALL_BYTES`` in the result are memoryviews of it.
         start: where the pickle begins, in bytes.
         persistent: whether references to outside data (persistent ids) may occur.
-        budget: the limits that are left, where it is one of several pickles of a file.
+        budget: the remaining limits, where a file has several pickles.
 
     Raises:
-        InertPickleError: the stream is no pickle or breaks a limit (``TruncatedPickle``: ends early).
+        InertPickleError: the stream is not a pickle or exceeds a limit (``TruncatedPickle``: ends early).
     """
     machine = Machine(memoryview(data).cast("B"), start, persistent, budget or Budget())
     value = machine.run(OPCODES)

@@ -1,4 +1,4 @@
-"""Pickles as inert records, and the machine that makes them: names, calls and references, none of them followed."""
+"""The stack machine of pickles, which makes inert records of names, calls and references."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class InertPickleError(Exception):
-    """The stream is not a pickle, is cut short, or breaks a limit."""
+    """The stream is not a pickle, is cut short, or exceeds a limit."""
 
 
 class TruncatedPickle(InertPickleError):
@@ -23,7 +23,7 @@ class TruncatedPickle(InertPickleError):
 
 
 class Global:
-    """A name that the stream refers to, ``module`` and ``name``; never looked up."""
+    """A global of the stream, ``module`` and ``name``; never imported."""
 
     __slots__ = ("module", "name")
 
@@ -41,10 +41,10 @@ class Global:
 
 
 class Call:
-    """An object of the stream, as the call that would make it and the changes that would follow.
+    """An object of the stream: the call that would make it, and later changes to it.
 
     Attributes:
-        func: a :class:`Global`, or whatever else the stream put there.
+        func: normally a :class:`Global`.
         args: positional arguments.
         kwargs: keyword arguments (only ``NEWOBJ_EX`` gives any).
         state: argument of ``BUILD``, or None.
@@ -77,8 +77,8 @@ class PersistentId:
 MAX_OPCODES = 1_000_000  # a StyleGAN3 training snapshot has about 60,000
 MAX_LINE = 65_536  # bytes of a text-mode argument
 MAX_ODD_KEYS = 4_096  # keys other than text and small numbers: hashes of long numbers can be made to collide
-MAX_KEY = 4_096  # letters of a key: equal ones are compared letter by letter
-MAX_KEY_PARTS = 16  # of a tuple as a key: it is hashed anew each time
+MAX_KEY = 4_096  # letters of a key: equal keys are compared letter by letter
+MAX_KEY_PARTS = 16  # of a tuple as a key: its hash is not cached
 MAX_SETS = 100_000  # an empty one takes one byte in a file and over 200 in memory
 MAX_LONG = 512  # bytes of a whole number; torch's magic number has 10
 SMALL_BYTES = 4_096  # longer byte strings stay views of the file
@@ -88,7 +88,7 @@ _MISSING = object()
 
 
 class Budget:
-    """What is left of the limits of one file, which all of its pickles share.
+    """Remaining limits of one file, shared by its pickles.
 
     Attributes:
         opcodes: instructions.
@@ -129,14 +129,14 @@ class Machine:
         form = _FORMS[layout]
         start = self.pos
         if start + form.size > self.end:
-            self.take(form.size)  # raises, with what is missing
+            self.take(form.size)  # raises
         self.pos = start + form.size
         number: int = form.unpack_from(self.data, start)[0]
         return number
 
     def line(self, most: int = MAX_LINE) -> bytes:
         """Bytes up to a line break, at most ``most``."""
-        reach = min(256, most)  # most are short
+        reach = min(256, most)  # most lines are short
         while True:
             chunk = bytes(self.data[self.pos : self.pos + reach])
             stop = chunk.find(b"\n")
@@ -150,12 +150,12 @@ class Machine:
             reach = min(16 * reach, most)
 
     def blob(self, layout: str) -> bytes | memoryview:
-        """A byte string after its length; a long one is a view."""
+        """A length-prefixed byte string; a long one is a view."""
         view = self.take(self.number(layout))
         return bytes(view) if len(view) <= SMALL_BYTES else view
 
     def text(self, layout: str, encoding: str = "utf-8") -> str:
-        """A text after its length."""
+        """A length-prefixed text."""
         return decode(self.take(self.number(layout)), encoding)
 
     # --- the stack --------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ class Machine:
         return self.stack[-1]
 
     def store(self, index: int) -> None:
-        """Store the topmost object under a number; hashes of longer ones could be made to collide."""
+        """Store the topmost object under a number of at most 32 bits (longer ones could have equal hashes)."""
         if not 0 <= index < 1 << 32:
             raise InertPickleError(f"stores an entry under a number of more than 32 bits at byte {self.pos - 1}")
         self.memo[index] = self.top()
@@ -200,13 +200,13 @@ class Machine:
     # --- building ---------------------------------------------------------------------------------
 
     def name(self, module: object, name: object) -> Global:
-        """Note a name."""
+        """The record of a global."""
         if not isinstance(module, str) or not isinstance(name, str):
             raise InertPickleError(f"names a global by something that is not text at byte {self.pos - 1}")
         return self.globals.setdefault((module, name), Global(module, name))
 
     def set_items(self, target: object, flat: list[object]) -> None:
-        """Set keys and values, which alternate, of a dict or of a call that would make one."""
+        """Set alternating keys and values in a dict, or in a call that would make one."""
         if len(flat) % 2:
             raise InertPickleError(f"a key without a value at byte {self.pos - 1}")
         pairs = list(zip(flat[::2], flat[1::2]))
@@ -240,10 +240,7 @@ class Machine:
             raise InertPickleError(f"adds to a {type(target).__name__} at byte {self.pos - 1}")
 
     def check_key(self, key: object) -> None:
-        """Refuse keys that are neither short text nor small numbers, but for a few: their hashes could all collide.
-
-        Small whole numbers are their own hashes, which dicts spread well.
-        """
+        """Limit keys that are neither short text nor small numbers, since their hashes could be made to collide."""
         if is_plain_key(key):
             return
         parts = key if isinstance(key, tuple) else (key,)
@@ -262,13 +259,13 @@ class Machine:
         return set()
 
     def call(self, func: object, args: object, kwargs: object = None) -> Call:
-        """Note a call."""
+        """The record of a call."""
         if not isinstance(args, tuple) or not (kwargs is None or isinstance(kwargs, dict)):
             raise InertPickleError(f"a call with malformed arguments at byte {self.pos - 1}")
         return Call(func, args, kwargs)
 
     def reference(self, pid: object) -> PersistentId:
-        """Note a reference to outside data."""
+        """Record a reference to outside data."""
         if not self.persistent:
             raise InertPickleError("refers to data outside the file (a persistent id)")
         self.references.append(PersistentId(pid))
@@ -277,7 +274,7 @@ class Machine:
     # --- the loop ---------------------------------------------------------------------------------
 
     def run(self, opcodes: Mapping[int, Callable[[Machine], object]]) -> object:
-        """Follow instructions up to STOP and give what is then on the stack."""
+        """Execute instructions up to STOP and give the object left on the stack."""
         data, stack = self.data, self.stack
         for used in range(self.budget.opcodes):
             if self.pos >= self.end:
@@ -301,14 +298,14 @@ _ODD = (int, float, Global, Call)
 
 
 def is_plain_key(key: object) -> bool:
-    """Whether a key is cheap to look up, and whatever others there are: short text, a small number, nothing."""
+    """Whether hashes of such keys cannot be made to collide: short text, a small number, None."""
     if isinstance(key, (str, bytes)):
         return len(key) <= MAX_KEY
     return key is None or (isinstance(key, int) and -(1 << 31) <= key < 1 << 31)
 
 
 def decode(raw: Bytes, encoding: str) -> str:
-    """Text of the stream; ``InertPickleError`` where it is not of its encoding."""
+    """Text of the stream; ``InertPickleError`` if its encoding is invalid."""
     try:
         return str(raw, encoding, "surrogatepass" if encoding == "utf-8" else "strict")
     except UnicodeDecodeError as error:

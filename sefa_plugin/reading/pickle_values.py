@@ -1,7 +1,6 @@
-"""What the known names of a network pickle mean: tensors, NumPy values, plain containers.
+"""Conversion of inert records into tensors, NumPy values and plain containers.
 
-Every name with a meaning here is listed by its full name; any other raises :class:`UnknownGlobal`, only when its value
-is needed.
+Supported globals are listed by their full names; any other raises :class:`UnknownGlobal` when its value is needed.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
     from .pickle_machine import Pairs
 
 MAX_DEPTH = 64
-MAX_VALUES = 1_000_000  # values visited in one read: shared parts count each time they are met
+MAX_VALUES = 1_000_000  # values visited in one read; shared parts count each time
 MAX_SHARING = 16  # values visited for each instruction of the file
-FEW_VALUES = 10_000  # that any file may have
-MAX_LETTERS = 1 << 24  # of all texts and byte strings among them, likewise; tensors and sources are not among them
+FEW_VALUES = 10_000  # allowed in addition
+MAX_LETTERS = 1 << 24  # of all texts and byte strings among the values, without tensors and sources
 MAX_ODD_KEYS = 4_096
 _DICTS = {
     ("collections", "OrderedDict"),
@@ -49,11 +48,11 @@ _UNPACK = {"float16": "<e", "float32": "<f", "float64": "<d", "bool": "<?"}
 
 
 class ValueProblem(Exception):
-    """A known name is used in a way that makes no sense."""
+    """A known global is used in an invalid way."""
 
 
 class UnknownGlobal(ValueProblem):
-    """A value that is needed would have to call a name that is not known here."""
+    """A value that is needed depends on an unknown global."""
 
     def __init__(self, what: object) -> None:
         self.what = what
@@ -62,12 +61,12 @@ class UnknownGlobal(ValueProblem):
 
 
 def _is_easy_dict(key: tuple[str, str]) -> bool:
-    """Forks keep their ``dnnlib`` in other places (``src.dnnlib.util``)."""
+    """Whether a name is ``EasyDict``, also in a fork's ``dnnlib`` (``src.dnnlib.util``)."""
     return key[1] == "EasyDict" and "dnnlib" in key[0].split(".")
 
 
 def _key(call: object) -> tuple[str, str] | None:
-    """Module and name of a name, or of the name that is called; None for anything else."""
+    """Module and name of a global, or of the global that a call calls; None for anything else."""
     func = call.func if isinstance(call, Call) else call
     return (func.module, func.name) if isinstance(func, Global) else None
 
@@ -81,7 +80,7 @@ _KNOWN_HOMES = (
 
 
 def is_known(name: Global) -> bool:
-    """Whether a name is one of the harmless vocabulary (used for the list that ``info`` shows only)."""
+    """Whether a global is known to be harmless (only for the list that ``info`` shows)."""
     if name.module in ("builtins", "__builtin__"):
         return name.name in ("set", "frozenset", "dict", "list", "bytes", "object")
     return name.module in _KNOWN_HOMES or (name.module, name.name) == ("argparse", "Namespace")
@@ -92,7 +91,7 @@ def unwrap_new(value: Call) -> Call: ...
 @overload
 def unwrap_new(value: object) -> object: ...
 def unwrap_new(value: object) -> object:
-    """Protocols 0 and 1 make objects through ``copyreg``: give the plain call that stands for it."""
+    """Replace a call of ``copyreg`` (protocols 0 and 1) by the call of the class itself."""
     if not isinstance(value, Call):
         return value
     key = _key(value)
@@ -100,7 +99,7 @@ def unwrap_new(value: object) -> object:
         return value
     if not value.args or not isinstance(value.args[0], Global):
         raise ValueProblem("makes an object of no class")
-    # What is given of the base, copyreg._reconstructor(class, base, value), are the contents of an EasyDict.
+    # In copyreg._reconstructor(class, base, value), value holds the contents of an EasyDict.
     reconstructed = key[1] == "_reconstructor"
     held = value.args[2] if reconstructed and len(value.args) == 3 else None
     plain = Call(value.args[0], () if reconstructed else value.args[1:])
@@ -116,7 +115,7 @@ class Values:
     Args:
         storages: the file's storages by ``id`` of their reference, where the whole file is of
             ``torch.save``; NVIDIA's pickles carry their storages inside.
-        budget: the limits of the file that its pickles have left; storages inside of it are pickles, too.
+        budget: the file's remaining limits; storages inside of it are pickles, too.
     """
 
     def __init__(self, storages: Mapping[int, Storage] | None = None, budget: Budget | None = None) -> None:
@@ -124,17 +123,17 @@ class Values:
         self._budget = budget or Budget()
         self._visited = self._letters = self._odd_keys = 0
         self._most = min(MAX_VALUES, FEW_VALUES + MAX_SHARING * (MAX_OPCODES - self._budget.opcodes))
-        # What several places share is unpacked once. By ``id`` of a part of the file, which is kept with it.
+        # Shared parts are converted once; by ``id`` of the part, which is stored too so that the id stays valid.
         self._encoded: dict[int, tuple[str, bytes]] = {}
         self._nested: dict[int, tuple[object, Storage]] = {}
 
     # --- tensors ----------------------------------------------------------------------------------
 
     def tensor(self, value: object) -> TensorView | None:
-        """Give the tensor that ``value`` stands for, or None where it stands for something else.
+        """Give the tensor that ``value`` describes, or None if it is not a tensor.
 
         Raises:
-            ValueProblem: the tensor contradicts itself, or its parts need unknown names.
+            ValueProblem: the tensor is inconsistent, or its parts need unknown globals.
         """
         call = value
         for _ in range(5):  # parameter -> from_type -> tensor
@@ -172,7 +171,7 @@ class Values:
             raise ValueProblem(f"a tensor that cannot be read: {error}") from None
 
     def storage(self, value: object) -> Storage:
-        """Give the storage that ``value`` stands for: a reference, or a small file in the file."""
+        """Give the storage that ``value`` describes: a reference, or a ``torch.save`` file inside the pickle."""
         if isinstance(value, PersistentId):
             held = self._storages.get(id(value))
             if held is None:
@@ -188,13 +187,13 @@ class Values:
         return held
 
     def _in_pickle(self, data: bytes | memoryview) -> Storage:
-        """The storage in the small ``torch.save`` file that stands for it inside a pickle."""
+        """The storage in a ``torch.save`` file inside a pickle."""
         if id(data) not in self._nested:
             self._nested[id(data)] = (data, _nested_storage(data, self._budget))
         return self._nested[id(data)][1]
 
     def binary(self, value: object) -> bytes | memoryview:
-        """Give a byte string, also one that protocols 0-2 spell as encoded text."""
+        """Give a byte string, also one that protocols 0-2 store as encoded text."""
         if isinstance(value, (bytes, memoryview)):
             return value
         if isinstance(value, Call) and _key(value) == ("_codecs", "encode") and len(value.args) == 2:
@@ -222,8 +221,8 @@ class Values:
         """Turn a value into Python's own scalars and containers, tensors into :class:`TensorView`.
 
         Raises:
-            UnknownGlobal: it needs a name that is not known.
-            ValueProblem: it is nested too deeply, too large, or makes no sense.
+            UnknownGlobal: it needs an unknown global.
+            ValueProblem: it is nested too deeply, too large, or invalid.
         """
         self._visited += 1
         if depth > MAX_DEPTH:
@@ -268,7 +267,7 @@ class Values:
         return result
 
     def _name(self, value: Global) -> str:
-        """A bare name as a value: an element type, which means itself."""
+        """The name of an element type that is used as a value."""
         if value.module == "torch" and (value.name in ELEMENT_TYPES or value.name in ("float", "half", "long")):
             return f"torch.{value.name}"
         if value.module == "numpy" and value.name in _NUMPY_NUMBERS:

@@ -1,4 +1,4 @@
-"""Safetensors files that are the same bytes each time they are made."""
+"""Reproducible safetensors files."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def settle(path: str | os.PathLike[str]) -> None:
         header = json.loads(file.read(length))
         header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
         text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-        if len(text) <= length:  # the library writes JSON as tightly
+        if len(text) <= length:  # as compact as the library's
             file.seek(8)
             file.write(text.ljust(length))

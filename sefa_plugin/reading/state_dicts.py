@@ -1,8 +1,8 @@
-"""State dicts: files of ``torch.save`` that hold tensors by name, without the network they belong to.
+"""State dicts: files of ``torch.save`` that hold tensors by name, without their network.
 
-Known surroundings: rosinality's ``{"g_ema": ..., "latent_avg": ...}`` (training checkpoints hold ``g``, ``d``,
+Known layouts: rosinality's ``{"g_ema": ..., "latent_avg": ...}`` (training checkpoints hold ``g``, ``d``,
 optimisers and an ``argparse.Namespace`` beside), genforce's ``{"generator_smooth": ...}`` (training checkpoints:
-inside ``models``), NVIDIA's ``{"G_ema": ...}``, and none at all.
+inside ``models``), NVIDIA's ``{"G_ema": ...}``, and the bare state dict.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ LAYOUTS = {
     "genforce": {"G_ema": "generator_smooth", "G": "generator", "D": "discriminator"},
     "bare": {"G_ema": "G_ema", "G": "G", "D": "D"},
 }
-_WRAPPERS = ("module.", "_orig_mod.")  # put before every name by DataParallel and by torch.compile
-_EXTRA = "latent_avg"  # beside the network in rosinality's files
+_WRAPPERS = ("module.", "_orig_mod.")  # prefixes of DataParallel and of torch.compile
+_EXTRA = "latent_avg"  # average w, beside the network in rosinality's files
 _DICTS = ("OrderedDict", "EasyDict", "dict")
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One network of a file, nothing of which has been read yet.
+    """One network of a file, not converted yet.
 
     Attributes:
         layout: a key of ``LAYOUTS``.
         tensors: the state_dict.
-        average: the average latent that lies beside it, or None.
+        average: the average w beside it, or None.
     """
 
     layout: str
@@ -43,7 +43,7 @@ class Entry:
 
 
 def pairs(value: object) -> dict[object, object] | None:
-    """Contents of a dict in any of its pickled forms; None for anything else. Nothing inside is interpreted."""
+    """Contents of a dict in any of its pickled forms, not converted; None for anything else."""
     value = unwrap_new(value)
     if isinstance(value, dict):
         return value
@@ -60,7 +60,7 @@ def _is_tensor(value: object, values: Values) -> bool:
     try:
         return values.tensor(value) is not None
     except ValueProblem:
-        return True  # a broken one, which take() refuses
+        return True  # invalid: take() refuses it
 
 
 def entries(value: object, values: Values) -> dict[str, Entry] | None:
@@ -111,8 +111,8 @@ def take(entry: Entry, values: Values) -> Taken:
 
 
 def _unwrapped(tensors: dict[str, TensorView]) -> dict[str, TensorView]:
-    """Names without what a wrapper of the network put before every one of them."""
-    for _ in range(len(_WRAPPERS)):  # one around the other
+    """Tensors by names without the wrappers' prefixes."""
+    for _ in range(len(_WRAPPERS)):  # wrappers may be nested
         for prefix in _WRAPPERS:
             inside = [name for name in tensors if name != _EXTRA]
             if inside and all(name.startswith(prefix) for name in inside):

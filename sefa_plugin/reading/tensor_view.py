@@ -1,4 +1,4 @@
-"""A tensor of a file: its type, shape and strides over bytes that stay in the file until they are used."""
+"""A tensor of a file: its type, shape and strides over bytes that are read when they are used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]  # the file chooses the element type
 
 MAX_DIMENSIONS = 16
-# element type -> (bytes per element, NumPy's code for it; bfloat16 has none and is widened by hand)
+# element type -> (bytes per element, NumPy's code; none for bfloat16, which is converted to float32)
 ELEMENT_TYPES = {
     "float16": (2, "<f2"),
     "float32": (4, "<f4"),
@@ -59,7 +59,7 @@ def _whole(values: object, what: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class TensorView:
-    """A read-only view, checked when it is made; nothing is allocated before :meth:`numpy` is called.
+    """A read-only view, checked when it is made; no memory is allocated before :meth:`numpy`.
 
     Attributes:
         dtype: a key of ``ELEMENT_TYPES``.
@@ -69,7 +69,7 @@ class TensorView:
         data: the bytes of the storage, little-endian.
 
     Raises:
-        TensorError: the numbers contradict each other, elements overlap, or the storage is too small.
+        TensorError: shape, strides and offset are inconsistent, elements overlap, or the storage is too small.
     """
 
     dtype: str
@@ -89,7 +89,7 @@ class TensorView:
         object.__setattr__(self, "strides", strides)
         held = len(self.data) // ELEMENT_TYPES[self.dtype][0]
         if 0 in shape:
-            if math.prod(length for length in shape if length) >= 2**48:  # more than NumPy makes, empty as it is
+            if math.prod(length for length in shape if length) >= 2**48:  # NumPy refuses it although it is empty
                 raise TensorError(f"shape {shape} is empty, and too large")
             if offset > held:
                 raise TensorError(f"starts at element {offset} of a storage of {held}")

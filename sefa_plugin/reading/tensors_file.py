@@ -1,4 +1,4 @@
-"""Arrays in a ``.pt`` or ``.pkl`` of any tool: taken out one by one, nothing of the file is run."""
+"""Arrays in a ``.pt`` or ``.pkl`` of any tool, read one by one; no code of the file is run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class InertParts:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
         value: the inert value of the whole file.
-        pairs: what is in it by key, where it is a dict in any of its forms; else None.
+        pairs: its entries by key, if it is a dict in any pickled form; else None.
 
     Raises:
         NetworkFileError: it cannot be read; one line that begins with its path.
@@ -36,7 +36,7 @@ class InertParts:
         self._bytes, self._most = 0, MAX_SHARING * os.path.getsize(path)
 
     def shape(self, item: object) -> tuple[int, ...] | None:
-        """The shape of a tensor or an array, None for all else; its numbers are not looked at."""
+        """The shape of a tensor or an array, without reading its numbers; None for anything else."""
         try:
             plain = self._values.plain(item)
         except ValueProblem:
@@ -44,11 +44,11 @@ class InertParts:
         return plain.shape if isinstance(plain, TensorView) else None
 
     def part(self, item: object, what: str, kinds: str = "fiu") -> Any:
-        """A plain value, of any type; of a tensor or an array its numbers, float64 (without axes a float).
+        """A plain value of any type; a tensor or an array as float64 (a float if it has no axes).
 
         Raises:
-            ArrayFileError: it is too large, or holds something else than numbers of these kinds.
-            ValueProblem: it needs a name that is not known, or makes no sense.
+            ArrayFileError: it is too large, or does not hold numbers of these kinds.
+            ValueProblem: it needs an unknown global, or is invalid.
         """
         plain = self._values.plain(item)
         if not isinstance(plain, TensorView):
@@ -56,16 +56,16 @@ class InertParts:
         self._read.append(plain.shape)
         check_size(self._read, what)
         self._bytes += plain.nbytes
-        if self._bytes > self._most:  # several may be views of the same few bytes
+        if self._bytes > self._most:  # they may share bytes
             raise ArrayFileError(f"{what}: its arrays are together over {MAX_SHARING} times the size of the file")
         array = numbers(plain.numpy(), what, kinds)
         return array if array.ndim else float(array)
 
     def array(self, item: object, what: str, kinds: str = "fiu") -> Array:
-        """The numbers of a tensor or an array that must be there.
+        """Like :meth:`part`, for a value that must be a tensor or an array.
 
         Raises:
-            ArrayFileError, ValueProblem: as :meth:`part`, or it is something else.
+            ArrayFileError, ValueProblem: as :meth:`part`, or it is neither.
         """
         value = self.part(item, what, kinds)
         if not isinstance(value, np.ndarray):

@@ -1,4 +1,4 @@
-"""Networks of NVIDIA's TensorFlow toolkits, taken apart without TensorFlow.
+"""Networks of NVIDIA's TensorFlow toolkits, read without TensorFlow.
 
 A file holds ``(G, D, Gs)``, each an object of ``dnnlib.tflib.network.Network`` (PGGAN: ``tfutil.Network``) whose
 state has a ``version`` (2: PGGAN, 3: StyleGAN, 4: StyleGAN2, 5: StyleGAN2-ADA), the name and source of the
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 VERSIONS = (2, 3, 4, 5)
 _CLASSES = {("tfutil", "Network"), ("dnnlib.tflib.network", "Network")}
-_ORDER = ("G", "D", "G_ema")  # the file's own names for them are G, D and Gs
+_ORDER = ("G", "D", "G_ema")  # G, D and Gs in the file
 _MAX_COMPONENTS = 16
 
 
 @dataclass
 class _Found:
-    """What has been read of a network and its components."""
+    """The parts of a network and its components read so far."""
 
     tensors: dict[str, TensorView] = field(default_factory=dict)
     modules: dict[str, ModuleRecord] = field(default_factory=dict)
@@ -44,7 +44,7 @@ def _is_network(value: object) -> TypeGuard[Call]:
 
 
 def entries(value: object) -> dict[str, Call] | None:
-    """Networks by the names of the newer files (``Gs`` is ``G_ema``); None where the file holds no such thing."""
+    """Networks by NVIDIA's PyTorch names (``Gs`` is ``G_ema``); None where the file holds none."""
     whole = unwrap_new(value)
     if _is_network(whole):
         return {"G_ema": whole}
@@ -56,13 +56,13 @@ def entries(value: object) -> dict[str, Call] | None:
 
 
 def take(value: Call, values: Values) -> Taken:
-    """Take one network apart.
+    """Read one network.
 
-    Tensors of a component have its name before their own: ``synthesis/4x4/Const/const``. ``modules`` holds the
-    network ('') and its components by name, with the building function as class and its arguments as attributes.
+    Names of tensors begin with their component: ``synthesis/4x4/Const/const``. ``modules`` holds the network ('') and
+    its components by name, with the building function as class and its arguments as attributes.
 
     Raises:
-        ValueProblem: the network contradicts itself, or is of a version that is not known.
+        ValueProblem: the network is inconsistent, or of an unknown version.
     """
     found = _Found()
     version = _network(value, "", values, found)
@@ -78,7 +78,7 @@ def take(value: Call, values: Values) -> Taken:
 
 
 def _network(value: object, name: str, values: Values, found: _Found) -> int:
-    """Add a network, and its components, to what has been found; gives its version."""
+    """Add a network and its components to ``found``; gives its version."""
     state = _dict(value.state) if _is_network(value) else None
     where = f"the TensorFlow network {shown(name, 60) or 'Gs'}"
     if state is None:
@@ -113,7 +113,7 @@ def _network(value: object, name: str, values: Values, found: _Found) -> int:
 
 
 def _dict(value: object) -> dict[object, object] | None:
-    """A dict, or what stands for an ``EasyDict``; None for anything else."""
+    """The contents of a dict or a pickled ``EasyDict``; None for anything else."""
     value = unwrap_new(value)
     if isinstance(value, Call) and isinstance(value.func, Global) and value.func.name in ("EasyDict", "OrderedDict"):
         return dict(value.pairs)

@@ -1,7 +1,7 @@
-"""The two layouts of ``torch.save``, read without torch: a zip archive, and the older run of pickles.
+"""The two layouts of ``torch.save``, read without torch: a zip archive, and the older sequence of pickles.
 
-Inside NVIDIA's pickles every storage is a small file of its own in the older layout; `.pt` files are
-one or the other as a whole. Nothing of either is run (see ``pickle_file``).
+In NVIDIA's pickles every storage is a file in the older layout; a `.pt` file as a whole is in either layout.
+No code is run (see ``pickle_file``).
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ _STORAGE_TYPES = {
 
 
 class TorchFileError(Exception):
-    """Not a file of ``torch.save``, or one that contradicts itself."""
+    """Not a file of ``torch.save``, or an inconsistent one."""
 
 
 class OtherTorchFile(TorchFileError):
-    """One that may be whole, of a kind that is not read."""
+    """A file of a kind that is not supported, but possibly undamaged."""
 
 
 @dataclass(frozen=True, eq=False)
 class Storage:
     """Bytes that tensors view: ``data`` of elements ``dtype`` (``uint8`` where the storage has no type).
 
-    ``checksum`` is that of the archive's member, where the storage lies in one: to be checked before use.
+    ``checksum`` is that of its member of a zip archive, to be checked before use.
     """
 
     dtype: str
@@ -63,9 +63,9 @@ class Storage:
 
 @dataclass(eq=False)
 class Checksum:
-    """The checksum of an archive's member; it is compared once, and only when the bytes are needed.
+    """The checksum of an archive's member; compared once, when the bytes are needed.
 
-    torch itself compares nothing, and writes 0 where computing checksums is switched off.
+    0 is not compared: torch writes it if computing checksums is switched off.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Checksum:
     done: bool = field(default=False)
 
     def check(self) -> None:
-        """Compare.
+        """Compare it with the bytes.
 
         Raises:
             TorchFileError: the bytes are not those that were saved.
@@ -87,7 +87,7 @@ class Checksum:
 
 
 @dataclass(frozen=True, eq=False)
-class _Wanted:
+class _StorageSpec:
     """One persistent id: which storage (``key``), its type, its length in elements, and a view of it."""
 
     key: str
@@ -100,7 +100,7 @@ class _Wanted:
         return ELEMENT_TYPES[self.dtype][0]
 
 
-def _wanted(reference: PersistentId) -> _Wanted:
+def _storage_spec(reference: PersistentId) -> _StorageSpec:
     pid = reference.pid
     if not (isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage"):
         raise TorchFileError("has a reference that is not to a tensor's storage")
@@ -118,16 +118,16 @@ def _wanted(reference: PersistentId) -> _Wanted:
         if not good or not all(type(n) is int and n >= 0 for n in window[1:]):
             raise TorchFileError("has a view of a storage with a malformed range")
         view = (window[1], window[2])
-    return _Wanted(key, _STORAGE_TYPES[name], count, view)
+    return _StorageSpec(key, _STORAGE_TYPES[name], count, view)
 
 
-def _slice(wanted: _Wanted, data: memoryview, checksum: Checksum | None = None) -> Storage:
-    if wanted.view is not None:
-        start, count = wanted.view
-        if start + count > wanted.count:
-            raise TorchFileError(f"has a view that reaches past its storage of {wanted.count} elements")
-        data = data[start * wanted.width : (start + count) * wanted.width]
-    return Storage(wanted.dtype, data, checksum)
+def _slice(spec: _StorageSpec, data: memoryview, checksum: Checksum | None = None) -> Storage:
+    if spec.view is not None:
+        start, count = spec.view
+        if start + count > spec.count:
+            raise TorchFileError(f"has a view that reaches past its storage of {spec.count} elements")
+        data = data[start * spec.width : (start + count) * spec.width]
+    return Storage(spec.dtype, data, checksum)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,10 +153,10 @@ def is_legacy(data: Bytes) -> bool:
 def read_legacy(data: Bytes, budget: Budget | None = None) -> TorchFile:
     """Read the older layout: magic number, protocol, machine, object, storage keys, then each storage.
 
-    ``budget`` holds the limits that are left, where the caller has read other pickles of the same file.
+    ``budget`` holds the remaining limits, if other pickles of the same file were read before.
 
     Raises:
-        TorchFileError, InertPickleError: the file is something else, is cut short or contradicts itself.
+        TorchFileError, InertPickleError: the file is of another kind, cut short or inconsistent.
     """
     view, budget = memoryview(data).cast("B"), budget or Budget()
     magic = load(view, budget=budget)
@@ -176,36 +176,36 @@ def read_legacy(data: Bytes, budget: Budget | None = None) -> TorchFile:
 
 
 def _attach_legacy(view: memoryview, body: Loaded, keys: list[str], pos: int) -> TorchFile:
-    """The object of ``body`` with its storages, which follow each other from ``pos`` on in the order of ``keys``."""
-    wanted = {id(ref): _wanted(ref) for ref in body.references}
-    by_key = {want.key: want for want in wanted.values()}
+    """The object of ``body`` with its storages, which are stored from ``pos`` on in the order of ``keys``."""
+    specs = {id(ref): _storage_spec(ref) for ref in body.references}
+    by_key = {spec.key: spec for spec in specs.values()}
     found: dict[str, memoryview] = {}
     for key in keys:
-        want = by_key.get(key)
-        if want is None:
+        spec = by_key.get(key)
+        if spec is None:
             raise TorchFileError("lists a storage that no tensor uses")
         if key in found:
             raise TorchFileError("lists a storage twice")
         if pos + 8 > len(view):
             raise TorchFileError("is cut short: a storage is missing")
         (count,) = struct.unpack_from("<q", view, pos)
-        stop = pos + 8 + want.count * want.width
-        if count != want.count:
-            raise TorchFileError(f"holds {count} elements in a storage declared with {want.count}")
+        stop = pos + 8 + spec.count * spec.width
+        if count != spec.count:
+            raise TorchFileError(f"holds {count} elements in a storage declared with {spec.count}")
         if stop > len(view):
             raise TorchFileError(f"is cut short: a storage needs {stop - len(view)} bytes more")
         found[key] = view[pos + 8 : stop]
         pos = stop
-    for want in wanted.values():
-        held = found.get(want.key)
-        if held is None or len(held) != want.count * want.width:
+    for spec in specs.values():
+        held = found.get(spec.key)
+        if held is None or len(held) != spec.count * spec.width:
             raise TorchFileError("refers to a storage that is missing or of another size")
-    storages = {ref: _slice(want, found[want.key]) for ref, want in wanted.items()}
+    storages = {ref: _slice(spec, found[spec.key]) for ref, spec in specs.items()}
     return TorchFile(body.value, body.globals, storages)
 
 
 def _stored_bytes(view: memoryview, entry: zipfile.ZipInfo) -> memoryview:
-    """Bytes of an archive member in place. Members are stored, never packed: no archive can unfold."""
+    """Bytes of an archive's member, without a copy; compressed members are refused."""
     if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
         raise OtherTorchFile("has packed members, which torch never writes")
     start = entry.header_offset
@@ -227,7 +227,7 @@ def read_zip(data: Bytes, budget: Budget | None = None) -> TorchFile:
     """Read the zip layout: ``NAME/data.pkl`` and one member ``NAME/data/KEY`` for each storage.
 
     Raises:
-        TorchFileError, InertPickleError: the archive is something else, is cut short or contradicts itself.
+        TorchFileError, InertPickleError: the archive is of another kind, cut short or inconsistent.
     """
     view = memoryview(data).cast("B")
     try:
@@ -248,17 +248,17 @@ def read_zip(data: Bytes, budget: Budget | None = None) -> TorchFile:
     checksums: dict[str, Checksum] = {}
     total = 0
     for reference in body.references:
-        want = _wanted(reference)
-        member = members.get(f"{roots[0]}data/{want.key}")
+        spec = _storage_spec(reference)
+        member = members.get(f"{roots[0]}data/{spec.key}")
         if member is None:
             raise TorchFileError("refers to a storage that is not in the archive")
         raw = _stored_bytes(view, member)
-        if len(raw) != want.count * want.width:
-            raise TorchFileError(f"holds {len(raw)} bytes in a storage declared with {want.count} elements")
-        if want.key not in checksums:
-            checksums[want.key] = Checksum(member.filename, raw, member.CRC)
+        if len(raw) != spec.count * spec.width:
+            raise TorchFileError(f"holds {len(raw)} bytes in a storage declared with {spec.count} elements")
+        if spec.key not in checksums:
+            checksums[spec.key] = Checksum(member.filename, raw, member.CRC)
             total += len(raw)
             if total > len(view):
                 raise TorchFileError("has members that overlap")
-        storages[id(reference)] = _slice(want, raw, checksums[want.key])
+        storages[id(reference)] = _slice(spec, raw, checksums[spec.key])
     return TorchFile(body.value, body.globals, storages)

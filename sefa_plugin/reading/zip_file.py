@@ -1,4 +1,4 @@
-"""Zip archives of strangers: of a bounded index, and only those that every program reads in the same way."""
+"""Untrusted zip archives: with a bounded index, and without ambiguities that programs resolve differently."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 MAX_INDEX = 4 << 20  # bytes; the index of 60,000 members with short names
 _ENCRYPTED = 0x1
 _TORN = (zipfile.BadZipFile, struct.error, OSError, ValueError, OverflowError, NotImplementedError)
-# How an archive ends, in the order of the file reversed: the last but one of _END, and the last of _WIDE_END (in
-# archives of 4 GB and more), say where the index is; the third of _LOCATOR, where _WIDE_END is.
+# The records at the end of an archive, last one first. The index's position is the last but one field of _END, in
+# archives of 4 GB and more the last field of _WIDE_END, whose position is the third field of _LOCATOR.
 _END, _LOCATOR, _WIDE_END = struct.Struct("<4s4H2IH"), struct.Struct("<4sIQI"), struct.Struct("<4sQ2H2I4Q")
 
 
 class ZipArchiveError(Exception):
-    """No archive, or one that is not read; the message names no file."""
+    """Not an archive, or an unsupported one; the message does not name it."""
 
 
 class _Window(io.RawIOBase):
@@ -46,7 +46,7 @@ class _Window(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         left = max(0, len(self._view) - self._pos)
         size = left if size is None or size < 0 else size
-        if size > MAX_INDEX:  # the index is read at once, and the file sets its size
+        if size > MAX_INDEX:  # the index is read at once, its size is declared by the file
             raise ZipArchiveError(f"is a zip archive whose index of {size} bytes is larger than is read")
         chunk = bytes(self._view[self._pos : self._pos + size])
         self._pos += len(chunk)
@@ -54,14 +54,13 @@ class _Window(io.RawIOBase):
 
 
 def open_zip(data: Bytes) -> zipfile.ZipFile:
-    """Open an archive that lies in memory (or is mapped into it).
+    """Open an archive in memory (or a mapped one).
 
-    Programs do not agree on which of two members of one name counts, nor on which of two indexes, so that one could
-    show what it checks and the other what it runs: such archives are refused.
+    Archives with duplicate names or with two central directories are refused: programs differ in which one they use.
 
     Raises:
-        ZipArchiveError: it is none, is cut short, holds a name twice, is encrypted, its index is too large or lies
-            elsewhere than the archive says.
+        ZipArchiveError: it is not an archive, is cut short, holds a name twice, is encrypted, or its index is too large
+            or not at the declared position.
     """
     view = memoryview(data).cast("B")
     try:
@@ -83,9 +82,9 @@ def open_zip(data: Bytes) -> zipfile.ZipFile:
 
 
 def _is_declared_at(view: memoryview, found: int) -> bool:
-    """Whether the end of an archive declares its index to lie where Python has found it, which is in front of that end.
+    """Whether the declared position of the index is ``found``, where Python finds it: just before the end records.
 
-    Other programs, torch's reader among them, go to the declared place (PKWARE, APPNOTE.TXT, 4.3.14 to 4.3.16).
+    Other programs, such as torch's reader, use the declared position (PKWARE, APPNOTE.TXT, 4.3.14 to 4.3.16).
     """
     start = max(0, len(view) - _END.size - (1 << 16))
     end = start + bytes(view[start:]).rfind(b"PK\x05\x06")

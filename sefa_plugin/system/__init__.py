@@ -1,4 +1,4 @@
-"""The operating system's side: files that appear whole, names that every system takes, signals, messages.
+"""The operating system: files written whole or not at all, portable file names, signals, messages.
 
 In: paths, text, a process's memory and threads. Out: whole files, safe names, one-line messages. Standard library only;
 imports nothing of ours, nor NumPy or torch.

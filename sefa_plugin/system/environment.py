@@ -1,4 +1,4 @@
-"""What this Python must have for SeFa to run; looked up in what is installed, without importing any of it."""
+"""Checks of Python's version and of installed packages, without importing them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Collection
 from importlib.util import find_spec
 
 PYTHON = (3, 9)
-# Name for pip, name of the module, lowest version: as in setup.cfg, which nothing checks where SeFa runs from a
-# checkout.
+# Name for pip, name of the module, lowest version: as in setup.cfg, which is not checked for a bare checkout.
 NEEDED = (
     ("torch", "torch", "1.9"),
     ("numpy", "numpy", "1.20"),
@@ -22,14 +21,11 @@ NEEDED = (
     ("jinja2", "jinja2", "3.0"),
     ("msgspec", "msgspec", "0.18"),
 )
-KEPT = ("torch", "numpy")  # a toolkit is written for the versions it has: they are not to be replaced
+KEPT = ("torch", "numpy")  # never upgraded in place: a toolkit may not work with newer versions
 
 
 def too_old() -> str | None:
-    """Say in a line that this environment is too old for SeFa and cannot be brought up to date in place, or None.
-
-    That is an old Python, torch or NumPy, with which the toolkit works; with another it might not.
-    """
+    """One line if Python, torch or NumPy is too old for SeFa, else None."""
     if sys.version_info[:2] < PYTHON:
         found = ["Python " + ".".join(str(part) for part in sys.version_info[:3])]
     else:
@@ -44,7 +40,7 @@ def too_old() -> str | None:
 
 
 def missing() -> str | None:
-    """Say in a line which packages have to be installed first, and how, or None."""
+    """One line with the packages to install and the command to do so, or None."""
     lacking = [(name, version, lowest) for name, version, lowest in _lacking() if not (name in KEPT and version)]
     if not lacking:
         return None
@@ -54,8 +50,8 @@ def missing() -> str | None:
 
 
 def _lacking(only: Collection[str] | None = None) -> list[tuple[str, str, str]]:
-    """Name, version found ("" where there is none at all) and lowest version of what is not there or too old."""
-    from importlib import metadata  # which a Python that is too old may lack
+    """Name, installed version ("" for none) and lowest version of packages that are missing or too old."""
+    from importlib import metadata  # not before Python 3.8
 
     found = []
     for name, module, lowest in NEEDED:
@@ -68,12 +64,12 @@ def _lacking(only: Collection[str] | None = None) -> list[tuple[str, str, str]]:
         if version:
             if _numbers(version) < _numbers(lowest):
                 found.append((name, version, lowest))
-        elif find_spec(module) is None:  # a module that was built from source need not be in pip's records
+        elif find_spec(module) is None:  # a module built from source may lack metadata
             found.append((name, "", lowest))
     return found
 
 
 def _numbers(version: str) -> list[int]:
-    """The release: ``1.10.0a0+git`` is ``[1, 10, 0]``."""
+    """Release numbers of a version: ``1.10.0a0+git`` gives ``[1, 10, 0]``."""
     release = re.match(r"\d+(\.\d+)*", version)
     return [int(part) for part in release.group().split(".")] if release else [sys.maxsize]

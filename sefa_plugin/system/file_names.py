@@ -1,11 +1,11 @@
-"""Names of outputs that come from elsewhere, so that every system can hold and unpack them."""
+"""Portable output names from any text."""
 
 from __future__ import annotations
 
 import re
 import zlib
 
-LONGEST = 120  # bytes: room for what is added, and for Windows' paths of 260 characters
+LONGEST = 120  # bytes; leaves room for suffixes and folders in Windows' paths of 260 characters
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.I | re.S
 )
@@ -13,15 +13,15 @@ _FORBIDDEN = '<>:"/\\|?*'
 
 
 def safe_name(text: str, usual: str = "network") -> str:
-    """A name for a file or folder that Windows, macOS and Linux take, and that no shell or terminal stumbles over.
+    """A file or folder name that is valid on Windows, macOS and Linux and safe in a shell or terminal.
 
-    Ordinary names stay as they are. What some system forbids or does not show (``<>:"/\\|?*``, line ends, bytes that
-    are no text) becomes ``_``; dots and spaces at the end go, a dash at the start too; devices of Windows (``CON``,
-    ``aux.txt``) get a ``_`` in front, and very long names end in a number of their own.
+    Ordinary names are unchanged. Forbidden and unprintable characters (``<>:"/\\|?*``, line ends, undecodable bytes)
+    become ``_``; trailing dots and spaces and leading dashes are removed; names of Windows devices (``CON``,
+    ``aux.txt``) get a ``_`` in front; names over ``LONGEST`` bytes are cut and end in a checksum.
 
     Args:
         text: any text, of a file's name for example.
-        usual: what it is called if nothing is left.
+        usual: the name if nothing is left.
     """
     name = "".join("_" if letter in _FORBIDDEN or not letter.isprintable() else letter for letter in text)
     name = name.strip(" ").rstrip(". ").lstrip("-") or usual

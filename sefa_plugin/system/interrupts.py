@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: each is an exception in the main thread, so that everything on the way cleans up."""
+"""Ctrl-C, SIGTERM and SIGHUP as exceptions in the main thread, so that ``finally`` blocks run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED, TERMINATED = 130, 143  # exit codes
 STOPPED = "stopped; what is whole was kept"
-REPEATED = 1.0  # seconds in which further signals are the same one: ``timeout`` sends SIGTERM twice
+REPEATED = 1.0  # seconds within which further signals are ignored: ``timeout`` sends SIGTERM twice
 
 
 class Terminated(KeyboardInterrupt):
@@ -25,9 +25,9 @@ class Terminated(KeyboardInterrupt):
 
 
 def exit_code(error: BaseException | None) -> int | None:
-    """The exit code of a command that was stopped; None where no signal is behind its error.
+    """The exit code of a command that a signal stopped; None for any other error.
 
-    What is interrupted may fail in a way of its own, with the signal's exception as the reason.
+    Interrupted code may raise another error, whose cause or context is then the signal's exception.
     """
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
@@ -38,14 +38,14 @@ def exit_code(error: BaseException | None) -> int | None:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise :class:`Terminated` for SIGTERM and SIGHUP within the block, where nobody handles or ignores them."""
-    came = -REPEATED
+    """Raise :class:`Terminated` for SIGTERM and SIGHUP within the block, unless they are already handled or ignored."""
+    last = -REPEATED
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal came
+        nonlocal last
         now = time.monotonic()
-        if now - came >= REPEATED:
-            came = now
+        if now - last >= REPEATED:
+            last = now
             raise Terminated
 
     with _handled(stop, lambda handler: handler == signal.SIG_DFL):
@@ -54,22 +54,22 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def postponed() -> Iterator[None]:
-    """Let what comes within the block, Ctrl-C too, wait for its end."""
+    """Postpone signals, Ctrl-C included, to the end of the block."""
     waiting: list[tuple[int, FrameType | None]] = []
     before: dict[int, Handling] = {}
     try:
-        with _handled(lambda *came: waiting.append(came), callable) as before:
+        with _handled(lambda *signalled: waiting.append(signalled), callable) as before:
             yield
     finally:
         for number, frame in waiting:
             earlier = before[number]
-            assert callable(earlier)  # only such were replaced
+            assert callable(earlier)  # only callable handlers were replaced
             earlier(number, frame)
 
 
 @contextmanager
 def _handled(handler: Handler, replaces: Callable[[Handling], bool]) -> Iterator[dict[int, Handling]]:
-    """Handle signals for the length of the block; gives what they were handled by. Only the main thread can."""
+    """Replace handlers within the block; gives the earlier ones. Does nothing outside the main thread."""
     before: dict[int, Handling] = {}
     if threading.current_thread() is threading.main_thread():
         numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

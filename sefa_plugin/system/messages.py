@@ -1,4 +1,4 @@
-"""Text in messages: one printable line, whatever names of files and values it holds; durations and number ranges."""
+"""Text for messages: printable lines, durations and number ranges."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 
 def shown(text: str, limit: int = 200) -> str:
-    """Text of a file made fit for a message: one line, printable ASCII, at most ``limit`` characters."""
+    """Text as one line of printable ASCII, at most ``limit`` characters."""
     safe = text[: limit + 1].encode("unicode_escape").decode("ascii")
     return safe if len(safe) <= limit else safe[: limit - 3] + "..."
 
 
 def printable(text: str) -> str:
-    """Text with escapes for what a terminal would act on, line breaks included."""
+    """Text with escapes for unprintable characters, line breaks included."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def quoted(value: object) -> str:
-    """A value of a file in a message: a short scalar as it is, all else by its type.
+    """A value from a file, for a message: a short scalar as it is, anything else by its type.
 
-    Lists may hold each other, and numbers may be of any length: their ``repr`` need not end.
+    The ``repr`` of lists that contain each other, and of huge numbers, may take too long.
     """
     if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 1 << 64):
         return repr(value)
@@ -38,7 +38,7 @@ def spans(rows: Sequence[int]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text that may hold parts of a stranger's file: one line, and nothing that a terminal would act on."""
+    """Text as one line, with escapes for unprintable characters."""
     return printable(" ".join(text.split()))
 
 

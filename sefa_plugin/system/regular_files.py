@@ -1,4 +1,4 @@
-"""Regular files: opened without following pipes or devices, mapped, and watched for changes while they are read."""
+"""Regular files (no pipes or devices): opened, mapped, and checked for changes while they are read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def mapped(path: str | os.PathLike[str], error: type[Exception]) -> mmap.mmap:
-    """Map a file into memory: bytes are read where they are looked at.
+    """Map a file into memory; bytes are read on access.
 
     Raises:
         error: it cannot be read, is no regular file, or is empty; one line.
@@ -39,13 +39,13 @@ def mapped(path: str | os.PathLike[str], error: type[Exception]) -> mmap.mmap:
             raise error(f"{path}: the file is empty; download or copy it again")
         try:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError as reason:  # it has become empty
+        except ValueError as reason:  # truncated since
             raise error(f"{path}: cannot be read ({reason})") from None
 
 
 @contextmanager
 def reading(path: str | os.PathLike[str], error: type[Exception]) -> Iterator[None]:
-    """Let whatever of the system prevents a file from being read be an ``error`` of one line, in one wording."""
+    """Raise an ``OSError`` within the block as an ``error`` of one line."""
     try:
         yield
     except FileNotFoundError:
@@ -57,7 +57,7 @@ def reading(path: str | os.PathLike[str], error: type[Exception]) -> Iterator[No
 
 
 class Stamp:
-    """What a file was when it was opened.
+    """Inode, size and modification time of a file when it was opened.
 
     Raises:
         OSError: it is not there.
@@ -72,7 +72,7 @@ class Stamp:
         return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
 
     def is_changed(self) -> bool:
-        """Whether it was written to in place. One that was removed, or replaced by another, is still read as it was."""
+        """Whether it was modified in place. A removed or replaced file counts as unchanged: its mapping stays valid."""
         try:
             now = self._now()
         except OSError:

@@ -1,6 +1,6 @@
-"""An output appears whole or not at all: it is written in a hidden folder beside its place and then moved there.
+"""Outputs are written whole or not at all: into a hidden folder beside the target, then renamed.
 
-A process that is killed leaves that folder. The next one that writes there, or starts a run in it, removes it.
+A killed process leaves its hidden folder; the next process that writes or starts a run there removes it.
 """
 
 from __future__ import annotations
@@ -17,27 +17,26 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
-TRIES, WAIT = 10, 0.05  # on Windows a virus scanner or a dying process holds a new file for a moment; seconds
-OLD = 7 * 24 * 3600  # seconds after which what another machine was writing is given up
+TRIES, WAIT = 10, 0.05  # of renaming, and seconds between: on Windows a virus scanner may hold a new file
+OLD = 7 * 24 * 3600  # seconds after which another machine's hidden folder is removed
 _HIDDEN = ".sefa-"
-_LEFT = re.compile(rf"\{_HIDDEN}([0-9a-f]{{8}})-(\d{{1,9}})-[0-9a-f]{{8}}")  # host and process
-_kept: set[str] = set()  # folders that nothing is written out of
+_LEFT = re.compile(rf"\{_HIDDEN}([0-9a-f]{{8}})-(\d{{1,9}})-[0-9a-f]{{8}}")  # host and process id
+_kept: set[str] = set()  # folders of keep_inside
 
 
 def keep_inside(folder: str | os.PathLike[str]) -> None:
-    """Let no output of this folder be written to another one.
+    """Refuse links in this folder that would write an output outside of it.
 
-    A folder that was passed on or unpacked can hold links to files of its user, which the user has not seen.
+    A folder from somebody else may contain links to files of the user.
     """
     _kept.add(os.path.abspath(folder))
 
 
 def _place(path: str | os.PathLike[str]) -> Path:
-    """The path itself, links followed (a linked output stays a link), the folders above it made.
+    """The path with links resolved (a linked output stays a link); makes the folders above.
 
     Raises:
-        OSError: links lead out of a folder of :func:`keep_inside`, or a pipe or a device is there, which would be
-            gone, and a file in its place.
+        OSError: links lead out of a folder of :func:`keep_inside`, or the path is a pipe or a device.
     """
     typed, target = os.path.abspath(path), Path(os.path.realpath(path))
     for folder in _kept:
@@ -53,7 +52,7 @@ def _place(path: str | os.PathLike[str]) -> Path:
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    """Where process numbers mean what they mean here: this machine, and on Linux this container."""
+    """Digest of what process ids are relative to: this machine, and on Linux its PID namespace (container)."""
     import platform
 
     place = platform.node()
@@ -64,7 +63,7 @@ def _host() -> str:
 
 @contextmanager
 def _hidden_in(folder: Path) -> Iterator[Path]:
-    """Give an empty hidden folder in this one for the length of the block; those of dead processes go."""
+    """Give an empty hidden folder in ``folder``, removed after the block; removes those of dead processes."""
     _sweep_once(folder)
     path = folder / f"{_HIDDEN}{_host()}-{os.getpid()}-{os.urandom(4).hex()}"
     try:
@@ -75,7 +74,7 @@ def _hidden_in(folder: Path) -> Iterator[Path]:
 
 
 def _remove(hidden: Path) -> None:
-    """Remove a hidden folder; an older output that was moved aside into it goes back, where no new one is."""
+    """Remove a hidden folder; restores an older output that was moved into it, unless a new one exists."""
     aside = hidden / "old"
     for old in [] if aside.is_symlink() else aside.glob("*"):
         if not (hidden.parent / old.name).exists():
@@ -84,7 +83,7 @@ def _remove(hidden: Path) -> None:
 
 
 def sweep(folder: str | os.PathLike[str]) -> None:
-    """Remove from a folder what processes that are gone have left half-written; never raises."""
+    """Remove hidden folders that dead processes left in a folder; never raises."""
     for path in Path(os.path.realpath(folder)).glob(f"{_HIDDEN}*"):
         found = _LEFT.fullmatch(path.name)
         with suppress(OSError):
@@ -92,7 +91,7 @@ def sweep(folder: str | os.PathLike[str]) -> None:
                 _remove(path)
 
 
-_sweep_once = lru_cache(maxsize=None)(sweep)  # in a process: a folder may hold thousands of files
+_sweep_once = lru_cache(maxsize=None)(sweep)  # per process: a folder may hold thousands of files
 
 
 def _abandoned(path: Path, host: str, pid: int) -> bool:
@@ -100,17 +99,16 @@ def _abandoned(path: Path, host: str, pid: int) -> bool:
         return time.time() - path.stat().st_mtime > OLD
     try:
         os.kill(pid, 0)
-    except OSError as error:  # or it is somebody else's
+    except OSError as error:  # PermissionError: it runs, as another user
         return isinstance(error, ProcessLookupError)
     return False
 
 
 @contextmanager
 def alone_in(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Wait until nobody else, in this process or another, is inside this block for the same folder.
+    """Lock a folder for the block, against other threads and processes; for short operations.
 
-    For moments, not for work. Nothing is left in the folder. Where there are no such locks (Windows, some network file
-    systems) it does not wait.
+    Leaves no file. Where there are no such locks (Windows, some network file systems) it does not wait.
 
     Raises:
         OSError: the folder is not there.
@@ -130,7 +128,7 @@ def alone_in(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Rename; where Windows says that a program has the file open, try again for half a second."""
+    """Rename; on Windows retried for half a second while another program has the file open."""
     for left in reversed(range(TRIES)):
         try:
             os.replace(source, target)
@@ -143,7 +141,7 @@ def _move(source: Path, target: Path) -> None:
 
 @contextmanager
 def _named(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Put the output's path into an error that names the hidden folder, or (a full disk) no file at all."""
+    """Name the output in an ``OSError`` that names the hidden folder, or (full disk) no file."""
     try:
         yield
     except OSError as error:
@@ -157,16 +155,16 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a path to write to; what is there becomes ``path`` if the block succeeds and is removed if it does not.
+    """Give a path to write a file to; it is moved to ``path`` if the block succeeds, and removed if not.
 
-    The path given has the name of ``path``; nothing is there yet, and whatever is there at the end must be closed.
+    The path given does not exist yet and has the file name of ``path``; the file must be closed at the end.
     Folders above are made. An older file stays until the new one replaces it.
 
     Raises:
-        OSError: the place cannot be written, or is a folder, a pipe or a device.
+        OSError: ``path`` cannot be written, or is a folder, a pipe or a device.
     """
     target = _place(path)
-    if target.is_dir():  # say so before the work, not after it
+    if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with _named(path), _hidden_in(target.parent) as hidden:
         yield hidden / target.name
@@ -175,13 +173,12 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give an empty folder to fill; it becomes ``path`` if the block succeeds, and goes if it does not.
+    """Give an empty folder to fill; it is moved to ``path`` if the block succeeds, and removed if not.
 
-    An older folder stays as it was until the new one is complete, and is back if the exchange fails;
-    nothing of it is kept beside the new files.
+    An older folder stays until the new one is complete, and is restored if the move fails; its files are not merged.
 
     Raises:
-        OSError: the place cannot be written, or is a file.
+        OSError: ``path`` cannot be written, or is a file.
     """
     target = _place(path)
     if target.exists() and not target.is_dir():

@@ -48,7 +48,7 @@ def get_obj_from_module(module: types.ModuleType, obj_name: str) -> Any:
 
 
 def get_obj_by_name(name: str) -> Any:
-    """Give what has this dotted name, importing what is needed."""
+    """Give the object of this dotted name; imports its module."""
     return get_obj_from_module(*get_module_from_obj_name(name))
 
 
@@ -72,7 +72,7 @@ def get_module_dir_by_obj_name(obj_name: str) -> str:
 
 
 def is_top_level_function(obj: Any) -> bool:
-    """Tell whether something can be called and is found in its module by its name."""
+    """Whether something is callable and found in its module by its name."""
     return callable(obj) and obj.__name__ in vars(sys.modules[obj.__module__])
 
 

@@ -26,7 +26,7 @@ def set_cache_dir(path: str | None) -> None:
 
 
 def make_cache_dir_path(*paths: str) -> str:
-    """A path below the cache folder; nothing is made."""
+    """A path below the cache folder, which is not created."""
     return os.path.join(_cache_dir or str(download.cache_folder().parent), *paths)
 
 
@@ -55,9 +55,9 @@ def open_url(
 
     Args:
         num_attempts: how often a download is tried.
-        verbose: say on stderr what is being fetched.
+        verbose: print downloads to stderr.
         return_filename: give the path instead; needs ``cache``.
-        cache: keep the download, and use one that is kept.
+        cache: store the download, and use a stored one.
 
     Raises:
         sefa_plugin.reading.download.DownloadError: it could not be fetched.

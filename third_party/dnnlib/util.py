@@ -50,7 +50,7 @@ __all__ = [
     "tuple_product",
 ]
 
-_PUBLIC_HOME = "dnnlib.util"  # the name that network files know this module by
+_PUBLIC_HOME = "dnnlib.util"  # the name of this module in network files
 _CTYPES = {
     "int8": ctypes.c_int8,
     "int16": ctypes.c_int16,
@@ -66,7 +66,7 @@ _CTYPES = {
 
 
 class EasyDict(dict):
-    """A dict that also answers to ``d.key``; missing keys raise ``AttributeError``."""
+    """A dict with attribute access, ``d.key``; missing keys raise ``AttributeError``."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -84,7 +84,7 @@ class EasyDict(dict):
             raise AttributeError(name) from None
 
     def __reduce_ex__(self, protocol: int) -> Any:
-        # Pickled by the name under which every toolkit can read it, where that name is ours.
+        # Pickled by the public name, so that toolkits can read it, if that name is this module.
         known = getattr(sys.modules.get(_PUBLIC_HOME), "EasyDict", None) is EasyDict
         EasyDict.__module__ = _PUBLIC_HOME if known else __name__
         return super().__reduce_ex__(protocol)

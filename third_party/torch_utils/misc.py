@@ -43,7 +43,7 @@ def constant(
     device: torch.device | str | None = None,
     memory_format: torch.memory_format | None = None,
 ) -> Tensor:
-    """Give a tensor of ``value``, spread to ``shape``; the same tensor for the same arguments, so write to none."""
+    """Give a tensor of ``value``, expanded to ``shape``; cached by its arguments, so do not write to it."""
     array = np.asarray(value)
     shape = array.shape if shape is None else tuple(shape)
     dtype = torch.get_default_dtype() if dtype is None else dtype
@@ -59,7 +59,7 @@ def constant(
 @contextlib.contextmanager
 def suppress_tracer_warnings() -> Iterator[None]:
     """Silence ``torch.jit.trace`` about values that become constants."""
-    # catch_warnings() would let other warnings that were shown once be shown again.
+    # catch_warnings() would reset the registry of warnings that were shown once.
     silent = ("ignore", None, torch.jit.TracerWarning, None, 0)
     warnings.filters.insert(0, silent)
     try:
@@ -70,7 +70,7 @@ def suppress_tracer_warnings() -> Iterator[None]:
 
 
 def assert_shape(tensor: Tensor, ref_shape: Sequence[int | Tensor | None]) -> None:
-    """Hold the shape of a tensor against ``ref_shape``, where None stands for any size.
+    """Compare the shape of a tensor with ``ref_shape``, where None is any size.
 
     Raises:
         AssertionError: another number of axes, or another size of one.
@@ -100,10 +100,10 @@ def profiled_function(fn: Callable) -> Callable:
 
 
 class InfiniteSampler(torch.utils.data.Sampler):
-    """Indices of a data set without an end, shuffled as it goes.
+    """Endless indices of a data set, shuffled continuously.
 
-    Of every ``num_replicas`` indices this gives number ``rank``. After each step the index in hand is
-    exchanged with one from the last ``window_size`` (a share of the data set).
+    Of every ``num_replicas`` indices this gives number ``rank``. After each step the current index is swapped
+    with one from the last ``window_size`` (a share of the data set).
     """
 
     def __init__(
@@ -171,7 +171,7 @@ def copy_params_and_buffers(
 
 @contextlib.contextmanager
 def ddp_sync(module: torch.nn.Module, sync: bool) -> Iterator[None]:
-    """Let a ``DistributedDataParallel`` exchange its gradients only with ``sync``; other modules never do."""
+    """Synchronise gradients of a ``DistributedDataParallel`` only with ``sync``; no effect on other modules."""
     alone = sync or not isinstance(module, torch.nn.parallel.DistributedDataParallel)
     with contextlib.nullcontext() if alone else module.no_sync():
         yield

@@ -1,4 +1,4 @@
-"""What the modules of a network hold and give, as a table."""
+"""A table of a network's modules, their numbers of parameters and their outputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def print_module_summary(module: nn.Module, inputs: Sequence, max_nesting: int = 3, skip_redundant: bool = True) -> Any:
-    """Run ``module(*inputs)`` and print a line for each module that ran; gives what the module gave.
+    """Run ``module(*inputs)`` and print a line for each module that ran; returns the result.
 
     Args:
         max_nesting: modules that run this deep inside others are listed, deeper ones are not.

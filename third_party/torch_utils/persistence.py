@@ -2,11 +2,11 @@
 
 The pickle of such an object calls ``torch_utils.persistence._reconstruct_persistent_obj`` with one dict: ``type``,
 ``version``, ``module_src``, ``class_name`` and ``state`` (its ``__dict__``, with ``_init_args`` and ``_init_kwargs``).
-So it can be read where its class does not exist, and reading it with ``pickle`` **runs that source**: do that only
-with files that you trust. ``sefa_plugin`` itself never does unless its user asks for it.
+So it can be read without its class, and unpickling it **runs that source**: do that only with files that you trust.
+``sefa_plugin`` does it only with ``--trust-pickle``.
 
-Network files and the sources in them refer to all of these names, and to ``persistent_class``, ``is_persistent``,
-``import_hook``, ``init_args`` and ``init_kwargs``; every other name here is free.
+Network files and the sources in them use these names, and ``persistent_class``, ``is_persistent``, ``import_hook``,
+``init_args`` and ``init_kwargs``; the other names here may change.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 from sefa_plugin.third_party.dnnlib import EasyDict
 
 FORMAT = 6
-_PUBLIC_HOME = "torch_utils.persistence"  # the name that network files know this module by
+_PUBLIC_HOME = "torch_utils.persistence"  # the name of this module in network files
 _persistent: set[type] = set()
 _changes: list[Callable[[EasyDict], EasyDict]] = []
 _sources: dict[ModuleType, str] = {}
@@ -35,10 +35,10 @@ _modules: dict[str, ModuleType] = {}
 
 
 def persistent_class(kind: type) -> type:
-    """Let the objects of a class pickle with its source and keep their arguments; gives the class, which is changed.
+    """Change a class so that its objects pickle with its source and store their arguments; returns it.
 
-    Making an object raises ``TypeError`` when it could not be pickled and read back: when its class is not
-    at the top of its module, or when it holds something that does not pickle.
+    Making an object raises ``TypeError`` if it could not be pickled and read back: its class is not at the top of
+    its module, or it holds something that cannot be pickled.
     """
     if is_persistent(kind):
         return kind
@@ -57,7 +57,7 @@ def persistent_class(kind: type) -> type:
             raise TypeError(f"{home.__name__}.{name}: holds what cannot be pickled ({error})") from error
 
     def reduced(self: Any) -> tuple:
-        # Pickled by the name under which every toolkit can read it, where that name is ours.
+        # Pickled by the public name, so that toolkits can read it, if that name is this module.
         public = sys.modules.get(_PUBLIC_HOME) is sys.modules.get(__name__)
         _reconstruct_persistent_obj.__module__ = _PUBLIC_HOME if public else __name__
         meta = {"type": "class", "version": FORMAT, "module_src": text, "class_name": name, "state": _state(self)}
@@ -71,12 +71,12 @@ def persistent_class(kind: type) -> type:
 
 
 def is_persistent(thing: Any) -> bool:
-    """Tell whether a class, or the class of an object, is persistent itself (a base class is not enough)."""
+    """Whether a class, or the class of an object, is persistent itself (a base class is not enough)."""
     return (thing if isinstance(thing, type) else type(thing)) in _persistent
 
 
 def import_hook(hook: Callable[[EasyDict], EasyDict]) -> Callable[[EasyDict], EasyDict]:
-    """Have ``hook(meta)`` called for every persistent object that is read; usable as a decorator.
+    """Call ``hook(meta)`` for every persistent object that is read; usable as a decorator.
 
     ``meta`` has ``type``, ``version``, ``module_src``, ``class_name`` and ``state``; the hook returns it,
     changed or not.
@@ -87,7 +87,7 @@ def import_hook(hook: Callable[[EasyDict], EasyDict]) -> Callable[[EasyDict], Ea
 
 
 class _Trial(pickle.Pickler):
-    """Pickles an object for the sake of its errors, past the tensors and the persistent objects in it."""
+    """Pickles an object to find errors, without the tensors and persistent objects in it."""
 
     def __init__(self, tried: Any) -> None:
         super().__init__(io.BytesIO())
@@ -103,7 +103,7 @@ class _Trial(pickle.Pickler):
 
 
 def _state(obj: Any) -> Any:
-    """What an object pickles: what its class says, or its attributes."""
+    """The state to pickle: from the class's ``__getstate__``, or the attributes."""
     own = getattr(type(obj), "__getstate__", None)
     return obj.__dict__ if own is None or own is getattr(object, "__getstate__", None) else obj.__getstate__()
 
@@ -117,7 +117,7 @@ def _text_of(module: ModuleType) -> str:
 
 
 def _module_of(text: str) -> ModuleType:
-    """The module with this source; if there is none yet, the source is run as one."""
+    """The module with this source; runs the source as a module if there is none yet."""
     if text in _modules:
         return _modules[text]
     module = ModuleType(f"_from_a_file_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}")
@@ -135,7 +135,7 @@ def _module_of(text: str) -> ModuleType:
 
 
 def _builtins() -> dict[str, Any]:
-    """What a source's import statements use: our modules for a toolkit's, unless this is the toolkit itself."""
+    """``__builtins__`` of a source, with our modules for the toolkit's (unless this is imported as ``torch_utils``)."""
     if __package__ == "torch_utils":  # the folder is on Python's path
         return vars(builtins)
     from ..source_imports import builtins_for_sources
@@ -144,7 +144,7 @@ def _builtins() -> dict[str, Any]:
 
 
 def _reconstruct_persistent_obj(meta: dict) -> Any:
-    """Make the object that ``meta`` describes; runs the source in it. Pickles call it by this name.
+    """Make the object that ``meta`` describes; runs the source in it. Called by pickles.
 
     Raises:
         ValueError: another type or version than this module writes, no such class in the source, or a hook

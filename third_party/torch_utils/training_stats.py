@@ -1,6 +1,6 @@
-"""Averages of what a training loop reports, in one process.
+"""Averages of numbers that a training loop reports, in one process.
 
-The toolkits add up over several processes as well; this does not, and says so when it is asked to.
+Unlike the toolkits', it does not sum over several processes and raises an error instead.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _rank = 0
 
 
 def init_multiprocessing(rank: int, sync_device: torch.device | str | None) -> None:
-    """Say which process this is; only that of rank 0 counts what is given to :func:`report0`.
+    """Set the rank of this process; :func:`report0` counts only in that of rank 0.
 
     Raises:
-        NotImplementedError: a ``sync_device``, over which processes would be added up.
+        NotImplementedError: a ``sync_device`` for summing over processes.
     """
     global _rank
     if sync_device is not None:
@@ -50,7 +50,7 @@ def report0(name: str, value: Any) -> Any:
 
 
 class Collector:
-    """Means and deviations of what was reported between its last two updates.
+    """Means and deviations of the numbers reported between its last two updates.
 
     Args:
         regex: which names are collected, as a whole.
@@ -63,14 +63,14 @@ class Collector:
         self._seen: dict[str, Tensor] = {}
         self._between: dict[str, Tensor] = {}
         self.update()
-        self._between.clear()  # what was reported before is not its own
+        self._between.clear()  # drops numbers reported before
 
     def names(self) -> list[str]:
         """Names that were reported and match."""
         return [name for name in _totals if self._pattern.fullmatch(name)]
 
     def update(self) -> None:
-        """Take in what was reported since the last time."""
+        """Collect the numbers reported since the last update."""
         if not self._keep_previous:
             self._between.clear()
         for name in self.names():

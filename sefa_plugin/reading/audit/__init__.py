@@ -1,4 +1,4 @@
-"""What a file would do if Python's unpickler read it: an account, of whole and of broken files; nothing is run.
+"""What Python's unpickler would do with a file, intact or broken; no code of it is run.
 
 In: a path. Out: an ``Audit`` (``audit``) and its lines or JSON (``text``).
 """

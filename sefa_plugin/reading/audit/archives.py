@@ -12,15 +12,15 @@ from ..zip_file import ZipArchiveError, open_zip
 from .book import Book
 from .pickles import follow, follow_row
 
-MAX_UNPACKED = 64 << 20  # bytes of packed members that are unfolded, over a whole archive
-MAX_MEMBERS = 10_000  # that are searched for where the index cannot be read
+MAX_UNPACKED = 64 << 20  # bytes of compressed members that are decompressed, per archive
+MAX_MEMBERS = 10_000  # searched for if the index cannot be read
 _LOCAL = b"PK\x03\x04"
 _ARRAY = b"\x93NUMPY"
 _TORN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, KeyError, NotImplementedError, RuntimeError)
 
 
 def follow_archive(data: memoryview, book: Book, prefix: str = "", depth: int = 0) -> None:
-    """Follow every pickle in a zip archive, whatever reads it: torch's ``data.pkl``, and arrays of objects."""
+    """Follow every pickle in a zip archive: torch's ``data.pkl``, and arrays of objects."""
     try:
         archive = open_zip(data)
     except ZipArchiveError as error:
@@ -54,14 +54,14 @@ def _role(name: str) -> str:
 
 
 def _is_array(archive: zipfile.ZipFile, data: memoryview, entry: zipfile.ZipInfo) -> bool:
-    """Whether a member is an array by its contents, whatever its name: this is how ``numpy.load`` decides."""
+    """Whether a member is an array by its contents, as ``numpy.load`` decides."""
     try:
         if entry.compress_type == zipfile.ZIP_STORED:
             return bytes(_content(archive, data, entry, 0)[:6]) == _ARRAY
         with archive.open(entry) as member:
             return member.read(6) == _ARRAY
     except (*_TORN, ValueError):
-        return False  # and so it is for NumPy
+        return False  # as for NumPy
 
 
 def _member(name: str, content: memoryview, book: Book, prefix: str, depth: int) -> None:
@@ -91,7 +91,7 @@ def _content(archive: zipfile.ZipFile, data: memoryview, entry: zipfile.ZipInfo,
 
 
 def _without_index(data: memoryview) -> Iterator[tuple[str, memoryview]]:
-    """Stored members by their own headers. The sizes there are not relied on: each member ends at the next header."""
+    """Stored members by their own headers. Sizes in them are ignored: each member ends at the next header."""
     raw = bytes(data) if len(data) <= MAX_UNPACKED else bytes(data[:MAX_UNPACKED])
     start = raw.find(_LOCAL)
     for _ in range(MAX_MEMBERS):
@@ -110,7 +110,7 @@ def _without_index(data: memoryview) -> Iterator[tuple[str, memoryview]]:
 def follow_array(data: memoryview, book: Book, prefix: str = "", depth: int = 0) -> None:
     """Follow the pickle of an ``.npy`` of objects; arrays of numbers hold none."""
     text, start = _header(data)
-    if text is None:  # numpy.load unpickles what does not begin with the magic of an array
+    if text is None:  # numpy.load unpickles files without the magic of an array
         follow_row(data, book, prefix, depth)
     elif _holds_objects(text):
         book.notes.append(
@@ -120,7 +120,7 @@ def follow_array(data: memoryview, book: Book, prefix: str = "", depth: int = 0)
 
 
 def _header(data: memoryview) -> tuple[bytes | None, int]:
-    """The header and where the contents begin; None where the bytes are no array."""
+    """The header and where the contents begin; None if the bytes are not an array."""
     if bytes(data[:6]) != _ARRAY or len(data) < 12:
         return None, 0
     layout = "<H" if data[6] == 1 else "<I"
@@ -130,7 +130,7 @@ def _header(data: memoryview) -> tuple[bytes | None, int]:
 
 
 def _holds_objects(header: bytes | None) -> bool:
-    """Whether an array holds Python objects by its header, or may, where that is not readable."""
+    """Whether an array holds Python objects by its header; True if that is not readable."""
     import numpy as np
 
     if header is None:

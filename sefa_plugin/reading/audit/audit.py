@@ -1,7 +1,7 @@
-"""What a file would do if Python's unpickler read it: ``sefa info --audit``. Nothing of the file is run.
+"""What Python's unpickler would do with a file: ``sefa info --audit``. No code of the file is run.
 
-The account covers the whole file, also the parts that this program never reads, and broken files up to where they
-break: an unpickler runs what stands before.
+The audit covers the whole file, also parts that this program never reads, and broken files up to the defect: an
+unpickler runs everything before it.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _PACKED = {
 
 
 class AuditError(Exception):
-    """The file is missing or cannot be read; one clear line."""
+    """The file is missing or cannot be read; one line."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The account of one file.
+    """The audit of one file.
 
     Attributes:
         path, size: of the file (size in bytes).
         format: what the file is, in words.
-        book: what was seen in it.
-        findings: why it is more than a network file, one line each; () where it is not.
+        book: what was found in it.
+        findings: why it does more than a network file, one line each; () if it does not.
     """
 
     path: str
@@ -55,7 +55,7 @@ class Audit:
 
     @property
     def names(self) -> list[Name]:
-        """What it would import, in the order of the file."""
+        """Names that it would import, in the order of the file."""
         return list(self.book.names.values())
 
     @property
@@ -75,14 +75,13 @@ class Audit:
 
 
 def audit(path: str | os.PathLike[str], origin: Callable[[str], str]) -> Audit:
-    """Give an account of a file; of any format, whole or broken.
+    """Audit a file of any format, intact or broken.
 
     Work is bounded by the size of the file, and by a fixed number of instructions.
 
     Args:
         path: the file.
-        origin: gives, for the digest of a source text, where the text is known from, '' where it is not
-            (``hooks.known_sources.origin``).
+        origin: maps the digest of a source text to its origin, '' if unknown (``hooks.known_sources.origin``).
 
     Raises:
         AuditError: it cannot be read at all.
@@ -91,7 +90,7 @@ def audit(path: str | os.PathLike[str], origin: Callable[[str], str]) -> Audit:
     data = mapped(shown_path, AuditError)
     book = Book(origin, follow_archive)
     was = gc.isenabled()
-    gc.disable()  # it would go over the many small records, all still in use
+    gc.disable()  # it would traverse many small records that are all in use
     try:
         kind = _follow(memoryview(data), book)
     finally:
@@ -101,7 +100,7 @@ def audit(path: str | os.PathLike[str], origin: Callable[[str], str]) -> Audit:
 
 
 def _follow(data: memoryview, book: Book) -> str:
-    """Follow whatever the file is, and say what that is."""
+    """Follow the file by its format; gives the format in words."""
     head = bytes(data[:512])
     if head[:4] == b"PK\x03\x04":
         follow_archive(data, book)
@@ -124,7 +123,7 @@ def _follow(data: memoryview, book: Book) -> str:
 
 
 def _is_tar(head: bytes) -> bool:
-    """Whether a file begins as a tar archive does; the oldest have no magic, only a check sum."""
+    """Whether a file begins like a tar archive; the oldest have no magic, only a checksum."""
     try:
         tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
     except tarfile.HeaderError:
@@ -156,7 +155,7 @@ def _safetensors(data: memoryview, book: Book) -> str:
     length = int.from_bytes(bytes(data[:8]), "little")
     aside = book.empty()
     follow_row(data, aside)
-    if aside.names:  # a file can be both
+    if aside.names:  # a file can be both formats
         book.take(aside)
     about: object = None
     if length <= MAX_TEXT:
@@ -189,7 +188,7 @@ def _json(data: memoryview, book: Book) -> str:
 
 
 def _findings(book: Book) -> list[str]:
-    """Why a file is more than a network file, the worst first."""
+    """Why a file does more than a network file, the worst first."""
     found = []
     running = [name for name in book.names.values() if name.kind == RUNS]
     if running:

@@ -1,4 +1,4 @@
-"""The account of what unpickling a file would do: names, calls, source texts, and what is odd."""
+"""Records of what unpickling a file would do: names, calls, source texts, oddities."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Name:
         path: ``module.name``, printable.
         kind, why: as ``names.kind_of`` gives them.
         where: the first place.
-        calls: number of arguments -> how many times it is called with as many.
+        calls: number of arguments -> number of such calls.
     """
 
     path: str
@@ -44,10 +44,10 @@ class Source:
     """A source text that the file holds and its toolkit would run.
 
     Attributes:
-        digest: SHA-256 of the text, white space aside (``module_walk.source_digest``); '' where it has no code.
+        digest: ``module_walk.source_digest``; '' if the text has no code.
         size: in bytes of UTF-8.
-        known: where the text is known from, '' where it is not.
-        where: the first place; ``objects``: how many objects carry it; ``classes``: the first of their names.
+        known: origin of the text, '' if unknown.
+        where: the first place; ``objects``: number of objects with it; ``classes``: the first of their names.
     """
 
     digest: str
@@ -59,18 +59,17 @@ class Source:
 
 
 class Book:
-    """What has been seen of one file, over all of its pickles.
+    """Findings in one file, over all of its pickles.
 
     Args:
-        origin: gives, for the digest of a source text, where the text is known from, '' where it is not.
+        origin: maps the digest of a source text to its origin, '' if unknown.
         follow_archive: ``archives.follow_archive``, for archives inside of pickles.
 
     Attributes:
-        names: what it imports, in the order of the file; ``sources``: what it carries of source text.
-        reasons: why it is more than a network file, one line each; ``notes``: what is worth knowing, but nothing more.
-        pickles: how many pickles were followed; ``blobs``: how many files of ``torch.save`` lie inside.
-        references: how many persistent ids ask for data outside of the pickle; ``own_references``: those of the file
-            itself, not of what lies inside of its pickle.
+        names: imported names, in the order of the file; ``sources``: source texts.
+        reasons: why it does more than a network file, one line each; ``notes``: harmless remarks.
+        pickles: number of pickles followed; ``blobs``: number of files of ``torch.save`` inside.
+        references: number of persistent ids; ``own_references``: those of the file itself, not of pickles inside of it.
         broken: where and why the file breaks off, or ''.
     """
 
@@ -85,17 +84,17 @@ class Book:
         self.budget = Budget()
         self.left_out = 0
         self._texts: dict[int, tuple[str, str]] = {}
-        self._kept: list[str] = []  # texts in _texts: their ids must not be used again
-        self.seen: dict[int, object] = {}  # what has been followed, by its id
+        self._kept: list[str] = []  # texts in _texts, stored so that their ids stay valid
+        self.seen: dict[int, object] = {}  # parts already followed, by id
 
     def empty(self) -> Book:
-        """An account of a part of the same file, which shares its budget; see :meth:`take`."""
+        """An empty book for a part of the same file, with the same budget; see :meth:`take`."""
         part = Book(self._origin, self.follow_archive)
         part.budget = self.budget
         return part
 
     def reason(self, text: str) -> None:
-        """Note why this is more than a network file."""
+        """Record why the file does more than a network file."""
         if len(self.reasons) < MAX_REMARKS:
             self.reasons.append(text)
         else:
@@ -121,14 +120,14 @@ class Book:
         self.broken = self.broken or other.broken
 
     def named(self, module: str, name: str, where: str) -> None:
-        """Note a name that is imported."""
+        """Record an imported name."""
         if (module, name) not in self.names:
             if len(self.names) >= MAX_NAMES:
                 raise InertPickleError(f"imports more than {MAX_NAMES} names")
             self.names[module, name] = Name(Global(module, name).path, *kind_of(module, name), where)
 
     def source(self, text: object, class_name: object, where: str) -> None:
-        """Note a source text that would be run."""
+        """Record a source text that would be run."""
         if not isinstance(text, str):
             return self.reason(f"an object whose source is no text, at {where}")
         digest, known = self._texts.get(id(text)) or self._look_up(text)

@@ -1,7 +1,7 @@
-"""What the names mean that a pickle may import: those of network files, harmless ones, and ways to run code.
+"""Names that a pickle may import, by kind: those of network files, harmless ones, and ones that run code.
 
-What is accepted is listed by its full name; what is refused, and only listed to say why, by its module. A name in no
-list is unknown, which counts like one that runs code.
+Accepted names are listed in full. Names that run code are listed by module, only for the explanation: unlisted names
+are unknown and treated the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STORAGES |= {"BoolStorage", "ComplexFloatStorage", "ComplexDoubleStorage", "Unt
 _CORE = {"_reconstruct", "scalar"}
 _DICT = {"EasyDict"}
 _CONTAINERS = {"set", "frozenset", "dict", "list", "tuple", "bytes", "object"}
-_MAKERS = {"_reconstructor", "__newobj__"}  # how protocols 0 to 2 make objects; what of, is named, too
+_MAKERS = {"_reconstructor", "__newobj__"}  # of protocols 0 to 2; the class is named separately
 _EXPECTED = {
     "torch_utils.persistence": {"_reconstruct_persistent_obj"},
     "dnnlib.util": _DICT,
@@ -126,8 +126,8 @@ _SINGLE = {
 
 
 def kind_of(module: str, name: str) -> tuple[str, str]:
-    """What importing and calling a name means: the kind, and for what runs code in a few words how."""
-    if "." in name:  # protocol 4 follows the dots through whatever the module has imported
+    """The kind of a name, and for names that run code a short explanation."""
+    if "." in name:  # protocol 4 resolves dots through the module's own imports
         return RUNS, "reaches what another module has imported"
     if name in _EXPECTED.get(module, ()) or _in_a_fork(module, name):
         return EXPECTED, ""
@@ -144,9 +144,9 @@ def kind_of(module: str, name: str) -> tuple[str, str]:
 
 
 def _in_a_fork(module: str, name: str) -> bool:
-    """Forks keep NVIDIA's folders inside others of their own (``src.torch_utils.persistence``).
+    """Whether a name is one of NVIDIA's inside a fork's package (``src.torch_utils.persistence``).
 
-    Those are imported first, so they must not be Python's own or those of a known package: some act at once.
+    The package is imported first, so it must not be one of Python's or a known one: some run code on import.
     """
     parts = module.split(".")
     if not all(part.isidentifier() for part in parts) or "__main__" in parts:
@@ -159,7 +159,7 @@ def _in_a_fork(module: str, name: str) -> bool:
 
 
 def runs_arguments(value: object) -> bool:
-    """Whether something is a name that network files call, and that runs code among its arguments."""
+    """Whether something is a name of network files whose call runs code from its arguments."""
     if not isinstance(value, Global):
         return False
     known = value.name == "_reconstruct_persistent_obj" or (value.module, value.name) in _RUN_ARGUMENTS
@@ -167,7 +167,7 @@ def runs_arguments(value: object) -> bool:
 
 
 def is_tf_network(value: Global) -> bool:
-    """Whether a name is a TensorFlow toolkit's class of networks, which runs the source in its state."""
+    """Whether a name is the network class of the TensorFlow toolkits, which runs the source in its state."""
     return (value.module, value.name) in (("tfutil", "Network"), ("dnnlib.tflib.network", "Network"))
 
 
@@ -177,7 +177,7 @@ def is_array(value: object) -> TypeGuard[Global]:
 
 
 def names_a_dict(value: object) -> bool:
-    """Whether a name is a class of dicts that hold their arguments, and nothing else."""
+    """Whether a name is a class of dicts that only hold their arguments."""
     if not isinstance(value, Global):
         return False
     return value.name == "EasyDict" or (value.module, value.name) in _DICTS

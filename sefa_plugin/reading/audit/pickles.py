@@ -1,7 +1,6 @@
-"""What unpickling would do, followed instruction by instruction, and none of it done.
+"""Simulation of Python's unpickler, instruction by instruction, without importing or calling anything.
 
-Where the reader of networks refuses a file, Python's own unpickler goes on. So does this one, after a note of it, up to
-where Python's would stop, too.
+Where the reader of networks refuses a file and Python's unpickler continues, so does this one, after recording it.
 """
 
 from __future__ import annotations
@@ -26,32 +25,32 @@ from .names import EXPECTED, HARMLESS, is_array, is_tf_network, kind_of, names_a
 
 MAX_DEPTH = 8
 _MORE_PICKLES = 16  # after the first, which most programs never read
-_MAX_KEYS = 100  # of what describes a network; it may be looked at once for each instruction
-_NOTHING = Global("?", "?")  # stands for a name that the file does not give as text
+_MAX_KEYS = 100  # of a dict that describes a network; it may be read once per instruction
+_NOTHING = Global("?", "?")  # for names that are not text
 
 
 class AuditMachine(Machine):
-    """A stack machine that refuses as little as Python's unpickler, and keeps its account in a :class:`Book`."""
+    """A stack machine that accepts what Python's unpickler accepts, and records it in a :class:`Book`."""
 
     def __init__(self, data: memoryview, start: int, book: Book, prefix: str, depth: int) -> None:
         super().__init__(data, start, True, book.budget)
         self.book, self.prefix, self.depth = book, prefix, depth
         self.here = start
-        self.uncalled = 0  # names put on the stack that run their arguments as code, less those called there
+        self.uncalled = 0  # pushed names that run code from their arguments, minus those called
 
     @property
     def where(self) -> str:
-        """The place of the instruction, for people."""
+        """The position of the instruction, in words."""
         return f"{self.prefix}byte {self.here}"
 
     def remark(self, error: Exception) -> None:
-        """Note something that the reader of networks refuses and an unpickler may not."""
+        """Record something that the reader of networks refuses and an unpickler may accept."""
         self.book.reason(f"{self.prefix}{error}, which no network file does")
 
     # --- what is noted ----------------------------------------------------------------------------
 
     def name(self, module: object, name: object) -> Global:
-        """Note a name."""
+        """Record a name."""
         try:
             made = super().name(module, name)
         except InertPickleError as error:
@@ -67,7 +66,7 @@ class AuditMachine(Machine):
         self.uncalled += runs_arguments(self.stack[-1])
 
     def call(self, func: object, args: object, kwargs: object = None) -> Call:
-        """Note a call, and code among its arguments."""
+        """Record a call, and code among its arguments."""
         if not isinstance(args, tuple) or not (kwargs is None or isinstance(kwargs, dict)):
             self.book.reason(f"a call with arguments made by the file itself, at {self.where}")
             args, kwargs = (), None
@@ -81,10 +80,10 @@ class AuditMachine(Machine):
         return made
 
     def check_uncalled(self) -> None:
-        """Note names that run their arguments as code and are not called, but are themselves arguments of a call.
+        """Record names that run code from their arguments and were not called but passed on.
 
-        Torch, NumPy and pickles themselves (``append`` of an object) call functions among their arguments. With what
-        they call them is not seen here.
+        Torch, NumPy and pickles themselves (``append`` of an object) call functions among their arguments, and the
+        arguments of those calls are unknown here.
         """
         if self.uncalled:
             self.book.reason(
@@ -92,7 +91,7 @@ class AuditMachine(Machine):
             )
 
     def _look_into(self, func: Global, args: tuple[object, ...], kwargs: dict[object, object]) -> None:
-        """Note code, further pickles and oddities among the arguments of a call."""
+        """Record code, further pickles and oddities among the arguments of a call."""
         kind, _ = kind_of(func.module, func.name)
         if func.name == "_reconstruct_persistent_obj":
             meta = contents(args[0]) if len(args) == 1 else None
@@ -125,13 +124,13 @@ class AuditMachine(Machine):
                     self._inner(inner, arg)
 
     def _inner(self, data: bytes | memoryview, held: object) -> None:
-        """Follow the pickles in some bytes, which ``held`` stands for in the file."""
-        if id(held) not in self.book.seen:  # one that is shared is followed once
+        """Follow the pickles in the bytes of ``held``."""
+        if id(held) not in self.book.seen:  # shared ones once
             self.book.seen[id(held)] = held
             follow_any(memoryview(data).cast("B"), self.book, f"{self.where} > ", self.depth + 1)
 
     def reference(self, pid: object) -> PersistentId:
-        """Note a reference to outside data."""
+        """Record a reference to outside data."""
         self.book.references += 1
         self.book.own_references += self.depth == 0
         return super().reference(pid)
@@ -139,7 +138,7 @@ class AuditMachine(Machine):
     # --- what Python's unpickler accepts ----------------------------------------------------------
 
     def line(self, most: int = MAX_LINE) -> bytes:
-        """Bytes up to a line break, or to the end of the file: there ``pickle.py`` takes the last one for the break."""
+        """Bytes up to a line break, or the end of the file without its last byte, as in ``pickle.py``."""
         try:
             return super().line(most)
         except TruncatedPickle:
@@ -148,14 +147,14 @@ class AuditMachine(Machine):
             return rest
 
     def store(self, index: int) -> None:
-        """Store the topmost object, also under a number that is longer than any file needs."""
+        """Store the topmost object, also under a number of more than 32 bits."""
         if not 0 <= index < 1 << 32:
             self.book.reason(f"stores an entry under the number {index:.3g}, at {self.where}")
         if 0 <= index < 1 << 60:
             self.memo[index] = self.top()
 
     def set_items(self, target: object, flat: list[object]) -> None:
-        """Set keys and values; those that can be set here, where some cannot."""
+        """Set keys and values; skips refused keys."""
         try:
             super().set_items(target, flat)
         except InertPickleError as error:
@@ -179,7 +178,7 @@ class AuditMachine(Machine):
             self.remark(error)
 
     def run(self, opcodes: Mapping[int, Callable[[AuditMachine], object]]) -> object:
-        """Follow instructions up to STOP, or to where Python's unpickler would stop, too."""
+        """Follow instructions up to STOP, or to an error of Python's unpickler."""
         data, end = self.data, self.end
         while True:
             self.budget.opcodes -= 1
@@ -202,10 +201,10 @@ class AuditMachine(Machine):
 
 
 def contents(value: object) -> dict[str, object] | None:
-    """What a dict holds, also one that is spelled as a call (an ``EasyDict``); None for anything else.
+    """The contents of a dict, also one made by a call (an ``EasyDict``); None for anything else.
 
-    None is also for dicts whose contents are not certain: those with further arguments, with a state (attributes of an
-    ``EasyDict`` are its items), or with keys that a call makes.
+    None also for dicts of uncertain contents: with further arguments, a state (attributes of an ``EasyDict`` are its
+    items), or keys made by calls.
     """
     held = value
     if isinstance(value, Call):
@@ -221,7 +220,7 @@ def contents(value: object) -> dict[str, object] | None:
 
 
 def binary(value: object) -> bytes | memoryview | None:
-    """The bytes that a value stands for, in any spelling of any protocol; None for anything else."""
+    """The bytes of a value, in any encoding of any protocol; None for anything else."""
     if (
         isinstance(value, Call)
         and isinstance(value.func, Global)
@@ -243,7 +242,7 @@ def looks_pickled(data: bytes | memoryview) -> bool:
     return (head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")) or head == b"PK\x03\x04"
 
 
-# --- instructions that mean something else here than to the reader of networks -----------------------
+# --- instructions that differ from those of the reader of networks ----------------------------------
 
 
 def _build(machine: AuditMachine) -> None:
@@ -281,7 +280,7 @@ def _buffer(machine: AuditMachine) -> None:
 def _leniently(
     act: Callable[[AuditMachine], object], skip: Callable[[AuditMachine], object]
 ) -> Callable[[AuditMachine], None]:
-    """The instruction ``act``; where it refuses a number that is too long, the number is skipped, and noted."""
+    """The instruction ``act``; a number that it refuses as too long is skipped and recorded."""
 
     def lenient(machine: AuditMachine) -> None:
         start = machine.pos
@@ -299,7 +298,7 @@ def _leniently(
 
 
 def _skip_line(machine: AuditMachine) -> None:
-    while True:  # longer lines are read by Python, too
+    while True:  # Python has no limit
         chunk = bytes(machine.data[machine.pos : machine.pos + 65_536])
         stop = chunk.find(b"\n")
         machine.take(len(chunk) if stop < 0 else stop + 1)
@@ -332,7 +331,7 @@ class Followed(NamedTuple):
 
 
 def follow(data: memoryview, start: int, book: Book, prefix: str = "", depth: int = 0) -> Followed | None:
-    """Follow one pickle; None where it breaks, which the book then has as ``broken``."""
+    """Follow one pickle; None if it is broken, with the reason in ``book.broken``."""
     machine = AuditMachine(data, start, book, prefix, depth)
     book.pickles += 1
     try:
@@ -348,14 +347,14 @@ def follow(data: memoryview, start: int, book: Book, prefix: str = "", depth: in
 
 
 class Row(NamedTuple):
-    """Pickles in a row: whether they are a file of ``torch.save``, and where they end; None where they break off."""
+    """Consecutive pickles: whether they are a file of ``torch.save``, and their end, None if one is broken."""
 
     legacy: bool
     end: int | None
 
 
 def follow_any(data: memoryview, book: Book, prefix: str, depth: int) -> None:
-    """Follow what lies inside a pickle: a file of ``torch.save`` in either layout, or a pickle."""
+    """Follow bytes inside a pickle: a file of ``torch.save`` in either layout, or a pickle."""
     if depth > MAX_DEPTH:
         return book.reason(f"pickles inside each other, over {MAX_DEPTH} deep, at {prefix.rstrip(' >')}")
     if bytes(data[:4]) == b"PK\x03\x04":
@@ -364,19 +363,19 @@ def follow_any(data: memoryview, book: Book, prefix: str, depth: int) -> None:
 
 
 def follow_row(data: memoryview, book: Book, prefix: str = "", depth: int = 0) -> Row:
-    """Follow a pickle, or the five of torch's older layout in a row."""
+    """Follow a pickle, or the five consecutive ones of torch's older layout."""
     found = follow(data, 0, book, prefix, depth)
     legacy = found is not None and type(found.value) is int and found.value == LEGACY_MAGIC
     if legacy:
         for _ in range(4):  # protocol, machine, object, storage keys
             found = follow(data, found.end, book, prefix, depth) if found is not None else None
-    elif depth and found is not None and isinstance(found.value, Call):  # which may be equal to torch's magic number
+    elif depth and found is not None and isinstance(found.value, Call):  # its result may equal torch's magic number
         follow_more(data, found.end, book, prefix, depth)
     return Row(legacy, None if found is None else found.end)
 
 
 def follow_more(data: memoryview, end: int, book: Book, prefix: str = "", depth: int = 0) -> None:
-    """Further pickles behind the first: a program that loads twice would run them, too."""
+    """Follow pickles after the first, which a program that loads twice would run."""
     for _ in range(_MORE_PICKLES):
         aside = book.empty()
         aside.seen = book.seen

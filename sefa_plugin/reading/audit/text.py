@@ -1,4 +1,4 @@
-"""The account of an audit, for people and as JSON."""
+"""An audit as printable lines and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TITLES = {
 
 
 def lines(audit: Audit) -> list[str]:
-    """The account, printable, the worst first and the verdict last."""
+    """Printable lines, the worst first and the verdict last."""
     book = audit.book
     account = [f"{audit.path}: {audit.format}, {audit.size:,} bytes; nothing of it was run"]
     if book.pickles:
@@ -71,7 +71,7 @@ def _source(source: Source) -> str:
 
 
 def as_json(audit: Audit) -> dict[str, object]:
-    """The account as plain values."""
+    """The audit as plain values."""
     book = audit.book
     return {
         "path": audit.path,

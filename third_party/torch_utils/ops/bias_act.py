@@ -8,7 +8,7 @@ from sefa_plugin.generators import ops
 from sefa_plugin.third_party.dnnlib import EasyDict
 
 _DEFAULT_ALPHA = {"lrelu": 0.2}
-# What the toolkits' compiled operator saves for the gradient, and how it numbers the functions.
+# What the toolkits' compiled operator saves for the gradient.
 _SAVES = {"linear": "", "swish": "x"}
 _SECOND_GRADIENT = {"tanh", "sigmoid", "elu", "selu", "softplus", "swish"}
 

@@ -1,7 +1,7 @@
-"""Convolutions whose gradients can be differentiated again, which those of PyTorch can by themselves.
+"""Convolutions whose gradients can be differentiated again, as PyTorch's can.
 
-What remains of the interface is the switch for the gradients of weights: with ``enabled``, what is
-differentiated inside :func:`no_weight_gradients` gives none to the weights of the convolutions here.
+The module adds only :func:`no_weight_gradients`: with ``enabled``, the backward pass inside of it computes no gradients
+of these convolutions' weights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ weight_gradients_disabled = False
 
 @contextlib.contextmanager
 def no_weight_gradients(disable: bool = True) -> Iterator[None]:
-    """While this lasts, weights get no gradients (``disable`` False changes nothing)."""
+    """Within the block, weights get no gradients (``disable`` False changes nothing)."""
     global weight_gradients_disabled
     before = weight_gradients_disabled
     weight_gradients_disabled = before or disable
@@ -61,7 +61,7 @@ def _gated(weight: Tensor) -> Tensor:
 
 
 class _Gate(torch.autograd.Function):
-    """The same numbers; gradients pass unless they are switched off when they are asked for."""
+    """The identity; gives no gradient if weight gradients are disabled during the backward pass."""
 
     @staticmethod
     def forward(ctx, weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Bilinear sampling of pictures whose gradient can be differentiated again, which that of older PyTorch cannot."""
+"""Bilinear sampling of pictures with a gradient that can be differentiated again, also in older PyTorch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def grid_sample(input: Tensor, grid: Tensor) -> Tensor:
 
 
 class _GridSample(torch.autograd.Function):
-    """PyTorch's operator; its gradient is taken of a formula when it is to be differentiated again."""
+    """PyTorch's operator; its gradient is computed by ``_formula`` if it is to be differentiated again."""
 
     @staticmethod
     def forward(ctx, picture: Tensor, grid: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ def _native(picture: Tensor, grid: Tensor) -> Tensor:
 
 
 def _formula(picture: Tensor, grid: Tensor) -> Tensor:
-    """The same from gathered corners, each weighted by the area opposite to it."""
+    """The same from the four neighbours, each weighted by the opposite area."""
     n, channels, high, wide = picture.shape
     x = (grid[..., 0] + 1) * (wide / 2) - 0.5  # pixel centres are whole numbers
     y = (grid[..., 1] + 1) * (high / 2) - 0.5

@@ -1,4 +1,4 @@
-"""Resampling of pictures: stuff with zeros, pad, filter, keep every n-th pixel."""
+"""Resampling of pictures: insert zeros, pad, filter, keep every n-th pixel."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def upfirdn2d(
     gain: float = 1,
     impl: str = "cuda",
 ) -> Tensor:
-    """Stuff ``[N, C, H, W]`` with zeros, pad, filter, and keep every ``down``-th pixel.
+    """Insert zeros into ``[N, C, H, W]``, pad, filter, and keep every ``down``-th pixel.
 
     Args:
         f: float32 ``[n]`` or ``[kh, kw]``, or None to filter nothing.
@@ -66,7 +66,7 @@ def filter2d(
     gain: float = 1,
     impl: str = "cuda",
 ) -> Tensor:
-    """Filter to the same size; ``padding`` comes on top. The other arguments are those of :func:`upfirdn2d`."""
+    """Filter to the same size; ``padding`` is added. The other arguments are those of :func:`upfirdn2d`."""
     _check(x, f, impl)
     return ops.filter2d(x, f, _parse_padding(padding), gain, flip_filter)
 
@@ -80,7 +80,7 @@ def upsample2d(
     gain: float = 1,
     impl: str = "cuda",
 ) -> Tensor:
-    """Enlarge to ``up`` times the size; ``padding`` comes on top, in pixels of the result."""
+    """Enlarge to ``up`` times the size; ``padding`` is added, in pixels of the result."""
     _check(x, f, impl)
     return ops.upsample2d(x, f, _parse_scaling(up), _parse_padding(padding), gain, flip_filter)
 
@@ -94,7 +94,7 @@ def downsample2d(
     gain: float = 1,
     impl: str = "cuda",
 ) -> Tensor:
-    """Reduce to a ``down``-th of the size; ``padding`` comes on top, in pixels of ``x``."""
+    """Reduce to a ``down``-th of the size; ``padding`` is added, in pixels of ``x``."""
     _check(x, f, impl)
     return ops.downsample2d(x, f, _parse_scaling(down), _parse_padding(padding), gain, flip_filter)
 
