@@ -108,9 +108,9 @@ def test_what_was_passed_on_sweeps_nothing_of_its_users(tmp_path):
 @pytest.mark.parametrize("when", ["write_sheet", "write_video"])
 def test_a_folder_that_vanishes_during_a_run(net, tmp_path, monkeypatch, when):
     """Whatever is made again afterwards: a run whose outputs are not there has not ended well."""
-    from sefa_plugin.runs import each_direction as pipeline
+    from sefa_plugin.runs import making
 
-    write, out = getattr(pipeline, when), tmp_path / "out"
+    write, out = getattr(making, when), tmp_path / "out"
 
     def vanishing(path, *args, **options):
         result = write(path, *args, **options)
@@ -118,7 +118,7 @@ def test_a_folder_that_vanishes_during_a_run(net, tmp_path, monkeypatch, when):
             shutil.rmtree(out)
         return result
 
-    monkeypatch.setattr(pipeline, when, vanishing)
+    monkeypatch.setattr(making, when, vanishing)
     words = ["--network", net, *WORDS, "-K", "1", "--outdir", out]
     one_line(*run(cli.gen_sefa, *words))
     monkeypatch.undo()
@@ -127,15 +127,15 @@ def test_a_folder_that_vanishes_during_a_run(net, tmp_path, monkeypatch, when):
 
 
 def test_outputs_that_vanish_are_said_at_the_end(net, tmp_path, monkeypatch):
-    from sefa_plugin.runs import each_direction as pipeline
+    from sefa_plugin.runs import making
 
-    write, out = pipeline.write_video, tmp_path / "out"
+    write, out = making.write_video, tmp_path / "out"
 
     def vanishing(*args, **options):
         shutil.rmtree(out / "sheets")
         return write(*args, **options)
 
-    monkeypatch.setattr(pipeline, "write_video", vanishing)
+    monkeypatch.setattr(making, "write_video", vanishing)
     line = one_line(*run(cli.gen_sefa, "--network", net, *WORDS, "-K", "1", "--outdir", out))
     assert "sheets" in line and "is gone" in line
 
@@ -220,9 +220,9 @@ def test_a_network_that_changes_between_opening_and_building(golden, net, tmp_pa
 
 
 def test_a_network_that_changes_while_pictures_are_made(net, tmp_path, monkeypatch):
-    from sefa_plugin.runs import each_direction as pipeline
+    from sefa_plugin.runs import making
 
-    path, write = tmp_path / "net.pkl", pipeline.write_sheet
+    path, write = tmp_path / "net.pkl", making.write_sheet
     shutil.copy(net, path)
     assert run(cli.gen_sefa, "--network", path, *WORDS, "-K", "1", "--outdir", tmp_path / "whole")[0] == 0
 
@@ -230,7 +230,7 @@ def test_a_network_that_changes_while_pictures_are_made(net, tmp_path, monkeypat
         path.write_bytes(b"something else")
         return write(*args, **options)
 
-    monkeypatch.setattr(pipeline, "write_sheet", changing)
+    monkeypatch.setattr(making, "write_sheet", changing)
     assert run(cli.gen_sefa, "--network", path, *WORDS, "-K", "1", "--outdir", tmp_path / "changed")[0] == 0
     whole, changed = (content(tmp_path / name / "videos") for name in ("whole", "changed"))
     assert whole == changed
@@ -293,9 +293,9 @@ def test_nobody_waits_for_a_run_that_was_killed(net, tmp_path):
 
 
 def test_a_name_that_is_given_while_a_run_goes_on_stays(net, tmp_path, monkeypatch):
-    from sefa_plugin.runs import each_direction as pipeline
+    from sefa_plugin.runs import making
 
-    out, write = tmp_path / "out", pipeline.write_sheet
+    out, write = tmp_path / "out", making.write_sheet
     words = ["--network", net, "--seeds", "0", "-K", "2", "--video", "none", "--outdir", out]  # ranges are measured
 
     def naming(path, *args, **options):
@@ -303,7 +303,7 @@ def test_a_name_that_is_given_while_a_run_goes_on_stays(net, tmp_path, monkeypat
             assert run(cli.sefa, "name", out, "0", "smile")[0] == 0
         return write(path, *args, **options)
 
-    monkeypatch.setattr(pipeline, "write_sheet", naming)
+    monkeypatch.setattr(making, "write_sheet", naming)
     assert run(cli.gen_sefa, *words)[0] == 0
     held = Directions.load(out / "directions.safetensors")
     assert held.names == ("smile", "") and None not in held.ranges
