@@ -193,6 +193,11 @@ def test_settings_tell_truncation_and_class_apart():
     assert settings_of(Look(force_fp32=True), SEEDS) == settings_of(Look(), SEEDS)
 
 
+def test_small_networks_but_stylegan3_are_measured_with_more_seeds():
+    sizes = [(32, False), (64, False), (65, False), (1024, False), (32, True), (1024, True)]
+    assert [len(calibration.seeds_for(*size)) for size in sizes] == [8, 8, 4, 4, 4, 4]
+
+
 def test_change_and_breaking_of_pictures():
     grey = np.full((300, 200, 1), 128, np.uint8)
     assert reduced(grey).shape == (100, 67, 1)

@@ -80,3 +80,20 @@ def test_older_files_hold_no_priors(G, tmp_path):
     held = kept.group("coarse").directions
     assert held.ranges[0] == before and held.ranges[1] is not None
     assert held.priors[0] is None and held.priors[1][0] > 0
+
+
+def test_ranges_of_another_truncation_are_neither_used_nor_kept(G, tmp_path):
+    kept = Kept(G, tmp_path / "kept")
+    kept.measure([("coarse", 0), ("coarse", 1)])
+    group = kept.group("coarse")
+    before = group.directions
+    same, other = (Ranges(View(Look(trunc=trunc), [5]), Local.of(G), seeds_of(G)) for trunc in (1.0, 0.5))
+    assert [same.known(group, index) for index in range(3)] == [True, True, False]
+    assert same.of(group, 0) == before.ranges[0] and group.directions is before
+    assert not any(other.known(group, index) for index in range(3))
+    ends = other.of(group, 0)
+    held = group.directions
+    assert held.calibration == other.settings != before.calibration
+    assert held.ranges == (ends, None, None)
+    assert other.known(group, 0) and not same.known(group, 0)
+    assert kept.group("coarse").directions.ranges == held.ranges  # in the file, too

@@ -43,6 +43,8 @@ def test_round_trips(shape, frames):
     if shape == "corners" and frames == 40:
         for corner in [(-2, 0), (3, 0), (3, 1.5), (-2, 1.5)]:
             assert (line == corner).all(axis=1).any()
+    if shape == "ellipse":
+        assert np.square((line - [0.5, 0.75]) / [2.5, 0.75]).sum(axis=1) == pytest.approx(np.ones(frames))
     with pytest.raises(ValueError, match="ellipse, corners"):
         round_trip(across, down, frames, "star")
 
@@ -113,6 +115,15 @@ def test_the_command_of_a_plane_makes_it_again(net, tmp_path, monkeypatch):
         assert again["settings"] == entry["settings"]
         assert again["sha256"] == entry["sha256"]
     assert len(decode(Path("out/videos/all@0-3-dir30-all-dir01.mp4"))) == 4
+
+
+@pytest.mark.parametrize("words", [[], ["--torgb", "never"], ["--no-normalize", "--torgb", "always"]])
+def test_the_command_of_a_plane_has_the_unusual_options_of_the_factorisation(net, tmp_path, words):
+    given = ["--across", "0=1", "--down", "1=1", "--seeds", "4", "--video", "none", *words]
+    assert sefa("plane", "--network", net, *given, "--outdir", tmp_path).exit_code == 0
+    (entry,) = json.loads((tmp_path / "run.json").read_text())["outputs"].values()
+    typed = shlex.split(entry["about"]["command"].split("#")[0])
+    assert [word for word in typed if word in ("--no-normalize", "--torgb", "never", "always", "last")] == words
 
 
 @pytest.mark.parametrize(
