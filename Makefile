@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test test-quick test-hard lint bench paper fuzz dist clean
+.PHONY: demo test test-quick test-hard test-old lint bench paper fuzz dist clean
 
 demo: $(VENV)/ready
 	$(RUN) gen_sefa.py --network demo
@@ -19,6 +19,16 @@ test-quick: $(VENV)/ready
 # Forks, signals, full disks, a browser, the reference run; one after the other, since some watch the clock.
 test-hard: $(VENV)/ready
 	$(RUN) -m pytest -m hard
+
+# The quick tests in an old environment, with the lowest versions that were tried; it downloads 3 GB of PyTorch.
+OLD = .venv-old
+test-old: $(OLD)/ready
+	$(OLD)/bin/python -m pytest -m "not hard and not command"
+
+$(OLD)/ready: setup.cfg old-constraints.txt
+	$(PYTHON) -m venv $(OLD)
+	$(OLD)/bin/python -m pip install --quiet --constraint old-constraints.txt --editable . pytest hypothesis
+	touch $@
 
 bench: $(VENV)/ready
 	$(RUN) -m benchmarks run --json bench.json $(BENCH)
@@ -52,4 +62,4 @@ $(VENV)/ready: setup.cfg pyproject.toml constraints.txt ci-requirements.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .fuzz
+	rm -rf $(VENV) $(OLD) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .fuzz

@@ -37,11 +37,15 @@ class Progress:
         click.echo(f"{clear}{text}", err=True)
 
     def expect(self, pictures: int) -> None:
-        """Set the amount of work; its time is estimated from the first pictures."""
+        """Print the amount of work; its time is estimated from the first pictures."""
         self._total, self._done, self._first = pictures, 0, None
+        if pictures:
+            self.say(f"{pictures} pictures to render")
 
     def advance(self, pictures: int) -> None:
         """Move the bar."""
+        if not pictures:
+            return
         self._done += pictures
         if self._bar is not None:
             self._bar.update(pictures)
@@ -52,7 +56,7 @@ class Progress:
             taken = time.monotonic() - start
             if taken > SETTLED:
                 left = (self._total - self._done) * taken / (self._done - before)
-                self.say(f"{self._total} pictures to render, about {readable(left)}")
+                self.say(f"about {readable(left)} to go")
                 bar: Any = click.progressbar(length=self._total, label="rendering", file=sys.stderr, width=30)
                 bar.update(self._done)
                 Progress._bar = bar

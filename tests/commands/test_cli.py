@@ -52,7 +52,7 @@ def test_what_a_run_makes(finished):
         "videos/all-dir00.mp4",
         "videos/all-dir01.mp4",
     ]
-    assert "pictures to render, about" in result.stderr
+    assert "pictures to render\n" in result.stderr
     assert "5 outputs made, 0 kept" in result.stdout
 
 

@@ -65,7 +65,7 @@ def test_a_run(finished):
     made = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     tables = {f"evaluate/rescore-all.{kind}" for kind in ("png", "csv", "json")}
     assert made == {"directions.safetensors", "run.json", "evaluate/scores.npz", *tables}
-    assert "120 pictures to render, about" in result.stderr
+    assert "120 pictures to render\n" in result.stderr
     assert "rescore-all.png: 2 directions, 2 attributes" in result.stdout
     held = json.loads((out / "evaluate/rescore-all.json").read_text())
     assert (held["network"], held["scorer"], held["samples"], held["level"]) == ("sg2ada-skip-64", "score", 24, 0.95)

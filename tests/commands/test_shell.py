@@ -70,7 +70,8 @@ def test_progress_says_what_is_to_come(capsys, monkeypatch):
         progress.advance(1)  # after loading the network, which says nothing of the rest
         now[0] += 2
         progress.advance(1)
-    assert "61 pictures to render, about 2 min" in capsys.readouterr().err
+        progress.advance(0)
+    assert capsys.readouterr().err.startswith("61 pictures to render\nabout 2 min to go\n")
 
 
 def test_no_line_tears_the_bar(monkeypatch):
