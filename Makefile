@@ -20,10 +20,11 @@ test-quick: $(VENV)/ready
 test-hard: $(VENV)/ready
 	$(RUN) -m pytest -m hard
 
-# The quick tests in an old environment, with the lowest versions that were tried; it downloads 3 GB of PyTorch.
+# The quick tests in an old environment, without extras; it downloads 3 GB of PyTorch.
 OLD = .venv-old
+ROOMS = directions generators hooks media networks reading rendering runs system third_party
 test-old: $(OLD)/ready
-	$(OLD)/bin/python -m pytest -m "not hard and not command"
+	$(OLD)/bin/python -m pytest -m "not hard and not command" $(addprefix tests/,$(ROOMS))
 
 $(OLD)/ready: setup.cfg old-constraints.txt
 	$(PYTHON) -m venv $(OLD)

@@ -44,7 +44,7 @@ def arithmetic_of(G: Generator, at_once: int | None = None) -> Arithmetic:
     device = next(G.parameters()).device
     if at_once is None:  # batches are faster for small pictures; for large ones they only take more memory
         at_once = max(1, (16 if device.type == "cuda" else 4) * 256**2 // G.img_resolution**2)
-    capability = getattr(torch.backends.cpu, "get_cpu_capability", None)  # from torch 2.0 on
+    capability = getattr(getattr(torch.backends, "cpu", None), "get_cpu_capability", None)  # from torch 2.0 on
     kernels = "torch"
     if hasattr(G.synthesis, "input") and compiled_kernels() is not None:  # StyleGAN3
         import numba
