@@ -92,8 +92,9 @@ def file_of_folder(path: str | os.PathLike[str]) -> Path:
         return path
     held = sorted(path.glob("directions*.safetensors"))
     if len(held) != 1:
-        names = ", ".join(file.name for file in held) or "none"
-        raise DirectionsFileError(f"{path}: one directions file is needed, this folder holds {names}")
+        names = ", ".join(file.name for file in held)
+        ways = f"{names}: give one of these files" if held else "none"
+        raise DirectionsFileError(f"{path}: one directions file is needed, this folder holds {ways}")
     return held[0]
 
 
