@@ -175,8 +175,8 @@ def test_everything_seen_is_also_told(tmp_path):
     found = Parsed(written(tmp_path, cards, unedited=SHEET))
     assert all(one.get("alt") for one in found.all("img"))
     assert all(one.get("aria-label") for one in found.all("video", "nav"))
-    told = "Direction 3: smile, subjects down, distances across; down seed 0, seed 1; across -1, 0, +1"
-    assert f"Sheet of {told}" in [one["alt"] for one in found.all("img")]
+    caption = "Direction 3: smile, subjects down, distances across; down seed 0, seed 1; across -1, 0, +1"
+    assert f"Sheet of {caption}" in [one["alt"] for one in found.all("img")]
     for words in ("brighter by 12 %", "centre (61 % of the change)", "71.04", "seed 1", "smile"):
         assert any(words in piece for piece in found.text), words
     assert {"controls", "loop", "muted", "playsinline"} <= set(found.all("video")[0])

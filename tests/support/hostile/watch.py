@@ -79,7 +79,7 @@ def _writes(args: tuple[Any, ...]) -> bool:
 
 
 def _by_an_import_or_a_header() -> bool:
-    """Whether code runs because some module is imported: of which it is, the event of the import has told.
+    """Whether code runs because some module is imported: the import event before it names the module.
 
     Or NumPy takes a header apart by ``ast.literal_eval``, which compiles to a tree of literals and runs nothing.
     """
