@@ -45,7 +45,7 @@ class _Entries(Struct, frozen=True):
     sigmas: _Numbers = ()
     ranges: _Pairs = ()
     broken: tuple[str, ...] = ()
-    priors: _Pairs = field(name="lessons", default=())
+    priors: _Pairs = field(name="lessons", default=())  # as the file's format names them
     next_eigenvalue: _NumberOrNone = None
 
 

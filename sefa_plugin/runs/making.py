@@ -221,19 +221,21 @@ class Making:
             self._before = list(self.engine.pictures(self.view, Shard.of_everyone(self.view)))
         return self._before
 
-    def _rows(self, shard: Shard, skipped: Callable[[str | None], bool]) -> Iterator[list[np.ndarray]]:
-        """The pictures of each row; an empty list for rows whose key is ``skipped``."""
+    def _rows(
+        self, shard: Shard, skipped: Callable[[str | None], bool] = lambda name: False
+    ) -> Iterator[tuple[str | None, list[np.ndarray]]]:
+        """The key and the pictures of each row; no pictures for rows whose key is ``skipped``."""
         rows = [(row, self._name(shard, row)) for row in shard.rows()]
         left_out = [name == "" or skipped(name) for _, name in rows]
         wanted = shard.only([row for (row, _), out in zip(rows, left_out) if not out])
         flat = self.engine.pictures(self.view, wanted)
         for (row, name), out in zip(rows, left_out):
             if out:
-                yield [] if skipped(name) else self._unedited()
+                yield name, [] if skipped(name) else self._unedited()
                 continue
             pictures = list(islice(flat, len(row)))
             self.reporter.advance(len(pictures))
-            yield pictures
+            yield name, pictures
 
     # --- outputs ----------------------------------------------------------------------------------
 
@@ -247,7 +249,7 @@ class Making:
             elif isinstance(layout, Video):
                 self._video(path, layout, store, later)
             elif isinstance(layout, Still):
-                (picture,) = next(self._rows(layout.shard, lambda name: False))
+                _, (picture,) = next(self._rows(layout.shard))
                 with whole_file(path) as part:
                     as_image(picture).save(part, pnginfo=png_text(layout.comment))
             elif isinstance(layout, Latents):
@@ -265,12 +267,11 @@ class Making:
         self, path: Path, layout: Sheet, distances: Sequence[float], store: FrameStore, later: Sequence[Output]
     ) -> About:
         """Write a sheet; returns what is measured, for the record."""
-        everyone, shard = len(self.view), layout.shard
+        everyone = len(self.view)
         videos = [(self._names(video), video.layout.max_width) for video in later if isinstance(video.layout, Video)]
         cells: list[np.ndarray] = []
-        for row, pictures in zip(shard.rows(), self._rows(shard, lambda name: False)):
+        for name, pictures in self._rows(layout.shard):
             cells += [fit(picture, CELL) for picture in pictures]
-            name = self._name(shard, row)
             for width in {width for names, width in videos if name in names}:
                 store.put((name, width), side_by_side(pictures, width))
         rows, columns = len(layout.row_labels), len(layout.column_labels)
@@ -320,8 +321,7 @@ class Making:
         names = (self._name(shard, row) for row in shard.rows())
         held = {name for name in names if (name, width) in store}
         wanted = frozenset[str]().union(*(self._names(output) for output in later))
-        for row, pictures in zip(shard.rows(), self._rows(shard, lambda name: name in held)):
-            name = self._name(shard, row)
+        for name, pictures in self._rows(shard, lambda name: name in held):
             if not pictures:
                 yield store.get((name, width))
                 continue
