@@ -61,8 +61,19 @@ def open_for_pictures(given: Given, path: str | None = None) -> Session:
 def factorisation(given: Given) -> Factorisation:
     """The settings of the factorisation."""
     from ..directions.factorization import Factorisation
+    from ..runs.settings import settings_checked
 
-    return Factorisation(given["layers"], given["space"], given["normalize"], given["torgb"])
+    if given["sharpen"] != "none" and (not given["normalize"] or given["torgb"] != "last"):
+        raise click.UsageError("--sharpen uses rows as they are and all ToRGBs: leave out --no-normalize and --torgb.")
+    with settings_checked():
+        return Factorisation(
+            given["layers"],
+            given["space"],
+            given["normalize"],
+            given["torgb"],
+            given["sharpen"],
+            given["code_samples"],
+        )
 
 
 def wanted(given: Given) -> Wanted:

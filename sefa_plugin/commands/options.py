@@ -147,6 +147,18 @@ factorisation = stack(
     click.option(
         "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
     ),
+    click.option(
+        "--sharpen",
+        type=click.Choice(["none", "layers", "pictures"]),
+        default="none",
+        help="Re-mix directions until no two move the same layer in the same way: docs/sharp.md.",
+    ),
+    click.option(
+        "--code-samples",
+        type=click.IntRange(min=1),
+        help="Codes that --sharpen measures w with.  [default: 16 for each of its dimensions, 8192 or more]",
+        metavar="INT",
+    ),
 )
 look = stack(
     click.option("--class", "label", type=click.IntRange(min=0), help="Class of a conditional network.", metavar="INT"),

@@ -104,12 +104,17 @@ def decompose(A: np.ndarray) -> Factors:
         _check_size(float(np.sqrt(gram.trace())), A)
         values, columns = np.linalg.eigh(gram)
         values, vectors = values[::-1], columns.T[::-1]  # rows, largest eigenvalue first
+    # Rounding may leave an eigenvalue of 0 slightly below it.
+    return Factors(positive(vectors), np.maximum(values, 0))
+
+
+def positive(vectors: np.ndarray) -> np.ndarray:
+    """Rows with signs that make the component of largest magnitude (the first of several equal ones) positive."""
     largest = np.abs(vectors)
     # Without the tolerance, rounding would choose among equal components, and so the sign.
     peaks = (largest >= ALIKE * largest.max(axis=1, keepdims=True)).argmax(axis=1)
-    signs = np.sign(vectors[np.arange(len(vectors)), peaks])
-    # Rounding may leave an eigenvalue of 0 slightly below it.
-    return Factors(vectors * signs[:, None], np.maximum(values, 0))
+    signed: np.ndarray = vectors * np.sign(vectors[np.arange(len(vectors)), peaks])[:, None]
+    return signed
 
 
 def _check_size(size: float, A: np.ndarray) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 SPACES = ("w", "z")
+SHARPEN = ("none", "layers", "pictures")
 BROKEN = ("", "low", "high", "both")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
 Pair = Optional[tuple[float, float]]
@@ -39,6 +40,9 @@ class _Facts(TypedDict, total=False):
     calibration: str
     origin: str
     next_eigenvalue: float | None
+    sharpen: str
+    found_with: str
+    caveats: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,9 @@ class Direction:
         broken: the sides of its range that end where pictures break: '', low, high or both.
         prior: the part of its measurement that later measurements start from (``calibration.Range.prior``), None
             where there is none.
+        strength: of sharp directions, the squared change of all styles for a step of one standard deviation of w, which
+            their order follows; else None.
+        shares: of sharp directions, what each of the set's layers adds to ``strength``, as shares of 1; else ().
 
     Raises:
         ValueError: this cannot be a name, or measured numbers are not finite or contradict each other.
@@ -73,6 +80,8 @@ class Direction:
     range: Pair = None
     broken: str = ""
     prior: Pair = None
+    strength: float | None = None
+    shares: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -121,6 +130,9 @@ class Directions:
         calibration: under which settings ranges were measured, as text to compare; '' if never.
         origin: whose file they were imported from, in words; '' of those that were factorised here.
         next_eigenvalue: that of the strongest direction that was left out, None where there is none or it is not known.
+        sharpen: ``none``, ``layers`` or ``pictures``: how directions were sharpened, see ``sharp``.
+        found_with: of sharp directions, the settings that decide them, in words; else ''.
+        caveats: what to know of the set, a line each.
         vectors: those of all entries, float32 ``[k, dim]`` or ``[k, len(layers), dim]``.
 
     Raises:
@@ -140,6 +152,9 @@ class Directions:
     calibration: str = ""
     origin: str = ""
     next_eigenvalue: float | None = None
+    sharpen: str = "none"
+    found_with: str = ""
+    caveats: tuple[str, ...] = ()
     vectors: np.ndarray = field(init=False)
 
     @classmethod
@@ -156,6 +171,8 @@ class Directions:
         ranges: Sequence[Pair] = (),
         broken: Sequence[str] = (),
         priors: Sequence[Pair] = (),
+        strengths: Sequence[float | None] = (),
+        shares: Sequence[Sequence[float]] = (),
         **facts: Unpack[_Facts],
     ) -> Directions:
         """Directions from arrays and lists, each with one entry for each direction, or empty.
@@ -164,8 +181,8 @@ class Directions:
             vectors: ``[k, dim]``, or ``[k, len(layers), dim]``.
             eigenvalues: ``[k]``.
             layers: ws indices.
-            names, named_by, purity, sigmas, ranges, broken, priors: see :class:`Direction`. Names without an entry in
-                ``named_by`` count as given by a person.
+            names, named_by, purity, sigmas, ranges, broken, priors, strengths, shares: see :class:`Direction`. Names
+                without an entry in ``named_by`` count as given by a person.
             facts: the other attributes.
 
         Raises:
@@ -176,8 +193,15 @@ class Directions:
         if vectors.ndim not in (2, 3) or 0 in vectors.shape or values.shape != vectors.shape[:1]:
             raise ValueError(f"directions {list(vectors.shape)} and eigenvalues {list(values.shape)} do not agree")
         count = len(vectors)
-        columns = {"names": names, "namers": named_by, "purities": purity, "sigmas": sigmas, "ranges": ranges}
-        for what, column in {**columns, "broken sides": broken, "priors": priors}.items():
+        columns: dict[str, Sequence[object]] = {
+            "names": names,
+            "namers": named_by,
+            "purities": purity,
+            "sigmas": sigmas,
+            "ranges": ranges,
+        }
+        columns |= {"broken sides": broken, "priors": priors, "strengths": strengths, "shares": shares}
+        for what, column in columns.items():
             if len(column) not in (0, count):
                 raise ValueError(f"{len(column)} {what} for {count} directions")
         entries = [
@@ -191,6 +215,8 @@ class Directions:
                 range=_pair(ranges[index]) if ranges else None,
                 broken=broken[index] if broken else "",
                 prior=_pair(priors[index]) if priors else None,
+                strength=_number(strengths[index]) if strengths else None,
+                shares=tuple(shares[index]) if shares else (),
             )
             for index in range(count)
         ]
@@ -204,8 +230,9 @@ class Directions:
         following = self.next_eigenvalue if self.next_eigenvalue is not None else 0.0
         if not (np.isfinite(vectors).all() and np.isfinite(self.eigenvalues).all() and math.isfinite(following)):
             raise ValueError("directions hold NaN or infinity")
-        if self.space not in SPACES or self.torgb not in TORGB:
-            raise ValueError(f"space {self.space!r:.20} or torgb {self.torgb!r:.20} is not a known one")
+        if self.space not in SPACES or self.torgb not in TORGB or self.sharpen not in SHARPEN:
+            known = f"space {self.space!r:.20}, torgb {self.torgb!r:.20} or sharpen {self.sharpen!r:.20}"
+            raise ValueError(f"{known} is not a known one")
         if not _LABEL.fullmatch(self.label):
             raise ValueError(f"label {self.label!r:.40}: only letters, digits and _.-@ can be used")
         layers = tuple(self.layers)
@@ -260,6 +287,16 @@ class Directions:
         """Of all entries."""
         return tuple(entry.prior for entry in self.entries)
 
+    @property
+    def strengths(self) -> tuple[float | None, ...]:
+        """Of all entries."""
+        return tuple(entry.strength for entry in self.entries)
+
+    @property
+    def shares(self) -> tuple[tuple[float, ...], ...]:
+        """Of all entries."""
+        return tuple(entry.shares for entry in self.entries)
+
     def __len__(self) -> int:
         return len(self.entries)
 
@@ -269,12 +306,17 @@ class Directions:
         return int(self.vectors.shape[-1])
 
     @property
+    def whole(self) -> int:
+        """How many there are of the set that these are the first of: ``dim``, or the pool of sharp directions."""
+        return self.dim if self.sharpen == "none" else len(self)
+
+    @property
     def per_row(self) -> bool:
         """Whether each layer is changed in a way of its own."""
         return self.vectors.ndim == 3
 
     def index(self, key: Key) -> int:
-        """Give the number of a direction from its number or name; -1 is the weakest of all ``dim`` there are.
+        """Give the number of a direction from its number or name; -1 is the weakest of all there are.
 
         Raises:
             ValueError: there is none such; the message gives the range or the names. Or the number counts from
@@ -284,7 +326,7 @@ class Directions:
             return self.names.index(key)
         if isinstance(key, (int, np.integer)) and 0 <= key < len(self):
             return int(key)
-        whole = self.dim
+        whole = self.whole
         if isinstance(key, (int, np.integer)) and -whole <= key < 0:
             if len(self) == whole:
                 return whole + int(key)
@@ -307,6 +349,14 @@ class Directions:
         """
         entries = tuple(self.entries[self.index(key)] for key in keys)
         return replace(self, entries=entries, next_eigenvalue=None)
+
+    def first(self, count: int | None) -> Directions:
+        """The first ``count``, or all.
+
+        Raises:
+            ValueError: there are not so many.
+        """
+        return self if count is None else self.chosen(range(count))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file: tensors ``directions`` and ``eigenvalues``, the rest as metadata.
@@ -350,18 +400,25 @@ class Directions:
 
     def same_as(self, other: Directions) -> bool:
         """Whether both are the same factorisation of the same network, of any length."""
-        fields = ("digest", "label", "space", "normalize", "torgb", "layers")
+        fields = ("digest", "label", "space", "normalize", "torgb", "layers", "sharpen", "found_with")
         if any(getattr(self, field) != getattr(other, field) for field in fields):
             return False
         mine, theirs = self.vectors[: len(other)], other.vectors[: len(self)]
-        return mine.shape == theirs.shape and np.allclose(mine, theirs, atol=1e-5)
+        # Sharp directions follow from codes, which another processor rounds otherwise.
+        return mine.shape == theirs.shape and np.allclose(mine, theirs, atol=1e-5 if self.sharpen == "none" else 1e-2)
 
     def adopting(self, other: Directions) -> Directions:
         """With the names and measurements, and where it is longer the directions, of an earlier result."""
         if len(other) >= len(self):
             return other
         adopted = [
-            replace(theirs, vector=mine.vector, eigenvalue=mine.eigenvalue)
+            replace(
+                theirs,
+                vector=mine.vector,
+                eigenvalue=mine.eigenvalue,
+                strength=mine.strength,
+                shares=mine.shares,
+            )
             for mine, theirs in zip(self.entries, other.entries)
         ]
         rest = [Direction(mine.vector, mine.eigenvalue) for mine in self.entries[len(other) :]]
@@ -384,7 +441,9 @@ class Directions:
         if self.per_row:
             raise ValueError("these directions change each of their layers in a way of its own, and no other ones")
         label = f"{self.label.partition('@')[0]}@{label}"
-        return replace(self.without_ranges(), layers=tuple(rows), label=label)
+        moved = self.without_ranges()
+        entries = tuple(replace(entry, shares=()) for entry in moved.entries)  # of the layers that they had
+        return replace(moved, entries=entries, layers=tuple(rows), label=label)
 
     def without_ranges(self, calibration: str = "") -> Directions:
         """Without the ranges, which hold for other settings than those of ``calibration``."""

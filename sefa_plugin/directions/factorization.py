@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
@@ -12,8 +14,9 @@ from ..hook import StyleLayer
 from ..networks.weights import finite
 from ..system.processor import one_thread_each
 from .closed_form import factorize_weights
-from .directions import SPACES, Directions
+from .directions import SHARPEN, SPACES, Directions
 from .layers import TORGB, LayerGroup, select_layers
+from .sharpening import Advance, nothing, sharpen_groups
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,19 +38,27 @@ class Factorisation:
         space: ``w``, or ``z`` for the first mapping layer (``layers`` is then ``all``).
         normalize: scale the rows of the weights to unit length, as the authors do.
         torgb: which ToRGB layers are included: ``last``, ``never`` or ``always``.
+        sharpen: ``none`` for the paper's directions, ``layers`` or ``pictures``: see ``sharpening``. Rows are then
+            taken as they are, and all ToRGB layers, whatever ``normalize`` and ``torgb`` say.
+        code_samples: codes whose covariance sharpening needs, at least 16 for each dimension of w; None chooses.
 
     Raises:
-        ValueError: an unknown space or ToRGB.
+        ValueError: an unknown space, ToRGB or way of sharpening, or one that does not fit the space.
     """
 
     layers: str = "all"
     space: str = "w"
     normalize: bool = True
     torgb: str = "last"
+    sharpen: str = "none"
+    code_samples: int | None = None
 
     def __post_init__(self) -> None:
-        if self.space not in SPACES or self.torgb not in TORGB:
-            raise ValueError(f"space {self.space!r:.20}, torgb {self.torgb!r:.20}: choose of {SPACES} and {TORGB}")
+        if self.space not in SPACES or self.torgb not in TORGB or self.sharpen not in SHARPEN:
+            given = f"space {self.space!r:.20}, torgb {self.torgb!r:.20}, sharpen {self.sharpen!r:.20}"
+            raise ValueError(f"{given}: choose of {SPACES}, {TORGB} and {SHARPEN}")
+        if self.sharpen != "none" and self.space == "z":
+            raise ValueError("space z factorises one layer, sharpening needs several: use space w")
 
 
 def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:
@@ -139,6 +150,8 @@ def factorize(
     normalize: bool = True,
     torgb: str = "last",
     num_directions: int | None = None,
+    sharpen: str = "none",
+    code_samples: int | None = None,
 ) -> Directions:
     """Find the editing directions of a generator, or of raw weight matrices.
 
@@ -151,12 +164,15 @@ def factorize(
         normalize: scale the rows of the weights to unit length, as the authors do.
         torgb: ``last``, ``never`` or ``always``.
         num_directions: how many, strongest first; None gives all.
+        sharpen, code_samples: see :class:`Factorisation`; sharpening needs a generator.
 
     Raises:
         ValueError: an argument is out of range, or a weight holds NaN.
         HookError: the argument is no generator, or a generator that cannot be run.
     """
-    found = factorize_groups(G_or_weights, layers, space, normalize, torgb, num_directions)
+    found = factorize_groups(
+        G_or_weights, layers, space, normalize, torgb, num_directions, sharpen=sharpen, code_samples=code_samples
+    )
     if len(found) != 1:
         raise ValueError(f"layers {layers!r} gives {len(found)} groups; factorize_groups returns a list of them")
     return found[0]
@@ -169,13 +185,15 @@ def factorize_groups(
     normalize: bool = True,
     torgb: str = "last",
     num_directions: int | None = None,
+    sharpen: str = "none",
+    code_samples: int | None = None,
 ) -> list[Directions]:
     """As :func:`factorize`, for any number of groups of layers: ``each``, or ``coarse,fine``."""
-    if space not in SPACES:
-        raise ValueError(f"space {space!r}: choose w or z")
+    Factorisation(layers, space, normalize, torgb, sharpen, code_samples)  # raises where these cannot be
     if space == "z" and layers != "all":
         raise ValueError("space z factorises the mapping network, which has no layers to choose")
     source = Source()
+    G = None
     if isinstance(G_or_weights, (Mapping, Sequence)):
         pairs = G_or_weights.items() if isinstance(G_or_weights, Mapping) else enumerate(G_or_weights)
         named: dict[object, StyleLayer | Matrix] = dict(pairs)
@@ -196,19 +214,32 @@ def factorize_groups(
                 factorize_mapping(first, G.z_dim, normalize=normalize, num_directions=num_directions, source=source)
             ]
         style = style_layers(G)
-    groups = select_layers(style, layers, torgb)
-    return _factorize_each(groups, normalize, torgb, num_directions, source)
+    if sharpen != "none":
+        if G is None:
+            raise ValueError("sharpening measures the codes of a generator: give one instead of its weights")
+        found = sharpen_groups(style, G, layers, sharpen, code_samples, source)
+        return [held.first(num_directions) for held in found]
+    return _factorize_each(select_layers(style, layers, torgb), normalize, torgb, num_directions, source)
 
 
 def factorize_network(
-    opened: OpenNetwork, factorisation: Factorisation, num_directions: int | None = None
+    opened: OpenNetwork,
+    factorisation: Factorisation,
+    num_directions: int | None = None,
+    generator: Callable[[], Generator] | None = None,
+    advance: Advance = nothing,
+    folder: Path | None = None,
 ) -> list[Directions]:
-    """Find the directions of an opened network without building it: a set for each group of layers.
+    """Find the directions of an opened network: a set for each group of layers.
+
+    The network is built only if directions are sharpened, whose pool is always found as a whole.
 
     Args:
         opened: the network; its weights are read now.
         factorisation: of which layers, and how.
         num_directions: how many, strongest first; None gives all.
+        generator: gives its generator where one is needed; None builds it.
+        advance, folder: see ``sharpening.sharpen_groups``.
 
     Raises:
         ValueError: the layers do not fit the network, or more directions are asked for than there are.
@@ -228,6 +259,15 @@ def factorize_network(
         return [
             factorize_mapping(opened.mapping, z_dim, normalize=normalize, num_directions=num_directions, source=source)
         ]
+    if factorisation.sharpen != "none":
+        if generator is None:
+            from ..networks.building import build_network
+
+            generator = partial(build_network, opened)
+        how = factorisation
+        return sharpen_groups(
+            opened.layers, generator(), how.layers, how.sharpen, how.code_samples, source, advance, folder
+        )
     groups = select_layers(opened.layers, factorisation.layers, factorisation.torgb)
     return _factorize_each(groups, normalize, factorisation.torgb, num_directions, source)
 

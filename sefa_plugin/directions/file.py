@@ -47,6 +47,11 @@ class _Entries(Struct, frozen=True):
     broken: tuple[str, ...] = ()
     priors: _Pairs = field(name="lessons", default=())  # as the file's format names them
     next_eigenvalue: _NumberOrNone = None
+    strengths: _Numbers = ()
+    shares: tuple[tuple[_Number, ...], ...] = ()
+    caveats: tuple[str, ...] = ()
+    sharpen: str = "none"
+    found_with: str = ""
 
 
 class DirectionsFileError(Exception):
@@ -75,6 +80,9 @@ def write_directions(path: str | os.PathLike[str], directions: Directions) -> No
         "remarks": json.dumps(remarks(directions)),  # for display; ignored when the file is read
         **{key: getattr(directions, key) for key in _WORDS},
     }
+    if directions.sharpen != "none":
+        about |= {key: json.dumps(getattr(directions, key)) for key in ("strengths", "shares", "caveats", "sharpen")}
+        about["found_with"] = json.dumps(directions.found_with)
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
     with whole_file(path) as part:
         part.write_bytes(save(tensors, about))  # save_file makes a file that only its owner can read

@@ -14,7 +14,7 @@ from .directions import Directions
 from .factorization import effective_weight
 from .foreign_files import FormatError, Found
 from .keys import parse_numbers
-from .layers import is_selection, select_layers
+from .layers import Label, select_layers
 from .names import check_name
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _responses(vectors: np.ndarray, rows: tuple[int, ...], space: str, target: T
 def _label(path: str) -> str:
     """The file's name in letters fit for labels; ``file-`` comes first where it would read like layers."""
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-_.")[:100] or "imported"
-    return f"file-{stem}" if is_selection(stem) else stem
+    return f"file-{stem}" if Label.of(stem).is_selection else stem
 
 
 def _names(names: tuple[str, ...], count: int) -> tuple[str, ...]:

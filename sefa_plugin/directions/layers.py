@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..hook import StyleLayer
 
 GROUPS = ("coarse", "middle", "fine")
 BOUNDS = {"coarse": 8.0, "middle": 32.0}  # pixels of detail up to which a layer belongs to the group
 TORGB = ("last", "never", "always")
+ENDINGS = {"none": "", "layers": "-sharp", "pictures": "-sharp-pictures"}  # of labels, by the way of sharpening
 _TOLERANCE = 1 + 1e-6
 
 
@@ -135,9 +137,42 @@ def _numbered(parts: Sequence[str], layers: Sequence[StyleLayer], torgb: str) ->
     return [_group(layers, sorted(rows), _label(sorted(rows)), torgb)]
 
 
-def is_selection(label: str) -> bool:
-    """Whether a label is that of a selection of layers; the label of imported directions is the name of their file."""
-    return bool(re.fullmatch(rf"all|{'|'.join(GROUPS)}|input|z|layer\d+|[\d_-]+", label.partition("@")[0]))
+class Label(NamedTuple):
+    """The parts of the label of a set of directions: ``coarse-sharp@4-7``.
+
+    Attributes:
+        layers: the factorised layers, or the file of imported directions.
+        sharpen: ``none``, ``layers`` or ``pictures``.
+        rows: the rows of ws that edits change, '' where they are those of the factorised layers.
+    """
+
+    layers: str
+    sharpen: str = "none"
+    rows: str = ""
+
+    @classmethod
+    def of(cls, label: str) -> Label:
+        """Take a label apart."""
+        found, _, rows = label.partition("@")
+        for sharpen, ending in ENDINGS.items():
+            if ending and found.endswith(ending):
+                return cls(found[: -len(ending)], sharpen, rows)
+        return cls(found, rows=rows)
+
+    def __str__(self) -> str:
+        return f"{self.layers}{ENDINGS[self.sharpen]}{f'@{self.rows}' if self.rows else ''}"
+
+    @property
+    def words(self) -> str:
+        """For display: ``layers coarse, sharpened by layers, edited at 4-7``."""
+        found = f"layers {self.layers}" if self.is_selection else self.layers
+        sharpened = "" if self.sharpen == "none" else f", sharpened by {self.sharpen}"
+        return f"{found}{sharpened}{f', edited at {self.rows}' if self.rows else ''}"
+
+    @property
+    def is_selection(self) -> bool:
+        """Whether layers were factorised; the label of imported directions is the name of their file."""
+        return bool(re.fullmatch(rf"all|{'|'.join(GROUPS)}|input|z|layer\d+|[\d_-]+", self.layers))
 
 
 def _label(rows: Sequence[int]) -> str:

@@ -47,7 +47,7 @@ def zero_eigenvalues(directions: Directions) -> list[int]:
 
     Of imported directions none: an eigenvalue of 0 there means that it is not known.
     """
-    if directions.origin:
+    if directions.origin or directions.sharpen != "none":
         return []
     sizes = np.sqrt(np.maximum(directions.eigenvalues, 0))
     found: list[int] = np.flatnonzero(sizes <= _rounding(directions)).tolist()
@@ -59,6 +59,8 @@ def tied(directions: Directions) -> tuple[list[list[int]], list[int]]:
 
     Eigenvalues of 0 (:func:`zero_eigenvalues`, and those that are not known) are in no run.
     """
+    if directions.sharpen != "none":  # their order does not follow their eigenvalues
+        return [], []
     sizes = np.sqrt(np.maximum(directions.eigenvalues, 0)).tolist()
     apart, zero = 2 * _rounding(directions), set(zero_eigenvalues(directions))
     nonzero = [index for index in range(len(sizes)) if index not in zero and sizes[index] > 0]
@@ -77,8 +79,8 @@ def _rounding(directions: Directions) -> float:
 
 
 def remarks(directions: Directions) -> list[str]:
-    """A line for the tied directions and one for those with eigenvalue 0; usually there are none."""
-    lines = []
+    """The caveats of the set, a line for the tied directions and one for those with eigenvalue 0; usually none."""
+    lines = list(directions.caveats)
     found, cut = tied(directions)
     if found:
         listed = [spans(run) + (" and further ones" if run is cut else "") for run in found[:SHOWN]]

@@ -340,6 +340,7 @@ class SynthesisNetwork(nn.Module):
         noise_mode: str = "random",
         force_fp32: bool = False,
         prefixes: Prefixes | None = None,
+        up_to: int | None = None,
         **keywords: object,
     ) -> Tensor:
         """Render ``ws``.
@@ -349,9 +350,11 @@ class SynthesisNetwork(nn.Module):
             noise_mode: ``const`` (the network's own), ``random`` (torch's generator) or ``none``.
             force_fp32: compute in float32; otherwise in ``ops.working_dtype``.
             prefixes: cache of features, read and extended; unused with random noise.
+            up_to: stop after the block of this resolution, whose picture is the sum of the ToRGBs so far
+                (``sums_pictures`` networks only); None runs all.
 
         Returns:
-            float32 ``[N, img_channels, img_resolution, img_resolution]``, about -1 to 1, not clipped.
+            float32 ``[N, img_channels, img_resolution, img_resolution]``, or of ``up_to``, about -1 to 1, not clipped.
 
         Raises:
             ValueError: ``ws`` has another shape, or the noise mode is not known.
@@ -364,8 +367,9 @@ class SynthesisNetwork(nn.Module):
         # On a CPU, large resolutions are computed picture by picture, which saves time and memory. Not with random
         # noise, which is drawn layer by layer for the whole batch.
         apart = len(ws) > 1 and ws.device.type == "cpu" and noise_mode != "random"
-        small = [res for res in self.block_resolutions if not apart or res <= FOLD_ABOVE]
-        large = self.block_resolutions[len(small) :]
+        resolutions = [res for res in self.block_resolutions if up_to is None or res <= up_to]
+        small = [res for res in resolutions if not apart or res <= FOLD_ABOVE]
+        large = resolutions[len(small) :]
         kept = None if noise_mode == "random" or torch.is_grad_enabled() else prefixes
         if not large:
             return _picture(self._resumed(small, lambda: (None, None), ws, options, kept))
@@ -380,6 +384,11 @@ class SynthesisNetwork(nn.Module):
         parts = enumerate(torch.split(ws, 1))
         made = [_picture(self._resumed(large, partial(start, i), one, options, kept, len(ws))) for i, one in parts]
         return torch.cat(made)
+
+    @property
+    def sums_pictures(self) -> bool:
+        """Whether each block adds to the picture of the one before, so that ``up_to`` can be used."""
+        return all(self._block(resolution).architecture == "skip" for resolution in self.block_resolutions)
 
     def _resumed(
         self,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, Union
 import numpy as np
 
 from ..directions.keys import Key
-from ..directions.layers import is_selection
+from ..directions.layers import Label
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -135,9 +135,9 @@ class Edit:
 
     def typed_with(self, distance: str) -> str:
         """As :attr:`typed`, with this text for the distance."""
-        found, _, changed = re.sub(r"\blayer0?", "", self.label).replace("_", ",").partition("@")
-        group = f"{found}:" if found != "all" and is_selection(self.label) else ""
-        return f"{group}{self.name or self.index}={distance}{f'@{changed}' if changed else ''}"
+        label = Label.of(re.sub(r"\blayer0?", "", self.label).replace("_", ","))
+        group = f"{label.layers}:" if label.layers != "all" and Label.of(self.label).is_selection else ""
+        return f"{group}{self.name or self.index}={distance}{f'@{label.rows}' if label.rows else ''}"
 
 
 def edit_of(directions: Directions, key: Key, distance: float) -> Edit:

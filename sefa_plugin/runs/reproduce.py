@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from .. import __version__
 from ..directions.directions import Directions
+from ..directions.layers import Label
 from ..directions.ties import remark_on
 from ..rendering.look import Look
 from .output_settings import OutputSettings
@@ -41,9 +42,8 @@ _BREAKS = {
 
 def about_direction(directions: Directions, index: int, ends: tuple[float, float]) -> About:
     """Describe one direction: title, name, eigenvalue, and range in units of w and in sigmas."""
-    entry, (found, _, changed) = directions.entries[index], directions.label.partition("@")
-    found = found if directions.origin else f"layers {found}"
-    place = "Z" if directions.space == "z" else f"{found}{f', edited at {changed}' if changed else ''}"
+    entry = directions.entries[index]
+    place = "Z" if directions.space == "z" else Label.of(directions.label).words
     low, high = (f"{end:+.3g}" if end else "0" for end in ends)
     sized = f" ({ends[0] / entry.sigma:+.1f} to {ends[1] / entry.sigma:+.1f} sigmas)" if entry.sigma else ""
     if entry.range == ends and entry.broken:  # measured, not typed

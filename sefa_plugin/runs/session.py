@@ -25,6 +25,7 @@ from ..directions.factorization import Factorisation, factorize_network
 from ..directions.file import DirectionsFileError
 from ..directions.kept import KeptDirections, adopting, files_of, known_files
 from ..directions.layers import LayerGroup, select_layers
+from ..directions.sharp import POOL
 from ..networks.opening import OpenNetwork, open_network
 from .settings import NetworkChoice, SettingsError, Wanted, settings_checked
 
@@ -199,13 +200,16 @@ class Session:
     def _factorised(
         self, factorisation: Factorisation, wanted: Wanted, folder: Path | None, known_only: bool
     ) -> list[KeptDirections]:
-        dim = self.opened.sizes["w_dim" if factorisation.space == "w" else "z_dim"]
+        sharp = factorisation.sharpen != "none"
+        if sharp:
+            self.require_pictures()
+        dim = POOL if sharp else self.opened.sizes["w_dim" if factorisation.space == "w" else "z_dim"]
         asked = dim if wanted.count is None else wanted.count
         with settings_checked():
             count = min(max(asked, _needed(wanted.keys or (), dim)), dim)
             if asked > dim and wanted.keys is None:
                 self.warn(f"-K {asked}: there are no more than {dim}, which are all taken")
-            found = factorize_network(self.opened, factorisation, count)
+            found = factorize_network(self.opened, factorisation, count, self._mapping_generator)
         if folder is None:
             return [KeptDirections(held, warn=self.warn) for held in found]
         files = known_files(found, folder) if known_only else files_of(found, folder)
@@ -213,6 +217,12 @@ class Session:
             KeptDirections(held if path is None else adopting(held, path), path, warn=self.warn)
             for held, path in zip(found, files)
         ]
+
+    def _mapping_generator(self) -> Generator:
+        """The generator, to map z to w."""
+        from ..rendering.look import Look
+
+        return self.generator(Look())
 
     def _edited_at(self, group: KeptDirections, rows: LayerGroup, folder: Path | None) -> KeptDirections:
         """The directions with edits at other rows, kept in a file of their own, with the names of the directions."""
@@ -363,7 +373,7 @@ def has(directions: Directions, key: int | str) -> bool:
     """Whether a number or name is one of these directions; numbers below 0 only if all directions were found."""
     if isinstance(key, str):
         return key in directions.names
-    return key < len(directions) and (key >= 0 or len(directions) == directions.dim)
+    return key < len(directions) and (key >= 0 or len(directions) == directions.whole)
 
 
 def check_keys(groups: Sequence[KeptDirections], wanted: Wanted) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..directions.kept import KeptDirections
+from ..directions.layers import Label
 from ..media.text import signed
 from ..rendering.edits import Edit, edit_of
 from ..rendering.engine import Engine
@@ -68,9 +69,8 @@ class Axis:
     @property
     def words(self) -> str:
         """Number, name and layers."""
-        found, _, changed = self.edit.label.partition("@")
         name = f" ({self.edit.name})" if self.edit.name else ""
-        place = "Z" if found == "z" else f"layers {found}{f', edited at {changed}' if changed else ''}"
+        place = "Z" if self.edit.space == "z" else Label.of(self.edit.label).words
         return f"direction {self.edit.index}{name} of {place}"
 
     @property

@@ -17,6 +17,7 @@ from ..methods.methods import (
     by_chance,
     by_ganspace,
     by_sefa,
+    by_sharpening,
     without_the_others,
 )
 from ..samples.bench import Bench, ranges_of
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 GROUPS = 10  # of samples, left out one at a time
 TITLES = {
     "sefa": "SeFa",
+    "sharpen-layers": "SeFa, sharpened by layers",
+    "sharpen-pictures": "SeFa, sharpened by pictures",
     "ganspace": "GANSpace",
     "interfacegan": "InterFaceGAN",
     "interfacegan-c": "InterFaceGAN, conditional",
@@ -98,6 +101,9 @@ def find(
     found: dict[str, Found] = {}
     if "sefa" in methods:
         found["sefa"] = by_sefa(bench.G, count, layers, torgb=torgb)
+    for way in ("layers", "pictures"):
+        if f"sharpen-{way}" in methods:
+            found[f"sharpen-{way}"] = by_sharpening(bench.G, count, layers, way)
     if "ganspace" in methods:
         found["ganspace"] = by_ganspace(bench.G, count, layers, torgb, look=bench.look, samples=codes, first=first)
     if {"interfacegan", "interfacegan-c"} & set(methods):

@@ -28,7 +28,7 @@ from .interfacegan import Boundary, BoundaryError, project_boundary, train_bound
 if TYPE_CHECKING:
     from ...networks.generator import Generator
 
-METHODS = ("sefa", "ganspace", "interfacegan", "interfacegan-c", "chance")
+METHODS = ("sefa", "sharpen-layers", "sharpen-pictures", "ganspace", "interfacegan", "interfacegan-c", "chance")
 CODES = 65_536  # samples of w for GANSpace; they cost no picture
 BATCH = 8192  # of them at a time
 FIRST_CODE = 10_000_000  # first seed of the samples that methods use; differs from those of the measurement
@@ -116,6 +116,14 @@ def by_sefa(G: Generator, count: int, layers: str = "all", normalize: bool = Tru
     start = perf_counter()
     found = factorize(G, layers, normalize=normalize, torgb=torgb, num_directions=min(count, G.w_dim))
     return Found("sefa", found, perf_counter() - start)
+
+
+def by_sharpening(G: Generator, count: int, layers: str = "all", sharpen: str = "layers") -> Found:
+    """Sharp directions, strongest first; see ``directions.sharp``."""
+    start = perf_counter()
+    found = factorize(G, layers, sharpen=sharpen)
+    held = found.first(min(count, len(found)))
+    return Found(f"sharpen-{sharpen}", held, perf_counter() - start, about={"found with": held.found_with})
 
 
 def codes_in_batches(G: Generator, look: Look, count: int, first: int = FIRST_CODE) -> Iterator[np.ndarray]:

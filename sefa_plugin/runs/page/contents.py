@@ -13,7 +13,7 @@ import numpy as np
 
 from ...directions.directions import Directions
 from ...directions.file import DirectionsFileError
-from ...directions.layers import is_selection
+from ...directions.layers import Label
 from ...system.messages import spans
 from ...system.whole_files import alone_in
 from ..record import About, Manifest
@@ -146,8 +146,9 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
 
 
 def _section_title(label: str) -> str:
-    found, _, changed = label.partition("@")
-    title = _TITLES.get(found, f"{found.capitalize()} layers" if is_selection(found) else found)
+    found, sharpen, changed = about = Label.of(label)
+    title = _TITLES.get(found, f"{found.capitalize()} layers" if about.is_selection else found)
+    title += "" if sharpen == "none" else f", sharpened by {sharpen}"
     return f"{title}, edited at {changed}" if changed else title
 
 

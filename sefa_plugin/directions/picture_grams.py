@@ -1,0 +1,98 @@
+"""How pictures change along a basis of w, cell by cell: finite differences, for ``sharp.rotated``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..system.whole_files import whole_file
+from .codes import SEED
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..networks.generator import Generator
+
+SAMPLES = 32
+STEP = 0.2  # standard deviations to either side
+CELLS = 8  # a side of the grid
+PIXELS = 64  # pictures are looked at in this size
+TOGETHER = 16  # pictures in a batch
+
+
+def picture_grams(
+    G: Generator,
+    basis: np.ndarray,
+    rows: Sequence[int],
+    samples: int = SAMPLES,
+    advance: Callable[[int], None] = lambda pictures: None,
+    file: Path | None = None,
+) -> np.ndarray:
+    """Grams of the changes of pictures along a basis, float64 ``[CELLS^2, p, p]``.
+
+    ``G_c = mean of D^T D`` over samples, where a column of ``D`` holds the changes of the pixels of cell c along one
+    vector of the basis: the central difference of two pictures, each ``STEP`` away from the sample.
+
+    Args:
+        G: a generator; one whose pictures are sums of ToRGBs is run up to ``PIXELS`` only.
+        basis: ``[w_dim, p]``.
+        rows: the rows of ws that the basis is added to.
+        samples: how many.
+        advance: called with the number of pictures whenever some have been rendered.
+        file: where the sum over the samples so far is kept; it is read first, and removed at the end.
+    """
+    import torch
+
+    device = next(G.parameters()).device
+    steps = torch.zeros(2, basis.shape[1], G.num_ws, G.w_dim, device=device)
+    moved = torch.from_numpy(np.ascontiguousarray(basis.T * STEP)).float().to(device)
+    steps[0, :, list(rows)] = moved[:, None]
+    steps[1] = -steps[0]
+    steps = steps.flatten(0, 1)
+    partial: dict[str, object] = {"up_to": PIXELS} if getattr(G.synthesis, "sums_pictures", False) else {}
+    done, grams = 0, np.zeros((CELLS**2, basis.shape[1], basis.shape[1]))
+    if file is not None and file.exists():
+        with np.load(file) as held:
+            done, grams = int(held["done"]), held["grams"]
+        advance(done * len(steps))
+    for sample in range(done, samples):
+        draw = np.random.RandomState(SEED + 1 + sample)
+        z = torch.from_numpy(draw.randn(1, G.z_dim)).to(device)
+        labels = torch.eye(G.c_dim, device=device)[draw.randint(G.c_dim, size=1)] if G.c_dim else None
+        with torch.no_grad():
+            ws = G.mapping(z, labels) + steps
+            pictures = []
+            for batch in torch.split(ws, TOGETHER):
+                pictures.append(_reduced(G.synthesis(batch, "const", False, **partial)))
+                advance(len(batch))
+            plus, minus = torch.cat(pictures).double().chunk(2)
+            changes = _cells((plus - minus) / (2 * STEP)).cpu().numpy()
+        grams += changes @ changes.transpose(0, 2, 1)
+        if file is not None:
+            with whole_file(file) as part, part.open("wb") as out:
+                np.savez(out, done=sample + 1, grams=grams)
+    if file is not None:
+        file.unlink(missing_ok=True)
+    mean: np.ndarray = grams / samples
+    return mean
+
+
+def _reduced(pictures: Tensor) -> Tensor:
+    """Pictures of more than ``PIXELS`` a side, reduced to it by the mean over areas."""
+    import torch
+
+    height, width = pictures.shape[2:]
+    return torch.nn.functional.adaptive_avg_pool2d(pictures.float(), (min(height, PIXELS), min(width, PIXELS)))
+
+
+def _cells(changes: Tensor) -> Tensor:
+    """``[p, channels, height, width]`` to ``[cells, p, numbers in a cell]``."""
+    import torch
+
+    parts = [cell for band in changes.tensor_split(CELLS, dim=2) for cell in band.tensor_split(CELLS, dim=3)]
+    longest = max(cell[0].numel() for cell in parts)
+    flat = [cell.flatten(1) for cell in parts]
+    return torch.stack([torch.nn.functional.pad(cell, (0, longest - cell.shape[1])) for cell in flat])
