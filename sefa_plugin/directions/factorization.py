@@ -193,8 +193,9 @@ def factorize_groups(
     if space == "z" and layers != "all":
         raise ValueError("space z factorises the mapping network, which has no layers to choose")
     source = Source()
-    G = None
     if isinstance(G_or_weights, (Mapping, Sequence)):
+        if sharpen != "none":
+            raise ValueError("sharpening measures the codes of a generator: give one instead of its weights")
         pairs = G_or_weights.items() if isinstance(G_or_weights, Mapping) else enumerate(G_or_weights)
         named: dict[object, StyleLayer | Matrix] = dict(pairs)
         style = [layer for layer in named.values() if isinstance(layer, StyleLayer)]
@@ -214,11 +215,9 @@ def factorize_groups(
                 factorize_mapping(first, G.z_dim, normalize=normalize, num_directions=num_directions, source=source)
             ]
         style = style_layers(G)
-    if sharpen != "none":
-        if G is None:
-            raise ValueError("sharpening measures the codes of a generator: give one instead of its weights")
-        found = sharpen_groups(style, G, layers, sharpen, code_samples, source)
-        return [held.first(num_directions) for held in found]
+        if sharpen != "none":
+            found = sharpen_groups(style, G, layers, sharpen, code_samples, source)
+            return [held.first(num_directions) for held in found]
     return _factorize_each(select_layers(style, layers, torgb), normalize, torgb, num_directions, source)
 
 

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 GROUPS = 10  # of samples, left out one at a time
 TITLES = {
     "sefa": "SeFa",
-    "sharpen-layers": "SeFa, sharpened by layers",
-    "sharpen-pictures": "SeFa, sharpened by pictures",
     "ganspace": "GANSpace",
     "interfacegan": "InterFaceGAN",
     "interfacegan-c": "InterFaceGAN, conditional",
