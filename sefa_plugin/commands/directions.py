@@ -39,12 +39,10 @@ def factorize(**given: Any) -> None:
     from ..directions.factorization import factorize_network
     from ..directions.kept import files_of, keep
     from ..directions.ties import remarks
-    from ..runs.folder import check_folder
     from ..runs.settings import settings_checked
 
     session = open_session(given)
-    folder = outdir(given, session.name)
-    check_folder(folder)
+    folder = outdir(given, session)
     with settings_checked():
         groups = factorize_network(session.opened, factorisation(given), given["num_directions"])
     for directions, path in zip(groups, files_of(groups, folder)):

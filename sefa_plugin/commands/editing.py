@@ -69,12 +69,12 @@ def edit(**given: Any) -> None:
     """
     session = open_for_pictures(given)
     from ..runs.chosen_edits import edits_of, groups_of, recipe_of
-    from ..runs.folder import output_folder
+    from ..runs.folder import folder_of
     from ..runs.recipe_outputs import make_recipe
 
     seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
     view, engine = session.view(look(given), seeds, projected), session.engine()
-    groups = groups_of(session, factorisation(given), _file(given), typed, output_folder(None, session.name))
+    groups = groups_of(session, factorisation(given), _file(given), typed, folder_of(session.about()))
     print_remarks(group.directions for group in groups.values())
     with Progress() as progress:
         edits = edits_of(session, groups, typed, given["edit_layers"], view, engine, progress.advance)
@@ -111,7 +111,7 @@ def plane(**given: Any) -> None:
 
     typed = [given["across"], given["down"]]
     view = session.view(look(given), seeds_of(given), given["projected_w"])
-    folder, output = outdir(given, session.name), output_settings(given, sheet=True)
+    folder, output = outdir(given, session, make=False), output_settings(given, sheet=True)
     output.check()
     groups = groups_of(session, factorisation(given), _file(given), typed, folder)
     print_remarks(group.directions for group in groups.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -90,10 +91,8 @@ def rescore(**given: Any) -> None:
     from ..evaluate.experiments.naming_run import score_directions
     from ..evaluate.experiments.rescore import summary
     from ..evaluate.samples.sampling import Samples
-    from ..runs.folder import check_folder
 
-    folder, wanted = outdir(given, session.name), wanted_of(given)
-    check_folder(folder)
+    folder, wanted = outdir(given, session), wanted_of(given)
     groups = session.directions(factorisation(given), wanted, folder)
     print_remarks(group.directions for group in groups)
     seen = session.checked(look(given))
@@ -132,11 +131,14 @@ class Setting:
     ) -> None:
         from ..evaluate.samples.bench import Bench
         from ..evaluate.samples.parts import Parts
-        from ..runs.folder import check_folder
+        from ..runs.folder import TOP, check_folder
 
         self.session = open_for_pictures(given, network)
-        folder = outdir(given, "truth" if given.get("also") else self.session.name)
-        check_folder(folder)
+        if given.get("also"):  # the results of several networks
+            folder = Path(given["outdir"] or TOP / "truth")
+            check_folder(folder)
+        else:
+            folder = outdir(given, self.session)
         self.folder = folder / FOLDER
         parts = Parts(self.folder / PARTS)
         if given["overwrite"]:

@@ -273,11 +273,9 @@ def ganspace(**given: Any) -> None:
       sefa render --network demo --directions-file sefa-out/demo/evaluate/ganspace.safetensors
     """
     from ..evaluate.methods.methods import by_ganspace
-    from ..runs.folder import check_folder
 
     session = open_for_pictures(given)
-    folder = outdir(given, session.name)
-    check_folder(folder)
+    folder = outdir(given, session)
     seen = session.checked(look(given))
     G = session.generator(seen)
     with usage():
@@ -352,11 +350,9 @@ def _listed(text: str | None) -> list[str]:
 
 def _read_boundaries(given: Given) -> None:
     from ..evaluate.methods.boundaries import read
-    from ..runs.folder import check_folder
 
     session = open_for_pictures(given)
-    folder = outdir(given, session.name)
-    check_folder(folder)
+    folder = outdir(given, session)
     G = session.generator(session.checked(look(given)))
     with usage():
         directions = read(G, given["files"], given["layers"], given["torgb"])

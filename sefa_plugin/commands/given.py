@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,11 +124,25 @@ def output_settings(
     )
 
 
-def outdir(given: Given, name: str) -> Path:
-    """The folder of outputs: ``--outdir``, or the default for the network ``name``."""
-    from ..runs.folder import output_folder
+def outdir(given: Given, session: Session, make: bool = True) -> Path:
+    """The folder of outputs, ``--outdir`` or the usual one of the network; made, unless ``make`` is False.
 
-    return output_folder(given["outdir"], name)
+    A line is printed where the usual one is not called like the network.
+    """
+    from ..runs.folder import claim, folder_of, own_folder
+
+    network = session.about()
+    if given["outdir"]:
+        folder = Path(given["outdir"])
+        if make:
+            claim(folder, network, sys.argv)
+        return folder
+    folder = own_folder(network, sys.argv) if make else folder_of(network)
+    if folder.name != session.name:
+        plain = folder.with_name(session.name)
+        why = f"{plain} holds those of another network" if plain.exists() else "it holds those of this network already"
+        click.echo(f"Note: outputs are in {folder}: {why}", err=True)
+    return folder
 
 
 def print_remarks(groups: Iterable[Directions]) -> None:

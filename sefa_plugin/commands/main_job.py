@@ -105,10 +105,8 @@ def _run(given: Given, sheet: bool) -> None:
     """Open the network, factorise, render, and print the outputs."""
     session = open_for_pictures(given)
     from ..runs.each_direction import make_outputs
-    from ..runs.folder import check_folder
 
-    folder, wanted = outdir(given, session.name), wanted_of(given)
-    check_folder(folder)
+    folder, wanted = outdir(given, session), wanted_of(given)
     output = output_settings(given, sheet=sheet)
     output.check()
     groups = session.directions(factorisation(given), wanted, folder)

@@ -17,6 +17,7 @@ from ..reading.safetensors_header import settle
 from ..system.messages import shown
 from ..system.regular_files import open_regular, reading
 from ..system.whole_files import whole_file
+from .names import Past
 from .ties import remarks
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class _Entries(Struct, frozen=True):
     broken: tuple[str, ...] = ()
     priors: _Pairs = field(name="lessons", default=())  # as the file's format names them
     next_eigenvalue: _NumberOrNone = None
+    starred: tuple[bool, ...] = ()
+    notes: tuple[str, ...] = ()
+    history: Annotated[tuple[tuple[Past, ...], ...], Meta(max_length=1000)] = ()
 
 
 class DirectionsFileError(Exception):
@@ -75,6 +79,9 @@ def write_directions(path: str | os.PathLike[str], directions: Directions) -> No
         "remarks": json.dumps(remarks(directions)),  # for display; ignored when the file is read
         **{key: getattr(directions, key) for key in _WORDS},
     }
+    for key, held in (("starred", directions.starred), ("notes", directions.notes), ("history", directions.history)):
+        if any(held):
+            about[key] = json.dumps(held)
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
     with whole_file(path) as part:
         part.write_bytes(save(tensors, about))  # save_file makes a file that only its owner can read

@@ -23,7 +23,7 @@ from ..rendering.ranges import Ranges
 from ..rendering.shards import NO_Z, Shard, View
 from ..rendering.timelines import Schedule, spread
 from ..system.file_names import safe_name
-from .folder import Made, Reporter, Silent
+from .folder import Made, Reporter, Silent, claim
 from .making import Making, is_current, settled
 from .output_settings import OutputSettings
 from .page.contents import Pages
@@ -76,6 +76,7 @@ def make_outputs(
     engine = engine or session.engine()
     typed = sys.argv if command is None else command
     each = _checked(session, view, groups, wanted, output, distance, typed, engine, reporter)
+    claim(outdir, session.about(), typed)
     manifest = Manifest(outdir, typed, session.about())
     save_found(groups, wanted.file)
     manifest.write()

@@ -26,7 +26,7 @@ from ..media.video import write_video
 from ..rendering.engine import Engine
 from ..rendering.shards import Shard, Shot, View
 from ..system.whole_files import whole_file
-from .folder import Made, Reporter, Silent, check_folder, named
+from .folder import Made, Reporter, Silent, claim, named
 from .page.contents import Pages, packed
 from .plan import Latents, Later, Output, Plan, PlanError, Planned, Sheet, Still, Text, Video
 from .record import About, Manifest
@@ -63,7 +63,7 @@ def render_plan(
     about, reporter, folder = session.about(), reporter or Silent(), Path(outdir)
     if about["digest"] != plan.network["digest"]:
         raise PlanError(f"this plan is of the network {plan.network['name']}, not of {about['name']}")
-    check_folder(folder)
+    claim(folder, about, plan.command)
     manifest = Manifest(folder, plan.command, about)
     manifest.write()
     engine = engine or session.engine(plan.arithmetic)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..rendering.animation import Motion, motion
 from ..rendering.engine import Engine
 from ..rendering.shards import Shard, View
-from .folder import Made, Reporter, check_folder, output_folder
+from .folder import Made, Reporter, check_folder, claim, own_folder
 from .making import Making
 from .output_settings import OutputSettings
 from .plan import RENDERER, Latents, Output, Plan, Still, Text, Video
@@ -62,7 +62,7 @@ def make_recipe(
     Args:
         session, view: the network, and the recipe's subjects and look.
         recipe: what is made.
-        outdir: the folder; None takes one with the name of the recipe, in ``sefa-out/<network>/edits``.
+        outdir: the folder; None takes one with the name of the recipe, in ``edits`` of the network's.
         command: what was typed, for the record.
         reporter: receives lines, the amount of work, and progress.
         overwrite: make outputs again, and replace any file of their names.
@@ -74,10 +74,13 @@ def make_recipe(
         EditingError: a file of one of these names was not made from this recipe, or was changed.
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
-    outdir = outdir or folder_for(output_folder(None, session.name) / "edits", recipe)
-    outputs = _outputs(view, recipe, animated)
-    check_folder(outdir)
-    manifest = Manifest(outdir, command, session.about())
+    outputs, network = _outputs(view, recipe, animated), session.about()
+    if outdir is None:
+        outdir = folder_for(own_folder(network, command) / "edits", recipe)
+        check_folder(outdir)
+    else:
+        claim(outdir, network, command)
+    manifest = Manifest(outdir, command, network)
     current = _keeping_others(recipe, manifest, reporter, overwrite)
     making = Making(view, engine or session.engine(), manifest, reporter, current, begins=True)
     made, kept = making.make(outputs)

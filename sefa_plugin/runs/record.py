@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from .. import __version__
+from ..directions.kept import sets_in
 from ..reading.json_file import fitting, parsed, read_bounded
 from ..system.regular_files import open_regular
 from ..system.whole_files import alone_in, whole_file
@@ -49,12 +50,23 @@ def digest_of(path: Path) -> str:
 
 
 class Manifest:
-    """The record of one output folder; entries of earlier runs are kept while their files exist."""
+    """The record of one output folder; entries of earlier runs are kept while their files exist.
 
-    def __init__(self, outdir: str | os.PathLike[str], command: Sequence[str], network: Mapping[str, str]) -> None:
+    Args:
+        outdir: the folder.
+        command: what was typed.
+        network: see ``Session.about``.
+        owner: digest of the only network whose outputs the folder may hold; '' takes that of the present record, which
+            older ones lack.
+    """
+
+    def __init__(
+        self, outdir: str | os.PathLike[str], command: Sequence[str], network: Mapping[str, str], owner: str = ""
+    ) -> None:
         self.outdir = Path(outdir)
         self.command = list(command)
         self.network = network
+        self.owner = owner
         self.outputs: dict[str, Entry] = {}
         self._own: set[str] = set()
         self.refresh()
@@ -70,6 +82,7 @@ class Manifest:
         except (FileNotFoundError, ValueError):
             return  # no record, or one that is broken: everything is made again
         if held.get("format") == FORMAT:
+            self.owner = self.owner or str(held.get("owner", ""))
             self.outputs.update({name: entry for name, entry in held["outputs"].items() if name not in self._own})
 
     @classmethod
@@ -137,20 +150,22 @@ class Manifest:
         self._own.add(name)
         self.write()
 
-    def write(self) -> None:
+    def write(self, new: bool = False) -> None:
         """Write ``run.json``, whole or not at all, with entries that other runs have added meanwhile.
 
         Raises:
+            FileExistsError: there is a record, and it was to be ``new``.
             OSError: the folder cannot be written.
         """
         self.outdir.mkdir(parents=True, exist_ok=True)
-        with alone_in(self.outdir), whole_file(self.outdir / NAME) as part:
+        with alone_in(self.outdir), whole_file(self.outdir / NAME, new) as part:
             self.refresh()
             content = {
                 "format": FORMAT,
                 "command": self.command,
                 "versions": versions(),
                 "network": self.network,
+                **({"owner": self.owner} if self.owner else {}),
                 "outputs": dict(sorted(self.outputs.items())),
             }
             part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -167,6 +182,36 @@ def read_record(path: Path) -> Entry:
         raise ValueError("it is no record")
     outputs = {name: entry for name, entry in held["outputs"].items() if _is_entry(entry) and is_inside(name)}
     return {**held, "outputs": {name: entry for name, entry in outputs.items() if _is_there(path.parent / name)}}
+
+
+def networks_in(outdir: Path) -> dict[str, str]:
+    """Names by digest of the networks whose outputs a folder may hold; of older records also directions files count.
+
+    Raises:
+        OSError: the record or a directions file is there, and cannot be read.
+    """
+    try:
+        head: _Owner = fitting(parsed(read_bounded(outdir / NAME, MAX_BYTES)), _Owner)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        head = _Owner()
+    name, digest = head.network.get("name", ""), head.network.get("digest", "")
+    if head.owner:
+        return {head.owner: name if head.owner == digest else ""}
+    found = {held.digest: held.network for held in sets_in(outdir).values()} | {digest: name}
+    return {digest: name for digest, name in found.items() if digest}
+
+
+def is_foreign_record(path: Path) -> bool:
+    """Whether a file is JSON of another kind than a record; one that is broken counts as a record.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        held = parsed(read_bounded(path, MAX_BYTES))
+    except (FileNotFoundError, ValueError):
+        return False
+    return not (isinstance(held, dict) and "outputs" in held)
 
 
 def is_inside(name: str) -> bool:
@@ -227,6 +272,11 @@ class _Entry(Struct):
     sha256: _Text = ""
     command: _Texts = ()
     about: _About = field(default_factory=_About)
+
+
+class _Owner(Struct):
+    network: dict[str, _Text] = {}
+    owner: _Text = ""
 
 
 class _Head(Struct):

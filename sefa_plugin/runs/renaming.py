@@ -11,7 +11,7 @@ from ..directions.file import file_of_folder
 from ..directions.kept import change
 from ..directions.ties import remarks
 from ..system.whole_files import keep_inside
-from .page.contents import PAGE, write_report
+from .page.contents import PAGE, is_foreign_page, write_report
 from .record import NAME, Manifest
 
 
@@ -39,7 +39,7 @@ def refresh_page(folder: Path) -> bool:
         OSError: it cannot be written; the old one stays.
     """
     keep_inside(folder)
-    if not ((folder / PAGE).is_file() and (folder / NAME).is_file()):
+    if not ((folder / PAGE).is_file() and (folder / NAME).is_file()) or is_foreign_page(folder / PAGE):
         return False
     manifest = Manifest.of(folder)
     if manifest is None:

@@ -208,14 +208,14 @@ class Session:
             found = factorize_network(self.opened, factorisation, count)
         if folder is None:
             return [KeptDirections(held, warn=self.warn) for held in found]
-        files = known_files(found, folder) if known_only else files_of(found, folder)
+        files = (known_files if known_only else files_of)(found, folder, self.warn)
         return [
             KeptDirections(held if path is None else adopting(held, path), path, warn=self.warn)
             for held, path in zip(found, files)
         ]
 
     def _edited_at(self, group: KeptDirections, rows: LayerGroup, folder: Path | None) -> KeptDirections:
-        """The directions with edits at other rows, kept in a file of their own, with the names of the directions."""
+        """The directions with edits at other rows, kept in a file of their own; names of theirs are lent to it."""
         held = group.directions
         moved = held.edited_at(rows.ws_indices, rows.label)
         if moved is held:
@@ -223,7 +223,7 @@ class Session:
         path = None if folder is None else files_of([moved], folder)[0]
         if path is not None:
             moved = adopting(moved, path)
-        return KeptDirections(moved.with_names_of(held), path, warn=self.warn)
+        return KeptDirections(moved.with_names_of(held), path, lent=True, warn=self.warn)
 
     # --- pictures ---------------------------------------------------------------------------------
 

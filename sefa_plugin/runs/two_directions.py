@@ -20,7 +20,7 @@ from ..rendering.engine import Engine
 from ..rendering.paths import path
 from ..rendering.shards import Shard, View
 from ..rendering.timelines import spread, timeline
-from .folder import Made, Reporter, Silent, check_folder
+from .folder import Made, Reporter, Silent, claim
 from .making import Making, is_current
 from .output_settings import COLUMNS, OutputSettings
 from .page.contents import Pages
@@ -135,7 +135,7 @@ def make_plane(
     """
     engine = engine or session.engine()
     indices = _indices(groups, typed)
-    check_folder(outdir)  # not before: a mistyped direction leaves no empty folder
+    claim(outdir, session.about(), command)  # not before: a mistyped direction leaves no empty folder
     manifest = Manifest(outdir, command, session.about())
     plane = _plane(session, view, groups, typed, indices, engine, reporter)
     current = is_current(manifest, reporter, overwrite)

@@ -23,6 +23,7 @@ from .scores import scored
 from .sheets import sheet_of
 
 PAGE = "index.html"
+MARK = b'<meta name="generator" content="sefa_plugin">'  # in every page, also of older versions
 UNEDITED = "sheets/unedited.jpg"
 _CARD = {"label", "index", "direction", "layers"}  # settings of outputs that have a card
 _ORDER = ("all", "coarse", "middle", "fine")
@@ -61,6 +62,18 @@ class Pages:
         write_report(self.manifest, busy)
         now = time.monotonic()
         self._next = now + (now - start) / self.SHARE
+
+
+def is_foreign_page(path: Path) -> bool:
+    """Whether there is a file of this name that was not made by :func:`write_report`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.is_file():
+        return False
+    with open(path, "rb") as stream:
+        return MARK not in stream.read(1 << 16)
 
 
 def write_report(manifest: Manifest, busy: bool = False) -> Path:
