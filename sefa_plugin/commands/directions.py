@@ -55,36 +55,62 @@ def factorize(**given: Any) -> None:
 
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})  # -1 is a direction
-@click.argument("file", metavar="FILE")
-@click.argument("index", metavar="INDEX|NAME", required=False)
+@click.argument("file", metavar="FILE|FOLDER")
+@click.argument("index", metavar="[SET:]INDEX|NAME", required=False)
 @click.argument("name", metavar="NAME", required=False)
+@click.option("--star/--unstar", "starred", default=None, help="Mark the direction, also on the page.")
+@click.option("--note", help='One line about the direction; "" takes it away.', metavar="TEXT")
+@click.option("--undo", is_flag=True, help="Take back the last change of a name, star or note in this set.")
+@click.option("--json", "as_json", is_flag=True, help="List as one JSON object.")
 @options.debug
-def name(file: str, index: str | None, name: str | None, debug: bool) -> None:
+def name(
+    file: str,
+    index: str | None,
+    name: str | None,
+    starred: bool | None,
+    note: str | None,
+    undo: bool,
+    as_json: bool,
+    debug: bool,
+) -> None:
     """Name a direction; the name then works wherever its number does. Without NAME, list them.
 
-    FILE is a directions file, or the folder that it lies in. An empty NAME ("") takes a name away. Your names win over
-    those that `sefa evaluate rescore` gives, which are listed with their purity.
+    A directions file, or the folder that it lies in; where that holds several sets, say which: coarse:0. An empty NAME
+    ("") takes a name away. Your names win over those that `sefa evaluate rescore` gives, which are listed with their
+    purity. Names, stars and notes stay with their set of directions, whatever else is found in its folder.
 
     \b
     Examples:
       sefa name sefa-out/ffhq/directions.safetensors 3 "brush size"
       sefa render --network ffhq.pkl --directions "brush size" --seeds 7
+      sefa name sefa-out/ffhq coarse:0 pose --star --note "up to +3"
+      sefa name sefa-out/ffhq --undo
       sefa name sefa-out/ffhq
     """
-    from ..runs.renaming import listed, rename
+    from ..runs.renaming import listed, listed_as_json, rename, take_back
 
     for word in (file, index, name):
         if word and word.startswith("--"):
             raise click.NoSuchOption(word)
+    sets = starred is not None or note is not None
     with usage():
-        if name is None and index is not None:
+        if undo and (name is not None or sets):
+            raise ValueError("--undo takes back the last change of a set; give no name, star or note with it")
+        if not undo and name is None and index is not None and not sets:
             raise ValueError(f"{index!r}: give a number and a name, or neither to list them")
-    if index is None:
-        for line in listed(file):
-            click.echo(line)
-        return
-    with usage():
-        click.echo(rename(file, index, name or ""))
+        if index is None and sets:
+            raise ValueError("--star and --note are of one direction: say which, like 3 or coarse:0")
+        if as_json and (undo or index is not None):
+            raise ValueError("--json lists names; it sets none")
+        if undo:
+            click.echo(take_back(file, index))
+        elif index is not None:
+            click.echo(rename(file, index, name, starred=starred, note=note))
+        elif as_json:
+            click.echo(json.dumps(listed_as_json(file), indent=1))
+        else:
+            for line in listed(file):
+                click.echo(line)
 
 
 def _output(given: Given, suffixes: tuple[str, ...]) -> Path:

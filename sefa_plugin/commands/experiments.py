@@ -53,6 +53,7 @@ def baselines(**given: Any) -> None:
       sefa evaluate baselines --network demo --samples 500
       sefa evaluate baselines --network ffhq.pkl --scorer my_scorer.py:score --methods sefa,ganspace --layers middle
     """
+    from ..directions.kept import keep_result
     from ..evaluate.experiments import baselines as work
 
     with Progress() as progress:
@@ -89,8 +90,7 @@ def baselines(**given: Any) -> None:
     for measure, title in (("change", "Re-scoring"), ("share", "Disentanglement"), ("preserved", "Rest preserved")):
         setting.write(f"baselines-{measure}", work.by_attribute(outcomes, measure, title), setting.about(), ["csv"])
     for one in outcomes:
-        path = setting.folder / f"{one.found.method}.safetensors"
-        one.found.directions.save(path)
+        path = keep_result(one.found.directions, setting.folder / f"{one.found.method}.safetensors")
         click.echo(f"  {path}")
 
 
@@ -272,6 +272,7 @@ def ganspace(**given: Any) -> None:
       sefa evaluate ganspace --network demo
       sefa render --network demo --directions-file sefa-out/demo/evaluate/ganspace.safetensors
     """
+    from ..directions.kept import keep_result
     from ..evaluate.methods.methods import by_ganspace
 
     session = open_for_pictures(given)
@@ -282,8 +283,7 @@ def ganspace(**given: Any) -> None:
         found = by_ganspace(
             G, given["num_directions"], given["layers"], given["torgb"], look=seen, samples=given["code_samples"]
         )
-    path = folder / FOLDER / "ganspace.safetensors"
-    found.directions.save(path)
+    path = keep_result(found.directions, folder / FOLDER / "ganspace.safetensors")
     spread = ", ".join(f"{entry.sigma:.3g}" for entry in found.directions.entries[:5])
     click.echo(f"{path}: {len(found.directions)} components, standard deviations {spread}, {found.seconds:.1f} s")
 
@@ -349,6 +349,7 @@ def _listed(text: str | None) -> list[str]:
 
 
 def _read_boundaries(given: Given) -> None:
+    from ..directions.kept import keep_result
     from ..evaluate.methods.boundaries import read
 
     session = open_for_pictures(given)
@@ -356,6 +357,5 @@ def _read_boundaries(given: Given) -> None:
     G = session.generator(session.checked(look(given)))
     with usage():
         directions = read(G, given["files"], given["layers"], given["torgb"])
-    path = folder / FOLDER / "interfacegan.safetensors"
-    directions.save(path)
+    path = keep_result(directions, folder / FOLDER / "interfacegan.safetensors")
     click.echo(f"{path}: {len(directions)} directions: {', '.join(directions.names)}")

@@ -12,6 +12,7 @@ its generator is built once, and renders for one scene at a time.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 from ..directions.directions import Directions
 from ..directions.factorization import Factorisation, factorize_network
 from ..directions.file import DirectionsFileError
-from ..directions.kept import KeptDirections, adopting, files_of, known_files
+from ..directions.kept import KeptDirections, adopting, files_of, known_files, sets_in
 from ..directions.layers import LayerGroup, select_layers
 from ..networks.opening import OpenNetwork, open_network
 from .settings import NetworkChoice, SettingsError, Wanted, settings_checked
@@ -164,7 +165,10 @@ class Session:
             if wanted.edit_layers is not None:
                 rows = self.edit_rows(wanted.edit_layers)
                 groups = [self._edited_at(group, rows, folder) for group in groups]
-        check_keys(groups, wanted)
+        try:
+            check_keys(groups, wanted)
+        except SettingsError as error:
+            raise SettingsError(f"{error}{self._elsewhere(groups, wanted, folder)}") from None
         return groups
 
     def edit_rows(self, spec: str) -> LayerGroup:
@@ -180,6 +184,18 @@ class Session:
                 f"--edit-layers {spec!r} gives {len(groups)} groups; edits change one, like coarse or 0-3,5"
             )
         return groups[0]
+
+    def _elsewhere(self, groups: Sequence[KeptDirections], wanted: Wanted, folder: Path | None) -> str:
+        """Where a name that no group has is found in the folder, and what to type; '' where it is not."""
+        names = {name for group in groups for name in group.directions.names}
+        for key in wanted.keys or ():
+            if not isinstance(key, str) or key in names:
+                continue
+            for file, held in sets_in(folder).items() if folder is not None else ():
+                if key in held.names:
+                    which = f"direction {held.index(key)} of {held.label} is called so"
+                    return f"; {which}: --directions-file {shlex.quote(str(file))}"
+        return ""
 
     def _of_file(self, path: Path) -> Directions:
         held, sizes = Directions.load(path), self.opened.sizes
