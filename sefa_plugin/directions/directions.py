@@ -474,16 +474,15 @@ class Directions:
             for index, name, by, share, starred, note in last
         }
         made = replace(self.with_entries(held), history=tuple(before))
-        return made._renamed(made._names.unique())
-
-    def without_names(self) -> Directions:
-        """Without any names."""
-        empty = ("",) * len(self)
-        return self._renamed(Names(empty, empty, (None,) * len(self)))
+        return made._renamed(made._names.unique([place for place, by in enumerate(made.named_by) if by == "person"]))
 
     def with_names_of(self, other: Directions) -> Directions:
-        """With the names that another set has for the same directions, where a person has given none here."""
-        return self._renamed(self._names.taking(other._names))
+        """With the names that another set has for the same directions; its own where that has none, or if typed here.
+
+        Names without a :attr:`history` were lent by such a set before.
+        """
+        typed = {past.place for step in self.history for past in step if self.entries[past.place].name}
+        return self._renamed(self._names.taking(other._names, typed))
 
     def with_auto_names(self, found: Mapping[int, tuple[str, float]], measured: Iterable[int]) -> Directions:
         """With names that re-scoring gives: ``(name, purity)`` by direction; see ``Names.automatic``.

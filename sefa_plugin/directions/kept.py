@@ -34,7 +34,7 @@ class KeptDirections:
         directions, path: see above.
         replaces_ranges: whether ranges that were measured with other settings (truncation, class) replace those in the
             file.
-        lent: whether the names are another set's, and not written to the file.
+        lender: a set whose names these directions bear, where nobody has named them here.
         warn: called with one line where the file cannot be written.
     """
 
@@ -44,18 +44,18 @@ class KeptDirections:
         path: Path | None = None,
         *,
         replaces_ranges: bool = True,
-        lent: bool = False,
+        lender: Directions | None = None,
         warn: Callable[[str], None] = _ignore,
     ) -> None:
         self.directions = directions
         self.path = path
-        self._lent = lent
+        self._lender = lender
         self._calibration = None if replaces_ranges else directions.calibration
         self._warn = warn
 
     def careful(self) -> KeptDirections:
         """The same set; ranges that are measured with another look do not replace those in its file."""
-        return KeptDirections(self.directions, self.path, replaces_ranges=False, lent=self._lent, warn=self._warn)
+        return KeptDirections(self.directions, self.path, replaces_ranges=False, lender=self._lender, warn=self._warn)
 
     def unkept(self, directions: Directions) -> KeptDirections:
         """Other directions, kept in no file."""
@@ -81,13 +81,17 @@ class KeptDirections:
 
     def _keep(self, before: Directions) -> None:
         if self.path is not None:
-            found = self.directions.without_names() if self._lent else self.directions
             names = zip(before.names, self.directions.names)
             typed = {index: name for index, (old, name) in enumerate(names) if name != old}
-            self.path = keep(found, self.path, typed)
+            self.path = keep(self.directions, self.path, typed, self._lender)
 
 
-def keep(directions: Directions, path: Path, typed: Mapping[int, str] = MappingProxyType({})) -> Path:
+def keep(
+    directions: Directions,
+    path: Path,
+    typed: Mapping[int, str] = MappingProxyType({}),
+    lender: Directions | None = None,
+) -> Path:
     """Write directions to a file, with the names and ranges that the file already has; returns the file.
 
     That is another file, with a digest in its name, if other directions lie in this one.
@@ -95,6 +99,7 @@ def keep(directions: Directions, path: Path, typed: Mapping[int, str] = MappingP
     Args:
         directions, path: what is written where.
         typed: names, by number, that replace those in the file.
+        lender: a set whose names replace those that nobody has typed for the directions of this file.
 
     Raises:
         OSError: the file cannot be written, or the present one cannot be read.
@@ -106,6 +111,7 @@ def keep(directions: Directions, path: Path, typed: Mapping[int, str] = MappingP
             path = path.with_name(f"{path.stem}-{_digest(directions)}{path.suffix}")
             held = _earlier(path)
         made = joined(directions, held or directions)
+        made = made if lender is None else made.with_names_of(lender)
         for index, name in typed.items():
             made = made.named(index, name)
         made.save(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple, Optional
 
 NAMERS = ("", "person", "auto")
@@ -52,17 +52,20 @@ class Names(NamedTuple):
         held[index] = (name, "person" if name else "", None)
         return Names(*zip(*held.values()))
 
-    def taking(self, others: Names) -> Names:
-        """These names, with those of ``others`` where a person has given none; each name once."""
-        held = [theirs if theirs[0] and mine[1] != "person" else mine for mine, theirs in zip(zip(*self), zip(*others))]
+    def taking(self, others: Names, typed: Collection[int] = ()) -> Names:
+        """These names, replaced by those of ``others`` where there are any, except ``typed`` ones; each name once."""
+        held = [
+            mine if place in typed or not theirs[0] else theirs
+            for place, (mine, theirs) in enumerate(zip(zip(*self), zip(*others)))
+        ]
         held += list(zip(*self))[len(held) :]
-        return Names(*zip(*held)).unique()
+        return Names(*zip(*held)).unique(typed)
 
-    def unique(self) -> Names:
-        """Each name once: of equal ones that of a person is kept, or else the first."""
+    def unique(self, first: Collection[int] = ()) -> Names:
+        """Each name once: of equal ones that of the ``first`` directions is kept, or that of the smallest number."""
         held = list(zip(*self))
         seen: set[str] = set()
-        for place in sorted(range(len(held)), key=lambda place: (held[place][1] != "person", place)):
+        for place in sorted(range(len(held)), key=lambda place: (place not in first, place)):
             if held[place][0] in seen:
                 held[place] = ("", "", None)
             seen.add(held[place][0])

@@ -239,7 +239,7 @@ class Session:
         path = None if folder is None else files_of([moved], folder)[0]
         if path is not None:
             moved = adopting(moved, path)
-        return KeptDirections(moved.with_names_of(held), path, lent=True, warn=self.warn)
+        return KeptDirections(moved.with_names_of(held), path, lender=held, warn=self.warn)
 
     # --- pictures ---------------------------------------------------------------------------------
 

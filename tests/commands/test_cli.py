@@ -88,7 +88,7 @@ def test_pictures_are_edited_along_the_saved_directions(net, tmp_path):
 
     out = tmp_path / "out"
     gen("--network", net, *SMALL, "--trunc", "0.5", "--layers", "2-5", "--video", "png", "--outdir", out)
-    G, held = load_network(net), Directions.load(out / "directions.safetensors")
+    G, held = load_network(net), Directions.load(out / "directions-2-5.safetensors")
     z = torch.from_numpy(np.random.RandomState(1).randn(1, 48))
     ws = G.mapping(z, None, truncation_psi=0.5)
     ws[:, 2:6] += 4 * torch.from_numpy(held.vectors[1])  # the full step, whatever the truncation

@@ -113,13 +113,13 @@ def factorize_saved():
 def test_directions_from_a_file(net, here):
     sefa("factorize", "--network", net, "--layers", "middle", "-K", "3", "--outdir", "kept")
     sefa("name", "kept", "2", "smile")
-    words = ["edit", "--network", net, "--directions-file", "kept/directions.safetensors"]
+    words = ["edit", "--network", net, "--directions-file", "kept/directions-middle.safetensors"]
     out = made(sefa(*words, "--edit", "smile=1"))
     before = pixels(out / "seed0000.png")
-    Path("kept/directions.safetensors").unlink()
+    Path("kept/directions-middle.safetensors").unlink()
     again = made(sefa("render", "--recipe", out / "recipe.json", "--outdir", "again"))
     assert (pixels(again / "seed0000.png") == before).all()
-    refused(sefa(*words, "--edit", "smile=1"), 1, "kept/directions.safetensors: no such file")
+    refused(sefa(*words, "--edit", "smile=1"), 1, "kept/directions-middle.safetensors: no such file")
 
 
 def test_an_edit_is_kept_and_never_replaced(net, here):

@@ -284,7 +284,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(net, scorer
     assert "Error: stopped; what is whole was kept" in errors and "Traceback" not in errors
     out = tmp_path / "out"
     left = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-    assert left == {"directions.safetensors", "evaluate/scores.npz"}
+    assert left == {"directions.safetensors", "evaluate/scores.npz", "run.json"}
     with np.load(out / "evaluate/scores.npz", allow_pickle=False) as file:
         assert len(file.files) > 1
     environment["SLOW"] = "0"

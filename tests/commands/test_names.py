@@ -29,7 +29,7 @@ FAST = ["--seeds", "1", "--distance", "1", "-K", "2", "--device", "cpu"]
 def here(tmp_path, monkeypatch):
     """An empty folder with two networks whose files have one name, as NVIDIA's training names them."""
     monkeypatch.chdir(tmp_path)
-    for run, name in (("first", "sg2ada-skip-64"), ("second", "sg3r-64")):
+    for run, name in (("first", "sg2ada-skip-64"), ("second", "sg2-in-sg3-32")):
         (tmp_path / run).mkdir()
         shutil.copy(GOLDEN / f"{name}.pkl", tmp_path / run / FILE)
     return tmp_path
@@ -97,12 +97,14 @@ def test_names_of_edits_at_other_layers_are_of_their_own(here):
     at = [*FAST, "--edit-layers", "coarse"]
     fine("sheet", "--network", net, *at, "--directions", "pose")  # it is lent
     moved = Directions.load(out / "directions-all@coarse.safetensors")
-    assert moved.names[0] == "" and not any(moved.starred)
+    assert moved.names[0] == "pose" and not any(moved.starred)
     fine("name", out, "all@coarse:0", "tilt")
     fine("sheet", "--network", net, *at, "--directions", "tilt")
     fine("name", out, "all:0", "head")
-    fine("name", out, "all@coarse:0", "")
+    assert Directions.load(out / "directions-all@coarse.safetensors").names[0] == "tilt"
+    fine("name", out, "all@coarse", "--undo")
     fine("sheet", "--network", net, *at, "--directions", "head")
+    assert Directions.load(out / "directions-all@coarse.safetensors").names[0] == "head"
 
 
 def test_stars_notes_and_taking_back(here):

@@ -117,12 +117,11 @@ def test_names_of_the_same_directions_elsewhere(file):
     held = auto(file, d2="skin", d0="hair")
     other = Directions.of(held.vectors, held.eigenvalues, (3,), label="3", names=("skin", "own", "", "b"))
     merged = other.with_names_of(held)
-    assert merged.names == ("skin", "own", "", "b")  # those of a person stay
-    assert merged.named_by == ("person", "person", "", "person")
-    unnamed = Directions.of(held.vectors, held.eigenvalues, (3,), label="3", names=("", "own", "", "b"))
-    merged = unnamed.with_names_of(held)
     assert merged.names == ("hair", "own", "skin", "b")
     assert merged.named_by == ("auto", "person", "auto", "person")
     assert merged.purity == (0.5, None, 0.5, None)
     late = Directions.of(held.vectors, held.eigenvalues, (3,), label="3", names=("", "", "", "skin"))
-    assert late.with_names_of(held).names == ("hair", "", "", "skin")
+    assert late.with_names_of(held).names == ("hair", "", "skin", "")
+    typed = other.named(0, "mine").with_names_of(held)  # what a person types for this very set stays
+    assert typed.names == ("mine", "own", "skin", "b")
+    assert other.named(3, "hair").with_names_of(held).names == ("", "own", "skin", "hair")
