@@ -69,17 +69,19 @@ def edit(**given: Any) -> None:
     """
     session = open_for_pictures(given)
     from ..runs.chosen_edits import edits_of, groups_of, recipe_of
+    from ..directions.kept import sets_in
     from ..runs.folder import folder_of
     from ..runs.recipe_outputs import make_recipe
 
     seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
     view, engine = session.view(look(given), seeds, projected), session.engine()
-    groups = groups_of(session, factorisation(given), _file(given), typed, folder_of(session.about()))
+    folder = Path(given["outdir"]) if given["outdir"] else None
+    named = folder if folder and sets_in(folder) else folder_of(session.about())
+    groups = groups_of(session, factorisation(given), _file(given), typed, named)
     print_remarks(group.directions for group in groups.values())
     with Progress() as progress:
         edits = edits_of(session, groups, typed, given["edit_layers"], view, engine, progress.advance)
         recipe = recipe_of(session, view, edits, projected)
-        folder = Path(given["outdir"]) if given["outdir"] else None
         made = make_recipe(session, view, recipe, folder, sys.argv, progress, given["overwrite"], engine=engine)
     print_made(made, page=False)
 
