@@ -68,8 +68,8 @@ def edit(**given: Any) -> None:
       sefa edit --network ffhq.pkl --projected-w projected_w.npz --edit 0=auto --edit-layers 4-7
     """
     session = open_for_pictures(given)
-    from ..runs.chosen_edits import edits_of, groups_of, recipe_of
     from ..directions.kept import sets_in
+    from ..runs.chosen_edits import edits_of, groups_of, recipe_of
     from ..runs.folder import folder_of
     from ..runs.recipe_outputs import make_recipe
 
