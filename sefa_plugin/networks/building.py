@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ..hook import ArrayLike, HookError, NetworkRecord, check_attribute
+from .generator import GENERATOR_SIZES
 from .opening import OpenNetwork, open_network
 from .style_layers import NetworkInfo, without_weight
 from .weights import finite
@@ -89,17 +90,6 @@ def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> Lo
     return cast("LoadedGenerator", G.eval().requires_grad_(False).to(device))
 
 
-# Attribute of a generator -> key of Hook.describe.
-_SIZES = {
-    "z_dim": "z_dim",
-    "c_dim": "c_dim",
-    "w_dim": "w_dim",
-    "num_ws": "num_ws",
-    "img_resolution": "resolution",
-    "img_channels": "channels",
-}
-
-
 def _built(opened: OpenNetwork) -> nn.Module:
     """The generator that the hook builds, checked.
 
@@ -109,10 +99,10 @@ def _built(opened: OpenNetwork) -> nn.Module:
     G, hook = opened.hook.build(opened.record), opened.hook.name
     if not isinstance(G, nn.Module):
         raise HookError(f"hook {hook} built a {type(G).__name__}, expected an nn.Module")
-    missing = [part for part in (*_SIZES, "mapping", "synthesis") if not hasattr(G, part)]
+    missing = [part for part in (*GENERATOR_SIZES, "mapping", "synthesis") if not hasattr(G, part)]
     if missing:
         raise HookError(f"hook {hook} built a generator without {', '.join(missing)}")
-    for ours, described in _SIZES.items():
+    for ours, described in GENERATOR_SIZES.items():
         if getattr(G, ours) != opened.sizes[described]:
             raise HookError(
                 f"hook {hook} built a generator with {ours} {getattr(G, ours)!r:.40}, "

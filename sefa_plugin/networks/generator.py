@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from ..hook import SIZES
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from .style_layers import NetworkInfo
+
+# Attribute of a generator -> key of Hook.describe.
+GENERATOR_SIZES = dict(zip(("z_dim", "c_dim", "w_dim", "num_ws", "img_resolution", "img_channels"), SIZES))
 
 
 class Mapping(Protocol):

@@ -80,18 +80,17 @@ class Absent:
 def _absent(error: Exception, problems: list[Exception]) -> type[Absent]:
     """A class derived from :class:`Absent`, since pickles call classes.
 
-    ``persistence`` caches modules that failed to import, and later errors are about names missing in them: the cause is
-    the first failed import.
+    Names that are missing in a module may follow from the first import that failed, which is then the error.
     """
     problems.append(error)
-    first = next((problem for problem in problems if isinstance(problem, ImportError)), error)
-    return type("Absent", (Absent,), {"error": first if isinstance(error, (KeyError, AttributeError)) else error})
+    if isinstance(error, (KeyError, AttributeError)):
+        error = next((problem for problem in problems if isinstance(problem, ImportError)), error)
+    return type("Absent", (Absent,), {"error": error})
 
 
 def host_folder() -> Path | None:
     """Find a toolkit's checkout: imported modules, working folder, the script's folder, then Python's path."""
-    held = sys.modules.get("torch_utils")
-    file = getattr(held, "__file__", None)
+    file = getattr(sys.modules.get("torch_utils"), "__file__", None)
     if file:
         return Path(file).resolve().parent.parent
     script = os.path.dirname(os.path.abspath(sys.argv[0])) if sys.argv and sys.argv[0] else ""
@@ -161,9 +160,8 @@ def _attempt(
 
 
 def _networks_in(value: object) -> dict[str, object]:
-    if not isinstance(value, dict):
-        return {}
-    return {name: value[name] for name in _NAMES if value.get(name) is not None}
+    held = value if isinstance(value, dict) else {}
+    return {name: held[name] for name in _NAMES if held.get(name) is not None}
 
 
 def _missing(error: ImportError) -> str:
@@ -202,13 +200,14 @@ def _first_absent(network: object) -> Exception | None:
 
 def _unpickle(path: str, stand_in: _StandIn | None) -> object:
     """Run the pickle; without ``stand_in``, the toolkit's own modules are imported."""
+    from ..reading.torch_file import is_legacy
 
     problems: list[Exception] = []
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> object:
             if (module, name) == ("torch.storage", "_load_from_bytes"):
-                return _storage_on_cpu
+                return lambda data: _torch_load(io.BytesIO(data))  # onto the CPU
             try:
                 home = None if stand_in is None else stand_in(module)
                 found = super().find_class(_numpy_name(module), name) if home is None else getattr(home, name)
@@ -217,21 +216,14 @@ def _unpickle(path: str, stand_in: _StandIn | None) -> object:
             return _guarded(found, problems) if name == "_reconstruct_persistent_obj" else found
 
     with open(path, "rb") as file:
-        zipped = file.read(4) == b"PK\x03\x04"
+        head = file.read(64)
         file.seek(0)
-        if zipped or _is_legacy(path):
+        if head.startswith(b"PK\x03\x04") or is_legacy(head):
             shim = SimpleNamespace(
                 Unpickler=Unpickler, load=lambda f, **kw: Unpickler(f, **kw).load(), __name__="pickle"
             )
             return _torch_load(file, shim)
         return Unpickler(file, encoding="latin1").load()
-
-
-def _is_legacy(path: str) -> bool:
-    from ..reading.torch_file import is_legacy
-
-    with open(path, "rb") as file:
-        return is_legacy(file.read(64))
 
 
 def _numpy_name(module: str) -> str:
@@ -259,13 +251,8 @@ def _torch_load(file: IO[bytes], pickle_module: object = pickle) -> object:
         names["pickle"] = own
 
 
-def _storage_on_cpu(data: bytes) -> object:
-    """Load a storage inside a pickle on the CPU."""
-    return _torch_load(io.BytesIO(data))
-
-
 def _guarded(reconstruct: Callable[[object], object], problems: list[Exception]) -> Callable[[object], object]:
-    """Replace objects whose imports fail by :class:`Absent`: other networks of the file may need missing modules."""
+    """Make :class:`Absent` of objects whose imports fail: other networks of the file may need missing modules."""
 
     def attempt(meta: object) -> object:
         try:

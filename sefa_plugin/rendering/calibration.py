@@ -205,7 +205,7 @@ class Calibrator:
         group = id(directions.entries[0].vector)  # later copies of the directions share this array
         if group not in self._sigmas:
             self._sigmas[group] = self.engine.spread(self.view, directions)
-        # An eigenvalue may be 0, and the root is a divisor.
+        # An eigenvalue may be 0, and the root is divided by.
         root = math.sqrt(max(directions.eigenvalues[index], 1e-9 * abs(directions.eigenvalues[0]), 1e-30))
         return _Direction(group, float(self._sigmas[group][index]), self._scale(group, index), root)
 
@@ -249,14 +249,14 @@ class Calibrator:
             shots = tuple((float(who), ((0, sign * guess),)) for who, sign in places)
             return self._pictures(Shard(shots, (edit,), len(shots), len(shots)))
 
-        for _ in range(6):
+        for left in reversed(range(7)):
             try:
                 shots = shots_at(guess)
                 break
             except FramesError:  # NaN or infinite pixels: the distance is much too large
+                if not left:
+                    raise
                 guess /= 4
-        else:
-            shots = shots_at(guess)
         self.advance(len(shots))
         after = [reduced(shot) for shot in shots]
         changes = np.array([visible_change(self._before[who], one) for (who, _), one in zip(places, after)])
