@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..hook import HookError, NetworkRecord, StyleLayer
 from .module_record import record_of
@@ -64,22 +64,8 @@ class LiveGenerator(EmbeddedGenerator):
         name = type(self.network).__name__
         return record_of(self.network, name, "", (name,))
 
-    def _map(
-        self,
-        z: Tensor,
-        c: Tensor | None = None,
-        truncation_psi: float = 1,
-        truncation_cutoff: int | None = None,
-        **keywords: object,
-    ) -> Tensor:
-        with undisturbed(self.network):
-            return super()._map(z, c, truncation_psi, truncation_cutoff, **keywords)
-
-    def _synthesize(
-        self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object
-    ) -> Tensor:
-        with undisturbed(self.network, noise=noise_mode == "random"):
-            return super()._synthesize(ws, noise_mode, force_fp32, **keywords)
+    def _running(self, noise: bool = False) -> AbstractContextManager[object]:
+        return undisturbed(self.network, noise)
 
 
 def adopt(G: object) -> LiveGenerator:

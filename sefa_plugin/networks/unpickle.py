@@ -19,21 +19,8 @@ from typing import IO, NamedTuple, Optional
 TOOLKIT = ("dnnlib", "torch_utils")
 _NAMES = ("G_ema", "G", "D")
 # Import name -> pip name of packages that networks' sources import; other imports may be modules of a toolkit.
-_PACKAGES = {
-    "cv2": "opencv-python",
-    "dill": "dill",
-    "einops": "einops",
-    "kornia": "kornia",
-    "omegaconf": "omegaconf",
-    "PIL": "pillow",
-    "requests": "requests",
-    "scipy": "scipy",
-    "timm": "timm",
-    "torchvision": "torchvision",
-    "tqdm": "tqdm",
-}
-
-
+_SAME_NAME = ("dill", "einops", "kornia", "omegaconf", "requests", "scipy", "timm", "torchvision", "tqdm")
+_PACKAGES = {"cv2": "opencv-python", "PIL": "pillow", **{name: name for name in _SAME_NAME}}
 _StandIn = Callable[[str], Optional[ModuleType]]  # our module for a toolkit's; None for any other
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,10 @@ class EmbeddedGenerator(nn.Module):
         """Latents ``[N, z_dim]`` (and labels) to pictures; further arguments as for ``mapping``."""
         return self.synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff), **synthesis_kwargs)
 
+    def _running(self, noise: bool = False) -> AbstractContextManager[object]:
+        """The context of each call of the network; ``noise``: it draws random numbers for the caller."""
+        return nullcontext()
+
     def _map(
         self,
         z: Tensor,
@@ -188,7 +193,8 @@ class EmbeddedGenerator(nn.Module):
         if truncation_psi != 1 and "truncation_psi" not in taken:
             raise ValueError("this network's mapping does not truncate; use a psi of 1")
         parts = (z, c) if _places(module) > 1 else (z,)
-        ws = _first(self._in_its_type("mapping", lambda *given: module(*given, **taken), *parts))
+        with self._running():
+            ws = _first(self._in_its_type("mapping", lambda *given: module(*given, **taken), *parts))
         return (ws if ws.ndim == 3 else ws[:, None].repeat(1, max(1, self.num_ws), 1)).to(torch.float32)
 
     def _label(self, z: Tensor, c: Tensor | None) -> Tensor:
@@ -197,9 +203,7 @@ class EmbeddedGenerator(nn.Module):
             return self.front.to(z).expand(len(z), -1)
         if c is not None:
             return c.to(z)
-        return nn.functional.one_hot(torch.zeros(len(z), dtype=torch.long, device=z.device), max(1, self.labels))[
-            :, : self.labels
-        ].to(z)
+        return torch.eye(1, self.labels).to(z).expand(len(z), -1)
 
     def _in_its_type(self, name: str, call: Callable[..., object], *given: Tensor) -> object:
         """Call a part with float32 inputs, or with its own dtype if that fails (a network converted to half)."""
@@ -223,8 +227,8 @@ class EmbeddedGenerator(nn.Module):
     ) -> Tensor:
         ws = ws.to(self.device)
         keywords = {"noise_mode": noise_mode, "force_fp32": force_fp32 or ws.device.type != "cuda"}
-        random = noise_mode == "random"
-        with torch.random.fork_rng(devices=[ws.device] if ws.device.type == "cuda" else [], enabled=not random):
+        random, devices = noise_mode == "random", [ws.device] if ws.device.type == "cuda" else []
+        with self._running(random), torch.random.fork_rng(devices=devices, enabled=not random):
             pictures = []
             for row in torch.split(ws, 1):  # one by one: unknown classes may mix pictures of a batch
                 if not random:
@@ -238,7 +242,7 @@ class EmbeddedGenerator(nn.Module):
             z, c = ws[:, 0, : self.z_dim], ws[:, 0, self.z_dim :]
             call, given = self.network, [z, c] if _places(self.network) > 1 else [z]
         else:
-            extras = [self._extra(name, ws) for name in self._extras()]
+            extras = [self._extra(name, ws) for name in _needed(self._own("synthesis"), 1)]
             call, given = self._own("synthesis"), [ws[:, 0] if self.flat else ws, *extras]
         held = {key: value for key, value in _accepted(call, keywords).items() if key not in self._refused}
         while True:
@@ -251,9 +255,6 @@ class EmbeddedGenerator(nn.Module):
                     raise
                 self._refused.add(refused[0])
                 held.pop(refused[0])
-
-    def _extras(self) -> list[str]:
-        return _needed(self._own("synthesis"), 1)
 
     def _extra(self, name: str, ws: Tensor) -> Tensor:
         """A further argument of a synthesis network: the camera or label, or time 0 of a video."""
