@@ -37,8 +37,7 @@ class PGGAN(RenamedHook[PGGANPlan]):
         given = record.init_kwargs.get("label_size", 0)
         if given:
             raise HookError(f"{record.path}: a PGGAN with labels (label_size {given!r:.40}), which is not supported")
-        resolution = plan.sizes()["resolution"]
-        tf.agree(record, resolution=resolution, num_channels=plan.img_channels, latent_size=plan.z_dim)
+        tf.agree(record, plan.sizes())
         super().check(record)
         tf.level_of_detail(record, len(plan.widths))
 

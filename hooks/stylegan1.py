@@ -37,7 +37,7 @@ class StyleGAN1(StyleGAN1RenamedHook):
 
     def check(self, record: NetworkRecord) -> None:
         plan = self.plan(record)
-        tf.agree_on_sizes(record, plan.sizes())
+        tf.agree(record, plan.sizes())
         super().check(record)
         tf.level_of_detail(record, len(plan.widths))
 

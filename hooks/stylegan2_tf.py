@@ -40,7 +40,7 @@ class StyleGAN2TF(StyleGAN2RenamedHook):
         plan = self.plan(record)
         if plan.z_dim < 1:
             raise HookError(f"{record.path}: its mapping network has no room for latents: a damaged network")
-        tf.agree_on_sizes(record, plan.sizes())
+        tf.agree(record, plan.sizes())
         lod = tf.level_of_detail(record, len(plan.resolutions)) if "lod" in record.tensors else 0
         if lod > 0 and _is_revised(record):
             raise HookError(

@@ -25,7 +25,7 @@ MAPPING = {**stylegan3.MAPPING, "rand_embedding": False}
 _SUPERRES = "SuperresGenerator"
 _EMBED = "mapping.embed.weight"
 # Keywords that a super-resolution network stores as attributes.
-_KEPT = ("margin_size", "output_scale", "num_layers", "num_critical", "num_fp16_res")
+_STORED = ("margin_size", "output_scale", "num_layers", "num_critical", "num_fp16_res")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class StyleGANXL(PlannedHook[StyleGANXLPlan]):
 
     def plan(self, record: NetworkRecord) -> StyleGANXLPlan:
         if record.class_name == _SUPERRES:
-            dims, mapping, options, synthesis = _grown_parts(record)
+            dims, mapping, options, synthesis = _superres_parts(record)
         else:
             arguments = named_arguments(record)
             dims = sizes(record, arguments)
@@ -117,7 +117,8 @@ def _attributes(record: NetworkRecord, module: str) -> Mapping[str, object]:
     return record.modules[module].attributes
 
 
-def _grown_layer(record: NetworkRecord, name: str) -> LayerPlan:
+def _superres_layer(record: NetworkRecord, name: str) -> LayerPlan:
+    """A layer of a super-resolution network, from its attributes."""
     inside = f"synthesis.{name}"
     held = _attributes(record, inside)
     number = name[1:].partition("_")[0]
@@ -157,7 +158,7 @@ def _grown_layer(record: NetworkRecord, name: str) -> LayerPlan:
     return layer
 
 
-def _grown_plan(record: NetworkRecord) -> SynthesisPlan:
+def _superres_plan(record: NetworkRecord) -> SynthesisPlan:
     """The layers of a super-resolution network, in the order of ``layer_names``, whose numbers have gaps.
 
     Raises:
@@ -166,7 +167,7 @@ def _grown_plan(record: NetworkRecord) -> SynthesisPlan:
     names = _attributes(record, "synthesis").get("layer_names")
     if not isinstance(names, list) or not 1 <= len(names) <= MAX_LAYERS or not all(type(n) is str for n in names):
         raise HookError(f"{record.path}: its synthesis network has no valid layer_names")
-    layers = tuple(_grown_layer(record, name) for name in names)
+    layers = tuple(_superres_layer(record, name) for name in names)
     start = "synthesis.input"
     plan = SynthesisPlan(
         channels=_whole(record, start, "channels"),
@@ -185,8 +186,8 @@ def _grown_plan(record: NetworkRecord) -> SynthesisPlan:
     return plan
 
 
-def _grown_parts(record: NetworkRecord) -> tuple[Sizes, MappingOptions, SynthesisOptions, SynthesisPlan]:
-    plan = _grown_plan(record)
+def _superres_parts(record: NetworkRecord) -> tuple[Sizes, MappingOptions, SynthesisOptions, SynthesisPlan]:
+    plan = _superres_plan(record)
     dims = Sizes(*(_whole(record, "", key) for key in Sizes._fields))
     last = plan.layers[-1]
     if (last.out_size, last.out_channels) != (dims.img_resolution, dims.img_channels):
@@ -194,10 +195,10 @@ def _grown_parts(record: NetworkRecord) -> tuple[Sizes, MappingOptions, Synthesi
     mapping = MappingOptions(_whole(record, "mapping", "num_layers", MAX_LAYERS))
     if "bias_gain" in _attributes(record, "mapping.fc0"):
         mapping = mapping._replace(lr_multiplier=_number(record, "mapping.fc0", "bias_gain"))
-    return dims, mapping, _grown_options(record, plan), plan
+    return dims, mapping, _superres_options(record, plan), plan
 
 
-def _grown_options(record: NetworkRecord, plan: SynthesisPlan) -> SynthesisOptions:
+def _superres_options(record: NetworkRecord, plan: SynthesisPlan) -> SynthesisOptions:
     """Stored keywords of a super-resolution network, completed with defaults."""
     clamp, *others = (_attributes(record, f"synthesis.{layer.name}").get("conv_clamp") for layer in plan.layers)
     if any(other != clamp for other in others) or not (
@@ -205,7 +206,7 @@ def _grown_options(record: NetworkRecord, plan: SynthesisPlan) -> SynthesisOptio
     ):
         raise HookError(f"{record.path}: its layers have different or odd clamps: a modified network")
     held = _attributes(record, "synthesis")
-    kept = {key: held[key] for key in _KEPT if isinstance(held.get(key), (int, float))}
+    kept = {key: held[key] for key in _STORED if isinstance(held.get(key), (int, float))}
     return stylegan3.read_options(Options(record, {**DEFAULTS, **kept, "conv_clamp": clamp}))
 
 

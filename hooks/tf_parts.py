@@ -94,34 +94,29 @@ def arguments(
     return Options(record, result)
 
 
-def agree(record: NetworkRecord, **sizes: int) -> None:
-    """Compare sizes of the variables with the arguments of the same names, if given.
+def agree(record: NetworkRecord, sizes: Mapping[str, int]) -> None:
+    """Compare the sizes of a network with the arguments that name them, if given.
 
     Raises:
         HookError: names the first that differs.
     """
+    found = {
+        "resolution": sizes["resolution"],
+        "num_channels": sizes["channels"],
+        "latent_size": sizes["z_dim"],
+        "label_size": sizes["c_dim"],
+        "dlatent_size": sizes["w_dim"],
+        "dlatent_broadcast": sizes["num_ws"],
+        "mapping_layers": count(record, "mapping/Dense{}/weight".format),
+    }
     for module in record.modules.values():
-        for name, found in sizes.items():
+        for name, size in found.items():
             given = module.attributes.get(name)
-            if given is not None and given != found:
+            if given is not None and given != size:
                 raise HookError(
-                    f"{record.path}: {record.class_name} says {name} {given!r:.40}, its variables say {found}: "
+                    f"{record.path}: {record.class_name} says {name} {given!r:.40}, its variables say {size}: "
                     "a modified or damaged network"
                 )
-
-
-def agree_on_sizes(record: NetworkRecord, sizes: Mapping[str, int]) -> None:
-    """:func:`agree` for the sizes of a style-based network."""
-    agree(
-        record,
-        resolution=sizes["resolution"],
-        num_channels=sizes["channels"],
-        latent_size=sizes["z_dim"],
-        label_size=sizes["c_dim"],
-        dlatent_size=sizes["w_dim"],
-        dlatent_broadcast=sizes["num_ws"],
-        mapping_layers=count(record, "mapping/Dense{}/weight".format),
-    )
 
 
 def level_of_detail(record: NetworkRecord, blocks: int) -> float:

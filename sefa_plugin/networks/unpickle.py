@@ -50,18 +50,9 @@ class Absent:
     error: Exception = ImportError("nothing")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        pass
+        """Ignore arguments; likewise the state and the items that a pickle adds."""
 
-    def __setstate__(self, state: object) -> None:
-        pass
-
-    def __setitem__(self, key: object, value: object) -> None:
-        pass
-
-    def append(self, item: object) -> None:
-        """Ignore items of a list that could not be made."""
-
-    extend = append
+    __setstate__ = __setitem__ = append = extend = __init__
 
 
 def _absent(error: Exception, problems: list[Exception]) -> type[Absent]:
