@@ -48,7 +48,7 @@ class Options:
         return None if self.values[key] is None else self.whole(key)
 
     def number(self, key: str) -> float:
-        """Any number of a sensible size."""
+        """Any number up to ``MAX_NUMBER``."""
         value = self.values[key]
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= MAX_NUMBER:
             raise self._wrong(key)

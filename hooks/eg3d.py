@@ -37,7 +37,7 @@ class EG3D(Hook):
         planes = stylegan3.HOOK.describe(inner)
         if (planes["channels"], planes["resolution"]) != (_PLANES, _SIDE):
             raise HookError(
-                f"{record.path}: its backbone draws {planes['channels']} channels of {planes['resolution']} px"
+                f"{record.path}: its backbone gives {planes['channels']} channels of {planes['resolution']} px"
             )
         extra = [key for key in record.tensors if not key.startswith((_PREFIX, *_OTHERS))]
         if extra:

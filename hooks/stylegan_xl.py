@@ -204,7 +204,7 @@ def _superres_options(record: NetworkRecord, plan: SynthesisPlan) -> SynthesisOp
     if any(other != clamp for other in others) or not (
         clamp is None or (isinstance(clamp, (int, float)) and clamp > 0)
     ):
-        raise HookError(f"{record.path}: its layers have different or odd clamps: a modified network")
+        raise HookError(f"{record.path}: its layers have different or invalid clamps: a modified network")
     held = _attributes(record, "synthesis")
     kept = {key: held[key] for key in _STORED if isinstance(held.get(key), (int, float))}
     return stylegan3.read_options(Options(record, {**DEFAULTS, **kept, "conv_clamp": clamp}))

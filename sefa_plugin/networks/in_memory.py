@@ -112,8 +112,7 @@ def usable(G: object) -> Generator:
     if isinstance(G, EmbeddedGenerator):
         return G
     synthesis = getattr(G, "synthesis", None)
-    wrapped = unwrapped(synthesis) is not synthesis
-    if callable(synthesis) and not wrapped and called_as_usual(synthesis):
+    if unwrapped(synthesis) is synthesis and callable(synthesis) and called_as_usual(synthesis):
         return cast("Generator", G)
     return adopt(G)
 
@@ -140,11 +139,11 @@ def _held(G: object) -> nn.Module:
     parts = {name: getattr(G, name) for name in _PARTS}
     if not all(isinstance(part, nn.Module) for part in parts.values()):
         raise LiveError(f"{type(G).__name__} is no torch module, and neither are its mapping and synthesis")
-    stand_in: nn.Module = type(type(G).__name__, (nn.Module,), {})()
+    module: nn.Module = type(type(G).__name__, (nn.Module,), {})()
     for name, value in [*vars(G).items(), *parts.items()]:
         if isinstance(value, (int, np.integer)) or name in parts:
-            setattr(stand_in, name, value)
-    return stand_in
+            setattr(module, name, value)
+    return module
 
 
 def _place(error: BaseException) -> str:

@@ -37,7 +37,7 @@ _Hook = Callable[[nn.Module, "tuple[object, ...]"], None]  # called with a modul
 
 
 @dataclass(eq=False)
-class _Seen:
+class _RowCall:
     """A call of a module with a row of ws.
 
     Attributes:
@@ -80,12 +80,12 @@ def style_layers(
     Raises:
         ProbeError: no module that takes a row is affine.
     """
-    with _watching(network, rows) as seen:
+    with _recorded(network, rows) as calls:
         run(rows[None])
     found: dict[int, StyleLayer] = {}
     done: list[tuple[str, int]] = []
-    modules = [item for item in seen if item.matrix is None]
-    products = _joined(seen)
+    modules = [item for item in calls if item.matrix is None]
+    products = _stacked_products(calls)
     # Outer modules first; then products that belong to no layer yet.
     for item in [*sorted(modules, key=lambda held: held.name.count(".")), *products]:
         if any(item.row == row and (item.name == name or item.name.startswith(f"{name}.")) for name, row in done):
@@ -93,7 +93,7 @@ def style_layers(
         weight = _weight(item, rows.shape[1])
         if weight is not None:
             done.append((item.name, item.row))
-            found[seen.index(item)] = _layer(network, item, *weight, img_channels)
+            found[calls.index(item)] = _layer(network, item, *weight, img_channels)
     if not found:
         raise ProbeError("no affine layer that is fed by a row of ws was found in it")
     return _renamed([found[place] for place in sorted(found)])
@@ -109,10 +109,10 @@ def _renamed(layers: list[StyleLayer]) -> list[StyleLayer]:
     return layers
 
 
-def _joined(seen: Iterable[_Seen]) -> list[_Seen]:
+def _stacked_products(calls: Iterable[_RowCall]) -> list[_RowCall]:
     """Items with a matrix; several matrices of a module for one row (scale and shift, say) are stacked."""
-    first: dict[tuple[str, int], _Seen] = {}
-    for item in seen:
+    first: dict[tuple[str, int], _RowCall] = {}
+    for item in calls:
         if item.matrix is None:
             continue
         held = first.setdefault((item.name, item.row), item)
@@ -126,23 +126,23 @@ def mapping_layer(network: nn.Module, run: Callable[[Tensor], object], z: Tensor
 
     ``run`` is called with ``[1, z_dim]``.
     """
-    with _watching(network, z[None]) as seen:
+    with _recorded(network, z[None]) as calls:
         run(z[None])
-    for item in sorted(seen, key=lambda held: held.matrix is not None):
+    for item in sorted(calls, key=lambda held: held.matrix is not None):
         found = _weight(item, len(z))
         if found is not None:
             return StyleLayer(item.name, found[0], -1, "mapping", found[1])
     return None
 
 
-def _weight(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
+def _weight(item: _RowCall, width: int) -> tuple[np.ndarray, float] | None:
     """The weight of a module's affine part and its gain at run time; None if it is not affine."""
     if item.matrix is not None:
         return (item.matrix.to(torch.float32) * item.scale).cpu().numpy(), 1.0
     if next(item.module.parameters(), None) is None and next(item.module.buffers(), None) is None:
         return None  # no weights: dropout, an identity
     matrix = _matrix(item, width)
-    return _behind_activation(item, width) if matrix is None else _stored(item, matrix)
+    return _before_activation(item, width) if matrix is None else _stored(item, matrix)
 
 
 @dataclass(eq=False)
@@ -151,17 +151,17 @@ class _Call:
 
     name: str
     module: nn.Module
-    inside: list[_Seen]
+    inside: list[_RowCall]
 
 
 @contextmanager
-def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
+def _recorded(network: nn.Module, rows: Tensor) -> Iterator[list[_RowCall]]:
     """Record every module that is called with a row (and no other tensor), and every product with a row."""
-    seen: list[_Seen] = []
+    seen: list[_RowCall] = []
     calls: list[_Call] = []
     handles = []
 
-    def note(item: _Seen, around: list[_Call]) -> None:
+    def note(item: _RowCall, around: list[_Call]) -> None:
         seen.append(item)
         for call in around:
             call.inside.append(item)
@@ -173,7 +173,7 @@ def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
             match = _row_of(tensors[0], rows) if len(tensors) == 1 else None
             if match is None or not name or any((item.name, item.row) == (name, match[0]) for item in seen):
                 return
-            note(_Seen(name, module, match[0], tensors[0].detach(), match[1]), calls[:-1])
+            note(_RowCall(name, module, match[0], tensors[0].detach(), match[1]), calls[:-1])
 
         return hook
 
@@ -192,7 +192,9 @@ def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
             match = _row_of(vector, rows) if vector.shape == (1, rows.shape[1]) else None
             if match is not None:
                 call = calls[-1]
-                note(_Seen(call.name, call.module, match[0], vector, match[1], matrix=matrix.detach().clone()), calls)
+                note(
+                    _RowCall(call.name, call.module, match[0], vector, match[1], matrix=matrix.detach().clone()), calls
+                )
                 return
 
     for name, module in network.named_modules():
@@ -253,7 +255,7 @@ def _row_of(tensor: Tensor, rows: Tensor) -> tuple[int, float] | None:
     return (best, 1.0 if abs(scale - 1) <= same else scale) if alike else None
 
 
-def _apply(item: _Seen, vectors: Tensor) -> Tensor:
+def _apply(item: _RowCall, vectors: Tensor) -> Tensor:
     """Outputs ``[N, outputs]`` of a module for ``[N, width]`` in place of its row."""
     batch = item.given.expand(len(vectors), *item.given.shape[1:]).clone()
     batch.reshape(len(vectors), -1)[:, : vectors.shape[1]] = vectors.to(batch)
@@ -261,7 +263,7 @@ def _apply(item: _Seen, vectors: Tensor) -> Tensor:
     return made.reshape(len(vectors), -1).to(torch.float32)
 
 
-def _matrix(item: _Seen, width: int) -> np.ndarray | None:
+def _matrix(item: _RowCall, width: int) -> np.ndarray | None:
     """The matrix ``[outputs, width]`` of an affine module, float32; None if it is not affine."""
     device = item.given.device
     try:
@@ -282,7 +284,7 @@ def _matrix(item: _Seen, width: int) -> np.ndarray | None:
     return (matrix.t() * item.scale).contiguous().cpu().numpy()
 
 
-def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
+def _before_activation(item: _RowCall, width: int) -> tuple[np.ndarray, float] | None:
     """The stored weight of a module that activates its affine output, as mapping layers do.
 
     Its Jacobian at one point must be that weight with scaled rows.
@@ -311,7 +313,7 @@ def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | No
     return held.cpu().numpy(), float(gain) if isinstance(gain, (int, float)) else 1.0
 
 
-def _stored(item: _Seen, matrix: np.ndarray) -> tuple[np.ndarray, float]:
+def _stored(item: _RowCall, matrix: np.ndarray) -> tuple[np.ndarray, float]:
     """The module's weight and its gain if their product is ``matrix``, else ``matrix`` and 1."""
     weight = getattr(item.module, "weight", None)
     if isinstance(weight, Tensor) and tuple(weight.shape) == matrix.shape:
@@ -325,7 +327,7 @@ def _stored(item: _Seen, matrix: np.ndarray) -> tuple[np.ndarray, float]:
     return matrix, 1.0
 
 
-def _layer(network: nn.Module, item: _Seen, weight: np.ndarray, gain: float, img_channels: int) -> StyleLayer:
+def _layer(network: nn.Module, item: _RowCall, weight: np.ndarray, gain: float, img_channels: int) -> StyleLayer:
     parent = item.module if item.matrix is not None else network.get_submodule(item.name.rpartition(".")[0])
     kind, style_gain = _kind(parent, item.name, weight, img_channels)
     detail = None

@@ -21,7 +21,7 @@ _NAMES = ("G_ema", "G", "D")
 # Import name -> pip name of packages that networks' sources import; other imports may be modules of a toolkit.
 _SAME_NAME = ("dill", "einops", "kornia", "omegaconf", "requests", "scipy", "timm", "torchvision", "tqdm")
 _PACKAGES = {"cv2": "opencv-python", "PIL": "pillow", **{name: name for name in _SAME_NAME}}
-_StandIn = Callable[[str], Optional[ModuleType]]  # our module for a toolkit's; None for any other
+_ModuleFor = Callable[[str], Optional[ModuleType]]  # our module for a toolkit's; None for any other
 
 
 class TrustedFileError(Exception):
@@ -91,20 +91,20 @@ def run_file(path: str, which: str, check: Callable[[object], None]) -> Loaded:
         TrustedFileError: the code fails, imports a missing module, or makes no such network.
     """
     host = host_folder()
-    if host is not None:
-        if str(host) not in sys.path:
-            sys.path.insert(0, str(host))  # also for what the network imports later
-        try:
-            return _attempt(path, which, check, None, str(host))
-        except TrustedFileError as error:
-            first = error
-        try:
-            loaded = _attempt(path, which, check, _ours, "sefa_plugin")
-        except TrustedFileError as error:
-            second = str(error).removeprefix(f"{path}: ")
-            raise TrustedFileError(f"{first}; with sefa_plugin's own modules: {second}") from None
-        return loaded._replace(remark=f"run with sefa_plugin's modules, since those of {host} fail: {first}")
-    return _attempt(path, which, check, _ours, "sefa_plugin")
+    if host is None:
+        return _attempt(path, which, check, _ours, "sefa_plugin")
+    if str(host) not in sys.path:
+        sys.path.insert(0, str(host))  # also for what the network imports later
+    try:
+        return _attempt(path, which, check, None, str(host))
+    except TrustedFileError as error:
+        first = error
+    try:
+        loaded = _attempt(path, which, check, _ours, "sefa_plugin")
+    except TrustedFileError as error:
+        second = str(error).removeprefix(f"{path}: ")
+        raise TrustedFileError(f"{first}; with sefa_plugin's own modules: {second}") from None
+    return loaded._replace(remark=f"run with sefa_plugin's modules, since those of {host} fail: {first}")
 
 
 def _ours(module: str) -> ModuleType | None:
@@ -115,10 +115,10 @@ def _ours(module: str) -> ModuleType | None:
 
 
 def _attempt(
-    path: str, which: str, check: Callable[[object], None], stand_in: _StandIn | None, modules_of: str
+    path: str, which: str, check: Callable[[object], None], module_for: _ModuleFor | None, modules_of: str
 ) -> Loaded:
     try:
-        value = _unpickle(path, stand_in)
+        value = _unpickle(path, module_for)
         entries = _networks_in(value) or {which: value}
         if which not in entries:
             raise TrustedFileError(f"{path}: holds no {which}; it holds {', '.join(entries)} (choose with --which)")
@@ -127,7 +127,7 @@ def _attempt(
         if absent is not None:
             raise absent
         check(network)
-    except (TrustedFileError, KeyboardInterrupt):
+    except TrustedFileError:
         raise
     except ImportError as error:
         raise TrustedFileError(f"{path}: {_missing(error)}") from error
@@ -176,8 +176,8 @@ def _first_absent(network: object) -> Exception | None:
     return None
 
 
-def _unpickle(path: str, stand_in: _StandIn | None) -> object:
-    """Run the pickle; without ``stand_in``, the toolkit's own modules are imported."""
+def _unpickle(path: str, module_for: _ModuleFor | None) -> object:
+    """Run the pickle; without ``module_for``, the toolkit's own modules are imported."""
     from ..reading.torch_file import is_legacy
 
     problems: list[Exception] = []
@@ -187,7 +187,7 @@ def _unpickle(path: str, stand_in: _StandIn | None) -> object:
             if (module, name) == ("torch.storage", "_load_from_bytes"):
                 return lambda data: _torch_load(io.BytesIO(data))  # onto the CPU
             try:
-                home = None if stand_in is None else stand_in(module)
+                home = None if module_for is None else module_for(module)
                 found = super().find_class(_numpy_name(module), name) if home is None else getattr(home, name)
             except (ImportError, AttributeError) as error:
                 return _absent(error, problems)
