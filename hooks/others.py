@@ -16,10 +16,9 @@ def identify(record: NetworkRecord) -> str:
 
 
 def _has(*parts: str, classes: tuple[str, ...] = (), roots: tuple[str, ...] = ()) -> Callable[[NetworkRecord], bool]:
-    """A test of a record: whether the name of some tensor contains one of ``parts``.
+    """A test of a record: one of these parts in a tensor's name, or one of these names of a module's class.
 
-    Or its own class has one of the bare names ``roots``; or some module's class has one of the bare names ``classes``,
-    or lies in a package of one of these names.
+    ``roots`` are bare names of the network's own class; ``classes`` of any module's, or names of its package.
     """
 
     def test(record: NetworkRecord) -> bool:

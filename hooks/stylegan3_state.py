@@ -57,11 +57,7 @@ class StyleGAN3State(PlannedHook[StyleGAN3Plan]):
 
 
 def _layers(record: NetworkRecord) -> list[tuple[str, int, int]]:
-    """Name, size and width of every layer, in order.
-
-    Raises:
-        HookError: they are not numbered from 0 without a gap.
-    """
+    """Name, size and width of every layer, in order."""
     matches = filter(None, map(_LAYER.fullmatch, record.tensors))
     found = sorted((int(match[2]), match[1], int(match[3]), int(match[4])) for match in matches)
     if [number for number, *_ in found] != list(range(len(found))) or not 2 <= len(found) <= MAX_LAYERS:
@@ -70,11 +66,7 @@ def _layers(record: NetworkRecord) -> list[tuple[str, int, int]]:
 
 
 def _laid_out(record: NetworkRecord, layers: Sequence[tuple[str, int, int]]) -> tuple[SynthesisOptions, SynthesisPlan]:
-    """Arguments for which the toolkit's layers have these names, and the layers.
-
-    Raises:
-        HookError: there are none with the toolkit's other defaults.
-    """
+    """Arguments for which the toolkit's layers have these names, and the layers."""
     (first, size, _), (_, resolution, colours) = layers[0], layers[-1]
     taps = length(record, f"synthesis.{first}.up_filter", 0, 1)
     downs = [f"synthesis.{layer}.down_filter" for layer, *_ in layers]

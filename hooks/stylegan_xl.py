@@ -159,11 +159,7 @@ def _superres_layer(record: NetworkRecord, name: str) -> LayerPlan:
 
 
 def _superres_plan(record: NetworkRecord) -> SynthesisPlan:
-    """The layers of a super-resolution network, in the order of ``layer_names``, whose numbers have gaps.
-
-    Raises:
-        HookError: a layer is inconsistent, or does not fit the one before.
-    """
+    """The layers of a super-resolution network, in the order of ``layer_names``, whose numbers have gaps."""
     names = _attributes(record, "synthesis").get("layer_names")
     if not isinstance(names, list) or not 1 <= len(names) <= MAX_LAYERS or not all(type(n) is str for n in names):
         raise HookError(f"{record.path}: its synthesis network has no valid layer_names")

@@ -91,11 +91,7 @@ def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> Lo
 
 
 def _built(opened: OpenNetwork) -> nn.Module:
-    """The generator that the hook builds, checked.
-
-    Raises:
-        HookError: it is not a generator, or not of the described sizes.
-    """
+    """The generator that the hook builds, if it has the interface and the described sizes."""
     G, hook = opened.hook.build(opened.record), opened.hook.name
     if not isinstance(G, nn.Module):
         raise HookError(f"hook {hook} built a {type(G).__name__}, expected an nn.Module")
@@ -129,10 +125,7 @@ _HARMLESS = {"training", "w_avg_beta", "magnitude_ema_beta", "use_fp16", "channe
 
 
 def _compare_attributes(G: nn.Module, record: NetworkRecord) -> None:
-    """Compare attributes of the file's modules (gains, clamps, kinds) with those of the built ones.
-
-    This detects forks that change only a gain, if it is an attribute.
-    """
+    """Compare attributes of the file's modules with those of the built ones: some forks change only a gain."""
     for name, module in G.named_modules():
         for key, ours in module.__dict__.items():
             plain = ours is None or isinstance(ours, (bool, int, float, str))  # None: no clamp

@@ -38,24 +38,15 @@ _Hook = Callable[[nn.Module, "tuple[object, ...]"], None]  # called with a modul
 
 @dataclass(eq=False)
 class _RowCall:
-    """A call of a module with a row of ws.
-
-    Attributes:
-        name, module: the module.
-        row: the index of the row.
-        given: the module's input.
-        scale: factor between the row and the input.
-        size: height of the output of the module's parent; 0 if that is not a picture.
-        matrix: the matrix by which the module multiplies the row, if it takes more inputs than the row.
-    """
+    """A call of a module with a row of ws."""
 
     name: str
     module: nn.Module
     row: int
-    given: Tensor
-    scale: float = 1.0
-    size: int = 0
-    matrix: Tensor | None = None
+    given: Tensor  # the module's input
+    scale: float = 1.0  # factor between the row and the input
+    size: int = 0  # height of the output of the module's parent; 0 if that is not a picture
+    matrix: Tensor | None = None  # by which the module multiplies the row, if it takes more inputs than the row
 
     @property
     def coarser(self) -> float:
@@ -285,10 +276,7 @@ def _matrix(item: _RowCall, width: int) -> np.ndarray | None:
 
 
 def _before_activation(item: _RowCall, width: int) -> tuple[np.ndarray, float] | None:
-    """The stored weight of a module that activates its affine output, as mapping layers do.
-
-    Its Jacobian at one point must be that weight with scaled rows.
-    """
+    """The weight of a module that activates its affine output, if its Jacobian is that weight with scaled rows."""
     weight = getattr(item.module, "weight", None)
     if not isinstance(weight, Tensor) or weight.ndim != 2 or weight.shape[1] < width:
         return None

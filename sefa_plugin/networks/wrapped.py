@@ -6,15 +6,15 @@ The class is unknown, so keywords are tried, sizes are taken from outputs, and p
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import eg3d_camera
+from . import eg3d_camera, generator
 
 _SIZES = ("z_dim", "c_dim", "w_dim", "num_ws")
 _ROWS = ("num_layers", "n_latent")  # other names of num_ws in toolkits
@@ -34,15 +34,6 @@ class _Part:
 
     def __call__(self, *args: object, **kwargs: object) -> Tensor:
         return self._call(*args, **kwargs)
-
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        return self._module().parameters(recurse)
-
-    def modules(self) -> Iterator[nn.Module]:
-        return self._module().modules()
-
-    def _module(self) -> nn.Module:
-        return next(owner for owner in self._owners if isinstance(owner, nn.Module))
 
     def __getattr__(self, name: str) -> Any:
         for owner in self._owners:  # if the part is a method (EG3D), the network has the attribute
@@ -98,14 +89,14 @@ class EmbeddedGenerator(nn.Module):
         self.img_channels, self.img_resolution = int(img.shape[1]), int(img.shape[2])
 
     @property
-    def mapping(self) -> _Part:
+    def mapping(self) -> generator.Mapping:
         """``mapping(z, c, truncation_psi, truncation_cutoff) -> ws [N, num_ws, w_dim]`` float32."""
-        return _Part(self._map, self.network, "mapping")
+        return cast(generator.Mapping, _Part(self._map, self.network, "mapping"))
 
     @property
-    def synthesis(self) -> _Part:
+    def synthesis(self) -> generator.Synthesis:
         """``synthesis(ws, noise_mode, force_fp32) -> img [N, C, H, W]`` float32, about -1 to 1."""
-        return _Part(self._synthesize, self.network, "synthesis")
+        return cast(generator.Synthesis, _Part(self._synthesize, self.network, "synthesis"))
 
     def _own(self, name: str) -> Callable[..., object]:
         """The network's own mapping or synthesis: a module, or a method."""
@@ -167,7 +158,8 @@ class EmbeddedGenerator(nn.Module):
         **synthesis_kwargs: object,
     ) -> Tensor:
         """Latents ``[N, z_dim]`` (and labels) to pictures; further arguments as for ``mapping``."""
-        return self.synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff), **synthesis_kwargs)
+        synthesis: Callable[..., Tensor] = self.synthesis
+        return synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff), **synthesis_kwargs)
 
     def _running(self, noise: bool = False) -> AbstractContextManager[object]:
         """The context of each call of the network; ``noise``: it draws random numbers for the caller."""

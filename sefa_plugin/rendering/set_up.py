@@ -58,19 +58,13 @@ def uses_bfloat16(G: Generator) -> bool:
 
 
 class _Use:
-    """The state of a generator that scenes render with.
-
-    Attributes:
-        lock: held while a batch is rendered.
-        transform: StyleGAN3's input transform ``[3, 3]`` as in the network file; None for other networks.
-        look: how the generator is set up now; None before its first picture.
-    """
+    """The state of a generator that scenes render with."""
 
     def __init__(self, G: Generator) -> None:
-        self.lock = RLock()
+        self.lock = RLock()  # held while a batch is rendered
         held = _transform(G)
-        self.transform = None if held is None else held.clone()
-        self.look: Look | None = None
+        self.transform = None if held is None else held.clone()  # StyleGAN3's [3, 3], as in the network file
+        self.look: Look | None = None  # how the generator is set up now
 
 
 _uses: WeakKeyDictionary[Generator, _Use] = WeakKeyDictionary()
