@@ -43,7 +43,7 @@ def camera_code(
     place = radius * np.array([-math.sin(phi) * math.cos(theta), math.cos(phi), math.sin(phi) * math.sin(theta)])
     ahead = np.asarray(pivot, dtype=float) - place
     if not np.linalg.norm(ahead) > 1e-6:
-        raise ValueError("the camera sits on the point that it looks at")
+        raise ValueError("the camera is at the pivot, which it is to look at")
     ahead /= np.linalg.norm(ahead)
     right = np.cross(ahead, [0.0, 1.0, 0.0])
     right /= np.linalg.norm(right)

@@ -22,7 +22,7 @@ class Look:
         translate, rotate: StyleGAN3's input transform, in picture widths and degrees.
         camera, fov: EG3D's camera: yaw and pitch, and field of view, in degrees.
         force_fp32: float32 even where the network has float16 layers.
-        bf16: bfloat16 on a CPU that has it (``precision.use_bfloat16``).
+        bf16: bfloat16 on a CPU that has it (``set_up.use_bfloat16``).
     """
 
     trunc: float = 1.0

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from places import ROOT
+from scenes import pictures_along
 
 from sefa_plugin import Directions, factorize, load_network
 from sefa_plugin.directions.factorization import Factorisation
@@ -207,7 +208,7 @@ def test_threads_get_what_they_would_get_alone(golden):
         try:
             (found,) = session.directions(wanted=Wanted(count=1))
             scene = session.scene(session.view(looks[place], [3]))
-            shots = scene.shots(found.directions, 0, [0.0] * 5)
+            shots = pictures_along(scene, found.directions, 0, [0.0] * 5)
             made[place] = [pictures[0] for pictures in shots]
         except Exception as error:  # the thread would swallow it
             errors.append(error)

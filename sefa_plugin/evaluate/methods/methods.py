@@ -18,7 +18,7 @@ from ...directions.directions import Directions
 from ...directions.factorization import effective_weight, factorize
 from ...directions.layers import select_layers
 from ...directions.names import check_name
-from ...networks.style_layers import network_info, style_layers
+from ...networks.style_layers import generator_of, style_layers
 from ...rendering.look import Look
 from ..samples.sampling import Samples
 from .chance import random_directions
@@ -87,7 +87,7 @@ def along(
         raise ValueError(f"vectors {list(vectors.shape)}, some of length 0 or not [k, {G.w_dim}]")
     vectors = vectors / length
     A = stack([effective_weight(layer, True) for layer in groups[0].layers])
-    info = network_info(G)
+    info = generator_of(G).sefa
     return Directions.of(
         vectors,
         np.square(vectors @ A.T).sum(axis=1),

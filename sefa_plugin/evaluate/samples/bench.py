@@ -14,7 +14,7 @@ import numpy as np
 
 from ...directions.kept import KeptDirections
 from ...media.change import reduced, visible_change
-from ...networks.style_layers import network_info
+from ...networks.style_layers import generator_of
 from ...rendering.calibration import seeds_of
 from ...rendering.look import Look
 from ...rendering.ranges import Ranges
@@ -111,7 +111,7 @@ class Bench:
         return other
 
     def _about(self, what: str, **more: object) -> dict[str, object]:
-        return {"what": what, "network": network_info(self.G).digest, "look": asdict(self.look), **more}
+        return {"what": what, "network": generator_of(self.G).sefa.digest, "look": asdict(self.look), **more}
 
     def _scored(self, what: str, **more: object) -> dict[str, object]:
         return self._about(what, scorer=identity_of(self.scorer), **more)

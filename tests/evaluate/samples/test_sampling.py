@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scenes import pictures_along
 from toys import Planted, patches
 
 from sefa_plugin import Directions, edit, factorize, load_network
@@ -117,7 +118,7 @@ def test_edits_share_what_they_leave_unchanged_and_are_the_same_pictures(net, sp
     shown = list(samples.edited(view, directions, steps))
     assert len(shown) == 3
     for pictures, (key, distance) in zip(shown, steps):
-        want = np.stack(next(samples.engine.scene(view).shots(directions, key, [distance])))
+        want = np.stack(next(pictures_along(samples.engine.scene(view), directions, key, [distance])))
         assert abs(pictures.astype(int) - want).max() <= 1
 
 
