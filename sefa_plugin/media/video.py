@@ -98,7 +98,6 @@ def _kind(path: Path, fps: float, kind: str | None) -> str:
     return kind
 
 
-
 def _write_folder(path: str | os.PathLike[str], frames: Iterator[np.ndarray], comment: str) -> None:
     with whole_folder(path) as part:
         for index, frame in enumerate(frames):
