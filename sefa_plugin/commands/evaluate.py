@@ -38,7 +38,7 @@ def evaluate() -> None:
 
 def scorer_given(given: Given, device: str = "cpu") -> Scorer:
     """The scorer of the options; several are combined into one."""
-    from ..evaluate.scorers.scorers import load_scorers
+    from ..evaluate.scorers.scorers import load_scorer
 
     specs = list(given["scorers"])
     if not specs and given["network"] == "demo":
@@ -51,8 +51,8 @@ def scorer_given(given: Given, device: str = "cpu") -> Scorer:
         if value and not {"clip", "open_clip"} & set(specs):
             raise click.UsageError(f"{option} is for --scorer clip or open_clip")
     with usage():
-        return load_scorers(
-            specs,
+        return load_scorer(
+            *specs,
             device=device,
             attributes=given["attributes"],
             clip_model=given["clip_model"],
@@ -156,7 +156,7 @@ class Setting:
                 parts=parts,
                 advance=progress.advance,
             )
-        self.attributes = self.bench.trial()
+        self.attributes = self.bench.samples.trial(self.bench.scorer)
 
     def about(self, **more: Any) -> dict[str, Any]:
         """The settings that are written with a result."""

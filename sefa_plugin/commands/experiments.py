@@ -136,7 +136,6 @@ def hierarchy(**given: Any) -> None:
       sefa evaluate hierarchy --network demo --samples 300
     """
     from ..evaluate.experiments import hierarchy as work
-    from ..evaluate.tables.heatmap import write_heatmap
 
     with Progress() as progress:
         setting = Setting(given, progress)
@@ -149,7 +148,7 @@ def hierarchy(**given: Any) -> None:
     setting.write("hierarchy", work.table_of(found), about, ["csv", "json"])
     setting.write("hierarchy-homes", work.homes(found), setting.about(), ["csv"])
     path = setting.folder / "hierarchy.png"
-    write_heatmap(path, work.grid(found), comment=about["command"], **work.captions(found))
+    work.heatmap(found).write(path, about["command"])
     click.echo(f"  {path}")
     click.echo(work.homes(found).markdown(), nl=False)
 
@@ -205,7 +204,6 @@ def truth(**given: Any) -> None:
       sefa evaluate truth --network demo --also second.pkl --also third.pkl
     """
     from ..evaluate.experiments import truth as work
-    from ..evaluate.tables.heatmap import write_heatmap
 
     wanted = list(range(len(work.VARIANTS))) if given["variants"] is None else given["variants"]
     if max(wanted) >= len(work.VARIANTS):
@@ -250,7 +248,7 @@ def truth(**given: Any) -> None:
     for measure, title in (("correlation", "How well each factor is recovered"), ("share", "How purely")):
         setting.write(f"truth-{measure}", work.by_factor(results, measure, title), setting.about(), ["csv"])
         path = setting.folder / f"truth-{measure}.png"
-        write_heatmap(path, work.grid(results, measure), comment=about["command"], **work.captions(results, title))
+        work.heatmap(results, measure, title).write(path, about["command"])
         click.echo(f"  {path}")
 
 

@@ -38,7 +38,7 @@ def arithmetic_of(G: Generator, at_once: int | None = None) -> Arithmetic:
     """
     import torch
 
-    from ..generators.ops import compiled_kernels
+    from ..generators.ops import numba_works
     from .frames import fitting
 
     device = next(G.parameters()).device
@@ -46,7 +46,7 @@ def arithmetic_of(G: Generator, at_once: int | None = None) -> Arithmetic:
         at_once = max(1, (16 if device.type == "cuda" else 4) * 256**2 // G.img_resolution**2)
     capability = getattr(getattr(torch.backends, "cpu", None), "get_cpu_capability", None)  # from torch 2.0 on
     kernels = "torch"
-    if hasattr(G.synthesis, "input") and compiled_kernels() is not None:  # StyleGAN3
+    if hasattr(G.synthesis, "input") and numba_works():  # StyleGAN3
         import numba
 
         kernels = f"numba {numba.__version__}"

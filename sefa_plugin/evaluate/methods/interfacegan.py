@@ -11,25 +11,13 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from ...reading.array_file import ArrayFile, ArrayFileError
 from ...system.regular_files import reading
 from ...system.whole_files import whole_file
-
-if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Machine(Protocol):
-        """scikit-learn's linear support vector machine, as far as it is used."""
-
-        coef_: np.ndarray
-
-        def fit(self, X: np.ndarray, y: np.ndarray) -> object: ...
-        def predict(self, X: np.ndarray) -> np.ndarray: ...
-
 
 CHOSEN = 0.02  # share of the samples at each end
 SPLIT = 0.7  # share of those that trains; the rest validates
@@ -63,7 +51,7 @@ def train_boundary(
     scores: np.ndarray,
     chosen: float = CHOSEN,
     split: float = SPLIT,
-    rng: np.random.RandomState | None = None,
+    seed: int = 0,
 ) -> Boundary:
     """Find the boundary between high and low scores.
 
@@ -72,14 +60,17 @@ def train_boundary(
         scores: of one attribute, ``[N]``.
         chosen: share of the samples taken from each end if at most 1, else their number; never more than half.
         split: share of the chosen ones that trains.
-        rng: shuffles the chosen ones, the high end first, then the low one; ``RandomState(0)`` by default.
+        seed: of the order in which the chosen ones are divided, the high end first, then the low one.
 
     Raises:
-        BoundaryError: too few samples, numbers that are not finite, scores that are all alike, or no scikit-learn.
-        ValueError: shapes do not agree, or a share is out of range.
+        BoundaryError: too few samples, codes that are not finite, scores that are all alike, or no scikit-learn.
     """
-    codes, scores = np.asarray(codes), np.asarray(scores, dtype=np.float64)
-    _check(codes, scores, chosen, split)
+    try:
+        from sklearn.svm import SVC
+    except ImportError:
+        raise BoundaryError(MISSING) from None
+    if not np.isfinite(codes).all():
+        raise BoundaryError("codes hold NaN or infinity")
     order = np.argsort(scores, kind="stable")[::-1]
     codes, scores = codes[order], scores[order]
     count = min(int(len(codes) * chosen) if chosen <= 1 else int(chosen), len(codes) // 2)
@@ -88,9 +79,9 @@ def train_boundary(
         raise BoundaryError(f"{len(codes)} samples leave {train} at each end to train with; take more")
     if scores[count - 1] == scores[-count]:
         raise BoundaryError(f"the {count} highest scores begin where the lowest end: there is nothing to tell apart")
-    rng = np.random.RandomState(0) if rng is None else rng
+    rng = np.random.RandomState(seed)
     high, low = codes[:count][rng.permutation(count)], codes[-count:][rng.permutation(count)]
-    machine = _machine()
+    machine: Any = SVC(kernel="linear")  # other parameters at their defaults, as in the authors' procedure
     machine.fit(np.concatenate([high[:train], low[:train]]), np.repeat([1, 0], train))
     normal = machine.coef_.reshape(1, -1).astype(np.float64)
     length = np.linalg.norm(normal)
@@ -111,24 +102,6 @@ def train_boundary(
     )
 
 
-def _machine() -> Machine:
-    try:
-        from sklearn.svm import SVC
-    except ImportError:
-        raise BoundaryError(MISSING) from None
-    machine: Machine = SVC(kernel="linear")  # other parameters at their defaults, as in the authors' procedure
-    return machine
-
-
-def _check(codes: np.ndarray, scores: np.ndarray, chosen: float, split: float) -> None:
-    if codes.ndim != 2 or 0 in codes.shape or scores.shape != codes.shape[:1]:
-        raise ValueError(f"codes {list(codes.shape)} and scores {list(scores.shape)}: expected [N, dim] and [N]")
-    if not chosen > 0 or not 0 < split <= 1:
-        raise ValueError(f"chosen {chosen} and split {split}: both are shares above 0")
-    if not (np.isfinite(codes).all() and np.isfinite(scores).all()):
-        raise BoundaryError("codes or scores hold NaN or infinity")
-
-
 def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np.ndarray:
     """Project other boundaries out of one, so that moving along it does not change their attributes (section 3.2).
 
@@ -141,15 +114,10 @@ def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np
 
     Raises:
         BoundaryError: the boundary lies in the span of the conditions.
-        ValueError: shapes do not agree.
     """
-    primal = np.asarray(primal, dtype=np.float64)
-    if primal.ndim != 2 or primal.shape[0] != 1 or any(np.shape(other) != primal.shape for other in conditions):
-        shapes = [list(primal.shape), *(list(np.shape(other)) for other in conditions)]
-        raise ValueError(f"boundaries {', '.join(map(str, shapes))}: each must be [1, dim]")
-    left = primal / np.linalg.norm(primal)
+    left = primal.astype(np.float64) / np.linalg.norm(primal.astype(np.float64))
     if len(conditions):
-        span = np.concatenate([np.asarray(other, dtype=np.float64) for other in conditions])  # [n, dim]
+        span = np.concatenate(conditions).astype(np.float64)  # [n, dim]
         amounts = np.linalg.lstsq(span.T, left[0], rcond=1e-10)[0]
         left = left - amounts @ span
     length = np.linalg.norm(left)

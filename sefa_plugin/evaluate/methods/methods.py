@@ -6,7 +6,7 @@ be calibrated and rendered like SeFa's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -19,14 +19,13 @@ from ...directions.factorization import effective_weight, factorize
 from ...directions.layers import select_layers
 from ...directions.names import check_name
 from ...networks.style_layers import generator_of, style_layers
-from ...rendering.look import Look
 from ..samples.sampling import Samples
-from .chance import random_directions
 from .ganspace import principal_components
 from .interfacegan import Boundary, BoundaryError, project_boundary, train_boundary
 
 if TYPE_CHECKING:
     from ...networks.generator import Generator
+    from ...rendering.look import Look
 
 METHODS = ("sefa", "ganspace", "interfacegan", "interfacegan-c", "chance")
 CODES = 65_536  # samples of w for GANSpace; they cost no picture
@@ -118,12 +117,6 @@ def by_sefa(G: Generator, count: int, layers: str = "all", normalize: bool = Tru
     return Found("sefa", found, perf_counter() - start)
 
 
-def codes_in_batches(G: Generator, look: Look, count: int, first: int = FIRST_CODE) -> Iterator[np.ndarray]:
-    """Untruncated w of many seeds, ``[n, w_dim]`` at a time."""
-    for start in range(0, count, BATCH):
-        yield Samples(G, look, min(BATCH, count - start), first + start).codes()
-
-
 def by_ganspace(
     G: Generator,
     count: int,
@@ -136,7 +129,8 @@ def by_ganspace(
 ) -> Found:
     """GANSpace: the components of the w of many seeds, strongest first; the deviations are its sigmas."""
     start = perf_counter()
-    found = principal_components(codes_in_batches(G, look or Look(), samples, first), min(count, G.w_dim))
+    batches = (Samples(G, look, min(BATCH, samples - at), first + at).codes() for at in range(0, samples, BATCH))
+    found = principal_components(batches, min(count, G.w_dim))
     held = along(G, found.vectors, layers=layers, torgb=torgb, label="ganspace")
     sigmas = {index: replace(held.entries[index], sigma=float(one)) for index, one in enumerate(found.deviations)}
     held = held.with_entries(sigmas)
@@ -144,9 +138,10 @@ def by_ganspace(
 
 
 def by_chance(G: Generator, count: int, layers: str = "all", torgb: str = "last", seed: int = 0) -> Found:
-    """Random orthonormal directions."""
+    """Random orthonormal directions, uniformly distributed: the baseline that every method should exceed."""
     start = perf_counter()
-    vectors = random_directions(G.w_dim, min(count, G.w_dim), seed)
+    q, r = np.linalg.qr(np.random.RandomState(seed).randn(G.w_dim, min(count, G.w_dim)))
+    vectors = (q * np.sign(np.diag(r))).T  # without the signs the distribution is not uniform (Mezzadri 2007)
     held = along(G, vectors, layers=layers, torgb=torgb, label="chance")
     return Found("chance", held, perf_counter() - start, about={"seed": seed})
 
@@ -178,7 +173,7 @@ def by_boundaries(
     reason: Exception = BoundaryError("no attribute to find a boundary of")
     for name, values in scores.items():
         try:
-            found[name] = train_boundary(codes, values, rng=np.random.RandomState(seed))
+            found[name] = train_boundary(codes, values, seed=seed)
         except BoundaryError as error:
             if skip is None:
                 raise

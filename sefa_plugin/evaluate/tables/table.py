@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,6 @@ from ...media.sheet import FAINT, INK, MARGIN, PAPER
 from ...media.text import font_of, legible, width_of
 from ...system.whole_files import whole_file
 from ..statistics.bootstrap import Interval
-from .cells import cell
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LETTER, LINE, COLUMN = 15, 28, 22
 RULE = (214, 214, 208)
 FORMATS = (".csv", ".json", ".md", ".png")
+_FORMULA = re.compile(r"[=@\t\r]|[+-].*[(|!]", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -132,3 +133,11 @@ def written(cell: Cell) -> str:
     if isinstance(cell, float):
         return f"{cell:.3g}" if abs(cell) < 10 else f"{cell:.1f}"
     return str(cell)
+
+
+def cell(value: object) -> object:
+    """A value for a CSV file: text that a spreadsheet would run as a formula gets a ' in front.
+
+    Names of directions and attributes may come from an untrusted file. ``-tilt``, a name of re-scoring, is no formula.
+    """
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

@@ -16,7 +16,6 @@ from sefa_plugin.evaluate.experiments.rescore import (
     rescore,
     settings_of,
     summary,
-    trial,
     write_table,
 )
 from sefa_plugin.evaluate.samples.sampling import Samples
@@ -173,9 +172,9 @@ def test_scores_are_kept_and_used(samples, tmp_path):
 
 
 def test_a_trial_shows_early_what_fails(samples):
-    assert trial(samples, patches) == [f"a{k}" for k in range(6)]
+    assert samples.trial(patches) == tuple(f"a{k}" for k in range(6))
     with pytest.raises(Exception, match="not a dict"):
-        trial(samples, lambda pictures: 3)
+        samples.trial(lambda pictures: 3)
 
 
 def test_one_sample_is_not_enough():
