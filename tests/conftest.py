@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,18 +20,34 @@ share_cores()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-# What a test module imports where it runs commands or starts processes.
+# What the imports of a test module name where it runs commands or starts processes.
 PROCESSES = {"subprocess", "multiprocessing", "CliRunner", "sefa", "gen", "invoke"}
+IMPORTS = re.compile(r"^(?:import|from .+ import) (\([^)]*\)|.*)", re.MULTILINE)
+
+
+@cache
+def tier(path: Path) -> str:
+    """The tier that a whole test module belongs to: ``hard``, ``command``, or quick, which has no mark."""
+    if path.parent.name == "hard":
+        return "hard"
+    imported = " ".join(IMPORTS.findall(path.read_text(encoding="utf-8")))
+    return (
+        "command" if path.parent.name in ("commands", "demo") or PROCESSES & set(re.findall(r"\w+", imported)) else ""
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Modules of a tier that ``-m`` leaves out are not even imported, which takes seconds in every process."""
+    if collection_path.suffix == ".py" and tier(collection_path) in re.findall(r"not (\w+)", config.option.markexpr):
+        return True
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Three tiers: ``hard``, ``command`` and, without a mark, quick (CONTRIBUTING.md)."""
     for item in items:
-        module = getattr(item, "module", None)
-        if "hard" in item.path.parent.parts[-1:]:
-            item.add_marker("hard")
-        if PROCESSES & vars(module).keys() or item.path.parent.name in ("commands", "demo"):
-            item.add_marker("command")
+        if tier(item.path):
+            item.add_marker(tier(item.path))
 
 
 class Case:
