@@ -8,13 +8,16 @@ RUN = $(VENV)/bin/python
 demo: $(VENV)/ready
 	$(RUN) gen_sefa.py --network demo
 
+# Compiled modules are kept: without them every process of the tests spends ten seconds of a core on compiling.
+export PYTHONDONTWRITEBYTECODE =
+
 # All but the hard ones, on all cores.
 test: lint
-	$(RUN) -m pytest -m "not hard" -n auto
+	$(RUN) -m pytest -m "not hard" -n auto --dist worksteal
 
-# No process and no command: what one runs while working.
+# No process, no command, nothing long: what one runs while working.
 test-quick: $(VENV)/ready
-	$(RUN) -m pytest -m "not hard and not command" -n auto
+	$(RUN) -m pytest -m "not hard and not command" -n auto --dist worksteal
 
 # Forks, signals, full disks, a browser, the reference run; one after the other, since some watch the clock.
 test-hard: $(VENV)/ready

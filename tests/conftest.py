@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What the imports of a test module name where it runs commands or starts processes.
 PROCESSES = {"subprocess", "multiprocessing", "CliRunner", "sefa", "gen", "invoke"}
 IMPORTS = re.compile(r"^(?:import|from .+ import) (\([^)]*\)|.*)", re.MULTILINE)
+MARKED = re.compile(r"^pytestmark = pytest\.mark\.command$", re.MULTILINE)
 
 
 @cache
@@ -30,10 +31,9 @@ def tier(path: Path) -> str:
     """The tier that a whole test module belongs to: ``hard``, ``command``, or quick, which has no mark."""
     if path.parent.name == "hard":
         return "hard"
-    imported = " ".join(IMPORTS.findall(path.read_text(encoding="utf-8")))
-    return (
-        "command" if path.parent.name in ("commands", "demo") or PROCESSES & set(re.findall(r"\w+", imported)) else ""
-    )
+    text = path.read_text(encoding="utf-8")
+    starts = PROCESSES & set(re.findall(r"\w+", " ".join(IMPORTS.findall(text))))
+    return "command" if path.parent.name in ("commands", "demo") or starts or MARKED.search(text) else ""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -216,12 +216,13 @@ def test_change_and_breaking_of_pictures():
 # --- on networks ----------------------------------------------------------------------------------
 
 
+@pytest.mark.command  # hundreds of pictures
 @pytest.mark.parametrize("layers", ["all", "coarse"])
 def test_ranges_show_the_same_change_to_other_seeds_and_measures(layers):
     from demo.ranges import compare
 
     G = load_network("demo")
-    directions = calibrate(G, factorize(G, layers, num_directions=10))
+    directions = calibrate(G, factorize(G, layers, num_directions=6))
     found = compare(G, directions, Look())
     assert max(fitted for fitted, _ in found.values()) < 0.25
     for name in ("difference", "colours"):  # structure saturates: any change that is large enough is all
