@@ -19,9 +19,10 @@ test: lint
 test-quick: $(VENV)/ready
 	$(RUN) -m pytest -m "not hard and not command" -n auto --dist worksteal
 
-# Forks, signals, full disks, a browser, the reference run; one after the other, since some watch the clock.
+# Forks, signals, full disks, a browser, one after the other, since some watch the clock; the reference run, builds.
 test-hard: $(VENV)/ready
-	$(RUN) -m pytest -m hard
+	$(RUN) -m pytest -m hard tests/hard
+	$(RUN) -m pytest -m hard --ignore tests/hard -n auto --dist worksteal
 
 # The quick tests in an old environment, without extras; it downloads 3 GB of PyTorch.
 OLD = .venv-old

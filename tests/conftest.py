@@ -37,10 +37,14 @@ def tier(path: Path) -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Modules of a tier that ``-m`` leaves out are not even imported, which takes seconds in every process."""
-    if collection_path.suffix == ".py" and tier(collection_path) in re.findall(r"not (\w+)", config.option.markexpr):
-        return True
-    return None
+    """Modules without a test that ``-m`` asks for are not even imported, which takes seconds in every process."""
+    if collection_path.suffix != ".py":
+        return None
+    asked, whole = config.option.markexpr, tier(collection_path)
+    left_out = whole in re.findall(r"not (\w+)", asked)
+    if asked == "hard" and whole != "hard":
+        left_out = "pytest.mark.hard" not in collection_path.read_text(encoding="utf-8")
+    return left_out or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -222,7 +222,7 @@ def test_ranges_show_the_same_change_to_other_seeds_and_measures(layers):
     from demo.ranges import compare
 
     G = load_network("demo")
-    directions = calibrate(G, factorize(G, layers, num_directions=6))
+    directions = calibrate(G, factorize(G, layers, num_directions=10))
     found = compare(G, directions, Look())
     assert max(fitted for fitted, _ in found.values()) < 0.25
     for name in ("difference", "colours"):  # structure saturates: any change that is large enough is all
