@@ -154,6 +154,7 @@ def test_filters_of_either_kind_need_one_compilation():
     assert [numba.typeof(part) for part in separable] == [numba.typeof(part) for part in radial]
 
 
+@pytest.mark.command  # compiles for another type, for some twenty seconds the first time
 @pytest.mark.parametrize("up, down, size", [(2, 2, 12), (4, 2, 12), (4, 4, 24)])
 @pytest.mark.parametrize("channels", [3, 70, 200])
 def test_bfloat16_goes_in_and_out_rounded_once(up, down, size, channels):

@@ -159,7 +159,13 @@ def test_a_weight_that_is_scaled_at_run_time(own):
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["around it", "inside it"])
-@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")], ids=["DP", "compile"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(nn.DataParallel, id="DP"),
+        pytest.param(lambda m: torch.compile(m, backend="eager"), id="compile", marks=pytest.mark.command),  # seconds
+    ],
+)
 def test_wrappers_are_seen_through(own, wrap, inside):
     if not hasattr(torch, "compile"):
         pytest.skip("this torch has no compiler")

@@ -69,6 +69,7 @@ def test_asking_the_processor():
     assert set_up.cpu_has_bfloat16() in (True, False)
 
 
+@pytest.mark.command
 def test_the_option(able, monkeypatch, tmp_path):
     from click.testing import CliRunner
 

@@ -3,10 +3,13 @@
 import json
 
 import numpy as np
+import pytest
 from planted import ATTRIBUTES, Planted, Reader
 
 from sefa_plugin.evaluate.experiments import hierarchy
 from sefa_plugin.evaluate.samples.bench import Bench
+
+pytestmark = pytest.mark.command
 
 
 def test_every_attribute_is_found_in_its_layer():

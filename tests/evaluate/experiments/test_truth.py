@@ -10,6 +10,8 @@ from sefa_plugin.evaluate.experiments import truth
 from sefa_plugin.evaluate.samples.bench import Bench
 from sefa_plugin.evaluate.samples.parts import Parts
 
+pytestmark = pytest.mark.command
+
 CHOSEN = [
     variant
     for variant in truth.VARIANTS

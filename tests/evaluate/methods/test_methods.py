@@ -15,6 +15,8 @@ from sefa_plugin.evaluate.methods.methods import (
 )
 from sefa_plugin.evaluate.samples.bench import Bench
 
+pytestmark = pytest.mark.command
+
 
 @pytest.fixture(scope="module")
 def G():

@@ -13,6 +13,8 @@ from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.clip_scorer import load_clip, load_open_clip, parse_attribute
 from sefa_plugin.evaluate.scorers.scorers import load_scorer
 
+pytestmark = pytest.mark.command
+
 PICTURES = np.random.RandomState(0).randint(0, 256, (3, 40, 30, 3)).astype(np.uint8)
 GLASSES = parse_attribute("glasses=a face with glasses|a face")
 MANY = parse_attribute("smile = a smile; a grin |a face")
