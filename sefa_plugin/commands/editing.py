@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from . import options
+from .files import check_folder
 from .given import (
     Given,
     factorisation,
@@ -21,7 +22,7 @@ from .given import (
     print_remarks,
 )
 from .given import seeds as seeds_of
-from .progress import Progress
+from .progress import reporter
 from .shell import Command
 
 _FIXED = {  # parameters whose values are in a recipe
@@ -72,11 +73,13 @@ def edit(**given: Any) -> None:
     from ..runs.folder import output_folder
     from ..runs.recipe_outputs import make_recipe
 
+    check_folder(output_folder(given["outdir"], session.name))
+
     seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
     view, engine = session.view(look(given), seeds, projected), session.engine()
     groups = groups_of(session, factorisation(given), _file(given), typed, output_folder(None, session.name))
     print_remarks(group.directions for group in groups.values())
-    with Progress() as progress:
+    with reporter() as progress:
         edits = edits_of(session, groups, typed, given["edit_layers"], view, engine, progress.advance)
         recipe = recipe_of(session, view, edits, projected)
         folder = Path(given["outdir"]) if given["outdir"] else None
@@ -105,18 +108,18 @@ def plane(**given: Any) -> None:
       sefa plane --network ffhq.pkl --across 0 --down 3 --seeds 5
       sefa plane --network ffhq.pkl --across coarse:smile=2 --down fine:0=-1,3 --video gif
     """
+    output = output_settings(given, sheet=True)
     session = open_for_pictures(given)
     from ..runs.chosen_edits import at_rows, groups_of
     from ..runs.two_directions import make_plane
 
     typed = [given["across"], given["down"]]
     view = session.view(look(given), seeds_of(given), given["projected_w"])
-    folder, output = outdir(given, session.name), output_settings(given, sheet=True)
-    output.check()
+    folder = outdir(given, session.name)
     groups = groups_of(session, factorisation(given), _file(given), typed, folder)
     print_remarks(group.directions for group in groups.values())
     moved = [at_rows(session, groups[axis.group], axis.rows or given["edit_layers"], view) for axis in typed]
-    with Progress() as progress:
+    with reporter() as progress:
         made = make_plane(
             session,
             view,
@@ -152,6 +155,8 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
     others = bool({"seeds", "projected_w"} & typed)
     if others:
         seeds = given["seeds"] or []
+    if given["animate"]:
+        output_settings(given, sheet=False)  # checked before the network is read
     which = given["which"] if "which" in typed else recipe.network["which"]
     session = open_for_pictures({**given, "which": which}, given["network"] or network_of(recipe, path))
     if "label" in typed:
@@ -165,7 +170,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
     if kind:
         frames, loop, easing = usual(kind, len(recipe.edits), len(view))
         animated = kind, output_settings(given, sheet=False, frames=frames, loop=loop, easing=easing)
-    with Progress() as progress:
+    with reporter() as progress:
         folder = Path(given["outdir"]) if given["outdir"] else None
         made = make_recipe(session, view, recipe, folder, sys.argv, progress, given["overwrite"], animated)
     print_made(made, page=False)

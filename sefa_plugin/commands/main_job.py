@@ -12,7 +12,7 @@ from .editing import check_without_recipe, render_recipe
 from .given import Given, factorisation, look, open_for_pictures, outdir, output_settings, print_made, print_remarks
 from .given import seeds as seeds_of
 from .given import wanted as wanted_of
-from .progress import Progress
+from .progress import reporter
 from .shell import SETTINGS, Command
 
 
@@ -103,18 +103,15 @@ def demo(**given: Any) -> None:
 
 def _run(given: Given, sheet: bool) -> None:
     """Open the network, factorise, render, and print the outputs."""
+    output = output_settings(given, sheet=sheet)
     session = open_for_pictures(given)
     from ..runs.each_direction import make_outputs
-    from ..runs.folder import check_folder
 
     folder, wanted = outdir(given, session.name), wanted_of(given)
-    check_folder(folder)
-    output = output_settings(given, sheet=sheet)
-    output.check()
     groups = session.directions(factorisation(given), wanted, folder)
     print_remarks(group.directions for group in groups)
     view = session.view(look(given), seeds_of(given), given["projected_w"])
-    with Progress() as progress:
+    with reporter() as progress:
         made = make_outputs(
             session,
             view,

@@ -10,7 +10,7 @@ import click
 
 from .. import __version__
 from . import options
-from .shell import Command, warn
+from .shell import Command, report, warn
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
@@ -42,10 +42,10 @@ def register_command(path: str, dry_run: bool, debug: bool) -> None:
     file, what = register(path, dry_run)
     done = {"new": "written", "updated": "updated"}
     would = {"new": "would be written", "updated": "would be updated"}
-    click.echo(f"{file}: {(would if dry_run else done).get(what, what)}")
+    report(f"{file}: {(would if dry_run else done).get(what, what)}")
     beside = sibling(file)
     if not dry_run:
-        click.echo(f"There: python gen_sefa.py --network X.pkl{f', like {beside}' if beside else ''}")
+        report(f"There: python gen_sefa.py --network X.pkl{f', like {beside}' if beside else ''}")
 
 
 @click.command("unregister", cls=Command)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...reading.array_file import ArrayFile, ArrayFileError
+from ...system.environment import require_extra
 from ...system.regular_files import reading
 from ...system.whole_files import whole_file
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 CHOSEN = 0.02  # share of the samples at each end
 SPLIT = 0.7  # share of those that trains; the rest validates
-MISSING = "scikit-learn is not installed; try: pip install 'sefa_plugin[evaluate]'"
 
 
 class BoundaryError(Exception):
@@ -75,7 +75,8 @@ def train_boundary(
         rng: shuffles the chosen ones, the high end first, then the low one; ``RandomState(0)`` by default.
 
     Raises:
-        BoundaryError: too few samples, numbers that are not finite, scores that are all alike, or no scikit-learn.
+        BoundaryError: too few samples, numbers that are not finite, or scores that are all alike.
+        MissingExtra: scikit-learn is not installed.
         ValueError: shapes do not agree, or a share is out of range.
     """
     codes, scores = np.asarray(codes), np.asarray(scores, dtype=np.float64)
@@ -111,11 +112,19 @@ def train_boundary(
     )
 
 
+def require_packages() -> None:
+    """Check that the packages of this method are installed.
+
+    Raises:
+        MissingExtra: one is not.
+    """
+    require_extra("scikit-learn", "InterFaceGAN")
+
+
 def _machine() -> Machine:
-    try:
-        from sklearn.svm import SVC
-    except ImportError:
-        raise BoundaryError(MISSING) from None
+    require_packages()
+    from sklearn.svm import SVC
+
     machine: Machine = SVC(kernel="linear")  # other parameters at their defaults, as in the authors' procedure
     return machine
 

@@ -45,7 +45,8 @@ def load_scorer(
             the file of its weights.
 
     Raises:
-        ScorerError: it cannot be loaded; where a package is missing, the message names it.
+        ScorerError: it cannot be loaded.
+        MissingExtra: a package is not installed.
         ValueError: ``spec`` has another form, or options are missing.
     """
     kind, _, rest = spec.partition(":")
@@ -82,7 +83,7 @@ def load_scorers(
     """One scorer of several texts; the other arguments are those of :func:`load_scorer`.
 
     Raises:
-        ScorerError, ValueError: as there, or a text is given twice.
+        ScorerError, MissingExtra, ValueError: as there, or a text is given twice.
     """
     if not specs or len(set(specs)) < len(specs):
         raise ValueError(f"scorers {', '.join(specs) or 'none'}: expected one or more different ones")
