@@ -47,10 +47,10 @@ def _about_words(
     if taker and all(PurePath(word).suffix for word in rest):
         fill = called if taker.isupper() else f"{called} {taker}"
         return (
-            f"{taker}: takes one file, {len(rest)} more were given ({first}{', ...' if len(rest) > 1 else ''}); "
+            f"{taker}: takes one file, {len(rest) + 1} were given; "
             f"run the command once for each, like: {_loop(fill, PurePath(first).suffix)}"
         )
-    return f"{first}: belongs to no option here; text with spaces goes in quotes"
+    return f"{first}: belongs to no option; lists are typed with commas (0,1,2), text with spaces in quotes"
 
 
 def _taker(command: click.Command, args: Sequence[str], word: str) -> str:

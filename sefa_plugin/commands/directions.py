@@ -41,12 +41,14 @@ def factorize(**given: Any) -> None:
     from ..directions.factorization import factorize_network
     from ..directions.kept import files_of, keep
     from ..directions.ties import remarks
+    from ..runs.folder import check_folder
     from ..runs.settings import settings_checked
 
     session = open_session(given)
     folder = outdir(given, session.name)
     with settings_checked():
         groups = factorize_network(session.opened, factorisation(given), given["num_directions"])
+    check_folder(folder)
     paths = files_of(groups, folder)
     for directions, path in zip(groups, paths):
         keep(directions, path)

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from . import options
-from .files import check_folder
 from .given import (
     Given,
     factorisation,
@@ -73,10 +72,9 @@ def edit(**given: Any) -> None:
     from ..runs.folder import output_folder
     from ..runs.recipe_outputs import make_recipe
 
-    check_folder(output_folder(given["outdir"], session.name))
-
     seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
     view, engine = session.view(look(given), seeds, projected), session.engine()
+    outdir(given, session.name)  # checked before ranges are measured
     groups = groups_of(session, factorisation(given), _file(given), typed, output_folder(None, session.name))
     print_remarks(group.directions for group in groups.values())
     with reporter() as progress:

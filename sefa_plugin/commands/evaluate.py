@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 FOLDER, PARTS = "evaluate", "parts"  # folders of results and of stored measurements
 
 
-@click.group(cls=Group)
-def evaluate() -> None:
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def evaluate(ctx: click.Context) -> None:
     """Measure what directions do, with scorers of attributes.
 
     A scorer is the bundled predictor (demo), CLIP, an ONNX model, or MODULE:NAME, code of your own, which is imported
@@ -36,6 +37,8 @@ def evaluate() -> None:
       sefa evaluate rescore --network demo
       sefa evaluate rescore --network ffhq.pkl --scorer my_scorer.py:score --layers middle -K 8
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def scorer_given(given: Given) -> Scorer:
@@ -96,11 +99,13 @@ def rescore(**given: Any) -> None:
     from ..evaluate.experiments.naming_run import score_directions
     from ..evaluate.experiments.rescore import as_json, summary
     from ..evaluate.samples.sampling import Samples
+    from ..runs.folder import check_folder
 
     folder, wanted = outdir(given, session.name), wanted_of(given)
     groups = session.directions(factorisation(given), wanted, folder)
     print_remarks(group.directions for group in groups)
     seen = session.checked(look(given))
+    check_folder(folder)
     G = session.generator(seen)
     with usage():
         samples = Samples(G, seen, given["samples"], given["first_seed"])
@@ -139,6 +144,7 @@ class Setting:
         from ..evaluate.methods.methods import one_group
         from ..evaluate.samples.bench import Bench
         from ..evaluate.samples.parts import Parts
+        from ..runs.folder import check_folder
 
         scorer = scorer or scorer_given(given)
         self.as_json, self.files = given["as_json"], list[str]()
@@ -149,6 +155,7 @@ class Setting:
         if "layers" in given:
             with usage():
                 one_group(self.session.opened.layers, given["layers"], given["torgb"])
+        check_folder(folder)
         parts = Parts(self.folder / PARTS)
         if given["overwrite"]:
             parts.clear()

@@ -293,11 +293,13 @@ def ganspace(**given: Any) -> None:
       sefa render --network demo --directions-file sefa-out/demo/evaluate/ganspace.safetensors
     """
     from ..evaluate.methods.methods import by_ganspace, one_group
+    from ..runs.folder import check_folder
 
     session = open_for_pictures(given)
     folder = outdir(given, session.name)
     with usage():
         one_group(session.opened.layers, given["layers"], given["torgb"])
+    check_folder(folder)
     seen = session.checked(look(given))
     G = session.generator(seen)
     with usage():
@@ -389,9 +391,11 @@ def _listed(text: str | None) -> list[str]:
 
 def _read_boundaries(given: Given) -> None:
     from ..evaluate.methods.boundaries import read
+    from ..runs.folder import check_folder
 
     session = open_for_pictures(given)
     folder = outdir(given, session.name)
+    check_folder(folder)
     G = session.generator(session.checked(look(given)))
     with usage():
         directions = read(G, given["files"], given["layers"], given["torgb"])

@@ -177,7 +177,7 @@ def check_file(path: str, called: str, role: str) -> None:
     if kind == "picture" and role == "latents":
         raise click.UsageError(start + PROJECT.format(path, called))
     what, taker = KINDS[kind]
-    raise click.UsageError(f"{start}is {what}" + (f" ({taker})" if taker else "") + f"; here {needed} is needed")
+    raise click.UsageError(f"{start}is {what}" + (f" ({taker})" if taker else "") + f"; expected {needed}")
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:

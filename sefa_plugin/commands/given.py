@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .files import check_folder
 from .progress import download
 from .shell import note, report, warn
 
@@ -127,8 +128,8 @@ def output_settings(
 
 
 def outdir(given: Given, name: str) -> Path:
-    """The folder of outputs, which can be written: ``--outdir``, or the default for the network ``name``."""
-    from ..runs.folder import check_folder, output_folder
+    """The folder of outputs: ``--outdir``, or the default for the network ``name``; not made yet, but it can be."""
+    from ..runs.folder import output_folder
 
     folder = output_folder(given["outdir"], name)
     check_folder(folder)

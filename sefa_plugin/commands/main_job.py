@@ -106,11 +106,13 @@ def _run(given: Given, sheet: bool) -> None:
     output = output_settings(given, sheet=sheet)
     session = open_for_pictures(given)
     from ..runs.each_direction import make_outputs
+    from ..runs.folder import check_folder
 
     folder, wanted = outdir(given, session.name), wanted_of(given)
     groups = session.directions(factorisation(given), wanted, folder)
     print_remarks(group.directions for group in groups)
     view = session.view(look(given), seeds_of(given), given["projected_w"])
+    check_folder(folder)
     with reporter() as progress:
         made = make_outputs(
             session,

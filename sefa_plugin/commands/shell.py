@@ -51,6 +51,10 @@ def explain(error: BaseException) -> tuple[str, int]:
     stopped = exit_code(error)
     if stopped or isinstance(error, click.Abort):
         return STOPPED, stopped or INTERRUPTED
+    if isinstance(error, click.MissingParameter) and error.param is not None and error.ctx is not None:
+        value = error.param.metavar if isinstance(error.param, click.Option) else ""
+        line = error.format_message().rstrip(".")
+        return f"{line}{f' {value}' if value else ''}; see {error.ctx.command_path} --help", error.exit_code
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
     if isinstance(error, OSError):

@@ -97,14 +97,20 @@ def edits_of(
         SettingsError: an edit cannot be made.
         FramesError: the network gives NaN or infinite pixels.
     """
-    ranges = session.ranges(view, engine, advance=advance)
-    edits = []
+    placed = []  # all are found before a range is measured
     for one in typed:
         group = at_rows(session, groups[one.group], one.rows or edit_layers, view)
         with settings_checked():
-            distance = one.distance
+            placed.append((one, group, group.directions.index(one.key)))
+    ranges = session.ranges(view, engine, advance=advance)
+    edits = []
+    for one, group, index in placed:
+        distance = one.distance
+        with settings_checked():
             if one.relative:
-                distance = _part_of(ranges.of(group, group.directions.index(one.key)), one)
+                distance = _part_of(ranges.of(group, index), one)
+            else:
+                ranges.warn_if_far(group, index, distance, session.warn)
             edits.append(edit_of(group.directions, one.key, distance))
     return edits
 
