@@ -178,14 +178,16 @@ def _check_with_recipe(ctx: click.Context, given: Given, typed: set[str]) -> Non
     """Refuse typed options that cannot be combined with ``--recipe``."""
     called = {param.name: param.opts[0] for param in ctx.command.params}
     for name in sorted(typed & _FIXED):
-        raise click.UsageError(f"{called[name]} is in the recipe already: leave it out, or use `sefa edit`")
+        raise click.UsageError(
+            f"{called[name]} is stored in the recipe: leave it out, or make a new recipe with `sefa edit`"
+        )
     if "grid" in typed:
-        raise click.UsageError("--grid shows all directions of a run; a recipe has none")
+        raise click.UsageError("--grid is for runs of several directions, not for a recipe; leave it out")
     if given["animate"] is None and typed & _OF_VIDEOS:
         name = called[sorted(typed & _OF_VIDEOS)[0]]
         raise click.UsageError(f"{name} is for videos: add --animate edit, sequence or walk")
     if given["animate"] and given["video"] == "none":
-        raise click.UsageError("--video none leaves nothing to make; without --animate the pictures are made")
+        raise click.UsageError("--video none makes no video; leave --animate out to make the pictures")
 
 
 def check_without_recipe(given: Given) -> None:

@@ -71,7 +71,7 @@ def render(ctx: click.Context, /, **given: Any) -> None:
         return render_recipe(ctx, given)
     check_without_recipe(given)
     if given["video"] == "none":
-        raise click.UsageError("--video none leaves nothing to make; `sefa sheet` makes sheets only")
+        raise click.UsageError("--video none makes nothing here; `sefa sheet` makes sheets without videos")
     _run(given, sheet=False)
 
 

@@ -72,7 +72,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     if type(error).__module__.startswith("sefa_plugin"):  # a ValueError of this package is a usage error
         return str(error), USAGE if isinstance(error, ValueError) else FAILURE
     kind = type(error).__name__
-    return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
+    return f"unexpected {kind}: {error} (run it again with --debug to see where)", FAILURE
 
 
 def _raised_by_printing(error: BaseException) -> bool:

@@ -52,7 +52,7 @@ def groups_of(
         sets = session.directions(of, Wanted(some, 1, file), folder, known_only=True)
         if len(sets) != 1:
             raise SettingsError(
-                f"--layers {of.layers} gives {len(sets)} groups; say with each direction which it is of: coarse:0"
+                f"--layers {of.layers} gives {len(sets)} groups; type the layers before each direction, like coarse:0"
             )
         found[name] = sets[0].careful()
     return found
@@ -120,7 +120,9 @@ def _part_of(ends: tuple[float, float], edit: TypedEdit) -> float:
     end = ends[1] if edit.distance >= 0 else ends[0]
     if not end:
         side = "+" if edit.distance >= 0 else "-"
-        raise SettingsError(f"edit {edit.key}: pictures break at once towards {side}; type a distance")
+        raise SettingsError(
+            f"edit {edit.key}: its range ends at 0 on the {side} side, where pictures break at once; type a distance"
+        )
     return abs(edit.distance) * end
 
 
@@ -168,7 +170,7 @@ def network_of(recipe: Recipe, path: Path) -> str:
         return held
     if beside.is_file():
         return str(beside)
-    raise RecipeError(f"{held}: the network of this recipe is not there; say with --network where it is")
+    raise RecipeError(f"{held}: the network of this recipe is not there; type --network FILE")
 
 
 def view_of(session: Session, recipe: Recipe, projected: str | None, other_network: bool) -> View:

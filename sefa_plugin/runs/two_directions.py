@@ -168,7 +168,7 @@ def _indices(groups: Sequence[KeptDirections], typed: Sequence[TypedAxis]) -> li
     with settings_checked():
         indices = [group.directions.index(one.key) for group, one in zip(groups, typed)]
     if len({(group.directions.label, index) for group, index in zip(groups, indices)}) == 1:
-        raise SettingsError(f"--across and --down are both direction {typed[0].key}: give two")
+        raise SettingsError(f"--across and --down are both direction {typed[0].key}; type two different ones")
     return indices
 
 

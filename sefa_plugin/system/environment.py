@@ -70,7 +70,8 @@ def require_extra(package: str, used_by: str) -> None:
     Raises:
         MissingExtra: it is not installed; the message says what to type.
     """
-    if find_spec(EXTRAS[package]) is None:
+    module = EXTRAS[package]
+    if sys.modules.get(module) is None and find_spec(module) is None:
         raise MissingExtra(
             f'{used_by} needs {package}, which is not installed; type: "{sys.executable}" -m pip install {package}'
         )

@@ -204,7 +204,7 @@ def test_projected_ws(net, tmp_path):
     assert gen(*words, "--video", "none").exit_code == 0
     record = json.loads((tmp_path / "out" / "run.json").read_text())["outputs"]["sheets/all-dir00.jpg"]
     assert record["settings"]["subjects"] == ["w 0", "w 1"]
-    refused(gen(*words, "--space", "z"), 2, "Z cannot edit --projected-w")
+    refused(gen(*words, "--space", "z"), 2, "Z cannot edit projected ws")
 
 
 def test_z_space(net, tmp_path):

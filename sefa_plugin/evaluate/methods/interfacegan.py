@@ -86,9 +86,11 @@ def train_boundary(
     count = min(int(len(codes) * chosen) if chosen <= 1 else int(chosen), len(codes) // 2)
     train = int(count * split)
     if train < 1:
-        raise BoundaryError(f"{len(codes)} samples leave {train} at each end to train with; take more")
+        raise BoundaryError(
+            f"{len(codes)} samples leave {train} at each end to train with; more are needed (--train-samples)"
+        )
     if scores[count - 1] == scores[-count]:
-        raise BoundaryError(f"the {count} highest scores begin where the lowest end: there is nothing to tell apart")
+        raise BoundaryError(f"the {count} highest scores and the {count} lowest overlap: the attribute hardly varies")
     rng = np.random.RandomState(0) if rng is None else rng
     high, low = codes[:count][rng.permutation(count)], codes[-count:][rng.permutation(count)]
     machine = _machine()
@@ -163,7 +165,7 @@ def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np
         left = left - amounts @ span
     length = np.linalg.norm(left)
     if not length > 1e-6:
-        raise BoundaryError("the boundary lies within the others: nothing is left of it")
+        raise BoundaryError("the boundary is a combination of the others: projecting them out leaves 0")
     unit: np.ndarray = (left / length).astype(np.float32)
     return unit
 

@@ -79,7 +79,7 @@ class ClipScorer:
         self.identity = f"{identity} {[(held.name, held.positive, held.negative) for held in attributes]}"
         self.names = [held.name for held in attributes]
         if len(set(self.names)) < len(self.names):
-            raise ValueError(f"attributes {', '.join(self.names)}: a name is there twice")
+            raise ValueError(f"attributes {', '.join(self.names)}: two have one name")
         self._embed = embed_pictures
 
         def side(texts: tuple[str, ...]) -> Tensor:
