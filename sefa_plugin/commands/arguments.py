@@ -10,6 +10,11 @@ from pathlib import PurePath
 import click
 
 _SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors")
+# Of `sefa`, for those who type them after gen-sefa; there demo is taken for the network.
+COMMANDS = (
+    *("render", "sheet", "edit", "plane", "compare", "import", "export", "info", "factorize", "name", "convert"),
+    *("evaluate", "register", "unregister"),
+)
 _ONCE = ("network", "directions_file", "projected_w", "recipe")  # parameters of one file
 _LISTS = ("LIST", "LAYERS")  # metavars of options that take several, separated by commas
 
@@ -36,10 +41,8 @@ def check(command: click.Command, ctx: click.Context, args: list[str]) -> None:
 def _about_words(
     command: click.Command, ctx: click.Context, args: Sequence[str], rest: Sequence[str], with_network: bool
 ) -> str:
-    from .cli import sefa
-
     called, first = ctx.command_path, rest[0]
-    if first in sefa.commands and ctx.parent is None and first != "demo":
+    if first in COMMANDS and ctx.parent is None:
         return f"{first}: is a command of `sefa`; type: sefa {first}"
     if "network" in (param.name for param in command.params) and not with_network and _is_network(first):
         return f"{first}: the network is given by an option; type: {called} --network {first}"

@@ -141,7 +141,7 @@ class Setting:
     def __init__(
         self, given: Given, progress: Progress, network: str | None = None, scorer: Scorer | None = None
     ) -> None:
-        from ..evaluate.methods.methods import one_group
+        from ..directions.layers import one_group
         from ..evaluate.samples.bench import Bench
         from ..evaluate.samples.parts import Parts
         from ..runs.folder import check_folder

@@ -292,7 +292,8 @@ def ganspace(**given: Any) -> None:
       sefa evaluate ganspace --network demo
       sefa render --network demo --directions-file sefa-out/demo/evaluate/ganspace.safetensors
     """
-    from ..evaluate.methods.methods import by_ganspace, one_group
+    from ..directions.layers import one_group
+    from ..evaluate.methods.methods import by_ganspace
     from ..runs.folder import check_folder
 
     session = open_for_pictures(given)

@@ -16,7 +16,7 @@ import numpy as np
 from ...directions.closed_form import stack
 from ...directions.directions import Directions
 from ...directions.factorization import effective_weight, factorize
-from ...directions.layers import LayerGroup, select_layers
+from ...directions.layers import one_group
 from ...directions.names import check_name
 from ...networks.style_layers import network_info, style_layers
 from ...rendering.look import Look
@@ -26,7 +26,6 @@ from .ganspace import principal_components
 from .interfacegan import Boundary, BoundaryError, project_boundary, train_boundary
 
 if TYPE_CHECKING:
-    from ...hook import StyleLayer
     from ...networks.generator import Generator
 
 METHODS = ("sefa", "ganspace", "interfacegan", "interfacegan-c", "chance")
@@ -52,18 +51,6 @@ class Found:
     seconds: float
     intended: tuple[str, ...] = ()
     about: Mapping[str, object] = field(default_factory=dict)
-
-
-def one_group(layers: Sequence[StyleLayer], spec: str, torgb: str = "last") -> LayerGroup:
-    """The only group of layers of a specification.
-
-    Raises:
-        ValueError: there are several, or no such layers.
-    """
-    groups = select_layers(layers, spec, torgb)
-    if len(groups) != 1:
-        raise ValueError(f"layers {spec!r} gives {len(groups)} groups; type one, like middle or 0-3")
-    return groups[0]
 
 
 def along(
