@@ -252,7 +252,7 @@ def export(**given: Any) -> None:
 @options.as_json
 @options.debug
 def compare(**given: Any) -> None:
-    """Say which direction of A is which of B: best match, cosine, sign, angles between subspaces.
+    """Match the directions of A with those of B: cosine, sign, angles between subspaces.
 
     A and B are directions files, or folders of runs that hold one; files that `sefa import` reads; or networks, which
     are factorised as --layers, --space, --normalize and --torgb say.

@@ -82,7 +82,7 @@ def scorer_given(given: Given) -> Scorer:
 def rescore(**given: Any) -> None:
     """Score what each direction changes, and name the directions by it.
 
-    Samples are edited to both ends of each direction's range, and a scorer tells what has changed: a matrix of
+    Samples are edited to both ends of each direction's range, and a scorer measures what has changed: a matrix of
     directions and attributes with 95 % intervals, as picture, CSV and JSON, on the page of a run in the same folder,
     and as names in the directions file. A name that you have given (`sefa name`) stays. What an interrupted run has
     scored is used by the next one with the same settings.

@@ -140,7 +140,7 @@ def _real(folder: str, feature_scorer: Any) -> Any:
 @click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length.")
 @options.measuring
 def hierarchy(**given: Any) -> None:
-    """Find out which layers hold what: every layer alone, and each group, scored at equal visible change.
+    """Measure which layers change what: every layer alone, and each group, scored at equal visible change.
 
     \b
     Examples:
@@ -191,7 +191,7 @@ def hierarchy(**given: Any) -> None:
 @options.code_samples
 @options.measuring
 def truth(**given: Any) -> None:
-    """Find out how well each factor is recovered, by SeFa in all its variants and by the baselines.
+    """Measure how well each factor is recovered, by SeFa in all its variants and by the baselines.
 
     Meant for networks whose factors a scorer reads reliably, as that of the bundled one does.
 

@@ -19,15 +19,15 @@ from .shell import Command, report, warn
 @click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
 @options.as_json
 @click.option(
-    "--audit", is_flag=True, help="Say what the file would run if it were unpickled; exit code 1 if anything."
+    "--audit", is_flag=True, help="Print what the file would run if it were unpickled; exit code 1 if anything."
 )
 @options.trust_pickle
 @options.strict
 @options.debug
 def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_pickle: bool, debug: bool) -> None:
-    """Say what a network file holds, without running anything of it (unless --trust-pickle).
+    """Print what a network file holds; nothing of it is run (unless --trust-pickle).
 
-    With --audit, say what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit code
+    With --audit, print what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit code
     is then 0 where that is no more than network files do, and 1 where other code would run, a name or a source text is
     not known, or the file is odd or broken.
 

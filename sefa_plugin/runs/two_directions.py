@@ -185,7 +185,7 @@ def _plane(
     for group, one, index in zip(groups, typed, indices):
         if one.ends:
             measured = session.ranges(view, engine, advance=reporter.advance)
-            measured.warn_if_far(group, index, max(one.ends, key=abs), session.warn)
+            measured.warn_if_far(group, index, max(one.ends[::-1], key=abs), session.warn)
         ends = session.ranges(view, engine, one.ends, reporter.advance).of(group, index)
         axes.append(Axis.of(group, one.key, ends))
     across, down = axes

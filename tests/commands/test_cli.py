@@ -504,7 +504,7 @@ def test_the_script_runs_from_another_folder(tmp_path):
         (["--translate", "1"], "two numbers"),
         (["--trunc-cutoff", "11"], "10 rows"),
         (["--noise-mode", "loud"], "noise-mode"),
-        (["--space", "z", "--layers", "0-2"], "no --layers"),
+        (["--space", "z", "--layers", "0-2"], "no layers to choose; leave --layers out"),
         (["--device", "cuda"], "--device cpu"),
         (["--nonsense"], "--nonsense"),
     ],
