@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from .progress import Download
-from .shell import warn
+from .files import check_folder
+from .progress import download
+from .shell import note, report, warn
 
 if TYPE_CHECKING:
     from ..directions.directions import Directions
@@ -39,12 +38,15 @@ def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
 
 
 def open_session(given: Given, path: str | None = None) -> Session:
-    """Open the chosen network, and print its class and sizes to standard error."""
-    from ..runs.session import Session
+    """Open the chosen network, and print its class and sizes to standard error; a device that is named is there."""
+    from ..runs.session import Session, device_of
 
-    session = Session.open(network_choice(given, path), warn=warn, progress=Download())
+    choice = network_choice(given, path)
+    if choice.device not in ("auto", "cpu"):
+        device_of(choice.device)
+    session = Session.open(choice, warn=warn, progress=download())
     opened, sizes = session.opened, session.opened.sizes
-    click.echo(
+    report(
         f"{session.name}: {opened.record.class_name} ({opened.hook.name}), {sizes['resolution']} px, "
         f"{sizes['num_ws']} layers, w {sizes['w_dim']}" + (f", {sizes['c_dim']} classes" if sizes["c_dim"] else ""),
         err=True,
@@ -107,10 +109,10 @@ def seeds(given: Given) -> list[int]:
 def output_settings(
     given: Given, *, sheet: bool, frames: int = 60, loop: str = "pingpong", easing: str = "linear"
 ) -> OutputSettings:
-    """The settings of outputs; ``frames``, ``loop`` and ``easing`` are the defaults of their options."""
+    """The settings of outputs, checked; ``frames``, ``loop`` and ``easing`` are the defaults of their options."""
     from ..runs.output_settings import OutputSettings
 
-    return OutputSettings.of_kind(
+    output = OutputSettings.of_kind(
         given["video"],
         frames=frames if given["frames"] is None else given["frames"],
         fps=given["fps"],
@@ -122,26 +124,34 @@ def output_settings(
         grid=given.get("grid", False),
         sheet=sheet,
     )
+    output.check()
+    return output
 
 
-def outdir(given: Given, session: Session, make: bool = True) -> Path:
-    """The folder of outputs, ``--outdir`` or the usual one of the network; made, unless ``make`` is False.
+def outdir(given: Given, session: Session, name: str | None = None) -> Path:
+    """The folder of outputs, ``--outdir`` or the usual one of the network (or called ``name``); not made yet, but it
+    can be."""
+    from ..runs.folder import TOP, folder_of
 
-    A line is printed where the usual one is not called like the network.
-    """
-    from ..runs.folder import claim, folder_of, own_folder
+    usual = TOP / name if name else folder_of(session.about())
+    folder = Path(given["outdir"]) if given["outdir"] else usual
+    check_folder(folder)
+    return folder
+
+
+def claimed(given: Given, session: Session, folder: Path) -> Path:
+    """Make the folder of outputs for this network; a line is printed where it is not called like the network."""
+    from ..runs.folder import claim, own_folder
 
     network = session.about()
     if given["outdir"]:
-        folder = Path(given["outdir"])
-        if make:
-            claim(folder, network, sys.argv)
+        claim(folder, network, sys.argv)
         return folder
-    folder = own_folder(network, sys.argv) if make else folder_of(network)
+    folder = own_folder(network, sys.argv)
     if folder.name != session.name:
         plain = folder.with_name(session.name)
         why = f"{plain} holds those of another network" if plain.exists() else "it holds those of this network already"
-        click.echo(f"Note: outputs are in {folder}: {why}", err=True)
+        note(f"outputs are in {folder}: {why}")
     return folder
 
 
@@ -151,18 +161,18 @@ def print_remarks(groups: Iterable[Directions]) -> None:
 
     for directions in groups:
         for line in remarks(directions):
-            click.echo(f"Note: {line}", err=True)
+            note(line)
 
 
 def print_made(made: Made, page: bool) -> None:
     """Print the outputs of a run."""
-    click.echo(f"{made.outdir}: {len(made.names)} outputs made, {made.kept} kept")
+    report(f"{made.outdir}: {len(made.names)} outputs made, {made.kept} kept")
     print_files(made.outdir / name for name in made.names)
     if page:
-        click.echo(f"Look at {made.outdir / 'index.html'}")
+        report(f"Look at {made.outdir / 'index.html'}")
 
 
 def print_files(paths: Iterable[Path] | Sequence[Path]) -> None:
     """Print one indented line for each file."""
     for path in paths:
-        click.echo(f"  {path}")
+        report(f"  {path}")

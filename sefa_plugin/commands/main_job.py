@@ -9,10 +9,20 @@ import click
 from .. import __version__
 from . import options
 from .editing import check_without_recipe, render_recipe
-from .given import Given, factorisation, look, open_for_pictures, outdir, output_settings, print_made, print_remarks
+from .given import (
+    Given,
+    claimed,
+    factorisation,
+    look,
+    open_for_pictures,
+    outdir,
+    output_settings,
+    print_made,
+    print_remarks,
+)
 from .given import seeds as seeds_of
 from .given import wanted as wanted_of
-from .progress import Progress
+from .progress import reporter
 from .shell import SETTINGS, Command
 
 
@@ -71,7 +81,7 @@ def render(ctx: click.Context, /, **given: Any) -> None:
         return render_recipe(ctx, given)
     check_without_recipe(given)
     if given["video"] == "none":
-        raise click.UsageError("--video none leaves nothing to make; `sefa sheet` makes sheets only")
+        raise click.UsageError("--video none makes nothing here; `sefa sheet` makes sheets without videos")
     _run(given, sheet=False)
 
 
@@ -103,16 +113,18 @@ def demo(**given: Any) -> None:
 
 def _run(given: Given, sheet: bool) -> None:
     """Open the network, factorise, render, and print the outputs."""
+    output = output_settings(given, sheet=sheet)
     session = open_for_pictures(given)
     from ..runs.each_direction import make_outputs
 
     folder, wanted = outdir(given, session), wanted_of(given)
-    output = output_settings(given, sheet=sheet)
-    output.check()
-    groups = session.directions(factorisation(given), wanted, folder)
-    print_remarks(group.directions for group in groups)
     view = session.view(look(given), seeds_of(given), given["projected_w"])
-    with Progress() as progress:
+    groups = session.directions(factorisation(given), wanted, folder)
+    own = claimed(given, session, folder)
+    if own != folder:  # another network's run was faster
+        folder, groups = own, session.directions(factorisation(given), wanted, own)
+    print_remarks(group.directions for group in groups)
+    with reporter() as progress:
         made = make_outputs(
             session,
             view,

@@ -10,6 +10,7 @@ import click
 
 from ..system.messages import readable
 
+QUIET = "sefa_plugin.quiet"  # key of a click context's ``meta``: whether ``--quiet`` was typed
 SETTLED = 0.5  # seconds of rendering before the time is estimated
 
 
@@ -77,3 +78,33 @@ class Download:
             if received >= total:
                 self._bar.render_finish()
         self._seen = received
+
+
+def quiet() -> bool:
+    """Whether the command that runs was typed with ``--quiet``."""
+    ctx = click.get_current_context(silent=True)
+    return ctx is not None and bool(ctx.meta.get(QUIET))
+
+
+class _Quiet(Progress):
+    """A ``Progress`` that prints nothing."""
+
+    @classmethod
+    def say(cls, text: str) -> None:
+        """Nothing; warnings are printed by ``Progress`` itself."""
+
+    def expect(self, pictures: int) -> None:
+        """Nothing."""
+
+    def advance(self, pictures: int) -> None:
+        """Nothing."""
+
+
+def reporter() -> Progress:
+    """The progress of a command, which prints nothing with ``--quiet``."""
+    return _Quiet() if quiet() else Progress()
+
+
+def download() -> Download | None:
+    """The progress of a download; None with ``--quiet``."""
+    return None if quiet() else Download()

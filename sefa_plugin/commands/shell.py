@@ -14,7 +14,8 @@ from ..system import environment
 from ..system.interrupts import INTERRUPTED, STOPPED, exit_code, stoppable
 from ..system.messages import one_line
 from ..system.processor import is_out_of_memory, share_cores
-from .progress import Progress
+from . import arguments, files, help
+from .progress import Progress, quiet
 
 USAGE, FAILURE = 2, 1
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}  # of click
@@ -23,6 +24,17 @@ SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names":
 def warn(text: str) -> None:
     """Print a one-line warning to standard error."""
     Progress.say(f"Warning: {one_line(text)}")
+
+
+def note(text: str) -> None:
+    """Print a one-line note to standard error; not with ``--quiet``."""
+    report(f"Note: {one_line(text)}", err=True)
+
+
+def report(text: str, err: bool = False) -> None:
+    """Print what a command does or has made; not with ``--quiet``."""
+    if not quiet():
+        click.echo(text, err=err)
 
 
 @contextmanager
@@ -39,6 +51,10 @@ def explain(error: BaseException) -> tuple[str, int]:
     stopped = exit_code(error)
     if stopped or isinstance(error, click.Abort):
         return STOPPED, stopped or INTERRUPTED
+    if isinstance(error, click.MissingParameter) and error.param is not None and error.ctx is not None:
+        value = error.param.metavar if isinstance(error.param, click.Option) else ""
+        line = error.format_message().rstrip(".")
+        return f"{line}{f' {value}' if value else ''}; see {error.ctx.command_path} --help", error.exit_code
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
     if isinstance(error, OSError):
@@ -56,7 +72,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     if type(error).__module__.startswith("sefa_plugin"):  # a ValueError of this package is a usage error
         return str(error), USAGE if isinstance(error, ValueError) else FAILURE
     kind = type(error).__name__
-    return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
+    return f"unexpected {kind}: {error} (run it again with --debug to see where)", FAILURE
 
 
 def _raised_by_printing(error: BaseException) -> bool:
@@ -110,9 +126,22 @@ class OneLineErrors(click.Command):
             sys.exit(code)
         sys.exit(result if isinstance(result, int) else 0)
 
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """The first sentence of the help, not cut off."""
+        return help.summary(self.help)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under headings."""
+        help.write_options([param for param in self.get_params(ctx) if isinstance(param, click.Option)], ctx, formatter)
+
 
 class Command(OneLineErrors):
     """A single command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words; wrong turns that are known have a line that says what to type."""
+        arguments.check(self, ctx, args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Check that the current folder exists, and run; see ``click.Command.invoke``."""
@@ -120,6 +149,7 @@ class Command(OneLineErrors):
             os.getcwd()
         except OSError:  # libraries of PyTorch would abort the process
             raise click.ClickException("the current folder is gone; change to one that is there") from None
+        files.check(ctx)
         return super().invoke(ctx)
 
 
@@ -131,3 +161,26 @@ class Group(OneLineErrors, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands."""
         return list(self.commands)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, and the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words before the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            line = arguments.no_option(self, ctx, error.option_name)
+            if line is None:
+                raise
+            raise click.UsageError(line) from None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a word."""
+        if not ctx.resilient_parsing and args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise click.UsageError(arguments.no_command(self, ctx, args[0]))
+        return super().resolve_command(ctx, args)

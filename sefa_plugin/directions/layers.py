@@ -66,6 +66,18 @@ def select_layers(layers: Sequence[StyleLayer], spec: str = "all", torgb: str = 
     return list(groups.values())
 
 
+def one_group(layers: Sequence[StyleLayer], spec: str, torgb: str = "last") -> LayerGroup:
+    """The only group of layers of a specification.
+
+    Raises:
+        ValueError: there are several, or no such layers.
+    """
+    groups = select_layers(layers, spec, torgb)
+    if len(groups) != 1:
+        raise ValueError(f"layers {spec!r} gives {len(groups)} groups; type one, like middle or 0-3")
+    return groups[0]
+
+
 def _named(name: str, layers: Sequence[StyleLayer], torgb: str) -> list[LayerGroup] | None:
     """The groups that a name stands for; None where it is not a name."""
     if name == "input":

@@ -75,9 +75,7 @@ class EmbeddedGenerator(nn.Module):
         if self.styled and not self.z_dim:
             self.z_dim = self._width_of_z()
         if not self.z_dim:
-            raise EmbeddedError(
-                f"{type(network).__name__} does not say how large its latents are (z_dim): no generator?"
-            )
+            raise EmbeddedError(f"{type(network).__name__} has no z_dim (size of its latents): is it a generator?")
         if self.styled and self.labels == eg3d_camera.SIZE and "c" in _needed(self._own("synthesis"), 1):
             self.c_dim = 0
             self.register_buffer("front", self.seen_from(0, 0), persistent=False)
@@ -254,7 +252,7 @@ class EmbeddedGenerator(nn.Module):
             return self.camera.to(ws.device) if hasattr(self, "camera") else self._label(ws[:, 0], None)
         if name == "t":
             return torch.zeros(len(ws), 1, device=ws.device)
-        raise EmbeddedError(f"its synthesis network needs {name!r}, and what that is to be is not known here")
+        raise EmbeddedError(f"its synthesis network has the required argument {name!r}, which is not known here")
 
 
 def unwrapped(module: object) -> object:

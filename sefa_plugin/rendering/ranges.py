@@ -11,6 +11,9 @@ from .calibration import Calibrator, settings_of
 from .engine import Engine
 from .shards import View
 
+SUSPICIOUS = 20.0  # units of w; about the distance of a w from the average, in the published networks of 512 components
+FAR = 3.0  # times the end of a range
+
 
 class Ranges:
     """Looks up or measures the range of each direction.
@@ -73,6 +76,21 @@ class Ranges:
         self._known[place] = None
         group.update(held.with_range(index, found.sigma, found.low, found.high, found.broken, found.prior))
         return found.low, found.high
+
+    def warn_if_far(self, group: KeptDirections, index: int, distance: float, warn: Callable[[str], None]) -> None:
+        """Warn of a distance far outside the range of a direction, which is measured for suspicious distances only.
+
+        Raises:
+            FramesError: the network gives NaN or infinite pixels.
+        """
+        if self.known(group, index) or abs(distance) > SUSPICIOUS:
+            low, high = self.of(group, index)
+            if not FAR * low <= distance <= FAR * high:
+                end = (high if distance > 0 else low) or low + high
+                warn(
+                    f"distance {distance:g} is far outside the measured range of direction {index} of "
+                    f"{group.directions.label}, {low:g} to {high:g}: pictures may break; try {end:g}, or auto"
+                )
 
     def _ready(self) -> Calibrator:
         """The calibrator, with all known ranges as priors, also those of earlier runs."""

@@ -13,7 +13,7 @@ import numpy as np
 from .edits import Edit
 from .look import Look
 
-NO_Z = "directions of Z cannot edit --projected-w, which has no z; use --space w"
+NO_Z = "directions of Z cannot edit projected ws, which have no z; use directions of W (--space w)"
 Step = tuple[tuple[int, float], ...]  # edits by index, each with a factor of its distance
 Shot = tuple[float, Step]  # a subject by its place in the view, and the step that edits it
 
@@ -50,7 +50,7 @@ class View:
                 raise ValueError(f"ws {list(ws.shape)}: expected finite [N, num_ws, w_dim]")
             object.__setattr__(self, "ws", ws)
         if not len(self):
-            raise ValueError("no seeds and no projected ws: nothing to look at")
+            raise ValueError("no seeds and no projected ws: one of them is needed")
 
     def __len__(self) -> int:
         return self.given + len(self.seeds)

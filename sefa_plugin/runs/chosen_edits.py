@@ -52,7 +52,7 @@ def groups_of(
         sets = session.directions(of, Wanted(some, 1, file), folder, known_only=True)
         if len(sets) != 1:
             raise SettingsError(
-                f"--layers {of.layers} gives {len(sets)} groups; say with each direction which it is of: coarse:0"
+                f"--layers {of.layers} gives {len(sets)} groups; type the layers before each direction, like coarse:0"
             )
         found[name] = sets[0].careful()
     return found
@@ -97,14 +97,20 @@ def edits_of(
         SettingsError: an edit cannot be made.
         FramesError: the network gives NaN or infinite pixels.
     """
-    ranges = session.ranges(view, engine, advance=advance)
-    edits = []
+    placed = []  # all are found before a range is measured
     for one in typed:
         group = at_rows(session, groups[one.group], one.rows or edit_layers, view)
         with settings_checked():
-            distance = one.distance
+            placed.append((one, group, group.directions.index(one.key)))
+    ranges = session.ranges(view, engine, advance=advance)
+    edits = []
+    for one, group, index in placed:
+        distance = one.distance
+        with settings_checked():
             if one.relative:
-                distance = _part_of(ranges.of(group, group.directions.index(one.key)), one)
+                distance = _part_of(ranges.of(group, index), one)
+            else:
+                ranges.warn_if_far(group, index, distance, session.warn)
             edits.append(edit_of(group.directions, one.key, distance))
     return edits
 
@@ -114,7 +120,9 @@ def _part_of(ends: tuple[float, float], edit: TypedEdit) -> float:
     end = ends[1] if edit.distance >= 0 else ends[0]
     if not end:
         side = "+" if edit.distance >= 0 else "-"
-        raise SettingsError(f"edit {edit.key}: pictures break at once towards {side}; type a distance")
+        raise SettingsError(
+            f"edit {edit.key}: its range ends at 0 on the {side} side, where pictures break at once; type a distance"
+        )
     return abs(edit.distance) * end
 
 
@@ -162,7 +170,7 @@ def network_of(recipe: Recipe, path: Path) -> str:
         return held
     if beside.is_file():
         return str(beside)
-    raise RecipeError(f"{held}: the network of this recipe is not there; say with --network where it is")
+    raise RecipeError(f"{held}: the network of this recipe is not there; type --network FILE")
 
 
 def view_of(session: Session, recipe: Recipe, projected: str | None, other_network: bool) -> View:

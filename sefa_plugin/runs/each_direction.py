@@ -124,6 +124,9 @@ def _checked(
     if view.given and any(group.directions.space == "z" for group in groups):
         raise SettingsError(NO_Z)
     jobs = [(group, index) for group in groups for index in indices_of(group.directions, wanted)]
+    if distance and jobs:  # the first direction stands for all
+        measured = session.ranges(view, engine, advance=reporter.advance)
+        measured.warn_if_far(*jobs[0], max(distance[::-1], key=abs), session.warn)
     ranges = session.ranges(view, engine, distance, reporter.advance)
     return EachDirection(view, session.about(), tuple(command), output, ranges, jobs)
 

@@ -35,7 +35,7 @@ def folder_for(parent: Path, recipe: Recipe) -> Path:
         folder = parent / (recipe.stem if number == 1 else f"{recipe.stem}-{number}")
         if not (folder / NAME).exists() or holds(folder, recipe):
             return folder
-    raise EditingError(f"{parent / recipe.stem}: there are thousands of these; choose an --outdir")
+    raise EditingError(f"{parent / recipe.stem}: 9999 folders of this name exist; type another --outdir")
 
 
 def holds(folder: Path, recipe: Recipe) -> bool:
@@ -159,10 +159,10 @@ def _keeping_others(
             return False
         if not video:
             raise EditingError(
-                f"{path}: holds something else than this edit makes; choose another --outdir, or --overwrite it"
+                f"{path}: is there already, and is not of this edit; type another --outdir, or --overwrite"
             )
         if not manifest.is_current(name, manifest.outputs.get(name, {}).get("settings", {})):
-            raise EditingError(f"{path}: was not made here, or was changed since; move it away, or --overwrite it")
+            raise EditingError(f"{path}: was not made here, or was changed since; move it away, or type --overwrite")
         reporter.say(f"{name}: was made with other settings, will be replaced")
         return False
 

@@ -180,9 +180,7 @@ class Session:
         with settings_checked():
             groups = select_layers(self.opened.layers, spec)
         if len(groups) != 1:
-            raise SettingsError(
-                f"--edit-layers {spec!r} gives {len(groups)} groups; edits change one, like coarse or 0-3,5"
-            )
+            raise SettingsError(f"--edit-layers {spec!r} gives {len(groups)} groups; type one, like coarse or 0-3,5")
         return groups[0]
 
     def _elsewhere(self, groups: Sequence[KeptDirections], wanted: Wanted, folder: Path | None) -> str:
@@ -220,7 +218,7 @@ class Session:
         with settings_checked():
             count = min(max(asked, _needed(wanted.keys or (), dim)), dim)
             if asked > dim and wanted.keys is None:
-                self.warn(f"-K {asked}: there are no more than {dim}, which are all taken")
+                self.warn(f"-K {asked}: this space has {dim} directions, all are taken")
             found = factorize_network(self.opened, factorisation, count)
         if folder is None:
             return [KeptDirections(held, warn=self.warn) for held in found]
@@ -328,9 +326,9 @@ class Session:
         if (*look.translate, look.rotate) != (0, 0, 0) and not hasattr(
             getattr(G.synthesis, "input", None), "transform"
         ):
-            self.warn("--translate and --rotate are ignored: only StyleGAN3 can move its input")
+            self.warn("--translate and --rotate are ignored: only StyleGAN3 has an input that moves")
         if any(look.camera) and not hasattr(G, "camera"):
-            self.warn("--camera is ignored: only EG3D's networks are seen by one")
+            self.warn("--camera is ignored: only networks of EG3D have a camera")
         return G
 
     def checked(self, look: Look) -> Look:
@@ -371,7 +369,7 @@ def device_of(name: str) -> str:
     mps = getattr(torch.backends, "mps", None)
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": mps is not None and mps.is_available()}
     if not there.get(name):
-        raise SettingsError(f"--device {name}: this computer or this torch has none; use --device cpu")
+        raise SettingsError(f"--device {name}: this torch finds no such device on this computer; type --device cpu")
     return name
 
 

@@ -168,7 +168,7 @@ def _indices(groups: Sequence[KeptDirections], typed: Sequence[TypedAxis]) -> li
     with settings_checked():
         indices = [group.directions.index(one.key) for group, one in zip(groups, typed)]
     if len({(group.directions.label, index) for group, index in zip(groups, indices)}) == 1:
-        raise SettingsError(f"--across and --down are both direction {typed[0].key}: give two")
+        raise SettingsError(f"--across and --down are both direction {typed[0].key}; type two different ones")
     return indices
 
 
@@ -183,6 +183,9 @@ def _plane(
 ) -> Plane:
     axes = []
     for group, one, index in zip(groups, typed, indices):
+        if one.ends:
+            measured = session.ranges(view, engine, advance=reporter.advance)
+            measured.warn_if_far(group, index, max(one.ends[::-1], key=abs), session.warn)
         ends = session.ranges(view, engine, one.ends, reporter.advance).of(group, index)
         axes.append(Axis.of(group, one.key, ends))
     across, down = axes

@@ -202,7 +202,7 @@ def test_projected_ws(net, tmp_path):
     assert gen(*words, "--video", "none").exit_code == 0
     record = json.loads((tmp_path / "out" / "run.json").read_text())["outputs"]["sheets/all-dir00.jpg"]
     assert record["settings"]["subjects"] == ["w 0", "w 1"]
-    refused(gen(*words, "--space", "z"), 2, "Z cannot edit --projected-w")
+    refused(gen(*words, "--space", "z"), 2, "Z cannot edit projected ws")
 
 
 def test_z_space(net, tmp_path):
@@ -502,7 +502,7 @@ def test_the_script_runs_from_another_folder(tmp_path):
         (["--translate", "1"], "two numbers"),
         (["--trunc-cutoff", "11"], "10 rows"),
         (["--noise-mode", "loud"], "noise-mode"),
-        (["--space", "z", "--layers", "0-2"], "no --layers"),
+        (["--space", "z", "--layers", "0-2"], "no layers to choose; leave --layers out"),
         (["--device", "cuda"], "--device cpu"),
         (["--nonsense"], "--nonsense"),
     ],

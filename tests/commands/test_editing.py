@@ -1,6 +1,7 @@
 """`sefa edit` and `sefa render --recipe` as a user types them."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -372,3 +373,44 @@ def test_an_edit_without_edits_is_the_picture(net, here):
     words = ["render", "--recipe", out / "recipe.json", "--frames", "4", "--animate"]
     assert sefa(*words, "walk").exit_code == 0
     refused(sefa(*words, "edit"), 2, "no edits")
+
+
+# --- distances far outside the range -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["edit", "--edit", "0=200"], "distance 200 is far outside the measured range of direction 0 of all, "),
+        (["edit", "--edit", "0=-200", "--edit", "1=1"], "distance -200 is far outside the"),
+        (["sheet", "-K", 1, "--distance", 90], "distance 90 is far outside the measured range of direction 0"),
+        (["plane", "--across", "0=-1,90", "--down", "1=1", "--video", "none"], "distance 90 is far outside"),
+    ],
+    ids=["edit", "edits", "sheet", "plane"],
+)
+def test_a_distance_far_outside_has_one_line_that_names_the_range(here, words, says):
+    """It is rendered all the same; the line gives a distance that is of use."""
+    result = sefa(*words, "--network", "demo", "--seeds", 0, "--outdir", "out")
+    assert result.exit_code == 0, result.output
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning: ")]
+    assert len(warnings) == 1 and says in warnings[0]
+    pattern = r", (\S+) to (\S+): pictures may break; try (\S+), or auto$"
+    low, high, other = map(float, re.search(pattern, warnings[0]).groups())
+    assert -10 < low < 0 < high < 10
+    assert other == (low if " -200 " in says else high)
+
+
+@pytest.mark.parametrize(
+    "words", [["edit", "--edit", "0=4"], ["sheet", "-K", 1, "--distance", 4]], ids=["edit", "sheet"]
+)
+def test_a_usual_distance_measures_nothing(here, monkeypatch, words):
+    monkeypatch.setattr("sefa_plugin.rendering.calibration.Calibrator.measure", None)
+    result = sefa(*words, "--network", "demo", "--seeds", 0, "--outdir", "out")
+    assert result.exit_code == 0 and "Warning" not in result.stderr
+
+
+def test_a_known_range_is_enough_for_the_warning(here, monkeypatch):
+    assert sefa("sheet", "--network", "demo", "--seeds", 0, "-K", 1).exit_code == 0
+    monkeypatch.setattr("sefa_plugin.rendering.calibration.Calibrator.measure", None)
+    result = sefa("edit", "--network", "demo", "--seeds", 0, "--edit", "0=9")
+    assert result.exit_code == 0 and "Warning: distance 9 is far outside" in result.stderr

@@ -83,15 +83,17 @@ def test_baselines_with_real_pictures(tmp_path, scorer):
     run(tmp_path, "baselines", "--methods", "sefa", "--real", real, "--samples", 4, "-K", 1, "--scorer", scorer)
     rows = rows_of(tmp_path / "out" / "evaluate" / "baselines.csv")
     assert float(rows[0]["Frechet, real"]) > 2 * float(rows[0]["Frechet"])
-    told = run(tmp_path, "baselines", "--real", tmp_path / "no", "--samples", 4, "--scorer", scorer, code=1)
-    assert "no pictures" in told
+    (tmp_path / "empty").mkdir()
+    for folder, says in (("no", "no such folder"), ("empty", "no pictures")):
+        said = run(tmp_path, "baselines", "--real", tmp_path / folder, "--samples", 4, "--scorer", scorer, code=1)
+        assert says in said
 
 
 def test_mistakes_are_one_line(tmp_path, scorer):
     few = ["--samples", 4, "--scorer", scorer]
     assert "choose from sefa" in run(tmp_path, "baselines", "--methods", "pca", *few, code=2)
     assert "3 groups" in run(tmp_path, "ganspace", "--layers", "coarse,middle,fine", "--code-samples", 9, code=2)
-    assert "attribute smile" in run(tmp_path, "boundary", "--only", "smile", *few, code=2)
+    assert "--only smile" in run(tmp_path, "boundary", "--only", "smile", *few, code=2)
     assert "no features" in run(tmp_path, "baselines", "--features", scorer[:-4] + "score", *few, code=2)
     assert "there are 0-" in run(tmp_path, "truth", "--variants", "99", *few, code=2)
     assert "no such file" in run(tmp_path, "boundary", "--read", tmp_path / "x.npy", code=1)

@@ -57,9 +57,7 @@ def test_a_traceback_only_for_who_asks(words, code):
     if words:
         assert isinstance(result.exception, RuntimeError)
     else:
-        assert (
-            result.stderr == "Error: unexpected RuntimeError: two lines (run again with --debug for the whole story)\n"
-        )
+        assert result.stderr == "Error: unexpected RuntimeError: two lines (run it again with --debug to see where)\n"
 
 
 def test_progress_says_what_is_to_come(capsys, monkeypatch):

@@ -278,7 +278,7 @@ class Square(Synthesis):
         (3, "int is not a generator"),
         (changed(lambda G: G.to("meta")), "Own is on the meta device"),
         (changed(lambda G: G.synthesis.weight.data.fill_(float("nan"))), "tensor synthesis.weight holds NaN"),
-        (changed(lambda G: setattr(G, "mapping", ThreeInputs())), "how large its latents are"),
+        (changed(lambda G: setattr(G, "mapping", ThreeInputs())), "has no z_dim"),
         (
             changed(lambda G: (setattr(G, "mapping", ThreeInputs()), setattr(G, "z_dim", W))),
             r"in mapping, TypeError: .*weather",

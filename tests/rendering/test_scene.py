@@ -59,14 +59,14 @@ def test_ws_that_are_given_come_first_and_are_not_truncated(G):
     scene = Scene(G, View(Look(trunc=0.1), [5], ws.numpy()))
     assert scene.view.labels == ["w 0", "w 1", "seed 5"]
     assert (scene.ws[:2] == ws).all()
-    with pytest.raises(ValueError, match="Z cannot edit --projected-w"):
+    with pytest.raises(ValueError, match="Z cannot edit projected ws"):
         next(pictures_along(scene, factorize(G, space="z", num_directions=1), 0, [0.0]))
     with pytest.raises(ValueError, match=r"\[N, 10, 32\]"):
         Scene(G, View(Look(), [], ws.numpy()[:, :3]))
 
 
 def test_something_to_look_at_is_needed(G):
-    with pytest.raises(ValueError, match="nothing to look at"):
+    with pytest.raises(ValueError, match="one of them is needed"):
         View(Look(), [])
 
 
@@ -159,5 +159,5 @@ def test_ws_of_another_shape_are_refused_at_once(G, shape):
     "odd", [{"noise_mode": "x"}, {"trunc": np.nan}, {"trunc_cutoff": -1}, {"label": -1}, {"translate": (0, np.inf)}]
 )
 def test_looks_that_cannot_be(odd):
-    with pytest.raises(ValueError, match="a look has"):
+    with pytest.raises(ValueError, match="expected|choose one"):
         Look(**odd)

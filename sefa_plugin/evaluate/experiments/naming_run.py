@@ -65,7 +65,7 @@ def score_directions(
     attributes = samples.trial(scorer)
     scores = Scores(len(samples), settings, path, anew)
     if scores.attributes and set(scores.attributes) != set(attributes):  # same identity, changed import
-        reporter.say("the scorer names other attributes than before: all is scored anew")
+        reporter.say("the scorer gives other attributes than before: all samples are scored again")
         scores = Scores(len(samples), settings, path, anew=True)
     save_found(groups, wanted.file)
     seeds = seeds_of(samples.G)
@@ -84,7 +84,7 @@ def score_directions(
         if pictures:
             reporter.expect(pictures)
         else:
-            reporter.say("all of it has been scored before")
+            reporter.say("everything was scored by an earlier run")
 
     tables = rescore(
         samples,

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from ...reading.array_file import ArrayFile, ArrayFileError
+from ...system.environment import require_extra
 from ...system.regular_files import reading
 from ...system.whole_files import whole_file
 
 CHOSEN = 0.02  # share of the samples at each end
 SPLIT = 0.7  # share of those that trains; the rest validates
-MISSING = "scikit-learn is not installed; try: pip install 'sefa_plugin[evaluate]'"
 
 
 class BoundaryError(Exception):
@@ -63,12 +63,12 @@ def train_boundary(
         seed: of the order in which the chosen ones are divided, the high end first, then the low one.
 
     Raises:
-        BoundaryError: too few samples, codes that are not finite, scores that are all alike, or no scikit-learn.
+        BoundaryError: too few samples, codes that are not finite, or scores that are all alike.
+        MissingExtra: scikit-learn is not installed.
     """
-    try:
-        from sklearn.svm import SVC
-    except ImportError:
-        raise BoundaryError(MISSING) from None
+    require_packages()
+    from sklearn.svm import SVC
+
     if not np.isfinite(codes).all():
         raise BoundaryError("codes hold NaN or infinity")
     order = np.argsort(scores, kind="stable")[::-1]
@@ -76,9 +76,11 @@ def train_boundary(
     count = min(int(len(codes) * chosen) if chosen <= 1 else int(chosen), len(codes) // 2)
     train = int(count * split)
     if train < 1:
-        raise BoundaryError(f"{len(codes)} samples leave {train} at each end to train with; take more")
+        raise BoundaryError(
+            f"{len(codes)} samples leave {train} at each end to train with; more are needed (--train-samples)"
+        )
     if scores[count - 1] == scores[-count]:
-        raise BoundaryError(f"the {count} highest scores begin where the lowest end: there is nothing to tell apart")
+        raise BoundaryError(f"the {count} highest scores and the {count} lowest overlap: the attribute hardly varies")
     rng = np.random.RandomState(seed)
     high, low = codes[:count][rng.permutation(count)], codes[-count:][rng.permutation(count)]
     machine: Any = SVC(kernel="linear")  # other parameters at their defaults, as in the authors' procedure
@@ -102,6 +104,15 @@ def train_boundary(
     )
 
 
+def require_packages() -> None:
+    """Check that the packages of this method are installed.
+
+    Raises:
+        MissingExtra: one is not.
+    """
+    require_extra("scikit-learn", "InterFaceGAN")
+
+
 def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np.ndarray:
     """Project other boundaries out of one, so that moving along it does not change their attributes (section 3.2).
 
@@ -122,7 +133,7 @@ def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np
         left = left - amounts @ span
     length = np.linalg.norm(left)
     if not length > 1e-6:
-        raise BoundaryError("the boundary lies within the others: nothing is left of it")
+        raise BoundaryError("the boundary is a combination of the others: projecting them out leaves 0")
     unit: np.ndarray = (left / length).astype(np.float32)
     return unit
 

@@ -16,7 +16,7 @@ import numpy as np
 from ...directions.closed_form import stack
 from ...directions.directions import Directions
 from ...directions.factorization import effective_weight, factorize
-from ...directions.layers import select_layers
+from ...directions.layers import one_group
 from ...directions.names import check_name
 from ...networks.style_layers import generator_of, style_layers
 from ..samples.sampling import Samples
@@ -77,22 +77,20 @@ def along(
     Raises:
         ValueError: vectors of another width or of zeros, or layers that give several groups.
     """
-    groups = select_layers(style_layers(G), layers, torgb)
-    if len(groups) != 1:
-        raise ValueError(f"layers {layers!r} gives {len(groups)} groups; choose one")
+    group = one_group(style_layers(G), layers, torgb)
     vectors = np.asarray(vectors, dtype=np.float64)
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     if vectors.ndim != 2 or vectors.shape[1] != G.w_dim or not (length > 0).all():
         raise ValueError(f"vectors {list(vectors.shape)}, some of length 0 or not [k, {G.w_dim}]")
     vectors = vectors / length
-    A = stack([effective_weight(layer, True) for layer in groups[0].layers])
+    A = stack([effective_weight(layer, True) for layer in group.layers])
     info = generator_of(G).sefa
     return Directions.of(
         vectors,
         np.square(vectors @ A.T).sum(axis=1),
-        groups[0].ws_indices,
-        label=f"{label}-{groups[0].label}",
-        layer_names=tuple(layer.name for layer in groups[0].layers),
+        group.ws_indices,
+        label=f"{label}-{group.label}",
+        layer_names=tuple(layer.name for layer in group.layers),
         torgb=torgb,
         network=info.name,
         digest=info.digest,

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from ...media.pictures import as_rgb
+from ...system.environment import require_extra
 from .asking import ScorerError
 
 MEANS = {
@@ -33,7 +34,6 @@ MEANS = {
 OPTIONS = ("size", "layout", "pixels", "channels", "names")
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 WHOLE = "tensor(uint8)"
-INSTALL = "onnx scorers need onnxruntime: pip install onnxruntime, or sefa_plugin[onnx]"
 
 
 def load_onnx(text: str, device: str = "cpu") -> OnnxScorer:
@@ -42,7 +42,8 @@ def load_onnx(text: str, device: str = "cpu") -> OnnxScorer:
     On another device than the CPU it is run with CUDA, if this onnxruntime can.
 
     Raises:
-        ScorerError: onnxruntime is missing, or the model cannot be used.
+        ScorerError: the model cannot be used.
+        MissingExtra: onnxruntime is not installed.
         ValueError: an option is unknown or cannot be read.
     """
     file, _, query = text.partition("?")
@@ -64,15 +65,15 @@ class OnnxScorer:
         device: as torch names it.
 
     Raises:
-        ScorerError: onnxruntime is missing, or the model does not take pictures.
+        ScorerError: the model does not take pictures.
+        MissingExtra: onnxruntime is not installed.
         ValueError: an option cannot be read.
     """
 
     def __init__(self, path: Path, options: dict[str, str], device: str = "cpu") -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            raise ScorerError(INSTALL) from None
+        require_extra("onnxruntime", "an ONNX scorer")
+        import onnxruntime
+
         if not path.is_file():
             raise ScorerError(f"{path}: no such file")
         settings = onnxruntime.SessionOptions()

@@ -15,6 +15,7 @@ from sefa_plugin.evaluate.methods.interfacegan import (
     save_boundary,
     train_boundary,
 )
+from sefa_plugin.system.environment import MissingExtra
 
 
 def cosine(one, other):
@@ -112,8 +113,8 @@ def test_the_middle_is_between_the_extreme_scores_not_that_of_the_samples():
 @pytest.mark.parametrize(
     ("codes", "scores", "options", "text"),
     [
-        (np.eye(40), np.arange(40.0), {}, "take more"),
-        (np.eye(100), np.ones(100), {"chosen": 0.1}, "nothing to tell apart"),
+        (np.eye(40), np.arange(40.0), {}, "more are needed"),
+        (np.eye(100), np.ones(100), {"chosen": 0.1}, "hardly varies"),
         (np.zeros((100, 2)), np.arange(100.0), {"chosen": 0.1}, "no boundary"),
         (np.full((100, 2), np.nan), np.arange(100.0), {"chosen": 0.1}, "NaN"),
     ],
@@ -124,9 +125,9 @@ def test_what_cannot_give_a_boundary(codes, scores, options, text):
 
 
 def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.svm", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     _, codes, scores = planted(count=500)
-    with pytest.raises(BoundaryError, match="pip install 'sefa_plugin"):
+    with pytest.raises(MissingExtra, match="InterFaceGAN needs scikit-learn, .* -m pip install scikit-learn"):
         train_boundary(codes, scores)
 
 
@@ -154,7 +155,7 @@ def test_one_condition_as_in_the_paper():
 
 
 def test_nothing_may_be_left():
-    with pytest.raises(BoundaryError, match="nothing is left"):
+    with pytest.raises(BoundaryError, match="leaves 0"):
         project_boundary(np.array([[1.0, 1.0]]), [np.array([[1.0, 0.0]]), np.array([[0.3, 1.0]])])
 
 
