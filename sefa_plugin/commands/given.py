@@ -32,6 +32,7 @@ def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
         which=given.get("which", "G_ema"),
         sha256=given.get("sha256"),
         trust_pickle=given.get("trust_pickle", False),
+        allow_local=given.get("allow_local", False),
         strict=given.get("strict", False),
         device=given.get("device", "auto"),
     )

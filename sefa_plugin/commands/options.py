@@ -114,6 +114,9 @@ trust_pickle = click.option(
     is_flag=True,
     help="Run the file's own code where its network is not known. It can do anything: only if you trust its maker.",
 )
+allow_local = click.option(
+    "--allow-local", is_flag=True, help="Follow a public server's redirection into a private network."
+)
 outdir = click.option("--outdir", help="Where to put everything.  [default: sefa-out/NETWORK]", metavar="DIR")
 outdir_of_edits = click.option(
     "--outdir", help="Where to put everything.  [default: a folder in sefa-out/NETWORK/edits]", metavar="DIR"
@@ -127,6 +130,7 @@ def _network(required: bool, help: str) -> Decorator:
         click.option("--network", required=required, help=help, metavar="FILE|URL"),
         which,
         click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
+        allow_local,
         trust_pickle,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ..reading.download import without_secrets
 from ..system import environment
 from ..system.interrupts import INTERRUPTED, STOPPED, exit_code, stoppable
 from ..system.messages import one_line
@@ -22,7 +23,7 @@ SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names":
 
 def warn(text: str) -> None:
     """Print a one-line warning to standard error."""
-    Progress.say(f"Warning: {one_line(text)}")
+    Progress.say(f"Warning: {one_line(without_secrets(text))}")
 
 
 @contextmanager
@@ -106,7 +107,7 @@ class OneLineErrors(click.Command):
             if "--debug" in words and not isinstance(error, click.ClickException):
                 raise
             line, code = explain(error)
-            click.echo(f"Error: {one_line(line)}", err=True)
+            click.echo(f"Error: {one_line(without_secrets(line))}", err=True)
             sys.exit(code)
         sys.exit(result if isinstance(result, int) else 0)
 

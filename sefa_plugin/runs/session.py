@@ -95,6 +95,7 @@ class Session:
             sha256=choice.sha256,
             progress=progress,
             trust_pickle=choice.trust_pickle,
+            allow_local=choice.allow_local,
         )
         for text in opened.warnings:
             warn(text)
