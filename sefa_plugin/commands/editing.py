@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from .given import (
 )
 from .given import seeds as seeds_of
 from .progress import Progress
-from .shell import Command
+from .shell import Command, typed_command
 
 _FIXED = {  # parameters whose values are in a recipe
     "layers",
@@ -80,7 +79,7 @@ def edit(**given: Any) -> None:
         edits = edits_of(session, groups, typed, given["edit_layers"], view, engine, progress.advance)
         recipe = recipe_of(session, view, edits, projected)
         folder = Path(given["outdir"]) if given["outdir"] else None
-        made = make_recipe(session, view, recipe, folder, sys.argv, progress, given["overwrite"], engine=engine)
+        made = make_recipe(session, view, recipe, folder, typed_command(), progress, given["overwrite"], engine=engine)
     print_made(made, page=False)
 
 
@@ -125,7 +124,7 @@ def plane(**given: Any) -> None:
             output,
             given["path"],
             folder,
-            sys.argv,
+            typed_command(),
             progress,
             given["overwrite"],
         )
@@ -167,7 +166,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
         animated = kind, output_settings(given, sheet=False, frames=frames, loop=loop, easing=easing)
     with Progress() as progress:
         folder = Path(given["outdir"]) if given["outdir"] else None
-        made = make_recipe(session, view, recipe, folder, sys.argv, progress, given["overwrite"], animated)
+        made = make_recipe(session, view, recipe, folder, typed_command(), progress, given["overwrite"], animated)
     print_made(made, page=False)
 
 

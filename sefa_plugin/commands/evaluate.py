@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from . import options
 from .given import Given, factorisation, look, open_for_pictures, outdir, print_remarks
 from .given import wanted as wanted_of
 from .progress import Progress
-from .shell import Group, usage, warn
+from .shell import Group, typed_command, usage, warn
 
 if TYPE_CHECKING:
     from ..evaluate.scorers.asking import Scorer
@@ -110,7 +109,7 @@ def rescore(**given: Any) -> None:
             wanted,
             folder,
             distance=given["distance"],
-            command=sys.argv,
+            command=typed_command(),
             reporter=progress,
             anew=given["overwrite"],
             give_names=not given["no_names"],
@@ -158,7 +157,7 @@ class Setting:
 
     def about(self, **more: Any) -> dict[str, Any]:
         """The settings that are written with a result."""
-        from ..runs.reproduce import without_folders
+        from ..runs.command_line import line
 
         bench = self.bench
         return {
@@ -168,7 +167,7 @@ class Setting:
             "samples": len(bench.samples),
             "first_seed": bench.samples.seeds.start,
             "trunc": bench.look.trunc,
-            "command": without_folders(sys.argv),
+            "command": line(typed_command()),
             **more,
         }
 

@@ -13,7 +13,7 @@ from .given import Given, factorisation, look, open_for_pictures, outdir, output
 from .given import seeds as seeds_of
 from .given import wanted as wanted_of
 from .progress import Progress
-from .shell import SETTINGS, Command
+from .shell import SETTINGS, Command, typed_command
 
 
 def _run_options(video: options.Decorator = options.video) -> options.Decorator:
@@ -123,6 +123,7 @@ def _run(given: Given, sheet: bool) -> None:
             output,
             folder,
             distance=given["distance"],
+            command=typed_command(),
             reporter=progress,
             overwrite=given["overwrite"],
         )

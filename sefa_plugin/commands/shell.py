@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ..reading.download import without_secrets
+from ..runs.command_line import portable, portable_words
 from ..system import environment
 from ..system.interrupts import INTERRUPTED, STOPPED, exit_code, stoppable
 from ..system.messages import one_line
@@ -60,6 +64,39 @@ def explain(error: BaseException) -> tuple[str, int]:
     return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
 
 
+def typed_command() -> list[str]:
+    """The words of the running command, with its program as it was called, for records; see ``portable_words``."""
+    context = click.get_current_context().find_root()
+    return [*_program(context.info_name or ""), *portable_words(context.meta[_WORDS])]
+
+
+_WORDS = "sefa_plugin.words"  # of the command line, in click's context
+
+
+def _program(name: str) -> list[str]:
+    """How a program was called that click shows under this name."""
+    if name == "python -m sefa_plugin":
+        return [_python(), "-m", "sefa_plugin"]
+    if name.endswith(".py"):
+        return [_python(), portable(sys.argv[0])]
+    called = sys.argv[0] if Path(sys.argv[0]).stem == Path(name).stem else name
+    return [_short(called)]
+
+
+def _python() -> str:
+    """This Python as it was called."""
+    called = getattr(sys, "orig_argv", [""])[0]  # Python 3.10
+    return _short(called or sys.executable)
+
+
+def _short(program: str) -> str:
+    """A program's name where the shell finds it under that, else its path."""
+    name = Path(program).stem if os.name == "nt" else Path(program).name
+    found = shutil.which(name)
+    known = os.sep not in program or (found is not None and os.path.abspath(found) == os.path.abspath(program))
+    return name if known else portable(program)
+
+
 def _raised_by_printing(error: BaseException) -> bool:
     """Whether click's printing raised an error, which has no file name; it is taken to be on standard output."""
     place = error.__traceback__
@@ -94,13 +131,13 @@ class OneLineErrors(click.Command):
         share_cores()
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        words = list(sys.argv[1:] if args is None else args)
+        words = [_expanded(word) for word in (sys.argv[1:] if args is None else args)]
         _open_streams()
         if hasattr(sys.stdout, "reconfigure"):  # file names may not be encodable in the terminal's encoding
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with stoppable():
-                result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+                result = super().main(words, prog_name, complete_var, standalone_mode=False, **extra)
         except (SystemExit, GeneratorExit):
             raise
         except BaseException as error:
@@ -110,6 +147,21 @@ class OneLineErrors(click.Command):
             click.echo(f"Error: {one_line(without_secrets(line))}", err=True)
             sys.exit(code)
         sys.exit(result if isinstance(result, int) else 0)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """As ``click.Command.make_context``; notes the words of the command line."""
+        words = list(args)
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta.setdefault(_WORDS, words)
+        return context
+
+
+def _expanded(word: str) -> str:
+    """A word of the command line, with the home folder for ``~/``, which shells leave after ``=`` and in quotes."""
+    found = re.match(r"(--[\w-]+=)?(?=~[/\\])", word)
+    return found[0] + os.path.expanduser(word[found.end() :]) if found else word
 
 
 class Command(OneLineErrors):

@@ -89,7 +89,7 @@ def _write(
     elif kind == "gif":
         from .gif import write_gif
 
-        write_gif(path, map(as_rgb, frames), fps, max_bytes)
+        write_gif(path, map(as_rgb, frames), fps, max_bytes, comment)
     else:
         write_mp4(path, map(as_rgb, frames), fps, comment)
 

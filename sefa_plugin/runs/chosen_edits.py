@@ -151,17 +151,23 @@ def _printable(text: str) -> str:
 
 
 def network_of(recipe: Recipe, path: Path) -> str:
-    """The path of a recipe's network: as recorded, or beside the recipe, whose file is ``path``.
+    """The path of a recipe's network: as recorded, from the current folder or from that of the recipe, or beside it.
+
+    Args:
+        recipe: names the network.
+        path: the recipe's file.
 
     Raises:
-        RecipeError: it is in neither place.
+        RecipeError: it is in none of these places, or its address held a secret, which no recipe has.
     """
     held = recipe.network["path"]
-    beside = path.parent / re.split(r"[/\\]", held)[-1]
-    if held == "demo" or is_url(held) or Path(held).is_file():
+    if is_url(held) and ("<token>" in held or "<password>" in held):
+        raise RecipeError(f"{held}: a recipe does not hold passwords and tokens; give the address with --network")
+    if held == "demo" or is_url(held):
         return held
-    if beside.is_file():
-        return str(beside)
+    for place in (Path(held), path.parent / held, path.parent / re.split(r"[/\\]", held)[-1]):
+        if place.is_file():
+            return str(place)
     raise RecipeError(f"{held}: the network of this recipe is not there; say with --network where it is")
 
 

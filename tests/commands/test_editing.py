@@ -59,8 +59,10 @@ def test_what_an_edit_makes(net, here):
         assert (pixels(out / f"seed{seed:04d}.png") == want).all()
     with Image.open(out / "seed0003.png") as picture:
         told = picture.text["Comment"]
-    want = "sefa edit --network sg2ada-skip-64.pkl --seeds 5,3 --trunc 0.7 --edit 0=+2.5 --edit coarse:1=-1  # sefa_"
-    assert told.startswith(want)
+    start, end = "sefa edit --network ../", f" --seeds 5,3 --trunc 0.7 --edit 0=+2.5 --edit coarse:1=-1 --outdir {out}"
+    command, place = told.splitlines()
+    assert (command[: len(start)], command[-len(end) :]) == (start, end)
+    assert place.startswith(f"# run in the folder that holds {out}; sefa_plugin ")
 
 
 def test_company_changes_nothing(net, tmp_path):
