@@ -171,11 +171,18 @@ class Setting:
             **more,
         }
 
+    @property
+    def comment(self) -> str:
+        """The command, for the metadata of pictures."""
+        from ..runs.command_line import comment, line, portable
+
+        return comment(line(typed_command()), portable(self.folder.parent))
+
     def write(
         self, stem: str, table: Any, about: dict[str, Any], kinds: Sequence[str] = ("csv", "json", "png")
     ) -> None:
         """Write a table in several formats, and print the paths."""
         for kind in kinds:
             path = self.folder / f"{stem}.{kind}"
-            table.write(path, {"command": about["command"]} if kind == "png" else about)
+            table.write(path, about, self.comment)
             click.echo(f"  {path}")

@@ -149,7 +149,7 @@ def hierarchy(**given: Any) -> None:
     setting.write("hierarchy", work.table_of(found), about, ["csv", "json"])
     setting.write("hierarchy-homes", work.homes(found), setting.about(), ["csv"])
     path = setting.folder / "hierarchy.png"
-    write_heatmap(path, work.grid(found), comment=about["command"], **work.captions(found))
+    write_heatmap(path, work.grid(found), comment=setting.comment, **work.captions(found))
     click.echo(f"  {path}")
     click.echo(work.homes(found).markdown(), nl=False)
 
@@ -250,7 +250,7 @@ def truth(**given: Any) -> None:
     for measure, title in (("correlation", "How well each factor is recovered"), ("share", "How purely")):
         setting.write(f"truth-{measure}", work.by_factor(results, measure, title), setting.about(), ["csv"])
         path = setting.folder / f"truth-{measure}.png"
-        write_heatmap(path, work.grid(results, measure), comment=about["command"], **work.captions(results, title))
+        write_heatmap(path, work.grid(results, measure), comment=setting.comment, **work.captions(results, title))
         click.echo(f"  {path}")
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypedDict, Union
 import numpy as np
 
 from ... import __version__
+from ...runs.command_line import comment, portable
 from ...system.whole_files import whole_file
 from ..samples.sampling import Samples
 from ..samples.scores import SampleEdit, Scores, score_edits
@@ -272,7 +273,7 @@ def _write_picture(path: Path, table: Table, command: str) -> None:
         "each range minus that at its low end. Faint: may be chance (95 %, for the matrix as a whole)",
         faint=~effects.significant(),
         legend="standard deviations among unedited samples",
-        comment=command,
+        comment=comment(command, portable(path.parent.parent)),
     )
 
 
