@@ -67,20 +67,21 @@ def explain(error: BaseException) -> tuple[str, int]:
 def typed_command() -> list[str]:
     """The words of the running command, with its program as it was called, for records; see ``portable_words``."""
     context = click.get_current_context().find_root()
-    return [*_program(context.info_name or ""), *portable_words(context.meta[_WORDS])]
+    words = context.meta[_WORDS]
+    return [*_program(context.command.name or "", words), *portable_words(words)]
 
 
 _WORDS = "sefa_plugin.words"  # of the command line, in click's context
 
 
-def _program(name: str) -> list[str]:
-    """How a program was called that click shows under this name."""
-    if name == "python -m sefa_plugin":
+def _program(name: str, words: Sequence[str]) -> list[str]:
+    """How this process was started, if it was with these words; else the name of the command."""
+    script = sys.argv[0]
+    if list(words) != list(map(_expanded, sys.argv[1:])):
+        return [name]
+    if Path(script).name == "__main__.py":
         return [_python(), "-m", "sefa_plugin"]
-    if name.endswith(".py"):
-        return [_python(), portable(sys.argv[0])]
-    called = sys.argv[0] if Path(sys.argv[0]).stem == Path(name).stem else name
-    return [_short(called)]
+    return [_python(), portable(script)] if script.endswith(".py") else [_short(script)]
 
 
 def _python() -> str:
@@ -137,7 +138,8 @@ class OneLineErrors(click.Command):
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with stoppable():
-                result = super().main(words, prog_name, complete_var, standalone_mode=False, **extra)
+                args = args if os.name == "nt" else words  # on Windows click expands them
+                result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except (SystemExit, GeneratorExit):
             raise
         except BaseException as error:

@@ -36,8 +36,9 @@ CASES = {
         " --edit 0=1@2-3 --seeds 4",
     ),
     "edit": (
-        f"sefa sheet --network {NET} {FEW}",
+        f"sefa factorize --network {NET} -K 2",
         "sefa name 'sefa-out/my net' 1 'brush size'",
+        f"sefa sheet --network {NET} {FEW}",
         f"sefa edit --network {NET} --seeds 3,5 --edit 'brush size=auto' --edit coarse:0=-1.3 --edit=-1=0.1@0-1",
         f"sefa edit --network {NET} --seeds 3 --edit 'brush size=-50%' --edit 0=2 --edit-layers fine --outdir still",
         f"sefa edit --network {NET} --seeds 3 --space z --edit 0=0.5 --edit 1=0.25 --outdir zet",
@@ -125,8 +126,8 @@ def test_every_stored_command_makes_the_same_pixels(networks, tmp_path, monkeypa
 
 class Server(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        if "hidden-token" not in self.path:
-            return self.send_error(403, "for the token 'hidden-token' alone")
+        if "sesame-token" not in self.path:
+            return self.send_error(403, f"no {self.path} here")
         self.send_response(200)
         self.send_header("Content-Length", str(len(self.content)))
         self.end_headers()
@@ -145,7 +146,7 @@ def address(golden, monkeypatch, tmp_path):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://me:hidden-word@127.0.0.1:{server.server_address[1]}/nets/ffhq.pkl?key=hidden-token"
+    yield f"http://me:sesame-word@127.0.0.1:{server.server_address[1]}/nets/ffhq.pkl?key=sesame-token"
     server.shutdown()
     server.server_close()
     thread.join()
@@ -170,18 +171,18 @@ def test_no_output_and_no_message_has_a_secret(address, tmp_path, monkeypatch):
     told += [
         sefa("render", "--recipe", edits),
         gen(address),
-        gen("--network", address.replace("hidden-token", "hidden-word")),
+        gen("--network", address.replace("sesame-token", "sesame-word")),
         gen("--network", address, "--sha256", "0" * 64),
         gen("--network", address, "--layers", "nose"),
-        sefa("info", address.replace("127.0.0.1", "hidden-word:")),
+        sefa("info", address.replace("127.0.0.1", "sesame-word:")),
     ]
     assert all(result.exit_code for result in told[10:])
     for result in told:
-        assert "hidden" not in result.output + result.stderr
+        assert "sesame" not in result.output + result.stderr
     for path in tmp_path.rglob("*"):
-        assert "hidden" not in path.name
-        assert not path.is_file() or b"hidden" not in path.read_bytes(), path
-    shown = address.replace("me:hidden-word", "<password>").replace("key=hidden-token", "<token>")
+        assert "sesame" not in path.name
+        assert not path.is_file() or b"sesame" not in path.read_bytes(), path
+    shown = address.replace("me:sesame-word", "<password>").replace("key=sesame-token", "<token>")
     assert json.loads(Path("sefa-out/ffhq/run.json").read_text())["network"]["path"] == shown
     command = comment_of(Path("sefa-out/ffhq/videos/all-dir00.mp4")).splitlines()[0]
     assert shlex.split(command)[:5] == ["gen-sefa", "--network", shown, "--seeds", "0"]
