@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -132,21 +133,22 @@ def recipe_of(session: Session, view: View, edits: Sequence[Edit], projected: st
     network = session.about()
     recipe = Recipe(
         network={
-            **{key: _printable(network[key]) for key in ("path", "name", "which")},
+            **{key: printable(network[key]) for key in ("path", "name", "which")},
             "digest": network["digest"],
         },
         seeds=view.seeds,
         look=view.look,
         edits=tuple(edits),
         ws=view.ws,
-        ws_file=_printable(Path(projected).name) if view.given and projected else "",
+        ws_file=printable(Path(projected).name) if view.given and projected else "",
     )
     with settings_checked():
         recipe.data()  # raises before any work if it cannot be written or read again
     return recipe
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Text for a recipe, with a mark for each letter that cannot be in one."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
@@ -165,9 +167,11 @@ def network_of(recipe: Recipe, path: Path) -> str:
         raise RecipeError(f"{held}: a recipe does not hold passwords and tokens; give the address with --network")
     if held == "demo" or is_url(held):
         return held
-    for place in (Path(held), path.parent / held, path.parent / re.split(r"[/\\]", held)[-1]):
+    if Path(held).is_file():
+        return held
+    for place in (path.parent / held, path.parent / re.split(r"[/\\]", held)[-1]):
         if place.is_file():
-            return str(place)
+            return os.path.abspath(place)
     raise RecipeError(f"{held}: the network of this recipe is not there; say with --network where it is")
 
 

@@ -24,15 +24,13 @@ WORDS = "--network 'a net.pkl' --seeds 0 -K 1 --frames 2 --video gif --distance 
 def here(golden, tmp_path):
     """A home with programs on the path, a checkout of a toolkit with gen_sefa.py, and a folder to work in."""
     home = tmp_path / "home"
-    for name in ("bin", "work", "kit"):
+    for name in ("bin", "work/own", "kit"):
         (home / name).mkdir(parents=True)
-    for name in ("gen-sefa", "sefa"):
-        script = home / "bin" / name
-        entry = name.replace("-", "_")
+    for name in ("bin/gen-sefa", "bin/sefa", "work/own/gen-sefa"):
+        script = home / name
+        entry = script.name.replace("-", "_")
         script.write_text(f"#!{sys.executable}\nfrom sefa_plugin.start import {entry}\n{entry}()\n")
         script.chmod(0o755)
-    (home / "bin" / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
-    (home / "bin" / "python").chmod(0o755)
     shutil.copy(ROOT / "gen_sefa.py", home / "work" / "gen_sefa.py")
     for name in TOOLKIT:
         (home / "kit" / name).parent.mkdir(exist_ok=True)
@@ -44,7 +42,7 @@ def here(golden, tmp_path):
 
 
 def run(command, folder, home):
-    path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([str(home / "bin"), os.path.dirname(sys.executable), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "HOME": str(home), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{command}\n{done.stderr}"
@@ -54,12 +52,13 @@ def run(command, folder, home):
     ("program", "folder", "stored_as"),
     [
         ("gen-sefa", "work", "gen-sefa"),
-        ("../bin/gen-sefa", "work", "../bin/gen-sefa"),
+        ("HOME/bin/gen-sefa", "work", "gen-sefa"),
+        ("own/gen-sefa", "work", "own/gen-sefa"),
         ("sefa render", "work", "sefa render"),
-        ("python gen_sefa.py", "work", None),
-        ("python HOME/kit/gen_sefa.py", "work", None),
-        ("python -m sefa_plugin render", "work", None),
-        ("python gen_sefa.py", "kit", None),
+        ("python gen_sefa.py", "work", "python gen_sefa.py"),
+        ("python HOME/kit/gen_sefa.py", "work", "python ../kit/gen_sefa.py"),
+        ("python -m sefa_plugin render", "work", "python -m sefa_plugin render"),
+        ("python gen_sefa.py", "kit", "python gen_sefa.py"),
     ],
 )
 def test_every_program_is_stored_as_it_was_called(here, tmp_path, program, folder, stored_as):
@@ -69,8 +68,8 @@ def test_every_program_is_stored_as_it_was_called(here, tmp_path, program, folde
     assert len(held) == 3 if "render" not in program else 2
     for number, command in enumerate(held):
         assert str(here) not in command
-        assert stored_as is None or command.startswith(f"{stored_as} --network ")
-        again = tmp_path / f"again{number}" / "home"
+        assert command.startswith(f"{stored_as} --network 'a net.pkl' ")
+        again = tmp_path / f"again{number}"
         shutil.copytree(here, again, symlinks=True)
         for path in pictures_in(again).values():
             path.unlink()
