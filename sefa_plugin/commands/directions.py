@@ -354,6 +354,7 @@ def _foreign(path: str, found: Found) -> Side:
 def _factorised(path: str, given: Given) -> Side:
     from ..directions.compare import Side
     from ..directions.factorization import factorize_network
+    from ..reading.download import without_secrets
 
     opened = open_session(given, path).opened
     with usage():
@@ -361,4 +362,12 @@ def _factorised(path: str, given: Given) -> Side:
         if len(groups) != 1:
             raise ValueError(f"layers {given['layers']!r} gives {len(groups)} groups; compare one, like middle or 0-3")
     held = groups[0]
-    return Side(path, f"network, {held.label}", held.vectors, held.eigenvalues, held.names, held.layers, held.space)
+    return Side(
+        without_secrets(path),
+        f"network, {held.label}",
+        held.vectors,
+        held.eigenvalues,
+        held.names,
+        held.layers,
+        held.space,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from .given import (
 )
 from .given import seeds as seeds_of
 from .progress import reporter
-from .shell import Command
+from .shell import Command, typed_command
 
 _FIXED = {  # parameters whose values are in a recipe
     "layers",
@@ -83,7 +82,7 @@ def edit(**given: Any) -> None:
     with reporter() as progress:
         edits = edits_of(session, groups, typed, given["edit_layers"], view, engine, progress.advance)
         recipe = recipe_of(session, view, edits, projected)
-        made = make_recipe(session, view, recipe, folder, sys.argv, progress, given["overwrite"], engine=engine)
+        made = make_recipe(session, view, recipe, folder, typed_command(), progress, given["overwrite"], engine=engine)
     print_made(made, page=False)
 
 
@@ -128,7 +127,7 @@ def plane(**given: Any) -> None:
             output,
             given["path"],
             folder,
-            sys.argv,
+            typed_command(),
             progress,
             given["overwrite"],
         )
@@ -144,7 +143,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
     typed = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     _check_with_recipe(ctx, given, typed)
     from ..rendering.animation import usual
-    from ..runs.chosen_edits import network_of, recipe_of, view_of
+    from ..runs.chosen_edits import network_of, printable, recipe_of, view_of
     from ..runs.recipe import NAME, Recipe
     from ..runs.recipe_outputs import make_recipe
 
@@ -163,6 +162,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
         recipe = replace(recipe, look=replace(recipe.look, label=given["label"]))
     if others:
         recipe = replace(recipe, seeds=tuple(seeds), ws=None, ws_file="")
+    recipe = replace(recipe, network={**recipe.network, "path": printable(session.about()["path"])})
     view = view_of(session, recipe, projected, given["other_network"])
     if others or "label" in typed or session.opened.record.digest() != recipe.network["digest"]:
         recipe = recipe_of(session, view, recipe.edits, projected or recipe.ws_file)
@@ -172,7 +172,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
         animated = kind, output_settings(given, sheet=False, frames=frames, loop=loop, easing=easing)
     with reporter() as progress:
         folder = Path(given["outdir"]) if given["outdir"] else None
-        made = make_recipe(session, view, recipe, folder, sys.argv, progress, given["overwrite"], animated)
+        made = make_recipe(session, view, recipe, folder, typed_command(), progress, given["overwrite"], animated)
     print_made(made, page=False)
 
 

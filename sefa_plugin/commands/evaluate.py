@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from . import options
 from .given import Given, claimed, factorisation, look, open_for_pictures, outdir, print_remarks
 from .given import wanted as wanted_of
 from .progress import Progress, reporter
-from .shell import Group, report, usage, warn
+from .shell import Group, report, typed_command, usage, warn
 
 if TYPE_CHECKING:
     from ..evaluate.scorers.asking import Scorer
@@ -118,7 +117,7 @@ def rescore(**given: Any) -> None:
             wanted,
             folder,
             distance=given["distance"],
-            command=sys.argv,
+            command=typed_command(),
             reporter=progress,
             anew=given["overwrite"],
             give_names=not given["no_names"],
@@ -178,7 +177,7 @@ class Setting:
 
     def about(self, **more: Any) -> dict[str, Any]:
         """The settings that are written with a result."""
-        from ..runs.reproduce import without_folders
+        from ..runs.command_line import line
 
         bench = self.bench
         return {
@@ -188,9 +187,16 @@ class Setting:
             "samples": len(bench.samples),
             "first_seed": bench.samples.seeds.start,
             "trunc": bench.look.trunc,
-            "command": without_folders(sys.argv),
+            "command": line(typed_command()),
             **more,
         }
+
+    @property
+    def comment(self) -> str:
+        """The command, for the metadata of pictures."""
+        from ..runs.command_line import comment, line, portable
+
+        return comment(line(typed_command()), portable(self.folder.parent))
 
     def write(
         self, stem: str, table: Table, about: dict[str, Any], kinds: Sequence[str] = ("csv", "json", "png")
@@ -198,7 +204,7 @@ class Setting:
         """Write a table in several formats."""
         for kind in kinds:
             path = self.folder / f"{stem}.{kind}"
-            table.write(path, {"command": about["command"]} if kind == "png" else about)
+            table.write(path, about, self.comment)
             self.wrote(path)
 
     def wrote(self, path: Path) -> None:

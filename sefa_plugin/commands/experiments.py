@@ -159,7 +159,7 @@ def hierarchy(**given: Any) -> None:
     setting.write("hierarchy", work.table_of(found), about, ["csv", "json"])
     setting.write("hierarchy-homes", work.homes(found), setting.about(), ["csv"])
     path = setting.folder / "hierarchy.png"
-    work.heatmap(found).write(path, about["command"])
+    work.heatmap(found).write(path, setting.comment)
     setting.wrote(path)
     setting.show(work.homes(found))
     setting.finish(work.table_of(found), about)
@@ -266,7 +266,7 @@ def truth(**given: Any) -> None:
     for measure, title in (("correlation", "How well each factor is recovered"), ("share", "How purely")):
         setting.write(f"truth-{measure}", work.by_factor(results, measure, title), setting.about(), ["csv"])
         path = setting.folder / f"truth-{measure}.png"
-        work.heatmap(results, measure, title).write(path, about["command"])
+        work.heatmap(results, measure, title).write(path, setting.comment)
         setting.wrote(path)
     setting.finish(table, about)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .files import check_folder
 from .progress import download
-from .shell import note, report, warn
+from .shell import note, report, typed_command, warn
 
 if TYPE_CHECKING:
     from ..directions.directions import Directions
@@ -32,6 +31,7 @@ def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
         which=given.get("which", "G_ema"),
         sha256=given.get("sha256"),
         trust_pickle=given.get("trust_pickle", False),
+        allow_local=given.get("allow_local", False),
         strict=given.get("strict", False),
         device=given.get("device", "auto"),
     )
@@ -145,9 +145,9 @@ def claimed(given: Given, session: Session, folder: Path) -> Path:
 
     network = session.about()
     if given["outdir"]:
-        claim(folder, network, sys.argv)
+        claim(folder, network, typed_command())
         return folder
-    folder = own_folder(network, sys.argv)
+    folder = own_folder(network, typed_command())
     if folder.name != session.name:
         plain = folder.with_name(session.name)
         why = f"{plain} holds those of another network" if plain.exists() else "it holds those of this network already"

@@ -23,7 +23,7 @@ from .given import (
 from .given import seeds as seeds_of
 from .given import wanted as wanted_of
 from .progress import reporter
-from .shell import SETTINGS, Command
+from .shell import SETTINGS, Command, typed_command
 
 
 def _run_options(video: options.Decorator = options.video) -> options.Decorator:
@@ -133,6 +133,7 @@ def _run(given: Given, sheet: bool) -> None:
             output,
             folder,
             distance=given["distance"],
+            command=typed_command(),
             reporter=progress,
             overwrite=given["overwrite"],
         )

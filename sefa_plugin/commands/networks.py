@@ -21,10 +21,20 @@ from .shell import Command, report, warn
 @click.option(
     "--audit", is_flag=True, help="Print what the file would run if it were unpickled; exit code 1 if anything."
 )
+@options.allow_local
 @options.trust_pickle
 @options.strict
 @options.debug
-def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_pickle: bool, debug: bool) -> None:
+def info(
+    file: str,
+    which: str,
+    as_json: bool,
+    audit: bool,
+    allow_local: bool,
+    strict: bool,
+    trust_pickle: bool,
+    debug: bool,
+) -> None:
     """Print what a network file holds; nothing of it is run (unless --trust-pickle).
 
     With --audit, print what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit
@@ -40,11 +50,14 @@ def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_
     if audit:
         if trust_pickle:
             raise click.UsageError("--audit runs nothing, --trust-pickle does: give one of them")
-        return _audit(file, as_json)
+        return _audit(file, as_json, allow_local)
     check_file(file, "", "network")
     from ..networks.opening import open_network
+    from ..reading.download import without_secrets
 
-    opened = open_network(file, which=which, strict=strict, progress=download(), trust_pickle=trust_pickle)
+    opened = open_network(
+        file, which=which, strict=strict, progress=download(), trust_pickle=trust_pickle, allow_local=allow_local
+    )
     for text in opened.warnings:
         warn(text)
     record = opened.record
@@ -74,7 +87,9 @@ def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_
     if as_json:
         click.echo(json.dumps(about, indent=1))
         return
-    click.echo(f"{file}: {record.class_name}, read by hook {opened.hook.name}; source: {opened.source}")
+    click.echo(
+        f"{without_secrets(file)}: {record.class_name}, read by hook {opened.hook.name}; source: {opened.source}"
+    )
     for key in ("resolution", "channels", "num_ws", "z_dim", "w_dim", "c_dim"):
         click.echo(f"  {key:<11}{about[key]}")
     click.echo(f"  {'networks':<11}{', '.join(record.entries)} (this is {record.which})")
@@ -87,13 +102,13 @@ def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_
         click.echo(f"  {layer.ws_index:2d}  {layer.kind:<7}{layer.size:6d}{layer.channels:10d}  {layer.name}")
 
 
-def _audit(file: str, as_json: bool) -> None:
+def _audit(file: str, as_json: bool, allow_local: bool) -> None:
     from ..hooks.known_sources import origin
     from ..networks.opening import locate
     from ..reading.audit import text as audit_text
     from ..reading.audit.audit import audit
 
-    found = audit(locate(file, progress=download()), origin)
+    found = audit(locate(file, progress=download(), allow_local=allow_local), origin)
     text = json.dumps(audit_text.as_json(found), indent=1) if as_json else "\n".join(audit_text.lines(found))
     click.echo(text)
     click.get_current_context().exit(1 if found.findings else 0)

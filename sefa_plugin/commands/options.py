@@ -124,6 +124,9 @@ trust_pickle = click.option(
     is_flag=True,
     help="Run the file's own code where its network is not known. It can do anything: only if you trust its maker.",
 )
+allow_local = click.option(
+    "--allow-local", is_flag=True, help="Follow a public server's redirection into a private network."
+)
 
 
 def _outdir(usual: str) -> Decorator:
@@ -141,6 +144,7 @@ def _network(required: bool, help: str) -> Decorator:
         click.option("--network", type=File("network"), required=required, help=help, metavar="FILE|URL"),
         which,
         click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
+        allow_local,
         trust_pickle,
     )
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ..reading.download import without_secrets
+from ..runs.command_line import portable, portable_words
 from ..system import environment
 from ..system.interrupts import INTERRUPTED, STOPPED, exit_code, stoppable
 from ..system.messages import one_line
@@ -23,7 +28,7 @@ SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names":
 
 def warn(text: str) -> None:
     """Print a one-line warning to standard error."""
-    Progress.say(f"Warning: {one_line(text)}")
+    Progress.say(f"Warning: {one_line(without_secrets(text))}")
 
 
 def note(text: str) -> None:
@@ -75,6 +80,40 @@ def explain(error: BaseException) -> tuple[str, int]:
     return f"unexpected {kind}: {error} (run it again with --debug to see where)", FAILURE
 
 
+def typed_command() -> list[str]:
+    """The words of the running command, with its program as it was called, for records; see ``portable_words``."""
+    context = click.get_current_context().find_root()
+    words = context.meta[_WORDS]
+    return [*_program(context.command.name or "", words), *portable_words(words)]
+
+
+_WORDS = "sefa_plugin.words"  # of the command line, in click's context
+
+
+def _program(name: str, words: Sequence[str]) -> list[str]:
+    """How this process was started, if it was with these words; else the name of the command."""
+    script = sys.argv[0]
+    if list(words) != list(map(_expanded, sys.argv[1:])):
+        return [name]
+    if Path(script).name == "__main__.py":
+        return [_python(), "-m", "sefa_plugin"]
+    return [_python(), portable(script)] if script.endswith(".py") else [_short(script)]
+
+
+def _python() -> str:
+    """This Python as it was called."""
+    called = getattr(sys, "orig_argv", [""])[0]  # Python 3.10
+    return _short(called or sys.executable)
+
+
+def _short(program: str) -> str:
+    """A program's name where the shell finds it under that, else its path."""
+    name = Path(program).stem if os.name == "nt" else Path(program).name
+    found = shutil.which(name)
+    known = os.sep not in program or (found is not None and os.path.abspath(found) == os.path.abspath(program))
+    return name if known else portable(program)
+
+
 def _raised_by_printing(error: BaseException) -> bool:
     """Whether click's printing raised an error, which has no file name; it is taken to be on standard output."""
     place = error.__traceback__
@@ -109,12 +148,13 @@ class OneLineErrors(click.Command):
         share_cores()
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        words = list(sys.argv[1:] if args is None else args)
+        words = [_expanded(word) for word in (sys.argv[1:] if args is None else args)]
         _open_streams()
         if hasattr(sys.stdout, "reconfigure"):  # file names may not be encodable in the terminal's encoding
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with stoppable():
+                args = args if os.name == "nt" else words  # on Windows click expands them
                 result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except (SystemExit, GeneratorExit):
             raise
@@ -122,7 +162,7 @@ class OneLineErrors(click.Command):
             if "--debug" in words and not isinstance(error, click.ClickException):
                 raise
             line, code = explain(error)
-            click.echo(f"Error: {one_line(line)}", err=True)
+            click.echo(f"Error: {one_line(without_secrets(line))}", err=True)
             sys.exit(code)
         sys.exit(result if isinstance(result, int) else 0)
 
@@ -133,6 +173,21 @@ class OneLineErrors(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under headings."""
         help.write_options([param for param in self.get_params(ctx) if isinstance(param, click.Option)], ctx, formatter)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """As ``click.Command.make_context``; notes the words of the command line."""
+        words = list(args)
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta.setdefault(_WORDS, words)
+        return context
+
+
+def _expanded(word: str) -> str:
+    """A word of the command line, with the home folder for ``~/``, which shells leave after ``=`` and in quotes."""
+    found = re.match(r"(--[\w-]+=)?(?=~[/\\])", word)
+    return found[0] + os.path.expanduser(word[found.end() :]) if found else word
 
 
 class Command(OneLineErrors):

@@ -82,9 +82,12 @@ def _named(name: str, layers: Sequence[StyleLayer], torgb: str) -> list[LayerGro
     """The groups that a name stands for; None where it is not a name."""
     if name == "input":
         return [_input_group(layers)]
-    if name not in ("all", "each", *GROUPS):
+    one = re.fullmatch(r"layer(\d\d+)", name)  # one of ``each``
+    if name not in ("all", "each", *GROUPS) and not one:
         return None
     styles = _primary(layers, torgb)
+    if one:
+        return [_group(layers, [int(one[1])], name, torgb)] if int(one[1]) in styles else None
     if name == "each":
         return [_group(layers, [row], f"layer{row:02d}", torgb) for row in sorted(styles)]
     rows = sorted(styles) if name == "all" else _rows_of_group(styles, name)

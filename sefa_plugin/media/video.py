@@ -77,7 +77,7 @@ def write_video(
         elif kind == "gif":
             from .gif import write_gif
 
-            write_gif(path, map(as_rgb, made), fps, max_bytes)
+            write_gif(path, map(as_rgb, made), fps, max_bytes, comment)
         else:
             write_mp4(path, map(as_rgb, made), fps, comment)
         return count

@@ -87,6 +87,7 @@ def open_network(
     sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     trust_pickle: bool = False,
+    allow_local: bool = False,
 ) -> OpenNetwork:
     """Read a network and find its hook; needs no torch and runs no code of the file (without ``trust_pickle``).
 
@@ -97,13 +98,14 @@ def open_network(
         sha256: the digest that a downloaded file must have.
         progress: called while downloading, see ``download.fetch``.
         trust_pickle: run the file's own code where no hook recognises the network reliably.
+        allow_local: see ``download.fetch``.
 
     Raises:
         NetworkFileError, HookError, DownloadError: one line with what is wrong and what to do.
         TrustedFileError: the file's code was run, and failed.
     """
     known_hooks()  # fails before anything is read or fetched
-    local = locate(path, sha256=sha256, progress=progress)
+    local = locate(path, sha256=sha256, progress=progress, allow_local=allow_local)
     try:
         stamp = Stamp(local)
     except (OSError, ValueError):  # reading it raises a better error
@@ -211,6 +213,7 @@ def locate(
     *,
     sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    allow_local: bool = False,
 ) -> str:
     """Give the local file for a path, an address, or ``demo``.
 
@@ -218,7 +221,7 @@ def locate(
         NetworkFileError, DownloadError: the file has another digest, or cannot be fetched.
     """
     if download.is_url(path):
-        return str(download.fetch(str(path), sha256, progress))
+        return str(download.fetch(str(path), sha256, progress, allow_local=allow_local))
     local = os.fspath(path)
     if local == "demo" and not os.path.isfile(local):
         local = demo_path()

@@ -117,11 +117,6 @@ class Edit:
         """As typed after ``--edit``, to four digits: ``smile=-1``, ``coarse:0=+2.5``, ``3=+1@4-7``."""
         return self.typed_with(f"{self.distance:+.4g}")
 
-    @property
-    def command(self) -> str:
-        """As :attr:`typed`, with all digits."""
-        return self.typed_with(re.sub(r"\.0$", "", f"{'' if self.distance < 0 else '+'}{self.distance!r}"))
-
     def typed_with(self, distance: str) -> str:
         """As :attr:`typed`, with this text for the distance."""
         found, _, changed = re.sub(r"\blayer0?", "", self.label).replace("_", ",").partition("@")

@@ -31,6 +31,7 @@ class View:
         seeds: subjects whose latents are drawn as the toolkits do.
         ws: float32 ``[N, num_ws, w_dim]`` of subjects with given ws, such as projected photographs; they come before
             the seeds, and are never truncated. None: there are none.
+        ws_file: the file that ``ws`` came from, as typed; '' where there is none.
         draws_classes: for a conditional network, draw a class for each seed where ``look`` has none.
 
     Raises:
@@ -41,6 +42,7 @@ class View:
     seeds: tuple[int, ...] = ()
     ws: Optional[np.ndarray] = None
     draws_classes: bool = False
+    ws_file: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seeds", tuple(int(seed) for seed in self.seeds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -140,36 +141,45 @@ def recipe_of(session: Session, view: View, edits: Sequence[Edit], projected: st
     network = session.about()
     recipe = Recipe(
         network={
-            **{key: _printable(network[key]) for key in ("path", "name", "which")},
+            **{key: printable(network[key]) for key in ("path", "name", "which")},
             "digest": network["digest"],
         },
         seeds=view.seeds,
         look=view.look,
         edits=tuple(edits),
         ws=view.ws,
-        ws_file=_printable(Path(projected).name) if view.given and projected else "",
+        ws_file=printable(Path(projected).name) if view.given and projected else "",
     )
     with settings_checked():
         recipe.data()  # raises before any work if it cannot be written or read again
     return recipe
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Text for a recipe, with a mark for each letter that cannot be in one."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def network_of(recipe: Recipe, path: Path) -> str:
-    """The path of a recipe's network: as recorded, or beside the recipe, whose file is ``path``.
+    """The path of a recipe's network: as recorded, from the current folder or from that of the recipe, or beside it.
+
+    Args:
+        recipe: names the network.
+        path: the recipe's file.
 
     Raises:
-        RecipeError: it is in neither place.
+        RecipeError: it is in none of these places, or its address held a secret, which no recipe has.
     """
     held = recipe.network["path"]
-    beside = path.parent / re.split(r"[/\\]", held)[-1]
-    if held == "demo" or is_url(held) or Path(held).is_file():
+    if is_url(held) and ("<token>" in held or "<password>" in held):
+        raise RecipeError(f"{held}: a recipe does not hold passwords and tokens; give the address with --network")
+    if held == "demo" or is_url(held):
         return held
-    if beside.is_file():
-        return str(beside)
+    if Path(held).is_file():
+        return held
+    for place in (path.parent / held, path.parent / re.split(r"[/\\]", held)[-1]):
+        if place.is_file():
+            return os.path.abspath(place)
     raise RecipeError(f"{held}: the network of this recipe is not there; type --network FILE")
 
 

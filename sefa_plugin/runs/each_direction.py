@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from .output_settings import OutputSettings
 from .page.contents import Pages
 from .plan import LAST, SHEETS, VIDEOS, Later, Output, Plan, Planned, Sheet, Video, common_settings
 from .record import Manifest, Settings
-from .reproduce import about_direction, reproduce, without_folders
+from .reproduce import about_direction, from_python, of_direction, of_run
 from .session import check_keys, indices_of
 from .settings import SettingsError, Wanted
 
@@ -63,7 +62,7 @@ def make_outputs(
         output: what is made of each.
         outdir: the folder.
         distance: a range for all directions, or None to measure the range of each.
-        command: what was typed, for the record; None takes this program's command line.
+        command: the words that were typed, for the record; None takes the command line that does the same.
         engine: makes the pictures; None makes them in this process.
         reporter: receives lines, the amount of work, and progress; None prints nothing.
         overwrite: make outputs again even where they are up to date.
@@ -74,7 +73,7 @@ def make_outputs(
     """
     reporter, outdir = reporter or Silent(), Path(outdir)
     engine = engine or session.engine()
-    typed = sys.argv if command is None else command
+    typed = from_python(session.choice, view, groups, wanted, output, distance) if command is None else command
     each = _checked(session, view, groups, wanted, output, distance, typed, engine, reporter)
     claim(outdir, session.about(), typed)
     manifest = Manifest(outdir, typed, session.about())
@@ -93,7 +92,7 @@ def plan_outputs(
     output: OutputSettings,
     *,
     distance: tuple[float, float] | None = None,
-    command: Sequence[str] = (),
+    command: Sequence[str] | None = None,
     engine: Engine | None = None,
 ) -> Plan:
     """Plan the outputs of :func:`make_outputs`, to be rendered later or elsewhere; ranges are measured now.
@@ -103,9 +102,10 @@ def plan_outputs(
         FramesError: the network gives NaN or infinite pixels.
     """
     engine = engine or session.engine()
-    each = _checked(session, view, groups, wanted, output, distance, command, engine, Silent())
+    typed = from_python(session.choice, view, groups, wanted, output, distance) if command is None else command
+    each = _checked(session, view, groups, wanted, output, distance, typed, engine, Silent())
     outputs = settled(each.planned(), view, engine)
-    return Plan(session.about(), tuple(command), view, outputs, engine.arithmetic(view))
+    return Plan(session.about(), tuple(typed), view, outputs, engine.arithmetic(view))
 
 
 def _checked(
@@ -222,6 +222,7 @@ class EachDirection:
             row_labels=("",),
             column_labels=tuple(labels),
             title=f"{self.network['name']}: unedited{more}",
+            comment=of_run(self.command),
         )
         about = {"columns": labels}
         return Output(UNEDITED, sheet, common_settings(self.view, self.network), (0.0,), about, quiet=True)
@@ -230,7 +231,7 @@ class EachDirection:
         (group, index), ends = job, self.ranges.of(*job)
         held, columns, settings = group.directions, self.output.columns(*ends), self.settings(job, "sheet")
         about = about_direction(held, index, ends)
-        about["command"] = reproduce(self.network["path"], settings, about)
+        about["command"] = of_direction(self.command, held, index, ends)
         about |= {"rows": self.view.labels, "columns": [signed(distance) for distance in columns]}
         sheet = Sheet(
             shard=Shard.along(self.view, edit_of(held, index, 1.0), columns),
@@ -249,7 +250,7 @@ class EachDirection:
         (group, index), ends, kind = job, self.ranges.of(*job), self.output.video
         held, line, settings = group.directions, self.output.timeline(*ends), self.settings(job, "video")
         about = about_direction(held, index, ends)
-        about["command"] = reproduce(self.network["path"], settings, about)
+        about["command"] = of_direction(self.command, held, index, ends)
         captions = tuple((f"{about['title']}{GAP}{signed(distance)}",) for distance in line.distances)
         shard = Shard.along(self.view, edit_of(held, index, 1.0), line.distances)
         name = f"videos/{stem_of(*job)}{'' if kind == 'png' else f'.{kind}'}"
@@ -266,7 +267,7 @@ class EachDirection:
         )
         # Each direction has its own distances; the grid records the fraction of each range, 0 to 1.
         common = Schedule(spread(0, 1, len(lines[0].distances)), lines[0].order)
-        command = without_folders(self.command)
+        command = of_run(self.command)
         about = {"title": "all directions at once", "columns": titles, "rows": self.view.labels, "command": command}
         settings = {
             **common_settings(self.view, self.network),

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..rendering.animation import Motion, motion
 from ..rendering.engine import Engine
 from ..rendering.shards import Shard, View
-from .folder import Made, Reporter, check_folder, claim, own_folder
+from .command_line import from_outputs
+from .folder import Made, Reporter, check_folder, claim, folder_of, own_folder
 from .making import Making
 from .output_settings import OutputSettings
 from .plan import RENDERER, Latents, Output, Plan, Still, Text, Video
 from .recipe import NAME, Recipe, RecipeError
 from .record import Manifest
-from .reproduce import command_for
+from .reproduce import of_edits
 from .settings import settings_checked
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def make_recipe(
         EditingError: a file of one of these names was not made from this recipe, or was changed.
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
-    outputs, network = _outputs(view, recipe, animated), session.about()
+    usual = folder_for(folder_of(session.about()) / "edits", recipe) if outdir is None else outdir
+    shown = {**recipe.network, "path": from_outputs(recipe.network["path"], usual)}
+    outputs, network = _outputs(view, replace(recipe, network=shown), animated, command), session.about()
     if outdir is None:
         outdir = folder_for(own_folder(network, command) / "edits", recipe)
         check_folder(outdir)
@@ -101,10 +104,10 @@ def plan_recipe(
         SettingsError: this kind of video does not fit the recipe.
     """
     arithmetic = (engine or session.engine()).arithmetic(view)
-    return Plan(session.about(), tuple(command), view, tuple(_outputs(view, recipe, animated)), arithmetic)
+    return Plan(session.about(), tuple(command), view, tuple(_outputs(view, recipe, animated, command)), arithmetic)
 
 
-def _outputs(view: View, recipe: Recipe, animated: Animated | None) -> list[Output]:
+def _outputs(view: View, recipe: Recipe, animated: Animated | None, command: Sequence[str]) -> list[Output]:
     """Pictures, ws and the recipe itself, or its video."""
     settings = {"renderer": RENDERER, "recipe": recipe.digest}
     if animated is None:
@@ -112,7 +115,7 @@ def _outputs(view: View, recipe: Recipe, animated: Animated | None) -> list[Outp
         step = tuple((place, 1.0) for place in range(len(recipe.edits)))
         for who, label in enumerate(view.labels):
             shard = Shard(((float(who), step),), recipe.edits)
-            still = Still(shard=shard, comment=command_for(recipe))
+            still = Still(shard=shard, comment=of_edits(command, recipe.edits))
             outputs.append(Output(f"{file_name(label)}.png", still, settings, order=(1, 2 * who)))
             outputs.append(Output(f"{file_name(label)}.npz", Latents(shard=shard), settings, order=(1, 2 * who + 1)))
         return outputs
@@ -120,10 +123,10 @@ def _outputs(view: View, recipe: Recipe, animated: Animated | None) -> list[Outp
     with settings_checked():
         move = motion(kind, view, recipe.edits, output.frames, output.loop, output.easing)
     output.check()
-    return [_video(recipe, kind, move, output)]
+    return [_video(recipe, kind, move, output, of_edits(command, recipe.edits))]
 
 
-def _video(recipe: Recipe, kind: str, move: Motion, output: OutputSettings) -> Output:
+def _video(recipe: Recipe, kind: str, move: Motion, output: OutputSettings, command: str) -> Output:
     shown = asdict(output)
     del shown["sheet"], shown["grid"]
     video = Video(
@@ -134,7 +137,7 @@ def _video(recipe: Recipe, kind: str, move: Motion, output: OutputSettings) -> O
         captions=tuple((words,) for words in move.captions) if output.captions else (),
         max_width=output.max_width,
         max_bytes=output.max_bytes,
-        comment=command_for(recipe, kind, output),
+        comment=command,
     )
     settings = {"renderer": RENDERER, "recipe": recipe.digest, "animate": kind, "film": shown}
     name = kind if output.video == "png" else f"{kind}.{output.video}"

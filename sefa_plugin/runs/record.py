@@ -18,6 +18,7 @@ from ..directions.kept import sets_in
 from ..reading.json_file import fitting, parsed, read_bounded
 from ..system.regular_files import open_regular
 from ..system.whole_files import alone_in, whole_file
+from .command_line import from_outputs, portable
 
 Settings = dict[str, Any]  # all that determines an output, as JSON
 About = dict[str, Any]  # description of an output for display, as JSON
@@ -52,20 +53,32 @@ def digest_of(path: Path) -> str:
 class Manifest:
     """The record of one output folder; entries of earlier runs are kept while their files exist.
 
-    Args:
+    Attributes:
         outdir: the folder.
         command: what was typed.
-        network: see ``Session.about``.
+        network: see ``Session.about``; an absolute path is relative to the folder.
+        place: the folder as seen from where the command was typed, '' where that is not known.
         owner: digest of the only network whose outputs the folder may hold; '' takes that of the present record, which
             older ones lack.
+        outputs: the entries, by the names of their files.
     """
 
     def __init__(
-        self, outdir: str | os.PathLike[str], command: Sequence[str], network: Mapping[str, str], owner: str = ""
+        self,
+        outdir: str | os.PathLike[str],
+        command: Sequence[str],
+        network: Mapping[str, str],
+        place: str | None = None,
+        *,
+        owner: str = "",
     ) -> None:
         self.outdir = Path(outdir)
         self.command = list(command)
-        self.network = network
+        self.network = {
+            **network,
+            **({"path": from_outputs(network["path"], self.outdir)} if "path" in network else {}),
+        }
+        self.place = portable(outdir) if place is None else place
         self.owner = owner
         self.outputs: dict[str, Entry] = {}
         self._own: set[str] = set()
@@ -94,7 +107,7 @@ class Manifest:
             return None
         if not {"name", "class", "hook"} <= head.network.keys():
             return None
-        return cls(outdir, head.command, head.network)
+        return cls(outdir, head.command, head.network, head.outdir)
 
     def is_current(self, name: str, settings: Settings) -> bool:
         """Whether output ``name`` was made with these settings and is unchanged since."""
@@ -163,6 +176,7 @@ class Manifest:
             content = {
                 "format": FORMAT,
                 "command": self.command,
+                "outdir": self.place,
                 "versions": versions(),
                 "network": self.network,
                 **({"owner": self.owner} if self.owner else {}),
@@ -259,6 +273,7 @@ class _About(Struct):
     note: _Text = ""
     where: _Text = ""
     command: _Text = ""
+    outdir: _Text = ""
     axes: _Text = ""
     heat: _Text = ""
     words: _Texts = ()
@@ -282,3 +297,4 @@ class _Owner(Struct):
 class _Head(Struct):
     command: Annotated[list[_Text], Meta(max_length=10_000)]
     network: dict[str, _Text]
+    outdir: _Text = ""

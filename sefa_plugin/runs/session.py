@@ -27,6 +27,7 @@ from ..directions.file import DirectionsFileError
 from ..directions.kept import KeptDirections, adopting, files_of, known_files, sets_in
 from ..directions.layers import LayerGroup, select_layers
 from ..networks.opening import OpenNetwork, open_network
+from ..reading.download import without_secrets
 from .settings import NetworkChoice, SettingsError, Wanted, settings_checked
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Session:
             sha256=choice.sha256,
             progress=progress,
             trust_pickle=choice.trust_pickle,
+            allow_local=choice.allow_local,
         )
         for text in opened.warnings:
             warn(text)
@@ -107,10 +109,10 @@ class Session:
         return self.opened.record.name
 
     def about(self) -> dict[str, str]:
-        """The network's entry of ``run.json``: path as typed, name, entry, class, hook, digest."""
+        """The entry of ``run.json`` for the network: path as typed, without secrets; name, class, hook, digest."""
         record = self.opened.record
         return {
-            "path": str(self.choice.path),
+            "path": without_secrets(os.fspath(self.choice.path)),
             "name": record.name,
             "which": record.which,
             "class": record.class_name,
@@ -264,13 +266,15 @@ class Session:
         look = self.checked(look)
         if sizes["c_dim"] and look.label is None and seeds:
             raise SettingsError(f"this network is conditional: choose a class with --class 0-{sizes['c_dim'] - 1}")
+        ws_file = ""
         with settings_checked():
             if isinstance(projected, (str, os.PathLike)):
+                ws_file = os.fspath(projected)
                 projected = load_projected_w(projected, sizes["num_ws"], sizes["w_dim"])
             elif projected is not None and projected.shape[1:] != (sizes["num_ws"], sizes["w_dim"]):
                 wanted = f"[N, {sizes['num_ws']}, {sizes['w_dim']}]"
                 raise SettingsError(f"projected ws {list(projected.shape)}: this network needs {wanted}")
-            return View(look, tuple(seeds), projected)
+            return View(look, tuple(seeds), projected, ws_file=ws_file)
 
     def scene(self, view: View) -> Scene:
         """A scene of this process, with the latents of its subjects; builds the generator.

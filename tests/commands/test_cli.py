@@ -319,8 +319,10 @@ def test_files_say_how_they_were_made(finished):
     out, _ = finished
     program = imageio_ffmpeg.get_ffmpeg_exe()
     told = subprocess.run([program, "-i", str(out / "videos" / "all-dir01.mp4")], capture_output=True, text=True).stderr
-    assert "gen_sefa.py --network sg2ada-skip-64.pkl --directions 1 --distance=-4,4 --seeds 0,1 --frames 6" in told
-    assert str(out) not in told.split("comment", 1)[1].splitlines()[0]
+    (command,) = re.findall(r"comment +: (gen-sefa --network .*)", told)
+    assert "--seeds 0-1 --frames 6 --directions 1 --distance=-4,4 --outdir" in command
+    assert str(out) not in told.split("comment", 1)[1]
+    assert "run in the folder from which ../" in told
 
 
 def test_the_weakest_directions(net, tmp_path):

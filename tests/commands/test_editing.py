@@ -60,8 +60,10 @@ def test_what_an_edit_makes(net, here):
         assert (pixels(out / f"seed{seed:04d}.png") == want).all()
     with Image.open(out / "seed0003.png") as picture:
         told = picture.text["Comment"]
-    want = "sefa edit --network sg2ada-skip-64.pkl --seeds 5,3 --trunc 0.7 --edit 0=+2.5 --edit coarse:1=-1  # sefa_"
-    assert told.startswith(want)
+    start, end = "sefa edit --network ../", f" --seeds 5,3 --trunc 0.7 --edit 0=+2.5 --edit coarse:1=-1 --outdir {out}"
+    command, place = told.splitlines()
+    assert (command[: len(start)], command[-len(end) :]) == (start, end)
+    assert place.startswith(f"# run in the folder that holds {out}; sefa_plugin ")
 
 
 def test_company_changes_nothing(net, tmp_path):
@@ -182,7 +184,10 @@ def test_recipes_give_identical_pixels(golden, here, name, look, edits):
     for seed in ("seed0001", "seed0006"):
         assert (pixels(again / f"{seed}.png") == pixels(out / f"{seed}.png")).all()
         assert (np.load(again / f"{seed}.npz")["w"] == np.load(out / f"{seed}.npz")["w"]).all()
-    assert (again / "recipe.json").read_bytes() == (out / "recipe.json").read_bytes()
+    first, second = (json.loads((folder / "recipe.json").read_text()) for folder in (out, again))
+    for folder, recipe in ((out, first), (again, second)):  # the network's path is seen from each folder
+        assert (folder / recipe["network"].pop("path")).resolve() == net.resolve()
+    assert first == second
     # Without --outdir it finds what is there.
     assert "0 outputs made, 5 kept" in sefa("render", "--recipe", again).stdout
 
@@ -231,9 +236,9 @@ def test_a_recipe_for_other_seeds_and_networks(golden, net, here):
     refused(sefa(*wrong, net, "--which", "G"), 1, "holds no G")
     text = (out / "recipe.json").read_text()
     digest = json.loads(text)["network"]["digest"]
-    Path("else.json").write_text(text.replace(digest, "0" * 64))
-    refused(sefa("render", "--recipe", "else.json", "--outdir", "else"), 1, "another network")
-    allowed = sefa("render", "--recipe", "else.json", "--outdir", "else", "--other-network")
+    (out / "else.json").write_text(text.replace(digest, "0" * 64))
+    refused(sefa("render", "--recipe", out / "else.json", "--outdir", "else"), 1, "another network")
+    allowed = sefa("render", "--recipe", out / "else.json", "--outdir", "else", "--other-network")
     assert "Warning: this recipe was made with" in allowed.stderr
     assert Recipe.load("else/recipe.json").network["digest"] == digest  # that of the picture
 

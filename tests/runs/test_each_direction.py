@@ -246,7 +246,7 @@ def test_forgotten_ranges_are_found_again(run_of, directions):
 
 def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
     run = run_of(OutputSettings(frames=6, video="png", grid=True))
-    run.manifest.command = ["/home/me/gen_sefa.py", "--network", "/home/me/net.pkl", "--grid"]
+    run.manifest.command = ["python", "gen_sefa.py", "--network", "my net.pkl", "--grid"]
     made = made_by(run, directions, 0, 1, 2)
     assert made[-1] == "videos/all-grid"
     assert run.reporter.done == 3 * 6 * 2  # nothing is rendered for the grid
@@ -254,7 +254,8 @@ def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
     assert len(frames) == 6
     assert frames[0].shape == (2 * 64, 3 * 64, 3)
     with Image.open(tmp_path / "videos" / "all-grid" / "frame0000.png") as frame:
-        assert frame.text["Comment"] == "gen_sefa.py --network net.pkl --grid"  # nobody's folders
+        command = frame.text["Comment"].splitlines()[0]
+    assert command == f"python gen_sefa.py --network 'my net.pkl' --grid --outdir {run.manifest.place}"
     row = np.asarray(Image.open(tmp_path / "videos" / "all-dir01" / "frame0002.png"))
     assert np.array_equal(frames[2][:64, 64:128], row[:, :64])  # seed 0, direction 1
     assert np.array_equal(frames[2][64:, 64:128], row[:, 64:])  # seed 1
@@ -274,12 +275,14 @@ def test_what_is_recorded_for_people(run_of, directions):
     made_by(run, directions)
     about = run.manifest.outputs["sheets/all-dir00.jpg"]["about"]
     assert about["range"].startswith("-3 to +3 units of w")
-    assert "--directions 0 --distance=-3,3 --seeds 0,1" in about["command"]
+    assert about["command"] == f"x --directions 0 --distance=-3,3 --outdir {run.manifest.place}"
     assert about["rows"] == ["seed 0", "seed 1"]
     assert about["columns"][3] == "0"
     assert np.array(about["boxes"]).shape == (2, 7, 4)
     assert isinstance(about["numbers"]["change"], float)
     with Image.open(run.manifest.outdir / "sheets" / "all-dir00.jpg") as sheet:
-        assert sheet.info["comment"].decode() == about["command"]
+        assert sheet.info["comment"].decode().splitlines()[0] == about["command"]
+    with Image.open(run.manifest.outdir / UNEDITED) as sheet:
+        assert sheet.info["comment"].decode().splitlines()[0] == f"x --outdir {run.manifest.place}"
     with Image.open(run.manifest.outdir / "videos" / "all-dir00" / "frame0000.png") as frame:
-        assert frame.text["Comment"].startswith("python gen_sefa.py --network net.pkl")
+        assert frame.text["Comment"].splitlines()[0] == about["command"]

@@ -13,11 +13,11 @@ from ...directions.kept import KeptDirections, change
 from ...rendering.calibration import seeds_of
 from ...rendering.ranges import Ranges
 from ...rendering.shards import View
+from ...runs.command_line import line
 from ...runs.each_direction import save_found
 from ...runs.folder import Reporter
 from ...runs.record import Manifest
 from ...runs.renaming import refresh_page
-from ...runs.reproduce import without_folders
 from ...runs.session import Session, indices_of
 from ...runs.settings import Wanted
 from ..samples.sampling import Samples
@@ -97,7 +97,7 @@ def score_directions(
     )
     paths = {group.directions.label: group.path for group, _ in chosen}
     tables = [apply_names(paths[table.label], table, give_names) for table in tables]
-    files = [write_table(folder / FOLDER, table, without_folders(command)) for table in tables]
+    files = [write_table(folder / FOLDER, table, line(command)) for table in tables]
     record_tables(folder, command, session.about(), [made[-1] for made in files])
     return list(zip(tables, files))
 

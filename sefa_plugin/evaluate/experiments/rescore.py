@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypedDict, Union
 import numpy as np
 
 from ... import __version__
+from ...runs.command_line import comment, portable
 from ...system.whole_files import whole_file
 from ..samples.sampling import Samples
 from ..samples.scores import SampleEdit, Scores, score_edits
@@ -264,7 +265,7 @@ def _write_picture(path: Path, table: Rescored, command: str) -> None:
         faint=~effects.significant(),
         legend="standard deviations among unedited samples",
     )
-    heatmap.write(path, command)
+    heatmap.write(path, comment(command, portable(path.parent.parent)))
 
 
 def summary(table: Rescored, most: int = 4) -> list[str]:

@@ -45,8 +45,8 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     note: str = ""
 
-    def write(self, path: str | os.PathLike[str], about: Mapping[str, object] | None = None) -> None:
-        """Write it in the format of the suffix; ``about`` goes into the JSON and the PNG.
+    def write(self, path: str | os.PathLike[str], about: Mapping[str, object] | None = None, comment: str = "") -> None:
+        """Write it in the format of the suffix; ``about`` goes into the JSON, ``comment`` into the PNG.
 
         Raises:
             ValueError: another suffix.
@@ -57,7 +57,7 @@ class Table:
             raise ValueError(f"{path}: a table is written as one of {', '.join(FORMATS)}")
         if kind == ".png":
             with whole_file(path) as part:
-                self.picture().save(part, "PNG", pnginfo=png_text(json.dumps(dict(about or {}))))
+                self.picture().save(part, "PNG", pnginfo=png_text(comment))
             return
         writers: dict[str, Callable[[], str]]
         writers = {".csv": self.csv, ".md": self.markdown, ".json": lambda: self.json(about)}

@@ -16,8 +16,8 @@ from ...directions.kept import sets_in
 from ...directions.layers import is_selection
 from ...system.messages import spans
 from ...system.whole_files import alone_in
+from ..command_line import line, place_of
 from ..record import About, Manifest
-from ..reproduce import command_of
 from .html import Card, Section, write_page
 from .scores import scored
 from .sheets import sheet_of
@@ -158,7 +158,8 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
         facts=[("network", network["name"]), ("class", f"{network['class']} ({network['hook']})")],
         sections=sections,
         unedited=sheet_of(manifest.outdir, UNEDITED, unedited) if unedited else None,
-        command=command_of(manifest),
+        command=line(manifest.command),
+        place=place_of(manifest.place) if manifest.place else "",
         busy=busy,
         matrices=scores.matrices,
     )
@@ -194,6 +195,7 @@ def _card(
         where=about.get("where", ""),
         facts=[*((key, about[key]) for key in ("eigenvalue", "note", "range") if about.get(key)), *facts],
         command=about.get("command", ""),
+        place="" if about.get("outdir", "") in ("", manifest.place) else place_of(about["outdir"]),
         heat=about.get("heat", ""),
         sheet=sheet_of(manifest.outdir, made["sheet"], about) if "sheet" in made else None,
         video=made.get("video", ""),
