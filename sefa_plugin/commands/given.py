@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .progress import Download
+from ..system.messages import one_line
+from .progress import Download, Progress
 from .shell import warn
 
 if TYPE_CHECKING:
@@ -39,9 +40,11 @@ def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
 
 def open_session(given: Given, path: str | None = None) -> Session:
     """Open the chosen network, and print its class and sizes to standard error."""
+    choice = network_choice(given, path)
+    Progress.say(f"reading {one_line(str(choice.path).partition('?')[0])}")  # before imports that take a second
     from ..runs.session import Session
 
-    session = Session.open(network_choice(given, path), warn=warn, progress=Download())
+    session = Session.open(choice, warn=warn, progress=Download(), note=lambda text: Progress.say(f"Note: {text}"))
     opened, sizes = session.opened, session.opened.sizes
     click.echo(
         f"{session.name}: {opened.record.class_name} ({opened.hook.name}), {sizes['resolution']} px, "

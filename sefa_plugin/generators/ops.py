@@ -383,6 +383,9 @@ class Kernels(Protocol):
     ) -> Pixels:
         """Enlarge, activate, reduce."""
 
+    def is_compiled(self) -> bool:
+        """Whether the loops were compiled before."""
+
 
 @lru_cache(maxsize=1)
 def compiled_kernels() -> Kernels | None:
