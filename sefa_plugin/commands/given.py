@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..system.messages import one_line
 from .files import check_folder
 from .progress import download
 from .shell import note, report, typed_command, warn
@@ -39,12 +40,18 @@ def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
 
 def open_session(given: Given, path: str | None = None) -> Session:
     """Open the chosen network, and print its class and sizes to standard error; a device that is named is there."""
+    choice = network_choice(given, path)
+    shown = str(choice.path)
+    if "://" in shown:
+        from ..reading.download import without_secrets
+
+        shown = without_secrets(shown)
+    report(f"reading {one_line(shown)}", err=True)  # before imports that take a second
     from ..runs.session import Session, device_of
 
-    choice = network_choice(given, path)
     if choice.device not in ("auto", "cpu"):
         device_of(choice.device)
-    session = Session.open(choice, warn=warn, progress=download())
+    session = Session.open(choice, warn=warn, progress=download(), note=note)
     opened, sizes = session.opened, session.opened.sizes
     report(
         f"{session.name}: {opened.record.class_name} ({opened.hook.name}), {sizes['resolution']} px, "

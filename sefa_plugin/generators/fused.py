@@ -8,6 +8,7 @@ polyphase: the phases are stored separately, and inserted zeros are never multip
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Union, cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from numba import config, njit, prange, set_num_threads, types
 from numba.extending import overload
 
 if TYPE_CHECKING:
+    from numba.core.dispatcher import Dispatcher
     from numpy.typing import NDArray
     from typing_extensions import Unpack
 
@@ -401,6 +403,15 @@ def _phases(taps: Floats, up: int, low: int) -> tuple[Floats, Wholes]:
     chosen = [(low - phase) % up for phase in range(up)]
     starts = [(phase + first - low) // up for phase, first in enumerate(chosen)]
     return np.stack([kernel[first::up] for first in chosen]), np.array(starts, dtype=np.int64)
+
+
+def is_compiled() -> bool:
+    """Whether Numba's folder holds the compiled loops, or they were compiled in this process."""
+    dispatcher = cast("Dispatcher", _run)
+    if dispatcher.signatures:
+        return True
+    folder, line = dispatcher.stats.cache_path, dispatcher.py_func.__code__.co_firstlineno
+    return folder is not None and any(Path(folder).glob(f"fused._run-{line}.*.nbi"))
 
 
 def fits(up_taps: Floats, down_taps: Floats, up: int, down: int) -> bool:

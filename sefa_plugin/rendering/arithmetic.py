@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..networks.generator import Generator
 
+SLOW_FILTERS = "the extra fast (pip install numba) would make StyleGAN3's pictures take a third of the time on this CPU"
+COMPILING = (
+    "StyleGAN3's filters are compiled with the first picture, once for this installation; that takes 15 s or more"
+)
+
 
 @dataclass(frozen=True)
 class Arithmetic:
@@ -28,6 +33,19 @@ class Arithmetic:
     instructions: str
     kernels: str
     torch: str
+
+
+def note_on_filters(G: Generator) -> str:
+    """One line where StyleGAN3's filters are slow on a CPU, always or the first time; else ''."""
+    from ..generators.ops import numba_works
+
+    if not hasattr(G.synthesis, "input") or next(G.parameters()).device.type != "cpu":
+        return ""
+    if not numba_works():
+        return SLOW_FILTERS
+    from ..generators.fused import is_compiled
+
+    return "" if is_compiled() else COMPILING
 
 
 def arithmetic_of(G: Generator, at_once: int | None = None) -> Arithmetic:

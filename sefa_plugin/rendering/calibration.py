@@ -224,7 +224,7 @@ class Calibrator:
 
     def _probe(self, directions: Directions, index: int, guess: float) -> tuple[float, np.ndarray, dict[int, float]]:
         """Render pictures at plus and minus ``guess``: the distance used, visible changes, and ``broken`` by side."""
-        places, edit = _places(len(self._before)), edit_of(directions, index, 1.0)
+        places, edit = probed(len(self._before)), edit_of(directions, index, 1.0)
 
         def shots_at(guess: float) -> list[np.ndarray]:
             shots = tuple((float(who), ((0, sign * guess),)) for who, sign in places)
@@ -282,8 +282,8 @@ def _noise_of(changes: np.ndarray) -> float:
     return float(np.mean([np.var(logs[start::2], ddof=1) for start in (0, 1)]))
 
 
-def _places(count: int) -> list[tuple[int, int]]:
-    """Subjects and signs of a probe, in turn, so that each side has several subjects if there are some."""
+def probed(count: int) -> list[tuple[int, int]]:
+    """Subjects and signs of a probe's pictures, in turn, so that each side has several subjects if there are some."""
     subjects = [place % count for place in range(max(count, len(SEEDS)) // 2 * 2)] if count > 1 else [0, 0]
     return [(who, 1 if place % 2 == 0 else -1) for place, who in enumerate(subjects)]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..directions.kept import KeptDirections
-from .calibration import Calibrator, settings_of
+from .calibration import Calibrator, probed, settings_of
 from .engine import Engine
 from .shards import View
 
@@ -43,6 +43,7 @@ class Ranges:
         self.unedited: dict[str, np.ndarray] = {}  # by label, unedited pictures that have been rendered already
         self._engine = engine
         self._view = view if own else View(view.look, self.seeds)
+        self._unseen = len(set(self._view.labels) - set(view.labels))
         self._calibrator: Calibrator | None = None
         # By group and index, directions with a measured range; None once the calibrator uses it as a prior.
         self._known: dict[tuple[int, int], KeptDirections | None] = {}
@@ -52,9 +53,9 @@ class Ranges:
         held = group.directions
         return self.fixed is not None or (held.calibration == self.settings and held.ranges[index] is not None)
 
-    def pictures(self) -> int:
-        """How many pictures the measurement of one direction takes, about."""
-        return len(self.seeds)
+    def pictures(self, first: bool) -> int:
+        """How many pictures a measurement takes, if no probe is repeated; the first one renders unedited ones too."""
+        return len(probed(len(self._view))) + (self._unseen if first else 0)
 
     def of(self, group: KeptDirections, index: int) -> tuple[float, float]:
         """The range of a direction; a newly measured one is saved with it.

@@ -171,7 +171,8 @@ class EachDirection:
         grid = self.output.grid and self.output.video != "none" and bool(self.jobs)
         known = [self.ranges.known(group, index) for group, index in self.jobs]
         for place, job in enumerate(self.jobs):
-            planned += self._of(place, job) if known[place] else [self._later(place, job)]
+            first = not known[place] and all(known[:place])
+            planned += self._of(place, job) if known[place] else [self._later(place, job, first)]
         if grid:
             # Planned before the videos, whose frames it shares.
             planned.append(self._grid() if all(known) else Later((VIDEOS, -1), 0, self._measured_grid))
@@ -181,15 +182,15 @@ class EachDirection:
         self.ranges.unedited = dict(unedited)
         return [self._grid()]
 
-    def _later(self, place: int, job: Job) -> Later:
+    def _later(self, place: int, job: Job, first: bool) -> Later:
         def settle(unedited: Mapping[str, np.ndarray]) -> list[Output]:
             self.ranges.unedited = dict(unedited)
             return self._of(place, job)
 
-        video = self.output.video != "none"
-        steps = len(self.output.timeline(-1, 1).distances) if video else len(self.output.columns(-1, 1))
+        steps = {*self.output.columns(-1, 1)} if self.output.sheet else set()
+        steps |= {*self.output.timeline(-1, 1).distances} if self.output.video != "none" else set()
         order = (SHEETS if self.output.sheet else VIDEOS, place)
-        return Later(order, len(self.ranges.seeds) + (steps - 1) * len(self.view), settle)
+        return Later(order, self.ranges.pictures(first) + len(steps - {0.0}) * len(self.view), settle)
 
     def _of(self, place: int, job: Job) -> list[Output]:
         """The outputs of one direction."""

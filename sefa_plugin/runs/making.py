@@ -191,7 +191,10 @@ class Making:
         for item in items:
             if isinstance(item, Later):
                 alone += item.pictures
+                shared.add("")
                 continue
+            if isinstance(item.layout, Sheet) and item.layout.described:
+                shared.add("")
             for shard in item.layout.shards:
                 for row in shard.rows():
                     name = self._name(shard, row)
@@ -199,7 +202,7 @@ class Making:
                         alone += len(row)
                     else:
                         shared.add(name)
-        return alone + len(shared - {""}) * len(self.view)
+        return alone + len(shared) * len(self.view)
 
     # --- pictures ---------------------------------------------------------------------------------
 
@@ -221,6 +224,7 @@ class Making:
         """The unedited pictures of all subjects."""
         if not self._before:
             self._before = list(self.engine.pictures(self.view, Shard.of_everyone(self.view)))
+            self.reporter.advance(len(self._before))
         return self._before
 
     def _rows(

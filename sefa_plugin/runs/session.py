@@ -62,12 +62,20 @@ class Session:
         opened: the record, its hook, style layers and sizes.
         choice: how it was opened.
         warn: called with each warning, one line.
+        note: called with a line on what will take long.
     """
 
-    def __init__(self, opened: OpenNetwork, choice: NetworkChoice, warn: Callable[[str], None] = _warn) -> None:
+    def __init__(
+        self,
+        opened: OpenNetwork,
+        choice: NetworkChoice,
+        warn: Callable[[str], None] = _warn,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.opened = opened
         self.choice = choice
         self.warn = warn
+        self.note = note
         self._generator: Generator | None = None
         self._building = Lock()
 
@@ -78,6 +86,7 @@ class Session:
         *,
         warn: Callable[[str], None] = _warn,
         progress: Callable[[int, int], None] | None = None,
+        note: Callable[[str], None] = lambda text: None,
     ) -> Session:
         """Open a network; no code of its file is run, unless ``choice.trust_pickle`` is set.
 
@@ -85,6 +94,7 @@ class Session:
             choice: which network.
             warn: called with each warning, one line, now and later; by default Python's ``warnings``.
             progress: called while downloading, with the bytes received and those expected (0: not known).
+            note: called with a line on what will take long.
 
         Raises:
             NetworkFileError, HookError, DownloadError: it cannot be opened; the message is one line.
@@ -101,7 +111,7 @@ class Session:
         )
         for text in opened.warnings:
             warn(text)
-        return cls(opened, choice, warn)
+        return cls(opened, choice, warn, note)
 
     @property
     def name(self) -> str:
@@ -353,11 +363,15 @@ class Session:
 
     def _build(self, device: str) -> Generator:
         from ..networks.building import build_network
+        from ..rendering.arithmetic import note_on_filters
         from ..system.processor import keep_freed_memory
 
         if device == "cpu":
             keep_freed_memory()
-        return build_network(self.opened, device)
+        G = build_network(self.opened, device)
+        if note := note_on_filters(G):
+            self.note(note)
+        return G
 
 
 def device_of(name: str) -> str:
