@@ -8,17 +8,21 @@ RUN = $(VENV)/bin/python
 demo: $(VENV)/ready
 	$(RUN) gen_sefa.py --network demo
 
+# Compiled modules are kept: without them every process of the tests spends ten seconds of a core on compiling.
+export PYTHONDONTWRITEBYTECODE =
+
 # All but the hard ones, on all cores.
 test: lint
-	$(RUN) -m pytest -m "not hard" -n auto
+	$(RUN) -m pytest -m "not hard" -n auto --dist worksteal
 
-# No process and no command: what one runs while working.
+# No process, no command, nothing long: what one runs while working.
 test-quick: $(VENV)/ready
-	$(RUN) -m pytest -m "not hard and not command" -n auto
+	$(RUN) -m pytest -m "not hard and not command" -n auto --dist worksteal
 
-# Forks, signals, full disks, a browser, the reference run; one after the other, since some watch the clock.
+# Forks, signals, full disks, a browser, one after the other, since some watch the clock; the reference run, builds.
 test-hard: $(VENV)/ready
-	$(RUN) -m pytest -m hard
+	$(RUN) -m pytest -m hard tests/hard
+	$(RUN) -m pytest -m hard --ignore tests/hard -n auto --dist worksteal
 
 # The quick tests in an old environment, without extras; it downloads 3 GB of PyTorch.
 OLD = .venv-old

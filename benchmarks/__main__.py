@@ -47,7 +47,7 @@ def run(
     if isa == "avx2" and os.environ.get("SEFA_BENCH_ISA") != "avx2":  # libraries look once, when they are loaded
         again = {**os.environ, **machine.AVX2, "SEFA_BENCH_ISA": "avx2"}
         sys.exit(subprocess.run([sys.executable, "-m", "benchmarks", *sys.argv[1:]], env=again).returncode)
-    from sefa_plugin.rendering.precision import cpu_has_bfloat16
+    from sefa_plugin.rendering.set_up import cpu_has_bfloat16
     from sefa_plugin.system.whole_files import whole_file
 
     precisions = ["float32"] + (["bfloat16"] if device == "cuda" or cpu_has_bfloat16() else [])

@@ -99,11 +99,11 @@ def convolution_work(G: Any) -> float:
         size = synthesis.input.size[0]
         for name in synthesis.layer_names:
             layer = getattr(synthesis, name)
-            grown = size + layer.conv_kernel - 1
+            plan = layer.plan
+            grown = size + plan.conv_kernel - 1
             total += layer.weight.numel() * grown**2
-            up, down = layer.up_factor, layer.down_factor
-            enlarged = grown * up + layer.padding[0] + layer.padding[1] - layer.up_taps + 1
-            size = (enlarged - layer.down_taps) // down + 1
+            enlarged = grown * plan.up_factor + plan.padding[0] + plan.padding[1] - plan.up_taps + 1
+            size = (enlarged - plan.down_taps) // plan.down_factor + 1
         return 2 * total
     for resolution in synthesis.block_resolutions:
         block = getattr(synthesis, f"b{resolution}")

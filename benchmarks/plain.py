@@ -81,19 +81,19 @@ def stylegan3(synthesis: Any, ws: Tensor) -> Tensor:
     x = synthesis.input(ws[:, 0])
     for name, w in zip(synthesis.layer_names, ws.unbind(dim=1)[1:]):
         layer = getattr(synthesis, name)
-        styles, weight = layer.affine(w), layer.weight
-        if layer.is_torgb:
-            styles = styles / math.sqrt(layer.in_channels * layer.conv_kernel**2)
+        styles, weight, plan = layer.affine(w), layer.weight, layer.plan
+        if plan.is_torgb:
+            styles = styles / math.sqrt(plan.in_channels * plan.conv_kernel**2)
         else:
             weight = weight * weight.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()
             styles = styles * styles.square().mean().rsqrt()
-        styles = styles * layer.magnitude_ema.rsqrt() if layer.is_torgb else styles
-        x = modulated(x, weight, styles, not layer.is_torgb, layer.conv_kernel - 1)
-        x = x if layer.is_torgb else x * layer.magnitude_ema.rsqrt()
-        x = filtered(x + layer.bias[:, None, None], layer.up_filter, up=layer.up_factor, padding=layer.padding)
-        x = x if layer.is_torgb else F.leaky_relu(x, 0.2) * math.sqrt(2)
+        styles = styles * layer.magnitude_ema.rsqrt() if plan.is_torgb else styles
+        x = modulated(x, weight, styles, not plan.is_torgb, plan.conv_kernel - 1)
+        x = x if plan.is_torgb else x * layer.magnitude_ema.rsqrt()
+        x = filtered(x + layer.bias[:, None, None], layer.up_filter, up=plan.up_factor, padding=plan.padding)
+        x = x if plan.is_torgb else F.leaky_relu(x, 0.2) * math.sqrt(2)
         x = x if layer.conv_clamp is None else x.clamp(-layer.conv_clamp, layer.conv_clamp)
-        x = filtered(x, layer.down_filter, down=layer.down_factor)
+        x = filtered(x, layer.down_filter, down=plan.down_factor)
     return x * synthesis.output_scale
 
 

@@ -10,7 +10,7 @@ from . import networks, plain
 
 def our_pictures(case_name: str, precision: str, device: str) -> Callable[[int], Any]:
     """Our generator."""
-    from sefa_plugin.rendering.precision import use_bfloat16
+    from sefa_plugin.rendering.set_up import use_bfloat16
     from sefa_plugin.system.processor import keep_freed_memory
 
     if device == "cpu":

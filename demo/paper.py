@@ -33,7 +33,7 @@ from sefa_plugin.evaluate.samples.bench import Bench  # noqa: E402
 from sefa_plugin.evaluate.samples.parts import Parts  # noqa: E402
 from sefa_plugin.evaluate.scorers.asking import features_of  # noqa: E402
 from sefa_plugin.evaluate.scorers.scorers import load_scorer  # noqa: E402
-from sefa_plugin.evaluate.tables.heatmap import write_heatmap  # noqa: E402
+from sefa_plugin.evaluate.tables.heatmap import Heatmap  # noqa: E402
 from sefa_plugin.evaluate.tables.table import Table, written  # noqa: E402
 from sefa_plugin.networks.building import load_network  # noqa: E402
 from sefa_plugin.system.messages import readable  # noqa: E402
@@ -96,7 +96,7 @@ class Paper:
             for path in networks
         ]
         self.bench, self.scorer = self.benches[0], scorer
-        self.attributes = self.bench.trial()
+        self.attributes = self.bench.samples.trial(scorer)
         self.variants = truth.fitting(self.bench.G)
         layers = len(hierarchy.factorised(self.bench.G, 1))
         pictures = size.pictures(len(self.attributes), layers, len(self.variants))
@@ -160,18 +160,15 @@ def write(folder: Path, paper: Paper, start: float | None) -> dict[str, Any]:
     for name, table in tables.items():
         table.write(folder / f"{name}.csv")
     sefa = outcomes[0]
-    figures: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
-        "rescoring": (sefa.judged.matrix, _directions(sefa)),
-        "supervised": (outcomes[2].judged.matrix, _directions(outcomes[2])),
-        "layers": (hierarchy.grid(found), hierarchy.captions(found)),
-        "correlations": (
-            truth.grid(results, "correlation"),
-            truth.captions(results, "Correlation of distance and factor"),
-        ),
-        "shares": (truth.grid(results, "share"), truth.captions(results, "Disentanglement of each factor")),
+    figures = {
+        "rescoring": _directions(sefa),
+        "supervised": _directions(outcomes[2]),
+        "layers": hierarchy.heatmap(found),
+        "correlations": truth.heatmap(results, "correlation", "Correlation of distance and factor"),
+        "shares": truth.heatmap(results, "share", "Disentanglement of each factor"),
     }
-    for name, (matrix, captions) in figures.items():
-        write_heatmap(folder / f"{name}.png", matrix, **captions)
+    for name, figure in figures.items():
+        figure.write(folder / f"{name}.png")
     claims = claims_of(outcomes, found, units)
     about = {
         "network": paper.bench.G.sefa.digest[:12],
@@ -199,15 +196,15 @@ def write(folder: Path, paper: Paper, start: float | None) -> dict[str, Any]:
     return {"values": about, "blocks": blocks}
 
 
-def _directions(outcome: baselines.Outcome) -> dict[str, Any]:
+def _directions(outcome: baselines.Outcome) -> Heatmap:
     names = outcome.found.directions.names
-    rows = [f"{at} {names[at]}".strip() for at in range(len(names))]
-    return {
-        "row_labels": rows,
-        "column_labels": list(outcome.judged.names),
-        "title": f"{outcome.title}: what each direction changes",
-        "text": "Mean change from one end of the range to the other, in standard deviations of the attribute.",
-    }
+    return Heatmap(
+        outcome.judged.matrix,
+        [f"{at} {names[at]}".strip() for at in range(len(names))],
+        outcome.judged.names,
+        f"{outcome.title}: what each direction changes",
+        "Mean change from one end of the range to the other, in standard deviations of the attribute.",
+    )
 
 
 def _values(outcomes: Sequence[baselines.Outcome], results: Sequence[truth.Result]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from demo import checkpoint, predictor, train
 from demo.half import HalfConvolutions
 from demo.world import NAMES, sample_factors
 from sefa_plugin.evaluate.scorers.predictor import FactorNet, load_predictor, save_predictor
-from sefa_plugin.rendering.precision import cpu_has_bfloat16
+from sefa_plugin.rendering.set_up import cpu_has_bfloat16
 
 CHECKPOINT = "refined.safetensors"
 READER = "reader.safetensors"

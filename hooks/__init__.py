@@ -1,6 +1,8 @@
 """Hooks of the supported toolkits: one module each with a ``Hook`` as ``HOOK``, imported when a network is read.
 
-Hooks that third parties register (``registered``) come first, so that they take precedence for the networks of forks.
+They derive from the classes of ``planned``: a hook makes the plan of a network, and what is expected of the file, the
+layers and the generator follow from it. Hooks that third parties register (``registered``) come first, so that they
+take precedence for the networks of forks.
 ``docs/hooks.md`` shows how to write one.
 """
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sefa_plugin.hook import HookError, NetworkRecord
 
+from .tensors import MAX_SIZE
+
 POSITIONAL = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
-MAX_SIZE = 65_536  # far more than any dimension of a real generator
-MAX_NUMBER = 1 << 24  # likewise for other whole numbers
-MAX_POWER = 64  # for exponents of 2
+MAX_NUMBER = 1 << 24  # far more than any number of a real generator
+MAX_POWER = 64  # likewise for exponents of 2
+MAX_LAYERS = 256  # likewise for layers
 
 
 class Sizes(NamedTuple):
@@ -22,17 +24,6 @@ class Sizes(NamedTuple):
     w_dim: int
     img_resolution: int
     img_channels: int
-
-    def described(self, num_ws: int) -> dict[str, int]:
-        """The result of ``Hook.describe``."""
-        return {
-            "z_dim": self.z_dim,
-            "c_dim": self.c_dim,
-            "w_dim": self.w_dim,
-            "num_ws": num_ws,
-            "resolution": self.img_resolution,
-            "channels": self.img_channels,
-        }
 
 
 @dataclass(frozen=True)
@@ -57,14 +48,14 @@ class Options:
         return None if self.values[key] is None else self.whole(key)
 
     def number(self, key: str) -> float:
-        """Any number."""
+        """Any number up to ``MAX_NUMBER``."""
         value = self.values[key]
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= MAX_NUMBER:
             raise self._wrong(key)
         return value
 
     def number_or_none(self, key: str) -> float | None:
-        """Any number, or None."""
+        """A number, or None."""
         return None if self.values[key] is None else self.number(key)
 
     def numbers_or_none(self, key: str) -> list[float] | None:
@@ -77,15 +68,21 @@ class Options:
         return list(value)
 
     def text(self, key: str) -> str:
-        """Text."""
         value = self.values[key]
         if not isinstance(value, str):
             raise self._wrong(key)
         return value
 
     def flag(self, key: str) -> bool:
-        """True or False, by ``bool``."""
+        """Whether a value counts as true."""
         return bool(self.values[key])
+
+    def switch(self, key: str) -> bool:
+        """True or False, and nothing else."""
+        value = self.values[key]
+        if not isinstance(value, bool):
+            raise self._wrong(key)
+        return value
 
     def _wrong(self, key: str) -> HookError:
         return HookError(f"{self.record.path}: {key} is {self.values[key]!r:.40}")
@@ -153,61 +150,24 @@ def completed(record: NetworkRecord, given: object, defaults: Mapping[str, objec
     """Complete keyword arguments with defaults.
 
     Raises:
-        HookError: an argument is not known, or is of another type than its default.
+        HookError: an argument is not known.
     """
     if not isinstance(given, dict):
         raise HookError(f"{record.path}: {where} of {record.class_name} is not a dict")
     given = without_forks(record, given)
-    unknown = sorted(str(name) for name in set(given) - set(defaults))
-    if unknown:
-        raise HookError(
-            f"{record.path}: {record.class_name} was built with {where} {', '.join(unknown)[:120]}, "
-            "which the known toolkits do not have: a modified network?"
-        )
-    for name, value in given.items():
-        if not _same_kind(value, defaults[name]):
-            raise HookError(f"{record.path}: {where} {name} of {record.class_name} is {value!r:.60}")
-        if isinstance(value, int) and abs(value) > (MAX_POWER if name == "num_fp16_res" else MAX_NUMBER):
-            raise HookError(
-                f"{record.path}: {where} {name} of {record.class_name} is {value}, more than any network has"
-            )
+    refuse(record, set(given) - set(defaults), f"{where} ")
     return Options(record, {**defaults, **given})
 
 
-def _same_kind(value: object, default: object) -> bool:
-    """Whether a value has the type of ``default``; None as a default accepts a number or None."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if default is None:
-        return value is None or number
-    if isinstance(default, bool):
-        return isinstance(value, (bool, int, str))
-    if isinstance(default, (int, float)):
-        return value is None or number
-    if isinstance(default, (list, tuple)):
-        return value is None or (isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value))
-    return isinstance(value, type(default))
-
-
-def compare_tensors(record: NetworkRecord, expected: Mapping[str, Sequence[int]]) -> None:
-    """Check that the record holds exactly the expected tensors, of real numbers.
+def refuse(record: NetworkRecord, names: Iterable[str], where: str = "") -> None:
+    """Refuse arguments that are not known.
 
     Raises:
-        HookError: names the first tensor that is missing, extra, of another shape or of another type, and how many
-            there are.
+        HookError: there are any.
     """
-    held = {name: tuple(tensor.shape) for name, tensor in record.tensors.items()}
-    missing = [name for name in expected if name not in held]
-    extra = [name for name in held if name not in expected]
-    other = [name for name in expected if name in held and held[name] != tuple(expected[name])]
-    kinds = {name: str(tensor.dtype).rpartition(".")[2] for name, tensor in record.tensors.items()}
-    unreal = [name for name, kind in kinds.items() if "float" not in kind]
-    for names, what in ((missing, "lacks"), (extra, "has extra"), (other, "has mis-shaped"), (unreal, "has non-real")):
-        if not names:
-            continue
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        shape = f" {held[names[0]]}, expected {tuple(expected[names[0]])}" if names is other else ""
-        shape = f" ({kinds[names[0]]} where floating-point numbers belong)" if names is unreal else shape
+    unknown = ", ".join(sorted(map(str, names)))
+    if unknown:
         raise HookError(
-            f"{record.path}: this {record.class_name} {what} tensor {names[0][:100]}{shape}{more}: "
-            "a modified or damaged network"
+            f"{record.path}: {record.class_name} was built with {where}{unknown[:120]}, "
+            "which the known toolkits do not have: a modified network?"
         )

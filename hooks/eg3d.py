@@ -26,7 +26,6 @@ class EG3D(Hook):
     name = "eg3d"
 
     def fits(self, record: NetworkRecord) -> bool:
-        """A ``TriPlaneGenerator`` whose backbone has StyleGAN2's constant."""
         return record.class_name == "TriPlaneGenerator" and f"{_PREFIX}synthesis.b4.const" in record.tensors
 
     def check(self, record: NetworkRecord) -> None:
@@ -38,7 +37,7 @@ class EG3D(Hook):
         planes = stylegan3.HOOK.describe(inner)
         if (planes["channels"], planes["resolution"]) != (_PLANES, _SIDE):
             raise HookError(
-                f"{record.path}: its backbone draws {planes['channels']} channels of {planes['resolution']} px"
+                f"{record.path}: its backbone gives {planes['channels']} channels of {planes['resolution']} px"
             )
         extra = [key for key in record.tensors if not key.startswith((_PREFIX, *_OTHERS))]
         if extra:
@@ -68,7 +67,6 @@ class EG3D(Hook):
         return replace(layer, name=f"{_PREFIX}{layer.name}")
 
     def cannot_render(self, record: NetworkRecord) -> str:
-        """The renderer is in the toolkit's own code only."""
         return (
             "an EG3D network is factorised as it is; for pictures run this inside a checkout of eg3d with "
             "--trust-pickle, which runs the code in the file (only if you trust its maker)"

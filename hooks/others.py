@@ -15,27 +15,26 @@ def identify(record: NetworkRecord) -> str:
     return next((text for known, text in _KNOWN if known(record)), "")
 
 
-def _has(*parts: str) -> Callable[[NetworkRecord], bool]:
-    """Whether the name of some tensor contains one of ``parts``."""
-    return lambda record: any(part in name for part in parts for name in record.tensors)
+def _has(*parts: str, classes: tuple[str, ...] = (), roots: tuple[str, ...] = ()) -> Callable[[NetworkRecord], bool]:
+    """A test of a record: one of these parts in a tensor's name, or one of these names of a module's class.
+
+    ``roots`` are bare names of the network's own class; ``classes`` of any module's, or names of its package.
+    """
+
+    def test(record: NetworkRecord) -> bool:
+        paths = [record.class_name, *(module.class_name for module in record.modules.values())]
+        return (
+            any(part in name for part in parts for name in record.tensors)
+            or record.class_name.rpartition(".")[2] in roots
+            or any(path.rpartition(".")[2] in classes or path.startswith(classes) for path in paths)
+        )
+
+    return test
 
 
-def _class_is(*names: str) -> Callable[[NetworkRecord], bool]:
-    """Whether a module's class has one of these bare names, or lies in a package of one of these names."""
-
-    def known(record: NetworkRecord) -> bool:
-        classes = [record.class_name, *(module.class_name for module in record.modules.values())]
-        return any(path.rpartition(".")[2] in names or path.startswith(names) for path in classes)
-
-    return known
-
-
-def _root_is(*names: str) -> Callable[[NetworkRecord], bool]:
-    return lambda record: record.class_name.rpartition(".")[2] in names
-
-
-def _either(*tests: Callable[[NetworkRecord], bool]) -> Callable[[NetworkRecord], bool]:
-    return lambda record: any(test(record) for test in tests)
+def _is_encoder(record: NetworkRecord) -> bool:
+    by_class = _has(roots=("pSp", "e4e", "GradualStyleEncoder", "Encoder4Editing"))(record)
+    return by_class or (bool(record.tensors) and all(name.startswith("encoder.") for name in record.tensors))
 
 
 def _inside(checkout: str) -> str:
@@ -45,7 +44,7 @@ def _inside(checkout: str) -> str:
 # The first whose test passes is used. The facts are from the projects' repositories.
 _KNOWN: tuple[tuple[Callable[[NetworkRecord], bool], str], ...] = (
     (
-        _either(_root_is("AugmentPipe"), _has("Hz_geom")),
+        _has("Hz_geom", roots=("AugmentPipe",)),
         "is an augmentation pipeline, part of a training; no network that makes pictures",
     ),
     (
@@ -53,35 +52,29 @@ _KNOWN: tuple[tuple[Callable[[NetworkRecord], bool], str], ...] = (
         "is a discriminator, which tells pictures apart and makes none; choose G_ema with --which",
     ),
     (
-        _either(
-            _root_is("pSp", "e4e", "GradualStyleEncoder", "Encoder4Editing"),
-            lambda record: bool(record.tensors) and all(name.startswith("encoder.") for name in record.tensors),
-        ),
+        _is_encoder,
         "is an encoder (pSp, e4e or ReStyle), which turns photographs into latents; give the generator's own file",
     ),
     (
-        _either(_has("Model.MainLayers.0.Layers.0.LinearLayer."), _class_is("R3GAN.Networks")),
+        _has("Model.MainLayers.0.Layers.0.LinearLayer.", classes=("R3GAN.Networks",)),
         "is an R3GAN generator, which shares no more than its class's name with StyleGAN2-ADA's: it has neither W "
         "nor truncation, and z enters one linear layer" + _inside("R3GAN"),
     ),
     (
-        _either(_has(".affine.proj.weight"), _class_is("StyleSplit", "networks.generator")),
+        _has(".affine.proj.weight", classes=("StyleSplit", "networks.generator")),
         "is a StyleGAN-T generator, whose styles are products of two affine functions of text and latent, so that "
         "SeFa does not apply to them",
     ),
     (
-        _either(_has("synthesis.fg_nerf.", "synthesis.bg_nerf."), _class_is("NeRFSynthesisNetwork", "NeRFBlock")),
+        _has("synthesis.fg_nerf.", "synthesis.bg_nerf.", classes=("NeRFSynthesisNetwork", "NeRFBlock")),
         "is a StyleNeRF generator: a radiance field that is rendered by its own code only" + _inside("StyleNeRF"),
     ),
     (
-        _either(
-            _has("synthesis.tri_plane_decoder.", "synthesis.tri_plane_mlp."),
-            _class_is("TriPlaneMLP", "TriPlaneDecoder"),
-        ),
+        _has("synthesis.tri_plane_decoder.", "synthesis.tri_plane_mlp.", classes=("TriPlaneMLP", "TriPlaneDecoder")),
         "is an EpiGRAF generator: a radiance field that is rendered by its own code only" + _inside("epigraf"),
     ),
     (
-        _either(_has("synthesis.motion_encoder.", ".time_encoder."), _class_is("MotionMappingNetwork", "src.training")),
+        _has("synthesis.motion_encoder.", ".time_encoder.", classes=("MotionMappingNetwork", "src.training")),
         "is a StyleGAN-V generator (videos; or an INR-GAN), whose pictures depend on motion codes and a moment"
         + _inside("stylegan-v"),
     ),
@@ -90,9 +83,7 @@ _KNOWN: tuple[tuple[Callable[[NetworkRecord], bool], str], ...] = (
         "is a generator of the StyleGAN-V or INR-GAN code, which is set up by a configuration" + _inside("stylegan-v"),
     ),
     (
-        _either(
-            _has("synthesis.to_big.", "synthesis.init.init."), _class_is("FastganSynthesis", "FastganSynthesisCond")
-        ),
+        _has("synthesis.to_big.", "synthesis.init.init.", classes=("FastganSynthesis", "FastganSynthesisCond")),
         "is a FastGAN generator (Projected GAN, StyleGAN-XL): it has no W, and z enters one transposed convolution"
         + _inside("projected-gan"),
     ),

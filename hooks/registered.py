@@ -1,19 +1,15 @@
 """Hooks of third parties: found by the entry-point group ``sefa_plugin.hooks`` and checked.
 
-An entry names a ``Hook``, a class derived from it, or any object, such as a module, with the same attributes.
+An entry names a ``Hook``, a class derived from it, or any object with the same attributes, such as a module.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, cast
 
-from sefa_plugin.hook import ArrayLike, Hook, HookError, NetworkRecord, StyleLayer
-
-if TYPE_CHECKING:
-    from torch import nn
+from sefa_plugin.hook import Hook, HookError
 
 GROUP = "sefa_plugin.hooks"
 _METHODS = ("fits", "check", "style_layers", "mapping_layer", "describe", "build")
@@ -42,14 +38,14 @@ def as_hook(given: object, entry: str) -> Hook:
         HookError: names the entry and what is missing or of the wrong type.
     """
     if isinstance(given, type) and issubclass(given, Hook):
-        _complain_of_missing(entry, [part for part in _METHODS if part in given.__abstractmethods__])
+        _refuse_without(entry, [part for part in _METHODS if part in given.__abstractmethods__])
         kind = given.__name__
         try:
             given = given()
         except Exception as error:
             raise HookError(f"hook {entry} cannot be made of its class {kind}: {error}") from error
     parts = {part: getattr(given, part) for part in ("name", *_METHODS, *_OPTIONAL) if hasattr(given, part)}
-    _complain_of_missing(entry, [part for part in ("name", *_METHODS) if part not in parts])
+    _refuse_without(entry, [part for part in ("name", *_METHODS) if part not in parts])
     name, has_mapping = parts.pop("name"), getattr(given, "has_mapping", True)
     if not isinstance(name, str) or not name:
         raise HookError(f"hook {entry}: name is {name!r:.40}, expected text (see sefa_plugin.hook.Hook)")
@@ -58,45 +54,13 @@ def as_hook(given: object, entry: str) -> Hook:
     wrong = [part for part, value in parts.items() if not callable(value)]
     if wrong:
         raise HookError(f"hook {entry}: {', '.join(wrong)} cannot be called (see sefa_plugin.hook.Hook)")
-    return given if isinstance(given, Hook) else _Adapted(cast(Hook, given))
+    if isinstance(given, Hook):
+        return given
+    own = {part: staticmethod(value) for part, value in parts.items()}
+    adapted: Hook = type("Adapted", (Hook,), {"name": name, "has_mapping": has_mapping, **own})()
+    return adapted
 
 
-def _complain_of_missing(entry: str, missing: Sequence[str]) -> None:
+def _refuse_without(entry: str, missing: Sequence[str]) -> None:
     if missing:
         raise HookError(f"hook {entry} lacks {', '.join(missing)} (see sefa_plugin.hook.Hook)")
-
-
-class _Adapted(Hook):
-    """A hook around an object with a hook's attributes; optional ones may be missing."""
-
-    def __init__(self, given: Hook) -> None:
-        self._given = given
-        self.name = given.name
-        self.has_mapping = getattr(given, "has_mapping", True)
-
-    def fits(self, record: NetworkRecord) -> bool:
-        return self._given.fits(record)
-
-    def check(self, record: NetworkRecord) -> None:
-        self._given.check(record)
-
-    def describe(self, record: NetworkRecord) -> dict[str, int]:
-        return self._given.describe(record)
-
-    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
-        return self._given.style_layers(record)
-
-    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
-        return self._given.mapping_layer(record)
-
-    def build(self, record: NetworkRecord) -> nn.Module:
-        return self._given.build(record)
-
-    def state(self, record: NetworkRecord) -> Mapping[str, ArrayLike] | None:
-        return self._given.state(record) if hasattr(self._given, "state") else super().state(record)
-
-    def cannot_render(self, record: NetworkRecord) -> str:
-        return self._given.cannot_render(record) if hasattr(self._given, "cannot_render") else ""
-
-    def remarks(self, record: NetworkRecord) -> Sequence[str]:
-        return self._given.remarks(record) if hasattr(self._given, "remarks") else ()

@@ -3,75 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import Hook, HookError, NetworkRecord, StyleLayer
+from sefa_plugin.hook import HookError, NetworkRecord
 
-from . import stylegan2_parts as parts
-from .arguments import MAX_NUMBER, Options, compare_tensors, completed, named_arguments, sizes
-
-if TYPE_CHECKING:
-    from torch import nn
+from .arguments import MAX_LAYERS, MAX_POWER, completed, named_arguments, refuse, sizes
+from .planned import PlannedHook
+from .stylegan2_parts import ARCHITECTURES, BlockOptions, MappingOptions, StyleGAN2Plan, SynthesisOptions
 
 # Keywords and defaults of the toolkit's classes. The last of BLOCK changes only the memory layout.
 MAPPING = {
     key: value
-    for key, value in parts.MappingOptions()._asdict().items()
+    for key, value in MappingOptions()._asdict().items()
     if key not in ("label_concat", "normalize_latents")  # of the TensorFlow toolkits
 }
 SYNTHESIS = {"channel_base": 32768, "channel_max": 512, "num_fp16_res": 0}
-BLOCK = {**parts.BlockOptions()._asdict(), "fp16_channels_last": False}
-MAX_LAYERS = 256  # bounds the work before tensors are compared
+BLOCK = {**BlockOptions()._asdict(), "fp16_channels_last": False}
 
 
-class StyleGAN2ADA(Hook):
+class StyleGAN2ADA(PlannedHook[StyleGAN2Plan]):
     """Reads ``Generator`` networks with nested synthesis keywords, or none."""
 
     name = "stylegan2_ada"
 
     def fits(self, record: NetworkRecord) -> bool:
-        """A ``Generator`` of StyleGAN2 blocks."""
         return is_stylegan2(record)
 
-    def check(self, record: NetworkRecord) -> None:
-        """Compare arguments and tensors with what this generator consists of."""
-        compare_tensors(record, parts.expected_tensors(_plan(record)))
-
-    def describe(self, record: NetworkRecord) -> dict[str, int]:
-        """Sizes of the network."""
-        return _plan(record).described()
-
-    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
-        """Every affine of the synthesis network, in the order of execution."""
-        return parts.style_layers(_plan(record), record)
-
-    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
-        """The first mapping layer."""
-        return parts.mapping_layer(_plan(record), record)
-
-    def build(self, record: NetworkRecord) -> nn.Module:
-        """Build the generator (see ``sefa_plugin.generators.stylegan2``)."""
-        return parts.build(_plan(record))
+    def plan(self, record: NetworkRecord) -> StyleGAN2Plan:
+        arguments = named_arguments(record)
+        given = arguments.pop("synthesis_kwargs", {})
+        return make_plan(record, arguments, given, MAPPING, SYNTHESIS, BLOCK)
 
 
 def is_stylegan2(record: NetworkRecord) -> bool:
     """Whether this is a ``Generator`` of StyleGAN2 blocks, of either toolkit."""
-    return (
-        record.class_name == "Generator"
-        and "synthesis.b4.const" in record.tensors
-        and "synthesis.b4.conv1.affine.weight" in record.tensors
-    )
-
-
-def _plan(record: NetworkRecord) -> parts.Plan:
-    """Constructor arguments with this toolkit's defaults.
-
-    Raises:
-        HookError: an argument is unknown, missing or invalid.
-    """
-    arguments = named_arguments(record)
-    given = arguments.pop("synthesis_kwargs", {})
-    return make_plan(record, arguments, given, MAPPING, SYNTHESIS, BLOCK)
+    held = record.tensors
+    first = "synthesis.b4.const" in held and "synthesis.b4.conv1.affine.weight" in held
+    return record.class_name == "Generator" and first
 
 
 def make_plan(
@@ -81,7 +48,7 @@ def make_plan(
     mapping: Mapping[str, object],
     synthesis: Mapping[str, object],
     block: Mapping[str, object],
-) -> parts.Plan:
+) -> StyleGAN2Plan:
     """Sort and check arguments; the two toolkits with StyleGAN2 differ in the defaults they pass here.
 
     Args:
@@ -97,27 +64,30 @@ def make_plan(
     if type(square) is not bool or (isinstance(given, dict) and "square" in given):
         raise HookError(f"{record.path}: square is {square!r:.40}, or not where it belongs")
     mapped = completed(record, arguments.pop("mapping_kwargs", {}), mapping, "mapping_kwargs")
-    if arguments:
-        raise HookError(
-            f"{record.path}: {record.class_name} was built with {', '.join(map(str, arguments))[:120]}, "
-            "which the known toolkits do not have: a modified network?"
-        )
+    refuse(record, arguments)
     options = completed(record, given, {**synthesis, **block}, "synthesis_kwargs")
     resolution = dims.img_resolution
     if resolution < 4 or resolution & (resolution - 1):
         raise HookError(f"{record.path}: img_resolution {resolution} is not a power of two from 4 on")
     architecture = options.text("architecture")
-    if architecture not in parts.ARCHITECTURES:
+    if architecture not in ARCHITECTURES:
         raise HookError(f"{record.path}: architecture {architecture!r:.40} is not known")
-    return parts.Plan(
+    return StyleGAN2Plan(
         *dims,
-        mapping=_mapping_options(mapped),
-        synthesis=parts.SynthesisOptions(
-            channel_base=options.whole("channel_base", 1, MAX_NUMBER),
-            channel_max=options.whole("channel_max", 1, MAX_NUMBER),
-            num_fp16_res=options.whole("num_fp16_res"),
+        mapping=MappingOptions(
+            num_layers=mapped.whole("num_layers", 1, MAX_LAYERS),
+            embed_features=mapped.whole_or_none("embed_features"),
+            layer_features=mapped.whole_or_none("layer_features"),
+            activation=mapped.text("activation"),
+            lr_multiplier=mapped.number("lr_multiplier"),
+            w_avg_beta=mapped.number_or_none("w_avg_beta"),
         ),
-        block=parts.BlockOptions(
+        synthesis=SynthesisOptions(
+            channel_base=options.whole("channel_base", 1),
+            channel_max=options.whole("channel_max", 1),
+            num_fp16_res=options.whole("num_fp16_res", -MAX_POWER, MAX_POWER),
+        ),
+        block=BlockOptions(
             architecture=architecture,
             resample_filter=options.numbers_or_none("resample_filter"),
             conv_clamp=options.number_or_none("conv_clamp"),
@@ -126,17 +96,6 @@ def make_plan(
             activation=options.text("activation"),
             square=square,
         ),
-    )
-
-
-def _mapping_options(given: Options) -> parts.MappingOptions:
-    return parts.MappingOptions(
-        num_layers=given.whole("num_layers", 1, MAX_LAYERS),
-        embed_features=given.whole_or_none("embed_features"),
-        layer_features=given.whole_or_none("layer_features"),
-        activation=given.text("activation"),
-        lr_multiplier=given.number("lr_multiplier"),
-        w_avg_beta=given.number_or_none("w_avg_beta"),
     )
 
 

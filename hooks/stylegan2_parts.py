@@ -1,20 +1,23 @@
-"""Tensors and style layers of a StyleGAN2 generator, from its constructor arguments.
-
-For stylegan2-ada-pytorch, stylegan3 and state dicts; needs no torch.
-"""
+"""The plan of a StyleGAN2 generator, from its constructor arguments or from the shapes of its tensors."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from sefa_plugin.hook import NetworkRecord, StyleLayer
+from sefa_plugin.hook import SIZES, HookError, NetworkRecord, StyleLayer
+
+from .planned import Held, RenamedHook, Shapes, Weights
+from .tensors import array
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
 
 ARCHITECTURES = ("orig", "skip", "resnet")
+TAPS = (1, 3, 3, 1)  # of the usual low-pass filter, which layers that do not resample always have
 
 
 class MappingOptions(NamedTuple):
@@ -47,7 +50,7 @@ class BlockOptions(NamedTuple):
     """Keywords of every block of the synthesis network."""
 
     architecture: str = "skip"
-    resample_filter: Sequence[float] | None = (1, 3, 3, 1)
+    resample_filter: Sequence[float] | None = TAPS
     conv_clamp: float | None = None
     kernel_size: int = 3
     use_noise: bool = True
@@ -55,8 +58,8 @@ class BlockOptions(NamedTuple):
     square: bool = True
 
 
-class Plan(NamedTuple):
-    """Constructor arguments of a StyleGAN2 generator with the defaults filled in."""
+class StyleGAN2Plan(NamedTuple):
+    """Constructor arguments of a StyleGAN2 generator with the defaults filled in; see ``planned.Plan``."""
 
     z_dim: int
     c_dim: int
@@ -65,17 +68,12 @@ class Plan(NamedTuple):
     img_channels: int
     mapping: MappingOptions
     synthesis: SynthesisOptions
-    block: BlockOptions
+    block: BlockOptions = BlockOptions()
 
     @property
     def resolutions(self) -> list[int]:
         """Block resolutions, from 4 to the picture's."""
         return [2**power for power in range(2, int(math.log2(self.img_resolution)) + 1)]
-
-    @property
-    def num_ws(self) -> int:
-        """Rows of ws: one per convolution, and one for the last ToRGB."""
-        return 2 * len(self.resolutions)
 
     def channels(self, resolution: int) -> int:
         """Feature channels of the block at ``resolution``."""
@@ -84,32 +82,112 @@ class Plan(NamedTuple):
             return options.channels[resolution]
         return min(options.channel_base // resolution, options.channel_max)
 
-    def width(self, resolution: int) -> int:
-        """Width in pixels where the height is ``resolution``: the same, or half of it (StyleGAN-Human)."""
-        return resolution if self.block.square else resolution // 2
-
     def has_torgb(self, resolution: int) -> bool:
         """Whether the block at ``resolution`` has a ToRGB layer."""
         return resolution == self.img_resolution or self.block.architecture == "skip"
 
-    def described(self) -> dict[str, int]:
-        """The result of ``Hook.describe``."""
-        return {
-            "z_dim": self.z_dim,
-            "c_dim": self.c_dim,
-            "w_dim": self.w_dim,
-            "num_ws": self.num_ws,
-            "resolution": self.img_resolution,
-            "channels": self.img_channels,
-        }
+    def sizes(self) -> dict[str, int]:
+        num_ws = 2 * len(self.resolutions)  # one per convolution, and one for the last ToRGB
+        return dict(zip(SIZES, (self.z_dim, self.c_dim, self.w_dim, num_ws, self.img_resolution, self.img_channels)))
+
+    def tensors(self) -> Shapes:
+        shapes = dict(self._mapping_tensors())
+        taps = self.block.resample_filter
+        inputs = 0
+        for resolution in self.resolutions:
+            outputs = self.channels(resolution)
+            name = f"synthesis.b{resolution}"
+            shapes[f"{name}.resample_filter"] = _filter_shape(taps)
+            if inputs:
+                shapes.update(self._layer_tensors(f"{name}.conv0", inputs, outputs, resolution, taps))
+            else:
+                shapes[f"{name}.const"] = (outputs, *self._pixels(resolution))
+            shapes.update(self._layer_tensors(f"{name}.conv1", outputs, outputs, resolution, TAPS))
+            if self.has_torgb(resolution):
+                shapes[f"{name}.torgb.weight"] = (self.img_channels, outputs, 1, 1)
+                shapes[f"{name}.torgb.bias"] = (self.img_channels,)
+                shapes.update(linear(f"{name}.torgb.affine", self.w_dim, outputs))
+            if inputs and self.block.architecture == "resnet":
+                shapes[f"{name}.skip.weight"] = (outputs, inputs, 1, 1)
+                shapes[f"{name}.skip.resample_filter"] = _filter_shape(taps)
+            inputs = outputs
+        return shapes
+
+    def _pixels(self, height: int) -> tuple[int, int]:
+        """Height and width; StyleGAN-Human's pictures are half as wide as high."""
+        return height, height if self.block.square else height // 2
+
+    def _mapping_tensors(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        options = self.mapping
+        embed = options.embed_features if options.embed_features is not None else self.w_dim
+        embed = embed if self.c_dim else 0
+        hidden = options.layer_features if options.layer_features is not None else self.w_dim
+        if self.c_dim and options.label_concat:
+            yield "mapping.embed.weight", (embed, self.c_dim)
+        elif self.c_dim:
+            yield from linear("mapping.embed", self.c_dim, embed)
+        yield from dense_layers(self.z_dim + embed, hidden, self.w_dim, options.num_layers)
+        if options.w_avg_beta is not None:
+            yield "mapping.w_avg", (self.w_dim,)
+
+    def _layer_tensors(
+        self, name: str, inputs: int, outputs: int, resolution: int, taps: Sequence[float] | None
+    ) -> Iterator[tuple[str, tuple[int, ...]]]:
+        yield f"{name}.weight", (outputs, inputs, self.block.kernel_size, self.block.kernel_size)
+        yield f"{name}.bias", (outputs,)
+        yield f"{name}.resample_filter", _filter_shape(taps)
+        if self.block.use_noise:
+            yield f"{name}.noise_const", self._pixels(resolution)
+            yield f"{name}.noise_strength", ()
+        yield from linear(f"{name}.affine", self.w_dim, inputs)
+
+    def style_layers(self, weights: Weights) -> list[StyleLayer]:
+        """Every affine in the order of execution. An inner ToRGB shares its ws row with the next convolution."""
+        layers: list[StyleLayer] = []
+        gain = 1 / math.sqrt(self.w_dim)
+        row = 0
+        for size in self.resolutions:
+            for part in ["conv1"] if size == 4 else ["conv0", "conv1"]:
+                name = f"synthesis.b{size}.{part}.affine"
+                weight = weights(f"{name}.weight")
+                layers.append(StyleLayer(name, weight, row, "conv", gain, size=size, detail=float(size)))
+                row += 1
+            if self.has_torgb(size):
+                name, inner = f"synthesis.b{size}.torgb.affine", 1 / math.sqrt(self.channels(size))
+                weight = weights(f"{name}.weight")
+                layers.append(StyleLayer(name, weight, row, "torgb", gain, inner, size=size, detail=float(size)))
+        return layers
+
+    def mapping_layer(self, weights: Weights) -> StyleLayer:
+        return first_mapping_layer(weights, self.mapping.lr_multiplier)
+
+    def build(self) -> nn.Module:
+        from sefa_plugin.generators.stylegan2 import Generator
+
+        return Generator(
+            *self[:5],
+            mapping_kwargs=self.mapping._asdict(),
+            synthesis_kwargs={**self.synthesis._asdict(), **self.block._asdict()},
+        )
 
 
-def _linear(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+def linear(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The tensors of a fully connected layer."""
     yield f"{name}.weight", (outputs, inputs)
     yield f"{name}.bias", (outputs,)
 
 
-DEFAULT_FILTER = (1, 3, 3, 1)  # of layers that do not resample
+def dense_layers(inputs: int, hidden: int, outputs: int, count: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The tensors of the fully connected layers of a mapping network."""
+    widths = [inputs] + [hidden] * (count - 1) + [outputs]
+    for index, (before, after) in enumerate(zip(widths, widths[1:])):
+        yield from linear(f"mapping.fc{index}", before, after)
+
+
+def first_mapping_layer(weights: Weights, gain: float) -> StyleLayer:
+    """The first layer of a mapping network; ``gain`` is without the division by the root of the number of inputs."""
+    weight = weights("mapping.fc0.weight")
+    return StyleLayer("mapping.fc0", weight, -1, "mapping", gain / math.sqrt(weight.shape[1]))
 
 
 def _filter_shape(taps: Sequence[float] | None) -> tuple[int, ...]:
@@ -119,98 +197,78 @@ def _filter_shape(taps: Sequence[float] | None) -> tuple[int, ...]:
     return (len(taps), len(taps)) if len(taps) < 8 else (len(taps),)
 
 
-def _mapping_tensors(plan: Plan) -> Iterator[tuple[str, tuple[int, ...]]]:
-    options = plan.mapping
-    embed = options.embed_features if options.embed_features is not None else plan.w_dim
-    embed = embed if plan.c_dim else 0
-    hidden = options.layer_features if options.layer_features is not None else plan.w_dim
-    widths = [plan.z_dim + embed] + [hidden] * (options.num_layers - 1) + [plan.w_dim]
-    if plan.c_dim and options.label_concat:
-        yield "mapping.embed.weight", (embed, plan.c_dim)
-    elif plan.c_dim:
-        yield from _linear("mapping.embed", plan.c_dim, embed)
-    for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
-        yield from _linear(f"mapping.fc{index}", inputs, outputs)
-    if options.w_avg_beta is not None:
-        yield "mapping.w_avg", (plan.w_dim,)
+def plan_of(
+    sizes: tuple[int, int, int, int], widths: Sequence[int], mapping: MappingOptions, block: BlockOptions
+) -> StyleGAN2Plan:
+    """The plan of a network with these shapes: z_dim, c_dim, w_dim and img_channels, and channels of every block."""
+    z_dim, c_dim, w_dim, img_channels = sizes
+    channels = {4 << index: width for index, width in enumerate(widths)}
+    options = SynthesisOptions(channels=channels)
+    return StyleGAN2Plan(z_dim, c_dim, w_dim, max(channels), img_channels, mapping, options, block)
 
 
-def _layer_tensors(
-    plan: Plan, name: str, inputs: int, outputs: int, resolution: int, taps: Sequence[float] | None
-) -> Iterator[tuple[str, tuple[int, ...]]]:
-    yield f"{name}.weight", (outputs, inputs, plan.block.kernel_size, plan.block.kernel_size)
-    yield f"{name}.bias", (outputs,)
-    yield f"{name}.resample_filter", _filter_shape(taps)
-    if plan.block.use_noise:
-        yield f"{name}.noise_const", (resolution, plan.width(resolution))
-        yield f"{name}.noise_strength", ()
-    yield from _linear(f"{name}.affine", plan.w_dim, inputs)
+class StyleGAN2RenamedHook(RenamedHook[StyleGAN2Plan]):
+    """A hook of StyleGAN2 networks whose tensors have other names, and that scale convolutions at run time."""
+
+    adds_one = False  # whether the network adds 1 to the biases of styles, instead of storing it in them
+
+    @abstractmethod
+    def named(self, record: NetworkRecord, plan: StyleGAN2Plan, ours: str, shape: tuple[int, ...]) -> Held:
+        """Where a tensor of our generator, other than a filter, is in the file."""
+
+    def table(self, record: NetworkRecord, plan: StyleGAN2Plan) -> dict[str, Held]:
+        shapes = plan.tensors().items()
+        return {ours: self.named(record, plan, ours, shape) for ours, shape in shapes if not is_filter(ours)}
+
+    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
+        """Arrays by our generator's names, filters included.
+
+        Toolkits that scale convolutions at run time add the demodulation's epsilon (section 2.2) to scaled
+        weights; ours does not scale, so the factor is multiplied into the weights. ToRGB is scaled in both.
+        """
+        made, plan = super().state(record), self.plan(record)
+        for name, shape in plan.tensors().items():
+            if is_filter(name):
+                taps = plan.block.resample_filter or TAPS
+                made[name] = low_pass(taps if shape == (len(taps),) * 2 else TAPS)
+            elif name.endswith((".conv0.weight", ".conv1.weight")):
+                made[name] /= math.sqrt(math.prod(shape[1:]))
+            elif name.endswith(".affine.bias") and self.adds_one:
+                made[name] += 1
+        return made
 
 
-def expected_tensors(plan: Plan) -> dict[str, tuple[int, ...]]:
-    """Every parameter and buffer by dotted name, with its shape."""
-    shapes = dict(_mapping_tensors(plan))
-    taps = plan.block.resample_filter
-    inputs = 0
-    for resolution in plan.resolutions:
-        outputs = plan.channels(resolution)
-        name = f"synthesis.b{resolution}"
-        shapes[f"{name}.resample_filter"] = _filter_shape(taps)
-        if inputs:
-            shapes.update(_layer_tensors(plan, f"{name}.conv0", inputs, outputs, resolution, taps))
-        else:
-            shapes[f"{name}.const"] = (outputs, resolution, plan.width(resolution))
-        shapes.update(_layer_tensors(plan, f"{name}.conv1", outputs, outputs, resolution, DEFAULT_FILTER))
-        if plan.has_torgb(resolution):
-            shapes[f"{name}.torgb.weight"] = (plan.img_channels, outputs, 1, 1)
-            shapes[f"{name}.torgb.bias"] = (plan.img_channels,)
-            shapes.update(_linear(f"{name}.torgb.affine", plan.w_dim, outputs))
-        if inputs and plan.block.architecture == "resnet":
-            shapes[f"{name}.skip.weight"] = (outputs, inputs, 1, 1)
-            shapes[f"{name}.skip.resample_filter"] = _filter_shape(taps)
-        inputs = outputs
-    return shapes
+def is_filter(name: str) -> bool:
+    """Whether a tensor of our generator is a low-pass filter, which other toolkits store differently."""
+    return name.endswith(".resample_filter")
 
 
-def style_layers(plan: Plan, record: NetworkRecord) -> list[StyleLayer]:
-    """Every affine in the order of execution. An inner ToRGB shares its ws row with the next convolution."""
-    layers: list[StyleLayer] = []
-    gain = 1 / math.sqrt(plan.w_dim)
-    row = 0
-    for resolution in plan.resolutions:
-        names = ["conv1"] if resolution == 4 else ["conv0", "conv1"]
-        for part in names:
-            name = f"synthesis.b{resolution}.{part}.affine"
-            weight = record.tensors[f"{name}.weight"]
-            layers.append(StyleLayer(name, weight, row, "conv", gain, size=resolution, detail=float(resolution)))
-            row += 1
-        if plan.has_torgb(resolution):
-            name = f"synthesis.b{resolution}.torgb.affine"
-            weight = record.tensors[f"{name}.weight"]
-            inner = 1 / math.sqrt(plan.channels(resolution))
-            layers.append(
-                StyleLayer(name, weight, row, "torgb", gain, inner, size=resolution, detail=float(resolution))
-            )
-    return layers
+def low_pass(taps: Sequence[float] = TAPS) -> np.ndarray:
+    """A filter ``[n, n]`` float32 of sum 1."""
+    import numpy as np
+
+    kernel: np.ndarray = np.outer(taps, taps).astype(np.float32)
+    kernel /= kernel.sum()
+    return kernel
 
 
-def mapping_layer(plan: Plan, record: NetworkRecord) -> StyleLayer:
-    """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the label."""
-    weight = record.tensors["mapping.fc0.weight"]
-    gain = plan.mapping.lr_multiplier / math.sqrt(weight.shape[1])
-    return StyleLayer("mapping.fc0", weight, -1, "mapping", gain)
+def check_filters(record: NetworkRecord, names: Iterable[str]) -> None:
+    """Compare the filters of up-sampling layers in a file with the usual one.
+
+    Their sum is 4: doubling the size inserts zeros, so that the mean is a quarter.
+
+    Raises:
+        HookError: names the first that is another one.
+    """
+    import numpy as np
+
+    wanted = low_pass() * 4
+    for name in names:
+        held = array(record.tensors[name]).reshape(wanted.shape)
+        if not np.abs(held - wanted).max() <= 0.02:  # float16 differs by less, other taps by more
+            raise HookError(f"{record.path}: {name} is not the filter 1, 3, 3, 1: a modified network")
 
 
-def build(plan: Plan) -> nn.Module:
-    """Build the generator, without loading weights."""
-    from sefa_plugin.generators.stylegan2 import Generator
-
-    return Generator(
-        plan.z_dim,
-        plan.c_dim,
-        plan.w_dim,
-        plan.img_resolution,
-        plan.img_channels,
-        mapping_kwargs=plan.mapping._asdict(),
-        synthesis_kwargs={**plan.synthesis._asdict(), **plan.block._asdict()},
-    )
+def assumed(what: str) -> str:
+    """The remark that names arguments which no tensor shows."""
+    return f"a state_dict does not say how its network was set up; assumed: {what}"

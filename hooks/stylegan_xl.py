@@ -4,27 +4,66 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sefa_plugin.generators.stylegan3_plan import DEFAULTS, LayerPlan, SynthesisOptions, SynthesisPlan
-from sefa_plugin.hook import Hook, HookError, NetworkRecord, StyleLayer
+from sefa_plugin.hook import HookError, NetworkRecord
 from sefa_plugin.reading.tensor_view import TensorView
 
 from . import stylegan3
-from .arguments import MAX_SIZE, Options, Sizes, compare_tensors, completed, named_arguments, sizes
+from .arguments import MAX_LAYERS, Options, Sizes, completed, named_arguments, sizes
+from .planned import PlannedHook, Shapes
+from .stylegan2_parts import dense_layers, linear
+from .stylegan3 import MappingOptions, StyleGAN3Plan
+from .tensors import MAX_SIZE
 
 if TYPE_CHECKING:
     from torch import nn
 
-MAPPING = {"num_layers": 2, "lr_multiplier": 0.01, "w_avg_beta": 0.998, "rand_embedding": False}
+MAPPING = {**stylegan3.MAPPING, "rand_embedding": False}
 _SUPERRES = "SuperresGenerator"
 _EMBED = "mapping.embed.weight"
-_MAX_LAYERS = 256
 # Keywords that a super-resolution network stores as attributes.
-_KEPT = ("margin_size", "output_scale", "num_layers", "num_critical", "num_fp16_res")
+_STORED = ("margin_size", "output_scale", "num_layers", "num_critical", "num_fp16_res")
 
 
-class StyleGANXL(Hook):
+@dataclass(frozen=True)
+class StyleGANXLPlan(StyleGAN3Plan):
+    """The plan of a StyleGAN-XL generator.
+
+    Attributes:
+        classes: rows and columns of the table of classes.
+        per_class: whether there is a w_avg for each class; the first version of the code had one for all.
+    """
+
+    classes: tuple[int, int]
+    per_class: bool
+
+    def mapping_tensors(self) -> Shapes:
+        z_dim, c_dim, w_dim = self.dims[:3]
+        shapes: Shapes = {_EMBED: self.classes, "mapping.w_avg": (c_dim, w_dim) if self._averages else (w_dim,)}
+        if c_dim:
+            shapes.update(linear("mapping.embed_proj", self.classes[1], z_dim))
+        shapes.update(dense_layers(z_dim * (2 if c_dim else 1), w_dim, w_dim, self.mapping.num_layers))
+        return shapes
+
+    @property
+    def _averages(self) -> bool:
+        return bool(self.dims.c_dim) and self.per_class
+
+    def build(self) -> nn.Module:
+        from sefa_plugin.generators.stylegan_xl import Generator
+
+        mapping = {
+            "num_layers": self.mapping.num_layers,
+            "lr_multiplier": self.mapping.lr_multiplier,
+            "w_avg_per_class": self.per_class,
+        }
+        return Generator(*self.dims, self.classes, mapping, self.synthesis, **self.options)
+
+
+class StyleGANXL(PlannedHook[StyleGANXLPlan]):
     """Reads StyleGAN-XL's ``Generator`` and ``SuperresGenerator`` networks."""
 
     name = "stylegan_xl"
@@ -32,67 +71,24 @@ class StyleGANXL(Hook):
     def fits(self, record: NetworkRecord) -> bool:
         """StyleGAN3's Fourier input, and a table of classes (an embedding has no bias)."""
         held = record.tensors
-        return (
-            record.family == "module"
-            and record.class_name in ("Generator", _SUPERRES)
-            and "synthesis.input.freqs" in held
-            and _EMBED in held
-            and "mapping.embed.bias" not in held
-        )
+        table = "synthesis.input.freqs" in held and _EMBED in held and "mapping.embed.bias" not in held
+        return record.family == "module" and record.class_name in ("Generator", _SUPERRES) and table
 
-    def check(self, record: NetworkRecord) -> None:
-        """Compare arguments, modules and tensors with what this generator consists of."""
-        parts = _parts(record)
-        rows, features = _embeddings(record)
-        z_dim, c_dim, w_dim, _, _ = parts.dims
-        if c_dim > rows:
-            raise HookError(f"{record.path}: {c_dim} classes, but a table of {rows}: a damaged network")
-        shapes: dict[str, tuple[int, ...]] = {
-            _EMBED: (rows, features),
-            "mapping.w_avg": (c_dim, w_dim) if c_dim and _per_class(record) else (w_dim,),
-        }
-        if c_dim:
-            shapes["mapping.embed_proj.weight"], shapes["mapping.embed_proj.bias"] = (z_dim, features), (z_dim,)
-        for index in range(parts.mapping_layers):
-            inputs = w_dim if index else z_dim * (2 if c_dim else 1)
-            shapes[f"mapping.fc{index}.weight"], shapes[f"mapping.fc{index}.bias"] = (w_dim, inputs), (w_dim,)
-        compare_tensors(record, {**shapes, **stylegan3.synthesis_shapes(w_dim, parts.plan)})
-
-    def describe(self, record: NetworkRecord) -> dict[str, int]:
-        """Sizes of the network."""
-        parts = _parts(record)
-        return parts.dims.described(parts.plan.num_ws)
-
-    def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
-        """Every affine in the order of execution; the first is the input's rigid motion, not a style."""
-        parts = _parts(record)
-        return stylegan3.synthesis_layers(record, parts.dims.w_dim, parts.plan)
-
-    def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
-        """The first mapping layer; its first ``z_dim`` columns belong to z, the rest to the class."""
-        return stylegan3.first_mapping_layer(record, _parts(record).lr_multiplier)
-
-    def build(self, record: NetworkRecord) -> nn.Module:
-        """Build the generator (see ``sefa_plugin.generators.stylegan_xl``)."""
-        from sefa_plugin.generators.stylegan_xl import Generator
-
-        parts = _parts(record)
-        mapping = {
-            "num_layers": parts.mapping_layers,
-            "lr_multiplier": parts.lr_multiplier,
-            "w_avg_per_class": _per_class(record),
-        }
-        return Generator(*parts.dims, _embeddings(record), mapping, parts.plan, **parts.options)
-
-
-class _Parts(NamedTuple):
-    """Arguments and layers of a network; ``mapping_layers`` and ``lr_multiplier`` are of the mapping network."""
-
-    dims: Sizes
-    mapping_layers: int
-    lr_multiplier: float
-    options: SynthesisOptions
-    plan: SynthesisPlan
+    def plan(self, record: NetworkRecord) -> StyleGANXLPlan:
+        if record.class_name == _SUPERRES:
+            dims, mapping, options, synthesis = _superres_parts(record)
+        else:
+            arguments = named_arguments(record)
+            dims = sizes(record, arguments)
+            given = completed(record, arguments.pop("mapping_kwargs", {}), MAPPING, "mapping_kwargs")
+            mapping = stylegan3.mapping_options(given)
+            options, synthesis = stylegan3.synthesis_plan(record, dims, arguments)
+        rows, features = (int(length) for length in _table_of_classes(record))
+        if dims.c_dim > rows:
+            raise HookError(f"{record.path}: {dims.c_dim} classes, but a table of {rows}: a damaged network")
+        average = record.tensors.get("mapping.w_avg")
+        per_class = average is not None and len(average.shape) == 2
+        return StyleGANXLPlan(dims, mapping, options, synthesis, (rows, features), per_class)
 
 
 def _whole(record: NetworkRecord, module: str, key: str, most: int = MAX_SIZE) -> int:
@@ -121,7 +117,8 @@ def _attributes(record: NetworkRecord, module: str) -> Mapping[str, object]:
     return record.modules[module].attributes
 
 
-def _grown_layer(record: NetworkRecord, name: str) -> LayerPlan:
+def _superres_layer(record: NetworkRecord, name: str) -> LayerPlan:
+    """A layer of a super-resolution network, from its attributes."""
     inside = f"synthesis.{name}"
     held = _attributes(record, inside)
     number = name[1:].partition("_")[0]
@@ -161,16 +158,12 @@ def _grown_layer(record: NetworkRecord, name: str) -> LayerPlan:
     return layer
 
 
-def _grown_plan(record: NetworkRecord) -> SynthesisPlan:
-    """The layers of a super-resolution network, in the order of ``layer_names``, whose numbers have gaps.
-
-    Raises:
-        HookError: a layer is inconsistent, or does not fit the one before.
-    """
+def _superres_plan(record: NetworkRecord) -> SynthesisPlan:
+    """The layers of a super-resolution network, in the order of ``layer_names``, whose numbers have gaps."""
     names = _attributes(record, "synthesis").get("layer_names")
-    if not isinstance(names, list) or not 1 <= len(names) <= _MAX_LAYERS or not all(type(n) is str for n in names):
+    if not isinstance(names, list) or not 1 <= len(names) <= MAX_LAYERS or not all(type(n) is str for n in names):
         raise HookError(f"{record.path}: its synthesis network has no valid layer_names")
-    layers = tuple(_grown_layer(record, name) for name in names)
+    layers = tuple(_superres_layer(record, name) for name in names)
     start = "synthesis.input"
     plan = SynthesisPlan(
         channels=_whole(record, start, "channels"),
@@ -189,52 +182,35 @@ def _grown_plan(record: NetworkRecord) -> SynthesisPlan:
     return plan
 
 
-def _parts(record: NetworkRecord) -> _Parts:
-    if record.class_name == _SUPERRES:
-        return _grown_parts(record)
-    arguments = named_arguments(record)
-    dims = sizes(record, arguments)
-    mapping = completed(record, arguments.pop("mapping_kwargs", {}), MAPPING, "mapping_kwargs")
-    options = stylegan3.checked_options(record, arguments, mapping)
-    plan = stylegan3.laid_out(record, dims, options)
-    return _Parts(dims, mapping.whole("num_layers"), mapping.number("lr_multiplier"), options, plan)
-
-
-def _grown_parts(record: NetworkRecord) -> _Parts:
-    plan = _grown_plan(record)
+def _superres_parts(record: NetworkRecord) -> tuple[Sizes, MappingOptions, SynthesisOptions, SynthesisPlan]:
+    plan = _superres_plan(record)
     dims = Sizes(*(_whole(record, "", key) for key in Sizes._fields))
     last = plan.layers[-1]
     if (last.out_size, last.out_channels) != (dims.img_resolution, dims.img_channels):
         raise HookError(f"{record.path}: its last layer does not give its picture: a modified network")
-    depth, rate = _whole(record, "mapping", "num_layers", _MAX_LAYERS), MAPPING["lr_multiplier"]
+    mapping = MappingOptions(_whole(record, "mapping", "num_layers", MAX_LAYERS))
     if "bias_gain" in _attributes(record, "mapping.fc0"):
-        rate = _number(record, "mapping.fc0", "bias_gain")
-    return _Parts(dims, depth, rate, _grown_options(record, plan), plan)
+        mapping = mapping._replace(lr_multiplier=_number(record, "mapping.fc0", "bias_gain"))
+    return dims, mapping, _superres_options(record, plan), plan
 
 
-def _grown_options(record: NetworkRecord, plan: SynthesisPlan) -> SynthesisOptions:
+def _superres_options(record: NetworkRecord, plan: SynthesisPlan) -> SynthesisOptions:
     """Stored keywords of a super-resolution network, completed with defaults."""
     clamp, *others = (_attributes(record, f"synthesis.{layer.name}").get("conv_clamp") for layer in plan.layers)
     if any(other != clamp for other in others) or not (
         clamp is None or (isinstance(clamp, (int, float)) and clamp > 0)
     ):
-        raise HookError(f"{record.path}: its layers have different or odd clamps: a modified network")
+        raise HookError(f"{record.path}: its layers have different or invalid clamps: a modified network")
     held = _attributes(record, "synthesis")
-    kept = {key: held[key] for key in _KEPT if isinstance(held.get(key), (int, float))}
+    kept = {key: held[key] for key in _STORED if isinstance(held.get(key), (int, float))}
     return stylegan3.read_options(Options(record, {**DEFAULTS, **kept, "conv_clamp": clamp}))
 
 
-def _embeddings(record: NetworkRecord) -> tuple[int, int]:
+def _table_of_classes(record: NetworkRecord) -> tuple[int, ...]:
     shape = tuple(record.tensors[_EMBED].shape)
     if len(shape) != 2 or not all(1 <= length <= MAX_SIZE for length in shape):
         raise HookError(f"{record.path}: its table of classes is {shape}: a damaged network")
-    return int(shape[0]), int(shape[1])
-
-
-def _per_class(record: NetworkRecord) -> bool:
-    """Whether there is a w_avg for each class; the first version of the code had one for all."""
-    average = record.tensors.get("mapping.w_avg")
-    return average is not None and len(average.shape) == 2
+    return shape
 
 
 HOOK = StyleGANXL()

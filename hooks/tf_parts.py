@@ -1,4 +1,4 @@
-"""Common parts of the hooks of TensorFlow networks: arguments, shapes, and layouts of variables.
+"""Common parts of the hooks of TensorFlow networks: arguments, and the names and layouts of variables.
 
 All building functions of a network get the same arguments and use those that they have parameters for. Arguments that
 are left out have the function's default.
@@ -7,16 +7,13 @@ are left out have the function's default.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from sefa_plugin.hook import ArrayLike, HookError, NetworkRecord
+from sefa_plugin.hook import HookError, NetworkRecord
 
-from .arguments import MAX_SIZE, Options
+from .arguments import Options, refuse
+from .planned import Held
+from .tensors import array, count, widths
 
-if TYPE_CHECKING:
-    import numpy as np
-
-MAX_BLOCKS = 15  # 65536 pixels
 # Arguments of training, graph construction, or default truncation, which do not change pictures.
 HARMLESS = {
     "components",
@@ -80,12 +77,7 @@ def arguments(
             if name in (*known, *numbers) and options.get(name, value) != value:
                 raise HookError(f"{record.path}: {record.class_name} was given {name} twice: {value!r:.40}")
             options[name] = list(value) if isinstance(value, tuple) else value
-    unknown = sorted(set(options) - set(known) - set(numbers) - HARMLESS - SHAPES)
-    if unknown:
-        raise HookError(
-            f"{record.path}: {record.class_name} was built with {', '.join(unknown)[:120]}, "
-            "which the known toolkits do not have: a modified network?"
-        )
+    refuse(record, set(options) - set(known) - set(numbers) - HARMLESS - SHAPES)
     result: dict[str, object] = {}
     for name, values in known.items():
         value = result[name] = options.get(name, values[0])
@@ -102,57 +94,29 @@ def arguments(
     return Options(record, result)
 
 
-def agree(record: NetworkRecord, **sizes: int) -> None:
-    """Compare sizes of the variables with the arguments of the same names, if given.
+def agree(record: NetworkRecord, sizes: Mapping[str, int]) -> None:
+    """Compare the sizes of a network with the arguments that name them, if given.
 
     Raises:
         HookError: names the first that differs.
     """
+    found = {
+        "resolution": sizes["resolution"],
+        "num_channels": sizes["channels"],
+        "latent_size": sizes["z_dim"],
+        "label_size": sizes["c_dim"],
+        "dlatent_size": sizes["w_dim"],
+        "dlatent_broadcast": sizes["num_ws"],
+        "mapping_layers": count(record, "mapping/Dense{}/weight".format),
+    }
     for module in record.modules.values():
-        for name, found in sizes.items():
+        for name, size in found.items():
             given = module.attributes.get(name)
-            if given is not None and given != found:
+            if given is not None and given != size:
                 raise HookError(
-                    f"{record.path}: {record.class_name} says {name} {given!r:.40}, its variables say {found}: "
+                    f"{record.path}: {record.class_name} says {name} {given!r:.40}, its variables say {size}: "
                     "a modified or damaged network"
                 )
-
-
-def axis(record: NetworkRecord, name: str, index: int, axes: int) -> int:
-    """Length of an axis of a variable that must have ``axes`` axes.
-
-    Raises:
-        HookError: the variable is missing, or has other axes.
-    """
-    tensor = record.tensors.get(name)
-    if tensor is None:
-        raise HookError(f"{record.path}: this {record.class_name} lacks variable {name}: a modified or damaged network")
-    shape = tuple(tensor.shape)
-    if len(shape) != axes or not 1 <= shape[index] <= MAX_SIZE:
-        raise HookError(f"{record.path}: variable {name} has shape {shape}, {axes} axes were expected")
-    return int(shape[index])
-
-
-def count(record: NetworkRecord, pattern: str) -> int:
-    """How many variables ``pattern.format(0)``, ``(1)``, ... there are without a gap."""
-    index = 0
-    while pattern.format(index) in record.tensors:
-        index += 1
-    return index
-
-
-def blocks(record: NetworkRecord, pattern: str) -> list[int]:
-    """4, then resolutions from 8 on that have a variable ``pattern.format(resolution)``.
-
-    Raises:
-        HookError: there are more than any network has.
-    """
-    found = [4]
-    while pattern.format(found[-1] * 2) in record.tensors:
-        found.append(found[-1] * 2)
-        if len(found) > MAX_BLOCKS:
-            raise HookError(f"{record.path}: this {record.class_name} has more blocks than any network")
-    return found
 
 
 def level_of_detail(record: NetworkRecord, blocks: int) -> float:
@@ -168,19 +132,42 @@ def level_of_detail(record: NetworkRecord, blocks: int) -> float:
     return lod
 
 
-def array(tensor: ArrayLike) -> np.ndarray:
-    """A variable as a float32 array of its own."""
-    import numpy as np
-
-    return np.array(tensor, dtype=np.float32)
+def block_widths(record: NetworkRecord, prefix: str = "") -> list[int]:
+    """Channels of every block, from 4 pixels on, of a network whose variables begin with ``prefix``."""
+    return widths(record, lambda block: f"{prefix}{{0}}x{{0}}/Conv{1 if block else ''}/weight".format(4 << block), 3)
 
 
-def dense(tensor: ArrayLike) -> np.ndarray:
-    """``[in, out]`` to ``[out, in]``."""
-    return array(tensor).T.copy()
+def held(ours: str, shape: tuple[int, ...], theirs: str, flipped: bool = False) -> Held:
+    """The variable ``theirs`` in TensorFlow's layout: matrices ``[in, out]``, kernels ``[kh, kw, in, out]``."""
+    if len(shape) == 2 and ours.endswith(".weight"):
+        return Held(theirs, shape[::-1], (1, 0))
+    if len(shape) == 4:
+        return Held(theirs, (shape[2], shape[3], shape[1], shape[0]), (3, 2, 0, 1), flipped)
+    return Held(theirs, (1,) * {"const": 1, "noise_const": 2}.get(ours.rpartition(".")[2], 0) + shape)
 
 
-def conv(tensor: ArrayLike, turned: bool = False) -> np.ndarray:
-    """``[kh, kw, in, out]`` to ``[out, in, kh, kw]``; ``turned`` flips both kernel axes."""
-    kernel = array(tensor).transpose(3, 2, 0, 1)
-    return (kernel[:, :, ::-1, ::-1] if turned else kernel).copy()
+CONST = "synthesis/4x4/Const/const"
+
+
+def variable(ours: str, torgb: str, parts: Mapping[str, str], first_noise: int = 0, label: str = "LabelConcat") -> str:
+    """The variable of a style-based network that is a tensor of our generator.
+
+    Args:
+        torgb: the ToRGB layer of the same resolution.
+        parts: names of a layer's variables, where they differ from ours.
+        first_noise: number of the noise inputs that our generator has before the first one of the file.
+        label: the layer that embeds labels.
+    """
+    alone = {"mapping.w_avg": "dlatent_avg", "synthesis.lod": "lod", "synthesis.b4.const": CONST}
+    if ours in alone:
+        return alone[ours]
+    network, block, part = ours.split(".", 2)
+    if network == "mapping":
+        return f"mapping/{label if block == 'embed' else block.replace('fc', 'Dense')}/{part}"
+    layer, part = part.split(".", 1)
+    side = int(block[1:])
+    if part == "noise_const":
+        return f"synthesis/noise{2 * side.bit_length() - 6 + (layer == 'conv1') - first_noise}"
+    others = {"conv0": "Conv0_up", "conv1": "Conv1", "skip": "Skip"}
+    place = f"{side}x{side}/{({'conv0': 'Const', 'conv1': 'Conv'} if side == 4 else others).get(layer)}"
+    return f"synthesis/{torgb if layer == 'torgb' else place}/{parts.get(part, part)}"

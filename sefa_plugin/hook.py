@@ -237,11 +237,7 @@ def listing_of(record: NetworkRecord, hook: Hook) -> Listing:
 
 
 def remarks_of(record: NetworkRecord, hook: Hook) -> tuple[str, ...]:
-    """Get a hook's remarks on a network, and check them.
-
-    Raises:
-        HookError: they are not a list of lines.
-    """
+    """Get a hook's remarks on a network; raises ``HookError`` if they are not a list of lines."""
     given = hook.remarks(record)
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise HookError(f"hook {hook.name} gives {_a(given)} as remarks, expected a list of lines")
@@ -253,11 +249,7 @@ def remarks_of(record: NetworkRecord, hook: Hook) -> tuple[str, ...]:
 
 
 def reason_of(record: NetworkRecord, hook: Hook) -> str:
-    """Get a hook's reason for not rendering a network, and check it; '' where it can be rendered.
-
-    Raises:
-        HookError: it is no text.
-    """
+    """Get a hook's reason for not rendering a network, '' if it can; raises ``HookError`` if it is no text."""
     reason = hook.cannot_render(record)
     if not isinstance(reason, str):
         raise HookError(f"hook {hook.name} gives {_a(reason)} as the reason not to render, expected text")
@@ -271,7 +263,7 @@ def _checked_sizes(sizes: object, hook: str) -> dict[str, int]:
     if missing:
         raise HookError(f"hook {hook} describes a network without {', '.join(missing)}")
     for key in SIZES:
-        if _whole(sizes[key]) is None or sizes[key] < 0:
+        if not _is_whole(sizes[key]) or sizes[key] < 0:
             raise HookError(f"hook {hook} gives {key} as {sizes[key]!r:.40}, expected a whole number from 0 on")
     return {key: operator.index(sizes[key]) for key in SIZES}
 
@@ -283,10 +275,9 @@ def check_layers(layers: Sequence[StyleLayer], w_dim: int, num_ws: int, hook: st
         HookError: something is no layer, a weight is not ``[channels, w_dim]``, a name occurs twice, or an index or
             kind is unknown.
     """
-    seen: set[str] = set()
     if not isinstance(layers, Iterable):
         raise HookError(f"hook {hook} lists {_a(layers)}, expected a list of StyleLayer")
-    layers = list(layers)
+    layers, seen = list(layers), set()
     if not layers:
         raise HookError(f"hook {hook} lists no style layer")
     for layer in layers:
@@ -314,9 +305,9 @@ def _check_layer(layer: StyleLayer, width: int, hook: str) -> str:
     """Check the types of a layer; returns how a message names it."""
     if not isinstance(layer, StyleLayer):
         raise HookError(f"hook {hook} lists {_a(layer)}, expected a StyleLayer")
-    where = f"hook {hook}, layer {layer.name}"
     if not isinstance(layer.name, str) or not layer.name:
         raise HookError(f"hook {hook} lists a layer with the name {layer.name!r:.40}, expected text")
+    where = f"hook {hook}, layer {layer.name}"
     shape = getattr(layer.weight, "shape", None)
     if shape is None:
         raise HookError(f"{where}: weight is {_a(layer.weight)}, expected an array")
@@ -324,23 +315,19 @@ def _check_layer(layer: StyleLayer, width: int, hook: str) -> str:
         raise HookError(f"{where}: weight is {tuple(shape)}, expected (channels, {width})")
     if layer.kind not in KINDS:
         raise HookError(f"{where}: kind {layer.kind!r} is none of {', '.join(KINDS)}")
-    for key, value in (("ws_index", layer.ws_index), ("size", layer.size)):
-        if _whole(value) is None:
-            raise HookError(f"{where}: {key} is {value!r:.40}, expected a whole number")
-    gains = (("weight_gain", layer.weight_gain), ("style_gain", layer.style_gain), ("detail", layer.detail))
-    for key, number in gains:
-        if number is None and key == "detail":
-            continue
+    for key in ("ws_index", "size"):
+        if not _is_whole(getattr(layer, key)):
+            raise HookError(f"{where}: {key} is {getattr(layer, key)!r:.40}, expected a whole number")
+    detail = 0.0 if layer.detail is None else layer.detail
+    for key, number in (("weight_gain", layer.weight_gain), ("style_gain", layer.style_gain), ("detail", detail)):
         if not isinstance(number, (int, float)) or not math.isfinite(number):
             raise HookError(f"{where}: {key} is {number!r:.40}, expected a number")
     return where
 
 
-def _whole(value: object) -> int | None:
-    """A whole number of any kind (Python's, NumPy's) as Python's; None for anything else."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        return None
-    return operator.index(value)
+def _is_whole(value: object) -> bool:
+    """Whether a value is a whole number of any kind (Python's, NumPy's)."""
+    return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
 def _a(value: object) -> str:
@@ -355,13 +342,12 @@ def check_attribute(record: NetworkRecord, name: str, key: str, ours: object) ->
     Raises:
         HookError: they differ.
     """
-    held = record.modules.get(name)
-    if held is None or key not in held.attributes:
+    if name not in record.modules or key not in record.modules[name].attributes:
         return
-    value = held.attributes[key]
+    value = record.modules[name].attributes[key]
     same = ours == value
     if isinstance(value, (int, float)) and isinstance(ours, (int, float)):
-        same = abs(ours - value) <= 1e-6 * max(abs(ours), abs(value))
+        same = math.isclose(ours, value, rel_tol=1e-6)
     if not same:
         raise HookError(
             f"{record.path}: {name or 'the network'} has {key} = {value!r:.40}, where the known "

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,18 +20,38 @@ share_cores()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-# What a test module imports where it runs commands or starts processes.
+# What the imports of a test module name where it runs commands or starts processes.
 PROCESSES = {"subprocess", "multiprocessing", "CliRunner", "sefa", "gen", "invoke"}
+IMPORTS = re.compile(r"^(?:import|from .+ import) (\([^)]*\)|.*)", re.MULTILINE)
+MARKED = re.compile(r"^pytestmark = pytest\.mark\.command$", re.MULTILINE)
+
+
+@cache
+def tier(path: Path) -> str:
+    """The tier that a whole test module belongs to: ``hard``, ``command``, or quick, which has no mark."""
+    if path.parent.name == "hard":
+        return "hard"
+    text = path.read_text(encoding="utf-8")
+    starts = PROCESSES & set(re.findall(r"\w+", " ".join(IMPORTS.findall(text))))
+    return "command" if path.parent.name in ("commands", "demo") or starts or MARKED.search(text) else ""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Modules without a test that ``-m`` asks for are not even imported, which takes seconds in every process."""
+    if collection_path.suffix != ".py":
+        return None
+    asked, whole = config.option.markexpr, tier(collection_path)
+    left_out = whole in re.findall(r"not (\w+)", asked)
+    if asked == "hard" and whole != "hard":
+        left_out = "pytest.mark.hard" not in collection_path.read_text(encoding="utf-8")
+    return left_out or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Three tiers: ``hard``, ``command`` and, without a mark, quick (CONTRIBUTING.md)."""
     for item in items:
-        module = getattr(item, "module", None)
-        if "hard" in item.path.parent.parts[-1:]:
-            item.add_marker("hard")
-        if PROCESSES & vars(module).keys() or item.path.parent.name in ("commands", "demo"):
-            item.add_marker("command")
+        if tier(item.path):
+            item.add_marker(tier(item.path))
 
 
 class Case:

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,19 @@ def room(module: str) -> str:
     return module.split(".")[0]
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported(name: str, path: Path) -> set[tuple[str, bool]]:
     """Modules of ours that a module imports anywhere, and whether at run time (else only for a type checker)."""
     package = name if path.name == "__init__.py" and name != "__init__" else name.rpartition(".")[0]
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
+    nodes = list(ast.walk(tree(path)))
+    blocks = [node for node in nodes if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
     for_types = {id(node) for block in blocks for node in ast.walk(block)}
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names = [alias.name.removeprefix("sefa_plugin.") for alias in node.names if "sefa_plugin." in alias.name]
         elif isinstance(node, ast.ImportFrom):
@@ -82,7 +88,10 @@ def imported(name: str, path: Path) -> set[tuple[str, bool]]:
     return found
 
 
-GRAPH = {name: imported(name, path) for name, path in MODULES.items()}
+@cache
+def graph() -> dict[str, set[tuple[str, bool]]]:
+    """What each module imports, made by the tests that look at it."""
+    return {name: imported(name, path) for name, path in MODULES.items()}
 
 
 def doors(name: str) -> set[str]:
@@ -105,20 +114,20 @@ def test_the_rooms_are_those_of_the_table():
 @pytest.mark.parametrize("name", sorted(MAY_IMPORT))
 def test_arrows_never_run_back(name):
     for module in (module for module in MODULES if room(module) == name):
-        for target, _ in GRAPH[module]:
+        for target, _ in graph()[module]:
             assert room(target) in {name, *MAY_IMPORT[name].split()}, f"{module} imports {target}"
 
 
 @pytest.mark.parametrize("name", sorted(MAY_IMPORT))
 def test_only_doors_are_imported_from_another_room(name):
     for module in (module for module in MODULES if room(module) == name):
-        for target, _ in GRAPH[module]:
+        for target, _ in graph()[module]:
             if room(target) != name and "." in target:
                 assert target.split(".")[1] in doors(room(target)), f"{module} imports {target}, which is no door"
 
 
 def test_every_door_is_there_and_is_used():
-    used = {target for module in MODULES for target, _ in GRAPH[module] if room(target) != room(module)}
+    used = {target for module in MODULES for target, _ in graph()[module] if room(target) != room(module)}
     for name in MAY_IMPORT:
         contract = PACKAGE / name / "__init__.py"
         if name == "commands" or not contract.is_file() or "``" not in contract.read_text().partition("Doors:")[2]:
@@ -135,7 +144,7 @@ def test_there_is_no_circle():
         if name in state:
             return
         state[name] = True
-        for target, runs in sorted(GRAPH[name]):
+        for target, runs in sorted(graph()[name]):
             if runs:
                 walk(target, (*way, name))
         state[name] = False
@@ -146,9 +155,9 @@ def test_there_is_no_circle():
 
 def test_only_the_commands_import_click():
     for name, path in MODULES.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-        taken = plain | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
+        nodes = list(ast.walk(tree(path)))
+        plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        taken = plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
         assert room(name) == "commands" or not {"click"} & {(word or "").split(".")[0] for word in taken}, name
 
 
@@ -164,15 +173,14 @@ def test_importing_the_package_loads_no_torch():
 
 def test_nothing_calls_torch_load_or_unpickles():
     for path in [*PACKAGE.rglob("*.py"), *(ROOT / "hooks").rglob("*.py")]:
-        text = path.read_text(encoding="utf-8")
-        tree = ast.parse(text)
         if path.name == "unpickle.py":  # what --trust-pickle asks for, and nothing else calls
             continue
-        names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        nodes = list(ast.walk(tree(path)))
+        names = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
         assert not names & {"pickle", "cPickle", "dill", "cloudpickle"}, path
-        calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+        calls = {ast.unparse(n.func) for n in nodes if isinstance(n, ast.Call)}
         assert not calls & {"torch.load", "eval", "exec", "pickle.load", "pickle.loads"}, path
-        loads = [ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "np.load"]
+        loads = [ast.unparse(n) for n in nodes if isinstance(n, ast.Call) and ast.unparse(n.func) == "np.load"]
         assert all("allow_pickle=False" in load for load in loads), path
     for path in (ROOT / "demo").rglob("*.py"):
         assert "torch.load" not in path.read_text(encoding="utf-8"), path

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .given import Given, factorisation, open_session, outdir
-from .shell import Command, usage
+from .files import File, Output, output_path
+from .given import Given, claimed, factorisation, open_session, outdir
+from .progress import reporter
+from .shell import Command, note, report, usage
 
 if TYPE_CHECKING:
     from ..directions.compare import Side
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 @options.factorisation
 @click.option("-K", "--num-directions", type=click.IntRange(min=1), help="How many.  [default: all]", metavar="INT")
 @options.outdir
+@options.as_json
 @options.strict
 @options.debug
 def factorize(**given: Any) -> None:
@@ -36,73 +39,113 @@ def factorize(**given: Any) -> None:
       sefa factorize --network ffhq.pkl --layers all -K 8 --outdir out
       sefa factorize --network ffhq.pkl --layers each
     """
-    from ..directions.factorization import factorize_network
     from ..directions.kept import files_of, keep
     from ..directions.ties import remarks
-    from ..runs.folder import check_folder
     from ..runs.settings import settings_checked
 
     session = open_session(given)
-    folder = outdir(given, session.name)
-    check_folder(folder)
-    with settings_checked():
-        groups = factorize_network(session.opened, factorisation(given), given["num_directions"])
-    for directions, path in zip(groups, files_of(groups, folder)):
+    folder = outdir(given, session)
+    how = factorisation(given)
+    if how.sharpen != "none":
+        session.require_pictures()
+    with settings_checked(), reporter() as progress:
+        groups = session.found(how, given["num_directions"], folder, progress)
+    folder = claimed(given, session, folder)
+    paths = files_of(groups, folder)
+    for directions, path in zip(groups, paths):
         keep(directions, path)
+    if given["as_json"]:
+        click.echo(json.dumps([_as_json(*one) for one in zip(groups, paths)], indent=1))
+        return
+    for directions, path in zip(groups, paths):
         values = ", ".join(f"{value:.4g}" for value in directions.eigenvalues[:5])
         more = ", ..." if len(directions) > 5 else ""
-        click.echo(f"{path}: {len(directions)} directions of {directions.label}, eigenvalues {values}{more}")
+        report(f"{path}: {len(directions)} directions of {directions.label}, eigenvalues {values}{more}")
         for line in remarks(directions):
-            click.echo(f"Note: {line}")
+            note(line)
+
+
+def _as_json(directions: Directions, path: Path) -> dict[str, object]:
+    """A set of directions as JSON values, without its vectors."""
+    from ..directions.ties import remarks
+
+    return {
+        "file": str(path),
+        "label": directions.label,
+        "space": directions.space,
+        "layers": list(directions.layers),
+        "eigenvalues": directions.eigenvalues.tolist(),
+        "sharpen": directions.sharpen,
+        "names": list(directions.names),
+        "notes": list(remarks(directions)),
+    }
 
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})  # -1 is a direction
-@click.argument("file", metavar="FILE")
-@click.argument("index", metavar="INDEX|NAME", required=False)
+@click.argument("file", metavar="FILE|FOLDER")
+@click.argument("index", metavar="[SET:]INDEX|NAME", required=False)
 @click.argument("name", metavar="NAME", required=False)
+@click.option("--star/--unstar", "starred", default=None, help="Mark the direction, also on the page.")
+@click.option("--note", help='One line about the direction; "" takes it away.', metavar="TEXT")
+@click.option("--undo", is_flag=True, help="Take back the last change of a name, star or note in this set.")
+@click.option("--json", "as_json", is_flag=True, help="List as one JSON object.")
 @options.debug
-def name(file: str, index: str | None, name: str | None, debug: bool) -> None:
+def name(
+    file: str,
+    index: str | None,
+    name: str | None,
+    starred: bool | None,
+    note: str | None,
+    undo: bool,
+    as_json: bool,
+    debug: bool,
+) -> None:
     """Name a direction; the name then works wherever its number does. Without NAME, list them.
 
-    FILE is a directions file, or the folder that it lies in. An empty NAME ("") takes a name away. Your names win over
-    those that `sefa evaluate rescore` gives, which are listed with their purity.
+    A directions file, or the folder that it lies in; where that holds several sets, say which: coarse:0. An empty NAME
+    ("") takes a name away. Your names win over those that `sefa evaluate rescore` gives, which are listed with their
+    purity. Names, stars and notes stay with their set of directions, whatever else is found in its folder.
 
     \b
     Examples:
       sefa name sefa-out/ffhq/directions.safetensors 3 "brush size"
       sefa render --network ffhq.pkl --directions "brush size" --seeds 7
+      sefa name sefa-out/ffhq coarse:0 pose --star --note "up to +3"
+      sefa name sefa-out/ffhq --undo
       sefa name sefa-out/ffhq
     """
-    from ..runs.renaming import listed, rename
+    from ..runs.renaming import listed, listed_as_json, rename, take_back
 
     for word in (file, index, name):
         if word and word.startswith("--"):
             raise click.NoSuchOption(word)
+    sets = starred is not None or note is not None
     with usage():
-        if name is None and index is not None:
+        if undo and (name is not None or sets):
+            raise ValueError("--undo takes back the last change of a set; give no name, star or note with it")
+        if not undo and name is None and index is not None and not sets:
             raise ValueError(f"{index!r}: give a number and a name, or neither to list them")
-    if index is None:
-        for line in listed(file):
-            click.echo(line)
-        return
-    with usage():
-        click.echo(rename(file, index, name or ""))
-
-
-def _output(given: Given, suffixes: tuple[str, ...]) -> Path:
-    """The path of ``--output``, checked before any work."""
-    path = Path(given["output"])
-    if suffixes and path.suffix not in suffixes:
-        raise click.UsageError(f"--output {path}: the name must end in {' or '.join(suffixes)}")
-    if path.exists() and not given["overwrite"]:
-        raise click.UsageError(f"{path}: exists; use --overwrite to replace it")
-    return path
+        if index is None and sets:
+            raise ValueError("--star and --note are of one direction: say which, like 3 or coarse:0")
+        if as_json and (undo or index is not None):
+            raise ValueError("--json lists names; it sets none")
+        if undo:
+            click.echo(take_back(file, index))
+        elif index is not None:
+            click.echo(rename(file, index, name, starred=starred, note=note))
+        elif as_json:
+            click.echo(json.dumps(listed_as_json(file), indent=1))
+        else:
+            for line in listed(file):
+                click.echo(line)
 
 
 @click.command("import", cls=Command)
-@click.argument("file", metavar="FILE")
+@click.argument("file", type=File("foreign"), metavar="FILE")
 @options.network_of_directions
-@click.option("--output", help="File to write.  [default: FILE-directions.safetensors here]", metavar="FILE")
+@click.option(
+    "--output", type=Output(), help="File to write.  [default: FILE-directions.safetensors here]", metavar="FILE"
+)
 @click.option(
     "--layers",
     help="Layers that edits change, like middle or 0-7.  [default: as in the file, else all of --network]",
@@ -140,7 +183,7 @@ def import_(**given: Any) -> None:
     from ..directions.importing import assemble
 
     given["output"] = given["output"] or f"{Path(given['file']).stem}-directions.safetensors"
-    output = _output(given, (".safetensors",))
+    output = output_path(given["output"], (".safetensors",), given["overwrite"])
     session = open_session(given) if given["network"] else None
     target = _target(session)
     dims = {"w": (target.w_dim,), "z": (target.z_dim,)}.get(given["space"], (target.w_dim, target.z_dim))
@@ -158,12 +201,12 @@ def import_(**given: Any) -> None:
         )
     made.save(output)
     for remark in remarks:
-        click.echo(f"Note: {remark}", err=True)
+        note(remark)
     if not made.eigenvalues.any():
-        click.echo("Note: its eigenvalues are not known; --network measures them", err=True)
+        note("its eigenvalues are not known; --network measures them")
     count = f"{len(made)} direction{'s' if len(made) > 1 else ''}"
     where = f"layers {', '.join(map(str, made.layers))}" if made.space == "w" else "z"
-    click.echo(f"{output}: {count} ({found.kind}), {made.dim} components, {_each(made)}changing {where}")
+    report(f"{output}: {count} ({found.kind}), {made.dim} components, {_each(made)}changing {where}")
 
 
 def _each(made: Directions) -> str:
@@ -187,7 +230,7 @@ def _target(session: Session | None) -> Target:
 
 
 @click.command(cls=Command)
-@click.argument("file", metavar="FILE")
+@click.argument("file", type=File("directions"), metavar="FILE")
 @click.option(
     "--format",
     "layout",
@@ -196,7 +239,7 @@ def _target(session: Session | None) -> Target:
     help="npy: [k, w_dim] (InterFaceGAN: one direction); npy-rows: [num_ws, w_dim]; npz: eigvecs and eigvals; "
     "factor: factor.pt of rosinality's and dvschultz's ports; comfyui: ComfyUI-StyleGan.",
 )
-@click.option("--output", required=True, help="File to write.", metavar="FILE")
+@click.option("--output", type=Output(), required=True, help="File to write.", metavar="FILE")
 @click.option("--directions", type=options.KEYS, help="Which ones, like 0,3,7-9,smile.  [default: all]", metavar="LIST")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @options.debug
@@ -212,20 +255,20 @@ def export(**given: Any) -> None:
     from ..directions.exporting import SUFFIXES
     from ..directions.exporting import export as write
 
-    output = _output(given, SUFFIXES[given["layout"]])
+    output = output_path(given["output"], SUFFIXES[given["layout"]], given["overwrite"])
     held = Directions.load(given["file"])
     if given["directions"] is not None:
         with usage():
             held = held.chosen(given["directions"])
     lost = write(held, given["layout"], output)
     for line in lost:
-        click.echo(f"Note: {line}", err=True)
-    click.echo(f"{output}: {len(held)} direction{'s' if len(held) > 1 else ''} as {given['layout']}")
+        note(line)
+    report(f"{output}: {len(held)} direction{'s' if len(held) > 1 else ''} as {given['layout']}")
 
 
 @click.command(cls=Command)
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", type=File("side"), metavar="A")
+@click.argument("second", type=File("side"), metavar="B")
 @click.option(
     "--directions",
     type=options.KEYS,
@@ -235,10 +278,10 @@ def export(**given: Any) -> None:
 @options.factorisation
 @options.which
 @options.trust_pickle
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@options.as_json
 @options.debug
 def compare(**given: Any) -> None:
-    """Say which direction of A is which of B: best match, cosine, sign, angles between subspaces.
+    """Match the directions of A with those of B: cosine, sign, angles between subspaces.
 
     A and B are directions files, or folders of runs that hold one; files that `sefa import` reads; or networks, which
     are factorised as --layers, --space, --normalize and --torgb say.
@@ -315,6 +358,7 @@ def _foreign(path: str, found: Found) -> Side:
 def _factorised(path: str, given: Given) -> Side:
     from ..directions.compare import Side
     from ..directions.factorization import factorize_network
+    from ..reading.download import without_secrets
 
     opened = open_session(given, path).opened
     with usage():
@@ -322,4 +366,12 @@ def _factorised(path: str, given: Given) -> Side:
         if len(groups) != 1:
             raise ValueError(f"layers {given['layers']!r} gives {len(groups)} groups; compare one, like middle or 0-3")
     held = groups[0]
-    return Side(path, f"network, {held.label}", held.vectors, held.eigenvalues, held.names, held.layers, held.space)
+    return Side(
+        without_secrets(path),
+        f"network, {held.label}",
+        held.vectors,
+        held.eigenvalues,
+        held.names,
+        held.layers,
+        held.space,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ from .given import (
     print_remarks,
 )
 from .given import seeds as seeds_of
-from .progress import Progress
-from .shell import Command
+from .progress import reporter
+from .shell import Command, typed_command
 
 _FIXED = {  # parameters whose values are in a recipe
     "layers",
@@ -68,19 +67,22 @@ def edit(**given: Any) -> None:
       sefa edit --network ffhq.pkl --projected-w projected_w.npz --edit 0=auto --edit-layers 4-7
     """
     session = open_for_pictures(given)
+    from ..directions.kept import sets_in
     from ..runs.chosen_edits import edits_of, groups_of, recipe_of
-    from ..runs.folder import output_folder
+    from ..runs.folder import folder_of
     from ..runs.recipe_outputs import make_recipe
 
     seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
     view, engine = session.view(look(given), seeds, projected), session.engine()
-    groups = groups_of(session, factorisation(given), _file(given), typed, output_folder(None, session.name))
+    outdir(given, session)  # checked before ranges are measured
+    folder = Path(given["outdir"]) if given["outdir"] else None
+    named = folder if folder and sets_in(folder) else folder_of(session.about())
+    groups = groups_of(session, factorisation(given), _file(given), typed, named)
     print_remarks(group.directions for group in groups.values())
-    with Progress() as progress:
+    with reporter() as progress:
         edits = edits_of(session, groups, typed, given["edit_layers"], view, engine, progress.advance)
         recipe = recipe_of(session, view, edits, projected)
-        folder = Path(given["outdir"]) if given["outdir"] else None
-        made = make_recipe(session, view, recipe, folder, sys.argv, progress, given["overwrite"], engine=engine)
+        made = make_recipe(session, view, recipe, folder, typed_command(), progress, given["overwrite"], engine=engine)
     print_made(made, page=False)
 
 
@@ -105,18 +107,18 @@ def plane(**given: Any) -> None:
       sefa plane --network ffhq.pkl --across 0 --down 3 --seeds 5
       sefa plane --network ffhq.pkl --across coarse:smile=2 --down fine:0=-1,3 --video gif
     """
+    output = output_settings(given, sheet=True)
     session = open_for_pictures(given)
     from ..runs.chosen_edits import at_rows, groups_of
     from ..runs.two_directions import make_plane
 
     typed = [given["across"], given["down"]]
     view = session.view(look(given), seeds_of(given), given["projected_w"])
-    folder, output = outdir(given, session.name), output_settings(given, sheet=True)
-    output.check()
+    folder = outdir(given, session)
     groups = groups_of(session, factorisation(given), _file(given), typed, folder)
     print_remarks(group.directions for group in groups.values())
     moved = [at_rows(session, groups[axis.group], axis.rows or given["edit_layers"], view) for axis in typed]
-    with Progress() as progress:
+    with reporter() as progress:
         made = make_plane(
             session,
             view,
@@ -125,7 +127,7 @@ def plane(**given: Any) -> None:
             output,
             given["path"],
             folder,
-            sys.argv,
+            typed_command(),
             progress,
             given["overwrite"],
         )
@@ -141,7 +143,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
     typed = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     _check_with_recipe(ctx, given, typed)
     from ..rendering.animation import usual
-    from ..runs.chosen_edits import network_of, recipe_of, view_of
+    from ..runs.chosen_edits import network_of, printable, recipe_of, view_of
     from ..runs.recipe import NAME, Recipe
     from ..runs.recipe_outputs import make_recipe
 
@@ -152,12 +154,15 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
     others = bool({"seeds", "projected_w"} & typed)
     if others:
         seeds = given["seeds"] or []
+    if given["animate"]:
+        output_settings(given, sheet=False)  # checked before the network is read
     which = given["which"] if "which" in typed else recipe.network["which"]
     session = open_for_pictures({**given, "which": which}, given["network"] or network_of(recipe, path))
     if "label" in typed:
         recipe = replace(recipe, look=replace(recipe.look, label=given["label"]))
     if others:
         recipe = replace(recipe, seeds=tuple(seeds), ws=None, ws_file="")
+    recipe = replace(recipe, network={**recipe.network, "path": printable(session.about()["path"])})
     view = view_of(session, recipe, projected, given["other_network"])
     if others or "label" in typed or session.opened.record.digest() != recipe.network["digest"]:
         recipe = recipe_of(session, view, recipe.edits, projected or recipe.ws_file)
@@ -165,9 +170,9 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
     if kind:
         frames, loop, easing = usual(kind, len(recipe.edits), len(view))
         animated = kind, output_settings(given, sheet=False, frames=frames, loop=loop, easing=easing)
-    with Progress() as progress:
+    with reporter() as progress:
         folder = Path(given["outdir"]) if given["outdir"] else None
-        made = make_recipe(session, view, recipe, folder, sys.argv, progress, given["overwrite"], animated)
+        made = make_recipe(session, view, recipe, folder, typed_command(), progress, given["overwrite"], animated)
     print_made(made, page=False)
 
 
@@ -175,14 +180,16 @@ def _check_with_recipe(ctx: click.Context, given: Given, typed: set[str]) -> Non
     """Refuse typed options that cannot be combined with ``--recipe``."""
     called = {param.name: param.opts[0] for param in ctx.command.params}
     for name in sorted(typed & _FIXED):
-        raise click.UsageError(f"{called[name]} is in the recipe already: leave it out, or use `sefa edit`")
+        raise click.UsageError(
+            f"{called[name]} is stored in the recipe: leave it out, or make a new recipe with `sefa edit`"
+        )
     if "grid" in typed:
-        raise click.UsageError("--grid shows all directions of a run; a recipe has none")
+        raise click.UsageError("--grid is for runs of several directions, not for a recipe; leave it out")
     if given["animate"] is None and typed & _OF_VIDEOS:
         name = called[sorted(typed & _OF_VIDEOS)[0]]
         raise click.UsageError(f"{name} is for videos: add --animate edit, sequence or walk")
     if given["animate"] and given["video"] == "none":
-        raise click.UsageError("--video none leaves nothing to make; without --animate the pictures are made")
+        raise click.UsageError("--video none makes no video; leave --animate out to make the pictures")
 
 
 def check_without_recipe(given: Given) -> None:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import sys
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
-from .given import Given, factorisation, look, open_for_pictures, outdir, print_remarks
+from .given import Given, claimed, factorisation, look, open_for_pictures, outdir, print_remarks
 from .given import wanted as wanted_of
-from .progress import Progress
-from .shell import Group, usage, warn
+from .progress import Progress, reporter
+from .shell import Group, report, typed_command, usage, warn
 
 if TYPE_CHECKING:
     from ..evaluate.scorers.asking import Scorer
+    from ..evaluate.tables.table import Table
 
 
 FOLDER, PARTS = "evaluate", "parts"  # folders of results and of stored measurements
 
 
-@click.group(cls=Group)
-def evaluate() -> None:
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def evaluate(ctx: click.Context) -> None:
     """Measure what directions do, with scorers of attributes.
 
     A scorer is the bundled predictor (demo), CLIP, an ONNX model, or MODULE:NAME, code of your own, which is imported
@@ -33,26 +36,29 @@ def evaluate() -> None:
       sefa evaluate rescore --network demo
       sefa evaluate rescore --network ffhq.pkl --scorer my_scorer.py:score --layers middle -K 8
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
-def scorer_given(given: Given, device: str = "cpu") -> Scorer:
-    """The scorer of the options; several are combined into one."""
-    from ..evaluate.scorers.scorers import load_scorers
+def scorer_given(given: Given) -> Scorer:
+    """The scorer of the options, on their device; several are combined into one."""
+    from ..evaluate.scorers.scorers import load_scorer
+    from ..runs.session import device_of
 
     specs = list(given["scorers"])
     if not specs and given["network"] == "demo":
         specs = ["demo"]
     if not specs:
-        raise click.UsageError("which attributes? Name a --scorer: clip, open_clip, onnx:FILE, or MODULE:NAME of yours")
+        raise click.UsageError("Missing option '--scorer': clip, open_clip, onnx:FILE, or MODULE:NAME of yours")
     if "demo" in specs and given["network"] != "demo":
-        warn("the scorer demo reads the drawn faces of the bundled network; of other pictures it says nothing")
+        warn("--scorer demo is made for the bundled network's drawn faces; its scores of other pictures mean nothing")
     for option, value in (("--attribute", given["attributes"]), ("--clip-model", given["clip_model"])):
         if value and not {"clip", "open_clip"} & set(specs):
             raise click.UsageError(f"{option} is for --scorer clip or open_clip")
     with usage():
-        return load_scorers(
-            specs,
-            device=device,
+        return load_scorer(
+            *specs,
+            device=device_of(given["device"]),
             attributes=given["attributes"],
             clip_model=given["clip_model"],
             clip_weights=given["clip_weights"],
@@ -69,12 +75,13 @@ def scorer_given(given: Given, device: str = "cpu") -> Scorer:
 @options.outdir
 @click.option("--no-names", is_flag=True, help="Leave the names in the directions file alone.")
 @click.option("--overwrite", is_flag=True, help="Score anew, whatever an earlier run has left.")
+@options.as_json
 @options.strict
 @options.debug
 def rescore(**given: Any) -> None:
     """Score what each direction changes, and name the directions by it.
 
-    Samples are edited to both ends of each direction's range, and a scorer tells what has changed: a matrix of
+    Samples are edited to both ends of each direction's range, and a scorer measures what has changed: a matrix of
     directions and attributes with 95 % intervals, as picture, CSV and JSON, on the page of a run in the same folder,
     and as names in the directions file. A name that you have given (`sefa name`) stays. What an interrupted run has
     scored is used by the next one with the same settings.
@@ -86,22 +93,22 @@ def rescore(**given: Any) -> None:
           --attribute "glasses=a face with glasses|a face" --attribute "age=an old face|a young face"
       sefa evaluate rescore --network cars.pkl --scorer onnx:colours.onnx --layers coarse,middle,fine -K 10
     """
+    scorer = scorer_given(given)
     session = open_for_pictures(given)
     from ..evaluate.experiments.naming_run import score_directions
-    from ..evaluate.experiments.rescore import summary
+    from ..evaluate.experiments.rescore import as_json, summary
     from ..evaluate.samples.sampling import Samples
-    from ..runs.folder import check_folder
 
-    folder, wanted = outdir(given, session.name), wanted_of(given)
-    check_folder(folder)
-    groups = session.directions(factorisation(given), wanted, folder)
+    folder, wanted = outdir(given, session), wanted_of(given)
+    seen, groups = session.checked(look(given)), session.directions(factorisation(given), wanted, folder)
+    own = claimed(given, session, folder)
+    if own != folder:  # another network's run was faster
+        folder, groups = own, session.directions(factorisation(given), wanted, own)
     print_remarks(group.directions for group in groups)
-    seen = session.checked(look(given))
     G = session.generator(seen)
-    scorer = scorer_given(given, str(next(G.parameters()).device))
     with usage():
         samples = Samples(G, seen, given["samples"], given["first_seed"])
-    with Progress() as progress:
+    with reporter() as progress:
         results = score_directions(
             session,
             samples,
@@ -110,15 +117,18 @@ def rescore(**given: Any) -> None:
             wanted,
             folder,
             distance=given["distance"],
-            command=sys.argv,
+            command=typed_command(),
             reporter=progress,
             anew=given["overwrite"],
             give_names=not given["no_names"],
         )
+    if given["as_json"]:
+        click.echo(json.dumps([as_json(table) for table, _ in results], indent=1))
+        return
     for table, files in results:
-        click.echo(f"{files[0]}: {len(table.rows)} directions, {len(table.effects.attributes)} attributes")
+        report(f"{files[0]}: {len(table.rows)} directions, {len(table.effects.attributes)} attributes")
         for line in summary(table):
-            click.echo(f"  {line}")
+            report(f"  {line}")
 
 
 # --- shared by the commands that compare methods --------------------------------------------------
@@ -130,20 +140,29 @@ class Setting:
     def __init__(
         self, given: Given, progress: Progress, network: str | None = None, scorer: Scorer | None = None
     ) -> None:
+        from ..directions.layers import one_group
         from ..evaluate.samples.bench import Bench
         from ..evaluate.samples.parts import Parts
         from ..runs.folder import check_folder
 
+        scorer = scorer or scorer_given(given)
+        self.as_json, self.files = given["as_json"], list[str]()
+
         self.session = open_for_pictures(given, network)
-        folder = outdir(given, "truth" if given.get("also") else self.session.name)
-        check_folder(folder)
+        folder = outdir(given, self.session, "truth" if given.get("also") else None)
+        if "layers" in given:
+            with usage():
+                one_group(self.session.opened.layers, given["layers"], given["torgb"])
+        if given.get("also"):
+            check_folder(folder)
+        else:
+            folder = claimed(given, self.session, folder)
         self.folder = folder / FOLDER
         parts = Parts(self.folder / PARTS)
         if given["overwrite"]:
             parts.clear()
         seen = self.session.checked(look(given))
         G = self.session.generator(seen)
-        scorer = scorer or scorer_given(given, str(next(G.parameters()).device))
         with usage():
             self.bench = Bench(
                 G,
@@ -154,11 +173,11 @@ class Setting:
                 parts=parts,
                 advance=progress.advance,
             )
-        self.attributes = self.bench.trial()
+        self.attributes = self.bench.samples.trial(self.bench.scorer)
 
     def about(self, **more: Any) -> dict[str, Any]:
         """The settings that are written with a result."""
-        from ..runs.reproduce import without_folders
+        from ..runs.command_line import line
 
         bench = self.bench
         return {
@@ -168,15 +187,38 @@ class Setting:
             "samples": len(bench.samples),
             "first_seed": bench.samples.seeds.start,
             "trunc": bench.look.trunc,
-            "command": without_folders(sys.argv),
+            "command": line(typed_command()),
             **more,
         }
 
+    @property
+    def comment(self) -> str:
+        """The command, for the metadata of pictures."""
+        from ..runs.command_line import comment, line, portable
+
+        return comment(line(typed_command()), portable(self.folder.parent))
+
     def write(
-        self, stem: str, table: Any, about: dict[str, Any], kinds: Sequence[str] = ("csv", "json", "png")
+        self, stem: str, table: Table, about: dict[str, Any], kinds: Sequence[str] = ("csv", "json", "png")
     ) -> None:
-        """Write a table in several formats, and print the paths."""
+        """Write a table in several formats."""
         for kind in kinds:
             path = self.folder / f"{stem}.{kind}"
-            table.write(path, {"command": about["command"]} if kind == "png" else about)
-            click.echo(f"  {path}")
+            table.write(path, about, self.comment)
+            self.wrote(path)
+
+    def wrote(self, path: Path) -> None:
+        """Print the path of a file that was written."""
+        self.files.append(str(path))
+        if not self.as_json:
+            report(f"  {path}")
+
+    def show(self, table: Table) -> None:
+        """Print a table of results."""
+        if not self.as_json:
+            report(table.markdown().rstrip())
+
+    def finish(self, table: Table, about: dict[str, Any]) -> None:
+        """Print a table as JSON, with the paths of all files, where that is asked for."""
+        if self.as_json:
+            click.echo(table.json({**about, "files": self.files}), nl=False)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
-from .evaluate import FOLDER, Setting
-from .given import Given, look, open_for_pictures, outdir
-from .progress import Progress
-from .shell import Command, usage, warn
+from .evaluate import FOLDER, Setting, scorer_given
+from .files import File, Folder
+from .given import Given, claimed, look, open_for_pictures, outdir
+from .progress import reporter
+from .shell import Command, report, usage, warn
 
 if TYPE_CHECKING:
-    from ..evaluate.samples.bench import Bench
     from ..evaluate.scorers.asking import Scorer
 
 
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
     help="Scorer whose features the Frechet distance takes, or none.  [default: the scorer, where it has any]",
     metavar="SCORER|none",
 )
-@click.option("--real", help="Real pictures to compare edited ones with as well.", metavar="FOLDER")
+@click.option(
+    "--real", type=Folder(there=True), help="Real pictures to compare edited ones with as well.", metavar="FOLDER"
+)
 @options.measuring
 def baselines(**given: Any) -> None:
     """Compare SeFa with GANSpace, InterFaceGAN and chance: equal layers, equal visible change, one table.
@@ -53,14 +56,21 @@ def baselines(**given: Any) -> None:
       sefa evaluate baselines --network demo --samples 500
       sefa evaluate baselines --network ffhq.pkl --scorer my_scorer.py:score --methods sefa,ganspace --layers middle
     """
+    from ..directions.kept import keep_result
     from ..evaluate.experiments import baselines as work
+    from ..evaluate.samples.folder import paths_in
 
-    with Progress() as progress:
-        setting = Setting(given, progress)
+    methods = _listed(given["methods"])
+    with usage():
+        work.check_methods(methods)
+    if given["real"]:
+        paths_in(given["real"])  # raises where it holds no pictures
+    scorer = scorer_given(given)
+    feature_scorer = _feature_scorer(given, scorer)
+    with reporter() as progress:
+        setting = Setting(given, progress, scorer=scorer)
         bench = setting.bench
-        feature_scorer = _feature_scorer(given, bench)
         real = _real(given["real"], feature_scorer) if feature_scorer is not None and given["real"] else None
-        methods = [name.strip() for name in given["methods"].split(",")]
         count = min(given["num_directions"] or len(setting.attributes), bench.G.w_dim)
         supervised = any(name.startswith("interfacegan") for name in methods)
         portraits = 0 if feature_scorer is None else len(bench.samples)
@@ -77,37 +87,38 @@ def baselines(**given: Any) -> None:
                 scored=given["train_samples"],
                 codes=given["code_samples"],
                 seed=given["seed"],
-                skip=lambda name, error: progress.say(f"{name} is left out: {error}"),
+                skip=lambda name, error: warn(f"{name} is left out: {error}"),
             )
             floor = None if feature_scorer is None else work.floors(bench, feature_scorer, real, portraits)
             outcomes = work.compare(bench, found, feature_scorer, real, portraits)
     table = work.table_of(outcomes, floor)
     about = setting.about(details=work.details(outcomes), real=Path(given["real"]).name if given["real"] else "")
-    click.echo(table.markdown(), nl=False)
+    setting.show(table)
     setting.write("baselines", table, about)
     setting.write("baselines-agreement", work.agreement_of(outcomes), setting.about(), ["csv"])
     for measure, title in (("change", "Re-scoring"), ("share", "Disentanglement"), ("preserved", "Rest preserved")):
         setting.write(f"baselines-{measure}", work.by_attribute(outcomes, measure, title), setting.about(), ["csv"])
     for one in outcomes:
-        path = setting.folder / f"{one.found.method}.safetensors"
-        one.found.directions.save(path)
-        click.echo(f"  {path}")
+        path = keep_result(one.found.directions, setting.folder / f"{one.found.method}.safetensors")
+        setting.wrote(path)
+    setting.finish(table, about)
 
 
-def _feature_scorer(given: Given, bench: Bench) -> Scorer | None:
+def _feature_scorer(given: Given, scorer: Scorer) -> Scorer | None:
     """The scorer whose features the Fréchet distance takes; None where it is left out."""
     from ..evaluate.scorers.scorers import load_scorer
+    from ..runs.session import device_of
 
-    if given["features"] == "none":
-        return None
-    feature_scorer = bench.scorer
-    if given["features"]:
+    named = given["features"]
+    if named and named != "none":
         with usage():
-            feature_scorer = load_scorer(given["features"], device=str(next(bench.G.parameters()).device))
-    if callable(getattr(feature_scorer, "features", None)):
-        return feature_scorer
-    if given["features"]:
-        raise click.UsageError(f"--features {given['features']}: this scorer has no features(pictures)")
+            scorer = load_scorer(named, device=device_of(given["device"]))
+    if named != "none" and callable(getattr(scorer, "features", None)):
+        return scorer
+    if named and named != "none":
+        raise click.UsageError(f"--features {named}: this scorer has no features(pictures)")
+    if given["real"]:
+        raise click.UsageError("--real is compared by features, which this scorer lacks; name one with --features")
     return None
 
 
@@ -129,16 +140,15 @@ def _real(folder: str, feature_scorer: Any) -> Any:
 @click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length.")
 @options.measuring
 def hierarchy(**given: Any) -> None:
-    """Find out which layers hold what: every layer alone, and each group, scored at equal visible change.
+    """Measure which layers change what: every layer alone, and each group, scored at equal visible change.
 
     \b
     Examples:
       sefa evaluate hierarchy --network demo --samples 300
     """
     from ..evaluate.experiments import hierarchy as work
-    from ..evaluate.tables.heatmap import write_heatmap
 
-    with Progress() as progress:
+    with reporter() as progress:
         setting = Setting(given, progress)
         with usage():
             directions = work.factorised(setting.bench.G, given["num_directions"], given["torgb"], given["normalize"])
@@ -149,15 +159,20 @@ def hierarchy(**given: Any) -> None:
     setting.write("hierarchy", work.table_of(found), about, ["csv", "json"])
     setting.write("hierarchy-homes", work.homes(found), setting.about(), ["csv"])
     path = setting.folder / "hierarchy.png"
-    write_heatmap(path, work.grid(found), comment=about["command"], **work.captions(found))
-    click.echo(f"  {path}")
-    click.echo(work.homes(found).markdown(), nl=False)
+    work.heatmap(found).write(path, setting.comment)
+    setting.wrote(path)
+    setting.show(work.homes(found))
+    setting.finish(work.table_of(found), about)
 
 
 @click.command(cls=Command)
 @options.network
 @click.option(
-    "--also", multiple=True, help="Another training of the same kind of network; may be repeated.", metavar="FILE"
+    "--also",
+    type=File("network"),
+    multiple=True,
+    help="Another training of the same kind of network; may be repeated.",
+    metavar="FILE",
 )
 @options.scoring
 @click.option(
@@ -175,7 +190,7 @@ def hierarchy(**given: Any) -> None:
 @options.code_samples
 @options.measuring
 def truth(**given: Any) -> None:
-    """Find out how well each factor is recovered, by SeFa in all its variants and by the baselines.
+    """Measure how well each factor is recovered, by SeFa in all its variants and by the baselines.
 
     Meant for networks whose factors a scorer reads reliably, as that of the bundled one does.
 
@@ -205,17 +220,18 @@ def truth(**given: Any) -> None:
       sefa evaluate truth --network demo --also second.pkl --also third.pkl
     """
     from ..evaluate.experiments import truth as work
-    from ..evaluate.tables.heatmap import write_heatmap
+    from ..evaluate.experiments.baselines import check_methods
 
     wanted = list(range(len(work.VARIANTS))) if given["variants"] is None else given["variants"]
     if max(wanted) >= len(work.VARIANTS):
-        raise click.UsageError(f"variant {max(wanted)}: there are 0-{len(work.VARIANTS) - 1}")
+        raise click.UsageError(f"--variants {max(wanted)}: there are 0-{len(work.VARIANTS) - 1}")
+    variants = [work.VARIANTS[at] for at in dict.fromkeys([0, *wanted])]
+    check_methods([variant.by for variant in variants])
     units = []
-    with Progress() as progress:
+    with reporter() as progress:
         first = Setting(given, progress)
         others = {**given, "overwrite": False}  # all share one folder of parts, which is cleared once
         settings = [first, *(Setting(others, progress, path, first.bench.scorer) for path in given["also"])]
-        variants = [work.VARIANTS[at] for at in dict.fromkeys([0, *wanted])]
         for setting in settings:
             known = work.fitting(setting.bench.G, variants)
             for variant in variants:
@@ -244,14 +260,15 @@ def truth(**given: Any) -> None:
         differences=work.differences(results).as_lists(),
     )
     table = work.table_of(results)
-    click.echo(table.markdown(), nl=False)
+    setting.show(table)
     setting.write("truth", table, about)
     setting.write("truth-differences", work.differences(results), setting.about(), ["csv", "png"])
     for measure, title in (("correlation", "How well each factor is recovered"), ("share", "How purely")):
         setting.write(f"truth-{measure}", work.by_factor(results, measure, title), setting.about(), ["csv"])
         path = setting.folder / f"truth-{measure}.png"
-        write_heatmap(path, work.grid(results, measure), comment=about["command"], **work.captions(results, title))
-        click.echo(f"  {path}")
+        work.heatmap(results, measure, title).write(path, setting.comment)
+        setting.wrote(path)
+    setting.finish(table, about)
 
 
 @click.command(cls=Command)
@@ -262,6 +279,7 @@ def truth(**given: Any) -> None:
 @options.look
 @options.rendering
 @options.outdir
+@options.as_json
 @options.strict
 @options.debug
 def ganspace(**given: Any) -> None:
@@ -272,22 +290,29 @@ def ganspace(**given: Any) -> None:
       sefa evaluate ganspace --network demo
       sefa render --network demo --directions-file sefa-out/demo/evaluate/ganspace.safetensors
     """
+    from ..directions.kept import keep_result
+    from ..directions.layers import one_group
     from ..evaluate.methods.methods import by_ganspace
-    from ..runs.folder import check_folder
 
     session = open_for_pictures(given)
-    folder = outdir(given, session.name)
-    check_folder(folder)
+    folder = outdir(given, session)
+    with usage():
+        one_group(session.opened.layers, given["layers"], given["torgb"])
+    folder = claimed(given, session, folder)
     seen = session.checked(look(given))
     G = session.generator(seen)
     with usage():
         found = by_ganspace(
             G, given["num_directions"], given["layers"], given["torgb"], look=seen, samples=given["code_samples"]
         )
-    path = folder / FOLDER / "ganspace.safetensors"
-    found.directions.save(path)
-    spread = ", ".join(f"{entry.sigma:.3g}" for entry in found.directions.entries[:5])
-    click.echo(f"{path}: {len(found.directions)} components, standard deviations {spread}, {found.seconds:.1f} s")
+    path = keep_result(found.directions, folder / FOLDER / "ganspace.safetensors")
+    sigmas = [entry.sigma for entry in found.directions.entries]
+    if given["as_json"]:
+        about = {"files": [str(path)], "directions": len(sigmas), "sigmas": sigmas, "seconds": found.seconds}
+        click.echo(json.dumps(about, indent=1))
+        return
+    spread = ", ".join(f"{sigma:.3g}" for sigma in sigmas[:5])
+    report(f"{path}: {len(sigmas)} components, standard deviations {spread}, {found.seconds:.1f} s")
 
 
 @click.command(cls=Command)
@@ -301,7 +326,12 @@ def ganspace(**given: Any) -> None:
     "--condition", help="Attributes whose boundaries are taken out of all others, or all.", metavar="LIST|all"
 )
 @click.option(
-    "--read", "files", multiple=True, help="Boundary files (.npy) to use instead; may be repeated.", metavar="FILE"
+    "--read",
+    "files",
+    type=File("boundary"),
+    multiple=True,
+    help="Boundary files (.npy) to use instead; may be repeated.",
+    metavar="FILE",
 )
 @options.measuring
 def boundary(**given: Any) -> None:
@@ -318,16 +348,19 @@ def boundary(**given: Any) -> None:
       sefa evaluate boundary --network ffhq.pkl --read stylegan_ffhq_age_w_boundary.npy
     """
     from ..evaluate.methods import boundaries as work
+    from ..evaluate.methods.interfacegan import require_packages
 
     chosen, conditions = _listed(given["only"]), _listed(given["condition"])
     if given["files"]:
         _read_boundaries(given)
         return
-    with Progress() as progress:
+    require_packages()
+    with reporter() as progress:
         setting = Setting(given, progress)
         missing = [name for name in [*chosen, *conditions] if name not in setting.attributes and name != "all"]
         if missing:
-            raise click.UsageError(f"attribute {missing[0]}: the scorer names {', '.join(setting.attributes)[:200]}")
+            option = "--only" if missing[0] in chosen else "--condition"
+            raise click.UsageError(f"{option} {missing[0]}: the scorer names {', '.join(setting.attributes)[:200]}")
         progress.expect(given["train_samples"])
         with usage():
             made = work.train(
@@ -338,12 +371,16 @@ def boundary(**given: Any) -> None:
                 given["layers"],
                 given["torgb"],
                 given["seed"],
-                skip=lambda name, error: progress.say(f"{name} is left out: {error}"),
+                skip=lambda name, error: warn(f"{name} is left out: {error}"),
             )
-    for line in made.summary():
-        click.echo(line)
+    if not given["as_json"]:
+        for line in made.summary():
+            report(line)
     for path in made.save(setting.folder):
-        click.echo(f"  {path}")
+        setting.wrote(path)
+    if given["as_json"]:
+        shares = {name: [held.validation, held.remaining] for name, held in made.boundaries.items()}
+        click.echo(json.dumps({"files": setting.files, "validation_and_remaining": shares}, indent=1))
 
 
 def _listed(text: str | None) -> list[str]:
@@ -351,15 +388,17 @@ def _listed(text: str | None) -> list[str]:
 
 
 def _read_boundaries(given: Given) -> None:
+    from ..directions.kept import keep_result
     from ..evaluate.methods.boundaries import read
-    from ..runs.folder import check_folder
 
     session = open_for_pictures(given)
-    folder = outdir(given, session.name)
-    check_folder(folder)
+    folder = outdir(given, session)
     G = session.generator(session.checked(look(given)))
     with usage():
         directions = read(G, given["files"], given["layers"], given["torgb"])
-    path = folder / FOLDER / "interfacegan.safetensors"
-    directions.save(path)
-    click.echo(f"{path}: {len(directions)} directions: {', '.join(directions.names)}")
+    folder = claimed(given, session, folder)
+    path = keep_result(directions, folder / FOLDER / "interfacegan.safetensors")
+    if given["as_json"]:
+        click.echo(json.dumps({"files": [str(path)], "names": directions.names}, indent=1))
+        return
+    report(f"{path}: {len(directions)} directions: {', '.join(directions.names)}")

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from .progress import Download
-from .shell import warn
+from ..system.messages import one_line
+from .files import check_folder
+from .progress import download
+from .shell import note, report, typed_command, warn
 
 if TYPE_CHECKING:
     from ..directions.directions import Directions
@@ -32,18 +32,28 @@ def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
         which=given.get("which", "G_ema"),
         sha256=given.get("sha256"),
         trust_pickle=given.get("trust_pickle", False),
+        allow_local=given.get("allow_local", False),
         strict=given.get("strict", False),
         device=given.get("device", "auto"),
     )
 
 
 def open_session(given: Given, path: str | None = None) -> Session:
-    """Open the chosen network, and print its class and sizes to standard error."""
-    from ..runs.session import Session
+    """Open the chosen network, and print its class and sizes to standard error; a device that is named is there."""
+    choice = network_choice(given, path)
+    shown = str(choice.path)
+    if "://" in shown:
+        from ..reading.download import without_secrets
 
-    session = Session.open(network_choice(given, path), warn=warn, progress=Download())
+        shown = without_secrets(shown)
+    report(f"reading {one_line(shown)}", err=True)  # before imports that take a second
+    from ..runs.session import Session, device_of
+
+    if choice.device not in ("auto", "cpu"):
+        device_of(choice.device)
+    session = Session.open(choice, warn=warn, progress=download(), note=note)
     opened, sizes = session.opened, session.opened.sizes
-    click.echo(
+    report(
         f"{session.name}: {opened.record.class_name} ({opened.hook.name}), {sizes['resolution']} px, "
         f"{sizes['num_ws']} layers, w {sizes['w_dim']}" + (f", {sizes['c_dim']} classes" if sizes["c_dim"] else ""),
         err=True,
@@ -63,9 +73,9 @@ def factorisation(given: Given) -> Factorisation:
     from ..directions.factorization import Factorisation
     from ..runs.settings import settings_checked
 
-    if given["sharpen"] != "none" and (not given["normalize"] or given["torgb"] != "last"):
-        raise click.UsageError("--sharpen uses rows as they are and all ToRGBs: leave out --no-normalize and --torgb.")
     with settings_checked():
+        if given["sharpen"] != "none" and (not given["normalize"] or given["torgb"] != "last"):
+            raise ValueError("--sharpen uses rows as they are and all ToRGBs: leave out --no-normalize and --torgb")
         return Factorisation(
             given["layers"],
             given["space"],
@@ -117,10 +127,10 @@ def seeds(given: Given) -> list[int]:
 def output_settings(
     given: Given, *, sheet: bool, frames: int = 60, loop: str = "pingpong", easing: str = "linear"
 ) -> OutputSettings:
-    """The settings of outputs; ``frames``, ``loop`` and ``easing`` are the defaults of their options."""
+    """The settings of outputs, checked; ``frames``, ``loop`` and ``easing`` are the defaults of their options."""
     from ..runs.output_settings import OutputSettings
 
-    return OutputSettings.of_kind(
+    output = OutputSettings.of_kind(
         given["video"],
         frames=frames if given["frames"] is None else given["frames"],
         fps=given["fps"],
@@ -132,13 +142,35 @@ def output_settings(
         grid=given.get("grid", False),
         sheet=sheet,
     )
+    output.check()
+    return output
 
 
-def outdir(given: Given, name: str) -> Path:
-    """The folder of outputs: ``--outdir``, or the default for the network ``name``."""
-    from ..runs.folder import output_folder
+def outdir(given: Given, session: Session, name: str | None = None) -> Path:
+    """The folder of outputs, ``--outdir`` or the usual one of the network (or called ``name``); not made yet, but it
+    can be."""
+    from ..runs.folder import TOP, folder_of
 
-    return output_folder(given["outdir"], name)
+    usual = TOP / name if name else folder_of(session.about())
+    folder = Path(given["outdir"]) if given["outdir"] else usual
+    check_folder(folder)
+    return folder
+
+
+def claimed(given: Given, session: Session, folder: Path) -> Path:
+    """Make the folder of outputs for this network; a line is printed where it is not called like the network."""
+    from ..runs.folder import claim, own_folder
+
+    network = session.about()
+    if given["outdir"]:
+        claim(folder, network, typed_command())
+        return folder
+    folder = own_folder(network, typed_command())
+    if folder.name != session.name:
+        plain = folder.with_name(session.name)
+        why = f"{plain} holds those of another network" if plain.exists() else "it holds those of this network already"
+        note(f"outputs are in {folder}: {why}")
+    return folder
 
 
 def print_remarks(groups: Iterable[Directions]) -> None:
@@ -147,18 +179,18 @@ def print_remarks(groups: Iterable[Directions]) -> None:
 
     for directions in groups:
         for line in remarks(directions):
-            click.echo(f"Note: {line}", err=True)
+            note(line)
 
 
 def print_made(made: Made, page: bool) -> None:
     """Print the outputs of a run."""
-    click.echo(f"{made.outdir}: {len(made.names)} outputs made, {made.kept} kept")
+    report(f"{made.outdir}: {len(made.names)} outputs made, {made.kept} kept")
     print_files(made.outdir / name for name in made.names)
     if page:
-        click.echo(f"Look at {made.outdir / 'index.html'}")
+        report(f"Look at {made.outdir / 'index.html'}")
 
 
 def print_files(paths: Iterable[Path] | Sequence[Path]) -> None:
     """Print one indented line for each file."""
     for path in paths:
-        click.echo(f"  {path}")
+        report(f"  {path}")

@@ -9,11 +9,21 @@ import click
 from .. import __version__
 from . import options
 from .editing import check_without_recipe, render_recipe
-from .given import Given, factorisation, look, open_for_pictures, outdir, output_settings, print_made, print_remarks
+from .given import (
+    Given,
+    claimed,
+    factorisation,
+    look,
+    open_for_pictures,
+    outdir,
+    output_settings,
+    print_made,
+    print_remarks,
+)
 from .given import seeds as seeds_of
 from .given import wanted as wanted_of
-from .progress import Progress
-from .shell import SETTINGS, Command
+from .progress import reporter
+from .shell import SETTINGS, Command, typed_command
 
 
 def _run_options(video: options.Decorator = options.video) -> options.Decorator:
@@ -71,7 +81,7 @@ def render(ctx: click.Context, /, **given: Any) -> None:
         return render_recipe(ctx, given)
     check_without_recipe(given)
     if given["video"] == "none":
-        raise click.UsageError("--video none leaves nothing to make; `sefa sheet` makes sheets only")
+        raise click.UsageError("--video none makes nothing here; `sefa sheet` makes sheets without videos")
     _run(given, sheet=False)
 
 
@@ -103,18 +113,18 @@ def demo(**given: Any) -> None:
 
 def _run(given: Given, sheet: bool) -> None:
     """Open the network, factorise, render, and print the outputs."""
+    output = output_settings(given, sheet=sheet)
     session = open_for_pictures(given)
     from ..runs.each_direction import make_outputs
-    from ..runs.folder import check_folder
 
-    folder, wanted = outdir(given, session.name), wanted_of(given)
-    check_folder(folder)
-    output = output_settings(given, sheet=sheet)
-    output.check()
-    groups = session.directions(factorisation(given), wanted, folder)
-    print_remarks(group.directions for group in groups)
+    folder, wanted = outdir(given, session), wanted_of(given)
     view = session.view(look(given), seeds_of(given), given["projected_w"])
-    with Progress() as progress:
+    with reporter() as progress:
+        groups = session.directions(factorisation(given), wanted, folder, reporter=progress)
+        own = claimed(given, session, folder)
+        if own != folder:  # another network's run was faster
+            folder, groups = own, session.directions(factorisation(given), wanted, own, reporter=progress)
+        print_remarks(group.directions for group in groups)
         made = make_outputs(
             session,
             view,
@@ -123,6 +133,7 @@ def _run(given: Given, sheet: bool) -> None:
             output,
             folder,
             distance=given["distance"],
+            command=typed_command(),
             reporter=progress,
             overwrite=given["overwrite"],
         )

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
 from . import options
+from .files import File, Output, check_file, output_path
 from .given import open_session
-from .progress import Download
-from .shell import Command, warn
+from .progress import download
+from .shell import Command, report, warn
 
 
 @click.command(cls=Command)
-@click.argument("file", metavar="FILE")
+@click.argument("file", type=File("any"), metavar="FILE")
 @click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@options.as_json
 @click.option(
-    "--audit", is_flag=True, help="Say what the file would run if it were unpickled; exit code 1 if anything."
+    "--audit", is_flag=True, help="Print what the file would run if it were unpickled; exit code 1 if anything."
 )
+@options.allow_local
 @options.trust_pickle
 @options.strict
 @options.debug
-def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_pickle: bool, debug: bool) -> None:
-    """Say what a network file holds, without running anything of it (unless --trust-pickle).
+def info(
+    file: str,
+    which: str,
+    as_json: bool,
+    audit: bool,
+    allow_local: bool,
+    strict: bool,
+    trust_pickle: bool,
+    debug: bool,
+) -> None:
+    """Print what a network file holds; nothing of it is run (unless --trust-pickle).
 
-    With --audit, say what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit code
-    is then 0 where that is no more than network files do, and 1 where other code would run, a name or a source text is
-    not known, or the file is odd or broken.
+    With --audit, print what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit
+    code is then 0 where that is no more than network files do, and 1 where other code would run, a name or a source
+    text is not known, or the file is odd or broken.
 
     \b
     Examples:
@@ -40,10 +50,14 @@ def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_
     if audit:
         if trust_pickle:
             raise click.UsageError("--audit runs nothing, --trust-pickle does: give one of them")
-        return _audit(file, as_json)
+        return _audit(file, as_json, allow_local)
+    check_file(file, "", "network")
     from ..networks.opening import open_network
+    from ..reading.download import without_secrets
 
-    opened = open_network(file, which=which, strict=strict, progress=Download(), trust_pickle=trust_pickle)
+    opened = open_network(
+        file, which=which, strict=strict, progress=download(), trust_pickle=trust_pickle, allow_local=allow_local
+    )
     for text in opened.warnings:
         warn(text)
     record = opened.record
@@ -73,7 +87,9 @@ def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_
     if as_json:
         click.echo(json.dumps(about, indent=1))
         return
-    click.echo(f"{file}: {record.class_name}, read by hook {opened.hook.name}; source: {opened.source}")
+    click.echo(
+        f"{without_secrets(file)}: {record.class_name}, read by hook {opened.hook.name}; source: {opened.source}"
+    )
     for key in ("resolution", "channels", "num_ws", "z_dim", "w_dim", "c_dim"):
         click.echo(f"  {key:<11}{about[key]}")
     click.echo(f"  {'networks':<11}{', '.join(record.entries)} (this is {record.which})")
@@ -86,13 +102,13 @@ def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_
         click.echo(f"  {layer.ws_index:2d}  {layer.kind:<7}{layer.size:6d}{layer.channels:10d}  {layer.name}")
 
 
-def _audit(file: str, as_json: bool) -> None:
+def _audit(file: str, as_json: bool, allow_local: bool) -> None:
     from ..hooks.known_sources import origin
     from ..networks.opening import locate
     from ..reading.audit import text as audit_text
     from ..reading.audit.audit import audit
 
-    found = audit(locate(file, progress=Download()), origin)
+    found = audit(locate(file, progress=download(), allow_local=allow_local), origin)
     text = json.dumps(audit_text.as_json(found), indent=1) if as_json else "\n".join(audit_text.lines(found))
     click.echo(text)
     click.get_current_context().exit(1 if found.findings else 0)
@@ -100,7 +116,7 @@ def _audit(file: str, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @options.network
-@click.option("--output", help="File to write.  [default: NETWORK.safetensors here]", metavar="FILE")
+@click.option("--output", type=Output(), help="File to write.  [default: NETWORK.safetensors here]", metavar="FILE")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @options.strict
 @options.debug
@@ -113,12 +129,10 @@ def convert(**given: Any) -> None:
     """
     from ..reading.network_file import write_converted
 
+    if given["output"]:
+        output_path(given["output"], (".safetensors",), given["overwrite"])
     opened = open_session(given).opened
-    path = Path(given["output"] or f"{opened.record.name}.safetensors")
-    if path.suffix != ".safetensors":
-        raise click.UsageError(f"--output {path}: the name must end in .safetensors")
-    if path.exists() and not given["overwrite"]:
-        raise click.UsageError(f"{path}: exists; use --overwrite to replace it")
+    path = output_path(given["output"] or f"{opened.record.name}.safetensors", (".safetensors",), given["overwrite"])
     opened.check_unchanged()
     write_converted(opened.record, path)
-    click.echo(f"{path}: {opened.record.which} of {opened.record.name}, {path.stat().st_size / 1e6:.1f} MB")
+    report(f"{path}: {opened.record.which} of {opened.record.name}, {path.stat().st_size / 1e6:.1f} MB")

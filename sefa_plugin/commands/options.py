@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
 from ..directions.keys import parse_keys
 from ..rendering.typed_edits import parse_axis, parse_distance, parse_edit, parse_seeds
+from .files import File, Folder, ParamType
+from .progress import QUIET
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,12 +32,6 @@ def stack(*options: Decorator) -> Decorator:
         return function
 
     return apply
-
-
-if TYPE_CHECKING:
-    ParamType = click.ParamType[object]
-else:
-    ParamType = click.ParamType
 
 
 class Parsed(ParamType):
@@ -107,26 +103,48 @@ EDIT = Parsed("edit", parse_edit)
 AXIS = Parsed("axis", parse_axis)
 
 
-debug = click.option("--debug", is_flag=True, help="Show the whole traceback when something fails.")
+def _set_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    ctx.meta[QUIET] = value
+
+
+debug = stack(
+    click.option(
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_set_quiet,
+        help="Print warnings, errors and results that were asked for, and nothing else.",
+    ),
+    click.option("--debug", is_flag=True, help="Show the whole traceback when something fails."),
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 strict = click.option("--strict", is_flag=True, help="Refuse what is otherwise only warned of.")
 trust_pickle = click.option(
     "--trust-pickle",
     is_flag=True,
     help="Run the file's own code where its network is not known. It can do anything: only if you trust its maker.",
 )
-outdir = click.option("--outdir", help="Where to put everything.  [default: sefa-out/NETWORK]", metavar="DIR")
-outdir_of_edits = click.option(
-    "--outdir", help="Where to put everything.  [default: a folder in sefa-out/NETWORK/edits]", metavar="DIR"
+allow_local = click.option(
+    "--allow-local", is_flag=True, help="Follow a public server's redirection into a private network."
 )
+
+
+def _outdir(usual: str) -> Decorator:
+    return click.option("--outdir", type=Folder(), help=f"Where to put everything.  [default: {usual}]", metavar="DIR")
+
+
+outdir = _outdir("sefa-out/NETWORK")
+outdir_of_edits = _outdir("a folder in sefa-out/NETWORK/edits")
 overwrite = click.option("--overwrite", is_flag=True, help="Make outputs again even where they are up to date.")
 which = click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
 
 
 def _network(required: bool, help: str) -> Decorator:
     return stack(
-        click.option("--network", required=required, help=help, metavar="FILE|URL"),
+        click.option("--network", type=File("network"), required=required, help=help, metavar="FILE|URL"),
         which,
         click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
+        allow_local,
         trust_pickle,
     )
 
@@ -177,10 +195,18 @@ look = stack(
 latents = stack(
     click.option("--seeds", type=SEEDS, help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
     look,
-    click.option("--projected-w", help="Projected ws (.npz, .npy, .pt) instead of seeds.", metavar="FILE"),
+    click.option(
+        "--projected-w",
+        type=File("latents"),
+        help="Projected ws (.npz, .npy, .pt) instead of seeds.",
+        metavar="FILE",
+    ),
 )
 directions_file = click.option(
-    "--directions-file", help="Use a directions file instead of factorising.", metavar="FILE"
+    "--directions-file",
+    type=File("directions"),
+    help="Use a directions file instead of factorising.",
+    metavar="FILE",
 )
 edit_layers = click.option(
     "--edit-layers",
@@ -295,6 +321,7 @@ video_of_planes = stack(
 recipe = stack(
     click.option(
         "--recipe",
+        type=File("recipe"),
         help="A recipe.json of `sefa edit`, or its folder: make its pictures, or --animate it.",
         metavar="FILE",
     ),
@@ -336,7 +363,7 @@ scoring = stack(
         metavar="NAME=FOR|AGAINST",
     ),
     click.option("--clip-model", help="Folder of a CLIP model (clip), or its name (open_clip).", metavar="FOLDER|NAME"),
-    click.option("--clip-weights", help="Weights of a model of open_clip.", metavar="FILE"),
+    click.option("--clip-weights", type=File("any"), help="Weights of a model of open_clip.", metavar="FILE"),
     click.option(
         "--samples", type=click.IntRange(2, 1_000_000), default=2000, help="Samples to measure on.", metavar="INT"
     ),
@@ -374,6 +401,7 @@ measuring = stack(
     rendering,
     outdir,
     click.option("--overwrite", is_flag=True, help="Measure anew, whatever an earlier run has left."),
+    as_json,
     strict,
     debug,
 )

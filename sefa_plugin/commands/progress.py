@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from typing import Any, ClassVar
 
 import click
 
 from ..system.messages import readable
 
+QUIET = "sefa_plugin.quiet"  # key of a click context's ``meta``: whether ``--quiet`` was typed
 SETTLED = 0.5  # seconds of rendering before the time is estimated
 
 
@@ -19,8 +21,8 @@ class Progress:
     _bar: ClassVar[Any] = None  # one for the process, since there is one terminal
 
     def __init__(self) -> None:
-        self._total = self._done = 0
-        self._first: tuple[float, int] | None = None  # when the first pictures came, and how many
+        self._total, self._estimated = 0, False
+        self._done: deque[tuple[float, int]] = deque()  # when how many pictures were done
 
     def __enter__(self) -> Progress:
         return self
@@ -38,28 +40,47 @@ class Progress:
 
     def expect(self, pictures: int) -> None:
         """Print the amount of work; its time is estimated from the first pictures."""
-        self._total, self._done, self._first = pictures, 0, None
+        self._total, self._estimated = pictures, False
+        self._done.clear()
         if pictures:
             self.say(f"{pictures} pictures to render")
 
     def advance(self, pictures: int) -> None:
-        """Move the bar."""
+        """Note that pictures are done; print the estimate, or move the bar."""
         if not pictures:
             return
-        self._done += pictures
+        done = pictures + (self._done[-1][1] if self._done else 0)
+        self._done.append((time.monotonic(), done))
+        left = self._seconds_to_go()
         if self._bar is not None:
-            self._bar.update(pictures)
-        elif self._first is None:  # the first pictures, with the building of the network, take longer than later ones
-            self._first = time.monotonic(), self._done
-        elif self._total:
-            start, before = self._first
-            taken = time.monotonic() - start
-            if taken > SETTLED:
-                left = (self._total - self._done) * taken / (self._done - before)
-                self.say(f"about {readable(left)} to go")
-                bar: Any = click.progressbar(length=self._total, label="rendering", file=sys.stderr, width=30)
-                bar.update(self._done)
+            self._bar.update(pictures, left)
+        elif left is not None and self._total and not self._estimated:
+            self._estimated = True
+            self.say(f"about {readable(left)} to go")
+            if sys.stderr.isatty():
+                bar: Any = click.progressbar(
+                    length=self._total,
+                    label="rendering",
+                    file=sys.stderr,
+                    width=30,
+                    show_eta=False,
+                    item_show_func=lambda left: None if left is None else f"{readable(left)} to go",
+                )
+                bar.update(done, left)
                 Progress._bar = bar
+
+    def _seconds_to_go(self) -> float | None:
+        """At the rate of the later half of the pictures that are done, since phases of a run differ; None at first.
+
+        The first ones are left out: building the network, and compiling, is in their time.
+        """
+        now, done = self._done[-1]
+        while len(self._done) > 2 and 2 * self._done[1][1] <= done:
+            self._done.popleft()
+        start, before = self._done[0]
+        if now - start <= SETTLED:
+            return None
+        return max(0.0, (self._total - done) * (now - start) / (done - before))
 
 
 class Download:
@@ -77,3 +98,33 @@ class Download:
             if received >= total:
                 self._bar.render_finish()
         self._seen = received
+
+
+def quiet() -> bool:
+    """Whether the command that runs was typed with ``--quiet``."""
+    ctx = click.get_current_context(silent=True)
+    return ctx is not None and bool(ctx.meta.get(QUIET))
+
+
+class _Quiet(Progress):
+    """A ``Progress`` that prints nothing."""
+
+    @classmethod
+    def say(cls, text: str) -> None:
+        """Nothing; warnings are printed by ``Progress`` itself."""
+
+    def expect(self, pictures: int) -> None:
+        """Nothing."""
+
+    def advance(self, pictures: int) -> None:
+        """Nothing."""
+
+
+def reporter() -> Progress:
+    """The progress of a command, which prints nothing with ``--quiet``."""
+    return _Quiet() if quiet() else Progress()
+
+
+def download() -> Download | None:
+    """The progress of a download; None with ``--quiet``."""
+    return None if quiet() else Download()

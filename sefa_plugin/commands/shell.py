@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ..reading.download import without_secrets
+from ..runs.command_line import portable, portable_words
 from ..system import environment
 from ..system.interrupts import INTERRUPTED, STOPPED, exit_code, stoppable
 from ..system.messages import one_line
 from ..system.processor import is_out_of_memory, share_cores
-from .progress import Progress
+from . import arguments, files, help
+from .progress import Progress, quiet
 
 USAGE, FAILURE = 2, 1
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}  # of click
@@ -22,7 +28,18 @@ SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names":
 
 def warn(text: str) -> None:
     """Print a one-line warning to standard error."""
-    Progress.say(f"Warning: {one_line(text)}")
+    Progress.say(f"Warning: {one_line(without_secrets(text))}")
+
+
+def note(text: str) -> None:
+    """Print a one-line note to standard error; not with ``--quiet``."""
+    report(f"Note: {one_line(text)}", err=True)
+
+
+def report(text: str, err: bool = False) -> None:
+    """Print what a command does or has made; not with ``--quiet``."""
+    if not quiet():
+        click.echo(text, err=err)
 
 
 @contextmanager
@@ -39,6 +56,10 @@ def explain(error: BaseException) -> tuple[str, int]:
     stopped = exit_code(error)
     if stopped or isinstance(error, click.Abort):
         return STOPPED, stopped or INTERRUPTED
+    if isinstance(error, click.MissingParameter) and error.param is not None and error.ctx is not None:
+        value = error.param.metavar if isinstance(error.param, click.Option) else ""
+        line = error.format_message().rstrip(".")
+        return f"{line}{f' {value}' if value else ''}; see {error.ctx.command_path} --help", error.exit_code
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
     if isinstance(error, OSError):
@@ -56,7 +77,41 @@ def explain(error: BaseException) -> tuple[str, int]:
     if type(error).__module__.startswith("sefa_plugin"):  # a ValueError of this package is a usage error
         return str(error), USAGE if isinstance(error, ValueError) else FAILURE
     kind = type(error).__name__
-    return f"unexpected {kind}: {error} (run again with --debug for the whole story)", FAILURE
+    return f"unexpected {kind}: {error} (run it again with --debug to see where)", FAILURE
+
+
+def typed_command() -> list[str]:
+    """The words of the running command, with its program as it was called, for records; see ``portable_words``."""
+    context = click.get_current_context().find_root()
+    words = context.meta[_WORDS]
+    return [*_program(context.command.name or "", words), *portable_words(words)]
+
+
+_WORDS = "sefa_plugin.words"  # of the command line, in click's context
+
+
+def _program(name: str, words: Sequence[str]) -> list[str]:
+    """How this process was started, if it was with these words; else the name of the command."""
+    script = sys.argv[0]
+    if list(words) != list(map(_expanded, sys.argv[1:])):
+        return [name]
+    if Path(script).name == "__main__.py":
+        return [_python(), "-m", "sefa_plugin"]
+    return [_python(), portable(script)] if script.endswith(".py") else [_short(script)]
+
+
+def _python() -> str:
+    """This Python as it was called."""
+    called = getattr(sys, "orig_argv", [""])[0]  # Python 3.10
+    return _short(called or sys.executable)
+
+
+def _short(program: str) -> str:
+    """A program's name where the shell finds it under that, else its path."""
+    name = Path(program).stem if os.name == "nt" else Path(program).name
+    found = shutil.which(name)
+    known = os.sep not in program or (found is not None and os.path.abspath(found) == os.path.abspath(program))
+    return name if known else portable(program)
 
 
 def _raised_by_printing(error: BaseException) -> bool:
@@ -93,12 +148,13 @@ class OneLineErrors(click.Command):
         share_cores()
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        words = list(sys.argv[1:] if args is None else args)
+        words = [_expanded(word) for word in (sys.argv[1:] if args is None else args)]
         _open_streams()
         if hasattr(sys.stdout, "reconfigure"):  # file names may not be encodable in the terminal's encoding
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with stoppable():
+                args = args if os.name == "nt" else words  # on Windows click expands them
                 result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except (SystemExit, GeneratorExit):
             raise
@@ -106,13 +162,41 @@ class OneLineErrors(click.Command):
             if "--debug" in words and not isinstance(error, click.ClickException):
                 raise
             line, code = explain(error)
-            click.echo(f"Error: {one_line(line)}", err=True)
+            click.echo(f"Error: {one_line(without_secrets(line))}", err=True)
             sys.exit(code)
         sys.exit(result if isinstance(result, int) else 0)
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """The first sentence of the help, not cut off."""
+        return help.summary(self.help)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under headings."""
+        help.write_options([param for param in self.get_params(ctx) if isinstance(param, click.Option)], ctx, formatter)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """As ``click.Command.make_context``; notes the words of the command line."""
+        words = list(args)
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta.setdefault(_WORDS, words)
+        return context
+
+
+def _expanded(word: str) -> str:
+    """A word of the command line, with the home folder for ``~/``, which shells leave after ``=`` and in quotes."""
+    found = re.match(r"(--[\w-]+=)?(?=~[/\\])", word)
+    return found[0] + os.path.expanduser(word[found.end() :]) if found else word
 
 
 class Command(OneLineErrors):
     """A single command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words; wrong turns that are known have a line that says what to type."""
+        arguments.check(self, ctx, args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Check that the current folder exists, and run; see ``click.Command.invoke``."""
@@ -120,6 +204,7 @@ class Command(OneLineErrors):
             os.getcwd()
         except OSError:  # libraries of PyTorch would abort the process
             raise click.ClickException("the current folder is gone; change to one that is there") from None
+        files.check(ctx)
         return super().invoke(ctx)
 
 
@@ -131,3 +216,26 @@ class Group(OneLineErrors, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands."""
         return list(self.commands)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, and the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words before the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            line = arguments.no_option(self, ctx, error.option_name)
+            if line is None:
+                raise
+            raise click.UsageError(line) from None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a word."""
+        if not ctx.resilient_parsing and args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise click.UsageError(arguments.no_command(self, ctx, args[0]))
+        return super().resolve_command(ctx, args)

@@ -10,9 +10,9 @@ import click
 
 from .. import __version__
 from . import options
-from .shell import Command, warn
+from .shell import Command, report, warn
 
-_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 
 
 @click.command("register", cls=Command)
@@ -42,10 +42,10 @@ def register_command(path: str, dry_run: bool, debug: bool) -> None:
     file, what = register(path, dry_run)
     done = {"new": "written", "updated": "updated"}
     would = {"new": "would be written", "updated": "would be updated"}
-    click.echo(f"{file}: {(would if dry_run else done).get(what, what)}")
+    (click.echo if dry_run else report)(f"{file}: {(would if dry_run else done).get(what, what)}")
     beside = sibling(file)
     if not dry_run:
-        click.echo(f"There: python gen_sefa.py --network X.pkl{f', like {beside}' if beside else ''}")
+        report(f"There: python gen_sefa.py --network X.pkl{f', like {beside}' if beside else ''}")
 
 
 @click.command("unregister", cls=Command)
@@ -53,7 +53,7 @@ def register_command(path: str, dry_run: bool, debug: bool) -> None:
 @_dry_run
 @options.debug
 def unregister_command(path: str, dry_run: bool, debug: bool) -> None:
-    """Take away the gen_sefa.py that `sefa register` has put into a checkout, and nothing else.
+    """Remove the gen_sefa.py that `sefa register` has written into a checkout, and nothing else.
 
     \b
     Examples:
@@ -61,9 +61,9 @@ def unregister_command(path: str, dry_run: bool, debug: bool) -> None:
     """
     file, there = unregister(path, dry_run)
     if there:
-        click.echo(f"{file}: {'would be removed' if dry_run else 'removed'}")
+        (click.echo if dry_run else report)(f"{file}: {'would be removed' if dry_run else 'removed'}")
     else:
-        click.echo(f"{file}: not there, nothing to remove")
+        report(f"{file}: not there, nothing to remove")
 
 
 # --- writing and removing the file ----------------------------------------------------------------

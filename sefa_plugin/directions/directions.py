@@ -14,7 +14,8 @@ import numpy as np
 from .file import DirectionsFileError, read_directions, write_directions
 from .keys import Key
 from .layers import TORGB
-from .names import NAMERS, Names, check_name
+from .names import NAMERS, Names, Past, check_name, check_note
+from .ties import tied, zero_eigenvalues
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SPACES = ("w", "z")
 SHARPEN = ("none", "layers", "pictures")
 BROKEN = ("", "low", "high", "both")
+STEPS = 50  # changes that can be taken back
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
 Pair = Optional[tuple[float, float]]
 
@@ -43,6 +45,7 @@ class _Facts(TypedDict, total=False):
     sharpen: str
     found_with: str
     caveats: tuple[str, ...]
+    history: tuple[tuple[Past, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +69,10 @@ class Direction:
         strength: of sharp directions, the squared change of all styles for a step of one standard deviation of w, which
             their order follows; else None.
         shares: of sharp directions, what each of the set's layers adds to ``strength``, as shares of 1; else ().
+        starred, note: set by a person; see ``names.check_note``.
 
     Raises:
-        ValueError: this cannot be a name, or measured numbers are not finite or contradict each other.
+        ValueError: this cannot be a name or a note, or measured numbers are not finite or contradict each other.
     """
 
     vector: np.ndarray
@@ -82,9 +86,12 @@ class Direction:
     prior: Pair = None
     strength: float | None = None
     shares: tuple[float, ...] = ()
+    starred: bool = False
+    note: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        check_note(self.note)
         if self.named_by not in NAMERS or not (self.purity is None or 0 <= self.purity <= 1):
             raise ValueError(
                 f"a name was given by {self.named_by!r:.20} with the purity {self.purity}, which cannot be"
@@ -133,6 +140,7 @@ class Directions:
         sharpen: ``none``, ``layers`` or ``pictures``: how directions were sharpened, see ``sharp``.
         found_with: of sharp directions, the settings that decide them, in words; else ''.
         caveats: what to know of the set, a line each.
+        history: what a person's changes of names, stars and notes have replaced, the last one at the end.
         vectors: those of all entries, float32 ``[k, dim]`` or ``[k, len(layers), dim]``.
 
     Raises:
@@ -155,6 +163,7 @@ class Directions:
     sharpen: str = "none"
     found_with: str = ""
     caveats: tuple[str, ...] = ()
+    history: tuple[tuple[Past, ...], ...] = ()
     vectors: np.ndarray = field(init=False)
 
     @classmethod
@@ -173,6 +182,8 @@ class Directions:
         priors: Sequence[Pair] = (),
         strengths: Sequence[float | None] = (),
         shares: Sequence[Sequence[float]] = (),
+        starred: Sequence[bool] = (),
+        notes: Sequence[str] = (),
         **facts: Unpack[_Facts],
     ) -> Directions:
         """Directions from arrays and lists, each with one entry for each direction, or empty.
@@ -181,7 +192,8 @@ class Directions:
             vectors: ``[k, dim]``, or ``[k, len(layers), dim]``.
             eigenvalues: ``[k]``.
             layers: ws indices.
-            names, named_by, purity, sigmas, ranges, broken, priors, strengths, shares: see :class:`Direction`. Names
+            names, named_by, purity, sigmas, ranges, broken, priors, strengths, shares, starred, notes: see
+                :class:`Direction`. Names
                 without an entry in ``named_by`` count as given by a person.
             facts: the other attributes.
 
@@ -193,14 +205,9 @@ class Directions:
         if vectors.ndim not in (2, 3) or 0 in vectors.shape or values.shape != vectors.shape[:1]:
             raise ValueError(f"directions {list(vectors.shape)} and eigenvalues {list(values.shape)} do not agree")
         count = len(vectors)
-        columns: dict[str, Sequence[object]] = {
-            "names": names,
-            "namers": named_by,
-            "purities": purity,
-            "sigmas": sigmas,
-            "ranges": ranges,
-        }
-        columns |= {"broken sides": broken, "priors": priors, "strengths": strengths, "shares": shares}
+        columns: dict[str, Sequence[object]] = {"names": names, "namers": named_by, "purities": purity}
+        columns |= {"sigmas": sigmas, "ranges": ranges, "broken sides": broken, "priors": priors}
+        columns |= {"strengths": strengths, "shares": shares, "stars": starred, "notes": notes}
         for what, column in columns.items():
             if len(column) not in (0, count):
                 raise ValueError(f"{len(column)} {what} for {count} directions")
@@ -217,6 +224,8 @@ class Directions:
                 prior=_pair(priors[index]) if priors else None,
                 strength=_number(strengths[index]) if strengths else None,
                 shares=tuple(shares[index]) if shares else (),
+                starred=bool(starred and starred[index]),
+                note=notes[index] if notes else "",
             )
             for index in range(count)
         ]
@@ -242,6 +251,8 @@ class Directions:
             raise ValueError(f"directions with {vectors.shape[1]} rows each, one for a layer, cannot change others")
         if len(self.origin) > 100 or not self.origin.isprintable():
             raise ValueError("the origin of the directions is no short line")
+        if not all(0 <= past.place < len(vectors) for step in self.history for past in step):
+            raise ValueError("the history of names is of other directions")
         # A file name may hold anything; ours goes into messages and metadata.
         network = "".join(letter if letter.isprintable() else "?" for letter in self.network)
         for name, value in (("vectors", vectors), ("layers", layers), ("network", network)):
@@ -297,6 +308,16 @@ class Directions:
         """Of all entries."""
         return tuple(entry.shares for entry in self.entries)
 
+    @property
+    def starred(self) -> tuple[bool, ...]:
+        """Of all entries."""
+        return tuple(entry.starred for entry in self.entries)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Of all entries, '' where there is none."""
+        return tuple(entry.note for entry in self.entries)
+
     def __len__(self) -> int:
         return len(self.entries)
 
@@ -348,7 +369,7 @@ class Directions:
             ValueError: there is none such.
         """
         entries = tuple(self.entries[self.index(key)] for key in keys)
-        return replace(self, entries=entries, next_eigenvalue=None)
+        return replace(self, entries=entries, next_eigenvalue=None, history=())
 
     def first(self, count: int | None) -> Directions:
         """The first ``count``, or all.
@@ -399,18 +420,27 @@ class Directions:
         return ""
 
     def same_as(self, other: Directions) -> bool:
-        """Whether both are the same factorisation of the same network, of any length."""
-        fields = ("digest", "label", "space", "normalize", "torgb", "layers", "sharpen", "found_with")
+        """Whether both are the same factorisation of the same network, of any length, whatever their labels.
+
+        Directions with equal eigenvalues, or with one of 0, are not compared: they depend on the computer.
+        """
+        fields = ("digest", "space", "normalize", "torgb", "layers", "sharpen", "found_with")
         if any(getattr(self, field) != getattr(other, field) for field in fields):
             return False
         mine, theirs = self.vectors[: len(other)], other.vectors[: len(self)]
+        if mine.shape != theirs.shape:
+            return False
+        defined = np.ones(len(mine), dtype=bool)
+        if not self.origin:
+            vague = [*zero_eigenvalues(self), *(index for run in tied(self)[0] for index in run)]
+            defined[[index for index in vague if index < len(mine)]] = False
         # Sharp directions follow from codes, which another processor rounds otherwise.
-        return mine.shape == theirs.shape and np.allclose(mine, theirs, atol=1e-5 if self.sharpen == "none" else 1e-2)
+        return np.allclose(mine[defined], theirs[defined], atol=1e-5 if self.sharpen == "none" else 1e-2)
 
     def adopting(self, other: Directions) -> Directions:
         """With the names and measurements, and where it is longer the directions, of an earlier result."""
         if len(other) >= len(self):
-            return other
+            return replace(other, label=self.label)
         adopted = [
             replace(
                 theirs,
@@ -422,10 +452,12 @@ class Directions:
             for mine, theirs in zip(self.entries, other.entries)
         ]
         rest = [Direction(mine.vector, mine.eigenvalue) for mine in self.entries[len(other) :]]
-        return replace(self, entries=(*adopted, *rest), calibration=other.calibration)
+        return replace(self, entries=(*adopted, *rest), calibration=other.calibration, history=other.history)
 
     def edited_at(self, rows: Sequence[int], label: str) -> Directions:
-        """The same directions, added to other rows of ws; ranges, which hold for the old ones, are left out.
+        """The same directions with their names, added to other rows of ws.
+
+        Ranges, stars and notes, which are of the old rows, are left out.
 
         Args:
             rows: ws indices, ascending.
@@ -441,9 +473,8 @@ class Directions:
         if self.per_row:
             raise ValueError("these directions change each of their layers in a way of its own, and no other ones")
         label = f"{self.label.partition('@')[0]}@{label}"
-        moved = self.without_ranges()
-        entries = tuple(replace(entry, shares=()) for entry in moved.entries)  # of the layers that they had
-        return replace(moved, entries=entries, layers=tuple(rows), label=label)
+        entries = tuple(replace(entry.without_range, starred=False, note="", shares=()) for entry in self.entries)
+        return replace(self, entries=entries, layers=tuple(rows), label=label, calibration="", history=())
 
     def without_ranges(self, calibration: str = "") -> Directions:
         """Without the ranges, which hold for other settings than those of ``calibration``."""
@@ -459,11 +490,51 @@ class Directions:
         Raises:
             ValueError: there is no such direction, a person has given the name to another, or it cannot be one.
         """
-        return self._renamed(self._names.by_person(self.index(index), name))
+        return self.typed(index, name=name)
+
+    def typed(
+        self, index: int, name: str | None = None, starred: bool | None = None, note: str | None = None
+    ) -> Directions:
+        """With what a person sets for one direction; None leaves it. :meth:`undone` takes it back.
+
+        Raises:
+            ValueError: as :meth:`named`, or the text cannot be a note.
+        """
+        index = self.index(index)
+        renamed = self if name is None else self._renamed(self._names.by_person(index, name))
+        entry = renamed.entries[index]
+        entry = replace(
+            entry,
+            starred=entry.starred if starred is None else starred,
+            note=entry.note if note is None else note,
+        )
+        made = renamed.with_entries({index: entry})
+        step = tuple(past for past, now in zip(self._past, made._past) if past != now)
+        return replace(made, history=(*self.history, step)[-STEPS:]) if step else self
+
+    def undone(self) -> Directions:
+        """With the last change of a person taken back.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if not self.history:
+            raise ValueError("no name, star or note was changed here: there is nothing to take back")
+        *before, last = self.history
+        held = {
+            index: replace(self.entries[index], name=name, named_by=by, purity=share, starred=starred, note=note)
+            for index, name, by, share, starred, note in last
+        }
+        made = replace(self.with_entries(held), history=tuple(before))
+        return made._renamed(made._names.unique([place for place, by in enumerate(made.named_by) if by == "person"]))
 
     def with_names_of(self, other: Directions) -> Directions:
-        """With the names that another set has for the same directions; its own where that has none."""
-        return self._renamed(self._names.taking(other._names))
+        """With the names that another set has for the same directions; its own where that has none, or if typed here.
+
+        Names without a :attr:`history` were lent by such a set before.
+        """
+        typed = {past.place for step in self.history for past in step if self.entries[past.place].name}
+        return self._renamed(self._names.taking(other._names, typed))
 
     def with_auto_names(self, found: Mapping[int, tuple[str, float]], measured: Iterable[int]) -> Directions:
         """With names that re-scoring gives: ``(name, purity)`` by direction; see ``Names.automatic``.
@@ -479,6 +550,13 @@ class Directions:
     ) -> Directions:
         """With the measured range of one direction."""
         return self.with_entries({index: self.entries[index].measured(sigma, low, high, broken, prior)})
+
+    @property
+    def _past(self) -> tuple[Past, ...]:
+        return tuple(
+            Past(index, entry.name, entry.named_by, entry.purity, entry.starred, entry.note)
+            for index, entry in enumerate(self.entries)
+        )
 
     @property
     def _names(self) -> Names:

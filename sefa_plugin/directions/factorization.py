@@ -253,7 +253,9 @@ def factorize_network(
     normalize = factorisation.normalize
     if in_z:
         if factorisation.layers != "all":
-            raise ValueError("--space z factorises the mapping network, which has no --layers to choose")
+            raise ValueError(
+                "space z factorises the mapping network, which has no layers to choose; leave --layers out"
+            )
         z_dim = opened.sizes["z_dim"]
         return [
             factorize_mapping(opened.mapping, z_dim, normalize=normalize, num_directions=num_directions, source=source)

@@ -17,6 +17,7 @@ from ..reading.safetensors_header import settle
 from ..system.messages import shown
 from ..system.regular_files import open_regular, reading
 from ..system.whole_files import whole_file
+from .names import Past
 from .ties import remarks
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class _Entries(Struct, frozen=True):
     caveats: tuple[str, ...] = ()
     sharpen: str = "none"
     found_with: str = ""
+    starred: tuple[bool, ...] = ()
+    notes: tuple[str, ...] = ()
+    history: Annotated[tuple[tuple[Past, ...], ...], Meta(max_length=1000)] = ()
 
 
 class DirectionsFileError(Exception):
@@ -83,6 +87,9 @@ def write_directions(path: str | os.PathLike[str], directions: Directions) -> No
     if directions.sharpen != "none":
         about |= {key: json.dumps(getattr(directions, key)) for key in ("strengths", "shares", "caveats", "sharpen")}
         about["found_with"] = json.dumps(directions.found_with)
+    for key, held in (("starred", directions.starred), ("notes", directions.notes), ("history", directions.history)):
+        if any(held):
+            about[key] = json.dumps(held)
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
     with whole_file(path) as part:
         part.write_bytes(save(tensors, about))  # save_file makes a file that only its owner can read

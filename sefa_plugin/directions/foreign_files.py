@@ -21,8 +21,6 @@ from ..reading.tensors_file import InertParts
 from ..system import regular_files as regular_file
 from ..system.messages import shown
 
-ROWS = ("auto", "directions", "layers")
-VECTORS = ("auto", "rows", "columns")
 _MOST = 10_000  # tensors of one file
 
 

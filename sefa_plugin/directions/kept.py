@@ -1,16 +1,17 @@
 """Directions and the file that they are kept in, to which later ranges and names are added.
 
-A file is changed only under the lock of its folder and is read again first, so that names and ranges that a person or
-another run has added meanwhile are kept.
+A set is found in a folder by what it is: the network's digest, layers, space and options. A file is changed only under
+the lock of its folder and is read again first, so that names and ranges that a person or another run has added
+meanwhile are kept.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from ..system.regular_files import open_regular
 from ..system.whole_files import alone_in
@@ -33,6 +34,7 @@ class KeptDirections:
         directions, path: see above.
         replaces_ranges: whether ranges that were measured with other settings (truncation, class) replace those in the
             file.
+        lender: a set whose names these directions bear, where nobody has named them here.
         warn: called with one line where the file cannot be written.
     """
 
@@ -42,16 +44,18 @@ class KeptDirections:
         path: Path | None = None,
         *,
         replaces_ranges: bool = True,
+        lender: Directions | None = None,
         warn: Callable[[str], None] = _ignore,
     ) -> None:
         self.directions = directions
         self.path = path
+        self._lender = lender
         self._calibration = None if replaces_ranges else directions.calibration
         self._warn = warn
 
     def careful(self) -> KeptDirections:
         """The same set; ranges that are measured with another look do not replace those in its file."""
-        return KeptDirections(self.directions, self.path, replaces_ranges=False, warn=self._warn)
+        return KeptDirections(self.directions, self.path, replaces_ranges=False, lender=self._lender, warn=self._warn)
 
     def unkept(self, directions: Directions) -> KeptDirections:
         """Other directions, kept in no file."""
@@ -59,11 +63,11 @@ class KeptDirections:
 
     def update(self, directions: Directions) -> None:
         """Set directions with more names or ranges, and write them to the file; warns where that fails."""
-        self.directions = directions
+        before, self.directions = self.directions, directions
         if self.path is None or self._calibration not in (None, "", directions.calibration):
             return
         try:
-            keep(directions, self.path)
+            self._keep(before)
         except OSError as error:
             self._warn(f"{self.path}: ranges are not saved ({error.strerror or error})")
 
@@ -73,18 +77,61 @@ class KeptDirections:
         Raises:
             OSError: the file cannot be written, or the present one cannot be read.
         """
+        self._keep(self.directions)
+
+    def _keep(self, before: Directions) -> None:
         if self.path is not None:
-            keep(self.directions, self.path)
+            names = zip(before.names, self.directions.names)
+            typed = {index: name for index, (old, name) in enumerate(names) if name != old}
+            self.path = keep(self.directions, self.path, typed, self._lender)
 
 
-def keep(directions: Directions, path: Path) -> None:
-    """Write directions to a file, with the names and ranges that the file already has.
+def keep(
+    directions: Directions,
+    path: Path,
+    typed: Mapping[int, str] = MappingProxyType({}),
+    lender: Directions | None = None,
+) -> Path:
+    """Write directions to a file, with the names and ranges that the file already has; returns the file.
+
+    That is another file, with a digest in its name, if other directions lie in this one.
+
+    Args:
+        directions, path: what is written where.
+        typed: names, by number, that replace those in the file.
+        lender: a set whose names replace those that nobody has typed for the directions of this file.
 
     Raises:
         OSError: the file cannot be written, or the present one cannot be read.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    change(path, lambda held: joined(directions, held), otherwise=directions)
+    with alone_in(path.parent):
+        held = _earlier(path)
+        if held is not None and not held.same_as(directions):
+            path = path.with_name(f"{path.stem}-{_digest(directions)}{path.suffix}")
+            held = _earlier(path)
+        made = joined(directions, held or directions)
+        made = made if lender is None else made.with_names_of(lender)
+        for index, name in typed.items():
+            made = made.named(index, name)
+        made.save(path)
+    return path
+
+
+def keep_result(directions: Directions, path: Path) -> Path:
+    """Write directions of an experiment; those of an earlier one are replaced unless a person has named any.
+
+    Returns:
+        The file: another one, with a digest in its name, where a person has named other directions in this one.
+
+    Raises:
+        OSError: the file cannot be written, or the present one cannot be read.
+    """
+    held = _earlier(path)
+    if held is not None and (held.history or ("person" in held.named_by and not any(directions.names))):
+        return keep(directions, path)
+    directions.save(path)
+    return path
 
 
 def change(path: Path, how: Callable[[Directions], Directions], otherwise: Directions | None = None) -> Directions:
@@ -133,7 +180,7 @@ def joined(mine: Directions, now: Directions) -> Directions:
     """``mine`` with the names of ``now`` and the ranges of both; where both have one, that of ``mine``."""
     if not mine.same_as(now):
         return mine
-    both = mine.adopting(now)
+    both = replace(mine.adopting(now), label=now.label)
     measured = {index: entry for index, entry in enumerate(mine.entries) if entry.range is not None}
     if measured and mine.calibration != both.calibration:
         both = both.without_ranges(mine.calibration)
@@ -145,36 +192,65 @@ def joined(mine: Directions, now: Directions) -> Directions:
     return both.with_entries(joint)
 
 
-def files_of(groups: Sequence[Directions], folder: Path) -> list[Path]:
+def sets_in(folder: Path, warn: Callable[[str], None] = _ignore) -> dict[Path, Directions]:
+    """The directions files of a folder, in the order of their names; ``warn`` is called for one that is none.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    return dict(_sets(folder, warn))
+
+
+def _sets(folder: Path, warn: Callable[[str], None]) -> Iterator[tuple[Path, Directions]]:
+    for file in sorted(folder.glob("directions*.safetensors")):
+        try:
+            open_regular(file).close()
+            yield file, Directions.load(file)
+        except FileNotFoundError:
+            pass
+        except DirectionsFileError as error:
+            warn(f"{error}: left as it is")
+
+
+def files_of(groups: Sequence[Directions], folder: Path, warn: Callable[[str], None] = _ignore) -> list[Path]:
     """The file of each group in a folder: the one that holds the same directions already, or a new one.
 
-    A new one is ``directions.safetensors`` for a single group, and has the group's label in its name for one of several
-    or where edits change other layers; where other directions have that name, the label and then a digest are added.
+    A new one is ``directions.safetensors`` for all layers, or else has the group's label in its name; where another
+    file has that name, the label and then a digest are added.
 
     Raises:
         OSError: a file of the folder cannot be read.
     """
-    alone = len(groups) == 1 and "@" not in groups[0].label
-    return [
-        path or _free_file(directions, folder, alone) for directions, path in zip(groups, known_files(groups, folder))
-    ]
+    known = known_files(groups, folder, warn)
+    return [path or _free_file(directions, folder) for directions, path in zip(groups, known)]
 
 
-def _free_file(directions: Directions, folder: Path, alone: bool) -> Path:
-    about = (directions.digest, directions.space, directions.normalize, directions.torgb, directions.layers)
-    digest = hashlib.sha256(repr(about).encode()).hexdigest()[:8]
-    endings = [*([""] if alone else []), f"-{directions.label}", f"-{directions.label}-{digest}"]
+def _free_file(directions: Directions, folder: Path) -> Path:
+    label = f"-{directions.label}"
+    endings = [*([""] if directions.label == "all" else []), label, f"{label}-{_digest(directions)}"]
     files = [folder / f"directions{ending}.safetensors" for ending in endings]
-    return next((file for file in files if _earlier(file) is None), files[-1])
+    return next((file for file in files if file.is_symlink() or not file.exists()), files[-1])
 
 
-def known_files(groups: Sequence[Directions], folder: Path) -> list[Path | None]:
-    """The file of each group in a folder that already holds the same directions; None where there is none."""
-    files = sorted(folder.glob("directions*.safetensors"))
+def _digest(directions: Directions) -> str:
+    """Eight digits for file names, of all that makes two sets the same."""
+    about: tuple[object, ...] = (
+        *(directions.digest, directions.space, directions.normalize, directions.torgb, directions.layers),
+        *([directions.sharpen, directions.found_with] if directions.sharpen != "none" else []),
+    )
+    return hashlib.sha256(repr(about).encode() + directions.vectors.tobytes()).hexdigest()[:8]
 
-    def holds(file: Path, held: Directions) -> bool:
-        with suppress(OSError):
-            return adopting(held, file) is not held
-        return False
 
-    return [next((file for file in files if holds(file, held)), None) for held in groups]
+def known_files(groups: Sequence[Directions], folder: Path, warn: Callable[[str], None] = _ignore) -> list[Path | None]:
+    """The file of each group in a folder that already holds the same directions; None where there is none.
+
+    Raises:
+        OSError: a file of the folder cannot be read.
+    """
+    held = sets_in(folder, warn)
+
+    def file_of(group: Directions) -> Path | None:
+        same = [file for file, one in held.items() if group.same_as(one)]
+        return min(same, key=lambda file: held[file].label != group.label, default=None)
+
+    return [file_of(group) for group in groups]

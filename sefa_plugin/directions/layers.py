@@ -68,13 +68,28 @@ def select_layers(layers: Sequence[StyleLayer], spec: str = "all", torgb: str = 
     return list(groups.values())
 
 
+def one_group(layers: Sequence[StyleLayer], spec: str, torgb: str = "last") -> LayerGroup:
+    """The only group of layers of a specification.
+
+    Raises:
+        ValueError: there are several, or no such layers.
+    """
+    groups = select_layers(layers, spec, torgb)
+    if len(groups) != 1:
+        raise ValueError(f"layers {spec!r} gives {len(groups)} groups; type one, like middle or 0-3")
+    return groups[0]
+
+
 def _named(name: str, layers: Sequence[StyleLayer], torgb: str) -> list[LayerGroup] | None:
     """The groups that a name stands for; None where it is not a name."""
     if name == "input":
         return [_input_group(layers)]
-    if name not in ("all", "each", *GROUPS):
+    one = re.fullmatch(r"layer(\d\d+)", name)  # one of ``each``
+    if name not in ("all", "each", *GROUPS) and not one:
         return None
     styles = _primary(layers, torgb)
+    if one:
+        return [_group(layers, [int(one[1])], name, torgb)] if int(one[1]) in styles else None
     if name == "each":
         return [_group(layers, [row], f"layer{row:02d}", torgb) for row in sorted(styles)]
     rows = sorted(styles) if name == "all" else _rows_of_group(styles, name)

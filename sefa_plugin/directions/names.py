@@ -1,13 +1,25 @@
-"""Names of directions: the rules for them, and their source (a person or re-scoring)."""
+"""Names and notes of directions: the rules for them, and the source of names (a person or re-scoring)."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple, Optional
 
 NAMERS = ("", "person", "auto")
+LONGEST_NOTE = 1000
+
+
+class Past(NamedTuple):
+    """What a direction had before a change: the fields of ``Direction`` that a person sets."""
+
+    place: int
+    name: str = ""
+    named_by: str = ""
+    purity: Optional[float] = None
+    starred: bool = False
+    note: str = ""
 
 
 class Names(NamedTuple):
@@ -40,15 +52,23 @@ class Names(NamedTuple):
         held[index] = (name, "person" if name else "", None)
         return Names(*zip(*held.values()))
 
-    def taking(self, others: Names) -> Names:
-        """These names, replaced by those of ``others`` where there are any; of equal names the first is kept."""
-        held = [theirs if theirs[0] else mine for mine, theirs in zip(zip(*self), zip(*others))]
+    def taking(self, others: Names, typed: Collection[int] = ()) -> Names:
+        """These names, replaced by those of ``others`` where there are any, except ``typed`` ones; each name once."""
+        held = [
+            mine if place in typed or not theirs[0] else theirs
+            for place, (mine, theirs) in enumerate(zip(zip(*self), zip(*others)))
+        ]
         held += list(zip(*self))[len(held) :]
+        return Names(*zip(*held)).unique(typed)
+
+    def unique(self, first: Collection[int] = ()) -> Names:
+        """Each name once: of equal ones that of the ``first`` directions is kept, or that of the smallest number."""
+        held = list(zip(*self))
         seen: set[str] = set()
-        for place, (name, _, _) in enumerate(held):
-            if name in seen:
+        for place in sorted(range(len(held)), key=lambda place: (place not in first, place)):
+            if held[place][0] in seen:
                 held[place] = ("", "", None)
-            seen.add(name)
+            seen.add(held[place][0])
         return Names(*zip(*held))
 
     def automatic(self, found: Mapping[int, tuple[str, float]], measured: Iterable[int]) -> Names:
@@ -80,3 +100,13 @@ def check_name(name: str) -> None:
         raise ValueError(f"the name {name!r:.40} holds a comma or a line break")
     if re.fullmatch(r"[\s\d+-]+", name) or name != name.strip() or len(name) > 100:
         raise ValueError(f"the name {name!r:.40} is a number, begins or ends with a space, or is over 100 letters")
+
+
+def check_note(note: str) -> None:
+    """Check the note of a direction: one line.
+
+    Raises:
+        ValueError: it holds a line break, or is over ``LONGEST_NOTE`` letters.
+    """
+    if not note.isprintable() or len(note) > LONGEST_NOTE:
+        raise ValueError(f"the note {note!r:.40} holds a line break, or is over {LONGEST_NOTE} letters")

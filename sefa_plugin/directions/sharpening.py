@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from .closed_form import stack
 from .codes import PER_DIMENSION, covariance, enough
 from .directions import Directions
 from .layers import Label, LayerGroup, select_layers
+from .picture_grams import SAMPLES, picture_grams
 from .sharp import POOL, Sharp, rotated, scales, sharpen
 from .ties import ONLY_THE_SPACE
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .factorization import Source
 
 Advance = Callable[[int], None]
+PICTURES = 2 * POOL * SAMPLES  # of one group of layers, at most
 
 
 def nothing(pictures: int) -> None:
@@ -54,35 +56,63 @@ def sharpen_groups(
     Raises:
         ValueError: the layers do not fit the network, there is nothing to sharpen, or too few codes are asked for.
     """
-    least = PER_DIMENSION * G.w_dim
     samples = code_samples or enough(G.w_dim)
-    if samples < least:
-        each = f"{PER_DIMENSION} for each of {G.w_dim} dimensions of w"
-        raise ValueError(f"{samples} code samples: at least {least} are needed, {each}")
+    settings = _settings(way, samples, G.w_dim)
     groups = select_layers(layers, spec, "always")
     varied = covariance(G, samples)
     found = []
     for group in groups:
         matrices = [np.asarray(layer.weight, dtype=np.float64) * layer.weight_gain for layer in group.layers]
         if way == "layers":
-            sharp, found_with = sharpen(matrices, varied), f"{samples} codes"
+            sharp = sharpen(matrices, varied)
         else:
-            sharp, pictures = _by_pictures(G, group, varied, source, advance, folder)
-            found_with = f"{samples} codes, {pictures} pictures"
-        found.append(_directions(group, matrices, sharp, way, found_with, source))
+            sharp = _by_pictures(G, group, varied, source, advance, folder)
+        found.append(_directions(group, matrices, sharp, way, settings, source))
     return found
+
+
+def _settings(way: str, samples: int, w_dim: int) -> str:
+    """What decides sharp directions beside the network, its layers and the way, in words."""
+    least = PER_DIMENSION * w_dim
+    if samples < least:
+        each = f"{PER_DIMENSION} for each of {w_dim} dimensions of w"
+        raise ValueError(f"{samples} code samples: at least {least} are needed, {each}")
+    return f"{samples} codes" + (f", pictures of {SAMPLES} samples" if way == "pictures" else "")
+
+
+def known_groups(
+    held: Iterable[Directions],
+    layers: Sequence[StyleLayer],
+    spec: str,
+    way: str,
+    code_samples: int | None,
+    digest: str,
+    w_dim: int,
+) -> list[Directions]:
+    """The sets of :func:`sharpen_groups` where all of them are among those that are kept; else none.
+
+    Raises:
+        ValueError: as there.
+    """
+    settings = _settings(way, code_samples or enough(w_dim), w_dim)
+    wanted = [
+        (str(Label(group.label, way)), group.ws_indices, settings, digest)
+        for group in select_layers(layers, spec, "always")
+    ]
+    there = {(one.label, one.layers, one.found_with, one.digest): one for one in held}
+    return [there[about] for about in wanted] if there.keys() >= set(wanted) else []
 
 
 def _by_pictures(
     G: Generator, group: LayerGroup, varied: np.ndarray, source: Source, advance: Advance, folder: Path | None
-) -> tuple[Sharp, int]:
-    from .picture_grams import SAMPLES, picture_grams
-
+) -> Sharp:
     basis = scales(varied)[:, :POOL]
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     about = repr((source.digest, group.ws_indices)).encode() + basis.astype(np.float32).tobytes()
     file = None if folder is None else folder / f".sharpening-{hashlib.sha256(about).hexdigest()[:12]}.npz"
     grams = picture_grams(G, basis, group.ws_indices, advance=advance, file=file)
-    return rotated(basis, grams), 2 * basis.shape[1] * SAMPLES
+    return rotated(basis, grams)
 
 
 def _directions(

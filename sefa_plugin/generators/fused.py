@@ -8,6 +8,7 @@ polyphase: the phases are stored separately, and inserted zeros are never multip
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Union, cast
 
 import numpy as np
@@ -15,12 +16,14 @@ from numba import config, njit, prange, set_num_threads, types
 from numba.extending import overload
 
 if TYPE_CHECKING:
+    from numba.core.dispatcher import Dispatcher
     from numpy.typing import NDArray
     from typing_extensions import Unpack
 
     Floats = NDArray[np.float32]
     Wholes = NDArray[np.int64]
     Pixels = Union[Floats, NDArray[np.uint16]]  # uint16: the bits of bfloat16
+    Six = tuple[Floats, Floats, Floats, Floats, Floats, Floats]
 
 PHASE_TAPS = 6  # of the up-sampling filter, per phase; the loops are written out for them
 PAIRS = 6  # pairs of symmetric taps of the down-sampling filter per loop
@@ -195,25 +198,11 @@ def _from(phases: Floats, place: int, up: int, lanes: int, begin: int) -> Floats
 
 
 @_compiled()
-def _fold_one(
-    into: Floats,
-    taps: Floats,
-    add: bool,
-    a0: Floats,
-    a1: Floats,
-    a2: Floats,
-    a3: Floats,
-    a4: Floats,
-    a5: Floats,
-    b0: Floats,
-    b1: Floats,
-    b2: Floats,
-    b3: Floats,
-    b4: Floats,
-    b5: Floats,
-) -> None:
+def _fold_one(into: Floats, taps: Floats, add: bool, ahead: Six, mirrored: Six) -> None:
     """Apply six taps of a symmetric filter to sums of mirrored pixels: half the multiplications."""
     g0, g1, g2, g3, g4, g5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
+    a0, a1, a2, a3, a4, a5 = ahead
+    b0, b1, b2, b3, b4, b5 = mirrored
     for z in range(len(into)):
         v = g0 * (a0[z] + b0[z]) + g1 * (a1[z] + b1[z]) + g2 * (a2[z] + b2[z])
         v += g3 * (a3[z] + b3[z]) + g4 * (a4[z] + b4[z]) + g5 * (a5[z] + b5[z])
@@ -221,28 +210,12 @@ def _fold_one(
 
 
 @_compiled()
-def _fold_two(
-    one: Floats,
-    two: Floats,
-    taps: Floats,
-    more: Floats,
-    add: bool,
-    a0: Floats,
-    a1: Floats,
-    a2: Floats,
-    a3: Floats,
-    a4: Floats,
-    a5: Floats,
-    b0: Floats,
-    b1: Floats,
-    b2: Floats,
-    b3: Floats,
-    b4: Floats,
-    b5: Floats,
-) -> None:
+def _fold_two(one: Floats, two: Floats, taps: Floats, more: Floats, add: bool, ahead: Six, mirrored: Six) -> None:
     """The same for two filters, which share the sums."""
     g0, g1, g2, g3, g4, g5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
     h0, h1, h2, h3, h4, h5 = more[0], more[1], more[2], more[3], more[4], more[5]
+    a0, a1, a2, a3, a4, a5 = ahead
+    b0, b1, b2, b3, b4, b5 = mirrored
     for z in range(len(one)):
         c0, c1, c2 = a0[z] + b0[z], a1[z] + b1[z], a2[z] + b2[z]
         c3, c4, c5 = a3[z] + b3[z], a4[z] + b4[z], a5[z] + b5[z]
@@ -267,19 +240,19 @@ def _reduce_sideways(
             a3, b3 = _from(phases, t + 3, up, lanes, begin), _from(phases, u - 3, up, lanes, begin)
             a4, b4 = _from(phases, t + 4, up, lanes, begin), _from(phases, u - 4, up, lanes, begin)
             a5, b5 = _from(phases, t + 5, up, lanes, begin), _from(phases, u - 5, up, lanes, begin)
+            ahead, mirrored = (a0, a1, a2, a3, a4, a5), (b0, b1, b2, b3, b4, b5)
             for f in range(0, factors - 1, 2):
                 one, two = into[e, f, begin:stop], into[e, f + 1, begin:stop]
-                g, h = taps[f, k:], taps[f + 1, k:]
-                _fold_two(one, two, g, h, k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
+                _fold_two(one, two, taps[f, k:], taps[f + 1, k:], k > 0, ahead, mirrored)
             if factors % 2:
-                one, g = into[e, factors - 1, begin:stop], taps[factors - 1, k:]
-                _fold_one(one, g, k > 0, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5)
+                _fold_one(into[e, factors - 1, begin:stop], taps[factors - 1, k:], k > 0, ahead, mirrored)
 
 
 @_compiled()
-def _spread_one(v: Floats, g: Floats, o0: Floats, o1: Floats, o2: Floats, o3: Floats, o4: Floats, o5: Floats) -> None:
+def _spread_one(v: Floats, g: Floats, out: Six) -> None:
     """Add one factor of a row to six output rows. A branch in these loops would prevent vectorisation."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
+    o0, o1, o2, o3, o4, o5 = out
     for z in range(len(v)):
         a = v[z]
         o0[z] += g0 * a
@@ -291,12 +264,11 @@ def _spread_one(v: Floats, g: Floats, o0: Floats, o1: Floats, o2: Floats, o3: Fl
 
 
 @_compiled()
-def _spread_two(
-    v: Floats, w: Floats, g: Floats, h: Floats, o0: Floats, o1: Floats, o2: Floats, o3: Floats, o4: Floats, o5: Floats
-) -> None:
+def _spread_two(v: Floats, w: Floats, g: Floats, h: Floats, out: Six) -> None:
     """The same for two factors: sums are read and written once for both."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
     h0, h1, h2, h3, h4, h5 = h[0], h[1], h[2], h[3], h[4], h[5]
+    o0, o1, o2, o3, o4, o5 = out
     for z in range(len(v)):
         a, b = v[z], w[z]
         o0[z] += g0 * a + h0 * b
@@ -308,24 +280,12 @@ def _spread_two(
 
 
 @_compiled()
-def _spread_three(
-    v: Floats,
-    w: Floats,
-    x: Floats,
-    g: Floats,
-    h: Floats,
-    i: Floats,
-    o0: Floats,
-    o1: Floats,
-    o2: Floats,
-    o3: Floats,
-    o4: Floats,
-    o5: Floats,
-) -> None:
+def _spread_three(v: Floats, w: Floats, x: Floats, g: Floats, h: Floats, i: Floats, out: Six) -> None:
     """The same for three, the number of most radial filters."""
     g0, g1, g2, g3, g4, g5 = g[0], g[1], g[2], g[3], g[4], g[5]
     h0, h1, h2, h3, h4, h5 = h[0], h[1], h[2], h[3], h[4], h[5]
     i0, i1, i2, i3, i4, i5 = i[0], i[1], i[2], i[3], i[4], i[5]
+    o0, o1, o2, o3, o4, o5 = out
     for z in range(len(v)):
         a, b, c = v[z], w[z], x[z]
         o0[z] += g0 * a + h0 * b + i0 * c
@@ -346,17 +306,17 @@ def _spread(sums: Floats, e: int, begin: int, stop: int, done: int, rows: Floats
         o0, o1 = sums[y % reached, e, begin:stop], sums[(y - 1) % reached, e, begin:stop]
         o2, o3 = sums[(y - 2) % reached, e, begin:stop], sums[(y - 3) % reached, e, begin:stop]
         o4, o5 = sums[(y - 4) % reached, e, begin:stop], sums[(y - 5) % reached, e, begin:stop]
+        out = (o0, o1, o2, o3, o4, o5)
         if j == 0 and done % down == 0:
             o0[:] = 0  # its first contribution
         if factors == 3:
             v, w, x = rows[0, begin:stop], rows[1, begin:stop], rows[2, begin:stop]
-            _spread_three(v, w, x, g[0], g[1], g[2], o0, o1, o2, o3, o4, o5)
+            _spread_three(v, w, x, g[0], g[1], g[2], out)
             continue
         if factors % 2:
-            _spread_one(rows[factors - 1, begin:stop], g[factors - 1], o0, o1, o2, o3, o4, o5)
+            _spread_one(rows[factors - 1, begin:stop], g[factors - 1], out)
         for f in range(0, factors - 1, 2):
-            v, w = rows[f, begin:stop], rows[f + 1, begin:stop]
-            _spread_two(v, w, g[f], g[f + 1], o0, o1, o2, o3, o4, o5)
+            _spread_two(rows[f, begin:stop], rows[f + 1, begin:stop], g[f], g[f + 1], out)
 
 
 @_compiled(inline="always")
@@ -443,6 +403,15 @@ def _phases(taps: Floats, up: int, low: int) -> tuple[Floats, Wholes]:
     chosen = [(low - phase) % up for phase in range(up)]
     starts = [(phase + first - low) // up for phase, first in enumerate(chosen)]
     return np.stack([kernel[first::up] for first in chosen]), np.array(starts, dtype=np.int64)
+
+
+def is_compiled() -> bool:
+    """Whether Numba's folder holds the compiled loops, or they were compiled in this process."""
+    dispatcher = cast("Dispatcher", _run)
+    if dispatcher.signatures:
+        return True
+    folder, line = dispatcher.stats.cache_path, dispatcher.py_func.__code__.co_firstlineno
+    return folder is not None and any(Path(folder).glob(f"fused._run-{line}.*.nbi"))
 
 
 def fits(up_taps: Floats, down_taps: Floats, up: int, down: int) -> bool:

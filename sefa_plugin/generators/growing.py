@@ -12,10 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-def pixel_norm(x: Tensor) -> Tensor:
-    """Divide by the root of the mean square over axis 1 (section 4.2)."""
-    return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+from .mapping import Synthesis
 
 
 def scaled_conv(x: Tensor, weight: Tensor, gain: float, up: bool = False) -> Tensor:
@@ -45,35 +42,50 @@ class ToRGB(nn.Module):
         return scaled_conv(x, self.weight, 1) + self.bias[:, None, None]
 
 
-def grown(
-    resolutions: Sequence[int],
-    lod: float,
-    block: Callable[[int, Tensor | None], Tensor],
-    torgb: Mapping[int, ToRGB],
-) -> Tensor:
-    """Render at a level of detail: 0 is the finest, each further 1 halves the resolution, fractions blend.
+class Block(nn.Module):
+    """The layers of one resolution, by name."""
+
+    def __init__(self, parts: Mapping[str, nn.Module | nn.Parameter]) -> None:
+        super().__init__()
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+
+class GrownSynthesis(Synthesis):
+    """A synthesis network with blocks ``b4``, ``b8``, ..., each with a ToRGB, and a level of detail.
 
     Args:
-        resolutions: from 4 to the picture's.
-        block: gives the features at a resolution from those at the one before.
-        torgb: the ToRGB layer of every resolution.
-
-    Returns:
-        ``[N, C, H, W]`` of the full size; coarser levels are enlarged by repeating pixels.
+        channels: features of every block, from 4 pixels on.
     """
-    last = len(resolutions) - 1
-    # Weight of the enlarged lower resolution in the blend, by resolution.
-    older = [min(max(lod - (last - index), 0.0), 1.0) if index else 0.0 for index in range(last + 1)]
-    x: Tensor | None = None
-    img: Tensor | None = None
-    for index, resolution in enumerate(resolutions):
-        if older[index] < 1:
-            x = block(resolution, x)
-        if img is not None:
-            img = F.interpolate(img, scale_factor=2, mode="nearest")
-        wanted = older[index] < 1 and (index == last or older[index + 1] > 0)
-        if wanted:
-            colours = torgb[resolution](x)
-            img = colours if img is None else torch.lerp(colours, img, older[index])
-    assert img is not None  # at least one resolution is rendered to RGB
-    return img
+
+    lod: Tensor
+
+    def __init__(self, w_dim: int, num_ws: int, img_channels: int, channels: Sequence[int]) -> None:
+        super().__init__(w_dim, num_ws, 2 << len(channels), img_channels)
+        self.block_resolutions = [4 << index for index in range(len(channels))]
+        self.register_buffer("lod", torch.zeros([]))
+
+    def grown(self, features: Callable[[int, Tensor | None], Tensor]) -> Tensor:
+        """Render at the level of detail: 0 is the finest, each further 1 halves the resolution, fractions blend.
+
+        Args:
+            features: gives the features at a resolution from those at the one before.
+
+        Returns:
+            ``[N, C, H, W]`` of the full size; coarser levels are enlarged by repeating pixels.
+        """
+        lod, last = float(self.lod), len(self.block_resolutions) - 1
+        # Weight of the enlarged lower resolution in the blend, by resolution.
+        older = [min(max(lod - (last - index), 0.0), 1.0) if index else 0.0 for index in range(last + 1)]
+        x: Tensor | None = None
+        img: Tensor | None = None
+        for index, resolution in enumerate(self.block_resolutions):
+            if older[index] < 1:
+                x = features(resolution, x)
+            if img is not None:
+                img = F.interpolate(img, scale_factor=2, mode="nearest")
+            if older[index] < 1 and (index == last or older[index + 1] > 0):
+                colours = getattr(self, f"b{resolution}").torgb(x)
+                img = colours if img is None else torch.lerp(colours, img, older[index])
+        assert img is not None  # at least one resolution is rendered to RGB
+        return img

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -41,8 +41,6 @@ class FullyConnectedLayer(nn.Module):
         bias_init: float = 0,
     ) -> None:
         super().__init__()
-        self.in_features = in_features
-        self.out_features = out_features
         self.activation = activation
         self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
         self.bias = nn.Parameter(torch.full((out_features,), float(bias_init)))
@@ -55,7 +53,43 @@ class FullyConnectedLayer(nn.Module):
         return ops.bias_act(x, act=self.activation)
 
 
-class MappingNetwork(nn.Module):
+class BaseMapping(nn.Module):
+    """Sizes and linear layers of a mapping network; ``widths`` are those of its input and of every layer's output."""
+
+    w_avg: Tensor
+
+    def __init__(
+        self,
+        z_dim: int,
+        c_dim: int,
+        w_dim: int,
+        num_ws: int,
+        widths: Sequence[int],
+        activation: str,
+        lr_multiplier: float,
+    ) -> None:
+        super().__init__()
+        self.z_dim = z_dim
+        self.c_dim = c_dim
+        self.w_dim = w_dim
+        self.num_ws = num_ws
+        self.num_layers = len(widths) - 1
+        for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
+            setattr(self, f"fc{index}", FullyConnectedLayer(inputs, outputs, activation, lr_multiplier))
+
+    def layers(self, x: Tensor, average: Tensor | None, psi: float, cutoff: int | None) -> Tensor:
+        """The linear layers, then truncation towards ``average``, which can be broadcast to ``[N, num_ws, w_dim]``."""
+        for index in range(self.num_layers):
+            x = getattr(self, f"fc{index}")(x)
+        ws = x.unsqueeze(1).repeat(1, self.num_ws, 1)
+        if psi != 1:
+            if average is None:
+                raise ValueError("this network keeps no average w, so truncation is not possible")
+            ws[:, :cutoff] = torch.lerp(average.expand_as(ws[:, :cutoff]), ws[:, :cutoff], psi)
+        return ws
+
+
+class MappingNetwork(BaseMapping):
     """Latents and labels to intermediate latents, with truncation.
 
     StyleGAN (2019), section 2; truncation as in its appendix B.
@@ -63,8 +97,6 @@ class MappingNetwork(nn.Module):
     Labels are embedded and normalised separately from z. With ``label_concat`` (StyleGAN and StyleGAN2 in TensorFlow)
     they are multiplied by a matrix, appended to z, and both are normalised together.
     """
-
-    w_avg: Tensor
 
     def __init__(
         self,
@@ -81,22 +113,14 @@ class MappingNetwork(nn.Module):
         label_concat: bool = False,
         normalize_latents: bool = True,
     ) -> None:
-        super().__init__()
-        self.z_dim = z_dim
-        self.c_dim = c_dim
-        self.w_dim = w_dim
-        self.num_ws = num_ws
-        self.num_layers = num_layers
-        self.w_avg_beta = w_avg_beta
-        self.label_concat = label_concat
-        self.normalize_latents = normalize_latents
         embed = (w_dim if embed_features is None else embed_features) if c_dim else 0
         hidden = w_dim if layer_features is None else layer_features
         widths = [z_dim + embed] + [hidden] * (num_layers - 1) + [w_dim]
+        super().__init__(z_dim, c_dim, w_dim, num_ws, widths, activation, lr_multiplier)
+        self.label_concat = label_concat
+        self.normalize_latents = normalize_latents
         if c_dim:
             self.embed = nn.Linear(c_dim, embed, bias=False) if label_concat else FullyConnectedLayer(c_dim, embed)
-        for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
-            setattr(self, f"fc{index}", FullyConnectedLayer(inputs, outputs, activation, lr_multiplier))
         if w_avg_beta is not None:
             self.register_buffer("w_avg", torch.zeros(w_dim))
 
@@ -123,18 +147,6 @@ class MappingNetwork(nn.Module):
             ValueError: shapes are wrong, or a network with labels was given none.
         """
         refuse_unknown(keywords, "mapping")
-        w = self._input(z, c)
-        for index in range(self.num_layers):
-            w = getattr(self, f"fc{index}")(w)
-        ws = w.unsqueeze(1).repeat(1, self.num_ws, 1)
-        if truncation_psi != 1:
-            if not hasattr(self, "w_avg"):
-                raise ValueError("this network keeps no average w, so truncation is not possible")
-            rows = slice(0, truncation_cutoff)
-            ws[:, rows] = self.w_avg.lerp(ws[:, rows], truncation_psi)
-        return ws
-
-    def _input(self, z: Tensor, c: Tensor | None) -> Tensor:
         z, c = checked_latents(z, self.z_dim), checked_labels(c, self.c_dim)
         parts = [z] if self.z_dim else []
         if c is not None:
@@ -142,7 +154,8 @@ class MappingNetwork(nn.Module):
         if self.label_concat:
             parts = [torch.cat(parts, dim=1)]
         normal = [self.normalize_latents] * bool(self.z_dim or self.label_concat) + [True]
-        return torch.cat([normalize_2nd_moment(x) if wanted else x for x, wanted in zip(parts, normal)], dim=1)
+        w = torch.cat([normalize_2nd_moment(x) if wanted else x for x, wanted in zip(parts, normal)], dim=1)
+        return self.layers(w, getattr(self, "w_avg", None), truncation_psi, truncation_cutoff)
 
 
 def checked_latents(z: Tensor, z_dim: int) -> Tensor:
@@ -168,19 +181,36 @@ def checked_labels(c: Tensor | None, c_dim: int) -> Tensor | None:
     return c.to(torch.float32)
 
 
+class Synthesis(nn.Module):
+    """Sizes of a synthesis network: ws ``[N, num_ws, w_dim]`` to pictures ``[N, C, H, W]``."""
+
+    def __init__(self, w_dim: int, num_ws: int, img_resolution: int, img_channels: int) -> None:
+        super().__init__()
+        self.w_dim = w_dim
+        self.num_ws = num_ws
+        self.img_resolution = img_resolution
+        self.img_channels = img_channels
+
+    def checked(self, ws: Tensor) -> Tensor:
+        """Give ws as float32; ``ValueError`` if they are not ``[N, num_ws, w_dim]``."""
+        if ws.ndim != 3 or tuple(ws.shape[1:]) != (self.num_ws, self.w_dim):
+            raise ValueError(f"ws is {list(ws.shape)}, expected [N, {self.num_ws}, {self.w_dim}]")
+        return ws.to(torch.float32)
+
+
 class BaseGenerator(nn.Module):
     """The interface of the toolkits' generators around a ``mapping`` and a ``synthesis``."""
 
-    mapping: nn.Module
-    synthesis: nn.Module
-
-    def __init__(self, z_dim: int, c_dim: int, w_dim: int, img_resolution: int, img_channels: int) -> None:
+    def __init__(self, z_dim: int, c_dim: int, synthesis: Synthesis, mapping: nn.Module) -> None:
         super().__init__()
         self.z_dim = z_dim
         self.c_dim = c_dim
-        self.w_dim = w_dim
-        self.img_resolution = img_resolution
-        self.img_channels = img_channels
+        self.w_dim = synthesis.w_dim
+        self.num_ws = synthesis.num_ws
+        self.img_resolution = synthesis.img_resolution
+        self.img_channels = synthesis.img_channels
+        self.synthesis = synthesis
+        self.mapping = mapping
 
     def forward(
         self,
@@ -194,10 +224,3 @@ class BaseGenerator(nn.Module):
         ws = self.mapping(z, c, truncation_psi=truncation_psi, truncation_cutoff=truncation_cutoff)
         pictures: Tensor = self.synthesis(ws, **synthesis_kwargs)
         return pictures
-
-
-def check_ws(ws: Tensor, num_ws: int, w_dim: int) -> Tensor:
-    """Give ws as float32; ``ValueError`` if they are not ``[N, num_ws, w_dim]``."""
-    if ws.ndim != 3 or tuple(ws.shape[1:]) != (num_ws, w_dim):
-        raise ValueError(f"ws is {list(ws.shape)}, expected [N, {num_ws}, {w_dim}]")
-    return ws.to(torch.float32)

@@ -9,14 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-if TYPE_CHECKING:
-    from .fused import Floats, Pixels
 
 # activation -> (function, gain that preserves the variance)
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
@@ -360,53 +357,24 @@ def working_dtype(layer: Layer, device: torch.device, force_fp32: bool) -> torch
     return torch.bfloat16 if device.type == "cpu" and layer.bfloat16_on_cpu and not force_fp32 else torch.float32
 
 
-class Kernels(Protocol):
-    """The functions of the module ``fused`` that are used here."""
-
-    def fits(self, up_taps: Floats, down_taps: Floats, up: int, down: int, /) -> bool:
-        """Whether its loops support such filters."""
-
-    def filtered_lrelu(
-        self,
-        x: Pixels,
-        up_taps: Floats,
-        down_taps: Floats,
-        bias: Floats,
-        up: int,
-        down: int,
-        padding: Sequence[int],
-        slope: float,
-        clamp: float,
-        gain: float,
-        threads: int,
-        /,
-    ) -> Pixels:
-        """Enlarge, activate, reduce."""
-
-
 @lru_cache(maxsize=1)
-def compiled_kernels() -> Kernels | None:
-    """The module with loops compiled by Numba, or None where Numba is not installed or does not work here."""
+def numba_works() -> bool:
+    """Whether the module ``fused``, with loops compiled by Numba, can be used."""
     try:
-        from . import fused
+        from . import fused  # noqa: F401
     except Exception:  # an ImportError, or errors of an old Numba with a new NumPy
-        return None
-    return fused
+        return False
+    return True
 
 
-def _compiled_kernel(
-    x: Tensor, up_kernel: Tensor | None, down_kernel: Tensor | None, up: int, down: int, flip: bool
-) -> Kernels | None:
-    """The compiled loops if they support these arguments, else None."""
-    known = x.dtype in (torch.float32, torch.bfloat16)
-    plain = x.device.type == "cpu" and known and not torch.is_grad_enabled() and not flip
-    if not plain or up_kernel is None or down_kernel is None or x.ndim != 4:
-        return None
-    module = compiled_kernels()
-    if module is None or up_kernel.dtype != torch.float32 or down_kernel.dtype != torch.float32:
-        return None
-    fitting = module.fits(up_kernel.detach().numpy(), down_kernel.detach().numpy(), up, down)
-    return module if fitting else None
+def _fits_compiled_loops(x: Tensor, up_kernel: Tensor, down_kernel: Tensor, up: int, down: int) -> bool:
+    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16) or torch.is_grad_enabled():
+        return False
+    if x.ndim != 4 or {up_kernel.dtype, down_kernel.dtype} != {torch.float32} or not numba_works():
+        return False
+    from . import fused
+
+    return fused.fits(up_kernel.detach().numpy(), down_kernel.detach().numpy(), up, down)
 
 
 def filtered_lrelu(
@@ -427,24 +395,18 @@ def filtered_lrelu(
     StyleGAN3, section 3.2: add the bias, up-sample, activate, down-sample. On a CPU, where no gradient is needed and
     Numba is installed (the extra ``fast``), this is one pass over each channel.
     """
-    compiled = _compiled_kernel(x, up_kernel, down_kernel, up, down, flip_filter)
-    if compiled is not None and up_kernel is not None and down_kernel is not None and gain > 0:
-        pixels = x.detach().permute(0, 2, 3, 1)  # channels last, as in the convolution's result
-        biases = torch.zeros(x.shape[1]) if bias is None else bias.detach().to(torch.float32).contiguous()
-        made = compiled.filtered_lrelu(
-            _as_array(pixels),
-            _as_taps(up_kernel),
-            _as_taps(down_kernel),
-            _as_taps(biases),
-            up,
-            down,
-            padding,
-            slope,
-            math.inf if clamp is None else clamp,
-            gain,
-            torch.get_num_threads(),
-        )
-        return torch.from_numpy(made.view(_BITS[x.dtype])).view(x.dtype).permute(0, 3, 1, 2)
+    kernels = None if up_kernel is None or down_kernel is None or flip_filter or gain <= 0 else (up_kernel, down_kernel)
+    if kernels and _fits_compiled_loops(x, *kernels, up, down):
+        from . import fused
+
+        biases = torch.zeros(x.shape[1]) if bias is None else bias.to(torch.float32)
+        up_taps, down_taps, offsets = (tensor.detach().contiguous().numpy() for tensor in (*kernels, biases))
+        pixels = x.detach().permute(0, 2, 3, 1).contiguous()  # channels last, as in the convolution's result
+        array = pixels.view(torch.int16).numpy().view("uint16") if x.dtype == torch.bfloat16 else pixels.numpy()
+        numbers = (slope, math.inf if clamp is None else clamp, gain, torch.get_num_threads())
+        made = fused.filtered_lrelu(array, up_taps, down_taps, offsets, up, down, padding, *numbers)
+        bits = made.view("int16") if x.dtype == torch.bfloat16 else made  # NumPy has no bfloat16
+        return torch.from_numpy(bits).view(x.dtype).permute(0, 3, 1, 2)
     dtype = x.dtype
     if dtype == torch.bfloat16 and x.device.type == "cpu":  # the filters are not faster in bfloat16
         x, bias = x.to(torch.float32), None if bias is None else bias.to(torch.float32)
@@ -452,16 +414,3 @@ def filtered_lrelu(
     x = upfirdn2d(x, up_kernel, up=up, padding=padding, gain=up * up, flip_filter=flip_filter)
     x = bias_act(x, act="lrelu", alpha=slope, gain=gain, clamp=clamp, overwrite=True)
     return upfirdn2d(x, down_kernel, down=down, flip_filter=flip_filter).to(dtype)
-
-
-def _as_taps(x: Tensor) -> Floats:
-    return x.detach().contiguous().numpy()
-
-
-_BITS = {torch.float32: "float32", torch.bfloat16: "int16"}  # NumPy's dtype of the same size
-
-
-def _as_array(x: Tensor) -> Pixels:
-    """A tensor as an array for compiled code; bfloat16 as uint16."""
-    x = x.contiguous()
-    return x.view(torch.int16).numpy().view("uint16") if x.dtype == torch.bfloat16 else x.numpy()

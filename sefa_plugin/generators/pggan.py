@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .growing import ToRGB, grown, pixel_norm, scaled_conv
-from .mapping import BaseGenerator, check_ws, checked_labels, checked_latents, refuse_unknown
+from .growing import Block, GrownSynthesis, ToRGB, scaled_conv
+from .mapping import BaseGenerator, checked_labels, checked_latents, normalize_2nd_moment, refuse_unknown
 
 GAIN = math.sqrt(2)
 
@@ -45,7 +45,7 @@ class Mapping(nn.Module):
         z, _ = checked_latents(z, self.z_dim), checked_labels(c, 0)
         if truncation_psi != 1:
             raise ValueError("PGGAN has no W and keeps no average, so truncation is not possible: use a psi of 1")
-        return pixel_norm(z)[:, None]
+        return normalize_2nd_moment(z)[:, None]
 
 
 class Dense(nn.Module):
@@ -60,7 +60,7 @@ class Dense(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """``[N, z_dim]`` to ``[N, channels, 4, 4]``."""
         x = F.linear(z, self.weight * self.weight_gain).reshape(len(z), -1, 4, 4)
-        return pixel_norm(F.leaky_relu(x + self.bias[:, None, None], 0.2))
+        return normalize_2nd_moment(F.leaky_relu(x + self.bias[:, None, None], 0.2))
 
 
 class Layer(nn.Module):
@@ -75,41 +75,19 @@ class Layer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[N, in, h, w]`` to ``[N, out, h, w]``, or to twice the size."""
         x = scaled_conv(x, self.weight, GAIN, self.up) + self.bias[:, None, None]
-        return pixel_norm(F.leaky_relu(x, 0.2))
+        return normalize_2nd_moment(F.leaky_relu(x, 0.2))
 
 
-class Block(nn.Module):
-    """The layers of one resolution: the first has ``dense``, the others have ``conv0``."""
-
-    dense: Dense
-    conv0: Layer
-    conv1: Layer
-    torgb: ToRGB
-
-
-class SynthesisNetwork(nn.Module):
+class SynthesisNetwork(GrownSynthesis):
     """Normalised latents to pictures."""
 
-    lod: Tensor
-
     def __init__(self, z_dim: int, img_channels: int, channels: Sequence[int]) -> None:
-        super().__init__()
-        self.w_dim = z_dim
-        self.num_ws = 1
-        self.block_resolutions = [4 << index for index in range(len(channels))]
-        self.img_resolution = self.block_resolutions[-1]
-        self.img_channels = img_channels
-        self.register_buffer("lod", torch.zeros([]))
+        super().__init__(z_dim, 1, img_channels, channels)
         before = channels[0]
         for resolution, width in zip(self.block_resolutions, channels):
-            block = Block()
-            if resolution == 4:
-                block.dense = Dense(z_dim, width)
-            else:
-                block.conv0 = Layer(before, width, up=True)
-            block.conv1 = Layer(width, width)
-            block.torgb = ToRGB(width, img_channels)
-            setattr(self, f"b{resolution}", block)
+            first = {"dense": Dense(z_dim, width)} if resolution == 4 else {"conv0": Layer(before, width, up=True)}
+            block = {**first, "conv1": Layer(width, width), "torgb": ToRGB(width, img_channels)}
+            setattr(self, f"b{resolution}", Block(block))
             before = width
 
     def forward(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object) -> Tensor:
@@ -121,19 +99,14 @@ class SynthesisNetwork(nn.Module):
             ValueError: ``ws`` has another shape.
         """
         refuse_unknown(keywords, "synthesis")
-        z = pixel_norm(check_ws(ws, 1, self.w_dim)[:, 0])
+        z = normalize_2nd_moment(self.checked(ws)[:, 0])
 
-        def block(resolution: int, x: Tensor | None) -> Tensor:
-            held = self._block(resolution)
-            features: Tensor = held.conv1(held.dense(z) if x is None else held.conv0(x))
-            return features
+        def features(resolution: int, x: Tensor | None) -> Tensor:
+            block = getattr(self, f"b{resolution}")
+            made: Tensor = block.conv1(block.dense(z) if x is None else block.conv0(x))
+            return made
 
-        colours = {resolution: self._block(resolution).torgb for resolution in self.block_resolutions}
-        return grown(self.block_resolutions, float(self.lod), block, colours)
-
-    def _block(self, resolution: int) -> Block:
-        block: Block = getattr(self, f"b{resolution}")
-        return block
+        return self.grown(features)
 
 
 class Generator(BaseGenerator):
@@ -145,11 +118,5 @@ class Generator(BaseGenerator):
         channels: features of every block, from 4 pixels on; the picture has ``4 << (len(channels) - 1)`` pixels.
     """
 
-    mapping: Mapping
-    synthesis: SynthesisNetwork
-
     def __init__(self, z_dim: int, img_channels: int, channels: Sequence[int]) -> None:
-        super().__init__(z_dim, 0, z_dim, 4 << (len(channels) - 1), img_channels)
-        self.synthesis = SynthesisNetwork(z_dim, img_channels, channels)
-        self.num_ws = 1
-        self.mapping = Mapping(z_dim)
+        super().__init__(z_dim, 0, SynthesisNetwork(z_dim, img_channels, channels), Mapping(z_dim))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Optional
 
 from torch import Tensor
 
 ROOM = 1 << 30  # bytes
+Features = tuple[Optional[Tensor], Optional[Tensor]]  # of the last stage, and the picture so far
 
 
 class Prefixes:
@@ -24,33 +26,30 @@ class Prefixes:
     def __init__(self, first: int, room: int = ROOM) -> None:
         self.first = first
         self.room = room
-        self._held: OrderedDict[Hashable, tuple[Tensor | None, ...]] = OrderedDict()
+        self._held: OrderedDict[Hashable, Features] = OrderedDict()
         self._bytes = 0
 
     def deepest(self, ends: Sequence[int]) -> int:
         """Number of unchanged stages; ``ends``: for each, the number of rows that it and earlier ones use."""
         return sum(end <= self.first for end in ends)
 
-    def key(self, ws: Tensor, end: int, *more: Hashable) -> Hashable:
-        """Cache key of the features after some stages: the first ``end`` rows of ``[N, num_ws, w_dim]``."""
-        return (ws[:, :end].detach().cpu().contiguous().numpy().tobytes(), *more)
+    def features(self, rows: Tensor, key: Hashable, compute: Callable[[], Features]) -> Features:
+        """Features that were computed before for the same ``rows`` ``[N, n, w_dim]`` and key, or are now.
 
-    def get(self, key: Hashable) -> tuple[Tensor | None, ...] | None:
-        """The features, or None; do not write to them."""
-        held = self._held.get(key)
-        if held is not None:
+        They must not be changed.
+        """
+        key = (rows.detach().cpu().contiguous().numpy().tobytes(), key)
+        if key in self._held:
             self._held.move_to_end(key)
-        return held
-
-    def put(self, key: Hashable, *features: Tensor | None) -> None:
-        """Store tensors (or Nones), which must not be changed afterwards."""
-        self._held[key] = features
-        self._bytes += _size(features)
+            return self._held[key]
+        made = self._held[key] = compute()
+        self._bytes += _size(made)
         while self._bytes > self.room:
             self._bytes -= _size(self._held.popitem(last=False)[1])
+        return made
 
 
-def _size(features: tuple[Tensor | None, ...]) -> int:
+def _size(features: Features) -> int:
     return sum(
         t.untyped_storage().nbytes() if hasattr(t, "untyped_storage") else t.numel() * 4
         for t in features

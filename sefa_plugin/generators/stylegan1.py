@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import ops
-from .growing import ToRGB, grown, scaled_conv
-from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, check_ws, refuse_unknown
+from .growing import Block, GrownSynthesis, ToRGB, scaled_conv
+from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, refuse_unknown
 from .stylegan2 import NOISE_MODES
 
 GAIN = math.sqrt(2)
@@ -77,19 +77,8 @@ class SynthesisLayer(nn.Module):
         return x * (scale + 1) + shift
 
 
-class Block(nn.Module):
-    """The layers of one resolution; the first has the constant."""
-
-    const: nn.Parameter
-    conv0: SynthesisLayer
-    conv1: SynthesisLayer
-    torgb: ToRGB
-
-
-class SynthesisNetwork(nn.Module):
+class SynthesisNetwork(GrownSynthesis):
     """Intermediate latents to pictures."""
-
-    lod: Tensor
 
     def __init__(
         self,
@@ -99,24 +88,18 @@ class SynthesisNetwork(nn.Module):
         blur_filter: Sequence[float] | None = (1, 2, 1),
         activation: str = "lrelu",
     ) -> None:
-        super().__init__()
-        self.w_dim = w_dim
-        self.num_ws = 2 * len(channels)
-        self.block_resolutions = [4 << index for index in range(len(channels))]
-        self.img_resolution = self.block_resolutions[-1]
-        self.img_channels = img_channels
-        self.register_buffer("lod", torch.zeros([]))
+        super().__init__(w_dim, 2 * len(channels), img_channels, channels)
         before = None
         for resolution, width in zip(self.block_resolutions, channels):
-            block = Block()
+            up = before is not None
+            parts: dict[str, nn.Module | nn.Parameter] = {
+                "conv0": SynthesisLayer(before, width, w_dim, resolution, up, blur_filter, activation),
+                "conv1": SynthesisLayer(width, width, w_dim, resolution, False, blur_filter, activation),
+                "torgb": ToRGB(width, img_channels),
+            }
             if before is None:
-                block.const = nn.Parameter(torch.ones(width, 4, 4))
-            block.conv0 = SynthesisLayer(
-                before, width, w_dim, resolution, before is not None, blur=blur_filter, activation=activation
-            )
-            block.conv1 = SynthesisLayer(width, width, w_dim, resolution, blur=blur_filter, activation=activation)
-            block.torgb = ToRGB(width, img_channels)
-            setattr(self, f"b{resolution}", block)
+                parts["const"] = nn.Parameter(torch.ones(width, 4, 4))
+            setattr(self, f"b{resolution}", Block(parts))
             before = width
 
     def forward(self, ws: Tensor, noise_mode: str = "random", force_fp32: bool = False, **keywords: object) -> Tensor:
@@ -130,22 +113,16 @@ class SynthesisNetwork(nn.Module):
         refuse_unknown(keywords, "synthesis")
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode {noise_mode!r}: choose one of {', '.join(NOISE_MODES)}")
-        rows = check_ws(ws, self.num_ws, self.w_dim).unbind(dim=1)
+        rows = self.checked(ws).unbind(dim=1)
 
-        def block(resolution: int, x: Tensor | None) -> Tensor:
-            held = self._block(resolution)
-            row = 2 * self.block_resolutions.index(resolution)
-            x = held.const.expand(len(ws), -1, -1, -1) if x is None else x
-            x = held.conv0(x, rows[row], noise_mode)
-            features: Tensor = held.conv1(x, rows[row + 1], noise_mode)
-            return features
+        def features(resolution: int, x: Tensor | None) -> Tensor:
+            block, row = getattr(self, f"b{resolution}"), 2 * self.block_resolutions.index(resolution)
+            x = block.const.expand(len(ws), -1, -1, -1) if x is None else x
+            x = block.conv0(x, rows[row], noise_mode)
+            made: Tensor = block.conv1(x, rows[row + 1], noise_mode)
+            return made
 
-        colours = {resolution: self._block(resolution).torgb for resolution in self.block_resolutions}
-        return grown(self.block_resolutions, float(self.lod), block, colours)
-
-    def _block(self, resolution: int) -> Block:
-        block: Block = getattr(self, f"b{resolution}")
-        return block
+        return self.grown(features)
 
 
 class Generator(BaseGenerator):
@@ -159,9 +136,6 @@ class Generator(BaseGenerator):
         synthesis_kwargs: ``blur_filter`` and ``activation``.
     """
 
-    mapping: MappingNetwork
-    synthesis: SynthesisNetwork
-
     def __init__(
         self,
         z_dim: int,
@@ -172,7 +146,6 @@ class Generator(BaseGenerator):
         mapping_kwargs: Keywords | None = None,
         synthesis_kwargs: Keywords | None = None,
     ) -> None:
-        super().__init__(z_dim, c_dim, w_dim, 4 << (len(channels) - 1), img_channels)
-        self.synthesis = SynthesisNetwork(w_dim, img_channels, channels, **(synthesis_kwargs or {}))
-        self.num_ws = self.synthesis.num_ws
-        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, **(mapping_kwargs or {}))
+        synthesis = SynthesisNetwork(w_dim, img_channels, channels, **(synthesis_kwargs or {}))
+        mapping = MappingNetwork(z_dim, c_dim, w_dim, synthesis.num_ws, **(mapping_kwargs or {}))
+        super().__init__(z_dim, c_dim, synthesis, mapping)

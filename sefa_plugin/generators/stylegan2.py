@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Optional, TypedDict
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import ops
-from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, check_ws, refuse_unknown
+from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, Synthesis, refuse_unknown
+from .prefixes import Features as State
 from .prefixes import Prefixes
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 NOISE_MODES = ("const", "random", "none")
 FOLD_ABOVE = 32  # pixels per side
 SCALES_THROUGH = ("linear", "relu", "lrelu")  # f(a x) = a f(x) for a > 0
-State = tuple[Optional[Tensor], Optional[Tensor]]  # features and picture between two blocks
+
 Settings = tuple[str, bool]  # noise_mode and force_fp32
 
 
@@ -77,20 +78,15 @@ class SynthesisLayer(nn.Module):
         out_channels: int,
         w_dim: int,
         resolution: int,
+        up: int,
+        resample_filter: Sequence[float],
+        conv_clamp: float | None,
+        square: bool,
         kernel_size: int = 3,
-        up: int = 1,
         use_noise: bool = True,
         activation: str = "lrelu",
-        resample_filter: Sequence[float] = (1, 3, 3, 1),
-        conv_clamp: float | None = None,
-        square: bool = True,
     ) -> None:
         super().__init__()
-        self.in_channels = in_channels
-        self.out_channels = out_channels
-        self.w_dim = w_dim
-        self.resolution = resolution
-        self.square = square
         self.up = up
         self.use_noise = use_noise
         self.activation = activation
@@ -137,18 +133,13 @@ class SynthesisLayer(nn.Module):
 class ToRGBLayer(nn.Module):
     """Styled pointwise convolution to RGB, without demodulation."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, w_dim: int, kernel_size: int = 1, conv_clamp: float | None = None
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, w_dim: int, conv_clamp: float | None) -> None:
         super().__init__()
-        self.in_channels = in_channels
-        self.out_channels = out_channels
-        self.w_dim = w_dim
         self.conv_clamp = conv_clamp
         self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.weight_gain = 1 / math.sqrt(in_channels * kernel_size**2)
+        self.weight_gain = 1 / math.sqrt(in_channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, h, w]``."""
@@ -217,35 +208,22 @@ class SynthesisBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
-        self.w_dim = w_dim
-        self.resolution = resolution
-        self.img_channels = img_channels
-        self.is_last = is_last
         self.architecture = architecture
         self.use_fp16 = use_fp16
         self.num_conv = 1 if in_channels == 0 else 2
         self.num_torgb = 1 if is_last or architecture == "skip" else 0
-        self.square = square
         self.register_buffer("resample_filter", ops.setup_filter(resample_filter))
+
+        def layer(inputs: int, up: int, taps: Sequence[float] = (1, 3, 3, 1)) -> SynthesisLayer:
+            return SynthesisLayer(inputs, out_channels, w_dim, resolution, up, taps, conv_clamp, square, **layer_kwargs)
+
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution if square else resolution // 2))
         else:
-            self.conv0 = SynthesisLayer(
-                in_channels,
-                out_channels,
-                w_dim,
-                resolution,
-                up=2,
-                resample_filter=resample_filter,
-                conv_clamp=conv_clamp,
-                square=square,
-                **layer_kwargs,
-            )
-        self.conv1 = SynthesisLayer(
-            out_channels, out_channels, w_dim, resolution, conv_clamp=conv_clamp, square=square, **layer_kwargs
-        )
+            self.conv0 = layer(in_channels, 2, resample_filter)
+        self.conv1 = layer(out_channels, 1)
         if self.num_torgb:
-            self.torgb = ToRGBLayer(out_channels, img_channels, w_dim, conv_clamp=conv_clamp)
+            self.torgb = ToRGBLayer(out_channels, img_channels, w_dim, conv_clamp)
         if in_channels and architecture == "resnet":
             self.skip = SkipConv(in_channels, out_channels, resample_filter)
 
@@ -264,19 +242,17 @@ class SynthesisBlock(nn.Module):
         """
         rows = iter(ws.unbind(dim=1))
         dtype = ops.working_dtype(self, ws.device, force_fp32)
-        if self.in_channels == 0:
+        if x is None:
             x = self.const.to(dtype).unsqueeze(0).expand(len(ws), -1, -1, -1)
             if ws.device.type == "cpu":  # halves the time of the following layers
                 x = x.contiguous(memory_format=torch.channels_last)
             x = self.conv1(x, next(rows), noise_mode)
         elif self.architecture == "resnet":
-            assert x is not None  # for every block but the first
             x = x.to(dtype)
             shortcut = self.skip(x, gain=math.sqrt(0.5))
             x = self.conv0(x, next(rows), noise_mode)
             x = _added(self.conv1(x, next(rows), noise_mode, gain=math.sqrt(0.5)), shortcut)
         else:
-            assert x is not None
             w = next(rows)
             x = x if entered else self.enter(x, w, noise_mode, force_fp32)
             x = self.conv1(x, next(rows), noise_mode)
@@ -293,7 +269,7 @@ class SynthesisBlock(nn.Module):
         return entered
 
 
-class SynthesisNetwork(nn.Module):
+class SynthesisNetwork(Synthesis):
     """Intermediate latents to pictures.
 
     ``channels``: the width of every block by its resolution, instead of ``channel_base`` and ``channel_max``.
@@ -312,16 +288,11 @@ class SynthesisNetwork(nn.Module):
         channels: Mapping[int, int] | None = None,
         **block_kwargs: Unpack[BlockKeywords],
     ) -> None:
-        super().__init__()
-        self.w_dim = w_dim
-        self.img_resolution = img_resolution
-        self.img_resolution_log2 = int(math.log2(img_resolution))
-        self.img_channels = img_channels
-        self.num_fp16_res = num_fp16_res
-        self.block_resolutions = [2**i for i in range(2, self.img_resolution_log2 + 1)]
-        half_from = max(2 ** (self.img_resolution_log2 + 1 - num_fp16_res), 8)
+        super().__init__(w_dim, 0, img_resolution, img_channels)
+        steps = int(math.log2(img_resolution))
+        self.block_resolutions = [2**i for i in range(2, steps + 1)]
+        half_from = max(2 ** (steps + 1 - num_fp16_res), 8)
         self._first_rows: dict[int, int] = {}  # of ws, by block
-        self.num_ws = 0
         before = 0
         for resolution in self.block_resolutions:
             width = channels[resolution] if channels else min(channel_base // resolution, channel_max)
@@ -362,7 +333,7 @@ class SynthesisNetwork(nn.Module):
         refuse_unknown(keywords, "synthesis")
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode {noise_mode!r}: choose one of {', '.join(NOISE_MODES)}")
-        ws = check_ws(ws, self.num_ws, self.w_dim)
+        ws = self.checked(ws)
         options = (noise_mode, force_fp32)
         # On a CPU, large resolutions are computed picture by picture, which saves time and memory. Not with random
         # noise, which is drawn layer by layer for the whole batch.
@@ -371,14 +342,16 @@ class SynthesisNetwork(nn.Module):
         small = [res for res in resolutions if not apart or res <= FOLD_ABOVE]
         large = resolutions[len(small) :]
         kept = None if noise_mode == "random" or torch.is_grad_enabled() else prefixes
+
+        @lru_cache(maxsize=1)
+        def batch() -> State:  # never called if all pictures are in the cache
+            return self._resumed(small, lambda: (None, None), ws, options, kept)
+
         if not large:
-            return _picture(self._resumed(small, lambda: (None, None), ws, options, kept))
-        started: list[State] = []
+            return _picture(batch())
 
         def start(index: int) -> State:
-            if not started:  # never called if all pictures are in the cache
-                started.append(self._resumed(small, lambda: (None, None), ws, options, kept))
-            x, img = (t if t is None else t[index : index + 1] for t in started[0])
+            x, img = (t if t is None else t[index : index + 1] for t in batch())
             return x, img
 
         parts = enumerate(torch.split(ws, 1))
@@ -404,25 +377,22 @@ class SynthesisNetwork(nn.Module):
             return self._blocks(resolutions, *start(), ws, options)
         ends = [self._rows(resolution).stop for resolution in resolutions]
         count = prefixes.deepest(ends)
-        following = resolutions[count] if count < len(resolutions) else None
-        if following is not None and not self._enters(following, prefixes.first):
-            following = None
-        enters = following is not None
-        if count == 0 and not enters:
+        entered = [res for res in resolutions[count : count + 1] if self._enters(res, prefixes.first)]
+        if count == 0 and not entered:
             return self._blocks(resolutions, *start(), ws, options)
-        # The batch size is part of the key, since rounding depends on it.
-        end = ends[count - 1] if following is None else self._rows(following).start + 1
-        key = prefixes.key(ws, end, count, enters, resolutions[0], batch_size, options)
-        held = prefixes.get(key)
-        if held is not None:
-            x, img = held
-        else:
+        end = self._rows(entered[0]).start + 1 if entered else ends[count - 1]
+
+        def compute() -> State:
             x, img = self._blocks(resolutions[:count], *start(), ws, options)
-            if following is not None:
+            for resolution in entered:
                 assert x is not None
-                x = self._block(following).enter(x, ws[:, end - 1], *options)
-            prefixes.put(key, x, img)
-        return self._blocks(resolutions[count:], x, img, ws, options, entered=enters)
+                x = self._block(resolution).enter(x, ws[:, end - 1], *options)
+            return x, img
+
+        # The batch size is part of the key, since rounding depends on it.
+        key = (count, bool(entered), resolutions[0], batch_size, options)
+        x, img = prefixes.features(ws[:, :end], key, compute)
+        return self._blocks(resolutions[count:], x, img, ws, options, entered=bool(entered))
 
     def _enters(self, resolution: int, first: int) -> bool:
         """Whether the first convolution of a block uses a row of ws before ``first`` and can run separately."""
@@ -470,9 +440,6 @@ class Generator(BaseGenerator):
         synthesis_kwargs: keywords of :class:`SynthesisNetwork` and :class:`SynthesisBlock`.
     """
 
-    mapping: MappingNetwork
-    synthesis: SynthesisNetwork
-
     def __init__(
         self,
         z_dim: int,
@@ -483,7 +450,6 @@ class Generator(BaseGenerator):
         mapping_kwargs: Keywords | None = None,
         synthesis_kwargs: Keywords | None = None,
     ) -> None:
-        super().__init__(z_dim, c_dim, w_dim, img_resolution, img_channels)
-        self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **(synthesis_kwargs or {}))
-        self.num_ws = self.synthesis.num_ws
-        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, **(mapping_kwargs or {}))
+        synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **(synthesis_kwargs or {}))
+        mapping = MappingNetwork(z_dim, c_dim, w_dim, synthesis.num_ws, **(mapping_kwargs or {}))
+        super().__init__(z_dim, c_dim, synthesis, mapping)

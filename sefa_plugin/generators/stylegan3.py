@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 
 from . import ops
 from .kaiser import lowpass
-from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, check_ws, refuse_unknown
+from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, Synthesis, refuse_unknown
 from .prefixes import Prefixes
 from .stylegan2 import styled_conv
 from .stylegan3_plan import DEFAULTS, LayerPlan, SynthesisOptions, SynthesisPlan, plan_synthesis, width
@@ -34,7 +35,6 @@ class SynthesisInput(nn.Module):
 
     def __init__(self, w_dim: int, plan: SynthesisPlan) -> None:
         super().__init__()
-        self.w_dim = w_dim
         self.channels = plan.channels
         self.size = [width(plan.size, plan.square), plan.size]
         self.sampling_rate = plan.sampling_rate
@@ -83,30 +83,11 @@ class SynthesisLayer(nn.Module):
     up_filter: Tensor | None
     down_filter: Tensor | None
 
-    def __init__(self, w_dim: int, plan: LayerPlan, conv_clamp: float | None, magnitude_ema_beta: float) -> None:
+    def __init__(self, w_dim: int, plan: LayerPlan, conv_clamp: float | None) -> None:
         super().__init__()
-        self.w_dim = w_dim
-        self.is_torgb = plan.is_torgb
-        self.is_critically_sampled = plan.is_critically_sampled
-        self.use_fp16 = plan.use_fp16
-        self.in_channels = plan.in_channels
-        self.out_channels = plan.out_channels
-        self.in_sampling_rate = plan.in_sampling_rate
-        self.out_sampling_rate = plan.out_sampling_rate
-        self.tmp_sampling_rate = plan.tmp_sampling_rate
-        self.in_cutoff = plan.in_cutoff
-        self.out_cutoff = plan.out_cutoff
-        self.in_half_width = plan.in_half_width
-        self.out_half_width = plan.out_half_width
-        self.conv_kernel = plan.conv_kernel
+        self.plan = plan
         self.conv_clamp = conv_clamp
-        self.magnitude_ema_beta = magnitude_ema_beta
-        self.up_factor = plan.up_factor
-        self.up_taps = plan.up_taps
-        self.down_factor = plan.down_factor
-        self.down_taps = plan.down_taps
-        self.down_radial = plan.down_radial
-        self.padding = plan.padding
+        self.use_fp16 = plan.use_fp16
         self.affine = FullyConnectedLayer(w_dim, plan.in_channels, bias_init=1)
         kernel = (plan.conv_kernel, plan.conv_kernel)
         self.weight = nn.Parameter(torch.randn(plan.out_channels, plan.in_channels, *kernel))
@@ -121,37 +102,35 @@ class SynthesisLayer(nn.Module):
     def forward(self, x: Tensor, w: Tensor, force_fp32: bool = False) -> Tensor:
         """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, h', w']``."""
         styles: Tensor = self.affine(w)
-        if self.is_torgb:
-            styles = styles / math.sqrt(self.in_channels * self.conv_kernel**2)
+        plan = self.plan
+        if plan.is_torgb:
+            styles = styles / math.sqrt(plan.in_channels * plan.conv_kernel**2)
             scale = None
         else:
             # Weights and styles are normalised first, which changes only the effect of the epsilon (appendix F).
             power = ops.power_of(self.weight)
-            norm = (power.mean(dim=1) / self.conv_kernel**2).rsqrt()
+            norm = (power.mean(dim=1) / plan.conv_kernel**2).rsqrt()
             styles = styles * styles.square().mean().rsqrt()
             scale = norm * ops.style_scale(power * norm.square()[:, None], styles)
         styles = styles * self.magnitude_ema.rsqrt()
         x = x.to(ops.working_dtype(self, x.device, force_fp32))
-        x = styled_conv(x, self.weight, styles, scale, self._conv)
-        x = x.to(torch.float32) if self.is_torgb and x.dtype == torch.bfloat16 else x
+        x = styled_conv(x, self.weight, styles, scale, partial(F.conv2d, padding=plan.conv_kernel - 1))
+        x = x.to(torch.float32) if plan.is_torgb and x.dtype == torch.bfloat16 else x
         return ops.filtered_lrelu(
             x,
             self.up_filter,
             self.down_filter,
             self.bias if x.dtype == torch.bfloat16 else self.bias.to(x.dtype),
-            up=self.up_factor,
-            down=self.down_factor,
-            padding=self.padding,
-            gain=1 if self.is_torgb else math.sqrt(2),
-            slope=1 if self.is_torgb else 0.2,
+            up=plan.up_factor,
+            down=plan.down_factor,
+            padding=plan.padding,
+            gain=1 if plan.is_torgb else math.sqrt(2),
+            slope=1 if plan.is_torgb else 0.2,
             clamp=self.conv_clamp,
         )
 
-    def _conv(self, x: Tensor, weight: Tensor) -> Tensor:
-        return F.conv2d(x, weight, padding=self.conv_kernel - 1)
 
-
-class SynthesisNetwork(nn.Module):
+class SynthesisNetwork(Synthesis):
     """Intermediate latents to pictures; keywords and defaults as in ``stylegan3_plan.DEFAULTS``.
 
     ``plan`` replaces the layers computed from these keywords (StyleGAN-XL's super-resolution).
@@ -167,27 +146,17 @@ class SynthesisNetwork(nn.Module):
         plan: SynthesisPlan | None = None,
         **options: Unpack[SynthesisOptions],
     ) -> None:
-        super().__init__()
         unknown = sorted(set(options) - set(DEFAULTS))
         if unknown:
             raise TypeError(f"synthesis does not take {', '.join(unknown)}")
         options = {**DEFAULTS, **options}
         plan = plan or plan_synthesis(img_resolution, img_channels, options)
-        self.w_dim = w_dim
-        self.num_ws = plan.num_ws
-        self.img_resolution = img_resolution
-        self.img_channels = img_channels
-        self.num_layers = options["num_layers"]
-        self.num_critical = options["num_critical"]
-        self.margin_size = options["margin_size"]
+        super().__init__(w_dim, plan.num_ws, img_resolution, img_channels)
         self.output_scale = options["output_scale"]
-        self.num_fp16_res = options["num_fp16_res"]
         self.input = SynthesisInput(w_dim, plan)
-        self.layer_names: list[str] = []
+        self.layer_names = [layer.name for layer in plan.layers]
         for layer in plan.layers:
-            made = SynthesisLayer(w_dim, layer, options["conv_clamp"], options["magnitude_ema_beta"])
-            setattr(self, layer.name, made)
-            self.layer_names.append(layer.name)
+            setattr(self, layer.name, SynthesisLayer(w_dim, layer, options["conv_clamp"]))
 
     def forward(
         self,
@@ -206,24 +175,24 @@ class SynthesisNetwork(nn.Module):
             ValueError: ``ws`` has another shape.
         """
         refuse_unknown(keywords, "synthesis")
-        rows = check_ws(ws, self.num_ws, self.w_dim).unbind(dim=1)
-        prefixes = None if torch.is_grad_enabled() else prefixes
-        done = 0 if prefixes is None else max(prefixes.deepest(range(1, self.num_ws + 1)) - 1, 0)  # layers
-        kept = prefixes if done else None
-        key = None if kept is None else kept.key(ws, done + 1, force_fp32)
-        held = None if kept is None else kept.get(key)
-        x = None if held is None else held[0]
-        if x is None:
+        rows = self.checked(ws).unbind(dim=1)
+        layers = list(zip(self.layer_names, rows[1:]))
+        done = 0  # layers that need not be computed again
+        if prefixes is not None and not torch.is_grad_enabled():
+            done = max(prefixes.deepest(range(1, self.num_ws + 1)) - 1, 0)
+
+        def start() -> tuple[Tensor, None]:
             x = self.input(rows[0])
             if x.device.type == "cpu":  # halves the time of the following layers
                 x = x.contiguous(memory_format=torch.channels_last)
-            x = self._layers(0, done, x, rows, force_fp32)
-            if kept is not None:
-                kept.put(key, x)
-        return self._layers(done, len(self.layer_names), x, rows, force_fp32).to(torch.float32) * self.output_scale
+            return self._run(layers[:done], x, force_fp32), None
 
-    def _layers(self, first: int, stop: int, x: Tensor, rows: Sequence[Tensor], force_fp32: bool) -> Tensor:
-        for name, w in zip(self.layer_names[first:stop], rows[first + 1 : stop + 1]):
+        x, _ = prefixes.features(ws[:, : done + 1], force_fp32, start) if prefixes and done else start()
+        assert x is not None
+        return self._run(layers[done:], x, force_fp32).to(torch.float32) * self.output_scale
+
+    def _run(self, layers: Sequence[tuple[str, Tensor]], x: Tensor, force_fp32: bool) -> Tensor:
+        for name, w in layers:
             x = getattr(self, name)(x, w, force_fp32)
         return x
 
@@ -238,9 +207,6 @@ class Generator(BaseGenerator):
         synthesis_kwargs: keywords of :class:`SynthesisNetwork`.
     """
 
-    mapping: MappingNetwork
-    synthesis: SynthesisNetwork
-
     def __init__(
         self,
         z_dim: int,
@@ -251,8 +217,7 @@ class Generator(BaseGenerator):
         mapping_kwargs: Keywords | None = None,
         **synthesis_kwargs: Unpack[SynthesisOptions],
     ) -> None:
-        super().__init__(z_dim, c_dim, w_dim, img_resolution, img_channels)
-        self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **synthesis_kwargs)
-        self.num_ws = self.synthesis.num_ws
-        mapping: Keywords = {"num_layers": 2, "w_avg_beta": 0.998, **(mapping_kwargs or {})}
-        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, **mapping)
+        synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **synthesis_kwargs)
+        options: Keywords = {"num_layers": 2, "w_avg_beta": 0.998, **(mapping_kwargs or {})}
+        mapping = MappingNetwork(z_dim, c_dim, w_dim, synthesis.num_ws, **options)
+        super().__init__(z_dim, c_dim, synthesis, mapping)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .mapping import (
     BaseGenerator,
+    BaseMapping,
     FullyConnectedLayer,
     Keywords,
     checked_labels,
@@ -26,14 +27,12 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class MappingNetwork(nn.Module):
+class MappingNetwork(BaseMapping):
     """Latents and classes to intermediate latents; truncation is towards the average of the class.
 
     Classes are embedded by a table of features of a pretrained classifier, with a row for each of its classes; networks
     without labels have the table, too.
     """
-
-    w_avg: Tensor
 
     def __init__(
         self,
@@ -46,18 +45,11 @@ class MappingNetwork(nn.Module):
         lr_multiplier: float = 0.01,
         w_avg_per_class: bool = True,
     ) -> None:
-        super().__init__()
-        self.z_dim = z_dim
-        self.c_dim = c_dim
-        self.w_dim = w_dim
-        self.num_ws = num_ws
-        self.num_layers = num_layers
+        widths = [z_dim * (2 if c_dim else 1)] + [w_dim] * num_layers
+        super().__init__(z_dim, c_dim, w_dim, num_ws, widths, "lrelu", lr_multiplier)
         self.embed = nn.Embedding(*embeddings)
         if c_dim:
             self.embed_proj = FullyConnectedLayer(embeddings[1], z_dim, activation="lrelu")
-        widths = [z_dim * (2 if c_dim else 1)] + [w_dim] * num_layers
-        for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
-            setattr(self, f"fc{index}", FullyConnectedLayer(inputs, outputs, "lrelu", lr_multiplier))
         self.register_buffer("w_avg", torch.zeros(*([c_dim] if c_dim and w_avg_per_class else []), w_dim))
 
     def forward(
@@ -83,13 +75,7 @@ class MappingNetwork(nn.Module):
             classes = c.argmax(dim=1).to(self.w_avg.device)
             w = torch.cat([w, normalize_2nd_moment(self.embed_proj(self.embed(classes)))], dim=1)
             average = average[classes][:, None] if average.ndim == 2 else average
-        for index in range(self.num_layers):
-            w = getattr(self, f"fc{index}")(w)
-        ws = w[:, None].repeat(1, self.num_ws, 1)
-        if truncation_psi != 1:
-            rows = slice(0, truncation_cutoff)
-            ws[:, rows] = torch.lerp(average.expand_as(ws[:, rows]), ws[:, rows], truncation_psi)
-        return ws
+        return self.layers(w, average, truncation_psi, truncation_cutoff)
 
 
 class Generator(BaseGenerator):
@@ -104,9 +90,6 @@ class Generator(BaseGenerator):
         synthesis_kwargs: keywords of StyleGAN3's synthesis network.
     """
 
-    mapping: MappingNetwork
-    synthesis: SynthesisNetwork
-
     def __init__(
         self,
         z_dim: int,
@@ -119,7 +102,6 @@ class Generator(BaseGenerator):
         plan: SynthesisPlan | None = None,
         **synthesis_kwargs: Unpack[SynthesisOptions],
     ) -> None:
-        super().__init__(z_dim, c_dim, w_dim, img_resolution, img_channels)
-        self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, plan, **synthesis_kwargs)
-        self.num_ws = self.synthesis.num_ws
-        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, embeddings, **(mapping_kwargs or {}))
+        synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, plan, **synthesis_kwargs)
+        mapping = MappingNetwork(z_dim, c_dim, w_dim, synthesis.num_ws, embeddings, **(mapping_kwargs or {}))
+        super().__init__(z_dim, c_dim, synthesis, mapping)

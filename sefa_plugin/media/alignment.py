@@ -79,6 +79,8 @@ def _sampled(picture: np.ndarray, motion: np.ndarray) -> tuple[np.ndarray, np.nd
 
     Both are ``[..., h, w]`` for motions ``[..., 4]``: many at once take little longer than one.
     """
+    from scipy.ndimage import map_coordinates
+
     x, y = _grid(picture.shape)
     shift_x, shift_y, zoom, angle = np.moveaxis(motion, -1, 0)[..., None, None]
     cos, sin = np.exp(zoom) * np.cos(angle), np.exp(zoom) * np.sin(angle)
@@ -86,13 +88,7 @@ def _sampled(picture: np.ndarray, motion: np.ndarray) -> tuple[np.ndarray, np.nd
     column = (cos * x - sin * y + shift_x) * side + (wide - 1) / 2
     row = (sin * x + cos * y + shift_y) * side + (high - 1) / 2
     inside = (column >= 0) & (column <= wide - 1) & (row >= 0) & (row <= high - 1)
-    left = np.clip(np.floor(column).astype(int), 0, wide - 2)
-    top = np.clip(np.floor(row).astype(int), 0, high - 2)
-    u, v = np.clip(column - left, 0, 1), np.clip(row - top, 0, 1)
-    flat, place = picture.ravel(), top * wide + left
-    upper = flat[place] * (1 - u) + flat[place + 1] * u
-    lower = flat[place + wide] * (1 - u) + flat[place + wide + 1] * u
-    return upper * (1 - v) + lower * v, inside
+    return map_coordinates(picture, np.stack([row, column]), np.float64, order=1, mode="nearest"), inside
 
 
 def _standard(values: np.ndarray, inside: np.ndarray) -> np.ndarray:

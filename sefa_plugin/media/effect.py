@@ -30,6 +30,21 @@ NOTICED = {
     "zoom": (3.0, "zooms in by {} %", "zooms out by {} %"),
     "rotation": (2.0, "turns clockwise by {}°", "turns anticlockwise by {}°"),
 }
+# OKLab (Ottosson 2020)
+_RGB_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_LMS_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
 _PLACES = ("upper left", "top", "upper right", "left", "centre", "right", "lower left", "bottom", "lower right")
 
 
@@ -61,16 +76,10 @@ def describe(
     """Measure the change from ``before`` to the ends of a direction.
 
     Args:
-        before, low, high: uint8 pictures ``[H, W, C]`` of the same subjects: unedited, at the low end, at
-            the high end. One end may be None.
-
-    Raises:
-        ValueError: no end, or pictures that do not match.
+        before, low, high: uint8 pictures ``[H, W, C]`` of one size, of the same subjects: unedited, at the low end,
+            at the high end. One end may be None.
     """
     sides = [(sign, side) for sign, side in ((-1, low), (1, high)) if side is not None]
-    shapes = {np.shape(picture) for group in (before, *(side for _, side in sides)) for picture in group}
-    if not sides or not len(before) or len(shapes) != 1 or any(len(side) != len(before) for _, side in sides):
-        raise ValueError("pictures before and at one end or both are needed, equally many, of one size")
     first = [_lab(picture) for picture in before]
     found: dict[str, list[float]] = {name: [] for name in NOTICED}
     changes, maps = [], []
@@ -100,28 +109,14 @@ def heat_picture(heat: np.ndarray) -> np.ndarray:
 
 
 def _lab(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A reduced picture in sRGB, 0 to 1, and in OKLab (Ottosson 2020), both float ``[h, w, 3]``."""
+    """A reduced picture in sRGB, 0 to 1, and in OKLab, both float ``[h, w, 3]``."""
     colour: np.ndarray = as_rgb(picture).astype(np.float32)
     factor = max(picture.shape[:2]) / LONGEST
     if factor > 1:
         colour = np.stack([reduced_by(channel, factor) for channel in np.moveaxis(colour, 2, 0)], axis=2)
     colour = colour / 255
     linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
-    cones = np.array(
-        [
-            [0.4122214708, 0.5363325363, 0.0514459929],
-            [0.2119034982, 0.6806995451, 0.1073969566],
-            [0.0883024619, 0.2817188376, 0.6299787005],
-        ]
-    )
-    opponents = np.array(
-        [
-            [0.2104542553, 0.7936177850, -0.0040720468],
-            [1.9779984951, -2.4285922050, 0.4505937099],
-            [0.0259040371, 0.7827717662, -0.8086757660],
-        ]
-    )
-    return colour, np.cbrt(np.maximum(linear @ cones.T, 0)) @ opponents.T
+    return colour, np.cbrt(np.maximum(linear @ _RGB_TO_LMS.T, 0)) @ _LMS_TO_LAB.T
 
 
 def _differences(lab: np.ndarray, lab2: np.ndarray) -> dict[str, float]:
@@ -131,7 +126,7 @@ def _differences(lab: np.ndarray, lab2: np.ndarray) -> dict[str, float]:
     found = {
         "brightness": 100 * float(light2.mean() - light.mean()),
         "contrast": 100 * (spread2 / spread - 1),
-        "detail": 100 * (_fine(light2) / spread2 / (_fine(light) / spread) - 1),
+        "detail": 100 * (_detail(light2) / spread2 / (_detail(light) / spread) - 1),
     }
     chroma, chroma2 = (float(np.hypot(one[..., 1], one[..., 2]).mean()) for one in (lab, lab2))
     if max(chroma, chroma2) > GREY:
@@ -150,7 +145,7 @@ def _differences(lab: np.ndarray, lab2: np.ndarray) -> dict[str, float]:
     return found
 
 
-def _fine(light: np.ndarray) -> float:
+def _detail(light: np.ndarray) -> float:
     """Mean difference from the mean of the four neighbours."""
     padded = np.pad(light, 1, "edge")
     around = (padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]) / 4

@@ -74,30 +74,21 @@ def replay(frames: Iterable[np.ndarray], order: Sequence[int]) -> Iterator[np.nd
             all those before it have.
 
     Raises:
-        ValueError: ``order`` skips ahead (at once), or ``frames`` ends early.
+        ValueError: ``order`` skips ahead, or ``frames`` ends early.
     """
-    order = [int(index) for index in order]
-    reached = 0
-    for index in order:
-        if not 0 <= index <= reached:
-            raise ValueError(f"frame {index} is wanted before frame {reached}")
-        reached += index == reached
-    return _replay(iter(frames), order)
-
-
-def _replay(source: Iterator[np.ndarray], order: list[int]) -> Iterator[np.ndarray]:
+    source = iter(frames)
     last = {index: position for position, index in enumerate(order)}
     kept: dict[int, int] = {}  # frame: its index in ``held``
-    pulled = 0
+    count = 0  # frames read
     with FrameList() as held:
         for position, index in enumerate(order):
-            if index < pulled:
+            if index < count:
                 yield held[kept[index]]
                 continue
-            frame = next(source, None)
+            frame = next(source, None) if index == count else None
             if frame is None:
-                raise ValueError(f"{pulled} frames came, frame {index} was wanted")
-            pulled += 1
+                raise ValueError(f"{count} frames came, frame {index} was wanted")
+            count += 1
             if last[index] > position:
                 kept[index] = len(held)
                 held.append(frame)

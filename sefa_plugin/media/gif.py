@@ -23,7 +23,11 @@ DITHER = 8  # levels, about the distance between neighbours of a palette
 
 
 def write_gif(
-    path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float, max_bytes: int | None = None
+    path: str | os.PathLike[str],
+    frames: Iterable[np.ndarray],
+    fps: float,
+    max_bytes: int | None = None,
+    comment: str = "",
 ) -> None:
     """Write a GIF that loops for ever; it appears whole or not at all.
 
@@ -36,6 +40,7 @@ def write_gif(
             file until the palette has been computed from all of them.
         fps: frames per second.
         max_bytes: where the file grows larger, it is written again in a smaller size.
+        comment: goes into the metadata of the file.
 
     Raises:
         OSError: the place, or the temporary folder, cannot be written.
@@ -50,7 +55,7 @@ def write_gif(
         scale = 1.0
         for _ in range(TRIALS):
             with open(part, "wb") as file:
-                _write(file, store, palette, dither, waits, scale)
+                _write(file, store, palette, dither, waits, scale, comment)
                 size = file.tell()
             if max_bytes is None or size <= max_bytes:
                 break
@@ -99,12 +104,24 @@ class _Colours:
         return np.array(palette[: 3 * size], np.uint8).reshape(-1, 3)
 
 
-def _write(file: BinaryIO, store: FrameList, palette: np.ndarray, dither: int, waits: list[int], scale: float) -> None:
+def _write(
+    file: BinaryIO,
+    store: FrameList,
+    palette: np.ndarray,
+    dither: int,
+    waits: list[int],
+    scale: float,
+    comment: str,
+) -> None:
     height, width = (max(2, round(side * scale)) for side in store[0].shape[:2])
     pattern = _pattern(height, width) * dither
     table = np.concatenate([palette, np.repeat(palette[-1:], 256 - len(palette), axis=0)])
     file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + table.tobytes())
     file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")  # repeat without end
+    if comment:
+        text = comment.encode("utf-8", "replace")
+        blocks = [text[start : start + 255] for start in range(0, len(text), 255)]
+        file.write(b"!\xfe" + b"".join(bytes([len(block)]) + block for block in blocks) + b"\x00")
     chart = Image.new("P", (1, 1))
     chart.putpalette(table.tobytes())
     before = None

@@ -28,6 +28,7 @@ TAGS = ["-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709
 CODEC = "libx264"
 CRF = 16  # constant quality at any size, visually lossless
 RATE = ["-crf", str(CRF), "-x264-params", "chroma-qp-offset=-6"]
+LONGEST = 31_000  # letters of a comment: Windows starts programs with up to 32,767
 PARAMETERS = ["-vf", FILTERS, *TAGS, *RATE]
 
 
@@ -72,10 +73,10 @@ def write_mp4(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: f
     """
     program, frames = check_ffmpeg(), map(_even, frames)
     first = next(frames)
-    # One line, fit to be an argument of a program.
-    line = "".join(letter if letter.isprintable() else " " for letter in comment)[:8000]
+    # Fit to be an argument of a program.
+    text = "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in comment)[:LONGEST]
     with whole_file(path) as part:
-        output = ["-movflags", "+faststart", "-metadata", f"comment={line}", str(part)]
+        output = ["-movflags", "+faststart", "-metadata", f"comment={text}", str(part)]
         reason = _failure(_command(program, first, fps, output), chain([first], frames))
         if reason:
             raise VideoError(f"{path}: ffmpeg failed ({reason})")

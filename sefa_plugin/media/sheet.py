@@ -36,13 +36,8 @@ def _draw(
 
     sheet = Image.new("RGB", plan.size, PAPER)
     pen = ImageDraw.Draw(sheet)
-    first, last = 0, len(cells) - 1
-    framed: int | None  # column
-    if isinstance(marked, tuple):
-        first, framed = marked
-        last = first
-    else:
-        framed = marked
+    framed = marked[1] if isinstance(marked, tuple) else marked  # column
+    first, last = (marked[0], marked[0]) if isinstance(marked, tuple) else (0, len(cells) - 1)
     for index, words in enumerate(plan.title):
         pen.text((MARGIN, MARGIN + index * plan.line), words, INK, font=plan.large)
     for index, words in enumerate(plan.text):

@@ -48,17 +48,39 @@ def write_video(
         VideoError: ffmpeg is missing or failed; the message gives its reason.
         OSError: the place cannot be written. Nothing new is left, and what was there before stays.
     """
-    source = iter(frames)
+    source, count = iter(frames), 0
+
+    def checked() -> Iterator[np.ndarray]:
+        nonlocal count
+        shape = None
+        for frame in map(np.asarray, source):
+            what = f"frame {count} is {frame.dtype} {list(frame.shape)}"
+            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] not in (1, 2, 3, 4) or not frame.size:
+                raise ValueError(f"{what}, expected uint8 [H, W, 1-4]")
+            if shape not in (None, frame.shape):
+                raise ValueError(f"{what}, the first was {list(shape)}: all must be of one size")
+            shape = frame.shape
+            count += 1
+            yield frame
+
     try:
         kind = _kind(Path(path), fps, kind)
         if kind == "mp4":
             check_ffmpeg()  # before the first frame is rendered
-        checked = _Checked(source)
-        first = next(checked, None)
+        made = checked()
+        first = next(made, None)
         if first is None:
             raise ValueError(f"{path}: there are no frames to write")
-        _write(path, chain([first], checked), fps, kind, comment, max_bytes)
-        return checked.count
+        made = chain([first], made)
+        if kind == "png":
+            _write_folder(path, made, comment)
+        elif kind == "gif":
+            from .gif import write_gif
+
+            write_gif(path, map(as_rgb, made), fps, max_bytes, comment)
+        else:
+            write_mp4(path, map(as_rgb, made), fps, comment)
+        return count
     finally:
         if hasattr(source, "close"):
             source.close()
@@ -74,47 +96,6 @@ def _kind(path: Path, fps: float, kind: str | None) -> str:
     if not 0.1 <= fps <= 1000:
         raise ValueError(f"fps {fps}: expected a number from 0.1 to 1000")
     return kind
-
-
-def _write(
-    path: str | os.PathLike[str],
-    frames: Iterator[np.ndarray],
-    fps: float,
-    kind: str,
-    comment: str,
-    max_bytes: int | None,
-) -> None:
-    if kind == "png":
-        _write_folder(path, frames, comment)
-    elif kind == "gif":
-        from .gif import write_gif
-
-        write_gif(path, map(as_rgb, frames), fps, max_bytes)
-    else:
-        write_mp4(path, map(as_rgb, frames), fps, comment)
-
-
-class _Checked:
-    """An iterator that counts frames and refuses those of another size than the first."""
-
-    def __init__(self, frames: Iterator[np.ndarray]) -> None:
-        self.frames = frames
-        self.shape: tuple[int, ...] | None = None
-        self.count = 0
-
-    def __iter__(self) -> _Checked:
-        return self
-
-    def __next__(self) -> np.ndarray:
-        frame = np.asarray(next(self.frames))
-        what = f"frame {self.count} is {frame.dtype} {list(frame.shape)}"
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] not in (1, 2, 3, 4) or not frame.size:
-            raise ValueError(f"{what}, expected uint8 [H, W, 1-4]")
-        if self.shape not in (None, frame.shape):
-            raise ValueError(f"{what}, the first was {list(self.shape)}: all must be of one size")
-        self.shape = frame.shape
-        self.count += 1
-        return frame
 
 
 def _write_folder(path: str | os.PathLike[str], frames: Iterator[np.ndarray], comment: str) -> None:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ..hook import ArrayLike, HookError, NetworkRecord, check_attribute
+from .generator import GENERATOR_SIZES
 from .opening import OpenNetwork, open_network
 from .style_layers import NetworkInfo, without_weight
 from .weights import finite
@@ -89,30 +90,15 @@ def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> Lo
     return cast("LoadedGenerator", G.eval().requires_grad_(False).to(device))
 
 
-# Attribute of a generator -> key of Hook.describe.
-_SIZES = {
-    "z_dim": "z_dim",
-    "c_dim": "c_dim",
-    "w_dim": "w_dim",
-    "num_ws": "num_ws",
-    "img_resolution": "resolution",
-    "img_channels": "channels",
-}
-
-
 def _built(opened: OpenNetwork) -> nn.Module:
-    """The generator that the hook builds, checked.
-
-    Raises:
-        HookError: it is not a generator, or not of the described sizes.
-    """
+    """The generator that the hook builds, if it has the interface and the described sizes."""
     G, hook = opened.hook.build(opened.record), opened.hook.name
     if not isinstance(G, nn.Module):
         raise HookError(f"hook {hook} built a {type(G).__name__}, expected an nn.Module")
-    missing = [part for part in (*_SIZES, "mapping", "synthesis") if not hasattr(G, part)]
+    missing = [part for part in (*GENERATOR_SIZES, "mapping", "synthesis") if not hasattr(G, part)]
     if missing:
         raise HookError(f"hook {hook} built a generator without {', '.join(missing)}")
-    for ours, described in _SIZES.items():
+    for ours, described in GENERATOR_SIZES.items():
         if getattr(G, ours) != opened.sizes[described]:
             raise HookError(
                 f"hook {hook} built a generator with {ours} {getattr(G, ours)!r:.40}, "
@@ -139,10 +125,7 @@ _HARMLESS = {"training", "w_avg_beta", "magnitude_ema_beta", "use_fp16", "channe
 
 
 def _compare_attributes(G: nn.Module, record: NetworkRecord) -> None:
-    """Compare attributes of the file's modules (gains, clamps, kinds) with those of the built ones.
-
-    This detects forks that change only a gain, if it is an attribute.
-    """
+    """Compare attributes of the file's modules with those of the built ones: some forks change only a gain."""
     for name, module in G.named_modules():
         for key, ours in module.__dict__.items():
             plain = ours is None or isinstance(ours, (bool, int, float, str))  # None: no clamp

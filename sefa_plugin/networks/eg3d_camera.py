@@ -36,14 +36,14 @@ def camera_code(
         ValueError: the field of view is not between 0 and 180 degrees, or the camera is at the pivot.
     """
     if not 0 < fov < 180:
-        raise ValueError(f"a field of view of {fov} degrees")
+        raise ValueError(f"field of view {fov}: expected degrees between 0 and 180")
     theta = math.pi / 2 + math.radians(yaw)
     height = min(max(math.pi / 2 + math.radians(pitch), 1e-5), math.pi - 1e-5)
     phi = math.acos(1 - 2 * height / math.pi)
     place = radius * np.array([-math.sin(phi) * math.cos(theta), math.cos(phi), math.sin(phi) * math.sin(theta)])
     ahead = np.asarray(pivot, dtype=float) - place
     if not np.linalg.norm(ahead) > 1e-6:
-        raise ValueError("the camera sits on the point that it looks at")
+        raise ValueError("the camera and the point that it is aimed at are the same")
     ahead /= np.linalg.norm(ahead)
     right = np.cross(ahead, [0.0, 1.0, 0.0])
     right /= np.linalg.norm(right)

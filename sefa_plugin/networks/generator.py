@@ -1,7 +1,6 @@
-"""The interface of generators, as protocols for annotations.
+"""The interface of generators, as protocols for annotations; methods without a docstring are those of ``nn.Module``.
 
-Our own generators, networks run from their file's code, and modules in memory have it; nothing derives from these
-classes.
+Our own generators, networks run from their file's code, and modules in memory have it.
 """
 
 from __future__ import annotations
@@ -9,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from ..hook import SIZES
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from .style_layers import NetworkInfo
+
+# Attribute of a generator -> key of Hook.describe.
+GENERATOR_SIZES = dict(zip(("z_dim", "c_dim", "w_dim", "num_ws", "img_resolution", "img_channels"), SIZES))
 
 
 class Mapping(Protocol):
@@ -27,8 +31,7 @@ class Mapping(Protocol):
     ) -> Tensor:
         """``z [N, z_dim]`` and labels ``c [N, c_dim]`` to ``ws [N, num_ws, w_dim]``, float32."""
 
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """As of an ``nn.Module``."""
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
 
 
 class Synthesis(Protocol):
@@ -37,11 +40,9 @@ class Synthesis(Protocol):
     def __call__(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object) -> Tensor:
         """``ws [N, num_ws, w_dim]`` to pictures ``[N, img_channels, H, W]``, float32, about -1 to 1."""
 
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """As of an ``nn.Module``."""
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
 
-    def modules(self) -> Iterator[nn.Module]:
-        """As of an ``nn.Module``."""
+    def modules(self) -> Iterator[nn.Module]: ...
 
 
 class Generator(Protocol):
@@ -53,28 +54,21 @@ class Generator(Protocol):
         img_resolution, img_channels: height and width of its pictures in pixels, and their channels.
     """
 
-    @property
-    def z_dim(self) -> int: ...
-    @property
-    def c_dim(self) -> int: ...
-    @property
-    def w_dim(self) -> int: ...
-    @property
-    def num_ws(self) -> int: ...
-    @property
-    def img_resolution(self) -> int: ...
-    @property
-    def img_channels(self) -> int: ...
+    z_dim: int
+    c_dim: int
+    w_dim: int
+    num_ws: int
+    img_resolution: int
+    img_channels: int
+
     @property
     def mapping(self) -> Mapping: ...
     @property
     def synthesis(self) -> Synthesis: ...
 
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """As of an ``nn.Module``."""
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
 
-    def get_submodule(self, target: str) -> nn.Module:
-        """As of an ``nn.Module``, by the dotted name of a style layer."""
+    def get_submodule(self, target: str) -> nn.Module: ...
 
 
 class LoadedGenerator(Generator, Protocol):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
@@ -14,12 +15,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..hook import HookError, NetworkRecord, StyleLayer
 from .module_record import record_of
-from .probe import ProbeError
-from .watched_layers import style_and_mapping
+from .probe import ProbeError, style_and_mapping
 from .wrapped import EmbeddedError, EmbeddedGenerator, called_as_usual, unwrapped
 
 if TYPE_CHECKING:
@@ -60,26 +60,12 @@ class LiveGenerator(EmbeddedGenerator):
         return usual, first and _named_as_usual(self.network, first)
 
     def record(self) -> NetworkRecord:
-        """Class, arguments and tensors; the digest of an official network is that of its file."""
+        """Class, arguments and tensors; see ``record_of``."""
         name = type(self.network).__name__
         return record_of(self.network, name, "", (name,))
 
-    def _map(
-        self,
-        z: Tensor,
-        c: Tensor | None = None,
-        truncation_psi: float = 1,
-        truncation_cutoff: int | None = None,
-        **keywords: object,
-    ) -> Tensor:
-        with undisturbed(self.network):
-            return super()._map(z, c, truncation_psi, truncation_cutoff, **keywords)
-
-    def _synthesize(
-        self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object
-    ) -> Tensor:
-        with undisturbed(self.network, noise=noise_mode == "random"):
-            return super()._synthesize(ws, noise_mode, force_fp32, **keywords)
+    def _running(self, noise: bool = False) -> AbstractContextManager[object]:
+        return undisturbed(self.network, noise)
 
 
 def adopt(G: object) -> LiveGenerator:
@@ -126,15 +112,14 @@ def usable(G: object) -> Generator:
     if isinstance(G, EmbeddedGenerator):
         return G
     synthesis = getattr(G, "synthesis", None)
-    wrapped = unwrapped(synthesis) is not synthesis
-    if callable(synthesis) and not wrapped and called_as_usual(synthesis):
+    if unwrapped(synthesis) is synthesis and callable(synthesis) and called_as_usual(synthesis):
         return cast("Generator", G)
     return adopt(G)
 
 
 @contextmanager
 def _explained(network: nn.Module) -> Iterator[None]:
-    """Raise errors of the user's code as :class:`LiveError`, with the class and the part that failed."""
+    """Raise errors of the network's code as :class:`LiveError`, with the class and the part that failed."""
     name = type(network).__name__
     try:
         yield
@@ -150,23 +135,20 @@ def _explained(network: nn.Module) -> Iterator[None]:
 
 
 def _held(G: object) -> nn.Module:
-    """A module with the parts and sizes of an object that is not a module."""
+    """A module with the parts and sizes of an object of another type."""
     parts = {name: getattr(G, name) for name in _PARTS}
     if not all(isinstance(part, nn.Module) for part in parts.values()):
         raise LiveError(f"{type(G).__name__} is no torch module, and neither are its mapping and synthesis")
-    stand_in: nn.Module = type(type(G).__name__, (nn.Module,), {})()
+    module: nn.Module = type(type(G).__name__, (nn.Module,), {})()
     for name, value in [*vars(G).items(), *parts.items()]:
         if isinstance(value, (int, np.integer)) or name in parts:
-            setattr(stand_in, name, value)
-    return stand_in
+            setattr(module, name, value)
+    return module
 
 
 def _place(error: BaseException) -> str:
     """The part (mapping or synthesis) in which an error was raised, from its traceback."""
-    trace, names = error.__traceback__, []
-    while trace is not None:
-        names.append(trace.tb_frame.f_code.co_name)
-        trace = trace.tb_next
+    names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
     called = [word for place, word in (("_map", "mapping"), ("_synthesize", "synthesis")) if place in names]
     return f"in {called[-1]}, " if called else ""
 

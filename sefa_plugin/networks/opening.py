@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ..hook import (
@@ -24,7 +24,6 @@ from ..reading import download
 from ..reading.network_file import read_network
 from ..reading.network_record import ForeignNetworkError, NetworkFileError
 from ..system.regular_files import Stamp
-from .known_hooks import known_hooks
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,7 @@ def open_network(
     sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     trust_pickle: bool = False,
+    allow_local: bool = False,
 ) -> OpenNetwork:
     """Read a network and find its hook; needs no torch and runs no code of the file (without ``trust_pickle``).
 
@@ -98,13 +98,14 @@ def open_network(
         sha256: the digest that a downloaded file must have.
         progress: called while downloading, see ``download.fetch``.
         trust_pickle: run the file's own code where no hook recognises the network reliably.
+        allow_local: see ``download.fetch``.
 
     Raises:
         NetworkFileError, HookError, DownloadError: one line with what is wrong and what to do.
         TrustedFileError: the file's code was run, and failed.
     """
     known_hooks()  # fails before anything is read or fetched
-    local = locate(path, sha256=sha256, progress=progress)
+    local = locate(path, sha256=sha256, progress=progress, allow_local=allow_local)
     try:
         stamp = Stamp(local)
     except (OSError, ValueError):  # reading it raises a better error
@@ -151,13 +152,31 @@ _WAY_OUT = (
 )
 
 
+def known_hooks() -> Iterator[Hook]:
+    """Every hook, in the order in which they are tried.
+
+    Raises:
+        HookError: the package of hooks is missing, as in an incomplete copy of this project.
+    """
+    try:
+        from ..hooks import all_hooks
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("sefa_plugin.hooks"):
+            raise
+        raise HookError(
+            "the folder hooks/ is missing: copy it beside sefa_plugin/, or pip install this project"
+        ) from None
+    hooks: Iterator[Hook] = all_hooks()
+    return hooks
+
+
 def _only_layers(record: NetworkRecord) -> bool:
     """Whether a hook only lists the network's layers and never builds it, so that unknown classes are allowed."""
-    return any(hook.fits(record) and reason_of(record, hook) for hook in known_hooks().all_hooks())
+    return any(hook.fits(record) and reason_of(record, hook) for hook in known_hooks())
 
 
 def _named(error: Exception, record: NetworkRecord) -> str:
-    """The message of a refusal; for a recognised but unsupported network it names the family."""
+    """The message of a refusal, with the kind of a recognised but unsupported network."""
     from ..hooks.others import identify
 
     family = identify(record)
@@ -165,8 +184,9 @@ def _named(error: Exception, record: NetworkRecord) -> str:
 
 
 def _recognised(record: NetworkRecord) -> OpenNetwork:
-    all_hooks, source_of = known_hooks()
-    hook = find_hook(record, all_hooks())
+    from ..hooks.known_sources import source_of
+
+    hook = find_hook(record, known_hooks())
     listing = listing_of(record, hook)
     for layer in [*listing.layers, *([listing.mapping] if listing.mapping else [])]:
         # The only attribute beside weights that directions depend on.
@@ -193,6 +213,7 @@ def locate(
     *,
     sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    allow_local: bool = False,
 ) -> str:
     """Give the local file for a path, an address, or ``demo``.
 
@@ -200,7 +221,7 @@ def locate(
         NetworkFileError, DownloadError: the file has another digest, or cannot be fetched.
     """
     if download.is_url(path):
-        return str(download.fetch(str(path), sha256, progress))
+        return str(download.fetch(str(path), sha256, progress, allow_local=allow_local))
     local = os.fspath(path)
     if local == "demo" and not os.path.isfile(local):
         local = demo_path()

@@ -11,12 +11,16 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..hook import StyleLayer
+
+if TYPE_CHECKING:
+    from .wrapped import EmbeddedGenerator
 
 _SAME = 1e-3  # highest relative difference of an input from a row (networks normalise with an epsilon)
 _AFFINE = 1e-3  # highest relative deviation from an affine function, for rounding
@@ -33,25 +37,16 @@ _Hook = Callable[[nn.Module, "tuple[object, ...]"], None]  # called with a modul
 
 
 @dataclass(eq=False)
-class _Seen:
-    """A call of a module with a row of ws.
-
-    Attributes:
-        name, module: the module.
-        row: the index of the row.
-        given: the module's input.
-        scale: factor between the row and the input.
-        size: height of the output of the module's parent; 0 if that is not a picture.
-        matrix: the matrix by which the module multiplies the row, if it takes more inputs than the row.
-    """
+class _RowCall:
+    """A call of a module with a row of ws."""
 
     name: str
     module: nn.Module
     row: int
-    given: Tensor
-    scale: float = 1.0
-    size: int = 0
-    matrix: Tensor | None = None
+    given: Tensor  # the module's input
+    scale: float = 1.0  # factor between the row and the input
+    size: int = 0  # height of the output of the module's parent; 0 if that is not a picture
+    matrix: Tensor | None = None  # by which the module multiplies the row, if it takes more inputs than the row
 
     @property
     def coarser(self) -> float:
@@ -76,12 +71,12 @@ def style_layers(
     Raises:
         ProbeError: no module that takes a row is affine.
     """
-    with _watching(network, rows) as seen:
+    with _recorded(network, rows) as calls:
         run(rows[None])
     found: dict[int, StyleLayer] = {}
     done: list[tuple[str, int]] = []
-    modules = [item for item in seen if item.matrix is None]
-    products = _joined(seen)
+    modules = [item for item in calls if item.matrix is None]
+    products = _stacked_products(calls)
     # Outer modules first; then products that belong to no layer yet.
     for item in [*sorted(modules, key=lambda held: held.name.count(".")), *products]:
         if any(item.row == row and (item.name == name or item.name.startswith(f"{name}.")) for name, row in done):
@@ -89,7 +84,7 @@ def style_layers(
         weight = _weight(item, rows.shape[1])
         if weight is not None:
             done.append((item.name, item.row))
-            found[seen.index(item)] = _layer(network, item, *weight, img_channels)
+            found[calls.index(item)] = _layer(network, item, *weight, img_channels)
     if not found:
         raise ProbeError("no affine layer that is fed by a row of ws was found in it")
     return _renamed([found[place] for place in sorted(found)])
@@ -105,10 +100,10 @@ def _renamed(layers: list[StyleLayer]) -> list[StyleLayer]:
     return layers
 
 
-def _joined(seen: Iterable[_Seen]) -> list[_Seen]:
+def _stacked_products(calls: Iterable[_RowCall]) -> list[_RowCall]:
     """Items with a matrix; several matrices of a module for one row (scale and shift, say) are stacked."""
-    first: dict[tuple[str, int], _Seen] = {}
-    for item in seen:
+    first: dict[tuple[str, int], _RowCall] = {}
+    for item in calls:
         if item.matrix is None:
             continue
         held = first.setdefault((item.name, item.row), item)
@@ -122,23 +117,23 @@ def mapping_layer(network: nn.Module, run: Callable[[Tensor], object], z: Tensor
 
     ``run`` is called with ``[1, z_dim]``.
     """
-    with _watching(network, z[None]) as seen:
+    with _recorded(network, z[None]) as calls:
         run(z[None])
-    for item in sorted(seen, key=lambda held: held.matrix is not None):
+    for item in sorted(calls, key=lambda held: held.matrix is not None):
         found = _weight(item, len(z))
         if found is not None:
             return StyleLayer(item.name, found[0], -1, "mapping", found[1])
     return None
 
 
-def _weight(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
+def _weight(item: _RowCall, width: int) -> tuple[np.ndarray, float] | None:
     """The weight of a module's affine part and its gain at run time; None if it is not affine."""
     if item.matrix is not None:
         return (item.matrix.to(torch.float32) * item.scale).cpu().numpy(), 1.0
     if next(item.module.parameters(), None) is None and next(item.module.buffers(), None) is None:
         return None  # no weights: dropout, an identity
     matrix = _matrix(item, width)
-    return _behind_activation(item, width) if matrix is None else _stored(item, matrix)
+    return _before_activation(item, width) if matrix is None else _stored(item, matrix)
 
 
 @dataclass(eq=False)
@@ -147,17 +142,17 @@ class _Call:
 
     name: str
     module: nn.Module
-    inside: list[_Seen]
+    inside: list[_RowCall]
 
 
 @contextmanager
-def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
+def _recorded(network: nn.Module, rows: Tensor) -> Iterator[list[_RowCall]]:
     """Record every module that is called with a row (and no other tensor), and every product with a row."""
-    seen: list[_Seen] = []
+    seen: list[_RowCall] = []
     calls: list[_Call] = []
     handles = []
 
-    def note(item: _Seen, around: list[_Call]) -> None:
+    def note(item: _RowCall, around: list[_Call]) -> None:
         seen.append(item)
         for call in around:
             call.inside.append(item)
@@ -169,7 +164,7 @@ def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
             match = _row_of(tensors[0], rows) if len(tensors) == 1 else None
             if match is None or not name or any((item.name, item.row) == (name, match[0]) for item in seen):
                 return
-            note(_Seen(name, module, match[0], tensors[0].detach(), match[1]), calls[:-1])
+            note(_RowCall(name, module, match[0], tensors[0].detach(), match[1]), calls[:-1])
 
         return hook
 
@@ -188,7 +183,9 @@ def _watching(network: nn.Module, rows: Tensor) -> Iterator[list[_Seen]]:
             match = _row_of(vector, rows) if vector.shape == (1, rows.shape[1]) else None
             if match is not None:
                 call = calls[-1]
-                note(_Seen(call.name, call.module, match[0], vector, match[1], matrix=matrix.detach().clone()), calls)
+                note(
+                    _RowCall(call.name, call.module, match[0], vector, match[1], matrix=matrix.detach().clone()), calls
+                )
                 return
 
     for name, module in network.named_modules():
@@ -249,7 +246,7 @@ def _row_of(tensor: Tensor, rows: Tensor) -> tuple[int, float] | None:
     return (best, 1.0 if abs(scale - 1) <= same else scale) if alike else None
 
 
-def _apply(item: _Seen, vectors: Tensor) -> Tensor:
+def _apply(item: _RowCall, vectors: Tensor) -> Tensor:
     """Outputs ``[N, outputs]`` of a module for ``[N, width]`` in place of its row."""
     batch = item.given.expand(len(vectors), *item.given.shape[1:]).clone()
     batch.reshape(len(vectors), -1)[:, : vectors.shape[1]] = vectors.to(batch)
@@ -257,7 +254,7 @@ def _apply(item: _Seen, vectors: Tensor) -> Tensor:
     return made.reshape(len(vectors), -1).to(torch.float32)
 
 
-def _matrix(item: _Seen, width: int) -> np.ndarray | None:
+def _matrix(item: _RowCall, width: int) -> np.ndarray | None:
     """The matrix ``[outputs, width]`` of an affine module, float32; None if it is not affine."""
     device = item.given.device
     try:
@@ -278,11 +275,8 @@ def _matrix(item: _Seen, width: int) -> np.ndarray | None:
     return (matrix.t() * item.scale).contiguous().cpu().numpy()
 
 
-def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | None:
-    """The stored weight of a module that activates its affine output, as mapping layers do.
-
-    Its Jacobian at one point must be that weight with scaled rows.
-    """
+def _before_activation(item: _RowCall, width: int) -> tuple[np.ndarray, float] | None:
+    """The weight of a module that activates its affine output, if its Jacobian is that weight with scaled rows."""
     weight = getattr(item.module, "weight", None)
     if not isinstance(weight, Tensor) or weight.ndim != 2 or weight.shape[1] < width:
         return None
@@ -307,7 +301,7 @@ def _behind_activation(item: _Seen, width: int) -> tuple[np.ndarray, float] | No
     return held.cpu().numpy(), float(gain) if isinstance(gain, (int, float)) else 1.0
 
 
-def _stored(item: _Seen, matrix: np.ndarray) -> tuple[np.ndarray, float]:
+def _stored(item: _RowCall, matrix: np.ndarray) -> tuple[np.ndarray, float]:
     """The module's weight and its gain if their product is ``matrix``, else ``matrix`` and 1."""
     weight = getattr(item.module, "weight", None)
     if isinstance(weight, Tensor) and tuple(weight.shape) == matrix.shape:
@@ -321,7 +315,7 @@ def _stored(item: _Seen, matrix: np.ndarray) -> tuple[np.ndarray, float]:
     return matrix, 1.0
 
 
-def _layer(network: nn.Module, item: _Seen, weight: np.ndarray, gain: float, img_channels: int) -> StyleLayer:
+def _layer(network: nn.Module, item: _RowCall, weight: np.ndarray, gain: float, img_channels: int) -> StyleLayer:
     parent = item.module if item.matrix is not None else network.get_submodule(item.name.rpartition(".")[0])
     kind, style_gain = _kind(parent, item.name, weight, img_channels)
     detail = None
@@ -341,3 +335,44 @@ def _kind(parent: nn.Module, name: str, matrix: np.ndarray, img_channels: int) -
         size = weight.shape[-1] ** 2 if isinstance(weight, Tensor) and weight.ndim >= 2 else 1
         return "torgb", 1 / math.sqrt(len(matrix) * size)
     return "conv", 1.0
+
+
+def style_and_mapping(G: EmbeddedGenerator) -> tuple[list[StyleLayer], StyleLayer | None]:
+    """Find the style layers, and the first affine layer that z enters (None where there is none).
+
+    Raises:
+        ProbeError: no style layer is found.
+    """
+    generator = torch.Generator().manual_seed(0)
+    # Of mean square 1, so that the network's normalisation does not change them and inputs can be recognised.
+    z = _unit(torch.randn(1, G.z_dim, generator=generator))[0]
+
+    def run_mapping(z: Tensor) -> None:
+        ws = G.mapping(z)
+        if not G.styled:
+            G.synthesis(ws)
+
+    with torch.no_grad():
+        mapping = mapping_layer(G.network, run_mapping, z)
+        if not G.styled:
+            return [_first_layer(G, mapping)], mapping
+        rows = _unit(torch.randn(G.num_ws, G.w_dim, generator=generator))
+        layers = style_layers(G.network, G.synthesis, rows, G.img_channels)
+    if mapping is None and len(layers) == 1 and G.z_dim == G.w_dim:
+        # The mapping is the identity, so the style layer is also z's first layer (FastGAN).
+        mapping = replace(layers[0], ws_index=-1, kind="mapping")
+    return layers, mapping
+
+
+def _unit(rows: Tensor) -> Tensor:
+    """Rows of mean square 1."""
+    return rows * rows.square().mean(dim=1, keepdim=True).rsqrt()
+
+
+def _first_layer(G: EmbeddedGenerator, mapping: StyleLayer | None) -> StyleLayer:
+    """The layer that z enters, as a style layer; columns of the label, which follow those of z, become 0."""
+    if mapping is None:
+        raise ProbeError("no affine layer that is fed by z was found in it")
+    weight = np.asarray(mapping.weight)
+    weight = np.pad(weight, ((0, 0), (0, G.w_dim - weight.shape[1])))
+    return replace(mapping, weight=weight, ws_index=0, kind="conv", size=G.img_resolution)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from ..hook import HookError, NetworkRecord, StyleLayer, find_hook, listing_of
-from .known_hooks import known_hooks
+from .opening import known_hooks
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InGenerator:
-    """Placeholder for a weight that is read from the generator when it is needed."""
+    """Placeholder for a weight that is in the generator itself."""
 
     shape: tuple[int, ...]
     dtype: str = "float32"
@@ -73,11 +73,6 @@ def mapping_layer(G: object) -> StyleLayer:
     return _with_weight(generator, layer)
 
 
-def network_info(G: object) -> NetworkInfo:
-    """Origin, digest and layers of a generator; see :func:`generator_of`."""
-    return generator_of(G).sefa
-
-
 def generator_of(G: object) -> LoadedGenerator:
     """Give a generator with a :class:`NetworkInfo` as ``sefa``: ``G`` itself, or our interface around it.
 
@@ -92,30 +87,30 @@ def generator_of(G: object) -> LoadedGenerator:
         return cast("LoadedGenerator", inside)
     made = adopt(inside)
     record, (layers, first) = made.record(), made.look()
-    hook, layers, first = _as_its_hook_lists(record, layers) or ("live", layers, first)
+    hook, layers, first = _listed_by_hook(record, layers) or ("live", layers, first)
     made.sefa = NetworkInfo(record.path, record.name, "", hook, record.digest(), tuple(layers), first)
     return made
 
 
-def _as_its_hook_lists(
-    record: NetworkRecord, seen: list[StyleLayer]
+def _listed_by_hook(
+    record: NetworkRecord, measured: list[StyleLayer]
 ) -> tuple[str, list[StyleLayer], StyleLayer | None] | None:
-    """Layers of a network in memory as its hook lists them for its file, if a hook fits.
+    """A hook that fits a network in memory, its style layers and its mapping layer.
 
-    None unless each of these layers was also found by running the network, with the same matrix.
+    None where none fits, or a layer was not found by running the network, with the same matrix.
     """
     import numpy as np
 
     try:
-        hook = find_hook(record, known_hooks().all_hooks())
+        hook = find_hook(record, known_hooks())
         listing = listing_of(record, hook)
     except HookError:
         return None
-    found = {(layer.name, layer.ws_index): np.asarray(layer.weight) * layer.weight_gain for layer in seen}
+    found = {(layer.name, layer.ws_index): np.asarray(layer.weight) * layer.weight_gain for layer in measured}
     for layer in listing.layers:
         matrix = np.asarray(layer.weight) * layer.weight_gain
-        shown = found.get((layer.name, layer.ws_index))
-        if shown is None or shown.shape != matrix.shape or abs(shown - matrix).max() > 1e-2 * abs(matrix).max():
+        other = found.get((layer.name, layer.ws_index))
+        if other is None or other.shape != matrix.shape or abs(other - matrix).max() > 1e-2 * abs(matrix).max():
             return None
     return hook.name, listing.layers, listing.mapping
 

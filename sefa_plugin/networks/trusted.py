@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from ..hook import Hook, HookError, NetworkRecord, StyleLayer
+from ..hook import Hook, NetworkRecord, StyleLayer
+from .generator import GENERATOR_SIZES
 from .module_record import record_of
+from .probe import style_and_mapping
 from .unpickle import Loaded, run_file
-from .watched_layers import style_and_mapping
 from .wrapped import EmbeddedError, EmbeddedGenerator
 
 
@@ -22,40 +23,22 @@ class EmbeddedHook(Hook):
         self.has_mapping = self._mapping is not None
 
     def fits(self, record: NetworkRecord) -> bool:
-        """Always: the hook is used for its own file only."""
         return True
 
     def check(self, record: NetworkRecord) -> None:
-        """No check: the network was made by its own code."""
+        """Nothing to check: the network was made by its own code."""
+
+    def describe(self, record: NetworkRecord) -> dict[str, int]:
+        return {described: getattr(self.G, attribute) for attribute, described in GENERATOR_SIZES.items()}
 
     def style_layers(self, record: NetworkRecord) -> list[StyleLayer]:
-        """The layers that ``probe`` found."""
         return self._layers
 
     def mapping_layer(self, record: NetworkRecord) -> StyleLayer:
-        """The first affine layer that z enters.
-
-        Raises:
-            HookError: none was found.
-        """
-        if self._mapping is None:
-            raise HookError(f"{record.path}: no affine layer that z enters was found; use --space w")
+        assert self._mapping is not None  # not called otherwise: has_mapping is False
         return self._mapping
 
-    def describe(self, record: NetworkRecord) -> dict[str, int]:
-        """Sizes, as measured."""
-        G = self.G
-        return {
-            "z_dim": G.z_dim,
-            "c_dim": G.c_dim,
-            "w_dim": G.w_dim,
-            "num_ws": G.num_ws,
-            "resolution": G.img_resolution,
-            "channels": G.img_channels,
-        }
-
     def build(self, record: NetworkRecord) -> EmbeddedGenerator:
-        """Give the generator that the file made."""
         return self.G
 
     def state(self, record: NetworkRecord) -> None:

@@ -19,22 +19,9 @@ from typing import IO, NamedTuple, Optional
 TOOLKIT = ("dnnlib", "torch_utils")
 _NAMES = ("G_ema", "G", "D")
 # Import name -> pip name of packages that networks' sources import; other imports may be modules of a toolkit.
-_PACKAGES = {
-    "cv2": "opencv-python",
-    "dill": "dill",
-    "einops": "einops",
-    "kornia": "kornia",
-    "omegaconf": "omegaconf",
-    "PIL": "pillow",
-    "requests": "requests",
-    "scipy": "scipy",
-    "timm": "timm",
-    "torchvision": "torchvision",
-    "tqdm": "tqdm",
-}
-
-
-_StandIn = Callable[[str], Optional[ModuleType]]  # our module for a toolkit's; None for any other
+_SAME_NAME = ("dill", "einops", "kornia", "omegaconf", "requests", "scipy", "timm", "torchvision", "tqdm")
+_PACKAGES = {"cv2": "opencv-python", "PIL": "pillow", **{name: name for name in _SAME_NAME}}
+_ModuleFor = Callable[[str], Optional[ModuleType]]  # our module for a toolkit's; None for any other
 
 
 class TrustedFileError(Exception):
@@ -63,35 +50,25 @@ class Absent:
     error: Exception = ImportError("nothing")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        pass
+        """Ignore arguments; likewise the state and the items that a pickle adds."""
 
-    def __setstate__(self, state: object) -> None:
-        pass
-
-    def __setitem__(self, key: object, value: object) -> None:
-        pass
-
-    def append(self, item: object) -> None:
-        """Ignore items of a list that could not be made."""
-
-    extend = append
+    __setstate__ = __setitem__ = append = extend = __init__
 
 
 def _absent(error: Exception, problems: list[Exception]) -> type[Absent]:
     """A class derived from :class:`Absent`, since pickles call classes.
 
-    ``persistence`` caches modules that failed to import, and later errors are about names missing in them: the cause is
-    the first failed import.
+    Names that are missing in a module may follow from the first import that failed, which is then the error.
     """
     problems.append(error)
-    first = next((problem for problem in problems if isinstance(problem, ImportError)), error)
-    return type("Absent", (Absent,), {"error": first if isinstance(error, (KeyError, AttributeError)) else error})
+    if isinstance(error, (KeyError, AttributeError)):
+        error = next((problem for problem in problems if isinstance(problem, ImportError)), error)
+    return type("Absent", (Absent,), {"error": error})
 
 
 def host_folder() -> Path | None:
     """Find a toolkit's checkout: imported modules, working folder, the script's folder, then Python's path."""
-    held = sys.modules.get("torch_utils")
-    file = getattr(held, "__file__", None)
+    file = getattr(sys.modules.get("torch_utils"), "__file__", None)
     if file:
         return Path(file).resolve().parent.parent
     script = os.path.dirname(os.path.abspath(sys.argv[0])) if sys.argv and sys.argv[0] else ""
@@ -114,20 +91,20 @@ def run_file(path: str, which: str, check: Callable[[object], None]) -> Loaded:
         TrustedFileError: the code fails, imports a missing module, or makes no such network.
     """
     host = host_folder()
-    if host is not None:
-        if str(host) not in sys.path:
-            sys.path.insert(0, str(host))  # also for what the network imports later
-        try:
-            return _attempt(path, which, check, None, str(host))
-        except TrustedFileError as error:
-            first = error
-        try:
-            loaded = _attempt(path, which, check, _ours, "sefa_plugin")
-        except TrustedFileError as error:
-            second = str(error).removeprefix(f"{path}: ")
-            raise TrustedFileError(f"{first}; with sefa_plugin's own modules: {second}") from None
-        return loaded._replace(remark=f"run with sefa_plugin's modules, since those of {host} fail: {first}")
-    return _attempt(path, which, check, _ours, "sefa_plugin")
+    if host is None:
+        return _attempt(path, which, check, _ours, "sefa_plugin")
+    if str(host) not in sys.path:
+        sys.path.insert(0, str(host))  # also for what the network imports later
+    try:
+        return _attempt(path, which, check, None, str(host))
+    except TrustedFileError as error:
+        first = error
+    try:
+        loaded = _attempt(path, which, check, _ours, "sefa_plugin")
+    except TrustedFileError as error:
+        second = str(error).removeprefix(f"{path}: ")
+        raise TrustedFileError(f"{first}; with sefa_plugin's own modules: {second}") from None
+    return loaded._replace(remark=f"run with sefa_plugin's modules, since those of {host} fail: {first}")
 
 
 def _ours(module: str) -> ModuleType | None:
@@ -138,10 +115,10 @@ def _ours(module: str) -> ModuleType | None:
 
 
 def _attempt(
-    path: str, which: str, check: Callable[[object], None], stand_in: _StandIn | None, modules_of: str
+    path: str, which: str, check: Callable[[object], None], module_for: _ModuleFor | None, modules_of: str
 ) -> Loaded:
     try:
-        value = _unpickle(path, stand_in)
+        value = _unpickle(path, module_for)
         entries = _networks_in(value) or {which: value}
         if which not in entries:
             raise TrustedFileError(f"{path}: holds no {which}; it holds {', '.join(entries)} (choose with --which)")
@@ -150,7 +127,7 @@ def _attempt(
         if absent is not None:
             raise absent
         check(network)
-    except (TrustedFileError, KeyboardInterrupt):
+    except TrustedFileError:
         raise
     except ImportError as error:
         raise TrustedFileError(f"{path}: {_missing(error)}") from error
@@ -161,9 +138,8 @@ def _attempt(
 
 
 def _networks_in(value: object) -> dict[str, object]:
-    if not isinstance(value, dict):
-        return {}
-    return {name: value[name] for name in _NAMES if value.get(name) is not None}
+    held = value if isinstance(value, dict) else {}
+    return {name: held[name] for name in _NAMES if held.get(name) is not None}
 
 
 def _missing(error: ImportError) -> str:
@@ -200,38 +176,32 @@ def _first_absent(network: object) -> Exception | None:
     return None
 
 
-def _unpickle(path: str, stand_in: _StandIn | None) -> object:
-    """Run the pickle; without ``stand_in``, the toolkit's own modules are imported."""
+def _unpickle(path: str, module_for: _ModuleFor | None) -> object:
+    """Run the pickle; without ``module_for``, the toolkit's own modules are imported."""
+    from ..reading.torch_file import is_legacy
 
     problems: list[Exception] = []
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> object:
             if (module, name) == ("torch.storage", "_load_from_bytes"):
-                return _storage_on_cpu
+                return lambda data: _torch_load(io.BytesIO(data))  # onto the CPU
             try:
-                home = None if stand_in is None else stand_in(module)
+                home = None if module_for is None else module_for(module)
                 found = super().find_class(_numpy_name(module), name) if home is None else getattr(home, name)
             except (ImportError, AttributeError) as error:
                 return _absent(error, problems)
             return _guarded(found, problems) if name == "_reconstruct_persistent_obj" else found
 
     with open(path, "rb") as file:
-        zipped = file.read(4) == b"PK\x03\x04"
+        head = file.read(64)
         file.seek(0)
-        if zipped or _is_legacy(path):
+        if head.startswith(b"PK\x03\x04") or is_legacy(head):
             shim = SimpleNamespace(
                 Unpickler=Unpickler, load=lambda f, **kw: Unpickler(f, **kw).load(), __name__="pickle"
             )
             return _torch_load(file, shim)
         return Unpickler(file, encoding="latin1").load()
-
-
-def _is_legacy(path: str) -> bool:
-    from ..reading.torch_file import is_legacy
-
-    with open(path, "rb") as file:
-        return is_legacy(file.read(64))
 
 
 def _numpy_name(module: str) -> str:
@@ -259,13 +229,8 @@ def _torch_load(file: IO[bytes], pickle_module: object = pickle) -> object:
         names["pickle"] = own
 
 
-def _storage_on_cpu(data: bytes) -> object:
-    """Load a storage inside a pickle on the CPU."""
-    return _torch_load(io.BytesIO(data))
-
-
 def _guarded(reconstruct: Callable[[object], object], problems: list[Exception]) -> Callable[[object], object]:
-    """Replace objects whose imports fail by :class:`Absent`: other networks of the file may need missing modules."""
+    """Make :class:`Absent` of objects whose imports fail: other networks of the file may need missing modules."""
 
     def attempt(meta: object) -> object:
         try:

@@ -6,14 +6,15 @@ The class is unknown, so keywords are tried, sizes are taken from outputs, and p
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import eg3d_camera
+from . import eg3d_camera, generator
 
 _SIZES = ("z_dim", "c_dim", "w_dim", "num_ws")
 _ROWS = ("num_layers", "n_latent")  # other names of num_ws in toolkits
@@ -33,15 +34,6 @@ class _Part:
 
     def __call__(self, *args: object, **kwargs: object) -> Tensor:
         return self._call(*args, **kwargs)
-
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        return self._module().parameters(recurse)
-
-    def modules(self) -> Iterator[nn.Module]:
-        return self._module().modules()
-
-    def _module(self) -> nn.Module:
-        return next(owner for owner in self._owners if isinstance(owner, nn.Module))
 
     def __getattr__(self, name: str) -> Any:
         for owner in self._owners:  # if the part is a method (EG3D), the network has the attribute
@@ -83,9 +75,7 @@ class EmbeddedGenerator(nn.Module):
         if self.styled and not self.z_dim:
             self.z_dim = self._width_of_z()
         if not self.z_dim:
-            raise EmbeddedError(
-                f"{type(network).__name__} does not say how large its latents are (z_dim): no generator?"
-            )
+            raise EmbeddedError(f"{type(network).__name__} has no z_dim (size of its latents): is it a generator?")
         if self.styled and self.labels == eg3d_camera.SIZE and "c" in _needed(self._own("synthesis"), 1):
             self.c_dim = 0
             self.register_buffer("front", self.seen_from(0, 0), persistent=False)
@@ -97,14 +87,14 @@ class EmbeddedGenerator(nn.Module):
         self.img_channels, self.img_resolution = int(img.shape[1]), int(img.shape[2])
 
     @property
-    def mapping(self) -> _Part:
+    def mapping(self) -> generator.Mapping:
         """``mapping(z, c, truncation_psi, truncation_cutoff) -> ws [N, num_ws, w_dim]`` float32."""
-        return _Part(self._map, self.network, "mapping")
+        return cast(generator.Mapping, _Part(self._map, self.network, "mapping"))
 
     @property
-    def synthesis(self) -> _Part:
+    def synthesis(self) -> generator.Synthesis:
         """``synthesis(ws, noise_mode, force_fp32) -> img [N, C, H, W]`` float32, about -1 to 1."""
-        return _Part(self._synthesize, self.network, "synthesis")
+        return cast(generator.Synthesis, _Part(self._synthesize, self.network, "synthesis"))
 
     def _own(self, name: str) -> Callable[..., object]:
         """The network's own mapping or synthesis: a module, or a method."""
@@ -166,7 +156,12 @@ class EmbeddedGenerator(nn.Module):
         **synthesis_kwargs: object,
     ) -> Tensor:
         """Latents ``[N, z_dim]`` (and labels) to pictures; further arguments as for ``mapping``."""
-        return self.synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff), **synthesis_kwargs)
+        synthesis: Callable[..., Tensor] = self.synthesis
+        return synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff), **synthesis_kwargs)
+
+    def _running(self, noise: bool = False) -> AbstractContextManager[object]:
+        """The context of each call of the network; ``noise``: it draws random numbers for the caller."""
+        return nullcontext()
 
     def _map(
         self,
@@ -188,7 +183,8 @@ class EmbeddedGenerator(nn.Module):
         if truncation_psi != 1 and "truncation_psi" not in taken:
             raise ValueError("this network's mapping does not truncate; use a psi of 1")
         parts = (z, c) if _places(module) > 1 else (z,)
-        ws = _first(self._in_its_type("mapping", lambda *given: module(*given, **taken), *parts))
+        with self._running():
+            ws = _first(self._in_its_type("mapping", lambda *given: module(*given, **taken), *parts))
         return (ws if ws.ndim == 3 else ws[:, None].repeat(1, max(1, self.num_ws), 1)).to(torch.float32)
 
     def _label(self, z: Tensor, c: Tensor | None) -> Tensor:
@@ -197,9 +193,7 @@ class EmbeddedGenerator(nn.Module):
             return self.front.to(z).expand(len(z), -1)
         if c is not None:
             return c.to(z)
-        return nn.functional.one_hot(torch.zeros(len(z), dtype=torch.long, device=z.device), max(1, self.labels))[
-            :, : self.labels
-        ].to(z)
+        return torch.eye(1, self.labels).to(z).expand(len(z), -1)
 
     def _in_its_type(self, name: str, call: Callable[..., object], *given: Tensor) -> object:
         """Call a part with float32 inputs, or with its own dtype if that fails (a network converted to half)."""
@@ -223,8 +217,8 @@ class EmbeddedGenerator(nn.Module):
     ) -> Tensor:
         ws = ws.to(self.device)
         keywords = {"noise_mode": noise_mode, "force_fp32": force_fp32 or ws.device.type != "cuda"}
-        random = noise_mode == "random"
-        with torch.random.fork_rng(devices=[ws.device] if ws.device.type == "cuda" else [], enabled=not random):
+        random, devices = noise_mode == "random", [ws.device] if ws.device.type == "cuda" else []
+        with self._running(random), torch.random.fork_rng(devices=devices, enabled=not random):
             pictures = []
             for row in torch.split(ws, 1):  # one by one: unknown classes may mix pictures of a batch
                 if not random:
@@ -238,7 +232,7 @@ class EmbeddedGenerator(nn.Module):
             z, c = ws[:, 0, : self.z_dim], ws[:, 0, self.z_dim :]
             call, given = self.network, [z, c] if _places(self.network) > 1 else [z]
         else:
-            extras = [self._extra(name, ws) for name in self._extras()]
+            extras = [self._extra(name, ws) for name in _needed(self._own("synthesis"), 1)]
             call, given = self._own("synthesis"), [ws[:, 0] if self.flat else ws, *extras]
         held = {key: value for key, value in _accepted(call, keywords).items() if key not in self._refused}
         while True:
@@ -252,16 +246,13 @@ class EmbeddedGenerator(nn.Module):
                 self._refused.add(refused[0])
                 held.pop(refused[0])
 
-    def _extras(self) -> list[str]:
-        return _needed(self._own("synthesis"), 1)
-
     def _extra(self, name: str, ws: Tensor) -> Tensor:
         """A further argument of a synthesis network: the camera or label, or time 0 of a video."""
         if name == "c":
             return self.camera.to(ws.device) if hasattr(self, "camera") else self._label(ws[:, 0], None)
         if name == "t":
             return torch.zeros(len(ws), 1, device=ws.device)
-        raise EmbeddedError(f"its synthesis network needs {name!r}, and what that is to be is not known here")
+        raise EmbeddedError(f"its synthesis network has the required argument {name!r}, which is not known here")
 
 
 def unwrapped(module: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -96,8 +97,8 @@ class NetworkRecord:
 
     @property
     def name(self) -> str:
-        """The file's name without folders and suffix, valid in names of outputs."""
-        return safe_name(Path(self.path).stem)
+        """The name of the file, or of the download, without folders and suffix; valid in names of outputs."""
+        return safe_name(re.sub(r"^[0-9a-f]{32}_(?=.)", "", Path(self.path).stem))
 
 
 @dataclass(frozen=True, eq=False)

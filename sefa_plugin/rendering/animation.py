@@ -56,7 +56,9 @@ def motion(kind: str, view: View, edits: Sequence[Edit], frames: int, loop: str,
     if kind == "walk":
         return _walk(view, edits, timeline(frames, len(view), loop), easing, loop)
     if not edits:
-        raise ValueError(f"this recipe has no edits, so --animate {kind} has nothing to show; walk goes through seeds")
+        raise ValueError(
+            f"--animate {kind}: this recipe has no edits; type --animate walk, which goes from seed to seed"
+        )
     if easing == "spherical":
         raise ValueError("--easing spherical is for --animate walk, which can go through Z")
     through = np.vstack([np.zeros(len(edits)), np.tril(np.ones((len(edits), len(edits))))])
@@ -78,7 +80,7 @@ def _words(edits: Sequence[Edit], weights: np.ndarray) -> str:
 def _walk(view: View, edits: Sequence[Edit], line: Schedule, easing: str, loop: str) -> Motion:
     count = len(view)
     if count < 2:
-        raise ValueError("--animate walk goes from subject to subject: give two seeds or more, like --seeds 5,9,12")
+        raise ValueError("--animate walk goes from seed to seed: type two or more, like --seeds 5,9,12")
     if easing == "spherical" and view.given:
         raise ValueError("--easing spherical goes through Z, and --projected-w has no z; use cubic")
     step = tuple((place, 1.0) for place in range(len(edits)))

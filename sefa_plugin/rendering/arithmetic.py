@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..networks.generator import Generator
 
+SLOW_FILTERS = "the extra fast (pip install numba) would make StyleGAN3's pictures take a third of the time on this CPU"
+COMPILING = (
+    "StyleGAN3's filters are compiled with the first picture, once for this installation; that takes 15 s or more"
+)
+
 
 @dataclass(frozen=True)
 class Arithmetic:
@@ -30,6 +35,19 @@ class Arithmetic:
     torch: str
 
 
+def note_on_filters(G: Generator) -> str:
+    """One line where StyleGAN3's filters are slow on a CPU, always or the first time; else ''."""
+    from ..generators.ops import numba_works
+
+    if not hasattr(G.synthesis, "input") or next(G.parameters()).device.type != "cpu":
+        return ""
+    if not numba_works():
+        return SLOW_FILTERS
+    from ..generators.fused import is_compiled
+
+    return "" if is_compiled() else COMPILING
+
+
 def arithmetic_of(G: Generator, at_once: int | None = None) -> Arithmetic:
     """How pictures of a generator are computed here.
 
@@ -38,7 +56,7 @@ def arithmetic_of(G: Generator, at_once: int | None = None) -> Arithmetic:
     """
     import torch
 
-    from ..generators.ops import compiled_kernels
+    from ..generators.ops import numba_works
     from .frames import fitting
 
     device = next(G.parameters()).device
@@ -46,7 +64,7 @@ def arithmetic_of(G: Generator, at_once: int | None = None) -> Arithmetic:
         at_once = max(1, (16 if device.type == "cuda" else 4) * 256**2 // G.img_resolution**2)
     capability = getattr(getattr(torch.backends, "cpu", None), "get_cpu_capability", None)  # from torch 2.0 on
     kernels = "torch"
-    if hasattr(G.synthesis, "input") and compiled_kernels() is not None:  # StyleGAN3
+    if hasattr(G.synthesis, "input") and numba_works():  # StyleGAN3
         import numba
 
         kernels = f"numba {numba.__version__}"

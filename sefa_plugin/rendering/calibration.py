@@ -70,33 +70,20 @@ class Range:
 
 
 class _Direction(NamedTuple):
-    """The facts of one direction that its measurement uses.
+    """The facts of one direction that its measurement uses."""
 
-    Attributes:
-        group: the ``id`` of the array of its group's vectors.
-        sigma: standard deviation of w along it.
-        scale: the unit of its distances: sigma, where that is not too small (see ``FLAT``).
-        root: square root of its eigenvalue.
-    """
-
-    group: int
-    sigma: float
-    scale: float
-    root: float
+    group: int  # the id of the array of its group's vectors
+    sigma: float  # standard deviation of w along it
+    scale: float  # the unit of its distances: sigma, where that is not too small (see FLAT)
+    root: float  # square root of its eigenvalue
 
 
 class _Prior(NamedTuple):
-    """The distance of an earlier measurement.
+    """The distance of an earlier measurement."""
 
-    Attributes:
-        group: as of :class:`_Direction`.
-        scaled: distance times the square root of the eigenvalue, which is comparable within a group.
-        sigmas: distance in units of the direction's scale, which is comparable among groups.
-    """
-
-    group: int
-    scaled: float
-    sigmas: float
+    group: int  # as of _Direction
+    scaled: float  # distance times the square root of the eigenvalue, which is comparable within a group
+    sigmas: float  # distance in units of the direction's scale, which is comparable among groups
 
 
 def seeds_for(resolution: int, stylegan3: bool) -> tuple[int, ...]:
@@ -205,9 +192,12 @@ class Calibrator:
         group = id(directions.entries[0].vector)  # later copies of the directions share this array
         if group not in self._sigmas:
             self._sigmas[group] = self.engine.spread(self.view, directions)
-        # An eigenvalue may be 0, and the root is a divisor.
+        sigmas = self._sigmas[group]
+        sigma, usual = float(sigmas[index]), float(np.sqrt(np.mean(np.square(sigmas))))
+        scale = max(sigma, FLAT * usual) if usual > CONSTANT else 1.0  # 1: w does not vary along any of them
+        # An eigenvalue may be 0, and the root is divided by.
         root = math.sqrt(max(directions.eigenvalues[index], 1e-9 * abs(directions.eigenvalues[0]), 1e-30))
-        return _Direction(group, float(self._sigmas[group][index]), self._scale(group, index), root)
+        return _Direction(group, sigma, scale, root)
 
     def _prepare(self) -> None:
         """Render the unedited pictures, once, and find the target."""
@@ -225,15 +215,6 @@ class Calibrator:
         if apart > LEAST:
             self._target = min(TARGET, max(LEAST, ALIKE * apart))
 
-    def _scale(self, group: int, index: int) -> float:
-        """The unit of a direction's distances: its sigma, but at least ``FLAT`` times the root mean square of all.
-
-        1 where w does not vary along any of them.
-        """
-        sigmas = self._sigmas[group]
-        usual = float(np.sqrt(np.mean(np.square(sigmas))))
-        return max(float(sigmas[index]), FLAT * usual) if usual > CONSTANT else 1.0
-
     def _first_guess(self, one: _Direction) -> float:
         same = sorted(prior.scaled for prior in self._priors if prior.group == one.group)
         if same:
@@ -243,20 +224,20 @@ class Calibrator:
 
     def _probe(self, directions: Directions, index: int, guess: float) -> tuple[float, np.ndarray, dict[int, float]]:
         """Render pictures at plus and minus ``guess``: the distance used, visible changes, and ``broken`` by side."""
-        places, edit = _places(len(self._before)), edit_of(directions, index, 1.0)
+        places, edit = probed(len(self._before)), edit_of(directions, index, 1.0)
 
         def shots_at(guess: float) -> list[np.ndarray]:
             shots = tuple((float(who), ((0, sign * guess),)) for who, sign in places)
             return self._pictures(Shard(shots, (edit,), len(shots), len(shots)))
 
-        for _ in range(6):
+        for left in reversed(range(7)):
             try:
                 shots = shots_at(guess)
                 break
             except FramesError:  # NaN or infinite pixels: the distance is much too large
+                if not left:
+                    raise
                 guess /= 4
-        else:
-            shots = shots_at(guess)
         self.advance(len(shots))
         after = [reduced(shot) for shot in shots]
         changes = np.array([visible_change(self._before[who], one) for (who, _), one in zip(places, after)])
@@ -301,8 +282,8 @@ def _noise_of(changes: np.ndarray) -> float:
     return float(np.mean([np.var(logs[start::2], ddof=1) for start in (0, 1)]))
 
 
-def _places(count: int) -> list[tuple[int, int]]:
-    """Subjects and signs of a probe, in turn, so that each side has several subjects if there are some."""
+def probed(count: int) -> list[tuple[int, int]]:
+    """Subjects and signs of a probe's pictures, in turn, so that each side has several subjects if there are some."""
     subjects = [place % count for place in range(max(count, len(SEEDS)) // 2 * 2)] if count > 1 else [0, 0]
     return [(who, 1 if place % 2 == 0 else -1) for place, who in enumerate(subjects)]
 

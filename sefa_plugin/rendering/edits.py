@@ -42,11 +42,7 @@ def edit(ws: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -
     """
     if directions.space != "w":
         raise ValueError("these directions are of Z; edit latents with edit_z before the mapping network")
-    if ws.shape[-1] != directions.dim:
-        raise ValueError(f"ws have {ws.shape[-1]} components, the directions {directions.dim}")
-    if max(directions.layers) >= ws.shape[-2]:
-        raise ValueError(f"the directions change row {max(directions.layers)}, ws has 0-{ws.shape[-2] - 1}")
-    return edited_rows(ws, _edits(directions, amounts))
+    return edited_rows(ws, [edit_of(directions, key, distance) for key, distance in amounts.items()])
 
 
 def edit_z(z: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -> Tensor:
@@ -59,13 +55,7 @@ def edit_z(z: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) 
     """
     if directions.space != "z":
         raise ValueError("these directions are of W; edit ws with edit after the mapping network")
-    if z.shape[-1] != directions.dim:
-        raise ValueError(f"z has {z.shape[-1]} components, the directions {directions.dim}")
-    return edited_z(z, _edits(directions, amounts))
-
-
-def _edits(directions: Directions, amounts: Mapping[SomeKey, float]) -> list[Edit]:
-    return [edit_of(directions, key, distance) for key, distance in amounts.items()]
+    return edited_z(z, [edit_of(directions, key, distance) for key, distance in amounts.items()])
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +95,9 @@ class Edit:
         if not math.isfinite(self.distance):
             raise ValueError(f"an edit's distance is {self.distance}")
         rows = tuple(self.rows)
-        if self.space not in ("w", "z") or list(rows) != sorted(set(rows)) or (self.space == "w") != bool(rows):
+        ascending = list(rows) == sorted(set(rows)) and min(rows, default=0) >= 0
+        if self.space not in ("w", "z") or not ascending or (self.space == "w") != bool(rows):
             raise ValueError(f"an edit of space {self.space!r:.10} changes rows {str(list(rows)):.40}")
-        if min(rows, default=0) < 0:
-            raise ValueError(f"an edit changes row {min(rows)}")
         object.__setattr__(self, "vector", vector)
         object.__setattr__(self, "rows", rows)
 
@@ -127,11 +116,6 @@ class Edit:
     def typed(self) -> str:
         """As typed after ``--edit``, to four digits: ``smile=-1``, ``coarse:0=+2.5``, ``3=+1@4-7``."""
         return self.typed_with(f"{self.distance:+.4g}")
-
-    @property
-    def command(self) -> str:
-        """As :attr:`typed`, with all digits."""
-        return self.typed_with(re.sub(r"\.0$", "", f"{'' if self.distance < 0 else '+'}{self.distance!r}"))
 
     def typed_with(self, distance: str) -> str:
         """As :attr:`typed`, with this text for the distance."""
@@ -179,9 +163,9 @@ def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Weights | None = Non
     result = ws.clone()
     for row, step in _steps(edits, weights, "w").items():
         if len(step) != ws.shape[-1]:
-            raise ValueError(f"ws have {ws.shape[-1]} components, an edit has {len(step)}")
+            raise ValueError(f"ws have {ws.shape[-1]} components, the directions {len(step)}")
         if row >= ws.shape[-2]:
-            raise ValueError(f"an edit changes row {row}, ws has 0-{ws.shape[-2] - 1}")
+            raise ValueError(f"the directions change row {row}, ws has 0-{ws.shape[-2] - 1}")
         result[..., row, :] += ws.new_tensor(step)
     return result
 
@@ -197,7 +181,7 @@ def edited_z(z: Tensor, edits: Sequence[Edit], weights: Weights | None = None) -
         return z  # normalised here and again by the network, it would differ by rounding
     step = steps[-1]
     if len(step) != z.shape[-1]:
-        raise ValueError(f"z has {z.shape[-1]} components, an edit has {len(step)}")
+        raise ValueError(f"z has {z.shape[-1]} components, the directions {len(step)}")
     return normalize_z(z) + z.new_tensor(step)
 
 

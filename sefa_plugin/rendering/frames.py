@@ -17,7 +17,7 @@ from ..generators.ops import working_dtype
 from ..generators.prefixes import Prefixes
 from ..networks.in_memory import evaluating, usable
 from ..system.processor import is_out_of_memory
-from .precision import uses_bfloat16
+from .set_up import uses_bfloat16
 from .shards import FramesError
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ def one_hot(label: int | None, c_dim: int, count: int) -> Tensor | None:
     if c_dim == 0:
         return None
     if label is None:
-        raise ValueError(f"this network is conditional: choose a label with --class 0-{c_dim - 1}")
+        raise ValueError(f"this network is conditional: choose a class (label), 0-{c_dim - 1}")
     if not 0 <= label < c_dim:
         raise ValueError(f"class {label}: this network has classes 0-{c_dim - 1}")
     labels = torch.zeros(count, c_dim)

@@ -48,16 +48,13 @@ class Local:
         return cls(lambda look: G)
 
     def pictures(self, view: View, shard: Shard) -> Iterator[np.ndarray]:
-        """See :class:`Engine`."""
         scene = self.scene(view)
         yield from scene.pictures(shard, self.arithmetic(view).at_once)
 
     def latents(self, view: View, shard: Shard) -> np.ndarray:
-        """See :class:`Engine`."""
         return self.scene(view).latents(shard)
 
     def spread(self, view: View, directions: Directions) -> np.ndarray:
-        """See :class:`Engine`."""
         return self.scene(view).spread_along(directions)
 
     def scene(self, view: View) -> Scene:
@@ -72,7 +69,6 @@ class Local:
         return scene
 
     def arithmetic(self, view: View) -> Arithmetic:
-        """See :class:`Engine`."""
         from .frames import fitting
 
         G = self.scene(view).G

@@ -22,7 +22,7 @@ class Look:
         translate, rotate: StyleGAN3's input transform, in picture widths and degrees.
         camera, fov: EG3D's camera: yaw and pitch, and field of view, in degrees.
         force_fp32: float32 even where the network has float16 layers.
-        bf16: bfloat16 on a CPU that has it (``precision.use_bfloat16``).
+        bf16: bfloat16 on a CPU that has it (``set_up.use_bfloat16``).
     """
 
     trunc: float = 1.0
@@ -38,7 +38,9 @@ class Look:
 
     def __post_init__(self) -> None:
         numbers = (self.trunc, *self.translate, self.rotate, *self.camera, self.fov)
-        if self.noise_mode not in NOISE_MODES or not all(map(math.isfinite, numbers)):
-            raise ValueError(f"a look has the noise mode {self.noise_mode!r:.20} and the numbers {numbers}")
+        if self.noise_mode not in NOISE_MODES:
+            raise ValueError(f"noise mode {self.noise_mode!r:.20}: choose one of {', '.join(NOISE_MODES)}")
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(f"truncation, shifts and angles of a look are {numbers}: expected finite numbers")
         if (self.trunc_cutoff or 0) < 0 or (self.label or 0) < 0:
-            raise ValueError(f"a look has the cutoff {self.trunc_cutoff} and the class {self.label}, at least 0 each")
+            raise ValueError(f"cutoff {self.trunc_cutoff}, class {self.label} of a look: expected at least 0")

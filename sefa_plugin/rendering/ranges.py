@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..directions.kept import KeptDirections
-from .calibration import Calibrator, settings_of
+from .calibration import Calibrator, probed, settings_of
 from .engine import Engine
 from .shards import View
+
+SUSPICIOUS = 20.0  # units of w; about the distance of a w from the average, in the published networks of 512 components
+FAR = 3.0  # times the end of a range
 
 
 class Ranges:
@@ -40,6 +43,7 @@ class Ranges:
         self.unedited: dict[str, np.ndarray] = {}  # by label, unedited pictures that have been rendered already
         self._engine = engine
         self._view = view if own else View(view.look, self.seeds)
+        self._unseen = len(set(self._view.labels) - set(view.labels))
         self._calibrator: Calibrator | None = None
         # By group and index, directions with a measured range; None once the calibrator uses it as a prior.
         self._known: dict[tuple[int, int], KeptDirections | None] = {}
@@ -49,9 +53,9 @@ class Ranges:
         held = group.directions
         return self.fixed is not None or (held.calibration == self.settings and held.ranges[index] is not None)
 
-    def pictures(self) -> int:
-        """How many pictures the measurement of one direction takes, about."""
-        return len(self.seeds)
+    def pictures(self, first: bool) -> int:
+        """How many pictures a measurement takes, if no probe is repeated; the first one renders unedited ones too."""
+        return len(probed(len(self._view))) + (self._unseen if first else 0)
 
     def of(self, group: KeptDirections, index: int) -> tuple[float, float]:
         """The range of a direction; a newly measured one is saved with it.
@@ -73,6 +77,21 @@ class Ranges:
         self._known[place] = None
         group.update(held.with_range(index, found.sigma, found.low, found.high, found.broken, found.prior))
         return found.low, found.high
+
+    def warn_if_far(self, group: KeptDirections, index: int, distance: float, warn: Callable[[str], None]) -> None:
+        """Warn of a distance far outside the range of a direction, which is measured for suspicious distances only.
+
+        Raises:
+            FramesError: the network gives NaN or infinite pixels.
+        """
+        if self.known(group, index) or abs(distance) > SUSPICIOUS:
+            low, high = self.of(group, index)
+            if not FAR * low <= distance <= FAR * high:
+                end = (high if distance > 0 else low) or low + high
+                warn(
+                    f"distance {distance:g} is far outside the measured range of direction {index} of "
+                    f"{group.directions.label}, {low:g} to {high:g}: pictures may break; try {end:g}, or auto"
+                )
 
     def _ready(self) -> Calibrator:
         """The calibrator, with all known ranges as priors, also those of earlier runs."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .arithmetic import arithmetic_of
-from .edits import Edit, Weights, edit_of, edited_rows, edited_z, normalize_z
+from .edits import Edit, Weights, edited_rows, edited_z, normalize_z
 from .frames import render
 from .latents import classes_from_seeds, one_hot, z_from_seeds
 from .paths import Path, path
@@ -20,7 +20,6 @@ from .shards import NO_Z, Shard, Shot, View
 
 if TYPE_CHECKING:
     from ..directions.directions import Directions
-    from ..directions.keys import Key
     from ..networks.generator import Generator
 
 SAMPLES = 512  # latent codes to measure the standard deviation with
@@ -60,7 +59,7 @@ class Scene:
         if self.c is not None:
             self.c = self.c.to(self.device)
         if self._z is not None:  # one by one: the picture of a seed must not depend on the other seeds
-            ws += [self._mapped(self._z[who : who + 1], self._class_of([who])) for who in range(len(seeds))]
+            ws += [self._mapped(self._z[who : who + 1], [who]) for who in range(len(seeds))]
         self.ws = torch.cat(ws)
         with rendering_as(G, look):
             pass  # raises now if the look does not fit
@@ -76,19 +75,14 @@ class Scene:
             raise ValueError(NO_Z)
         return self._z
 
-    def _class_of(self, who: Sequence[int]) -> Tensor | None:
-        """Labels of some seeds; None for a network without classes."""
-        return None if self.c is None else self.c[list(who)]
-
-    def _mapped(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """Truncated ws of latents ``[N, z_dim]``."""
+    def _mapped(self, z: Tensor, who: Sequence[int]) -> Tensor:
+        """Truncated ws of latents ``[N, z_dim]`` with the classes of some seeds."""
+        c, psi, cutoff = None if self.c is None else self.c[list(who)], self.look.trunc, self.look.trunc_cutoff
         with torch.no_grad():
-            return self.G.mapping(z, c, truncation_psi=self.look.trunc, truncation_cutoff=self.look.trunc_cutoff)
+            return self.G.mapping(z, c, truncation_psi=psi, truncation_cutoff=cutoff)
 
     def __len__(self) -> int:
         return len(self.view)
-
-    # --- latents ----------------------------------------------------------------------------------
 
     def edited(self, who: int | Sequence[int], changes: Sequence[Edit], weights: Weights | None = None) -> Tensor:
         """ws ``[N, num_ws, w_dim]`` of one subject, or of N, with edits of Z, then of W; see :mod:`edits`.
@@ -105,7 +99,7 @@ class Scene:
         self, z: Tensor, changes: Sequence[Edit], weights: Weights | None = None, who: Sequence[int] = (0,)
     ) -> Tensor:
         """As :meth:`edited`, of latents ``[N, z_dim]`` with the classes of ``who``."""
-        return edited_rows(self._mapped(edited_z(z, changes, weights), self._class_of(who)), changes, weights)
+        return edited_rows(self._mapped(edited_z(z, changes, weights), who), changes, weights)
 
     def latents(self, shard: Shard) -> np.ndarray:
         """The ws of each shot: float32 ``[N, num_ws, w_dim]``.
@@ -151,8 +145,6 @@ class Scene:
             return self._edited_from(held.to(self.device), edits, weights)
         return edited_rows(held.to(self.ws), edits, weights)
 
-    # --- pictures ---------------------------------------------------------------------------------
-
     def pictures(self, shard: Shard, at_once: int | None = None) -> Iterator[np.ndarray]:
         """Render a shard: uint8 ``[H, W, C]`` for each shot, in their order.
 
@@ -187,16 +179,6 @@ class Scene:
             if frame is None:
                 return
             yield frame
-
-    def shots(self, directions: Directions, key: Key, distances: Sequence[float]) -> Iterator[list[np.ndarray]]:
-        """Yield, for each distance along a direction, the pictures of all subjects.
-
-        Raises:
-            ValueError: directions of Z cannot edit projected ws.
-        """
-        flat = self.pictures(Shard.along(self.view, edit_of(directions, key, 1.0), distances))
-        while row := list(islice(flat, len(self))):
-            yield row
 
     def spread_along(self, directions: Directions) -> np.ndarray:
         """Standard deviation of the latent code along each direction, over untruncated samples: float64 ``[k]``.

@@ -6,33 +6,65 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from .look import Look
-from .precision import use_bfloat16
 
 if TYPE_CHECKING:
+    from ..generators.ops import Layer
     from ..networks.generator import Generator
 
 
-class _Use:
-    """The state of a generator that scenes render with.
+class PrecisionError(ValueError):
+    """A precision that this processor or this network does not have."""
 
-    Attributes:
-        lock: held while a batch is rendered.
-        transform: StyleGAN3's input transform ``[3, 3]`` as in the network file; None for other networks.
-        look: how the generator is set up now; None before its first picture.
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this processor has bfloat16 convolutions; without them they take a hundred times as long.
+
+    This is oneDNN's own check, which follows ``ONEDNN_MAX_CPU_ISA``. False for an old torch that does not have it.
     """
+    try:
+        supported = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return bool(supported and torch.cpu._is_avx512_bf16_supported())
+    except (AttributeError, RuntimeError):
+        return False
+
+
+def use_bfloat16(G: Generator, wanted: bool = True) -> None:
+    """Make the synthesis of ``G`` compute in bfloat16 on a CPU, unless it is called with ``force_fp32``.
+
+    Styles, demodulation, StyleGAN3's filters and the sum of the ToRGB outputs stay in float32.
+
+    Raises:
+        PrecisionError: the generator is not one of our StyleGAN2 or StyleGAN3, or the processor lacks bfloat16.
+    """
+    layers = [cast("Layer", module) for module in G.synthesis.modules() if hasattr(module, "bfloat16_on_cpu")]
+    if wanted and not layers:
+        raise PrecisionError("--precision bf16: this network renders in float32 only; leave --precision out")
+    if wanted and not cpu_has_bfloat16():
+        raise PrecisionError("--precision bf16: this processor has no bfloat16; leave --precision out")
+    for layer in layers:
+        layer.bfloat16_on_cpu = wanted
+
+
+def uses_bfloat16(G: Generator) -> bool:
+    """Whether :func:`use_bfloat16` is on for ``G``."""
+    return any(getattr(module, "bfloat16_on_cpu", False) for module in G.synthesis.modules())
+
+
+class _Use:
+    """The state of a generator that scenes render with."""
 
     def __init__(self, G: Generator) -> None:
-        self.lock = RLock()
+        self.lock = RLock()  # held while a batch is rendered
         held = _transform(G)
-        self.transform = None if held is None else held.clone()
-        self.look: Look | None = None
+        self.transform = None if held is None else held.clone()  # StyleGAN3's [3, 3], as in the network file
+        self.look: Look | None = None  # how the generator is set up now
 
 
 _uses: WeakKeyDictionary[Generator, _Use] = WeakKeyDictionary()

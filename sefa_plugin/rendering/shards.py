@@ -13,7 +13,7 @@ import numpy as np
 from .edits import Edit
 from .look import Look
 
-NO_Z = "directions of Z cannot edit --projected-w, which has no z; use --space w"
+NO_Z = "directions of Z cannot edit projected ws, which have no z; use directions of W (--space w)"
 Step = tuple[tuple[int, float], ...]  # edits by index, each with a factor of its distance
 Shot = tuple[float, Step]  # a subject by its place in the view, and the step that edits it
 
@@ -31,6 +31,7 @@ class View:
         seeds: subjects whose latents are drawn as the toolkits do.
         ws: float32 ``[N, num_ws, w_dim]`` of subjects with given ws, such as projected photographs; they come before
             the seeds, and are never truncated. None: there are none.
+        ws_file: the file that ``ws`` came from, as typed; '' where there is none.
         draws_classes: for a conditional network, draw a class for each seed where ``look`` has none.
 
     Raises:
@@ -41,6 +42,7 @@ class View:
     seeds: tuple[int, ...] = ()
     ws: Optional[np.ndarray] = None
     draws_classes: bool = False
+    ws_file: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seeds", tuple(int(seed) for seed in self.seeds))
@@ -50,7 +52,7 @@ class View:
                 raise ValueError(f"ws {list(ws.shape)}: expected finite [N, num_ws, w_dim]")
             object.__setattr__(self, "ws", ws)
         if not len(self):
-            raise ValueError("no seeds and no projected ws: nothing to look at")
+            raise ValueError("no seeds and no projected ws: one of them is needed")
 
     def __len__(self) -> int:
         return self.given + len(self.seeds)

@@ -86,12 +86,12 @@ def timeline(frames: int, keys: int, loop: str) -> Schedule:
     if keys == 1 or frames == 1:
         return Schedule((0.0,), (0,) * frames)
     if loop == "closed":
-        return Schedule(_met(frames, keys)[:-1], tuple(range(frames)))
+        return Schedule(_spaced(frames, keys)[:-1], tuple(range(frames)))
     line = schedule(0, 1, frames, loop)
-    return Schedule(_met(len(line.distances) - 1, keys - 1), line.order)
+    return Schedule(_spaced(len(line.distances) - 1, keys - 1), line.order)
 
 
-def _met(steps: int, stretches: int) -> tuple[float, ...]:
+def _spaced(steps: int, stretches: int) -> tuple[float, ...]:
     """``steps`` + 1 positions from 0 to ``stretches``, with all whole numbers if there are enough steps."""
     if steps < stretches:
         return tuple(step * stretches / steps for step in range(steps + 1))

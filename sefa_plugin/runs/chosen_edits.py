@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -52,7 +53,7 @@ def groups_of(
         sets = session.directions(of, Wanted(some, 1, file), folder, known_only=True)
         if len(sets) != 1:
             raise SettingsError(
-                f"--layers {of.layers} gives {len(sets)} groups; say with each direction which it is of: coarse:0"
+                f"--layers {of.layers} gives {len(sets)} groups; type the layers before each direction, like coarse:0"
             )
         found[name] = sets[0].careful()
     return found
@@ -97,14 +98,20 @@ def edits_of(
         SettingsError: an edit cannot be made.
         FramesError: the network gives NaN or infinite pixels.
     """
-    ranges = session.ranges(view, engine, advance=advance)
-    edits = []
+    placed = []  # all are found before a range is measured
     for one in typed:
         group = at_rows(session, groups[one.group], one.rows or edit_layers, view)
         with settings_checked():
-            distance = one.distance
+            placed.append((one, group, group.directions.index(one.key)))
+    ranges = session.ranges(view, engine, advance=advance)
+    edits = []
+    for one, group, index in placed:
+        distance = one.distance
+        with settings_checked():
             if one.relative:
-                distance = _part_of(ranges.of(group, group.directions.index(one.key)), one)
+                distance = _part_of(ranges.of(group, index), one)
+            else:
+                ranges.warn_if_far(group, index, distance, session.warn)
             edits.append(edit_of(group.directions, one.key, distance))
     return edits
 
@@ -114,7 +121,9 @@ def _part_of(ends: tuple[float, float], edit: TypedEdit) -> float:
     end = ends[1] if edit.distance >= 0 else ends[0]
     if not end:
         side = "+" if edit.distance >= 0 else "-"
-        raise SettingsError(f"edit {edit.key}: pictures break at once towards {side}; type a distance")
+        raise SettingsError(
+            f"edit {edit.key}: its range ends at 0 on the {side} side, where pictures break at once; type a distance"
+        )
     return abs(edit.distance) * end
 
 
@@ -132,37 +141,46 @@ def recipe_of(session: Session, view: View, edits: Sequence[Edit], projected: st
     network = session.about()
     recipe = Recipe(
         network={
-            **{key: _printable(network[key]) for key in ("path", "name", "which")},
+            **{key: printable(network[key]) for key in ("path", "name", "which")},
             "digest": network["digest"],
         },
         seeds=view.seeds,
         look=view.look,
         edits=tuple(edits),
         ws=view.ws,
-        ws_file=_printable(Path(projected).name) if view.given and projected else "",
+        ws_file=printable(Path(projected).name) if view.given and projected else "",
     )
     with settings_checked():
         recipe.data()  # raises before any work if it cannot be written or read again
     return recipe
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Text for a recipe, with a mark for each letter that cannot be in one."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def network_of(recipe: Recipe, path: Path) -> str:
-    """The path of a recipe's network: as recorded, or beside the recipe, whose file is ``path``.
+    """The path of a recipe's network: as recorded, from the current folder or from that of the recipe, or beside it.
+
+    Args:
+        recipe: names the network.
+        path: the recipe's file.
 
     Raises:
-        RecipeError: it is in neither place.
+        RecipeError: it is in none of these places, or its address held a secret, which no recipe has.
     """
     held = recipe.network["path"]
-    beside = path.parent / re.split(r"[/\\]", held)[-1]
-    if held == "demo" or is_url(held) or Path(held).is_file():
+    if is_url(held) and ("<token>" in held or "<password>" in held):
+        raise RecipeError(f"{held}: a recipe does not hold passwords and tokens; give the address with --network")
+    if held == "demo" or is_url(held):
         return held
-    if beside.is_file():
-        return str(beside)
-    raise RecipeError(f"{held}: the network of this recipe is not there; say with --network where it is")
+    if Path(held).is_file():
+        return held
+    for place in (path.parent / held, path.parent / re.split(r"[/\\]", held)[-1]):
+        if place.is_file():
+            return os.path.abspath(place)
+    raise RecipeError(f"{held}: the network of this recipe is not there; type --network FILE")
 
 
 def view_of(session: Session, recipe: Recipe, projected: str | None, other_network: bool) -> View:

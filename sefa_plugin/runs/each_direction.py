@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,13 +22,13 @@ from ..rendering.ranges import Ranges
 from ..rendering.shards import NO_Z, Shard, View
 from ..rendering.timelines import Schedule, spread
 from ..system.file_names import safe_name
-from .folder import Made, Reporter, Silent
+from .folder import Made, Reporter, Silent, claim
 from .making import Making, is_current, settled
 from .output_settings import OutputSettings
 from .page.contents import Pages
 from .plan import LAST, SHEETS, VIDEOS, Later, Output, Plan, Planned, Sheet, Video, common_settings
 from .record import Manifest, Settings
-from .reproduce import about_direction, reproduce, without_folders
+from .reproduce import about_direction, from_python, of_direction, of_run
 from .session import check_keys, indices_of
 from .settings import SettingsError, Wanted
 
@@ -63,7 +62,7 @@ def make_outputs(
         output: what is made of each.
         outdir: the folder.
         distance: a range for all directions, or None to measure the range of each.
-        command: what was typed, for the record; None takes this program's command line.
+        command: the words that were typed, for the record; None takes the command line that does the same.
         engine: makes the pictures; None makes them in this process.
         reporter: receives lines, the amount of work, and progress; None prints nothing.
         overwrite: make outputs again even where they are up to date.
@@ -74,8 +73,9 @@ def make_outputs(
     """
     reporter, outdir = reporter or Silent(), Path(outdir)
     engine = engine or session.engine()
-    typed = sys.argv if command is None else command
+    typed = from_python(session.choice, view, groups, wanted, output, distance) if command is None else command
     each = _checked(session, view, groups, wanted, output, distance, typed, engine, reporter)
+    claim(outdir, session.about(), typed)
     manifest = Manifest(outdir, typed, session.about())
     save_found(groups, wanted.file)
     manifest.write()
@@ -92,7 +92,7 @@ def plan_outputs(
     output: OutputSettings,
     *,
     distance: tuple[float, float] | None = None,
-    command: Sequence[str] = (),
+    command: Sequence[str] | None = None,
     engine: Engine | None = None,
 ) -> Plan:
     """Plan the outputs of :func:`make_outputs`, to be rendered later or elsewhere; ranges are measured now.
@@ -102,9 +102,10 @@ def plan_outputs(
         FramesError: the network gives NaN or infinite pixels.
     """
     engine = engine or session.engine()
-    each = _checked(session, view, groups, wanted, output, distance, command, engine, Silent())
+    typed = from_python(session.choice, view, groups, wanted, output, distance) if command is None else command
+    each = _checked(session, view, groups, wanted, output, distance, typed, engine, Silent())
     outputs = settled(each.planned(), view, engine)
-    return Plan(session.about(), tuple(command), view, outputs, engine.arithmetic(view))
+    return Plan(session.about(), tuple(typed), view, outputs, engine.arithmetic(view))
 
 
 def _checked(
@@ -123,6 +124,9 @@ def _checked(
     if view.given and any(group.directions.space == "z" for group in groups):
         raise SettingsError(NO_Z)
     jobs = [(group, index) for group in groups for index in indices_of(group.directions, wanted)]
+    if distance and jobs:  # the first direction stands for all
+        measured = session.ranges(view, engine, advance=reporter.advance)
+        measured.warn_if_far(*jobs[0], max(distance[::-1], key=abs), session.warn)
     ranges = session.ranges(view, engine, distance, reporter.advance)
     return EachDirection(view, session.about(), tuple(command), output, ranges, jobs)
 
@@ -167,7 +171,8 @@ class EachDirection:
         grid = self.output.grid and self.output.video != "none" and bool(self.jobs)
         known = [self.ranges.known(group, index) for group, index in self.jobs]
         for place, job in enumerate(self.jobs):
-            planned += self._of(place, job) if known[place] else [self._later(place, job)]
+            first = not known[place] and all(known[:place])
+            planned += self._of(place, job) if known[place] else [self._later(place, job, first)]
         if grid:
             # Planned before the videos, whose frames it shares.
             planned.append(self._grid() if all(known) else Later((VIDEOS, -1), 0, self._measured_grid))
@@ -177,15 +182,15 @@ class EachDirection:
         self.ranges.unedited = dict(unedited)
         return [self._grid()]
 
-    def _later(self, place: int, job: Job) -> Later:
+    def _later(self, place: int, job: Job, first: bool) -> Later:
         def settle(unedited: Mapping[str, np.ndarray]) -> list[Output]:
             self.ranges.unedited = dict(unedited)
             return self._of(place, job)
 
-        video = self.output.video != "none"
-        steps = len(self.output.timeline(-1, 1).distances) if video else len(self.output.columns(-1, 1))
+        steps = {*self.output.columns(-1, 1)} if self.output.sheet else set()
+        steps |= {*self.output.timeline(-1, 1).distances} if self.output.video != "none" else set()
         order = (SHEETS if self.output.sheet else VIDEOS, place)
-        return Later(order, len(self.ranges.seeds) + (steps - 1) * len(self.view), settle)
+        return Later(order, self.ranges.pictures(first) + len(steps - {0.0}) * len(self.view), settle)
 
     def _of(self, place: int, job: Job) -> list[Output]:
         """The outputs of one direction."""
@@ -218,6 +223,7 @@ class EachDirection:
             row_labels=("",),
             column_labels=tuple(labels),
             title=f"{self.network['name']}: unedited{more}",
+            comment=of_run(self.command),
         )
         about = {"columns": labels}
         return Output(UNEDITED, sheet, common_settings(self.view, self.network), (0.0,), about, quiet=True)
@@ -226,7 +232,7 @@ class EachDirection:
         (group, index), ends = job, self.ranges.of(*job)
         held, columns, settings = group.directions, self.output.columns(*ends), self.settings(job, "sheet")
         about = about_direction(held, index, ends)
-        about["command"] = reproduce(self.network["path"], settings, about)
+        about["command"] = of_direction(self.command, held, index, ends)
         about |= {"rows": self.view.labels, "columns": [signed(distance) for distance in columns]}
         sheet = Sheet(
             shard=Shard.along(self.view, edit_of(held, index, 1.0), columns),
@@ -245,7 +251,7 @@ class EachDirection:
         (group, index), ends, kind = job, self.ranges.of(*job), self.output.video
         held, line, settings = group.directions, self.output.timeline(*ends), self.settings(job, "video")
         about = about_direction(held, index, ends)
-        about["command"] = reproduce(self.network["path"], settings, about)
+        about["command"] = of_direction(self.command, held, index, ends)
         captions = tuple((f"{about['title']}{GAP}{signed(distance)}",) for distance in line.distances)
         shard = Shard.along(self.view, edit_of(held, index, 1.0), line.distances)
         name = f"videos/{stem_of(*job)}{'' if kind == 'png' else f'.{kind}'}"
@@ -262,7 +268,7 @@ class EachDirection:
         )
         # Each direction has its own distances; the grid records the fraction of each range, 0 to 1.
         common = Schedule(spread(0, 1, len(lines[0].distances)), lines[0].order)
-        command = without_folders(self.command)
+        command = of_run(self.command)
         about = {"title": "all directions at once", "columns": titles, "rows": self.view.labels, "command": command}
         settings = {
             **common_settings(self.view, self.network),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ..system.whole_files import keep_inside, sweep
+from .page.contents import PAGE, is_foreign_page
+from .record import NAME, Manifest, is_foreign_record, networks_in
+from .settings import SettingsError
 
+TOP, SHOWN = Path("sefa-out"), 8  # where folders of networks lie; digits of a digest in their names
 FOLDERS = ("sheets", "videos", "evaluate", "evaluate/parts")  # in an output folder
 
 
@@ -66,9 +70,72 @@ def named(path: Path) -> Iterator[None]:
         raise
 
 
-def output_folder(outdir: str | None, name: str) -> Path:
-    """Where outputs go: ``outdir``, or ``sefa-out/<network>``."""
-    return Path(outdir) if outdir else Path("sefa-out") / name
+def folder_of(network: Mapping[str, str]) -> Path:
+    """The usual folder of a network's outputs; a folder belongs to one network, by its digest.
+
+    ``sefa-out/<name>``, or ``sefa-out/<name>-<digest>`` where the first belongs to another network of that name. If
+    neither is this network's, a folder of its in ``sefa-out`` that was renamed.
+
+    Args:
+        network: see ``Session.about``.
+
+    Raises:
+        OSError: a record cannot be read.
+    """
+    plain = TOP / network["name"]
+    longer = TOP / f"{network['name']}-{network['digest'][:SHOWN]}"
+    taken = networks_in(plain)
+    if network["digest"] in taken:
+        return plain
+    for folder in (longer, *sorted(TOP.glob("*"))):
+        with suppress(OSError):
+            if network["digest"] in networks_in(folder):
+                return folder
+    return longer if taken else plain
+
+
+def claim(folder: Path, network: Mapping[str, str], command: Sequence[str]) -> None:
+    """Make a folder for a network's outputs, check that it can be written, and record whose it is.
+
+    Args:
+        folder: which one.
+        network: see ``Session.about``.
+        command: what was typed.
+
+    Raises:
+        SettingsError: it belongs to another network, or holds a page that was not made here.
+        OSError: it cannot be written.
+    """
+    check_folder(folder)
+    for _ in range(2):
+        owners, record = networks_in(folder), folder / NAME
+        if owners and network["digest"] not in owners:
+            name = next(filter(None, owners.values()), "")
+            other = f"another network{name and f', {name}'}"
+            free = f"{str(folder).rstrip('/')}-{network['digest'][:SHOWN]}"
+            raise SettingsError(f"{folder}: holds the outputs of {other}; choose a folder of its own: --outdir {free}")
+        for foreign in [record] * is_foreign_record(record) + [folder / PAGE] * is_foreign_page(folder / PAGE):
+            what = f"{foreign}: was not made by this program, and would be replaced"
+            raise SettingsError(f"{what}; choose another folder with --outdir")
+        if record.exists() or record.is_symlink() or len(owners) > 1:
+            return
+        with suppress(FileExistsError):  # another process was first: see whose it is
+            Manifest(folder, command, network, owner=network["digest"]).write(new=True)
+
+
+def own_folder(network: Mapping[str, str], command: Sequence[str]) -> Path:
+    """The usual folder of a network (:func:`folder_of`), claimed for it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    folder = folder_of(network)
+    try:
+        claim(folder, network, command)
+    except SettingsError:  # another process has claimed it in this moment
+        folder = folder_of(network)
+        claim(folder, network, command)
+    return folder
 
 
 def check_folder(path: Path) -> None:

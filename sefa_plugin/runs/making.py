@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from ..media.effect import describe, heat_picture
 from ..media.frame_store import FrameStore, replay
@@ -26,9 +27,10 @@ from ..media.video import write_video
 from ..rendering.engine import Engine
 from ..rendering.shards import Shard, Shot, View
 from ..system.whole_files import whole_file
-from .folder import Made, Reporter, Silent, check_folder, named
+from .command_line import comment, line
+from .folder import Made, Reporter, Silent, claim, named
 from .page.contents import Pages, packed
-from .plan import Latents, Later, Output, Plan, PlanError, Planned, Sheet, Still, Text, Video
+from .plan import Latents, Later, Layout, Output, Plan, PlanError, Planned, Sheet, Still, Text, Video
 from .record import About, Manifest
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def render_plan(
     about, reporter, folder = session.about(), reporter or Silent(), Path(outdir)
     if about["digest"] != plan.network["digest"]:
         raise PlanError(f"this plan is of the network {plan.network['name']}, not of {about['name']}")
-    check_folder(folder)
+    claim(folder, about, plan.command)
     manifest = Manifest(folder, plan.command, about)
     manifest.write()
     engine = engine or session.engine(plan.arithmetic)
@@ -189,7 +191,10 @@ class Making:
         for item in items:
             if isinstance(item, Later):
                 alone += item.pictures
+                shared.add("")
                 continue
+            if isinstance(item.layout, Sheet) and item.layout.described:
+                shared.add("")
             for shard in item.layout.shards:
                 for row in shard.rows():
                     name = self._name(shard, row)
@@ -197,7 +202,7 @@ class Making:
                         alone += len(row)
                     else:
                         shared.add(name)
-        return alone + len(shared - {""}) * len(self.view)
+        return alone + len(shared) * len(self.view)
 
     # --- pictures ---------------------------------------------------------------------------------
 
@@ -219,6 +224,7 @@ class Making:
         """The unedited pictures of all subjects."""
         if not self._before:
             self._before = list(self.engine.pictures(self.view, Shard.of_everyone(self.view)))
+            self.reporter.advance(len(self._before))
         return self._before
 
     def _rows(
@@ -240,7 +246,8 @@ class Making:
     # --- outputs ----------------------------------------------------------------------------------
 
     def _make(self, output: Output, store: FrameStore, later: Sequence[Output]) -> None:
-        path, layout, measured = self.manifest.outdir / output.name, output.layout, {}
+        path, measured = self.manifest.outdir / output.name, {}
+        layout, about = self._placed(output)
         if self.begins:
             self.manifest.begin(output.name, output.settings)
         with named(path):
@@ -260,8 +267,18 @@ class Making:
                 with whole_file(path) as part:
                     part.write_bytes(layout.text.encode("utf-8"))
         computed = {} if isinstance(layout, Text) else asdict(self.engine.arithmetic(self.view))
-        about = {**output.about, **measured}
+        about = {**about, **measured}
         self.manifest.add(output.name, output.settings, output.distances, about, computed=computed)
+
+    def _placed(self, output: Output) -> tuple[Layout, About]:
+        """The layout and the description of an output, whose commands name the folder."""
+        layout, about, place = output.layout, output.about, self.manifest.place
+        end = f" {line(['--outdir', place])}"
+        if isinstance(layout, (Sheet, Video, Still)) and layout.comment:
+            layout = replace(layout, comment=comment(layout.comment + end, place))
+        if about.get("command"):
+            about = {**about, "command": about["command"] + end, "outdir": place}
+        return layout, about
 
     def _sheet(
         self, path: Path, layout: Sheet, distances: Sequence[float], store: FrameStore, later: Sequence[Output]

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..rendering.animation import Motion, motion
 from ..rendering.engine import Engine
 from ..rendering.shards import Shard, View
-from .folder import Made, Reporter, check_folder, output_folder
+from .command_line import from_outputs
+from .folder import Made, Reporter, check_folder, claim, folder_of, own_folder
 from .making import Making
 from .output_settings import OutputSettings
 from .plan import RENDERER, Latents, Output, Plan, Still, Text, Video
 from .recipe import NAME, Recipe, RecipeError
 from .record import Manifest
-from .reproduce import command_for
+from .reproduce import of_edits
 from .settings import settings_checked
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def folder_for(parent: Path, recipe: Recipe) -> Path:
         folder = parent / (recipe.stem if number == 1 else f"{recipe.stem}-{number}")
         if not (folder / NAME).exists() or holds(folder, recipe):
             return folder
-    raise EditingError(f"{parent / recipe.stem}: there are thousands of these; choose an --outdir")
+    raise EditingError(f"{parent / recipe.stem}: 9999 folders of this name exist; type another --outdir")
 
 
 def holds(folder: Path, recipe: Recipe) -> bool:
@@ -62,7 +63,7 @@ def make_recipe(
     Args:
         session, view: the network, and the recipe's subjects and look.
         recipe: what is made.
-        outdir: the folder; None takes one with the name of the recipe, in ``sefa-out/<network>/edits``.
+        outdir: the folder; None takes one with the name of the recipe, in ``edits`` of the network's.
         command: what was typed, for the record.
         reporter: receives lines, the amount of work, and progress.
         overwrite: make outputs again, and replace any file of their names.
@@ -74,10 +75,15 @@ def make_recipe(
         EditingError: a file of one of these names was not made from this recipe, or was changed.
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
-    outdir = outdir or folder_for(output_folder(None, session.name) / "edits", recipe)
-    outputs = _outputs(view, recipe, animated)
-    check_folder(outdir)
-    manifest = Manifest(outdir, command, session.about())
+    usual = folder_for(folder_of(session.about()) / "edits", recipe) if outdir is None else outdir
+    shown = {**recipe.network, "path": from_outputs(recipe.network["path"], usual)}
+    outputs, network = _outputs(view, replace(recipe, network=shown), animated, command), session.about()
+    if outdir is None:
+        outdir = folder_for(own_folder(network, command) / "edits", recipe)
+        check_folder(outdir)
+    else:
+        claim(outdir, network, command)
+    manifest = Manifest(outdir, command, network)
     current = _keeping_others(recipe, manifest, reporter, overwrite)
     making = Making(view, engine or session.engine(), manifest, reporter, current, begins=True)
     made, kept = making.make(outputs)
@@ -98,10 +104,10 @@ def plan_recipe(
         SettingsError: this kind of video does not fit the recipe.
     """
     arithmetic = (engine or session.engine()).arithmetic(view)
-    return Plan(session.about(), tuple(command), view, tuple(_outputs(view, recipe, animated)), arithmetic)
+    return Plan(session.about(), tuple(command), view, tuple(_outputs(view, recipe, animated, command)), arithmetic)
 
 
-def _outputs(view: View, recipe: Recipe, animated: Animated | None) -> list[Output]:
+def _outputs(view: View, recipe: Recipe, animated: Animated | None, command: Sequence[str]) -> list[Output]:
     """Pictures, ws and the recipe itself, or its video."""
     settings = {"renderer": RENDERER, "recipe": recipe.digest}
     if animated is None:
@@ -109,7 +115,7 @@ def _outputs(view: View, recipe: Recipe, animated: Animated | None) -> list[Outp
         step = tuple((place, 1.0) for place in range(len(recipe.edits)))
         for who, label in enumerate(view.labels):
             shard = Shard(((float(who), step),), recipe.edits)
-            still = Still(shard=shard, comment=command_for(recipe))
+            still = Still(shard=shard, comment=of_edits(command, recipe.edits))
             outputs.append(Output(f"{file_name(label)}.png", still, settings, order=(1, 2 * who)))
             outputs.append(Output(f"{file_name(label)}.npz", Latents(shard=shard), settings, order=(1, 2 * who + 1)))
         return outputs
@@ -117,10 +123,10 @@ def _outputs(view: View, recipe: Recipe, animated: Animated | None) -> list[Outp
     with settings_checked():
         move = motion(kind, view, recipe.edits, output.frames, output.loop, output.easing)
     output.check()
-    return [_video(recipe, kind, move, output)]
+    return [_video(recipe, kind, move, output, of_edits(command, recipe.edits))]
 
 
-def _video(recipe: Recipe, kind: str, move: Motion, output: OutputSettings) -> Output:
+def _video(recipe: Recipe, kind: str, move: Motion, output: OutputSettings, command: str) -> Output:
     shown = asdict(output)
     del shown["sheet"], shown["grid"]
     video = Video(
@@ -131,7 +137,7 @@ def _video(recipe: Recipe, kind: str, move: Motion, output: OutputSettings) -> O
         captions=tuple((words,) for words in move.captions) if output.captions else (),
         max_width=output.max_width,
         max_bytes=output.max_bytes,
-        comment=command_for(recipe, kind, output),
+        comment=command,
     )
     settings = {"renderer": RENDERER, "recipe": recipe.digest, "animate": kind, "film": shown}
     name = kind if output.video == "png" else f"{kind}.{output.video}"
@@ -156,10 +162,10 @@ def _keeping_others(
             return False
         if not video:
             raise EditingError(
-                f"{path}: holds something else than this edit makes; choose another --outdir, or --overwrite it"
+                f"{path}: is there already, and is not of this edit; type another --outdir, or --overwrite"
             )
         if not manifest.is_current(name, manifest.outputs.get(name, {}).get("settings", {})):
-            raise EditingError(f"{path}: was not made here, or was changed since; move it away, or --overwrite it")
+            raise EditingError(f"{path}: was not made here, or was changed since; move it away, or type --overwrite")
         reporter.say(f"{name}: was made with other settings, will be replaced")
         return False
 

@@ -14,9 +14,11 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from .. import __version__
+from ..directions.kept import sets_in
 from ..reading.json_file import fitting, parsed, read_bounded
 from ..system.regular_files import open_regular
 from ..system.whole_files import alone_in, whole_file
+from .command_line import from_outputs, portable
 
 Settings = dict[str, Any]  # all that determines an output, as JSON
 About = dict[str, Any]  # description of an output for display, as JSON
@@ -49,12 +51,35 @@ def digest_of(path: Path) -> str:
 
 
 class Manifest:
-    """The record of one output folder; entries of earlier runs are kept while their files exist."""
+    """The record of one output folder; entries of earlier runs are kept while their files exist.
 
-    def __init__(self, outdir: str | os.PathLike[str], command: Sequence[str], network: Mapping[str, str]) -> None:
+    Attributes:
+        outdir: the folder.
+        command: what was typed.
+        network: see ``Session.about``; an absolute path is relative to the folder.
+        place: the folder as seen from where the command was typed, '' where that is not known.
+        owner: digest of the only network whose outputs the folder may hold; '' takes that of the present record, which
+            older ones lack.
+        outputs: the entries, by the names of their files.
+    """
+
+    def __init__(
+        self,
+        outdir: str | os.PathLike[str],
+        command: Sequence[str],
+        network: Mapping[str, str],
+        place: str | None = None,
+        *,
+        owner: str = "",
+    ) -> None:
         self.outdir = Path(outdir)
         self.command = list(command)
-        self.network = network
+        self.network = {
+            **network,
+            **({"path": from_outputs(network["path"], self.outdir)} if "path" in network else {}),
+        }
+        self.place = portable(outdir) if place is None else place
+        self.owner = owner
         self.outputs: dict[str, Entry] = {}
         self._own: set[str] = set()
         self.refresh()
@@ -70,6 +95,7 @@ class Manifest:
         except (FileNotFoundError, ValueError):
             return  # no record, or one that is broken: everything is made again
         if held.get("format") == FORMAT:
+            self.owner = self.owner or str(held.get("owner", ""))
             self.outputs.update({name: entry for name, entry in held["outputs"].items() if name not in self._own})
 
     @classmethod
@@ -81,7 +107,7 @@ class Manifest:
             return None
         if not {"name", "class", "hook"} <= head.network.keys():
             return None
-        return cls(outdir, head.command, head.network)
+        return cls(outdir, head.command, head.network, head.outdir)
 
     def is_current(self, name: str, settings: Settings) -> bool:
         """Whether output ``name`` was made with these settings and is unchanged since."""
@@ -137,20 +163,23 @@ class Manifest:
         self._own.add(name)
         self.write()
 
-    def write(self) -> None:
+    def write(self, new: bool = False) -> None:
         """Write ``run.json``, whole or not at all, with entries that other runs have added meanwhile.
 
         Raises:
+            FileExistsError: there is a record, and it was to be ``new``.
             OSError: the folder cannot be written.
         """
         self.outdir.mkdir(parents=True, exist_ok=True)
-        with alone_in(self.outdir), whole_file(self.outdir / NAME) as part:
+        with alone_in(self.outdir), whole_file(self.outdir / NAME, new) as part:
             self.refresh()
             content = {
                 "format": FORMAT,
                 "command": self.command,
+                "outdir": self.place,
                 "versions": versions(),
                 "network": self.network,
+                **({"owner": self.owner} if self.owner else {}),
                 "outputs": dict(sorted(self.outputs.items())),
             }
             part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -167,6 +196,36 @@ def read_record(path: Path) -> Entry:
         raise ValueError("it is no record")
     outputs = {name: entry for name, entry in held["outputs"].items() if _is_entry(entry) and is_inside(name)}
     return {**held, "outputs": {name: entry for name, entry in outputs.items() if _is_there(path.parent / name)}}
+
+
+def networks_in(outdir: Path) -> dict[str, str]:
+    """Names by digest of the networks whose outputs a folder may hold; of older records also directions files count.
+
+    Raises:
+        OSError: the record or a directions file is there, and cannot be read.
+    """
+    try:
+        head: _Owner = fitting(parsed(read_bounded(outdir / NAME, MAX_BYTES)), _Owner)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        head = _Owner()
+    name, digest = head.network.get("name", ""), head.network.get("digest", "")
+    if head.owner:
+        return {head.owner: name if head.owner == digest else ""}
+    found = {held.digest: held.network for held in sets_in(outdir).values()} | {digest: name}
+    return {digest: name for digest, name in found.items() if digest}
+
+
+def is_foreign_record(path: Path) -> bool:
+    """Whether a file is JSON of another kind than a record; one that is broken counts as a record.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        held = parsed(read_bounded(path, MAX_BYTES))
+    except (FileNotFoundError, ValueError):
+        return False
+    return not (isinstance(held, dict) and "outputs" in held)
 
 
 def is_inside(name: str) -> bool:
@@ -214,6 +273,7 @@ class _About(Struct):
     note: _Text = ""
     where: _Text = ""
     command: _Text = ""
+    outdir: _Text = ""
     axes: _Text = ""
     heat: _Text = ""
     words: _Texts = ()
@@ -229,6 +289,12 @@ class _Entry(Struct):
     about: _About = field(default_factory=_About)
 
 
+class _Owner(Struct):
+    network: dict[str, _Text] = {}
+    owner: _Text = ""
+
+
 class _Head(Struct):
     command: Annotated[list[_Text], Meta(max_length=10_000)]
     network: dict[str, _Text]
+    outdir: _Text = ""

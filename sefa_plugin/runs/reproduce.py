@@ -1,36 +1,67 @@
-"""The command that makes an output again, and descriptions of directions."""
+"""The commands that make outputs again, and descriptions of directions."""
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from .. import __version__
 from ..directions.directions import Directions
+from ..directions.kept import KeptDirections
 from ..directions.layers import Label
 from ..directions.ties import remark_on
+from ..rendering.edits import Edit
 from ..rendering.look import Look
+from ..rendering.shards import View
+from ..rendering.typed_edits import TypedAxis, TypedEdit, parse_edit
+from .command_line import NOT_AGAIN, line, portable, values_of, with_options
 from .output_settings import OutputSettings
-from .recipe import NAME, Recipe
-from .record import About, Manifest, Settings
+from .record import About
+from .settings import NetworkChoice, Wanted
 
 
-def command_for(recipe: Recipe, kind: str = "", output: OutputSettings | None = None) -> str:
-    """The command that makes the stills of a recipe again, or its video; paths are reduced to file names."""
-    if output is not None:
-        words = ["sefa", "render", "--recipe", NAME, "--animate", kind, "--frames", f"{output.frames}"]
-        words += ["--fps", f"{output.fps:g}", "--loop", output.loop, "--easing", output.easing, "--video", output.video]
-    else:
-        words = ["sefa", "edit", "--network", file_of(recipe.network["path"])]
-        words += ["--seeds", ",".join(map(str, recipe.seeds))] if recipe.seeds else []
-        words += ["--projected-w", recipe.ws_file or "FILE.npz"] if recipe.ws is not None else []
-        words += look_words(asdict(recipe.look))
-        words += [word for edit in recipe.edits for word in ("--edit", edit.command)]
-        words += [] if all(edit.normalize for edit in recipe.edits) else ["--no-normalize"]
-        words += [word for torgb in {edit.torgb for edit in recipe.edits} - {"last"} for word in ("--torgb", torgb)]
-    return f"{' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"
+def of_direction(command: Sequence[str], directions: Directions, index: int, ends: tuple[float, float]) -> str:
+    """The command that makes the outputs of one direction again, from the command that made those of several."""
+    values = {"-K": [], "--num-directions": [], "--outdir": [], "--directions": [f"{index}"]}
+    found = Label.of(directions.label).layers
+    if directions.space == "w" and not any(word.startswith("--directions-file") for word in command):
+        values["--layers"] = [] if found == "all" else [found.replace("_", ",")]
+    values["--distance"] = [",".join(map(number, ends))]
+    return line(with_options(command, values, (*NOT_AGAIN, "--grid")))
+
+
+def of_edits(command: Sequence[str], edits: Sequence[Edit]) -> str:
+    """The command that makes the pictures of a recipe again: with the numbers and distances of its edits, if any."""
+    typed = [parse_edit(value) for value in values_of(command, "--edit")]
+    exact = [
+        _direction(one, edit, f"{'+' if edit.distance >= 0 else ''}{number(edit.distance)}")
+        for one, edit in zip(typed, edits)
+    ]
+    return line(with_options(command, {"--outdir": [], "--edit": exact}, NOT_AGAIN))
+
+
+def of_plane(
+    command: Sequence[str], typed: Sequence[TypedAxis], edits: Sequence[Edit], ends: Sequence[tuple[float, float]]
+) -> str:
+    """The command that makes the outputs of a plane again, with its ranges."""
+    ranges = (",".join(map(number, span)) for span in ends)
+    across, down = map(_direction, typed, edits, ranges)
+    return line(with_options(command, {"--outdir": [], "--across": [across], "--down": [down]}, NOT_AGAIN))
+
+
+def of_run(command: Sequence[str]) -> str:
+    """The command of a whole run, without the folder of its outputs."""
+    return line(with_options(command, {"--outdir": []}, NOT_AGAIN))
+
+
+def _direction(typed: TypedEdit | TypedAxis, edit: Edit, distance: str) -> str:
+    """A direction with its number, since names change, and its layers as typed."""
+    group, rows = (f"{typed.group}:" if typed.group else ""), (f"@{typed.rows}" if typed.rows else "")
+    return f"{group}{edit.index}={distance}{rows}"
+
+
+def number(value: float) -> str:
+    """A number with all digits that it has: ``2``, ``-0.1``."""
+    return repr(float(value)).removesuffix(".0")
 
 
 _BREAKS = {
@@ -60,82 +91,73 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
     }
 
 
+# --- runs from Python -----------------------------------------------------------------------------
+
 _OPTIONS = {"label": "--class", "fov": "--fov-deg"}  # where the option is not named like the field of a look
 
 
-def reproduce(network: str, settings: Settings, about: About) -> str:
-    """The command that makes the outputs of one direction again.
-
-    Of the path ``network`` only the file name is used, so that folders of this computer are not published.
-    """
-    words = ["gen_sefa.py", "--network", file_of(network)]
-    found, _, changed = settings["label"].partition("@")
-    if about.get("origin"):
-        words += ["--directions-file", "FILE.safetensors"]
-    elif settings["space"] == "z":
-        words += ["--space", "z"]
-    elif found != "all":
-        words += ["--layers", _typed(found)]
-    words += ["--edit-layers", _typed(changed)] if changed else []
-    words += ["--directions", str(settings["index"])]
-    output = settings["film"]
-    words.append(f"--distance={output['low']:g},{output['high']:g}")
-    words += subject_words(settings)
-    words += [] if about["normalize"] else ["--no-normalize"]
-    words += [] if about["torgb"] == "last" else ["--torgb", about["torgb"]]
-    usual = {"frames": 60, "fps": 30.0, "loop": "pingpong", "easing": "linear", "video": "mp4"}
-    for key, value in usual.items():
-        if output.get(key, value) != value:
-            words += [f"--{key}", f"{output[key]:g}" if key in ("frames", "fps") else output[key]]
-    words += ["--captions"] if output.get("captions") else []
-    return f"python {' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}"
-
-
-def file_of(network: str) -> str:
-    """A network's file without its folder, or its address."""
-    return network if "://" in network else re.split(r"[/\\]", network)[-1]
-
-
-def subject_words(settings: Settings) -> list[str]:
-    """Options for the subjects and the look of an output."""
-    seeds = [label.split()[1] for label in settings["subjects"] if label.startswith("seed ")]
-    words = ["--seeds", ",".join(seeds)] if seeds else []
-    words += ["--projected-w", "FILE.npz"] if settings["projected"] else []
-    return words + look_words(settings["look"])
+def from_python(
+    choice: NetworkChoice,
+    view: View,
+    groups: Sequence[KeptDirections],
+    wanted: Wanted,
+    output: OutputSettings,
+    distance: tuple[float, float] | None,
+) -> list[str]:
+    """The command that makes what ``make_outputs`` makes; no words where directions or ws are in no file."""
+    if not groups:
+        return []
+    held = groups[0].directions
+    if (view.given and not view.ws_file) or (held.origin and wanted.file is None):
+        return []
+    words = ["gen-sefa"] if output.sheet else ["sefa", "render"]
+    words += ["--network", portable(choice.path)]
+    for option, value in (("--which", choice.which), ("--sha256", choice.sha256), ("--device", choice.device)):
+        words += [option, value] if value and value not in ("G_ema", "auto") else []
+    flags = {"--trust-pickle": choice.trust_pickle, "--allow-local": choice.allow_local, "--strict": choice.strict}
+    words += [option for option, given in flags.items() if given]
+    words += ["--seeds", ",".join(map(str, view.seeds))] if view.seeds else []
+    words += ["--projected-w", portable(view.ws_file)] if view.given else []
+    words += _look_words(view.look)
+    if wanted.file is not None:
+        words += ["--directions-file", portable(wanted.file)]
+    else:
+        words += ["--space", "z"] if held.space == "z" else ["--layers", _layers(groups)]
+        if held.sharpen != "none":
+            words += ["--sharpen", held.sharpen]
+        else:
+            words += [] if held.normalize else ["--no-normalize"]
+            words += [] if held.torgb == "last" else ["--torgb", held.torgb]
+    words += ["--edit-layers", wanted.edit_layers] if wanted.edit_layers else []
+    words += [f"--directions={','.join(map(str, wanted.keys))}"] if wanted.keys is not None else []
+    words += ["-K", f"{wanted.count or held.dim}"] if wanted.keys is None else []
+    words += [f"--distance={','.join(map(number, distance))}"] if distance else []
+    return words + _output_words(output)
 
 
-def look_words(look: Settings) -> list[str]:
-    """Options for a look (its fields, by name) that differ from the default."""
-    words, usual_look = [], asdict(Look())
+def _layers(groups: Sequence[KeptDirections]) -> str:
+    labels = dict.fromkeys(Label.of(group.directions.label).layers for group in groups)
+    return ",".join(label.replace("_", ",") for label in labels)
+
+
+def _look_words(look: Look) -> list[str]:
+    """Options for the parts of a look that differ from the default."""
+    held, usual, words = asdict(look), asdict(Look()), []
     for key in ("trunc", "trunc_cutoff", "noise_mode", "label", "rotate", "fov"):
-        if look.get(key, usual_look[key]) != usual_look[key]:
-            words += [_OPTIONS.get(key) or f"--{key.replace('_', '-')}", f"{look[key]}"]
-    if any(look["translate"]):
-        words.append("--translate={:g},{:g}".format(*look["translate"]))
-    if any(look.get("camera", ())):
-        words.append("--camera={:g},{:g}".format(*look["camera"]))
-    precision = "bf16" if look.get("bf16") else "float32" if look.get("force_fp32") else ""
+        if held[key] != usual[key]:
+            words.append(f"{_OPTIONS.get(key) or '--' + key.replace('_', '-')}={held[key]}")
+    words += [f"--{key}={held[key][0]},{held[key][1]}" for key in ("translate", "camera") if any(held[key])]
+    precision = "bf16" if look.bf16 else "float32" if look.force_fp32 else ""
     return words + (["--precision", precision] if precision else [])
 
 
-def _typed(label: str) -> str:
-    """The label of a group of layers as an option's value."""
-    return re.sub(r"^layer0?", "", label).replace("_", ",")
-
-
-def command_of(manifest: Manifest) -> str:
-    """The command of the whole run, with paths reduced to file names."""
-    return without_folders(manifest.command)
-
-
-def without_folders(command: Sequence[str]) -> str:
-    """A command as one line, with paths reduced to file names."""
-    return " ".join(shlex.quote(_without_folder(word)) for word in command)
-
-
-def _without_folder(word: str) -> str:
-    """A word with a path reduced to its last part: outputs are published, folders of this computer are not."""
-    if "://" in word or not re.search(r"[/\\]", word):
-        return word
-    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-    return option + equals + re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+def _output_words(output: OutputSettings) -> list[str]:
+    usual, words = OutputSettings.of_kind(output.video), ["--video", output.video]
+    for key in ("frames", "fps", "loop", "easing"):
+        if getattr(output, key) != getattr(usual, key):
+            words += [f"--{key}", f"{getattr(output, key)}"]
+    if output.max_width != usual.max_width:
+        words += ["--size", f"{output.max_width or 'native'}"]
+    if output.video == "gif" and output.max_bytes != usual.max_bytes:
+        words += ["--max-mb", number((output.max_bytes or 1e12) / 1e6)]
+    return words + ["--captions"] * output.captions + ["--grid"] * output.grid

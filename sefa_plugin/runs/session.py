@@ -12,6 +12,7 @@ its generator is built once, and renders for one scene at a time.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -23,10 +24,12 @@ from typing import TYPE_CHECKING
 from ..directions.directions import Directions
 from ..directions.factorization import Factorisation, factorize_network
 from ..directions.file import DirectionsFileError
-from ..directions.kept import KeptDirections, adopting, files_of, known_files
+from ..directions.kept import KeptDirections, adopting, files_of, known_files, sets_in
 from ..directions.layers import LayerGroup, select_layers
 from ..directions.sharp import POOL
+from ..directions.sharpening import PICTURES, known_groups, nothing
 from ..networks.opening import OpenNetwork, open_network
+from ..reading.download import without_secrets
 from .settings import NetworkChoice, SettingsError, Wanted, settings_checked
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from ..rendering.ranges import Ranges
     from ..rendering.scene import Scene
     from ..rendering.shards import View
+    from .folder import Reporter
 
 
 class SessionError(Exception):
@@ -61,12 +65,20 @@ class Session:
         opened: the record, its hook, style layers and sizes.
         choice: how it was opened.
         warn: called with each warning, one line.
+        note: called with a line on what will take long.
     """
 
-    def __init__(self, opened: OpenNetwork, choice: NetworkChoice, warn: Callable[[str], None] = _warn) -> None:
+    def __init__(
+        self,
+        opened: OpenNetwork,
+        choice: NetworkChoice,
+        warn: Callable[[str], None] = _warn,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.opened = opened
         self.choice = choice
         self.warn = warn
+        self.note = note
         self._generator: Generator | None = None
         self._building = Lock()
 
@@ -77,6 +89,7 @@ class Session:
         *,
         warn: Callable[[str], None] = _warn,
         progress: Callable[[int, int], None] | None = None,
+        note: Callable[[str], None] = lambda text: None,
     ) -> Session:
         """Open a network; no code of its file is run, unless ``choice.trust_pickle`` is set.
 
@@ -84,6 +97,7 @@ class Session:
             choice: which network.
             warn: called with each warning, one line, now and later; by default Python's ``warnings``.
             progress: called while downloading, with the bytes received and those expected (0: not known).
+            note: called with a line on what will take long.
 
         Raises:
             NetworkFileError, HookError, DownloadError: it cannot be opened; the message is one line.
@@ -96,10 +110,11 @@ class Session:
             sha256=choice.sha256,
             progress=progress,
             trust_pickle=choice.trust_pickle,
+            allow_local=choice.allow_local,
         )
         for text in opened.warnings:
             warn(text)
-        return cls(opened, choice, warn)
+        return cls(opened, choice, warn, note)
 
     @property
     def name(self) -> str:
@@ -107,10 +122,10 @@ class Session:
         return self.opened.record.name
 
     def about(self) -> dict[str, str]:
-        """The network's entry of ``run.json``: path as typed, name, entry, class, hook, digest."""
+        """The entry of ``run.json`` for the network: path as typed, without secrets; name, class, hook, digest."""
         record = self.opened.record
         return {
-            "path": str(self.choice.path),
+            "path": without_secrets(os.fspath(self.choice.path)),
             "name": record.name,
             "which": record.which,
             "class": record.class_name,
@@ -137,6 +152,7 @@ class Session:
         folder: str | os.PathLike[str] | None = None,
         *,
         known_only: bool = False,
+        reporter: Reporter | None = None,
     ) -> list[KeptDirections]:
         """Factorise the network, or read a directions file.
 
@@ -146,6 +162,7 @@ class Session:
             folder: of their directions files, whose names and ranges are used, and to which later ranges are added;
                 None: no file is read or written.
             known_only: use only existing files of the folder that hold the same directions.
+            reporter: receives the amount of work and progress where pictures have to be rendered.
 
         Returns:
             A set of directions for each group of layers.
@@ -160,12 +177,15 @@ class Session:
         if wanted.file is not None:
             groups = [KeptDirections(self._of_file(wanted.file), wanted.file, warn=self.warn)]
         else:
-            groups = self._factorised(factorisation, wanted, folder, known_only)
+            groups = self._factorised(factorisation, wanted, folder, known_only, reporter)
         with settings_checked():
             if wanted.edit_layers is not None:
                 rows = self.edit_rows(wanted.edit_layers)
                 groups = [self._edited_at(group, rows, folder) for group in groups]
-        check_keys(groups, wanted)
+        try:
+            check_keys(groups, wanted)
+        except SettingsError as error:
+            raise SettingsError(f"{error}{self._elsewhere(groups, wanted, folder)}") from None
         return groups
 
     def edit_rows(self, spec: str) -> LayerGroup:
@@ -177,10 +197,20 @@ class Session:
         with settings_checked():
             groups = select_layers(self.opened.layers, spec)
         if len(groups) != 1:
-            raise SettingsError(
-                f"--edit-layers {spec!r} gives {len(groups)} groups; edits change one, like coarse or 0-3,5"
-            )
+            raise SettingsError(f"--edit-layers {spec!r} gives {len(groups)} groups; type one, like coarse or 0-3,5")
         return groups[0]
+
+    def _elsewhere(self, groups: Sequence[KeptDirections], wanted: Wanted, folder: Path | None) -> str:
+        """Where a name that no group has is found in the folder, and what to type; '' where it is not."""
+        names = {name for group in groups for name in group.directions.names}
+        for key in wanted.keys or ():
+            if not isinstance(key, str) or key in names:
+                continue
+            for file, held in sets_in(folder).items() if folder is not None else ():
+                if key in held.names:
+                    which = f"direction {held.index(key)} of {held.label} is called so"
+                    return f"; {which}: --directions-file {shlex.quote(str(file))}"
+        return ""
 
     def _of_file(self, path: Path) -> Directions:
         held, sizes = Directions.load(path), self.opened.sizes
@@ -198,25 +228,63 @@ class Session:
         return held
 
     def _factorised(
-        self, factorisation: Factorisation, wanted: Wanted, folder: Path | None, known_only: bool
+        self,
+        factorisation: Factorisation,
+        wanted: Wanted,
+        folder: Path | None,
+        known_only: bool,
+        reporter: Reporter | None,
     ) -> list[KeptDirections]:
         sharp = factorisation.sharpen != "none"
         if sharp:
             self.require_pictures()
+            if folder is not None and (kept := self._kept_sharp(factorisation, folder)):
+                return kept
         dim = POOL if sharp else self.opened.sizes["w_dim" if factorisation.space == "w" else "z_dim"]
         asked = dim if wanted.count is None else wanted.count
         with settings_checked():
             count = min(max(asked, _needed(wanted.keys or (), dim)), dim)
             if asked > dim and wanted.keys is None:
-                self.warn(f"-K {asked}: there are no more than {dim}, which are all taken")
-            found = factorize_network(self.opened, factorisation, count, self._mapping_generator)
+                self.warn(f"-K {asked}: this space has {dim} directions, all are taken")
+            found = self.found(factorisation, count, folder, reporter)
         if folder is None:
             return [KeptDirections(held, warn=self.warn) for held in found]
-        files = known_files(found, folder) if known_only else files_of(found, folder)
+        files = (known_files if known_only else files_of)(found, folder, self.warn)
         return [
             KeptDirections(held if path is None else adopting(held, path), path, warn=self.warn)
             for held, path in zip(found, files)
         ]
+
+    def found(
+        self,
+        factorisation: Factorisation,
+        count: int | None,
+        folder: Path | None = None,
+        reporter: Reporter | None = None,
+    ) -> list[Directions]:
+        """The directions of the network, found now; see ``factorization.factorize_network``."""
+        how, advance = factorisation, nothing
+        if reporter is not None:
+            advance = reporter.advance
+            if how.sharpen == "pictures":
+                reporter.expect(PICTURES * len(select_layers(self.opened.layers, how.layers)))
+        return factorize_network(self.opened, how, count, self._mapping_generator, advance, folder)
+
+    def _kept_sharp(self, factorisation: Factorisation, folder: Path) -> list[KeptDirections]:
+        """Sharp directions that a folder holds already, since finding them takes time; [] if one set is missing."""
+        files = {held: path for path, held in sets_in(folder, self.warn).items()}
+        opened, how = self.opened, factorisation
+        with settings_checked():
+            found = known_groups(
+                files,
+                opened.layers,
+                how.layers,
+                how.sharpen,
+                how.code_samples,
+                opened.record.digest(),
+                opened.sizes["w_dim"],
+            )
+        return [KeptDirections(held, files[held], warn=self.warn) for held in found]
 
     def _mapping_generator(self) -> Generator:
         """The generator, to map z to w."""
@@ -225,7 +293,7 @@ class Session:
         return self.generator(Look())
 
     def _edited_at(self, group: KeptDirections, rows: LayerGroup, folder: Path | None) -> KeptDirections:
-        """The directions with edits at other rows, kept in a file of their own, with the names of the directions."""
+        """The directions with edits at other rows, kept in a file of their own; names of theirs are lent to it."""
         held = group.directions
         moved = held.edited_at(rows.ws_indices, rows.label)
         if moved is held:
@@ -233,7 +301,7 @@ class Session:
         path = None if folder is None else files_of([moved], folder)[0]
         if path is not None:
             moved = adopting(moved, path)
-        return KeptDirections(moved.with_names_of(held), path, warn=self.warn)
+        return KeptDirections(moved.with_names_of(held), path, lender=held, warn=self.warn)
 
     # --- pictures ---------------------------------------------------------------------------------
 
@@ -260,13 +328,15 @@ class Session:
         look = self.checked(look)
         if sizes["c_dim"] and look.label is None and seeds:
             raise SettingsError(f"this network is conditional: choose a class with --class 0-{sizes['c_dim'] - 1}")
+        ws_file = ""
         with settings_checked():
             if isinstance(projected, (str, os.PathLike)):
+                ws_file = os.fspath(projected)
                 projected = load_projected_w(projected, sizes["num_ws"], sizes["w_dim"])
             elif projected is not None and projected.shape[1:] != (sizes["num_ws"], sizes["w_dim"]):
                 wanted = f"[N, {sizes['num_ws']}, {sizes['w_dim']}]"
                 raise SettingsError(f"projected ws {list(projected.shape)}: this network needs {wanted}")
-            return View(look, tuple(seeds), projected)
+            return View(look, tuple(seeds), projected, ws_file=ws_file)
 
     def scene(self, view: View) -> Scene:
         """A scene of this process, with the latents of its subjects; builds the generator.
@@ -322,9 +392,9 @@ class Session:
         if (*look.translate, look.rotate) != (0, 0, 0) and not hasattr(
             getattr(G.synthesis, "input", None), "transform"
         ):
-            self.warn("--translate and --rotate are ignored: only StyleGAN3 can move its input")
+            self.warn("--translate and --rotate are ignored: only StyleGAN3 has an input that moves")
         if any(look.camera) and not hasattr(G, "camera"):
-            self.warn("--camera is ignored: only EG3D's networks are seen by one")
+            self.warn("--camera is ignored: only networks of EG3D have a camera")
         return G
 
     def checked(self, look: Look) -> Look:
@@ -345,11 +415,15 @@ class Session:
 
     def _build(self, device: str) -> Generator:
         from ..networks.building import build_network
+        from ..rendering.arithmetic import note_on_filters
         from ..system.processor import keep_freed_memory
 
         if device == "cpu":
             keep_freed_memory()
-        return build_network(self.opened, device)
+        G = build_network(self.opened, device)
+        if note := note_on_filters(G):
+            self.note(note)
+        return G
 
 
 def device_of(name: str) -> str:
@@ -365,7 +439,7 @@ def device_of(name: str) -> str:
     mps = getattr(torch.backends, "mps", None)
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": mps is not None and mps.is_available()}
     if not there.get(name):
-        raise SettingsError(f"--device {name}: this computer or this torch has none; use --device cpu")
+        raise SettingsError(f"--device {name}: this torch finds no such device on this computer; type --device cpu")
     return name
 
 

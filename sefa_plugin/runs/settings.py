@@ -35,6 +35,7 @@ class NetworkChoice:
         sha256: the digest that the file must have, in hex; None takes any.
         trust_pickle: run the file's own code where its network is not known; that code can do anything on this
             computer.
+        allow_local: follow a redirection of a download from a public server into a private network.
         strict: raise an error where otherwise there is a warning.
         device: ``auto`` (CUDA where there is any, else the CPU), ``cpu``, ``cuda`` or ``mps``; checked when a
             generator is built.
@@ -44,6 +45,7 @@ class NetworkChoice:
     which: str = "G_ema"
     sha256: str | None = None
     trust_pickle: bool = False
+    allow_local: bool = False
     strict: bool = False
     device: str = "auto"
 

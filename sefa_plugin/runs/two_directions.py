@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import __version__
 from ..directions.kept import KeptDirections
 from ..directions.layers import Label
 from ..media.text import signed
@@ -21,13 +19,13 @@ from ..rendering.engine import Engine
 from ..rendering.paths import path
 from ..rendering.shards import Shard, View
 from ..rendering.timelines import spread, timeline
-from .folder import Made, Reporter, Silent, check_folder
+from .folder import Made, Reporter, Silent, claim
 from .making import Making, is_current
 from .output_settings import COLUMNS, OutputSettings
 from .page.contents import Pages
 from .plan import SHEETS, VIDEOS, Output, Plan, Sheet, Video, common_settings
 from .record import About, Manifest, Settings
-from .reproduce import file_of, subject_words
+from .reproduce import of_plane
 from .settings import SettingsError, settings_checked
 
 if TYPE_CHECKING:
@@ -135,9 +133,9 @@ def make_plane(
     """
     engine = engine or session.engine()
     indices = _indices(groups, typed)
-    check_folder(outdir)  # not before: a mistyped direction leaves no empty folder
+    claim(outdir, session.about(), command)  # not before: a mistyped direction leaves no empty folder
     manifest = Manifest(outdir, command, session.about())
-    plane = _plane(session, view, groups, typed, indices, engine, reporter)
+    plane = _plane(session, view, groups, typed, indices, engine, reporter, command)
     current = is_current(manifest, reporter, overwrite)
     made, kept = Making(view, engine, manifest, reporter, current, Pages(manifest)).make(plane.outputs(output, shape))
     return Made(outdir, tuple(made), kept)
@@ -159,7 +157,7 @@ def plan_plane(
         SettingsError: both are the same direction.
     """
     engine = engine or session.engine()
-    plane = _plane(session, view, groups, typed, _indices(groups, typed), engine, Silent())
+    plane = _plane(session, view, groups, typed, _indices(groups, typed), engine, Silent(), command)
     outputs = tuple(plane.outputs(output, shape))
     return Plan(session.about(), tuple(command), view, outputs, engine.arithmetic(view))
 
@@ -168,7 +166,7 @@ def _indices(groups: Sequence[KeptDirections], typed: Sequence[TypedAxis]) -> li
     with settings_checked():
         indices = [group.directions.index(one.key) for group, one in zip(groups, typed)]
     if len({(group.directions.label, index) for group, index in zip(groups, indices)}) == 1:
-        raise SettingsError(f"--across and --down are both direction {typed[0].key}: give two")
+        raise SettingsError(f"--across and --down are both direction {typed[0].key}; type two different ones")
     return indices
 
 
@@ -180,13 +178,18 @@ def _plane(
     indices: Sequence[int],
     engine: Engine,
     reporter: Reporter,
+    command: Sequence[str],
 ) -> Plane:
     axes = []
     for group, one, index in zip(groups, typed, indices):
+        if one.ends:
+            measured = session.ranges(view, engine, advance=reporter.advance)
+            measured.warn_if_far(group, index, max(one.ends[::-1], key=abs), session.warn)
         ends = session.ranges(view, engine, one.ends, reporter.advance).of(group, index)
         axes.append(Axis.of(group, one.key, ends))
     across, down = axes
-    return Plane(view, session.about(), across, down)
+    again = of_plane(command, typed, [axis.edit for axis in axes], [(axis.low, axis.high) for axis in axes])
+    return Plane(view, session.about(), across, down, again)
 
 
 @dataclass(frozen=True)
@@ -197,12 +200,14 @@ class Plane:
         view: subjects and look.
         network: see ``Session.about``.
         across, down: the two directions.
+        command: makes its outputs again.
     """
 
     view: View
     network: Mapping[str, str]
     across: Axis
     down: Axis
+    command: str = ""
 
     @property
     def axes(self) -> tuple[Axis, Axis]:
@@ -233,7 +238,7 @@ class Plane:
     def _sheet(self, who: int, label: str) -> Output:
         columns, rows = (spread(axis.low, axis.high, COLUMNS) for axis in self.axes)
         settings = self._settings({"sheet": [list(columns), list(rows)]}, [who])
-        about = self._about(settings, f"{self.across.called} across, {self.down.called} down, {label}")
+        about = self._about(f"{self.across.called} across, {self.down.called} down, {label}")
         about["rows"], about["columns"] = ([signed(step) for step in steps] for steps in (rows, columns))
         about["axes"] = f"{self.down.called} down, {self.across.called} across"
         sheet = Sheet(
@@ -252,7 +257,7 @@ class Plane:
         line, subjects = round_trip(*self.axes, output.frames, shape), range(len(self.view))
         shown = {key: getattr(output, key) for key in _SHOWN}
         settings = self._settings({"film": shown, "path": shape}, subjects)
-        about = self._about(settings, f"{self.across.called} and {self.down.called}, all round")
+        about = self._about(f"{self.across.called} and {self.down.called}, all round")
         captions = tuple(
             ("   ".join(f"{axis.called} {signed(round(far, 3))}" for axis, far in zip(self.axes, place)),)
             for place in line
@@ -288,21 +293,7 @@ class Plane:
         common = common_settings(self.view, self.network)
         return {**common, "subjects": [self.view.labels[one] for one in who], "plane": axes, **shown}
 
-    def _about(self, settings: Settings, title: str) -> About:
+    def _about(self, title: str) -> About:
         """Description for display: title, ranges, and the command that makes it again."""
-        words = ["sefa", "plane", "--network", file_of(self.network["path"])]
-        for option, axis in zip(("--across", "--down"), self.axes):
-            words.append(f"{option}={axis.edit.typed_with(f'{axis.low:g},{axis.high:g}')}")
-        words += subject_words(settings)
-        words += [] if self.across.edit.normalize else ["--no-normalize"]
-        words += [] if self.across.edit.torgb == "last" else ["--torgb", self.across.edit.torgb]
-        output = settings.get("film", {"video": "none"})
-        for key, usual in (("video", "mp4"), ("frames", 60), ("fps", 30.0)):
-            words += [f"--{key}", f"{output[key]}"] if output.get(key, usual) != usual else []
-        words += ["--path", settings["path"]] if settings.get("path", "ellipse") != "ellipse" else []
-        words += ["--captions"] if output.get("captions") else []
-        return {
-            "title": title,
-            "range": f"across {self.across.span}; down {self.down.span}",
-            "command": f"{' '.join(map(shlex.quote, words))}  # sefa_plugin {__version__}",
-        }
+        spans = f"across {self.across.span}; down {self.down.span}"
+        return {"title": title, "range": spans, "command": self.command}

@@ -21,6 +21,13 @@ NEEDED = (
     ("jinja2", "jinja2", "3.0"),
     ("msgspec", "msgspec", "0.18"),
 )
+# Name for pip -> name of the module, of packages that only some commands use.
+EXTRAS = {
+    "scikit-learn": "sklearn",
+    "transformers": "transformers",
+    "open_clip_torch": "open_clip",
+    "onnxruntime": "onnxruntime",
+}
 KEPT = ("torch", "numpy")  # never upgraded in place: a toolkit may not work with newer versions
 
 
@@ -47,6 +54,27 @@ def missing() -> str | None:
     names = ", ".join(f"{name} {version}".strip() for name, version, _ in lacking)
     wanted = " ".join(f'"{name}>={lowest}"' for name, _, lowest in lacking)
     return f'{names}: missing or too old; run "{sys.executable}" -m pip install {wanted}'
+
+
+class MissingExtra(Exception):
+    """A package that only some commands use is not installed."""
+
+
+def require_extra(package: str, used_by: str) -> None:
+    """Check that a package of ``EXTRAS`` is installed, without importing it.
+
+    Args:
+        package: its name for pip.
+        used_by: what needs it, for the message.
+
+    Raises:
+        MissingExtra: it is not installed; the message says what to type.
+    """
+    module = EXTRAS[package]
+    if sys.modules.get(module) is None and find_spec(module) is None:
+        raise MissingExtra(
+            f'{used_by} needs {package}, which is not installed; type: "{sys.executable}" -m pip install {package}'
+        )
 
 
 def _lacking(only: Collection[str] | None = None) -> list[tuple[str, str, str]]:

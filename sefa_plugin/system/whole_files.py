@@ -153,14 +153,30 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
 
 
+def _move_new(source: Path, target: Path) -> None:
+    """Rename, but replace nothing; only one of several processes succeeds."""
+    if os.name != "posix":
+        os.rename(source, target)
+        return
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        _move(source, target)
+
+
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike[str], new: bool = False) -> Iterator[Path]:
     """Give a path to write a file to; it is moved to ``path`` if the block succeeds, and removed if not.
 
     The path given does not exist yet and has the file name of ``path``; the file must be closed at the end.
-    Folders above are made. An older file stays until the new one replaces it.
+    Folders above are made. An older file stays until the new one replaces it; if ``new``, it is never replaced.
 
     Raises:
+        FileExistsError: ``path`` exists, and the file was to be ``new``.
         OSError: ``path`` cannot be written, or is a folder, a pipe or a device.
     """
     target = _place(path)
@@ -168,7 +184,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with _named(path), _hidden_in(target.parent) as hidden:
         yield hidden / target.name
-        _move(hidden / target.name, target)
+        (_move_new if new else _move)(hidden / target.name, target)
 
 
 @contextmanager

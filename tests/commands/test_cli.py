@@ -88,7 +88,7 @@ def test_pictures_are_edited_along_the_saved_directions(net, tmp_path):
 
     out = tmp_path / "out"
     gen("--network", net, *SMALL, "--trunc", "0.5", "--layers", "2-5", "--video", "png", "--outdir", out)
-    G, held = load_network(net), Directions.load(out / "directions.safetensors")
+    G, held = load_network(net), Directions.load(out / "directions-2-5.safetensors")
     z = torch.from_numpy(np.random.RandomState(1).randn(1, 48))
     ws = G.mapping(z, None, truncation_psi=0.5)
     ws[:, 2:6] += 4 * torch.from_numpy(held.vectors[1])  # the full step, whatever the truncation
@@ -189,12 +189,10 @@ def test_a_class_that_is_not_needed_is_only_warned_of(net, tmp_path):
 
 
 def test_stylegan3_with_its_input_moved(golden, tmp_path):
-    words = ["--network", golden("sg3r-64").pickle, "--seeds", "0"]
-    words += ["-K", "1", "--video", "none", "--distance", "2"]
-    gen(*words, "--outdir", tmp_path / "a")
-    gen(*words, "--outdir", tmp_path / "b", "--translate", "0.2,0", "--rotate", "10")
-    one, two = ((tmp_path / x / "sheets" / "all-dir00.jpg").read_bytes() for x in "ab")
-    assert one != two
+    words = ["sheet", "--network", golden("sg3t-64").pickle, "--seeds", "0", "-K", "1", "--distance", "2"]
+    for name, moved in (("a", []), ("b", ["--translate", "0.2,0"]), ("c", ["--rotate", "10"])):
+        assert sefa(*words, *moved, "--outdir", tmp_path / name).exit_code == 0
+    assert len({(tmp_path / name / "sheets" / "all-dir00.jpg").read_bytes() for name in "abc"}) == 3
 
 
 def test_projected_ws(net, tmp_path):
@@ -204,7 +202,7 @@ def test_projected_ws(net, tmp_path):
     assert gen(*words, "--video", "none").exit_code == 0
     record = json.loads((tmp_path / "out" / "run.json").read_text())["outputs"]["sheets/all-dir00.jpg"]
     assert record["settings"]["subjects"] == ["w 0", "w 1"]
-    refused(gen(*words, "--space", "z"), 2, "Z cannot edit --projected-w")
+    refused(gen(*words, "--space", "z"), 2, "Z cannot edit projected ws")
 
 
 def test_z_space(net, tmp_path):
@@ -321,8 +319,10 @@ def test_files_say_how_they_were_made(finished):
     out, _ = finished
     program = imageio_ffmpeg.get_ffmpeg_exe()
     told = subprocess.run([program, "-i", str(out / "videos" / "all-dir01.mp4")], capture_output=True, text=True).stderr
-    assert "gen_sefa.py --network sg2ada-skip-64.pkl --directions 1 --distance=-4,4 --seeds 0,1 --frames 6" in told
-    assert str(out) not in told.split("comment", 1)[1].splitlines()[0]
+    (command,) = re.findall(r"comment +: (gen-sefa --network .*)", told)
+    assert "--seeds 0-1 --frames 6 --directions 1 --distance=-4,4 --outdir" in command
+    assert str(out) not in told.split("comment", 1)[1]
+    assert "run in the folder from which ../" in told
 
 
 def test_the_weakest_directions(net, tmp_path):
@@ -504,7 +504,7 @@ def test_the_script_runs_from_another_folder(tmp_path):
         (["--translate", "1"], "two numbers"),
         (["--trunc-cutoff", "11"], "10 rows"),
         (["--noise-mode", "loud"], "noise-mode"),
-        (["--space", "z", "--layers", "0-2"], "no --layers"),
+        (["--space", "z", "--layers", "0-2"], "no layers to choose; leave --layers out"),
         (["--device", "cuda"], "--device cpu"),
         (["--nonsense"], "--nonsense"),
     ],
@@ -578,12 +578,15 @@ def test_an_outdir_that_is_a_file(net, tmp_path):
 
 def test_no_ffmpeg_is_said_before_any_work(net, tmp_path, monkeypatch):
     from sefa_plugin.media import mp4
+    from sefa_plugin.runs import output_settings
 
     def missing():
         raise mp4.VideoError("mp4 needs ffmpeg, which was not found: pip install imageio-ffmpeg")
 
-    monkeypatch.setattr(mp4, "check_ffmpeg", missing)
-    refused(gen("--network", net, "--outdir", tmp_path / "out"), 1, "pip install imageio-ffmpeg")
+    monkeypatch.setattr(output_settings, "check_ffmpeg", missing)
+    result = gen("--network", net, "--outdir", tmp_path / "out")
+    refused(result, 1, "pip install imageio-ffmpeg")
+    assert "calibrating" not in result.stderr and "to render" not in result.stderr
 
 
 @pytest.mark.parametrize(("output", "name"), [("write_sheet", "all-dir00.jpg"), ("write_video", "all-dir00.mp4")])

@@ -1,6 +1,7 @@
 """`sefa edit` and `sefa render --recipe` as a user types them."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +60,10 @@ def test_what_an_edit_makes(net, here):
         assert (pixels(out / f"seed{seed:04d}.png") == want).all()
     with Image.open(out / "seed0003.png") as picture:
         told = picture.text["Comment"]
-    want = "sefa edit --network sg2ada-skip-64.pkl --seeds 5,3 --trunc 0.7 --edit 0=+2.5 --edit coarse:1=-1  # sefa_"
-    assert told.startswith(want)
+    start, end = "sefa edit --network ../", f" --seeds 5,3 --trunc 0.7 --edit 0=+2.5 --edit coarse:1=-1 --outdir {out}"
+    command, place = told.splitlines()
+    assert (command[: len(start)], command[-len(end) :]) == (start, end)
+    assert place.startswith(f"# run in the folder that holds {out}; sefa_plugin ")
 
 
 def test_company_changes_nothing(net, tmp_path):
@@ -113,13 +116,13 @@ def factorize_saved():
 def test_directions_from_a_file(net, here):
     sefa("factorize", "--network", net, "--layers", "middle", "-K", "3", "--outdir", "kept")
     sefa("name", "kept", "2", "smile")
-    words = ["edit", "--network", net, "--directions-file", "kept/directions.safetensors"]
+    words = ["edit", "--network", net, "--directions-file", "kept/directions-middle.safetensors"]
     out = made(sefa(*words, "--edit", "smile=1"))
     before = pixels(out / "seed0000.png")
-    Path("kept/directions.safetensors").unlink()
+    Path("kept/directions-middle.safetensors").unlink()
     again = made(sefa("render", "--recipe", out / "recipe.json", "--outdir", "again"))
     assert (pixels(again / "seed0000.png") == before).all()
-    refused(sefa(*words, "--edit", "smile=1"), 1, "kept/directions.safetensors: no such file")
+    refused(sefa(*words, "--edit", "smile=1"), 1, "kept/directions-middle.safetensors: no such file")
 
 
 def test_an_edit_is_kept_and_never_replaced(net, here):
@@ -181,7 +184,10 @@ def test_recipes_give_identical_pixels(golden, here, name, look, edits):
     for seed in ("seed0001", "seed0006"):
         assert (pixels(again / f"{seed}.png") == pixels(out / f"{seed}.png")).all()
         assert (np.load(again / f"{seed}.npz")["w"] == np.load(out / f"{seed}.npz")["w"]).all()
-    assert (again / "recipe.json").read_bytes() == (out / "recipe.json").read_bytes()
+    first, second = (json.loads((folder / "recipe.json").read_text()) for folder in (out, again))
+    for folder, recipe in ((out, first), (again, second)):  # the network's path is seen from each folder
+        assert (folder / recipe["network"].pop("path")).resolve() == net.resolve()
+    assert first == second
     # Without --outdir it finds what is there.
     assert "0 outputs made, 5 kept" in sefa("render", "--recipe", again).stdout
 
@@ -230,9 +236,9 @@ def test_a_recipe_for_other_seeds_and_networks(golden, net, here):
     refused(sefa(*wrong, net, "--which", "G"), 1, "holds no G")
     text = (out / "recipe.json").read_text()
     digest = json.loads(text)["network"]["digest"]
-    Path("else.json").write_text(text.replace(digest, "0" * 64))
-    refused(sefa("render", "--recipe", "else.json", "--outdir", "else"), 1, "another network")
-    allowed = sefa("render", "--recipe", "else.json", "--outdir", "else", "--other-network")
+    (out / "else.json").write_text(text.replace(digest, "0" * 64))
+    refused(sefa("render", "--recipe", out / "else.json", "--outdir", "else"), 1, "another network")
+    allowed = sefa("render", "--recipe", out / "else.json", "--outdir", "else", "--other-network")
     assert "Warning: this recipe was made with" in allowed.stderr
     assert Recipe.load("else/recipe.json").network["digest"] == digest  # that of the picture
 
@@ -372,3 +378,44 @@ def test_an_edit_without_edits_is_the_picture(net, here):
     words = ["render", "--recipe", out / "recipe.json", "--frames", "4", "--animate"]
     assert sefa(*words, "walk").exit_code == 0
     refused(sefa(*words, "edit"), 2, "no edits")
+
+
+# --- distances far outside the range -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["edit", "--edit", "0=200"], "distance 200 is far outside the measured range of direction 0 of all, "),
+        (["edit", "--edit", "0=-200", "--edit", "1=1"], "distance -200 is far outside the"),
+        (["sheet", "-K", 1, "--distance", 90], "distance 90 is far outside the measured range of direction 0"),
+        (["plane", "--across", "0=-1,90", "--down", "1=1", "--video", "none"], "distance 90 is far outside"),
+    ],
+    ids=["edit", "edits", "sheet", "plane"],
+)
+def test_a_distance_far_outside_has_one_line_that_names_the_range(here, words, says):
+    """It is rendered all the same; the line gives a distance that is of use."""
+    result = sefa(*words, "--network", "demo", "--seeds", 0, "--outdir", "out")
+    assert result.exit_code == 0, result.output
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning: ")]
+    assert len(warnings) == 1 and says in warnings[0]
+    pattern = r", (\S+) to (\S+): pictures may break; try (\S+), or auto$"
+    low, high, other = map(float, re.search(pattern, warnings[0]).groups())
+    assert -10 < low < 0 < high < 10
+    assert other == (low if " -200 " in says else high)
+
+
+@pytest.mark.parametrize(
+    "words", [["edit", "--edit", "0=4"], ["sheet", "-K", 1, "--distance", 4]], ids=["edit", "sheet"]
+)
+def test_a_usual_distance_measures_nothing(here, monkeypatch, words):
+    monkeypatch.setattr("sefa_plugin.rendering.calibration.Calibrator.measure", None)
+    result = sefa(*words, "--network", "demo", "--seeds", 0, "--outdir", "out")
+    assert result.exit_code == 0 and "Warning" not in result.stderr
+
+
+def test_a_known_range_is_enough_for_the_warning(here, monkeypatch):
+    assert sefa("sheet", "--network", "demo", "--seeds", 0, "-K", 1).exit_code == 0
+    monkeypatch.setattr("sefa_plugin.rendering.calibration.Calibrator.measure", None)
+    result = sefa("edit", "--network", "demo", "--seeds", 0, "--edit", "0=9")
+    assert result.exit_code == 0 and "Warning: distance 9 is far outside" in result.stderr

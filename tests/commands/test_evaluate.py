@@ -107,7 +107,7 @@ def test_a_second_run_renders_nothing_and_a_persons_name_stays(net, scorer, tmp_
     rescore(net, scorer, out)
     sefa("name", out, 0, "mine")
     again = rescore(net, scorer, out)
-    assert "all of it has been scored before" in again.stderr
+    assert "everything was scored by an earlier run" in again.stderr
     assert "pictures to render" not in again.stderr
     held = Directions.load(out / "directions.safetensors")
     assert held.names[0] == "mine" and held.named_by[0] == "person"
@@ -123,7 +123,11 @@ def test_a_scorer_whose_helper_has_changed_scores_all_anew(net, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "outer.py").write_text("def score(pictures):\n    import inner\n    return inner.score(pictures)\n")
-    for name, says in (("one", "60 pictures"), ("one", "scored before"), ("two", "other attributes than before")):
+    for name, says in (
+        ("one", "60 pictures"),
+        ("one", "scored by an earlier run"),
+        ("two", "other attributes than before"),
+    ):
         text = f"def score(pictures):\n    return {{{name!r}: pictures.mean(axis=(1, 2, 3))}}\n"
         (tmp_path / "inner.py").write_text(text)
         sys.modules.pop("inner", None)
@@ -153,7 +157,7 @@ def test_groups_of_layers_and_ranges(net, scorer, tmp_path):
         table = json.loads((tmp_path / f"evaluate/rescore-{label}.json").read_text())
         assert held.ranges[0] == (table["directions"][0]["low"], table["directions"][0]["high"])
     again = rescore(net, scorer, tmp_path, "--layers", "coarse,fine", "-K", "1", "--samples", "8")
-    assert "calibrating" not in again.stderr and "scored before" in again.stderr
+    assert "calibrating" not in again.stderr and "scored by an earlier run" in again.stderr
 
 
 def test_a_directions_file_gets_the_names(net, scorer, tmp_path):
@@ -207,7 +211,7 @@ def test_the_page_of_a_run_shows_the_table_and_the_names(net, scorer, tmp_path):
         (["--scorer", "{file}:score", "--scorer", "{file}:score"], 2, "expected one or more different ones"),
         (["--scorer", "{file}:score", "--attribute", "x=a|b"], 2, "--attribute is for --scorer clip"),
         (["--scorer", "{file}:score", "--clip-model", "x"], 2, "--clip-model is for --scorer clip"),
-        ([], 2, "which attributes? Name a --scorer"),
+        ([], 2, "Missing option '--scorer': clip"),
         (["--scorer", "{file}:score", "--samples", "1"], 2, "'--samples'"),
         (["--scorer", "{file}:score", "--directions", "smile"], 2, "direction smile asked for"),
         (["--scorer", "{file}:score", "--class", "3"], 0, ""),
@@ -230,7 +234,7 @@ def test_the_bundled_scorer_on_another_network_is_warned_of(net, tmp_path):
     words = ["--scorer", "demo", "--samples", 2, "-K", 1, "--distance", 1, "--outdir", tmp_path]
     result = sefa("evaluate", "rescore", "--network", net, *words)
     assert result.exit_code == 0, result.output
-    assert "Warning: the scorer demo reads the drawn faces of the bundled network" in result.stderr
+    assert "Warning: --scorer demo is made for the bundled network's drawn faces" in result.stderr
 
 
 def test_a_conditional_network_needs_no_class(golden, scorer, tmp_path):
@@ -284,7 +288,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(net, scorer
     assert "Error: stopped; what is whole was kept" in errors and "Traceback" not in errors
     out = tmp_path / "out"
     left = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-    assert left == {"directions.safetensors", "evaluate/scores.npz"}
+    assert left == {"directions.safetensors", "evaluate/scores.npz", "run.json"}
     with np.load(out / "evaluate/scores.npz", allow_pickle=False) as file:
         assert len(file.files) > 1
     environment["SLOW"] = "0"

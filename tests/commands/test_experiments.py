@@ -1,4 +1,4 @@
-"""`sefa evaluate baselines, hierarchy, truth, ganspace, boundary`, on the bundled network with few samples."""
+"""`sefa evaluate baselines, hierarchy, truth, ganspace, boundary`, on a network of 32 pixels with few samples."""
 
 import csv
 import json
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from places import GOLDEN
 
 from sefa_plugin.commands.cli import sefa
 from sefa_plugin.directions.directions import Directions
@@ -36,8 +37,11 @@ def scorer(tmp_path):
     return str(tmp_path / "colours.py") + ":Both"
 
 
+NET = GOLDEN / "sg2-in-sg3-32.pkl"  # a fifth of the time of the bundled one
+
+
 def run(tmp_path, *words, code=0):
-    words = ["evaluate", *words, "--network", "demo", "--outdir", str(tmp_path / "out"), "--device", "cpu"]
+    words = ["evaluate", *words, "--network", NET, "--outdir", str(tmp_path / "out"), "--device", "cpu"]
     result = CliRunner().invoke(sefa, [str(word) for word in words])
     assert result.exit_code == code, result.output
     return result.output
@@ -59,7 +63,7 @@ def test_baselines(tmp_path, scorer):
     assert float(rows[1]["re-scoring low"]) <= float(rows[1]["re-scoring"]) <= float(rows[1]["re-scoring high"])
     about = json.loads((folder / "baselines.json").read_text())
     assert about["details"]["sefa"]["attributes"] == ["red", "blue"]
-    assert about["samples"] == 4 and about["network"] == "demo" and about["scorer"] == "Both"
+    assert about["samples"] == 4 and about["network"] == "sg2-in-sg3-32" and about["scorer"] == "Both"
     Image.open(folder / "baselines.png").verify()
     held = Directions.load(folder / "interfacegan.safetensors")
     assert held.names == ("red", "blue") and all(held.ranges)
@@ -79,15 +83,17 @@ def test_baselines_with_real_pictures(tmp_path, scorer):
     run(tmp_path, "baselines", "--methods", "sefa", "--real", real, "--samples", 4, "-K", 1, "--scorer", scorer)
     rows = rows_of(tmp_path / "out" / "evaluate" / "baselines.csv")
     assert float(rows[0]["Frechet, real"]) > 2 * float(rows[0]["Frechet"])
-    told = run(tmp_path, "baselines", "--real", tmp_path / "no", "--samples", 4, "--scorer", scorer, code=1)
-    assert "no pictures" in told
+    (tmp_path / "empty").mkdir()
+    for folder, says in (("no", "no such folder"), ("empty", "no pictures")):
+        said = run(tmp_path, "baselines", "--real", tmp_path / folder, "--samples", 4, "--scorer", scorer, code=1)
+        assert says in said
 
 
 def test_mistakes_are_one_line(tmp_path, scorer):
     few = ["--samples", 4, "--scorer", scorer]
     assert "choose from sefa" in run(tmp_path, "baselines", "--methods", "pca", *few, code=2)
     assert "3 groups" in run(tmp_path, "ganspace", "--layers", "coarse,middle,fine", "--code-samples", 9, code=2)
-    assert "attribute smile" in run(tmp_path, "boundary", "--only", "smile", *few, code=2)
+    assert "--only smile" in run(tmp_path, "boundary", "--only", "smile", *few, code=2)
     assert "no features" in run(tmp_path, "baselines", "--features", scorer[:-4] + "score", *few, code=2)
     assert "there are 0-" in run(tmp_path, "truth", "--variants", "99", *few, code=2)
     assert "no such file" in run(tmp_path, "boundary", "--read", tmp_path / "x.npy", code=1)
@@ -98,7 +104,7 @@ def test_hierarchy(tmp_path, scorer):
     run(tmp_path, "hierarchy", "--samples", 4, "-K", 1, "--scorer", scorer)
     folder = tmp_path / "out" / "evaluate"
     rows = rows_of(folder / "hierarchy.csv")
-    assert rows[0]["layer"] == "ws 0, 4 px" and rows[-1]["layer"] == "all (0-9)"
+    assert rows[0]["layer"] == "ws 0, 4 px" and rows[-1]["layer"] == "all (0-7)"
     assert [row["attribute"] for row in rows_of(folder / "hierarchy-homes.csv")] == ["red", "blue"]
     levels = json.loads((folder / "hierarchy.json").read_text())["levels"]
     assert [level["label"] for level in levels[-4:]] == ["coarse", "middle", "fine", "all"]
@@ -107,12 +113,12 @@ def test_hierarchy(tmp_path, scorer):
 
 def test_truth_of_two_networks(tmp_path, scorer):
     few = ["--samples", 4, "--sets", 2, "-K", 2, "--code-samples", 50, "--scorer", scorer]
-    run(tmp_path, "truth", "--variants", "1,11", "--also", "demo", *few)
+    run(tmp_path, "truth", "--variants", "1,11", "--also", GOLDEN / "stylegan2-tf-32.pkl", *few)
     folder = tmp_path / "out" / "evaluate"
     rows = rows_of(folder / "truth.csv")
     assert [row["variant"] for row in rows] == ["SeFa (default)", "not normalised", "GANSpace"]
     about = json.loads((folder / "truth.json").read_text())
-    assert about["networks"] == ["demo", "demo"] and about["sets"] == 2
+    assert about["networks"] == ["sg2-in-sg3-32", "stylegan2-tf-32"] and about["sets"] == 2
     assert set(about["results"]["GANSpace"]["factors"]["share"]) == {"red", "blue"}
     assert len(rows_of(folder / "truth-differences.csv")) == 2
     assert len(rows_of(folder / "truth-share.csv")) == 2
@@ -129,22 +135,14 @@ def test_directions_of_other_methods_can_be_rendered(tmp_path, scorer):
         tmp_path, "boundary", "--train-samples", 100, "--condition", "all", "--only", "red", "--scorer", scorer
     )
     assert "red: " in printed and "nothing is left out" in printed
-    normal = load_boundary(folder / "red_c_blue_boundary.npy", 64)
+    normal = load_boundary(folder / "red_c_blue_boundary.npy", 32)
     held = Directions.load(folder / "interfacegan.safetensors")
     assert np.allclose(held.vectors, normal, atol=1e-6) and held.names == ("red",)
     run(tmp_path, "boundary", "--read", folder / "red_c_blue_boundary.npy")
     again = Directions.load(folder / "interfacegan.safetensors")
     assert again.names == ("red_c_blue",) and np.allclose(again.vectors, normal, atol=1e-6)
-    words = [
-        "sheet",
-        "--network",
-        "demo",
-        "--directions-file",
-        str(folder / "interfacegan.safetensors"),
-        "--seeds",
-        "1",
-    ]
-    words += ["--directions", "red_c_blue", "--outdir", str(tmp_path / "sheets"), "--device", "cpu"]
+    words = ["sheet", "--network", str(NET), "--directions-file", str(folder / "interfacegan.safetensors")]
+    words += ["--seeds", "1", "--directions", "red_c_blue", "--outdir", str(tmp_path / "sheets"), "--device", "cpu"]
     result = CliRunner().invoke(sefa, words)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "sheets" / "index.html").is_file()

@@ -57,9 +57,7 @@ def test_a_traceback_only_for_who_asks(words, code):
     if words:
         assert isinstance(result.exception, RuntimeError)
     else:
-        assert (
-            result.stderr == "Error: unexpected RuntimeError: two lines (run again with --debug for the whole story)\n"
-        )
+        assert result.stderr == "Error: unexpected RuntimeError: two lines (run it again with --debug to see where)\n"
 
 
 def test_progress_says_what_is_to_come(capsys, monkeypatch):
@@ -71,16 +69,61 @@ def test_progress_says_what_is_to_come(capsys, monkeypatch):
         now[0] += 2
         progress.advance(1)
         progress.advance(0)
-    assert capsys.readouterr().err.startswith("61 pictures to render\nabout 2 min to go\n")
+    assert capsys.readouterr().err == "61 pictures to render\nabout 2 min to go\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def seconds_to_go(monkeypatch, total, durations, every=1):
+    """What the bar shows, after each advance, of a run whose pictures take these times; None before it shows any."""
+    now, shown = [1000.0], []
+    monkeypatch.setattr("sefa_plugin.commands.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("sefa_plugin.commands.progress.readable", lambda seconds: shown.append(seconds) or "x")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress() as progress:
+        progress.expect(total)
+        for start in range(0, total, every):
+            now[0] += sum(durations[start : start + every])
+            before = len(shown)
+            progress.advance(min(every, total - start))
+            shown[before:] = shown[-1:] if len(shown) > before else [None]
+    return shown
+
+
+def test_the_first_pictures_are_no_measure_of_the_others(monkeypatch):
+    """Building and compiling take 60 s, the pictures 1 s each: never 60 s for the rest."""
+    shown = seconds_to_go(monkeypatch, 40, [60.0] + [1.0] * 39)
+    assert shown == [None, *(pytest.approx(left) for left in range(38, -1, -1))]
+
+
+def test_estimates_follow_the_phase_of_a_run(monkeypatch):
+    """Sheets of 1.4 s a picture, then videos of 1 s: within a factor of 1.5, and right once half of it is videos."""
+    durations = [5.0] + [1.4] * 39 + [1.0] * 200
+    shown = seconds_to_go(monkeypatch, 240, durations, every=2)
+    truth = [sum(durations[2 * at + 2 :]) for at in range(120)]
+    assert all(true / 1.5 <= left <= true * 1.5 for left, true in zip(shown[1:], truth[1:]))
+    assert shown[40:] == pytest.approx(truth[40:], rel=0.01)
+
+
+def test_pictures_beyond_the_expected_ones_leave_nothing_to_go(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("sefa_plugin.commands.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress() as progress:
+        progress.expect(2)
+        for _ in range(4):
+            now[0] += 1
+            progress.advance(1)
+    assert sys.stderr.getvalue().count("1 s to go") >= 1 and "-" not in sys.stderr.getvalue().replace("--", "")
 
 
 def test_no_line_tears_the_bar(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr("sefa_plugin.commands.progress.SETTLED", -1.0)
+    now = iter(range(100))
+    monkeypatch.setattr("sefa_plugin.commands.progress.time.monotonic", lambda: next(now))
     with Progress() as progress:
         progress.expect(4)
         for index in range(4):

@@ -71,8 +71,12 @@ def test_other_directions_get_a_file_of_their_own(tmp_path):
     assert names[:2] == ["directions.safetensors", f"directions-{fine.label}.safetensors"]
     assert names[2].startswith(f"directions-{plain.label}-")
     assert names[3:] == names[:3] and len(set(names)) == 3
-    (tmp_path / "directions.safetensors").write_bytes(b"no directions")
-    assert files_of([coarse], tmp_path) == [tmp_path / "directions.safetensors"]
+    (tmp_path / "directions.safetensors").write_bytes(b"no directions")  # somebody's own file is not replaced
+    said = []
+    assert files_of([fine, coarse], tmp_path, said.append)[0] == tmp_path / names[1]
+    (path,) = files_of([coarse], tmp_path)
+    assert path.name.startswith("directions-all-") and not path.exists()
+    assert len(said) == 1 and "left as it is" in said[0]
 
 
 def test_the_files_of_groups(tmp_path):

@@ -30,7 +30,7 @@ def both(x, monkeypatch, **options):
     with torch.no_grad():
         compiled = ops.filtered_lrelu(x, **options)
         with monkeypatch.context() as patch:
-            patch.setattr(ops, "compiled_kernels", lambda: None)
+            patch.setattr(ops, "numba_works", lambda: False)
             plain = ops.filtered_lrelu(x, **options)
     return compiled, plain
 
@@ -114,7 +114,7 @@ def test_a_whole_network_with_and_without(golden, monkeypatch, name):
     ws = torch.from_numpy(case["out/ws"])
     with torch.no_grad():
         compiled = G.synthesis(ws)
-        monkeypatch.setattr(ops, "compiled_kernels", lambda: None)
+        monkeypatch.setattr(ops, "numba_works", lambda: False)
         plain = G.synthesis(ws)
     for picture in (compiled, plain):
         assert abs(picture.numpy() - case["out/img_const"]).max() < 1e-5
@@ -154,6 +154,7 @@ def test_filters_of_either_kind_need_one_compilation():
     assert [numba.typeof(part) for part in separable] == [numba.typeof(part) for part in radial]
 
 
+@pytest.mark.command  # compiles for another type, for some twenty seconds the first time
 @pytest.mark.parametrize("up, down, size", [(2, 2, 12), (4, 2, 12), (4, 4, 24)])
 @pytest.mark.parametrize("channels", [3, 70, 200])
 def test_bfloat16_goes_in_and_out_rounded_once(up, down, size, channels):
@@ -169,7 +170,7 @@ def test_bfloat16_goes_in_and_out_rounded_once(up, down, size, channels):
 
 
 def test_bfloat16_without_numba(monkeypatch):
-    monkeypatch.setattr(ops, "compiled_kernels", lambda: None)
+    monkeypatch.setattr(ops, "numba_works", lambda: False)
     x = torch.randn(1, 2, 12, 12).to(torch.bfloat16)
     options = {"up": 2, "down": 2, "padding": (9, 8, 9, 8)}
     with torch.no_grad():

@@ -105,11 +105,11 @@ def test_filters_and_layout_of_stylegan3(golden, name):
         if key.endswith("_filter"):
             assert abs(G.state_dict()[key].numpy() - want).max() < 1e-6 * abs(want).max() + 1e-8, key
     for layer in case.info["sg3_layers"]["layers"]:
-        module = getattr(G.synthesis, layer["name"])
+        plan = getattr(G.synthesis, layer["name"]).plan
         for key in ("in_cutoff", "out_cutoff", "in_half_width", "out_half_width", "tmp_sampling_rate"):
-            assert getattr(module, key) == pytest.approx(layer[key], rel=1e-9)
+            assert getattr(plan, key) == pytest.approx(layer[key], rel=1e-9)
         for key in ("up_factor", "down_factor", "up_taps", "down_taps", "down_radial", "padding", "use_fp16"):
-            assert getattr(module, key) == layer[key], key
+            assert getattr(plan, key) == layer[key], key
 
 
 def test_a_moved_input_gives_the_features_of_the_original(golden, built):

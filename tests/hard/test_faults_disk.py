@@ -17,7 +17,7 @@ from sefa_plugin.commands import cli
 from sefa_plugin.directions.exporting import LAYOUTS, export
 from sefa_plugin.evaluate.methods.interfacegan import save_boundary
 from sefa_plugin.evaluate.samples.parts import Parts
-from sefa_plugin.evaluate.tables.heatmap import write_heatmap
+from sefa_plugin.evaluate.tables.heatmap import Heatmap
 from sefa_plugin.evaluate.tables.table import FORMATS, Table
 from sefa_plugin.media.frame_store import FrameList, FrameStore
 from sefa_plugin.media.gif import write_gif
@@ -77,7 +77,7 @@ def writers(net):
         "network.safetensors": lambda path: write_converted(record, path),
         "part.npz": part,
         "smile_boundary.npy": lambda path: save_boundary(path, np.ones(3000)),
-        "heat.png": lambda path: write_heatmap(path, np.eye(3), row_labels=["a"] * 3, column_labels=["b"] * 3),
+        "heat.png": lambda path: Heatmap(np.eye(3), ["a"] * 3, ["b"] * 3).write(path),
         **{f"table{suffix}": table.write for suffix in FORMATS if suffix != ".png"},
         "table.png": lambda path: Table("t", ["a", "b"], [["x", 1]] * 9).write(path),
         **{f"{layout}.bin": lambda path, to=layout: export(directions, to, path) for layout in LAYOUTS},

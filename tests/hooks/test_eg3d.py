@@ -26,11 +26,10 @@ INNER = {
 
 def tensors(inner):
     """Random tensors of the backbone, by the shapes that its arguments ask for."""
-    from sefa_plugin.hooks import stylegan2_parts
     from sefa_plugin.reading.network_record import NetworkRecord
 
     record = NetworkRecord("", "G_ema", (), "Generator", (), inner, {})
-    shapes = stylegan2_parts.expected_tensors(stylegan3._stylegan2_plan(record))
+    shapes = stylegan3._stylegan2_plan(record).tensors()
     rng = np.random.RandomState(0)
     return {name: np.asarray(rng.randn(*shape), "f4") for name, shape in shapes.items()}
 

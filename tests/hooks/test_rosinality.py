@@ -197,7 +197,7 @@ def test_tensors_must_be_exactly_those_of_the_network(remade):
         (lambda s: s.pop("noises.noise_3"), "lacks tensor noises.noise_3"),
         (lambda s: s.pop("style.4.weight"), "has extra tensor style.4.bias"),
         (lambda s: s.pop("convs.2.conv.weight"), "lacks tensor convs.2.conv.weight"),
-        (lambda s: s.pop("to_rgbs.1.bias"), "has extra tensor convs.2"),
+        (lambda s: s.pop("to_rgbs.1.bias"), "lacks tensor to_rgbs.1.bias"),
         (wrong("attention.query.weight", torch.zeros(2)), "has extra tensor attention.query.weight"),
         (wrong("noises.noise_6", torch.zeros(1, 1, 32, 16)), "mis-shaped tensor noises.noise_6 (1, 1, 32, 16)"),
         (wrong("convs.0.conv.weight", torch.zeros(24, 24, 3, 3)), "mis-shaped tensor convs.0.conv.weight"),

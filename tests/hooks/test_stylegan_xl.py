@@ -145,7 +145,7 @@ def layer(key, value, name="synthesis.L10_84_13"):
         (CASES[1], layer("out_channels", "13"), "no valid out_channels"),
         (CASES[1], layer("in_cutoff", float("nan")), "no valid in_cutoff"),
         (CASES[1], layer("in_channels", 13), "does not go with the layer before"),
-        (CASES[1], layer("conv_clamp", 1), "different or odd clamps"),
+        (CASES[1], layer("conv_clamp", 1), "different or invalid clamps"),
         (CASES[1], layer("layer_names", [], "synthesis"), "no valid layer_names"),
         (CASES[1], layer("layer_names", ["L0_36_20", "L1_36_20"], "synthesis"), "last layer is not ToRGB"),
         (CASES[1], layer("layer_names", ["x"], "synthesis"), "lacks module synthesis.x"),

@@ -205,17 +205,6 @@ def test_every_shape(shape):
     assert max(effect.heat.shape) <= 32
 
 
-def test_what_does_not_match(faces):
-    for before, low, high in (
-        (faces, None, None),
-        (faces, faces[:2], None),
-        ([], None, []),
-        (faces, None, [face[:32] for face in faces]),
-    ):
-        with pytest.raises(ValueError, match="one size"):
-            describe(before, low, high)
-
-
 def test_the_map_gets_lighter_with_the_change():
     colours = heat_picture(np.arange(256, dtype=np.uint8).reshape(1, 256)).astype(int)
     assert colours.shape == (1, 256, 3)

@@ -159,7 +159,13 @@ def test_a_weight_that_is_scaled_at_run_time(own):
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["around it", "inside it"])
-@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")], ids=["DP", "compile"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(nn.DataParallel, id="DP"),
+        pytest.param(lambda m: torch.compile(m, backend="eager"), id="compile", marks=pytest.mark.command),  # seconds
+    ],
+)
 def test_wrappers_are_seen_through(own, wrap, inside):
     if not hasattr(torch, "compile"):
         pytest.skip("this torch has no compiler")
@@ -272,7 +278,7 @@ class Square(Synthesis):
         (3, "int is not a generator"),
         (changed(lambda G: G.to("meta")), "Own is on the meta device"),
         (changed(lambda G: G.synthesis.weight.data.fill_(float("nan"))), "tensor synthesis.weight holds NaN"),
-        (changed(lambda G: setattr(G, "mapping", ThreeInputs())), "how large its latents are"),
+        (changed(lambda G: setattr(G, "mapping", ThreeInputs())), "has no z_dim"),
         (
             changed(lambda G: (setattr(G, "mapping", ThreeInputs()), setattr(G, "z_dim", W))),
             r"in mapping, TypeError: .*weather",

@@ -241,7 +241,7 @@ def test_sizes_that_it_does_not_tell(tmp_path, monkeypatch):
     assert (made.z_dim, made.c_dim, made.w_dim, made.num_ws) == (6, 0, 8, 3)
     silent = toys.UNSTYLED.replace("self.z_dim, self.c_dim = z_dim, c_dim", "self.c_dim = c_dim")
     path = toys.write(tmp_path / "net.pkl", {"G_ema": toys.live(silent, "Unstyled")}, monkeypatch)
-    with pytest.raises(TrustedFileError, match="does not say how large its latents are"):
+    with pytest.raises(TrustedFileError, match="has no z_dim"):
         load_network(path, trust_pickle=True)
 
 

@@ -132,8 +132,8 @@ def test_what_cannot_move(setting, golden):
         ("sequence", scene.view, edits, "spherical", "--animate walk"),
         ("walk", alone, edits, "linear", "two seeds or more"),
         ("walk", projected.view, edits, "spherical", "--projected-w has no z"),
-        ("walk", projected.view, [z], "linear", "cannot edit --projected-w"),
-        ("edit", projected.view, [z], "linear", "cannot edit --projected-w"),
+        ("walk", projected.view, [z], "linear", "cannot edit projected ws"),
+        ("edit", projected.view, [z], "linear", "cannot edit projected ws"),
     ):
         with pytest.raises(ValueError, match=says):
             motion(kind, where, what, 5, "closed", easing)

@@ -63,7 +63,7 @@ def test_as_a_person_types_it():
         ({"distance": float("inf")}, "distance is inf"),
         ({"rows": ()}, r"changes rows \[\]"),
         ({"rows": (2, 1)}, r"rows \[2, 1\]"),
-        ({"rows": (-1,)}, "row -1"),
+        ({"rows": (-1,)}, r"rows \[-1\]"),
         ({"space": "z"}, "space 'z'"),
         ({"space": "x"}, "space 'x'"),
     ],

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sefa_plugin import load_network
-from sefa_plugin.rendering import precision
+from sefa_plugin.rendering import set_up
 from sefa_plugin.rendering.frames import render
 from sefa_plugin.rendering.latents import z_from_seeds
 
@@ -17,14 +17,14 @@ def able(monkeypatch):
     """As if the processor had it: where it does not, oneDNN computes the same slowly."""
     if not hasattr(torch.cpu, "_is_avx512_bf16_supported"):
         pytest.skip("the option is refused with an old torch, which cannot be asked")
-    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(set_up, "cpu_has_bfloat16", lambda: True)
 
 
 def both(G, ws, **options):
     full = np.stack(list(render(G, [ws], **options))).astype(int)
-    precision.use_bfloat16(G)
+    set_up.use_bfloat16(G)
     reduced = np.stack(list(render(G, [ws], **options))).astype(int)
-    precision.use_bfloat16(G, False)
+    set_up.use_bfloat16(G, False)
     assert np.array_equal(np.stack(list(render(G, [ws], **options))), full)
     return full, reduced
 
@@ -42,7 +42,7 @@ def test_the_bundled_network_stays_close(able, batch_size):
 def test_random_networks_stay_close_relative_to_their_size(able, golden, name):
     case, G = golden(name), load_network(golden(name).pickle)
     ws = torch.from_numpy(case["out/ws"])
-    precision.use_bfloat16(G)
+    set_up.use_bfloat16(G)
     with torch.no_grad():
         reduced = G.synthesis(ws, noise_mode="const").numpy()
         again = G.synthesis(ws, noise_mode="const", force_fp32=True).numpy()
@@ -53,22 +53,23 @@ def test_random_networks_stay_close_relative_to_their_size(able, golden, name):
 
 def test_refused_where_it_would_be_slow_or_has_no_effect(monkeypatch):
     G = load_network("demo")
-    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
-    with pytest.raises(precision.PrecisionError, match="no bfloat16"):
-        precision.use_bfloat16(G)
-    assert not precision.uses_bfloat16(G)
+    monkeypatch.setattr(set_up, "cpu_has_bfloat16", lambda: False)
+    with pytest.raises(set_up.PrecisionError, match="no bfloat16"):
+        set_up.use_bfloat16(G)
+    assert not set_up.uses_bfloat16(G)
 
     class Other:
         synthesis = torch.nn.Linear(2, 2)
 
-    with pytest.raises(precision.PrecisionError, match="float32 only"):
-        precision.use_bfloat16(Other())
+    with pytest.raises(set_up.PrecisionError, match="float32 only"):
+        set_up.use_bfloat16(Other())
 
 
 def test_asking_the_processor():
-    assert precision.cpu_has_bfloat16() in (True, False)
+    assert set_up.cpu_has_bfloat16() in (True, False)
 
 
+@pytest.mark.command
 def test_the_option(able, monkeypatch, tmp_path):
     from click.testing import CliRunner
 
@@ -79,6 +80,6 @@ def test_the_option(able, monkeypatch, tmp_path):
     done = CliRunner().invoke(gen_sefa, given)
     assert done.exit_code == 0, done.output
     assert "--precision bf16" in (tmp_path / "run.json").read_text()
-    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
+    monkeypatch.setattr(set_up, "cpu_has_bfloat16", lambda: False)
     refused = CliRunner().invoke(gen_sefa, [*given, "--overwrite"])
     assert refused.exit_code == 2 and "no bfloat16" in refused.output

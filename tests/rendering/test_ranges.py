@@ -15,7 +15,7 @@ from sefa_plugin.rendering.shards import View
 
 @pytest.fixture(scope="module")
 def G(golden):
-    return load_network(golden("sg2ada-skip-64").pickle)
+    return load_network(golden("sg2-in-sg3-32").pickle)
 
 
 class Kept:

@@ -93,13 +93,13 @@ def test_every_distinct_picture_is_rendered_once(run_of, directions):
     assert made_by(run, directions) == [UNEDITED, "sheets/all-dir00.jpg", "videos/all-dir00"]
     # There and back over 13 distances; the sheet shows 7 of them, and the unedited one was there before.
     assert len(run.engine.shots) == len(set(run.engine.shots)) == (12 + 1) * 2
-    assert run.reporter.expected == run.reporter.done == 12 * 2
+    assert run.reporter.expected == run.reporter.done == (12 + 1) * 2
 
 
 def test_a_short_video_shares_what_it_can_with_its_sheet(run_of, directions):
     run = run_of(OutputSettings(frames=4, video="png"))
     made_by(run, directions)
-    assert run.reporter.done == 6 * 2  # the video's three are among the sheet's seven
+    assert run.reporter.expected == run.reporter.done == 7 * 2  # the video's three are among the sheet's seven
     record = json.loads((run.manifest.outdir / "run.json").read_text())["outputs"]
     assert record["sheets/all-dir00.jpg"]["distances"] == [-3, -2, -1, 0, 1, 2, 3]
     assert record["videos/all-dir00"]["distances"] == [-3, 0, 3, 0]
@@ -216,8 +216,10 @@ def test_ranges_are_measured_once_and_saved(run_of, directions):
     output = OutputSettings(frames=8, video="png")
     run = run_of(output, ends=None)
     assert len(made_by(run, group, 0, 2)) == 5
-    looks = (run.reporter.done - 6 - 2 * 6 * 2) / 8  # beside the unedited calibration seeds and the sheets
-    assert looks in (2, 3, 4)  # eight pictures each; a first guess may be far off
+    # The unedited ones, those of the calibration's further seeds; the sheets' six distances, the videos' two others.
+    others = 2 + 6 + 2 * (6 + 2) * 2
+    assert run.reporter.expected == others + 2 * 8
+    assert (run.reporter.done - others) / 8 in (2, 3)  # a first guess may be far off
     assert [held.ranges[0] is not None for held in saved] == [True, True]
     assert saved[-1].ranges[1] is None
     low, high = saved[-1].ranges[2]
@@ -231,7 +233,7 @@ def test_ranges_are_measured_once_and_saved(run_of, directions):
 
     other = run_of(output, ends=None, trunc=0.6)
     made_by(other, KeptDirections(saved[-1]), 0)
-    assert other.reporter.done > 6  # another truncation is another range
+    assert other.reporter.done > 8  # another truncation is another range
 
 
 def test_forgotten_ranges_are_found_again(run_of, directions):
@@ -246,15 +248,16 @@ def test_forgotten_ranges_are_found_again(run_of, directions):
 
 def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
     run = run_of(OutputSettings(frames=6, video="png", grid=True))
-    run.manifest.command = ["/home/me/gen_sefa.py", "--network", "/home/me/net.pkl", "--grid"]
+    run.manifest.command = ["python", "gen_sefa.py", "--network", "my net.pkl", "--grid"]
     made = made_by(run, directions, 0, 1, 2)
     assert made[-1] == "videos/all-grid"
-    assert run.reporter.done == 3 * 6 * 2  # nothing is rendered for the grid
+    assert run.reporter.expected == run.reporter.done == (1 + 3 * 6) * 2  # nothing is rendered for the grid
     frames = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "videos" / "all-grid").iterdir())]
     assert len(frames) == 6
     assert frames[0].shape == (2 * 64, 3 * 64, 3)
     with Image.open(tmp_path / "videos" / "all-grid" / "frame0000.png") as frame:
-        assert frame.text["Comment"] == "gen_sefa.py --network net.pkl --grid"  # nobody's folders
+        command = frame.text["Comment"].splitlines()[0]
+    assert command == f"python gen_sefa.py --network 'my net.pkl' --grid --outdir {run.manifest.place}"
     row = np.asarray(Image.open(tmp_path / "videos" / "all-dir01" / "frame0002.png"))
     assert np.array_equal(frames[2][:64, 64:128], row[:, :64])  # seed 0, direction 1
     assert np.array_equal(frames[2][64:, 64:128], row[:, 64:])  # seed 1
@@ -274,12 +277,14 @@ def test_what_is_recorded_for_people(run_of, directions):
     made_by(run, directions)
     about = run.manifest.outputs["sheets/all-dir00.jpg"]["about"]
     assert about["range"].startswith("-3 to +3 units of w")
-    assert "--directions 0 --distance=-3,3 --seeds 0,1" in about["command"]
+    assert about["command"] == f"x --directions 0 --distance=-3,3 --outdir {run.manifest.place}"
     assert about["rows"] == ["seed 0", "seed 1"]
     assert about["columns"][3] == "0"
     assert np.array(about["boxes"]).shape == (2, 7, 4)
     assert isinstance(about["numbers"]["change"], float)
     with Image.open(run.manifest.outdir / "sheets" / "all-dir00.jpg") as sheet:
-        assert sheet.info["comment"].decode() == about["command"]
+        assert sheet.info["comment"].decode().splitlines()[0] == about["command"]
+    with Image.open(run.manifest.outdir / UNEDITED) as sheet:
+        assert sheet.info["comment"].decode().splitlines()[0] == f"x --outdir {run.manifest.place}"
     with Image.open(run.manifest.outdir / "videos" / "all-dir00" / "frame0000.png") as frame:
-        assert frame.text["Comment"].startswith("python gen_sefa.py --network net.pkl")
+        assert frame.text["Comment"].splitlines()[0] == about["command"]

@@ -3,13 +3,10 @@ import tempfile
 
 import pytest
 
-from sefa_plugin.runs.folder import check_folder, output_folder
+from sefa_plugin.runs.folder import check_folder
 
 
-def test_where_outputs_go(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert str(output_folder(None, "ffhq")).replace("\\", "/") == "sefa-out/ffhq"
-    assert str(output_folder("here", "ffhq")) == "here"
+def test_a_folder_is_made_and_checked(tmp_path):
     check_folder(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
     (tmp_path / "file").write_bytes(b"")

@@ -77,12 +77,14 @@ def directions_of(session):
     return session.directions(Factorisation(layers="coarse,fine"), Wanted(count=2))
 
 
-def test_a_plan_is_rendered_elsewhere_with_the_same_bytes(session, net, tmp_path):
+def test_a_plan_is_rendered_elsewhere_with_the_same_bytes(session, net, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)  # as the other process: files name their folder, seen from there
     wanted, output = Wanted(count=2), OutputSettings(frames=8, video="png", captions=True, grid=True)
     view = session.view(Look(trunc=0.7), [3, 5])
     plan = plan_outputs(session, view, directions_of(session), wanted, output, command=["x"])
     plan.save(tmp_path / "plan.json")
-    assert python(RENDER, tmp_path / "plan.json", net, tmp_path / "there").strip() == "10"
+    assert python(RENDER, tmp_path / "plan.json", net, tmp_path / "here").strip() == "10"
+    (tmp_path / "here").rename(tmp_path / "there")
     made = make_outputs(session, view, directions_of(session), wanted, output, tmp_path / "here", command=["x"])
     assert len(made.names) == 10
     (here, record), (there, other) = content(tmp_path / "here"), content(tmp_path / "there")

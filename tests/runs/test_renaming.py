@@ -122,3 +122,6 @@ def test_names_of_the_same_directions_elsewhere(file):
     assert merged.purity == (0.5, None, 0.5, None)
     late = Directions.of(held.vectors, held.eigenvalues, (3,), label="3", names=("", "", "", "skin"))
     assert late.with_names_of(held).names == ("hair", "", "skin", "")
+    typed = other.named(0, "mine").with_names_of(held)  # what a person types for this very set stays
+    assert typed.names == ("mine", "own", "skin", "b")
+    assert other.named(3, "hair").with_names_of(held).names == ("", "own", "skin", "hair")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from places import ROOT
+from scenes import pictures_along
 
 from sefa_plugin import Directions, factorize, load_network
 from sefa_plugin.directions.factorization import Factorisation
@@ -57,12 +58,12 @@ def test_more_directions_than_there_are_is_a_warning(net):
     session = Session.open(NetworkChoice(net), warn=said.append)
     (found,) = session.directions(wanted=Wanted(count=10_000))
     assert len(found.directions) == found.directions.dim
-    assert len(said) == 1 and "no more than" in said[0]
+    assert len(said) == 1 and "all are taken" in said[0]
 
 
 def test_warnings_are_pythons_own_by_default(net):
     session = Session.open(NetworkChoice(net))
-    with pytest.warns(UserWarning, match="no more than") as caught:
+    with pytest.warns(UserWarning, match="all are taken") as caught:
         session.directions(wanted=Wanted(count=10_000))
     assert caught[0].filename == __file__
 
@@ -168,7 +169,7 @@ def test_folders_may_be_text(session, tmp_path):
 
 
 def test_nothing_to_look_at(session):
-    with pytest.raises(SettingsError, match="nothing to look at"):
+    with pytest.raises(SettingsError, match="one of them is needed"):
         session.view(Look())
 
 
@@ -207,7 +208,7 @@ def test_threads_get_what_they_would_get_alone(golden):
         try:
             (found,) = session.directions(wanted=Wanted(count=1))
             scene = session.scene(session.view(looks[place], [3]))
-            shots = scene.shots(found.directions, 0, [0.0] * 5)
+            shots = pictures_along(scene, found.directions, 0, [0.0] * 5)
             made[place] = [pictures[0] for pictures in shots]
         except Exception as error:  # the thread would swallow it
             errors.append(error)

@@ -13,24 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .module_summary import print_module_summary
-
-__all__ = [
-    "InfiniteSampler",
-    "assert_shape",
-    "check_ddp_consistency",
-    "constant",
-    "copy_params_and_buffers",
-    "ddp_sync",
-    "named_params_and_buffers",
-    "nan_to_num",
-    "params_and_buffers",
-    "print_module_summary",
-    "profiled_function",
-    "suppress_tracer_warnings",
-    "symbolic_assert",
-]
-
 nan_to_num = torch.nan_to_num
 symbolic_assert = torch._assert
 _constants: dict[tuple, Tensor] = {}
@@ -183,15 +165,69 @@ def check_ddp_consistency(module: torch.nn.Module, ignore_regex: str | None = No
     Raises:
         AssertionError: a tensor (not matching ``ignore_regex``) is another one here.
     """
-    for name, tensor in _compared(module, ignore_regex):
-        first = tensor.clone()
-        torch.distributed.broadcast(tensor=first, src=0)
-        assert torch.equal(tensor, first), f"{name} differs from that of process 0"
-
-
-def _compared(module: torch.nn.Module, ignore_regex: str | None) -> Iterable[tuple[str, Tensor]]:
     for name, tensor in named_params_and_buffers(module):
         full = f"{type(module).__name__}.{name}"
-        if ignore_regex is None or not re.fullmatch(ignore_regex, full):
-            tensor = tensor.detach()
-            yield full, nan_to_num(tensor) if tensor.is_floating_point() else tensor
+        if ignore_regex is not None and re.fullmatch(ignore_regex, full):
+            continue
+        own = nan_to_num(tensor.detach()) if tensor.is_floating_point() else tensor.detach()
+        first = own.clone()
+        torch.distributed.broadcast(tensor=first, src=0)
+        assert torch.equal(own, first), f"{full} differs from that of process 0"
+
+
+def print_module_summary(
+    module: torch.nn.Module, inputs: Sequence, max_nesting: int = 3, skip_redundant: bool = True
+) -> Any:
+    """Run ``module(*inputs)`` and print a line for each module that ran; returns the result.
+
+    Args:
+        max_nesting: modules that run this deep inside others are listed, deeper ones are not.
+        skip_redundant: leave out modules whose tensors are all in lines above.
+    """
+    names = {part: name or "(all)" for name, part in module.named_modules()}
+    table = [[type(module).__name__, "parameters", "buffers", "gives"]]
+    listed: dict[int, Tensor] = {}
+    sums = [0, 0]
+    depth = 0
+
+    def fresh(tensors: Iterable[Tensor]) -> list[Tensor]:
+        found = [tensor for tensor in tensors if id(tensor) not in listed]
+        listed.update((id(tensor), tensor) for tensor in found)
+        return found
+
+    def enter(part: torch.nn.Module, given: Any) -> None:
+        nonlocal depth
+        depth += 1
+
+    def leave(part: torch.nn.Module, given: Any, result: Any) -> None:
+        nonlocal depth
+        depth -= 1
+        if depth > max_nesting:
+            return
+        outputs = [
+            out for out in (result if isinstance(result, (tuple, list)) else [result]) if isinstance(out, Tensor)
+        ]
+        held, new = [fresh(part.parameters()), fresh(part.buffers())], fresh(outputs)
+        if skip_redundant and not (any(held) or new):
+            return
+        sizes = [sum(tensor.numel() for tensor in tensors) for tensors in held]
+        sums[:] = [total + size for total, size in zip(sums, sizes)]
+        gives = ", ".join(f"{str(out.dtype)[6:]} {list(out.shape)}" for out in outputs)
+        table.append([names[part], *(str(size or "") for size in sizes), gives])
+
+    hooks = [part.register_forward_pre_hook(enter) for part in names]
+    hooks += [part.register_forward_hook(leave) for part in names]
+    try:
+        result = module(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    table.append(["in all", *map(str, sums), ""])
+    first, *others = (max(map(len, column)) for column in zip(*table))
+    for name, *cells in table:
+        print(
+            "  ".join(
+                [name.ljust(first), *(cell.rjust(wide) for cell, wide in zip(cells[:2], others)), cells[2]]
+            ).rstrip()
+        )
+    return result

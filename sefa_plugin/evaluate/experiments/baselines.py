@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..methods.interfacegan import require_packages
 from ..methods.methods import (
     CODES,
     FIRST_CODE,
@@ -66,6 +67,20 @@ class Outcome:
         return TITLES.get(self.found.method, self.found.method)
 
 
+def check_methods(methods: Sequence[str]) -> None:
+    """Check that methods are known, and that their packages are installed.
+
+    Raises:
+        ValueError: an unknown method.
+        MissingExtra: a package is not installed.
+    """
+    unknown = sorted(set(methods) - set(METHODS))
+    if unknown:
+        raise ValueError(f"method {unknown[0]!r}: choose from {', '.join(METHODS)}")
+    if any(name.startswith("interfacegan") for name in methods):
+        require_packages()
+
+
 def find(
     bench: Bench,
     methods: Sequence[str],
@@ -92,10 +107,9 @@ def find(
     Raises:
         ValueError: an unknown method, or as the methods.
         BoundaryError: InterFaceGAN finds no boundary.
+        MissingExtra: a package is not installed.
     """
-    unknown = sorted(set(methods) - set(METHODS))
-    if unknown:
-        raise ValueError(f"method {unknown[0]!r}: choose from {', '.join(METHODS)}")
+    check_methods(methods)
     found: dict[str, Found] = {}
     if "sefa" in methods:
         found["sefa"] = by_sefa(bench.G, count, layers, torgb=torgb)

@@ -17,7 +17,7 @@ from ...directions.layers import GROUPS
 from ...networks.style_layers import style_layers
 from ..samples.bench import Bench
 from ..statistics.summary import Judged, draws, judge
-from ..tables.heatmap import Captions
+from ..tables.heatmap import Heatmap
 from ..tables.table import Table
 
 if TYPE_CHECKING:
@@ -102,20 +102,16 @@ def homes(found: Sequence[Level]) -> Table:
     return Table("Where each attribute lives", ["attribute", "strongest layer", *(g.title for g in groups)], rows, NOTE)
 
 
-def grid(found: Sequence[Level]) -> np.ndarray:
+def heatmap(found: Sequence[Level]) -> Heatmap:
     """Mean change by the best direction, ``[levels, attributes]``, in standard deviations."""
-    return np.stack([level.judged.values["change"] for level in found])
-
-
-def captions(found: Sequence[Level]) -> Captions:
-    """The texts of the picture of :func:`grid`."""
-    return {
-        "row_labels": [level.title for level in found],
-        "column_labels": list(found[0].judged.names),
-        "title": "What each layer changes",
-        "text": NOTE,
-        "legend": "standard deviations",
-    }
+    return Heatmap(
+        np.stack([level.judged.values["change"] for level in found]),
+        [level.title for level in found],
+        found[0].judged.names,
+        "What each layer changes",
+        NOTE,
+        "standard deviations",
+    )
 
 
 def details(found: Sequence[Level]) -> list[dict[str, object]]:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from ...directions.kept import KeptDirections
+from ...directions.directions import Directions
+from ...directions.file import DirectionsFileError
+from ...directions.kept import KeptDirections, change
 from ...rendering.calibration import seeds_of
 from ...rendering.ranges import Ranges
 from ...rendering.shards import View
+from ...runs.command_line import line
 from ...runs.each_direction import save_found
 from ...runs.folder import Reporter
-from ...runs.reproduce import without_folders
+from ...runs.record import Manifest
+from ...runs.renaming import refresh_page
 from ...runs.session import Session, indices_of
 from ...runs.settings import Wanted
 from ..samples.sampling import Samples
 from ..samples.scores import Scores
 from ..scorers.asking import Scorer
-from .names import apply_names, record_tables
-from .rescore import FOLDER, SCORES, Row, Table, rescore, settings_of, trial, write_table
+from .rescore import FOLDER, SCORES, Rescored, Row, rescore, settings_of, write_table
 
 
 def score_directions(
@@ -34,7 +39,7 @@ def score_directions(
     reporter: Reporter,
     anew: bool = False,
     give_names: bool = True,
-) -> list[tuple[Table, list[Path]]]:
+) -> list[tuple[Rescored, list[Path]]]:
     """Measure the ranges of directions, score their edits, and write tables and names.
 
     Args:
@@ -57,10 +62,10 @@ def score_directions(
     chosen = [(group, indices_of(group.directions, wanted)) for group in groups]
     settings = settings_of(samples, scorer, session.opened.record.digest())
     path = folder / FOLDER / SCORES
-    attributes = trial(samples, scorer)
+    attributes = samples.trial(scorer)
     scores = Scores(len(samples), settings, path, anew)
     if scores.attributes and set(scores.attributes) != set(attributes):  # same identity, changed import
-        reporter.say("the scorer names other attributes than before: all is scored anew")
+        reporter.say("the scorer gives other attributes than before: all samples are scored again")
         scores = Scores(len(samples), settings, path, anew=True)
     save_found(groups, wanted.file)
     seeds = seeds_of(samples.G)
@@ -79,7 +84,7 @@ def score_directions(
         if pictures:
             reporter.expect(pictures)
         else:
-            reporter.say("all of it has been scored before")
+            reporter.say("everything was scored by an earlier run")
 
     tables = rescore(
         samples,
@@ -92,6 +97,52 @@ def score_directions(
     )
     paths = {group.directions.label: group.path for group, _ in chosen}
     tables = [apply_names(paths[table.label], table, give_names) for table in tables]
-    files = [write_table(folder / FOLDER, table, without_folders(command)) for table in tables]
+    files = [write_table(folder / FOLDER, table, line(command)) for table in tables]
     record_tables(folder, command, session.about(), [made[-1] for made in files])
     return list(zip(tables, files))
+
+
+def apply_names(path: Path | None, table: Rescored, give: bool = True) -> Rescored:
+    """Write the names of a table to the directions file; returns the table with the names in the file.
+
+    The file is read again first, so that names that a person has given during scoring are kept.
+
+    Args:
+        path: of the directions file; None where there is none.
+        give: False leaves the file as it is.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    measured = table.rows[0].directions
+    found = {table.rows[label.index].index: (label.name, label.purity) for label in table.labels}
+
+    def named(held: Directions) -> Directions:
+        if not held.same_as(measured) or len(held) < len(measured):
+            held = measured
+        return held.with_auto_names(found, [row.index for row in table.rows]) if give else held
+
+    if path is None:
+        held = named(measured)
+    elif give:
+        held = change(path, named, otherwise=measured)
+    else:
+        held = measured
+        with suppress(DirectionsFileError):
+            held = named(Directions.load(path))
+    return replace(table, names=tuple(held.names[row.index] for row in table.rows))
+
+
+def record_tables(outdir: Path, command: Sequence[str], network: dict[str, str], files: Sequence[Path]) -> None:
+    """Add finished tables (their JSON files) to the record of a folder and, where it has one, to its page.
+
+    Raises:
+        OSError: record or page cannot be written.
+    """
+    manifest = Manifest.of(outdir)
+    if manifest is None or manifest.network.get("digest") != network["digest"]:
+        manifest = Manifest(outdir, command, network)
+    for file in files:
+        settings = {"rescore": True, "network": network["digest"]}
+        manifest.add(file.relative_to(outdir).as_posix(), settings, [], command=command)
+    refresh_page(outdir)

@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, TypedDict, Union
 import numpy as np
 
 from ... import __version__
+from ...runs.command_line import comment, portable
 from ...system.whole_files import whole_file
 from ..samples.sampling import Samples
 from ..samples.scores import SampleEdit, Scores, score_edits
-from ..scorers.asking import Scorer, identity_of, scores_of
-from ..statistics.effects import LEVEL, Effects, effects_of
-from ..tables.cells import cell
-from ..tables.heatmap import write_heatmap
+from ..scorers.asking import Scorer, identity_of
+from ..statistics.bootstrap import LEVEL
+from ..statistics.effects import Effects, effects_of
+from ..tables.heatmap import Heatmap
 from ..tables.labels import Label, labels
+from ..tables.table import cell
 
 if TYPE_CHECKING:
     from ...directions.directions import Directions
@@ -74,7 +76,7 @@ About = TypedDict(
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Rescored:
     """The effects of the directions of one group.
 
     Attributes:
@@ -114,15 +116,6 @@ def settings_of(samples: Samples, scorer: Scorer, network: str) -> dict[str, obj
     }
 
 
-def trial(samples: Samples, scorer: Scorer) -> list[str]:
-    """Score a few pictures to find errors early; returns the attributes.
-
-    Raises:
-        ScorerError: see ``asking.scores_of``.
-    """
-    return list(scores_of(scorer, samples.unedited(samples.view(samples.seeds[:4]))))
-
-
 def rescore(
     samples: Samples,
     groups: Sequence[Sequence[Row]],
@@ -132,7 +125,7 @@ def rescore(
     about: About | None = None,
     advance: Callable[[int], None] = lambda pictures: None,
     begin: Callable[[int], None] = lambda pictures: None,
-) -> list[Table]:
+) -> list[Rescored]:
     """Measure directions, in groups; each group gives a table.
 
     Args:
@@ -140,7 +133,7 @@ def rescore(
         groups: rows of one ``Directions`` each.
         scorer: see ``asking.Scorer``.
         scores: existing ones, to which new ones are added; None for none.
-        about: entries of ``Table.about`` to add or replace.
+        about: entries of ``Rescored.about`` to add or replace.
         advance, begin: see ``scores.score_edits``.
 
     Raises:
@@ -164,7 +157,7 @@ def rescore(
         low, high = (np.stack([scores.of(row.ends[end]) for row in rows]) for end in (0, 1))
         effects = effects_of(scores.attributes, low, high, scores.unedited)
         names = tuple(row.directions.names[row.index] for row in rows)
-        tables.append(Table(tuple(rows), effects, tuple(labels(effects)), facts, names))
+        tables.append(Rescored(tuple(rows), effects, tuple(labels(effects)), facts, names))
     return tables
 
 
@@ -180,7 +173,7 @@ def _words_of(samples: Samples) -> str:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def write_table(folder: str | os.PathLike[str], table: Table, command: str = "") -> list[Path]:
+def write_table(folder: str | os.PathLike[str], table: Rescored, command: str = "") -> list[Path]:
     """Write ``rescore-LABEL.png``, ``.csv`` and ``.json`` into a folder, each whole or not at all; returns the paths.
 
     Raises:
@@ -195,7 +188,7 @@ def write_table(folder: str | os.PathLike[str], table: Table, command: str = "")
     return [png, csv_file, json_file]
 
 
-def as_csv(table: Table) -> str:
+def as_csv(table: Rescored) -> str:
     """One line for each direction and attribute."""
     effects, file = table.effects, io.StringIO()
     low, high = effects.interval()
@@ -212,7 +205,7 @@ def as_csv(table: Table) -> str:
     return file.getvalue()
 
 
-def as_json(table: Table, command: str = "") -> dict[str, object]:
+def as_json(table: Rescored, command: str = "") -> dict[str, object]:
     """All results as JSON values, to six digits; ``spread`` is null where an attribute never varies."""
     effects = table.effects
     low, high = effects.interval()
@@ -258,12 +251,11 @@ def _rounded(values: np.ndarray | float) -> object:
     return float(f"{values:.6g}") if np.isfinite(values) else None
 
 
-def _write_picture(path: Path, table: Table, command: str) -> None:
+def _write_picture(path: Path, table: Rescored, command: str) -> None:
     effects, about = table.effects, table.about
     first, count = about["first_seed"], about["samples"]
     last, look = first + count - 1, f", {about['look']}" if about["look"] else ""
-    write_heatmap(
-        path,
+    heatmap = Heatmap(
         effects.normalized,
         row_labels=[f"{row.index}: {name}" if name else f"{row.index}" for row, name in zip(table.rows, table.names)],
         column_labels=effects.attributes,
@@ -272,11 +264,11 @@ def _write_picture(path: Path, table: Table, command: str) -> None:
         "each range minus that at its low end. Faint: may be chance (95 %, for the matrix as a whole)",
         faint=~effects.significant(),
         legend="standard deviations among unedited samples",
-        comment=command,
     )
+    heatmap.write(path, comment(command, portable(path.parent.parent)))
 
 
-def summary(table: Table, most: int = 4) -> list[str]:
+def summary(table: Rescored, most: int = 4) -> list[str]:
     """A line for each direction: its name, and the attributes that it changes most."""
     effects, purity = table.effects, {label.index: label.purity for label in table.labels}
     matrix, sure, lines = effects.normalized, effects.significant(), []

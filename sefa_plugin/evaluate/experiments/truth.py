@@ -20,7 +20,7 @@ from ..samples.bench import Bench, Changes
 from ..statistics import measures
 from ..statistics.bootstrap import TIMES, Interval, interval, resampling
 from ..statistics.summary import Judged, draws, judge
-from ..tables.heatmap import Captions
+from ..tables.heatmap import Heatmap
 from ..tables.table import Table
 from .baselines import TITLES, find
 
@@ -191,7 +191,7 @@ class Result:
 def gather(units: Sequence[Unit], variants: Sequence[Variant]) -> list[Result]:
     """Join the units: sets of samples are averaged, networks are resampled as well where there are several."""
     picks = _networks(units)
-    names = [name for name in units[0].judged[variants[0].name].names if all(_has(unit, name) for unit in units)]
+    names = _names(units)
     results = []
     for variant in variants:
         mine = [unit.judged[variant.name] for unit in units]
@@ -208,15 +208,17 @@ def gather(units: Sequence[Unit], variants: Sequence[Variant]) -> list[Result]:
 
 def between(units: Sequence[Unit], one: str, other: str, measure: str) -> Interval:
     """How much more of a measure a variant has than another, over all units, on the same samples."""
-    names = [name for name in units[0].judged[one].names if all(_has(unit, name) for unit in units)]
+    names = _names(units)
     (value, replicates), (value0, replicates0) = (
         _mean([unit.judged[variant] for unit in units], measure, names) for variant in (one, other)
     )
     return _interval_over(value - value0, replicates - replicates0, _networks(units), units)
 
 
-def _has(unit: Unit, name: str) -> bool:
-    return all(name in judged.names for judged in unit.judged.values())
+def _names(units: Sequence[Unit]) -> list[str]:
+    """The factors that vary among the samples of every unit and variant."""
+    judged = [one for unit in units for one in unit.judged.values()]
+    return [name for name in judged[0].names if all(name in one.names for one in judged)]
 
 
 def _mean(judged: Sequence[Judged], measure: str, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -275,18 +277,10 @@ def by_factor(results: Sequence[Result], measure: str, title: str) -> Table:
     return Table(title, ["factor", *(result.variant for result in results)], rows, NOTE)
 
 
-def grid(results: Sequence[Result], measure: str) -> np.ndarray:
+def heatmap(results: Sequence[Result], measure: str, title: str) -> Heatmap:
     """One measure, ``[variants, factors]``."""
-    return np.array([[found.value for found in result.factors[measure].values()] for result in results])
-
-
-def captions(results: Sequence[Result], title: str) -> Captions:
-    """The texts of the picture of :func:`grid`."""
-    return {
-        "row_labels": [result.variant for result in results],
-        "column_labels": list(results[0].factors["correlation"]),
-        "title": title,
-    }
+    matrix = np.array([[found.value for found in result.factors[measure].values()] for result in results])
+    return Heatmap(matrix, [result.variant for result in results], list(results[0].factors[measure]), title)
 
 
 def details(results: Sequence[Result]) -> dict[str, object]:

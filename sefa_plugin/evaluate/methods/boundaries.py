@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...directions.directions import Directions
+from ...directions.kept import keep_result
 from ...system.file_names import safe_name
 from ..samples.bench import Bench
 from .interfacegan import Boundary, load_boundary, project_boundary, save_boundary
@@ -60,8 +61,7 @@ class Trained:
                 path = folder / f"{safe_name(f'{stem}-{number}_boundary')}.npy"
             save_boundary(path, vector)
             paths.append(path)
-        self.directions.save(folder / FILE)
-        return [*paths, folder / FILE]
+        return [*paths, keep_result(self.directions, folder / FILE)]
 
 
 def _word(name: str) -> str:

@@ -11,29 +11,17 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from ...reading.array_file import ArrayFile, ArrayFileError
+from ...system.environment import require_extra
 from ...system.regular_files import reading
 from ...system.whole_files import whole_file
 
-if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Machine(Protocol):
-        """scikit-learn's linear support vector machine, as far as it is used."""
-
-        coef_: np.ndarray
-
-        def fit(self, X: np.ndarray, y: np.ndarray) -> object: ...
-        def predict(self, X: np.ndarray) -> np.ndarray: ...
-
-
 CHOSEN = 0.02  # share of the samples at each end
 SPLIT = 0.7  # share of those that trains; the rest validates
-MISSING = "scikit-learn is not installed; try: pip install 'sefa_plugin[evaluate]'"
 
 
 class BoundaryError(Exception):
@@ -63,7 +51,7 @@ def train_boundary(
     scores: np.ndarray,
     chosen: float = CHOSEN,
     split: float = SPLIT,
-    rng: np.random.RandomState | None = None,
+    seed: int = 0,
 ) -> Boundary:
     """Find the boundary between high and low scores.
 
@@ -72,25 +60,30 @@ def train_boundary(
         scores: of one attribute, ``[N]``.
         chosen: share of the samples taken from each end if at most 1, else their number; never more than half.
         split: share of the chosen ones that trains.
-        rng: shuffles the chosen ones, the high end first, then the low one; ``RandomState(0)`` by default.
+        seed: of the order in which the chosen ones are divided, the high end first, then the low one.
 
     Raises:
-        BoundaryError: too few samples, numbers that are not finite, scores that are all alike, or no scikit-learn.
-        ValueError: shapes do not agree, or a share is out of range.
+        BoundaryError: too few samples, codes that are not finite, or scores that are all alike.
+        MissingExtra: scikit-learn is not installed.
     """
-    codes, scores = np.asarray(codes), np.asarray(scores, dtype=np.float64)
-    _check(codes, scores, chosen, split)
+    require_packages()
+    from sklearn.svm import SVC
+
+    if not np.isfinite(codes).all():
+        raise BoundaryError("codes hold NaN or infinity")
     order = np.argsort(scores, kind="stable")[::-1]
     codes, scores = codes[order], scores[order]
     count = min(int(len(codes) * chosen) if chosen <= 1 else int(chosen), len(codes) // 2)
     train = int(count * split)
     if train < 1:
-        raise BoundaryError(f"{len(codes)} samples leave {train} at each end to train with; take more")
+        raise BoundaryError(
+            f"{len(codes)} samples leave {train} at each end to train with; more are needed (--train-samples)"
+        )
     if scores[count - 1] == scores[-count]:
-        raise BoundaryError(f"the {count} highest scores begin where the lowest end: there is nothing to tell apart")
-    rng = np.random.RandomState(0) if rng is None else rng
+        raise BoundaryError(f"the {count} highest scores and the {count} lowest overlap: the attribute hardly varies")
+    rng = np.random.RandomState(seed)
     high, low = codes[:count][rng.permutation(count)], codes[-count:][rng.permutation(count)]
-    machine = _machine()
+    machine: Any = SVC(kernel="linear")  # other parameters at their defaults, as in the authors' procedure
     machine.fit(np.concatenate([high[:train], low[:train]]), np.repeat([1, 0], train))
     normal = machine.coef_.reshape(1, -1).astype(np.float64)
     length = np.linalg.norm(normal)
@@ -111,22 +104,13 @@ def train_boundary(
     )
 
 
-def _machine() -> Machine:
-    try:
-        from sklearn.svm import SVC
-    except ImportError:
-        raise BoundaryError(MISSING) from None
-    machine: Machine = SVC(kernel="linear")  # other parameters at their defaults, as in the authors' procedure
-    return machine
+def require_packages() -> None:
+    """Check that the packages of this method are installed.
 
-
-def _check(codes: np.ndarray, scores: np.ndarray, chosen: float, split: float) -> None:
-    if codes.ndim != 2 or 0 in codes.shape or scores.shape != codes.shape[:1]:
-        raise ValueError(f"codes {list(codes.shape)} and scores {list(scores.shape)}: expected [N, dim] and [N]")
-    if not chosen > 0 or not 0 < split <= 1:
-        raise ValueError(f"chosen {chosen} and split {split}: both are shares above 0")
-    if not (np.isfinite(codes).all() and np.isfinite(scores).all()):
-        raise BoundaryError("codes or scores hold NaN or infinity")
+    Raises:
+        MissingExtra: one is not.
+    """
+    require_extra("scikit-learn", "InterFaceGAN")
 
 
 def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np.ndarray:
@@ -141,20 +125,15 @@ def project_boundary(primal: np.ndarray, conditions: Sequence[np.ndarray]) -> np
 
     Raises:
         BoundaryError: the boundary lies in the span of the conditions.
-        ValueError: shapes do not agree.
     """
-    primal = np.asarray(primal, dtype=np.float64)
-    if primal.ndim != 2 or primal.shape[0] != 1 or any(np.shape(other) != primal.shape for other in conditions):
-        shapes = [list(primal.shape), *(list(np.shape(other)) for other in conditions)]
-        raise ValueError(f"boundaries {', '.join(map(str, shapes))}: each must be [1, dim]")
-    left = primal / np.linalg.norm(primal)
+    left = primal.astype(np.float64) / np.linalg.norm(primal.astype(np.float64))
     if len(conditions):
-        span = np.concatenate([np.asarray(other, dtype=np.float64) for other in conditions])  # [n, dim]
+        span = np.concatenate(conditions).astype(np.float64)  # [n, dim]
         amounts = np.linalg.lstsq(span.T, left[0], rcond=1e-10)[0]
         left = left - amounts @ span
     length = np.linalg.norm(left)
     if not length > 1e-6:
-        raise BoundaryError("the boundary lies within the others: nothing is left of it")
+        raise BoundaryError("the boundary is a combination of the others: projecting them out leaves 0")
     unit: np.ndarray = (left / length).astype(np.float32)
     return unit
 

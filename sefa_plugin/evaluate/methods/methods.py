@@ -6,7 +6,7 @@ be calibrated and rendered like SeFa's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,17 +16,16 @@ import numpy as np
 from ...directions.closed_form import stack
 from ...directions.directions import Directions
 from ...directions.factorization import effective_weight, factorize
-from ...directions.layers import select_layers
+from ...directions.layers import one_group
 from ...directions.names import check_name
-from ...networks.style_layers import network_info, style_layers
-from ...rendering.look import Look
+from ...networks.style_layers import generator_of, style_layers
 from ..samples.sampling import Samples
-from .chance import random_directions
 from .ganspace import principal_components
 from .interfacegan import Boundary, BoundaryError, project_boundary, train_boundary
 
 if TYPE_CHECKING:
     from ...networks.generator import Generator
+    from ...rendering.look import Look
 
 METHODS = ("sefa", "sharpen-layers", "sharpen-pictures", "ganspace", "interfacegan", "interfacegan-c", "chance")
 CODES = 65_536  # samples of w for GANSpace; they cost no picture
@@ -78,22 +77,20 @@ def along(
     Raises:
         ValueError: vectors of another width or of zeros, or layers that give several groups.
     """
-    groups = select_layers(style_layers(G), layers, torgb)
-    if len(groups) != 1:
-        raise ValueError(f"layers {layers!r} gives {len(groups)} groups; choose one")
+    group = one_group(style_layers(G), layers, torgb)
     vectors = np.asarray(vectors, dtype=np.float64)
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     if vectors.ndim != 2 or vectors.shape[1] != G.w_dim or not (length > 0).all():
         raise ValueError(f"vectors {list(vectors.shape)}, some of length 0 or not [k, {G.w_dim}]")
     vectors = vectors / length
-    A = stack([effective_weight(layer, True) for layer in groups[0].layers])
-    info = network_info(G)
+    A = stack([effective_weight(layer, True) for layer in group.layers])
+    info = generator_of(G).sefa
     return Directions.of(
         vectors,
         np.square(vectors @ A.T).sum(axis=1),
-        groups[0].ws_indices,
-        label=f"{label}-{groups[0].label}",
-        layer_names=tuple(layer.name for layer in groups[0].layers),
+        group.ws_indices,
+        label=f"{label}-{group.label}",
+        layer_names=tuple(layer.name for layer in group.layers),
         torgb=torgb,
         network=info.name,
         digest=info.digest,
@@ -126,12 +123,6 @@ def by_sharpening(G: Generator, count: int, layers: str = "all", sharpen: str = 
     return Found(f"sharpen-{sharpen}", held, perf_counter() - start, about={"found with": held.found_with})
 
 
-def codes_in_batches(G: Generator, look: Look, count: int, first: int = FIRST_CODE) -> Iterator[np.ndarray]:
-    """Untruncated w of many seeds, ``[n, w_dim]`` at a time."""
-    for start in range(0, count, BATCH):
-        yield Samples(G, look, min(BATCH, count - start), first + start).codes()
-
-
 def by_ganspace(
     G: Generator,
     count: int,
@@ -144,7 +135,8 @@ def by_ganspace(
 ) -> Found:
     """GANSpace: the components of the w of many seeds, strongest first; the deviations are its sigmas."""
     start = perf_counter()
-    found = principal_components(codes_in_batches(G, look or Look(), samples, first), min(count, G.w_dim))
+    batches = (Samples(G, look, min(BATCH, samples - at), first + at).codes() for at in range(0, samples, BATCH))
+    found = principal_components(batches, min(count, G.w_dim))
     held = along(G, found.vectors, layers=layers, torgb=torgb, label="ganspace")
     sigmas = {index: replace(held.entries[index], sigma=float(one)) for index, one in enumerate(found.deviations)}
     held = held.with_entries(sigmas)
@@ -152,9 +144,10 @@ def by_ganspace(
 
 
 def by_chance(G: Generator, count: int, layers: str = "all", torgb: str = "last", seed: int = 0) -> Found:
-    """Random orthonormal directions."""
+    """Random orthonormal directions, uniformly distributed: the baseline that every method should exceed."""
     start = perf_counter()
-    vectors = random_directions(G.w_dim, min(count, G.w_dim), seed)
+    q, r = np.linalg.qr(np.random.RandomState(seed).randn(G.w_dim, min(count, G.w_dim)))
+    vectors = (q * np.sign(np.diag(r))).T  # without the signs the distribution is not uniform (Mezzadri 2007)
     held = along(G, vectors, layers=layers, torgb=torgb, label="chance")
     return Found("chance", held, perf_counter() - start, about={"seed": seed})
 
@@ -186,7 +179,7 @@ def by_boundaries(
     reason: Exception = BoundaryError("no attribute to find a boundary of")
     for name, values in scores.items():
         try:
-            found[name] = train_boundary(codes, values, rng=np.random.RandomState(seed))
+            found[name] = train_boundary(codes, values, seed=seed)
         except BoundaryError as error:
             if skip is None:
                 raise

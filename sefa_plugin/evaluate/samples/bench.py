@@ -14,12 +14,12 @@ import numpy as np
 
 from ...directions.kept import KeptDirections
 from ...media.change import reduced, visible_change
-from ...networks.style_layers import network_info
+from ...networks.style_layers import generator_of
 from ...rendering.calibration import seeds_of
 from ...rendering.look import Look
 from ...rendering.ranges import Ranges
 from ...rendering.shards import View
-from ..scorers.asking import Scorer, features_of, identity_of, scores_of
+from ..scorers.asking import Scorer, features_of, identity_of
 from .parts import Parts, digest_of, name_of
 from .sampling import FIRST_SEED, Samples, measure_pictures
 from .scores import SampleEdit, Scores, score_edits
@@ -111,7 +111,7 @@ class Bench:
         return other
 
     def _about(self, what: str, **more: object) -> dict[str, object]:
-        return {"what": what, "network": network_info(self.G).digest, "look": asdict(self.look), **more}
+        return {"what": what, "network": generator_of(self.G).sefa.digest, "look": asdict(self.look), **more}
 
     def _scored(self, what: str, **more: object) -> dict[str, object]:
         return self._about(what, scorer=identity_of(self.scorer), **more)
@@ -119,15 +119,6 @@ class Bench:
     @property
     def _seeds(self) -> list[int]:
         return [self.samples.seeds.start, len(self.samples)]
-
-    def trial(self) -> tuple[str, ...]:
-        """Score a few pictures to find errors early; returns the attributes.
-
-        Raises:
-            ScorerError: see ``asking.scores_of``.
-        """
-        view = self.samples.view(self.samples.seeds[:2])
-        return tuple(scores_of(self.scorer, self.samples.unedited(view)))
 
     # --- equal visible change ---------------------------------------------------------------------
 
@@ -239,7 +230,7 @@ class Bench:
 
             def measure(batch: Samples = batch) -> dict[str, np.ndarray]:
                 begun = perf_counter()
-                found = measure_pictures(batch.shots(), self.scorer, advance=self.advance).scores
+                found = measure_pictures(batch.shots(), self.scorer, advance=self.advance)
                 names = np.array(list(found))
                 took = np.array(perf_counter() - begun)
                 return {"names": names, "scores": np.stack(list(found.values()), axis=1), "seconds": took}

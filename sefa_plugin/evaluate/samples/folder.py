@@ -18,6 +18,18 @@ class FolderError(Exception):
     """A folder that holds no pictures, or one that cannot be read."""
 
 
+def paths_in(folder: str | os.PathLike[str]) -> list[Path]:
+    """Paths of the pictures of a folder and those below, sorted.
+
+    Raises:
+        FolderError: there are none.
+    """
+    paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in KINDS)
+    if not paths:
+        raise FolderError(f"{folder}: no pictures ({', '.join(KINDS)}) in this folder")
+    return paths
+
+
 def pictures_in(folder: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     """Yield batches of pictures uint8 ``[n, H, W, 3]`` of a folder and those below, sorted by path.
 
@@ -28,9 +40,7 @@ def pictures_in(folder: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     """
     from PIL import Image
 
-    paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in KINDS)
-    if not paths:
-        raise FolderError(f"{folder}: no pictures ({', '.join(KINDS)}) in this folder")
+    paths = paths_in(folder)
     batch: list[np.ndarray] = []
     for path in paths:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from ...rendering.latents import classes_from_seeds, z_from_seeds
 from ...rendering.local import Local
 from ...rendering.look import Look
 from ...rendering.shards import Shard, View
-from ..scorers.asking import Scorer, features_of, scores_of
+from ..scorers.asking import Scorer, scores_of
 
 if TYPE_CHECKING:
     from ...directions.directions import Directions
@@ -80,46 +79,45 @@ class Samples:
 
     def unedited(self, view: View) -> np.ndarray:
         """Unedited pictures uint8 ``[n, H, W, C]`` of a batch."""
-        return np.stack(list(self.engine.pictures(view, self._shard(view, [((who, ()),) for who in range(len(view))]))))
+        return next(self._pictures(view, None, [[()] * len(view)]))
 
-    def edited(
-        self, view: View, directions: Directions, steps: Iterable[tuple[int | str, float]]
-    ) -> Iterator[np.ndarray]:
-        """Pictures uint8 ``[n, H, W, C]`` of a batch for each (direction, distance) of ``steps``.
+    def edited(self, view: View, directions: Directions, steps: Sequence[tuple[int, float]]) -> Iterator[np.ndarray]:
+        """Pictures uint8 ``[n, H, W, C]`` of a batch for each (index of a direction, distance) of ``steps``.
 
         Layers that edits leave unchanged are computed once for all of them.
 
         Raises:
             ValueError: a direction does not fit the network.
         """
-        wanted = [(directions.index(key), distance) for key, distance in steps]
-        rows = [tuple((who, ((index, distance),)) for who in range(len(view))) for index, distance in wanted]
-        shard = self._shard(view, rows, directions)
-        flat = self.engine.pictures(view, shard)
-        for _ in rows:
-            yield np.stack(list(islice(flat, len(view))))
+        return self._pictures(view, directions, [[(step,)] * len(view) for step in steps])
 
     def edited_in_turn(self, view: View, directions: Directions, steps: Iterator[tuple[int, float]]) -> np.ndarray:
-        """Pictures uint8 ``[n, H, W, C]`` of a batch, each with the next (direction, distance) of ``steps``."""
-        row = tuple((who, (next(steps),)) for who in range(len(view)))
-        return np.stack(list(self.engine.pictures(view, self._shard(view, [row], directions))))
+        """Pictures uint8 ``[n, H, W, C]`` of a batch, each with the next (index, distance) of ``steps``."""
+        return next(self._pictures(view, directions, [[(step,) for step in islice(steps, len(view))]]))
 
-    def _shard(
-        self,
-        view: View,
-        rows: Sequence[Sequence[tuple[int, tuple[tuple[int, float], ...]]]],
-        directions: Directions | None = None,
-    ) -> Shard:
-        """A shard of rows of (subject, step), where a step has indices of directions and distances."""
-        used = dict.fromkeys(index for row in rows for _, step in row for index, _ in step)
+    def _pictures(
+        self, view: View, directions: Directions | None, rows: Sequence[Sequence[tuple[tuple[int, float], ...]]]
+    ) -> Iterator[np.ndarray]:
+        """Pictures of a batch for each row: the edits (index of a direction, distance) of each of its samples."""
+        used = dict.fromkeys(index for row in rows for step in row for index, _ in step)
         place = {index: at for at, index in enumerate(used)}
         edits = tuple(edit_of(directions, index, 1.0) for index in used) if directions is not None else ()
         shots = tuple(
             (float(who), tuple((place[index], float(distance)) for index, distance in step))
             for row in rows
-            for who, step in row
+            for who, step in enumerate(row)
         )
-        return Shard(shots, edits, len(view), TOGETHER)
+        flat = self.engine.pictures(view, Shard(shots, edits, len(view), TOGETHER))
+        for _ in rows:
+            yield np.stack(list(islice(flat, len(view))))
+
+    def trial(self, scorer: Scorer) -> tuple[str, ...]:
+        """Score a few pictures to find errors early; returns the attributes.
+
+        Raises:
+            ScorerError: see ``asking.scores_of``.
+        """
+        return tuple(scores_of(scorer, self.unedited(self.view(self.seeds[:2]))))
 
     def shots(self) -> Iterator[np.ndarray]:
         """Unedited pictures uint8 ``[n, H, W, C]`` of each batch in turn."""
@@ -143,44 +141,19 @@ class Samples:
         return torch.nn.functional.one_hot(torch.tensor(chosen), self.G.c_dim).float().to(device)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Scores and, if wanted, features of N pictures.
-
-    Attributes:
-        scores: float64 ``[N]`` by attribute.
-        features: float32 ``[N, d]``, or None where they were not wanted.
-    """
-
-    scores: dict[str, np.ndarray]
-    features: np.ndarray | None = None
-
-
 def measure_pictures(
-    pictures: Iterable[np.ndarray],
-    scorer: Scorer,
-    *,
-    features: bool = False,
-    advance: Callable[[int], None] = lambda pictures: None,
-) -> Measured:
-    """Score batches of pictures uint8 ``[n, H, W, C]``.
+    pictures: Iterable[np.ndarray], scorer: Scorer, advance: Callable[[int], None] = lambda pictures: None
+) -> dict[str, np.ndarray]:
+    """Score batches of pictures uint8 ``[n, H, W, C]``, at least one: float64 ``[N]`` by attribute.
 
     Args:
-        features: whether features are wanted as well.
         advance: called with the number of pictures after each batch.
 
     Raises:
         ScorerError: see :func:`asking.scores_of`.
-        ValueError: there is no batch.
     """
     scores: list[dict[str, np.ndarray]] = []
-    rows: list[np.ndarray] = []
     for batch in pictures:
         scores.append(scores_of(scorer, batch, list(scores[0]) if scores else None))
-        if features:
-            rows.append(features_of(scorer, batch))
         advance(len(batch))
-    if not scores:
-        raise ValueError("no pictures to score")
-    joined = {name: np.concatenate([part[name] for part in scores]) for name in scores[0]}
-    return Measured(joined, np.concatenate(rows) if features else None)
+    return {name: np.concatenate([part[name] for part in scores]) for name in scores[0]}

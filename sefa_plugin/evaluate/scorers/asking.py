@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     Numbers = ArrayLike | Tensor
 
-LARGEST = 1e30  # of a score, which is stored as float32
-
 
 class Scorer(Protocol):
     """Pictures uint8 ``[N, H, W, C]`` (C 1, 3 or 4, any size) to a dict of float ``[N]`` by the name of an attribute.
@@ -89,8 +87,6 @@ def scores_of(scorer: Scorer, pictures: np.ndarray, names: Sequence[str] | None 
             raise ScorerError(
                 f"{what} NaN or infinity for {int((~np.isfinite(values)).sum())} of {len(values)} pictures"
             )
-        if np.abs(values).max(initial=0) > LARGEST:
-            raise ScorerError(f"{what} {np.abs(values).max():.3g}; scores of at most {LARGEST:g} can be used")
     return scores
 
 

@@ -26,10 +26,8 @@ import torch
 from torch import Tensor
 
 from ...media.pictures import as_rgb
+from ...system.environment import require_extra
 from .asking import ScorerError
-
-TRANSFORMERS = "CLIP scorers need transformers: pip install transformers, or sefa_plugin[clip]"
-OPEN_CLIP = "the scorer open_clip needs open_clip: pip install open_clip_torch"
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class ClipScorer:
         self.identity = f"{identity} {[(held.name, held.positive, held.negative) for held in attributes]}"
         self.names = [held.name for held in attributes]
         if len(set(self.names)) < len(self.names):
-            raise ValueError(f"attributes {', '.join(self.names)}: a name is there twice")
+            raise ValueError(f"attributes {', '.join(self.names)}: two have one name")
         self._embed = embed_pictures
 
         def side(texts: tuple[str, ...]) -> Tensor:
@@ -124,12 +122,12 @@ def load_clip(place: str, attributes: Sequence[Attribute], device: str = "cpu") 
             in the cache, ``openai/clip-vit-base-patch32``.
 
     Raises:
-        ScorerError: transformers is missing, or no whole CLIP model is there.
+        ScorerError: no whole CLIP model is there.
+        MissingExtra: transformers is not installed.
     """
-    try:
-        import transformers as installed
-    except ImportError:
-        raise ScorerError(TRANSFORMERS) from None
+    require_extra("transformers", "the scorer clip")
+    import transformers as installed
+
     transformers: ModuleType = installed  # typed as a plain module: its own types are incomplete
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -232,7 +230,8 @@ def load_open_clip(name: str, weights: str | None, attributes: Sequence[Attribut
         weights: a file of weights for it. ``open_clip`` itself opens it, so it must come from a trusted source.
 
     Raises:
-        ScorerError: open_clip is missing, or cannot make this model.
+        ScorerError: open_clip cannot make this model.
+        MissingExtra: open_clip is not installed.
         ValueError: no file of weights is given, or it does not exist.
     """
     local = name.startswith("local-dir:")
@@ -241,10 +240,9 @@ def load_open_clip(name: str, weights: str | None, attributes: Sequence[Attribut
             f"--scorer open_clip with {name} needs --clip-weights FILE, which is there; nothing is downloaded"
         )
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # so that open_clip downloads no tokenizer
-    try:
-        import open_clip
-    except ImportError:
-        raise ScorerError(OPEN_CLIP) from None
+    require_extra("open_clip_torch", "the scorer open_clip")
+    import open_clip
+
     try:
         model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=weights, device=device)
         tokenize = open_clip.get_tokenizer(name)

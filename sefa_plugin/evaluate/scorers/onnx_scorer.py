@@ -21,8 +21,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
+import torch
 
 from ...media.pictures import as_rgb
+from ...system.environment import require_extra
 from .asking import ScorerError
 
 MEANS = {
@@ -32,7 +34,6 @@ MEANS = {
 OPTIONS = ("size", "layout", "pixels", "channels", "names")
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 WHOLE = "tensor(uint8)"
-INSTALL = "onnx scorers need onnxruntime: pip install onnxruntime, or sefa_plugin[onnx]"
 
 
 def load_onnx(text: str, device: str = "cpu") -> OnnxScorer:
@@ -41,7 +42,8 @@ def load_onnx(text: str, device: str = "cpu") -> OnnxScorer:
     On another device than the CPU it is run with CUDA, if this onnxruntime can.
 
     Raises:
-        ScorerError: onnxruntime is missing, or the model cannot be used.
+        ScorerError: the model cannot be used.
+        MissingExtra: onnxruntime is not installed.
         ValueError: an option is unknown or cannot be read.
     """
     file, _, query = text.partition("?")
@@ -63,20 +65,20 @@ class OnnxScorer:
         device: as torch names it.
 
     Raises:
-        ScorerError: onnxruntime is missing, or the model does not take pictures.
+        ScorerError: the model does not take pictures.
+        MissingExtra: onnxruntime is not installed.
         ValueError: an option cannot be read.
     """
 
     def __init__(self, path: Path, options: dict[str, str], device: str = "cpu") -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            raise ScorerError(INSTALL) from None
+        require_extra("onnxruntime", "an ONNX scorer")
+        import onnxruntime
+
         if not path.is_file():
             raise ScorerError(f"{path}: no such file")
         settings = onnxruntime.SessionOptions()
         settings.log_severity_level = 3
-        settings.intra_op_num_threads = _threads()
+        settings.intra_op_num_threads = torch.get_num_threads()
         usable = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
         providers = [name for name in usable if name in onnxruntime.get_available_providers()]
         try:
@@ -110,11 +112,8 @@ class OnnxScorer:
             raise ScorerError(f"{self.path}: takes pictures of {channels} channels, expected 1 or 3")
         self._grey = channels == 1
         high, wide = size
-        self._size: tuple[int, int] | None  # (height, width); None leaves pictures as they are
-        if high is None or wide is None:
-            self._size = _size(options["size"]) if options.get("size") else None
-        else:
-            self._size = high, wide
+        # Height and width; None leaves pictures as they are.
+        self._size = (high, wide) if high and wide else _size(options["size"]) if options.get("size") else None
 
     def _read_pixels(self, options: dict[str, str]) -> None:
         order, text = options.get("channels", "rgb"), options.get("pixels", "0,1")
@@ -134,9 +133,8 @@ class OnnxScorer:
     def __call__(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
         """Scores of pictures uint8 ``[N, H, W, C]``: float64 ``[N]`` by attribute."""
         values = self._prepared(pictures)
-        pieces = [
-            self._run(values[start : start + (self._batch or len(values))]) for start in self._starts(len(values))
-        ]
+        size = self._batch or len(values)
+        pieces = [self._run(values[start : start + size]) for start in range(0, len(values), size)]
         scores = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
         if self._names is None:
             return scores
@@ -145,9 +143,6 @@ class OnnxScorer:
                 f"{self.path}: gives {len(scores)} numbers for a picture, {len(self._names)} names are given"
             )
         return dict(zip(self._names, scores.values()))
-
-    def _starts(self, count: int) -> range:
-        return range(0, count, self._batch or count)
 
     def _prepared(self, pictures: np.ndarray) -> np.ndarray:
         """Pictures in the model's size, layout and element type."""
@@ -190,9 +185,3 @@ def _size(text: str) -> tuple[int, int]:
     if len(parts) not in (1, 2) or not all(part.isdigit() and 1 <= int(part) <= 4096 for part in parts):
         raise ValueError(f"size={text}: expected pixels like 224, or HEIGHTxWIDTH")
     return int(parts[0]), int(parts[-1])
-
-
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()

@@ -27,17 +27,16 @@ KINDS = "demo, clip, open_clip, onnx:FILE, or MODULE:NAME of your own"
 
 
 def load_scorer(
-    spec: str,
-    *,
+    *specs: str,
     device: str = "cpu",
     attributes: Sequence[str] = (),
     clip_model: str | None = None,
     clip_weights: str | None = None,
 ) -> TitledScorer:
-    """Make a scorer; see ``asking.Scorer``.
+    """Make a scorer of one or several texts; see ``asking.Scorer``.
 
     Args:
-        spec: ``demo``, the bundled predictor of the bundled network's faces; ``clip`` or ``open_clip``; ``onnx:FILE``,
+        specs: ``demo``, the bundled predictor of the bundled network's faces; ``clip`` or ``open_clip``; ``onnx:FILE``,
             with options after ``?`` (see ``onnx_scorer``); ``module:name`` or ``path/to/file.py:name``, the user's own.
         device: where the models of the first four are run, as torch names it.
         attributes: of CLIP, ``NAME=POSITIVE|NEGATIVE`` each (see ``clip_scorer``).
@@ -45,51 +44,37 @@ def load_scorer(
             the file of its weights.
 
     Raises:
-        ScorerError: it cannot be loaded; where a package is missing, the message names it.
-        ValueError: ``spec`` has another form, or options are missing.
+        ScorerError: it cannot be loaded.
+        MissingExtra: a package is not installed.
+        ValueError: a text has another form or is given twice, or options are missing.
     """
-    kind, _, rest = spec.partition(":")
-    if spec == "demo":
-        from .predictor import FILE, load_predictor
+    if len(set(specs)) < len(specs):
+        raise ValueError(f"scorers {', '.join(specs)}: expected different ones")
+    scorers: list[TitledScorer] = []
+    for spec in specs:
+        kind, _, rest = spec.partition(":")
+        if spec == "demo":
+            from .predictor import FILE, load_predictor
 
-        return Titled(load_predictor(), "demo", _digest(FILE))
-    if spec in ("clip", "open_clip"):
-        from .clip_scorer import load_clip, load_open_clip, parse_attribute
+            scorers.append(Titled(load_predictor(), "demo", _digest(FILE)))
+        elif spec in ("clip", "open_clip"):
+            from .clip_scorer import load_clip, load_open_clip, parse_attribute
 
-        if not attributes or not clip_model:
-            raise ValueError(f"--scorer {spec} needs --clip-model and --attribute 'NAME=a face with it|a face'")
-        texts = [parse_attribute(text) for text in attributes]
-        if spec == "clip":
-            return load_clip(clip_model, texts, device)
-        return load_open_clip(clip_model, clip_weights, texts, device)
-    if kind == "onnx" and rest:
-        from .onnx_scorer import load_onnx
+            if not attributes or not clip_model:
+                raise ValueError(f"--scorer {spec} needs --clip-model and --attribute 'NAME=a face with it|a face'")
+            texts = [parse_attribute(text) for text in attributes]
+            if spec == "clip":
+                scorers.append(load_clip(clip_model, texts, device))
+            else:
+                scorers.append(load_open_clip(clip_model, clip_weights, texts, device))
+        elif not kind or not rest:
+            raise ValueError(f"scorer {spec!r}: expected {KINDS}")
+        elif kind == "onnx":
+            from .onnx_scorer import load_onnx
 
-        return load_onnx(rest, device)
-    if not kind or not rest or kind == "onnx":
-        raise ValueError(f"scorer {spec!r}: expected {KINDS}")
-    return own_scorer(spec)
-
-
-def load_scorers(
-    specs: Sequence[str],
-    *,
-    device: str = "cpu",
-    attributes: Sequence[str] = (),
-    clip_model: str | None = None,
-    clip_weights: str | None = None,
-) -> TitledScorer:
-    """One scorer of several texts; the other arguments are those of :func:`load_scorer`.
-
-    Raises:
-        ScorerError, ValueError: as there, or a text is given twice.
-    """
-    if not specs or len(set(specs)) < len(specs):
-        raise ValueError(f"scorers {', '.join(specs) or 'none'}: expected one or more different ones")
-    scorers = [
-        load_scorer(spec, device=device, attributes=attributes, clip_model=clip_model, clip_weights=clip_weights)
-        for spec in specs
-    ]
+            scorers.append(load_onnx(rest, device))
+        else:
+            scorers.append(own_scorer(spec))
     return scorers[0] if len(scorers) == 1 else Several(scorers)
 
 
@@ -154,7 +139,7 @@ def own_scorer(spec: str) -> Titled:
         except Exception as error:
             raise ScorerError(f"scorer {spec}: making it failed: {_words(error)}") from error
     if not callable(held):
-        raise ScorerError(f"scorer {spec}: {name} is a {type(held).__name__}, which cannot be asked about pictures")
+        raise ScorerError(f"scorer {spec}: {name} is a {type(held).__name__}, not a function of pictures")
     file = getattr(module, "__file__", None)
     return Titled(held, name.rpartition(".")[2], f"{spec} {_digest(Path(file)) if file else ''}")
 

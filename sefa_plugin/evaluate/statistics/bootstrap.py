@@ -43,7 +43,7 @@ def resampling(count: int, times: int = TIMES, seed: int = 0, parts: int = 1) ->
     return drawn
 
 
-def interval(value: float, replicates: np.ndarray, level: float = LEVEL) -> Interval:
+def interval(value: float, replicates: np.ndarray) -> Interval:
     """The bias-corrected percentile interval of replicates ``[B]`` (Efron 1981), widened to hold the value itself.
 
     Resampling adds noise. A statistic that noise makes smaller, such as a share, is smaller in most replicates; the
@@ -52,7 +52,7 @@ def interval(value: float, replicates: np.ndarray, level: float = LEVEL) -> Inte
     normal, count = NormalDist(), len(replicates)
     below = (np.sum(replicates < value) + np.sum(replicates == value) / 2) / count
     shift = 2 * normal.inv_cdf(min(max(below, 0.5 / count), 1 - 0.5 / count))
-    reach = normal.inv_cdf((1 + level) / 2)
+    reach = normal.inv_cdf((1 + LEVEL) / 2)
     low, high = np.quantile(replicates, [normal.cdf(shift - reach), normal.cdf(shift + reach)])
     return Interval(float(value), float(min(low, value)), float(max(high, value)))
 

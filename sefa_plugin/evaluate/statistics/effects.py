@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .bootstrap import LEVEL
 from .measures import spreads
-
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +47,9 @@ class Effects:
         reach = stdtrit(self.count - 1, (1 + level) / 2) * self.error
         return self.change - reach, self.change + reach
 
-    def significant(self, level: float = LEVEL) -> np.ndarray:
+    def significant(self) -> np.ndarray:
         """bool ``[k, A]``: changes whose interval excludes 0, at a level for the matrix as a whole (Bonferroni)."""
-        low, high = self.interval(1 - (1 - level) / max(1, self.change.size))
+        low, high = self.interval(1 - (1 - LEVEL) / self.change.size)
         return (low > 0) | (high < 0)
 
 

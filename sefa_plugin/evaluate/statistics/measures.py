@@ -1,8 +1,8 @@
 """Measures of directions whose edits have been scored: size and purity of changes, attributes reached, similarity.
 
-*Changes* are ``[k, N, A]``: direction, sample, attribute. A *matrix* is ``[k, A]``, the
-mean change in units of the attribute's own standard deviation among unedited samples, so that attributes of different
-units can be compared and added.
+*Changes* are ``[k, N, A]``: direction, sample, attribute. A *matrix* is ``[k, A]``, the mean change in units of the
+attribute's own standard deviation among unedited samples, so that attributes of different units can be compared.
+Weights are ``[B, N]``: how often each sample counts in each of B resamplings.
 """
 
 from __future__ import annotations
@@ -30,12 +30,8 @@ def spreads(before: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray
     return np.where(deviation > CONSTANT * np.maximum(np.abs(before).max(axis=0), 1e-30), deviation, np.inf)
 
 
-def unlikeness(before: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Mean absolute difference ``[A]`` of two unrelated samples (Gini's); infinite where a score never varies.
-
-    With weights ``[B, N]`` of the samples the result is ``[B, A]``.
-    """
-    weights = np.ones((1, len(before))) if weights is None else weights
+def unlikeness(before: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean absolute difference ``[B, A]`` of two unrelated samples (Gini's); infinite where a score never varies."""
     found = []
     for column in before.T:
         order = np.argsort(column)
@@ -43,22 +39,15 @@ def unlikeness(before: np.ndarray, weights: np.ndarray | None = None) -> np.ndar
         below, sums = np.cumsum(w, axis=1) - w, np.cumsum(w * x, axis=1) - w * x
         pairs = (w * (x * below - sums)).sum(axis=1)  # of different samples, each pair once
         found.append(pairs * 2 / np.maximum(w.sum(axis=1) * (w.sum(axis=1) - 1), 1))
-    apart: np.ndarray = np.where(np.isfinite(spreads(before)), np.stack(found, axis=1), np.inf)
-    first: np.ndarray = apart[0]
-    return first if len(weights) == 1 else apart
+    return np.where(np.isfinite(spreads(before)), np.stack(found, axis=1), np.inf)
 
 
-def matrix_of(changes: np.ndarray, spread: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Mean normalised change ``[k, A]`` of changes; ``[B, k, A]`` with weights ``[B, N]`` of the samples."""
-    matrix: np.ndarray
-    if weights is None:
-        matrix = changes.mean(axis=1) / spread
-        return matrix
+def means(changes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean over the samples of changes, for each resampling: ``[B, k, A]``."""
     k, count, attributes = changes.shape
     flat = changes.transpose(1, 0, 2).reshape(count, -1)
-    means = weights @ flat / weights.sum(axis=1, keepdims=True)
-    matrix = means.reshape(len(weights), k, attributes) / spread
-    return matrix
+    found: np.ndarray = weights @ flat / weights.sum(axis=1, keepdims=True)
+    return found.reshape(len(weights), k, attributes)
 
 
 def shares(matrix: np.ndarray) -> np.ndarray:
@@ -89,18 +78,6 @@ def preserved(moves: np.ndarray) -> np.ndarray:
     return rest
 
 
-def reached(changes: np.ndarray, spread: np.ndarray, threshold: float = REACHED) -> np.ndarray:
-    """Which attributes some direction changes by more than a threshold, beyond noise: bool ``[A]``.
-
-    The mean must exceed it by ``SURE`` standard errors.
-    """
-    count = changes.shape[1]
-    mean = np.abs(changes.mean(axis=1)) / spread
-    error = changes.std(axis=1, ddof=1 if count > 1 else 0) / np.sqrt(count) / spread
-    found: np.ndarray = (mean - SURE * error > threshold).any(axis=0)
-    return found
-
-
 def effective_rank(matrix: np.ndarray) -> float:
     """The number of independent effects of a set of directions: exp of the entropy of the singular values.
 
@@ -113,23 +90,10 @@ def effective_rank(matrix: np.ndarray) -> float:
     return float(np.exp(-(parts * np.log(parts)).sum()))
 
 
-def agreement(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Absolute cosines ``[k, m]`` of two sets of directions ``[k, dim]`` and ``[m, dim]``.
-
-    Raises:
-        ValueError: they are of different widths.
-    """
-    if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1]:
-        raise ValueError(f"directions {list(one.shape)} and {list(other.shape)} are not of one space")
-    one, other = (rows.astype(np.float64) for rows in (one, other))
-    one, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (one, other))
-    cosines: np.ndarray = np.abs(one @ other.T)
-    return cosines
-
-
 def best_match(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean over the directions of ``one`` of the absolute cosine with the most similar one of ``other``."""
-    return float(agreement(one, other).max(axis=1).mean())
+    """Mean over directions ``[k, dim]`` of the absolute cosine with the most similar one of ``other`` ``[m, dim]``."""
+    first, second = (rows / np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True) for rows in (one, other))
+    return float(np.abs(first @ second.T).max(axis=1).mean())
 
 
 def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
@@ -150,9 +114,3 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
     root = (columns * np.sqrt(np.maximum(values, 0))) @ columns.T
     inner = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ second @ root), 0)).sum()
     return max(0.0, float(apart @ apart + np.trace(first) + np.trace(second) - 2 * inner))
-
-
-def strongest(matrix: np.ndarray) -> np.ndarray:
-    """For each attribute the direction that changes it most: int ``[A]``."""
-    chosen: np.ndarray = np.abs(matrix).argmax(axis=-2)
-    return chosen

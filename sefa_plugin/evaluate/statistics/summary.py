@@ -93,38 +93,37 @@ def judge(
     if not names:
         raise SummaryError("no attribute varies among the samples: nothing can be measured")
     across, moves, before = changes.across[..., varies], changes.moves[..., varies], changes.before[:, varies]
+    delta = (changes.scores - changes.before)[..., varies]
     count = across.shape[1]
     weights = draws(count) if weights is None else weights
     every = np.concatenate([np.ones((1, count)), weights])  # the first row is the samples as they are
     units = measures.spreads(before, every) if spread is None else np.broadcast_to(spread[varies], (1, len(names)))
     units = units[:, None]  # [1 + B or 1, 1, A]
     apart = measures.unlikeness(before, every)[:, None]
-    ones = np.ones(len(names))
-    sums = _Sums(changes, varies)
     fixed = _fixed(intended, names)
     parts: list[dict[str, np.ndarray]] = []
     for half in range(HALVES):
         inside = np.arange(count) % HALVES == half
         mine, others = every * inside, every * ~inside
-        theirs = measures.matrix_of(across, ones, others) / units
-        chosen = np.where(fixed >= 0, fixed, measures.strongest(theirs))  # [1 + B, A]
+        theirs = measures.means(across, others) / units
+        chosen = np.where(fixed >= 0, fixed, np.abs(theirs).argmax(axis=1))  # [1 + B, A]
         sign = np.sign(_own(theirs, chosen))
-        matrix = measures.matrix_of(across, ones, mine) / units
-        relative = measures.matrix_of(moves, ones, mine) / apart
+        matrix = measures.means(across, mine) / units
+        relative = measures.means(moves, mine) / apart
         parts.append(
             {
                 "change": sign * _own(matrix, chosen),
                 "share": _own(measures.shares(matrix), chosen),
                 "preserved": _own(measures.preserved(relative), chosen),
-                "correlation": sign * _own(sums.correlation(mine), chosen),
+                "correlation": sign * _own(_correlation(delta, changes.places, mine), chosen),
             }
         )
     found = {key: np.mean([part[key] for part in parts], axis=0) for key in parts[0]}
-    whole = measures.matrix_of(across, ones, every) / units
+    whole = measures.means(across, every) / units
     error = measures.SURE * across.std(axis=1) / np.sqrt(count) / units[0]
     found["variety"] = (np.abs(whole) - error > measures.REACHED).any(axis=1).sum(axis=1).astype(float)
     found["rank"] = np.array([measures.effective_rank(matrix) for matrix in whole])
-    chosen = np.where(fixed >= 0, fixed, measures.strongest(whole[0]))
+    chosen = np.where(fixed >= 0, fixed, np.abs(whole[0]).argmax(axis=0))
     return Judged(
         names,
         chosen,
@@ -145,25 +144,17 @@ def _fixed(intended: Sequence[str], names: Sequence[str]) -> np.ndarray:
     return np.array([made.index(name) if name in made else -1 for name in names])
 
 
-class _Sums:
-    """Correlation of distance and change of score, over both ends, the unedited pictures and all samples."""
+def _correlation(delta: np.ndarray, places: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of distance and change of score, over both ends, the unedited pictures and all samples.
 
-    def __init__(self, changes: Changes, varies: np.ndarray) -> None:
-        delta = (changes.scores - changes.before)[..., varies]  # [k, 2, N, A]
-        places = changes.places
-        # Three places: the unedited pictures, at distance 0, have changed by 0.
-        self.apart = places - places.sum(axis=1, keepdims=True) / 3  # distance, centred
-        self.zero = -places.sum(axis=1) / 3
-        self.spread = np.sqrt((self.apart**2).sum(axis=1) + self.zero**2)  # [k]
-        self.with_distance = (delta * self.apart[..., None, None]).sum(axis=1)  # [k, N, A]
-        self.total = delta.sum(axis=1)
-        self.squares = (delta**2).sum(axis=1)
-
-    def correlation(self, weights: np.ndarray) -> np.ndarray:
-        """Pearson's, for each resampling: ``[B, k, A]``; 0 where nothing changes."""
-        ones = np.ones(self.total.shape[-1])
-        product = measures.matrix_of(self.with_distance, ones, weights)
-        mean = measures.matrix_of(self.total, ones, weights) / 3
-        variance = np.maximum(measures.matrix_of(self.squares, ones, weights) - 3 * mean**2, 0)
-        size = self.spread[:, None] * np.sqrt(variance)
-        return np.where(size > 0, product / np.where(size > 0, size, 1), 0)
+    Changes ``[k, 2, N, A]`` at the distances ``[k, 2]`` to ``[B, k, A]``; 0 where nothing changes.
+    """
+    # Three places: the unedited pictures, at distance 0, have changed by 0.
+    middle = places.sum(axis=1, keepdims=True) / 3
+    apart = places - middle
+    spread = np.sqrt((apart**2).sum(axis=1, keepdims=True) + middle**2)  # [k, 1]
+    product = measures.means((delta * apart[..., None, None]).sum(axis=1), weights)
+    mean = measures.means(delta.sum(axis=1), weights) / 3
+    variance = np.maximum(measures.means((delta**2).sum(axis=1), weights) - 3 * mean**2, 0)
+    size = spread * np.sqrt(variance)
+    return np.where(size > 0, product / np.where(size > 0, size, 1), 0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,19 +22,6 @@ NEGATIVE, POSITIVE = (33, 102, 172), (190, 60, 40)  # blue and red, which the co
 HIGH, LETTER, GAP = 30, 15, 2
 WIDEST = 1800  # pixels; with more columns, their labels are rotated
 LEGEND = 180
-
-
-class _Labels(TypedDict):
-    row_labels: Sequence[str]
-    column_labels: Sequence[str]
-
-
-class Captions(_Labels, total=False):
-    """The texts of :func:`write_heatmap`."""
-
-    title: str
-    text: str
-    legend: str
 
 
 def colour_of(value: float, limit: float) -> tuple[int, int, int]:
@@ -56,90 +44,87 @@ def number_of(value: float) -> str:
     return f"{value:+.2f}" if abs(value) < 9.995 else f"{value:+.3g}"
 
 
-def write_heatmap(
-    path: str | os.PathLike[str],
-    matrix: np.ndarray,
-    *,
-    row_labels: Sequence[str],
-    column_labels: Sequence[str],
-    title: str = "",
-    text: str = "",
-    faint: np.ndarray | None = None,
-    legend: str = "",
-    comment: str = "",
-) -> None:
-    """Draw a matrix, as PNG.
+@dataclass(frozen=True, eq=False)
+class Heatmap:
+    """A signed matrix and its captions.
 
-    Args:
-        path: the file.
+    Attributes:
         matrix: finite numbers ``[rows, columns]``.
         row_labels, column_labels: one for each.
         title, text: a line above and a smaller one below it, wrapped where they are too long.
-        faint: bool ``[rows, columns]``, cells that are not significant: without colour, in faint ink.
         legend: what the colours stand for; '' for no legend.
-        comment: goes into the metadata of the file.
-
-    Raises:
-        ValueError: the matrix is empty, not finite, or labels do not match.
-        OSError: the place cannot be written; nothing is left behind.
+        faint: bool ``[rows, columns]``, cells that are not significant: without colour, in faint ink.
     """
-    from PIL import Image, ImageDraw
 
-    matrix = np.asarray(matrix, dtype=np.float64)
-    if matrix.ndim != 2 or 0 in matrix.shape or not np.isfinite(matrix).all():
-        raise ValueError(f"a matrix {list(matrix.shape)} of finite numbers is needed, [rows, columns]")
-    if (len(row_labels), len(column_labels)) != matrix.shape:
-        raise ValueError(f"{list(matrix.shape)} numbers, but {len(row_labels)} x {len(column_labels)} labels")
-    plan = _Plan(matrix, [*map(legible, row_labels)], [*map(legible, column_labels)], title, text, legend)
-    picture = Image.new("RGB", plan.size, PAPER)
-    pen = ImageDraw.Draw(picture)
-    for place, words in enumerate(plan.title):
-        pen.text((MARGIN, MARGIN + place * plan.line), words, INK, font=plan.large)
-    for place, words in enumerate(plan.text):
-        pen.text((MARGIN, MARGIN + (place + len(plan.title)) * plan.line), words, FAINT, font=plan.font)
-    _columns(picture, pen, plan)
-    limit = max(1.0, float(np.abs(matrix).max()))  # the value of the full colours
-    for row, label in enumerate(plan.row_labels):
-        y = plan.top + row * HIGH
-        pen.text((MARGIN, y + (HIGH - LETTER) // 2 - 2), label, INK, font=plan.font)
-        for column, value in enumerate(matrix[row]):
-            weak = faint is not None and bool(faint[row, column])
-            colour = (255, 255, 255) if weak else colour_of(value, limit)
-            x = plan.left + column * plan.wide
-            pen.rectangle((x, y, x + plan.wide - GAP, y + HIGH - GAP), fill=colour)
-            number = number_of(value)
-            at = x + (plan.wide - GAP - width_of(plan.font, number)) // 2, y + (HIGH - LETTER) // 2 - 2
-            pen.text(at, number, FAINT if weak else ink_on(colour), font=plan.font)
-    if legend:
-        _legend(picture, pen, plan, limit)
-    with whole_file(path) as part:
-        picture.save(part, "PNG", pnginfo=png_text(comment))
+    matrix: np.ndarray
+    row_labels: Sequence[str]
+    column_labels: Sequence[str]
+    title: str = ""
+    text: str = ""
+    legend: str = ""
+    faint: np.ndarray | None = None
+
+    def write(self, path: str | os.PathLike[str], comment: str = "") -> None:
+        """Write a picture, as PNG, with ``comment`` in its metadata.
+
+        Raises:
+            OSError: the place cannot be written; nothing is left behind.
+        """
+        with whole_file(path) as part:
+            self.picture().save(part, "PNG", pnginfo=png_text(comment))
+
+    def picture(self) -> PillowImage:
+        """A number and a colour in each cell."""
+        from PIL import Image, ImageDraw
+
+        plan = _Plan(self)
+        picture = Image.new("RGB", plan.size, PAPER)
+        pen = ImageDraw.Draw(picture)
+        for place, words in enumerate(plan.title):
+            pen.text((MARGIN, MARGIN + place * plan.line), words, INK, font=plan.large)
+        for place, words in enumerate(plan.text, len(plan.title)):
+            pen.text((MARGIN, MARGIN + place * plan.line), words, FAINT, font=plan.font)
+        _columns(picture, pen, plan)
+        limit = max(1.0, float(np.abs(self.matrix).max()))  # the value of the full colours
+        for row, label in enumerate(plan.row_labels):
+            y = plan.top + row * HIGH
+            pen.text((MARGIN, y + (HIGH - LETTER) // 2 - 2), label, INK, font=plan.font)
+            for column, value in enumerate(self.matrix[row].tolist()):
+                weak = self.faint is not None and bool(self.faint[row, column])
+                colour = (255, 255, 255) if weak else colour_of(value, limit)
+                x = plan.left + column * plan.wide
+                pen.rectangle((x, y, x + plan.wide - GAP, y + HIGH - GAP), fill=colour)
+                number = number_of(value)
+                at = x + (plan.wide - GAP - width_of(plan.font, number)) // 2, y + (HIGH - LETTER) // 2 - 2
+                pen.text(at, number, FAINT if weak else ink_on(colour), font=plan.font)
+        if self.legend:
+            _legend(picture, pen, plan, limit)
+        return picture
 
 
 class _Plan:
     """Positions and sizes, in pixels."""
 
-    def __init__(
-        self, matrix: np.ndarray, rows: list[str], columns: list[str], title: str, text: str, legend: str
-    ) -> None:
-        self.row_labels, self.column_labels, self.legend = rows, columns, legible(legend)
+    def __init__(self, drawn: Heatmap) -> None:
+        rows, columns = ([*map(legible, labels)] for labels in (drawn.row_labels, drawn.column_labels))
+        self.row_labels, self.column_labels, self.legend = rows, columns, legible(drawn.legend)
         self.font, self.large = font_of(LETTER), font_of(LETTER + 3)
-        numbers = max(width_of(self.font, number_of(value)) for value in matrix.ravel())
+        numbers = max(width_of(self.font, number_of(value)) for value in drawn.matrix.ravel())
         widest = max(width_of(self.font, label) for label in columns)
         self.left = MARGIN + max(width_of(self.font, label) for label in rows) + MARGIN
         narrow = numbers + 14
         self.upright = self.left + len(columns) * max(narrow, widest + 12) > WIDEST
         self.wide = narrow if self.upright else max(narrow, widest + 12)
-        width = max(NARROW if title else 0, self.left + len(columns) * self.wide - GAP + MARGIN)
+        width = max(NARROW if drawn.title else 0, self.left + len(columns) * self.wide - GAP + MARGIN)
         self.line = LETTER + 9
-        self.title = wrapped(legible(title), self.large, width - 2 * MARGIN)
-        self.text = wrapped(legible(text), self.font, width - 2 * MARGIN)
+        self.title = wrapped(legible(drawn.title), self.large, width - 2 * MARGIN)
+        self.text = wrapped(legible(drawn.text), self.font, width - 2 * MARGIN)
         above = len(self.title) + len(self.text)
         self.captions = MARGIN + above * self.line + (6 if above else 0)
         self.tall = (widest if self.upright else LETTER) + 10
         self.top = self.captions + self.tall
         self.end = self.top + len(rows) * HIGH + 10
-        self.size = width, self.end + (LETTER + 14 if legend else 0) + MARGIN
+        self.size = width, self.end + (LETTER + 14 if self.legend else 0) + MARGIN
 
 
 def _columns(picture: PillowImage, pen: ImageDraw, plan: _Plan) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,6 @@ from ...media.sheet import FAINT, INK, MARGIN, PAPER
 from ...media.text import font_of, legible, width_of
 from ...system.whole_files import whole_file
 from ..statistics.bootstrap import Interval
-from .cells import cell
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LETTER, LINE, COLUMN = 15, 28, 22
 RULE = (214, 214, 208)
 FORMATS = (".csv", ".json", ".md", ".png")
+_FORMULA = re.compile(r"[=@\t\r]|[+-].*[(|!]", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     note: str = ""
 
-    def write(self, path: str | os.PathLike[str], about: Mapping[str, object] | None = None) -> None:
-        """Write it in the format of the suffix; ``about`` goes into the JSON and the PNG.
+    def write(self, path: str | os.PathLike[str], about: Mapping[str, object] | None = None, comment: str = "") -> None:
+        """Write it in the format of the suffix; ``about`` goes into the JSON, ``comment`` into the PNG.
 
         Raises:
             ValueError: another suffix.
@@ -56,7 +57,7 @@ class Table:
             raise ValueError(f"{path}: a table is written as one of {', '.join(FORMATS)}")
         if kind == ".png":
             with whole_file(path) as part:
-                self.picture().save(part, "PNG", pnginfo=png_text(json.dumps(dict(about or {}))))
+                self.picture().save(part, "PNG", pnginfo=png_text(comment))
             return
         writers: dict[str, Callable[[], str]]
         writers = {".csv": self.csv, ".md": self.markdown, ".json": lambda: self.json(about)}
@@ -132,3 +133,11 @@ def written(cell: Cell) -> str:
     if isinstance(cell, float):
         return f"{cell:.3g}" if abs(cell) < 10 else f"{cell:.1f}"
     return str(cell)
+
+
+def cell(value: object) -> object:
+    """A value for a CSV file: text that a spreadsheet would run as a formula gets a ' in front.
+
+    Names of directions and attributes may come from an untrusted file. ``-tilt``, a name of re-scoring, is no formula.
+    """
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

@@ -11,18 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ...directions.directions import Directions
-from ...directions.file import DirectionsFileError
+from ...directions.directions import Direction
+from ...directions.kept import sets_in
 from ...directions.layers import Label
 from ...system.messages import spans
 from ...system.whole_files import alone_in
+from ..command_line import line, place_of
 from ..record import About, Manifest
-from ..reproduce import command_of
 from .html import Card, Section, write_page
 from .scores import scored
 from .sheets import sheet_of
 
 PAGE = "index.html"
+MARK = b'<meta name="generator" content="sefa_plugin">'  # in every page, also of older versions
 UNEDITED = "sheets/unedited.jpg"
 _CARD = {"label", "index", "direction", "layers"}  # settings of outputs that have a card
 _ORDER = ("all", "coarse", "middle", "fine")
@@ -63,6 +64,18 @@ class Pages:
         self._next = now + (now - start) / self.SHARE
 
 
+def is_foreign_page(path: Path) -> bool:
+    """Whether there is a file of this name that was not made by :func:`write_report`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.is_file():
+        return False
+    with open(path, "rb") as stream:
+        return MARK not in stream.read(1 << 16)
+
+
 def write_report(manifest: Manifest, busy: bool = False) -> Path:
     """Write ``index.html`` of all that the record holds; returns its path.
 
@@ -92,7 +105,7 @@ class _Found:
 
 
 def _write_report(manifest: Manifest, busy: bool) -> Path:
-    named = _names(manifest.outdir)
+    by_label, by_rows = _entries(manifest.outdir)
     found: dict[str, dict[int, _Found]] = {}
     grids: list[Card] = []
     planes: list[Card] = []
@@ -111,7 +124,11 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
             one.about = about if kind == "sheet" else {**about, **one.about}
             one.made[kind] = name
     shown = {label: {index: one.digest for index, one in held.items()} for label, held in found.items()}
-    scores = scored(manifest, {key: name for key, (name, _) in named.items()}, shown)
+    for label, held in found.items():  # the file may hold the same set under another label: coarse, 0-2
+        for index, one in held.items():
+            now = by_rows.get((tuple(one.layers), index, one.digest))
+            by_label |= {(label, index, one.digest): now} if now is not None else {}
+    scores = scored(manifest, {key: entry.name for key, entry in by_label.items()}, shown)
     sections = []
     for label, held in sorted(found.items(), key=_rank):
         rows = next(iter(held.values())).layers
@@ -119,10 +136,13 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
         cards = []
         for index, one in sorted(held.items()):
             key = label, index, one.digest
-            name, purity = named.get(key, (one.about["name"], None))
+            now = by_label.get(key)
+            name, star = (one.about["name"], "") if now is None else (now.name, " ★" if now.starred else "")
             facts = [("moves", scores.moves[key])] if key in scores.moves else []
-            facts += [] if purity is None else [("name", f"by re-scoring, purity {purity:.2f}")]
-            title = f"Direction {index}"
+            if now is not None:
+                facts += [] if now.purity is None else [("name", f"by re-scoring, purity {now.purity:.2f}")]
+                facts += [("your note", now.note)] if now.note else []
+            title = f"Direction {index}{star}"
             cards.append(_card(manifest, f"{label}-dir{index:02d}", title, one.about, one.made, name, facts))
         sections.append(Section(f"layers-{label}", _section_title(label), text, cards))
     if grids:
@@ -138,7 +158,8 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
         facts=[("network", network["name"]), ("class", f"{network['class']} ({network['hook']})")],
         sections=sections,
         unedited=sheet_of(manifest.outdir, UNEDITED, unedited) if unedited else None,
-        command=command_of(manifest),
+        command=line(manifest.command),
+        place=place_of(manifest.place) if manifest.place else "",
         busy=busy,
         matrices=scores.matrices,
     )
@@ -175,23 +196,22 @@ def _card(
         where=about.get("where", ""),
         facts=[*((key, about[key]) for key in ("eigenvalue", "note", "range") if about.get(key)), *facts],
         command=about.get("command", ""),
+        place="" if about.get("outdir", "") in ("", manifest.place) else place_of(about["outdir"]),
         heat=about.get("heat", ""),
         sheet=sheet_of(manifest.outdir, made["sheet"], about) if "sheet" in made else None,
         video=made.get("video", ""),
     )
 
 
-def _names(outdir: Path) -> dict[tuple[str, int, str], tuple[str, float | None]]:
-    """Names and purity in the directions files, by label, index and digest; they may be newer than the record."""
+def _entries(
+    outdir: Path,
+) -> tuple[dict[tuple[str, int, str], Direction], dict[tuple[tuple[int, ...], int, str], Direction]]:
+    """Directions in the files, by label or layers, index and digest; their names may be newer than the record."""
     import hashlib
 
-    names = {}
-    for path in sorted(outdir.glob("directions*.safetensors")):
-        try:
-            held = Directions.load(path)
-        except DirectionsFileError:
-            continue
+    by_label, by_rows = {}, {}
+    for held in sets_in(outdir).values():
         for index, entry in enumerate(held.entries):
             digest = hashlib.sha256(entry.vector.tobytes()).hexdigest()
-            names[held.label, index, digest] = entry.name, entry.purity
-    return names
+            by_label[held.label, index, digest] = by_rows[held.layers, index, digest] = entry
+    return by_label, by_rows

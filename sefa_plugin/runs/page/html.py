@@ -32,6 +32,7 @@ class Card:
         words, where: what it changes and where, as measured.
         facts: pairs of a term and its value.
         command: makes it again.
+        place: the folder where it runs, in words, where that is not the place of the page's command.
         heat: a grey PNG in base64, ``''`` where there is none.
         sheet: its sheet, None where there is none.
         video: path relative to the page, ``''`` where there is none.
@@ -44,6 +45,7 @@ class Card:
     where: str = ""
     facts: Sequence[tuple[str, str]] = ()
     command: str = ""
+    place: str = ""
     heat: str = ""
     sheet: Sheet | None = None
     video: str = ""
@@ -101,6 +103,7 @@ def write_page(
     sections: Sequence[Section],
     unedited: Sheet | None = None,
     command: str = "",
+    place: str = "",
     busy: bool = False,
     matrices: Sequence[Matrix] = (),
 ) -> None:
@@ -111,6 +114,7 @@ def write_page(
         title, facts: of the network and the run.
         unedited: the sheet of the unedited pictures.
         command: of the whole run.
+        place: the folder where the commands of the page run, in words; '' where it is not known.
         busy: whether the run is not finished; the page then shows that.
         matrices: tables of scores.
 
@@ -118,7 +122,14 @@ def write_page(
         OSError: the place cannot be written; an older page stays.
     """
     text = _template().render(
-        title=title, facts=facts, sections=sections, unedited=unedited, command=command, busy=busy, matrices=matrices
+        title=title,
+        facts=facts,
+        sections=sections,
+        unedited=unedited,
+        command=command,
+        place=place,
+        busy=busy,
+        matrices=matrices,
     )
     with whole_file(path) as part:
         part.write_bytes(text.encode("utf-8", "replace"))

@@ -10,6 +10,8 @@ from sefa_plugin.evaluate.experiments import baselines
 from sefa_plugin.evaluate.methods.methods import METHODS
 from sefa_plugin.evaluate.samples.bench import Bench
 
+pytestmark = pytest.mark.command
+
 
 @pytest.fixture(scope="module")
 def compared():

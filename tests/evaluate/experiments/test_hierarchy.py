@@ -3,10 +3,13 @@
 import json
 
 import numpy as np
+import pytest
 from planted import ATTRIBUTES, Planted, Reader
 
 from sefa_plugin.evaluate.experiments import hierarchy
 from sefa_plugin.evaluate.samples.bench import Bench
+
+pytestmark = pytest.mark.command
 
 
 def test_every_attribute_is_found_in_its_layer():
@@ -14,7 +17,7 @@ def test_every_attribute_is_found_in_its_layer():
     directions = hierarchy.factorised(bench.G, 2)
     assert [held.label for held in directions] == ["layer00", "layer01", "layer02", "coarse", "middle", "fine", "all"]
     found = hierarchy.levels(bench, directions)
-    grid = hierarchy.grid(found)
+    grid = hierarchy.heatmap(found).matrix
     assert grid.shape == (7, 6)
     for layer in range(3):
         mine = np.arange(6) // 2 == layer
@@ -30,8 +33,8 @@ def test_every_attribute_is_found_in_its_layer():
     assert len(table.rows) == 7
     held = json.loads(json.dumps(hierarchy.details(found)))
     assert np.allclose(held[0]["matrix"], found[0].judged.matrix, atol=1e-5)
-    captions = hierarchy.captions(found)
-    assert (len(captions["row_labels"]), len(captions["column_labels"])) == grid.shape
+    drawn = hierarchy.heatmap(found)
+    assert (len(drawn.row_labels), len(drawn.column_labels)) == grid.shape
 
 
 def test_a_network_without_groups_has_single_layers_and_all():

@@ -10,6 +10,8 @@ from sefa_plugin.evaluate.experiments import truth
 from sefa_plugin.evaluate.samples.bench import Bench
 from sefa_plugin.evaluate.samples.parts import Parts
 
+pytestmark = pytest.mark.command
+
 CHOSEN = [
     variant
     for variant in truth.VARIANTS
@@ -68,10 +70,8 @@ def test_what_is_written(results):
     assert [row[0] for row in table.rows] == [variant.name for variant in CHOSEN]
     assert len(truth.differences(results).rows) == len(CHOSEN) - 1
     json.loads(table.json(truth.details(results)))
-    grid = truth.grid(results, "correlation")
-    assert grid.shape == (len(CHOSEN), 6)
-    captions = truth.captions(results, "title")
-    assert (len(captions["row_labels"]), len(captions["column_labels"])) == grid.shape
+    drawn = truth.heatmap(results, "correlation", "title")
+    assert drawn.matrix.shape == (len(drawn.row_labels), len(drawn.column_labels)) == (len(CHOSEN), 6)
     factors = truth.by_factor(results, "share", "How purely")
     assert factors.rows[0][1].value == results[0].factors["share"]["turn"].value
 

@@ -9,6 +9,8 @@ from sefa_plugin.evaluate.methods.boundaries import read, train
 from sefa_plugin.evaluate.methods.interfacegan import BoundaryError, load_boundary, save_boundary
 from sefa_plugin.evaluate.samples.bench import Bench
 
+pytestmark = pytest.mark.command
+
 
 @pytest.fixture(scope="module")
 def bench():

@@ -15,6 +15,8 @@ from sefa_plugin.evaluate.methods.methods import (
 )
 from sefa_plugin.evaluate.samples.bench import Bench
 
+pytestmark = pytest.mark.command
+
 
 @pytest.fixture(scope="module")
 def G():
@@ -80,6 +82,14 @@ def test_chance_is_seeded_and_edits_the_layers_asked_for(G):
     assert found.directions.label == "chance-coarse"
     assert np.array_equal(found.directions.vectors, by_chance(G, 4, "coarse", seed=3).directions.vectors)
     assert not np.allclose(found.directions.vectors, by_chance(G, 4, "coarse", seed=4).directions.vectors)
+
+
+def test_chance_is_orthonormal_and_uniform_on_the_sphere(G):
+    """Every component has mean 0 and mean square 1 / dim, the first vector's first too (QR alone fixes its sign)."""
+    many = np.stack([by_chance(G, 3, seed=seed).directions.vectors for seed in range(500)])  # [seed, vector, component]
+    assert np.allclose(many[0] @ many[0].T, np.eye(3), atol=1e-6)
+    assert np.abs(many.mean(axis=0)).max() < 5 * np.sqrt(1 / 12 / 500)
+    assert np.abs((many**2).mean(axis=0) - 1 / 12).max() < 0.03
 
 
 def test_along_gives_sefas_own_their_eigenvalues(G):

@@ -166,4 +166,4 @@ def test_a_side_that_is_left_out_is_not_counted():
 
 
 def test_trial_says_what_there_is():
-    assert Bench(Planted(), Reader(), count=50).trial() == ATTRIBUTES
+    assert Bench(Planted(), Reader(), count=50).samples.trial(Reader()) == ATTRIBUTES

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from scenes import pictures_along
 from toys import Planted, patches
 
 from sefa_plugin import Directions, edit, factorize, load_network
 from sefa_plugin.evaluate.samples.sampling import Samples, measure_pictures
-from sefa_plugin.evaluate.scorers.asking import ScorerError
 from sefa_plugin.rendering.frames import to_uint8
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.shards import Shard
@@ -46,7 +46,7 @@ def test_samples_are_the_seeds_of_the_toolkits():
 
 def test_scores_are_those_of_the_samples():
     done = []
-    scores = measure(Samples(Planted(), count=7, first=20, batch=3), patches, advance=done.append).scores
+    scores = measure(Samples(Planted(), count=7, first=20, batch=3), patches, advance=done.append)
     assert list(scores) == [f"a{k}" for k in range(6)]
     assert np.allclose(np.stack(list(scores.values()), axis=1), drawn(range(20, 27)), atol=ROUNDING)
     assert done == [3, 3, 1]
@@ -56,9 +56,9 @@ def test_an_edit_moves_the_attribute_of_its_direction_alone():
     """Attribute k listens to row k % 3 of ws: directions of row 0 reach attributes 0 and 3 only."""
     samples = Samples(Planted(), count=6, batch=4)
     directions = Directions.of(np.eye(6), np.ones(6), (0,))
-    before = measure(samples, patches).scores
+    before = measure(samples, patches)
     for key, reached in ((0, True), (1, False), (3, True)):
-        after = measure_edit(samples, directions, key, 1.5, patches).scores
+        after = measure_edit(samples, directions, key, 1.5, patches)
         for name, values in before.items():
             want = 1.5 if reached and name == f"a{key}" else 0
             assert np.allclose(after[name] - values, want, atol=ROUNDING)
@@ -73,7 +73,7 @@ def test_memory_holds_one_batch():
         order.append("scored")
         return {"a": np.zeros(len(pictures))}
 
-    assert len(measure_pictures(shots, scorer).scores["a"]) == 6
+    assert len(measure_pictures(shots, scorer)["a"]) == 6
     assert order == ["drawn", "scored"] * 3
 
 
@@ -117,7 +117,7 @@ def test_edits_share_what_they_leave_unchanged_and_are_the_same_pictures(net, sp
     shown = list(samples.edited(view, directions, steps))
     assert len(shown) == 3
     for pictures, (key, distance) in zip(shown, steps):
-        want = np.stack(next(samples.engine.scene(view).shots(directions, key, [distance])))
+        want = np.stack(next(pictures_along(samples.engine.scene(view), directions, key, [distance])))
         assert abs(pictures.astype(int) - want).max() <= 1
 
 
@@ -134,23 +134,6 @@ def test_edits_in_turn(net):
     for who, (key, distance) in enumerate([(0, 2.0), (1, -1.0), (0, -2.0)]):
         want = next(samples.edited(view, directions, [(key, distance)]))[who]
         assert abs(made[who].astype(int) - want).max() <= 1
-
-
-def test_features_come_with_the_scores():
-    class Scorer:
-        def __call__(self, pictures):
-            return patches(pictures)
-
-        def features(self, pictures):
-            return pictures.mean(axis=(1, 2)) / 255
-
-    samples = Samples(Planted(), count=4, batch=3)
-    assert measure(samples, Scorer(), features=True).features.shape == (4, 3)
-    assert measure(samples, Scorer()).features is None
-    with pytest.raises(ScorerError, match="has no features"):
-        measure(samples, patches, features=True)
-    with pytest.raises(ValueError, match="no pictures"):
-        measure_pictures([], patches)
 
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"first": -1}, {"first": 2**32 - 1, "count": 2}, {"batch": 0}])

@@ -39,7 +39,7 @@ def test_scores_are_those_of_the_edits():
     for edit in WANTED:
         views = map(samples.view, samples.batches())
         shots = (next(samples.edited(view, edit.directions, [(edit.index, edit.distance)])) for view in views)
-        want = measure_pictures(shots, patches).scores
+        want = measure_pictures(shots, patches)
         assert np.allclose(scores.of(edit), np.stack(list(want.values()), axis=1), atol=1e-6)
     assert (scores.of(WANTED[3]) == scores.unedited).all()
     assert expected == [40] and sum(done) == 40  # unedited and three edits

@@ -12,6 +12,9 @@ from PIL import Image
 from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.clip_scorer import load_clip, load_open_clip, parse_attribute
 from sefa_plugin.evaluate.scorers.scorers import load_scorer
+from sefa_plugin.system.environment import MissingExtra
+
+pytestmark = pytest.mark.command
 
 PICTURES = np.random.RandomState(0).randint(0, 256, (3, 40, 30, 3)).astype(np.uint8)
 GLASSES = parse_attribute("glasses=a face with glasses|a face")
@@ -182,7 +185,7 @@ def test_what_cannot_be_an_attribute(folder):
         with pytest.raises(ValueError, match=r"expected NAME=TEXT FOR IT\|TEXT AGAINST IT"):
             parse_attribute(text)
     assert MANY.name == "smile" and MANY.positive == ("a smile", "a grin")
-    with pytest.raises(ValueError, match="a name is there twice"):
+    with pytest.raises(ValueError, match="two have one name"):
         load_clip(str(folder), [GLASSES, GLASSES])
 
 
@@ -211,7 +214,7 @@ def test_on_the_command_line_beside_another_scorer(folder, golden, tmp_path):
 
 def test_without_transformers(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ScorerError, match="pip install transformers"):
+    with pytest.raises(MissingExtra, match="the scorer clip needs transformers, .* -m pip install transformers"):
         load_clip(str(folder), [GLASSES])
 
 
@@ -262,5 +265,5 @@ def test_open_clip(tmp_path, monkeypatch):
         with pytest.raises(ValueError, match="needs --clip-weights FILE"):
             load_open_clip("ViT-B-32", file, [redness])
     monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(ScorerError, match="pip install open_clip_torch"):
+    with pytest.raises(MissingExtra, match="pip install open_clip_torch"):
         load_open_clip("ViT-B-32", str(weights), [redness])

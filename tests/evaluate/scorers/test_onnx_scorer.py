@@ -5,6 +5,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.onnx_scorer import load_onnx
+from sefa_plugin.system.environment import MissingExtra
 
 RNG = np.random.RandomState(0)
 PICTURES = RNG.randint(0, 256, (5, 6, 4, 3)).astype(np.uint8)  # 6 high, 4 wide
@@ -165,5 +166,5 @@ def test_without_onnxruntime(tmp_path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ScorerError, match="pip install onnxruntime"):
+    with pytest.raises(MissingExtra, match="pip install onnxruntime"):
         load_onnx(str(tmp_path / "m.onnx"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
-from sefa_plugin.evaluate.scorers.scorers import Several, Titled, load_scorer, load_scorers
+from sefa_plugin.evaluate.scorers.scorers import Several, Titled, load_scorer
 
 PICTURES = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
 CODE = """
@@ -123,7 +123,7 @@ def test_clip_needs_a_model_and_attributes(kind):
 
 
 def test_several_at_once(file):
-    scorer = load_scorers([f"{file}:bright", f"{file}:Made"])
+    scorer = load_scorer(f"{file}:bright", f"{file}:Made")
     scores = scores_of(scorer, PICTURES)
     assert list(scores) == ["bright", "made", "Made.bright"]
     assert np.allclose(scores["Made.bright"], PICTURES.max(axis=(1, 2, 3)))
@@ -132,6 +132,5 @@ def test_several_at_once(file):
     assert not hasattr(
         Several([Titled(lambda pictures: {}, "a", ""), Titled(lambda pictures: {}, "b", "")]), "features"
     )
-    for wrong in ([], ["demo", "demo"]):
-        with pytest.raises(ValueError, match="expected one or more different ones"):
-            load_scorers(wrong)
+    with pytest.raises(ValueError, match="scorers demo, demo: expected different ones"):
+        load_scorer("demo", "demo")

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from scipy import stats
 
 from sefa_plugin.evaluate.statistics.effects import effects_of
 
 
 def test_means_errors_and_spreads():
+    from scipy import stats  # takes a second, which nobody else needs
+
     rng = np.random.RandomState(0)
     unedited = rng.randn(40, 3) * [1, 2, 0] + [0, 5, 7]
     low, high = rng.randn(2, 2, 40, 3)

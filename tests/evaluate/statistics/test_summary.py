@@ -41,7 +41,7 @@ def test_the_best_of_many_that_do_nothing_is_no_good():
     """Chosen and judged on the same samples it would look good."""
     changes = planted(np.zeros((40, 6)), count=100, noise=1.0)
     found = judge(changes)
-    naive = np.abs(measures.matrix_of(changes.across, measures.spreads(changes.before))).max(axis=0).mean()
+    naive = np.abs(changes.across.mean(axis=1) / measures.spreads(changes.before)).max(axis=0).mean()
     assert naive > 0.25
     assert abs(found.mean("change").value) < 0.12
     assert abs(found.mean("correlation").value) < 0.12
@@ -54,6 +54,7 @@ def test_what_was_made_for_an_attribute_is_judged_by_it():
     assert found.chosen.tolist() == [0, 1]
     assert found.values["share"] == pytest.approx([1, 0.5 / 3.5], abs=0.06)
     assert judge(changes).chosen.tolist() == [1, 1]
+    assert judge(planted([[0.1, -2.0], [-0.3, 1.0]])).chosen.tolist() == [1, 0]  # by size, whatever the sign
     backwards = judge(planted([[-1.0, 0], [0, 1.0]]), ("a0", "a1"))
     assert backwards.values["change"][0] > 0  # a sign is no fault: it was learned on the other half
 

@@ -2,18 +2,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sefa_plugin.evaluate.tables.heatmap import colour_of, ink_on, number_of, write_heatmap
+from sefa_plugin.evaluate.tables.heatmap import Heatmap, colour_of, ink_on, number_of
 
 MATRIX = np.array([[2.0, -1.0, 0.0], [0.5, -2.0, 1.0]])
 LABELS = {"row_labels": ["0: skin", "1"], "column_labels": ["skin", "hair_colour", "x"]}
 
 
 @pytest.fixture
-def drawn(tmp_path):
+def drawn():
     def drawn(matrix, **texts):
-        write_heatmap(tmp_path / "drawn.png", matrix, **texts)
-        with Image.open(tmp_path / "drawn.png") as picture:
-            return np.asarray(picture)
+        return np.asarray(Heatmap(matrix, **texts).picture())
 
     return drawn
 
@@ -67,7 +65,7 @@ def test_more_columns_make_it_wider_until_their_labels_stand_upright(drawn):
 
 def test_files(tmp_path):
     path = tmp_path / "a" / "map.png"
-    write_heatmap(path, MATRIX, comment="how", **LABELS)
+    Heatmap(MATRIX, **LABELS).write(path, "how")
     with Image.open(path) as picture:
         assert picture.text["Comment"] == "how"
     assert [file.name for file in path.parent.iterdir()] == ["map.png"]
@@ -81,11 +79,3 @@ def test_numbers_have_their_sign_and_little_else():
         "+12.3",
         "-123",
     ]
-
-
-@pytest.mark.parametrize(
-    ("matrix", "rows"), [(np.ones((0, 2)), []), (np.full((1, 3), np.nan), ["a"]), (np.ones((2, 3)), ["a"])]
-)
-def test_what_cannot_be_drawn(drawn, matrix, rows):
-    with pytest.raises(ValueError, match="matrix|labels"):
-        drawn(matrix, row_labels=rows, column_labels=["a", "b", "c"][: matrix.shape[1]])

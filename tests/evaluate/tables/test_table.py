@@ -52,10 +52,10 @@ def test_numbers_as_people_read_them():
 
 def test_written_whole_or_not_at_all(tmp_path):
     for kind in ("csv", "json", "md", "png"):
-        TABLE.write(tmp_path / f"t.{kind}", {"command": "sefa"})
+        TABLE.write(tmp_path / f"t.{kind}", {"command": "sefa"}, "sefa")
     assert (tmp_path / "t.csv").read_bytes() == TABLE.csv().encode()
     picture = Image.open(tmp_path / "t.png")
-    assert "sefa" in str(picture.text)
+    assert picture.text == {"Comment": "sefa"}
     assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 5
     with pytest.raises(ValueError, match="written as one of"):
         TABLE.write(tmp_path / "t.xls")

@@ -1,44 +1,22 @@
 import hashlib
-import json
 import re
 import time
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from sefa_plugin.commands import cli
 from sefa_plugin.directions.directions import Directions
 from sefa_plugin.media.sheet import write_sheet
 from sefa_plugin.runs.page.contents import Pages, packed, write_report
 from sefa_plugin.runs.record import Manifest
 from sefa_plugin.runs.renaming import refresh_page, rename
-from sefa_plugin.runs.reproduce import _without_folder, about_direction, reproduce
+from sefa_plugin.runs.reproduce import about_direction
 from sefa_plugin.system.messages import spans
 
 
 def directions(**other):
     fields = {"vectors": np.eye(4), "eigenvalues": np.arange(4, 0, -1), "layers": (0, 1, 3), "label": "0-1_3"}
     return Directions.of(**{**fields, **other})
-
-
-def settings(**other):
-    look = {
-        "trunc": 1.0,
-        "trunc_cutoff": None,
-        "noise_mode": "const",
-        "label": None,
-        "translate": [0, 0],
-        "rotate": 0.0,
-    }
-    look.update({key: other.pop(key) for key in list(other) if key in look})
-    film = {
-        "low": -1.5,
-        "high": 2.0,
-        **{key: other.pop(key) for key in list(other) if key not in ("label_", "projected")},
-    }
-    held = {"space": "w", "label": "all", "index": 3, "subjects": ["seed 0", "seed 7"], "projected": "", "look": look}
-    return {**held, "film": film, **other}
 
 
 def manifest_of(tmp_path, path="/home/somebody/nets/ffhq.pkl"):
@@ -55,82 +33,6 @@ def test_words_about_a_direction():
     held = directions().with_range(1, 0.5, -1, 2, "high")
     assert about_direction(held, 1, (-1, 2))["range"].endswith("; the high side ends where pictures break")
     assert "break" not in about_direction(held, 1, (-3, 3))["range"]  # a typed range ends where it was told to
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({}, "--directions 3 --distance=-1.5,2 --seeds 0,7"),
-        ({"trunc": 0.7, "label": 2}, "--trunc 0.7 --class 2"),
-        ({"noise_mode": "none", "rotate": 15.0}, "--noise-mode none --rotate 15.0"),
-        ({"translate": [0.1, -0.2]}, "--translate=0.1,-0.2"),
-        ({"frames": 12, "fps": 25.0, "captions": True}, "--frames 12 --fps 25 --captions"),
-        ({"easing": "sine", "video": "gif"}, "--easing sine --video gif"),
-        ({"projected": "abc"}, "--projected-w FILE.npz"),
-    ],
-)
-def test_the_command_that_makes_it_again(tmp_path, changes, words):
-    about = about_direction(directions(), 0, (-1, 1))
-    command = reproduce(manifest_of(tmp_path).network["path"], settings(**changes), about)
-    assert command.startswith("python gen_sefa.py --network ffhq.pkl ")  # no folder of somebody's machine
-    assert words in command
-
-
-@pytest.mark.parametrize(
-    ("label", "layers"),
-    [("coarse", "--layers coarse"), ("0-1_5", "--layers 0-1,5"), ("layer03", "--layers 3"), ("layer12", "--layers 12")],
-)
-def test_labels_become_layers_again(tmp_path, label, layers):
-    held = {**settings(), "label": label}
-    network = manifest_of(tmp_path).network["path"]
-    assert f" {layers} " in reproduce(network, held, about_direction(directions(), 0, (-1, 1)))
-
-
-@pytest.mark.parametrize(
-    ("facts", "words"),
-    [
-        ({}, ""),
-        ({"torgb": "never"}, " --torgb never"),
-        ({"torgb": "always", "normalize": False}, " --no-normalize --torgb always"),
-    ],
-)
-def test_the_command_has_the_unusual_options_of_the_factorisation(tmp_path, facts, words):
-    about = {**about_direction(directions(), 0, (-1, 1)), **facts}
-    command = reproduce(manifest_of(tmp_path).network["path"], settings(), about).split("  #")[0]
-    assert re.findall(r" --(?:no-normalize|torgb \w+)", command) == re.findall(r" --(?:no-normalize|torgb \w+)", words)
-
-
-def test_the_command_does_make_it_again(tmp_path, golden):
-    """Typed as it stands, it finds every output up to date."""
-    import shlex
-    import shutil
-
-    net = tmp_path / "my net.pkl"
-    shutil.copy(golden("sg2ada-cond-32").pickle, net)
-    words = ["--network", net, "--layers", "0-1,3", "--class", "1", "--trunc", "0.8", "--frames", "6", "-K", "2"]
-    words += ["--no-normalize", "--torgb", "never", "--seeds", "3,5", "--easing", "sine", "--outdir", tmp_path / "out"]
-    assert CliRunner().invoke(cli.gen_sefa, [str(word) for word in words]).exit_code == 0
-    record = json.loads((tmp_path / "out" / "run.json").read_text())["outputs"]
-    command = record["videos/0-1_3-dir01.mp4"]["about"]["command"].split("  #")[0]
-    again = shlex.split(command)[2:]
-    again[again.index("--network") + 1] = str(net)
-    result = CliRunner().invoke(cli.gen_sefa, [*again, "--outdir", str(tmp_path / "out")])
-    assert "0 outputs made, 2 kept" in result.stdout
-
-
-@pytest.mark.parametrize(
-    ("word", "shown"),
-    [
-        ("/home/me/nets/ffhq.pkl", "ffhq.pkl"),
-        ("C:\\nets\\ffhq.pkl", "ffhq.pkl"),
-        ("--outdir=/home/me/out/", "--outdir=out"),
-        ("https://somewhere/ffhq.pkl", "https://somewhere/ffhq.pkl"),
-        ("--distance=-3,3", "--distance=-3,3"),
-        ("0-2", "0-2"),
-    ],
-)
-def test_folders_stay_out_of_the_page(word, shown):
-    assert _without_folder(word) == shown
 
 
 def test_spans_and_packing():
@@ -168,7 +70,7 @@ def folder_of(tmp_path, count=3, record=True):
         entry = {"settings": {}, "distances": [], "sha256": "", "command": [], "about": {**about, "boxes": boxes}}
         if name != "unedited":
             index = int(name[-2:])
-            entry["settings"] = {**settings(), "index": index, "layers": [0, 1, 3]}
+            entry["settings"] = {"label": "all", "index": index, "layers": [0, 1, 3]}
             entry["settings"]["direction"] = hashlib.sha256(held.entries[index].vector.tobytes()).hexdigest()
             words = about_direction(held, index, (-1, 1))
             entry["about"].update(words, heat=packed(np.zeros((32, 32), np.uint8)), words=["brighter"], where="top")

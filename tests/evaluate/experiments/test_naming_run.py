@@ -1,12 +1,12 @@
-"""Names of re-scoring on their way into the directions file (``evaluate/names.py``)."""
+"""Names of re-scoring on their way into the directions file."""
 
 import numpy as np
 import pytest
 from made_directions import altered
 
 from sefa_plugin import Directions
-from sefa_plugin.evaluate.experiments.names import apply_names
-from sefa_plugin.evaluate.experiments.rescore import Row, Table
+from sefa_plugin.evaluate.experiments.naming_run import apply_names
+from sefa_plugin.evaluate.experiments.rescore import Rescored, Row
 from sefa_plugin.evaluate.statistics.effects import Effects
 from sefa_plugin.evaluate.tables.labels import labels
 from sefa_plugin.runs.renaming import rename
@@ -25,7 +25,7 @@ def table(held, rows, names=("skin", "hair")):
     ones = np.ones(rows.shape[1])
     effects = Effects(names, rows, np.full(rows.shape, 0.001), ones, ones, 100)
     lines = tuple(Row(held, index, -1, 1) for index in range(len(rows)))
-    return Table(lines, effects, tuple(labels(effects)), {}, ("",) * len(rows))
+    return Rescored(lines, effects, tuple(labels(effects)), {}, ("",) * len(rows))
 
 
 def test_names_are_written_and_shown_in_the_table(made):

@@ -1,0 +1,214 @@
+"""Files and folders that options name, checked before any work: that they are there, and of a kind that is taken.
+
+A kind is recognised by the first bytes or the suffix; what is not recognised is left to the readers.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..system.regular_files import open_regular, reading
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    ParamType = click.ParamType[object]
+else:
+    ParamType = click.ParamType
+
+# Kind -> what it is, and what takes it.
+KINDS = {
+    "picture": ("a picture", ""),
+    "video": ("a video", ""),
+    "text": ("a text file", ""),
+    "model": ("an ONNX model", "--scorer onnx:FILE takes it"),
+    "folder": ("a folder", "name a file in it"),
+    "network": ("a network", "--network takes it"),
+    "pickle": ("a pickle, as networks are", "--network takes networks"),
+    "directions": ("a directions file", "--directions-file takes it"),
+    "recipe": ("a recipe", "`sefa render --recipe` takes it"),
+    "arrays": ("a NumPy file", "--projected-w takes latents, `sefa import` directions"),
+    "torch": ("a file of torch.save", "--network takes networks, `sefa import` directions"),
+}
+# What an option takes -> its name in messages, and the kinds. Readers name some others better than KINDS does.
+ROLES = {
+    "network": ("a network (.pkl, .pt, .pth, .safetensors)", {"network", "pickle", "torch", "folder"}),
+    "directions": ("a directions file", {"directions"}),
+    "latents": ("projected ws (.npz, .npy, .pt)", {"arrays", "torch", "pickle"}),
+    "recipe": ("a recipe.json", {"recipe", "folder", "text"}),
+    "foreign": ("directions of another tool (.npy, .npz, .pt, .safetensors)", {"arrays", "torch", "pickle", "text"}),
+    "boundary": ("a boundary of InterFaceGAN (.npy)", {"arrays"}),
+    "side": ("a directions file or a network", {"directions", "network", "pickle", "arrays", "torch", "folder"}),
+    "any": ("a file", set(KINDS)),
+}
+PROJECT = (
+    "is a picture; project it first: in stylegan2-ada-pytorch, python projector.py --target {} --network NET.pkl "
+    "--outdir out; then type {} out/projected_w.npz"
+)
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
+_BY_SUFFIX = {
+    "picture": (".bmp", ".heic", ".webp"),
+    "text": (".txt", ".md", ".csv", ".py", ".yaml"),
+    "model": (".onnx",),
+    "video": (".avi", ".mov", ".mkv", ".webm"),
+}
+_HEADER = 1 << 16  # bytes of a file that are read
+
+
+class File(ParamType):
+    """A path of a file that is read; a shell completes it."""
+
+    name = "file"
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Let the shell complete files."""
+        return _completion(incomplete, "file")
+
+
+class Output(File):
+    """A path of a file that is written."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+
+class Folder(ParamType):
+    """A path of a folder.
+
+    Args:
+        there: whether it must exist; else it is written to, and made where it is missing.
+    """
+
+    name = "folder"
+
+    def __init__(self, there: bool = False) -> None:
+        self.there = there
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Let the shell complete folders."""
+        return _completion(incomplete, "dir")
+
+
+def _completion(incomplete: str, kind: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type=kind)]
+
+
+def check(ctx: click.Context) -> None:
+    """Check all files and folders of a command, before it does anything.
+
+    Raises:
+        click.ClickException: one is missing or cannot be used.
+        click.UsageError: one is of a kind that its option does not take.
+    """
+    for param in ctx.command.params:
+        value = ctx.params.get(param.name or "")
+        for path in value if isinstance(value, tuple) else [value] if value else []:
+            called = param.opts[0] if isinstance(param, click.Option) else ""
+            if isinstance(param.type, Folder):
+                check_folder(Path(path), param.type.there)
+            elif isinstance(param.type, Output):
+                check_folder(Path(path).absolute().parent)
+            elif isinstance(param.type, File):
+                check_file(path, called, param.type.role)
+
+
+def check_folder(path: Path, there: bool = False) -> None:
+    """Check that a folder is ``there``, or else that it can be written or made; makes nothing.
+
+    Raises:
+        click.ClickException: it is not there, is a file, or cannot be written.
+    """
+    if os.path.lexists(path) and not path.is_dir():
+        what = "is a file, and no folder" if path.exists() else "is a link that leads nowhere"
+        raise click.ClickException(f"{path}: {what}")
+    if there:
+        if not path.exists():
+            raise click.ClickException(f"{path}: no such folder")
+        return
+    nearest = next((part for part in (path, *path.absolute().parents) if part.exists()), path)
+    if not nearest.is_dir():
+        raise click.ClickException(f"{path}: cannot be made, {nearest} is a file")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise click.ClickException(f"{path}: cannot be written to; choose another place")
+
+
+def output_path(output: str, suffixes: tuple[str, ...], overwrite: bool) -> Path:
+    """The path of ``--output``, checked before any work.
+
+    Raises:
+        click.UsageError: it is a folder, has another suffix, or exists and is not to be overwritten.
+    """
+    path = Path(output)
+    if path.is_dir():
+        raise click.UsageError(f"--output {path}: is a folder; name a file in it")
+    if suffixes and path.suffix not in suffixes:
+        raise click.UsageError(f"--output {path}: the name must end in {' or '.join(suffixes)}")
+    if path.exists() and not overwrite:
+        raise click.UsageError(f"{path}: exists; use --overwrite to replace it")
+    return path
+
+
+def check_file(path: str, called: str, role: str) -> None:
+    """Check that a file is there, and of a kind that ``called``, an option or '', takes.
+
+    Raises:
+        click.ClickException: it is missing or cannot be read.
+        click.UsageError: it is of another kind.
+    """
+    from ..reading.download import is_url
+
+    if role in ("network", "side", "any") and (is_url(path) or (path == "demo" and not os.path.exists(path))):
+        return
+    with reading(path, click.ClickException):
+        kind = kind_of(path)
+    needed, taken = ROLES[role]
+    if not kind or kind in taken:
+        return
+    start = f"{called} {path}: ".lstrip()
+    if kind == "picture" and role == "latents":
+        raise click.UsageError(start + PROJECT.format(path, called))
+    what, taker = KINDS[kind]
+    raise click.UsageError(f"{start}is {what}" + (f" ({taker})" if taker else "") + f"; expected {needed}")
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """One of ``KINDS``, by the first bytes or the suffix of a file; '' for others.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if os.path.isdir(path):
+        return "folder"
+    with open_regular(path) as file:
+        head = file.read(_HEADER)
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    found = _by_bytes(head, suffix)
+    return found or next((kind for kind, suffixes in _BY_SUFFIX.items() if suffix in suffixes), "")
+
+
+def _by_bytes(head: bytes, suffix: str) -> str:
+    if head.startswith(_PICTURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return "picture"
+    if head[4:8] == b"ftyp":
+        return "picture" if head[8:11] in (b"hei", b"avi", b"mif") else "video"
+    if head[:6] == b"\x93NUMPY":
+        return "arrays"
+    if head[:4] == b"PK\x03\x04":
+        member = head[30 : 30 + int.from_bytes(head[26:28], "little")]
+        return "arrays" if member.endswith(b".npy") or suffix == ".npz" else "torch"
+    if head[8:9] == b"{":  # safetensors: the length of a header, then JSON
+        return "directions" if b'"sefa_directions"' in head else "network" if b'"sefa_network"' in head else ""
+    if head[:1] == b"{" and b'"sefa_recipe"' in head:
+        return "recipe"
+    if head[:1] in (b"{", b"[") and suffix == ".json":
+        return "text"
+    return "pickle" if head[:1] == b"\x80" and suffix == ".pkl" else ""
