@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Optional, TypedDict
 
 import numpy as np
 
+from ..system.messages import spans
 from .file import DirectionsFileError, read_directions, write_directions
 from .keys import Key
 from .layers import TORGB
@@ -370,6 +371,16 @@ class Directions:
         """
         entries = tuple(self.entries[self.index(key)] for key in keys)
         return replace(self, entries=entries, next_eigenvalue=None, history=())
+
+    def acts_in(self, index: int) -> str:
+        """The fewest layers with half of a sharp direction's effect, in words; '' where that is not known."""
+        shares = np.array(self.entries[index].shares)
+        if not len(shares):
+            return ""
+        order = np.argsort(-shares, kind="stable")
+        count = int(np.searchsorted(np.cumsum(shares[order]), 0.5 * shares.sum())) + 1
+        rows = sorted(self.layers[at] for at in order[:count])
+        return f"acts in layer{'s' * (count > 1)} {spans(rows)} ({shares[order[:count]].sum():.0%})"
 
     def first(self, count: int | None) -> Directions:
         """The first ``count``, or all.

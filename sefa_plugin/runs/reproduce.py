@@ -84,7 +84,7 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
         "name": entry.name,
         "eigenvalue": "not known" if directions.origin and not entry.eigenvalue else f"{entry.eigenvalue:.4g}",
         "range": f"{low} to {high} units of {directions.space}{sized}",
-        "note": remark_on(directions, index),
+        "note": "; ".join(filter(None, (remark_on(directions, index), directions.acts_in(index)))),
         "normalize": directions.normalize,
         "torgb": directions.torgb,
         "origin": directions.origin,

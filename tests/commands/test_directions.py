@@ -142,3 +142,34 @@ def test_what_cannot_be_imported_is_one_line(run, network, words, code, says):
     assert says in told.stderr
     with open("there.safetensors", "rb") as file:
         assert file.read().endswith(b"{there")
+
+
+def test_sharp_directions_have_a_file_names_and_outputs_of_their_own(run, network, tmp_path):
+    arguments = ("--network", network, "--outdir", "out", "--layers", "middle", "-K", "1", "--seeds", "1")
+    run("sheet", *arguments)
+    run("name", "out", "0", "plain")
+    run("sheet", *arguments, "--sharpen", "layers")
+    out = tmp_path / "out"
+    files = {path.name: Directions.load(path) for path in out.glob("directions*.safetensors")}
+    assert {held.sharpen for held in files.values()} == {"none", "layers"}
+    assert sorted(path.name for path in (out / "sheets").glob("middle*")) == [
+        "middle-dir00.jpg",
+        "middle-sharp-dir00.jpg",
+    ]
+    run("name", "out", "middle-sharp:0", "clean")
+    assert "1 kept" not in run("sheet", *arguments, "--sharpen", "layers", "--directions", "clean").output
+    (sharp,) = (Directions.load(out / name) for name, held in files.items() if held.sharpen == "layers")
+    (plain,) = (Directions.load(out / name) for name, held in files.items() if held.sharpen == "none")
+    assert sharp.names[0] == "clean" and plain.names[0] == "plain"
+    entry = json.loads((out / "run.json").read_text())["outputs"]["sheets/middle-sharp-dir00.jpg"]
+    assert "--sharpen layers" in entry["about"]["command"] and "acts in layer" in entry["about"]["note"]
+
+
+def test_what_cannot_be_sharpened_is_one_line(run, network):
+    for words, text in (
+        (("--no-normalize",), "leave out --no-normalize and --torgb"),
+        (("--space", "z"), "use space w"),
+        (("--code-samples", "10"), "10 code samples: at least 512 are needed"),
+        (("--layers", "each"), "two layers or more"),
+    ):
+        assert text in run("factorize", "--network", network, "--sharpen", "layers", *words, code=2).stderr

@@ -253,3 +253,13 @@ def test_every_family_has_sharp_directions_or_says_why_not(name, way, golden, mo
     held = factorize(G, sharpen=way)
     assert 1 <= len(held) <= POOL and held.dim == G.w_dim
     assert np.isfinite(held.vectors).all() and held.strengths[0] >= held.strengths[-1]
+
+
+def test_a_direction_says_in_which_layers_it_acts():
+    held = factorize(load_network("demo"), "0-3", sharpen="layers")
+    one = held.with_entries({0: replace(held.entries[0], shares=(0.2, 0.1, 0.6, 0.1))})
+    assert one.acts_in(0) == "acts in layer 2 (60%)"
+    two = held.with_entries({0: replace(held.entries[0], shares=(0.3, 0.1, 0.3, 0.3))})
+    assert two.acts_in(0) == "acts in layers 0, 2 (60%)"
+    assert factorize(load_network("demo"), num_directions=1).acts_in(0) == ""
+    assert held.edited_at((5, 6), "5-6").acts_in(0) == ""
