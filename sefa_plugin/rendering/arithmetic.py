@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from ..networks.generator import Generator
 
 SLOW_FILTERS = "the extra fast (pip install numba) would make StyleGAN3's pictures take a third of the time on this CPU"
-COMPILING = "StyleGAN3's filters are compiled with the first picture, once for this installation; that takes 15 s or more"
+COMPILING = (
+    "StyleGAN3's filters are compiled with the first picture, once for this installation; that takes 15 s or more"
+)
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def _keeping_others(
             raise EditingError(
                 f"{path}: holds something else than this edit makes; choose another --outdir, or --overwrite it"
             )
-        if not manifest.is_current(name, manifest.outputs.get(name, {}).get("settings", {})):
+        if name not in manifest.outputs or not manifest.is_current(name, manifest.outputs[name].settings):
             raise EditingError(f"{path}: was not made here, or was changed since; move it away, or --overwrite it")
         reporter.say(f"{name}: was made with other settings, will be replaced")
         return False

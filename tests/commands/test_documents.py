@@ -40,7 +40,9 @@ def outputs():
 def alike(said, printed):
     """Whether a line of a page is a printed line: equal words and whole numbers, decimals to 1 % and 2 of the last digit."""
     pattern = ".*".join(map(re.escape, SECONDS.sub("N s", NUMBER.sub("N", said)).split("...")))
-    numbers = re.compile(re.sub(r"(?:\\ )+", r"\\s+", pattern).replace("N", r"([-+\d,.e]+)")).fullmatch(printed.rstrip())
+    numbers = re.compile(re.sub(r"(?:\\ )+", r"\\s+", pattern).replace("N", r"([-+\d,.e]+)")).fullmatch(
+        printed.rstrip()
+    )
     if numbers is None:
         return False
     timed = SECONDS.findall(said)
