@@ -46,7 +46,7 @@ class Entry(Struct):
     computed: Optional[dict[str, Any]] = None
     begun: bool = False
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The entry as it is written; without ``computed`` and ``begun`` where these say nothing."""
         left_out = {"computed"} if self.computed is None else set()
         left_out |= set() if self.begun else {"begun"}
@@ -183,7 +183,7 @@ class Manifest:
             part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_record(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
+def read_record(path: Path) -> tuple[dict[str, object], dict[str, Entry]]:
     """The content of a record, and of its outputs the valid entries whose file exists in the folder.
 
     Raises:
