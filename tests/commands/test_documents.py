@@ -10,7 +10,7 @@ from typed_commands import sefa
 PAGES = [ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")] + sorted(ROOT.glob("docs/*.md"))
 PROGRAMS = (
     *("sefa", "python", "gen-sefa", "pip", "make", "git", "sed", "mkdir", "cp", ".ci/pin", "/tmp/"),
-    *("timeout", "(ulimit", "docker"),
+    *("timeout", "(ulimit", "docker", "eval ", "_SEFA_COMPLETE="),
 )
 NUMBER = re.compile(r"(?<![\w.])[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?!\w)")
 SECONDS = re.compile(r"\d[\d.]* (?:s|min)\b")
