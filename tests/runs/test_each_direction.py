@@ -192,7 +192,7 @@ def test_a_new_name_concerns_a_sheet(run_of, directions):
     made_by(run_of(output), directions)
     named = directions.named(0, "smile")
     assert made_by(run_of(output), named) == ["sheets/all-dir00.jpg"]
-    about = run_of(output).manifest.outputs["sheets/all-dir00.jpg"]["about"]
+    about = run_of(output).manifest.outputs["sheets/all-dir00.jpg"].about
     assert "smile" in about["title"]
 
 
@@ -275,7 +275,7 @@ def test_a_grid_of_kept_videos(run_of, directions, tmp_path):
 def test_what_is_recorded_for_people(run_of, directions):
     run = run_of(OutputSettings(frames=8, video="png"))
     made_by(run, directions)
-    about = run.manifest.outputs["sheets/all-dir00.jpg"]["about"]
+    about = run.manifest.outputs["sheets/all-dir00.jpg"].about
     assert about["range"].startswith("-3 to +3 units of w")
     assert about["command"] == f"x --directions 0 --distance=-3,3 --outdir {run.manifest.place}"
     assert about["rows"] == ["seed 0", "seed 1"]

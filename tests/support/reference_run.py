@@ -398,8 +398,9 @@ CHAINS = (
 VERSION = "VERSION"
 # What a text may say differently in the next run, and what stands there instead.
 MASKS = (
-    # Said where rendering takes a while.
-    (re.compile(r"^(\d+ pictures to render|about (\d+ h \d+ min|\d+ min|\d+ s) to go|rendering *)\n", re.M), ""),
+    # Said where something takes a while.
+    (re.compile(r"^(reading .+|\d+ pictures to render|about (\d+ h \d+ min|\d+ min|\d+ s) to go)\n", re.M), ""),
+    (re.compile(r"^Note: (the extra fast |StyleGAN3's filters are compiled ).*\n", re.M), ""),
     (re.compile(r"(standard deviations .*), \d+\.\d s$", re.M), r"\1, TIME"),  # evaluate ganspace
     (re.compile(r"\bsefa_plugin (version )?\d+(\.\d+)+\w*"), rf"sefa_plugin \1{VERSION}"),
     (re.compile(rf"(\(sefa_plugin {VERSION}), [0-9a-f]{{16}}\)"), r"\1, DIGEST)"),  # register: holds the code's place
