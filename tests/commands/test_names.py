@@ -141,10 +141,14 @@ def test_stars_notes_and_taking_back(here):
     fine("name", out, "coarse:0", "two")
     line = refused(sefa("name", out, "--undo"), 1, "in 2 sets")
     assert f"`sefa name {out} coarse --undo`" in line
-    refused(sefa("name", out, "0", "three"), 1, "type coarse:0 or all:0")
-    refused(sefa("name", out, "odd:0", "three"), 2, "no set of directions here, which holds coarse, all")
+    assert f"{out / 'directions.safetensors'}: direction 2" in fine("name", out, "2", "three").stdout  # as --layers all
+    refused(sefa("name", out, "all:2", "two", "--star", "--undo"), 2, "--undo")
+    (out / "directions.safetensors").unlink()
+    fine("factorize", "--network", net, "--layers", "fine")
+    refused(sefa("name", out, "0", "three"), 1, "type coarse:0 or fine:0")
+    refused(sefa("name", out, "odd:0", "three"), 2, "no set of directions here, which holds coarse, fine")
     refused(sefa("name", out, "--star"), 2, "of one direction")
-    refused(sefa("name", out, "all:0", "--note", "two\nlines"), 2, "line break")
+    refused(sefa("name", out, "fine:0", "--note", "two\nlines"), 2, "line break")
 
 
 def test_names_given_to_directions_of_an_experiment_stay(here):
