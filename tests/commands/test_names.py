@@ -186,6 +186,8 @@ def test_two_networks_of_one_file_name(here):
     out.rename("sefa-out/faces")
     told = fine("sheet", "--network", "best.pkl", *FAST, "--directions", "pose")
     assert "Note: outputs are in sefa-out/faces" in told.stderr and "sefa-out/faces/sheets/all-dir00.jpg" in told.stdout
+    shutil.copy("best.pkl", "copy.pkl")
+    assert "sefa-out/copy/sheets" in fine("sheet", "--network", "copy.pkl", *FAST).stdout
     assert not out.exists() and "0 outputs made" in fine("sheet", *second).stdout
 
 
