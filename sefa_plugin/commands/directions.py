@@ -98,8 +98,8 @@ def name(
 ) -> None:
     """Name a direction; the name then works wherever its number does. Without NAME, list them.
 
-    A directions file, or the folder that it lies in; where that holds several sets, say which: coarse:0. An empty NAME
-    ("") takes a name away. Your names win over those that `sefa evaluate rescore` gives, which are listed with their
+    A directions file, or the folder that it lies in; of other layers than all, say which: coarse:0. An empty NAME ("")
+    takes a name away. Your names win over those that `sefa evaluate rescore` gives, which are listed with their
     purity. Names, stars and notes stay with their set of directions, whatever else is found in its folder.
 
     \b

@@ -225,8 +225,10 @@ def read_record(path: Path) -> tuple[dict[str, object], dict[str, Entry]]:
     return held, {name: entry for name, entry in entries.items() if entry and _is_there(path.parent / name)}
 
 
-def networks_in(outdir: Path) -> dict[str, str]:
-    """Names by digest of the networks whose outputs a folder may hold; of older records also directions files count.
+def networks_in(outdir: Path) -> dict[str, dict[str, str]]:
+    """The networks whose outputs a folder may hold, by digest: name, and path as typed, as far as they are known.
+
+    The owner of the folder; older records do not say it, there the last network counts, and those of directions files.
 
     Raises:
         OSError: the record or a directions file is there, and cannot be read.
@@ -235,11 +237,11 @@ def networks_in(outdir: Path) -> dict[str, str]:
         head: _Owner = fitting(parsed(read_bounded(outdir / NAME, MAX_BYTES)), _Owner)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         head = _Owner()
-    name, digest = head.network.get("name", ""), head.network.get("digest", "")
+    last = head.network.get("digest", "")
     if head.owner:
-        return {head.owner: name if head.owner == digest else ""}
-    found = {held.digest: held.network for held in sets_in(outdir).values()} | {digest: name}
-    return {digest: name for digest, name in found.items() if digest}
+        return {head.owner: head.network if head.owner == last else {}}
+    found = {held.digest: {"name": held.network} for held in sets_in(outdir).values()} | {last: head.network}
+    return {digest: network for digest, network in found.items() if digest}
 
 
 def is_foreign_record(path: Path) -> bool:

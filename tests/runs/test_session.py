@@ -81,6 +81,13 @@ def test_names_and_ranges_of_a_folder_are_taken_over(session, tmp_path):
     assert other.path is None
 
 
+def test_a_name_that_is_set_from_python_is_written(session, tmp_path):
+    for name in ("pose", "head", ""):
+        (found,) = session.directions(wanted=Wanted(count=2), folder=tmp_path)
+        found.update(found.directions.named(1, name))
+        assert Directions.load(tmp_path / "directions.safetensors").names == ("", name)
+
+
 def test_edits_at_other_rows_have_a_file_of_their_own(session, tmp_path):
     (found,) = session.directions(wanted=Wanted(count=2, edit_layers="coarse"), folder=tmp_path)
     assert found.path == tmp_path / "directions-all@coarse.safetensors"

@@ -67,10 +67,12 @@ class Pages:
 def is_foreign_page(path: Path) -> bool:
     """Whether there is a file of this name that was not made by :func:`write_report`.
 
+    Not through a link that leads out of the folder, where nothing is written.
+
     Raises:
         OSError: it cannot be read.
     """
-    if not path.is_file():
+    if not path.is_file() or path.resolve().parent != path.parent.resolve():
         return False
     with open(path, "rb") as stream:
         return MARK not in stream.read(1 << 16)
