@@ -27,9 +27,9 @@ from .shell import Command, report, warn
 def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_pickle: bool, debug: bool) -> None:
     """Print what a network file holds; nothing of it is run (unless --trust-pickle).
 
-    With --audit, print what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit code
-    is then 0 where that is no more than network files do, and 1 where other code would run, a name or a source text is
-    not known, or the file is odd or broken.
+    With --audit, print what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit
+    code is then 0 where that is no more than network files do, and 1 where other code would run, a name or a source
+    text is not known, or the file is odd or broken.
 
     \b
     Examples:

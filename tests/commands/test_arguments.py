@@ -1,5 +1,7 @@
 """Words that no option takes, and options given twice: the line says what to type."""
 
+from types import SimpleNamespace
+
 import pytest
 from typed_commands import gen, refused, sefa
 
@@ -38,7 +40,7 @@ def test_wrong_turns_have_a_way_on(command, words, says):
 
 
 def test_the_loop_is_that_of_the_system(monkeypatch):
-    monkeypatch.setattr(arguments.os, "name", "nt")
+    monkeypatch.setattr(arguments, "os", SimpleNamespace(name="nt"))
     refused(sefa("info", "a.pkl", "b.pkl"), 2, 'for %f in (*.pkl) do sefa info "%f"')
 
 
