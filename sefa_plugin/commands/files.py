@@ -106,8 +106,7 @@ def check(ctx: click.Context) -> None:
     """Check all files and folders of a command, before it does anything.
 
     Raises:
-        click.ClickException: one is missing or cannot be used.
-        click.UsageError: one is of a kind that its option does not take.
+        click.ClickException: one is missing, cannot be used, or is of a kind that its option does not take.
     """
     for param in ctx.command.params:
         value = ctx.params.get(param.name or "")
@@ -161,8 +160,7 @@ def check_file(path: str, called: str, role: str) -> None:
     """Check that a file is there, and of a kind that ``called``, an option or '', takes.
 
     Raises:
-        click.ClickException: it is missing or cannot be read.
-        click.UsageError: it is of another kind.
+        click.ClickException: it is missing, cannot be read, or is of another kind.
     """
     from ..reading.download import is_url
 
@@ -175,9 +173,9 @@ def check_file(path: str, called: str, role: str) -> None:
         return
     start = f"{called} {path}: ".lstrip()
     if kind == "picture" and role == "latents":
-        raise click.UsageError(start + PROJECT.format(path, called))
+        raise click.ClickException(start + PROJECT.format(path, called))
     what, taker = KINDS[kind]
-    raise click.UsageError(f"{start}is {what}" + (f" ({taker})" if taker else "") + f"; expected {needed}")
+    raise click.ClickException(f"{start}is {what}" + (f" ({taker})" if taker else "") + f"; expected {needed}")
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:

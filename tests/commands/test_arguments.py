@@ -23,6 +23,7 @@ from sefa_plugin.commands import arguments, cli
         (gen, "--network demo --layers coarse --layers fine", "--layers: given twice; type one list"),
         (gen, "--network demo --seeds 0 1 2", "1: belongs to no option; lists are typed with commas"),
         (gen, "--network demo --overwrite x.pkl", "x.pkl: belongs to no option"),
+        (gen, "--network https://host.invalid/x.pkl --sha256 ab", "'ab': expected the 64 hex digits of a SHA-256"),
         (gen, "--seeds 1", "Missing option '--network' FILE|URL; see gen-sefa --help"),
         (sefa, "ffhq.pkl", "a command comes first, like: sefa render --network ffhq.pkl"),
         (sefa, "rendr", "rendr: is no command of `sefa`; type: sefa render"),
