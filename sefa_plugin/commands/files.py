@@ -202,7 +202,7 @@ def _by_bytes(head: bytes, suffix: str) -> str:
         return "arrays"
     if head[:4] == b"PK\x03\x04":
         member = head[30 : 30 + int.from_bytes(head[26:28], "little")]
-        return "arrays" if member.endswith(b".npy") or suffix == ".npz" else "torch"
+        return "arrays" if member[1:].endswith(b".npy") else "torch" if suffix != ".npz" else ""
     if head[8:9] == b"{":  # safetensors: the length of a header, then JSON
         return "directions" if b'"sefa_directions"' in head else "network" if b'"sefa_network"' in head else ""
     if head[:1] == b"{" and b'"sefa_recipe"' in head:
