@@ -290,13 +290,13 @@ def compare(**given: Any) -> None:
     """
     from ..directions import compare as comparing
 
-    sides = [_side(given[which], given) for which in ("first", "second")]
-    found = comparing.compare(*sides)
-    count = len(sides[0].vectors)
+    first = _side(given["first"], given)
+    count = len(first.vectors)
     indices = list(range(count if given["as_json"] else min(count, comparing.SHOWN)))
     if given["directions"] is not None:
         with usage():
-            indices = [sides[0].index(key) for key in given["directions"]]
+            indices = [first.index(key) for key in given["directions"]]
+    found = comparing.compare(first, _side(given["second"], given))
     if given["as_json"]:
         click.echo(json.dumps(comparing.as_json(found, indices), indent=1))
         return
