@@ -38,7 +38,7 @@ class Quiet:
 
 @pytest.fixture(scope="module")
 def G(golden):
-    return load_network(golden("sg2ada-skip-64").pickle)
+    return load_network(golden("sg2-in-sg3-32").pickle)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_a_range_without_zero(run_of, directions):
         {"ends": (-3.0, 2.0)},
         {"output": {"fps": 10}},
         {"output": {"frames": 5}},
-        {"output": {"max_width": 64}},
+        {"output": {"max_width": 32}},
         {"output": {"easing": "sine"}},
         {"output": {"captions": True}},
     ],
@@ -254,13 +254,13 @@ def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
     assert run.reporter.expected == run.reporter.done == (1 + 3 * 6) * 2  # nothing is rendered for the grid
     frames = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "videos" / "all-grid").iterdir())]
     assert len(frames) == 6
-    assert frames[0].shape == (2 * 64, 3 * 64, 3)
+    assert frames[0].shape == (2 * 32, 3 * 32, 3)
     with Image.open(tmp_path / "videos" / "all-grid" / "frame0000.png") as frame:
         command = frame.text["Comment"].splitlines()[0]
     assert command == f"python gen_sefa.py --network 'my net.pkl' --grid --outdir {run.manifest.place}"
     row = np.asarray(Image.open(tmp_path / "videos" / "all-dir01" / "frame0002.png"))
-    assert np.array_equal(frames[2][:64, 64:128], row[:, :64])  # seed 0, direction 1
-    assert np.array_equal(frames[2][64:, 64:128], row[:, 64:])  # seed 1
+    assert np.array_equal(frames[2][:32, 32:64], row[:, :32])  # seed 0, direction 1
+    assert np.array_equal(frames[2][32:, 32:64], row[:, 32:])  # seed 1
     assert make(run_of(OutputSettings(frames=6, video="png", grid=True)), directions, 0, 1, 2) == ([], 7)
 
 

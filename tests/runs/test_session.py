@@ -24,7 +24,7 @@ from sefa_plugin.runs.settings import NetworkChoice, Wanted
 
 @pytest.fixture(scope="module")
 def net(golden):
-    return str(golden("sg2ada-skip-64").pickle)
+    return str(golden("sg2-in-sg3-32").pickle)
 
 
 @pytest.fixture
