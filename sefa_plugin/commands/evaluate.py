@@ -15,7 +15,7 @@ from .progress import Progress
 from .shell import Group, usage, warn
 
 if TYPE_CHECKING:
-    from ..evaluate.scorers.asking import Scorer
+    from ..evaluate.scorers.interface import Scorer
 
 
 FOLDER, PARTS = "evaluate", "parts"  # folders of results and of stored measurements

@@ -15,7 +15,7 @@ from .shell import Command, usage, warn
 
 if TYPE_CHECKING:
     from ..evaluate.samples.bench import Bench
-    from ..evaluate.scorers.asking import Scorer
+    from ..evaluate.scorers.interface import Scorer
 
 
 @click.command(cls=Command)
@@ -116,7 +116,7 @@ def _real(folder: str, feature_scorer: Any) -> Any:
     import numpy as np
 
     from ..evaluate.samples.folder import pictures_in
-    from ..evaluate.scorers.asking import features_of
+    from ..evaluate.scorers.interface import features_of
 
     return np.concatenate([features_of(feature_scorer, batch) for batch in pictures_in(folder)])
 
@@ -228,7 +228,7 @@ def truth(**given: Any) -> None:
         progress.expect(pictures)
         for number, setting in enumerate(settings):
             for at in range(given["sets"]):
-                bench = setting.bench.seen_as(first=given["first_seed"] + at * given["samples"])
+                bench = setting.bench.replace(first=given["first_seed"] + at * given["samples"])
                 unit = work.measure_unit(
                     bench, variants, count, given["train_samples"], given["code_samples"], seed=at, network=number
                 )

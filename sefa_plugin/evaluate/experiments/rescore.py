@@ -22,7 +22,7 @@ from ... import __version__
 from ...system.whole_files import whole_file
 from ..samples.sampling import Samples
 from ..samples.scores import SampleEdit, Scores, score_edits
-from ..scorers.asking import Scorer, identity_of
+from ..scorers.interface import Scorer, identity_of
 from ..statistics.bootstrap import LEVEL
 from ..statistics.effects import Effects, effects_of
 from ..tables.heatmap import Heatmap
@@ -130,7 +130,7 @@ def rescore(
     Args:
         samples: at least 2.
         groups: rows of one ``Directions`` each.
-        scorer: see ``asking.Scorer``.
+        scorer: see ``interface.Scorer``.
         scores: existing ones, to which new ones are added; None for none.
         about: entries of ``Rescored.about`` to add or replace.
         advance, begin: see ``scores.score_edits``.

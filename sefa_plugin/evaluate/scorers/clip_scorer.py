@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from ...media.pictures import as_rgb
-from .asking import ScorerError
+from .interface import ScorerError
 
 TRANSFORMERS = "CLIP scorers need transformers: pip install transformers, or sefa_plugin[clip]"
 OPEN_CLIP = "the scorer open_clip needs open_clip: pip install open_clip_torch"
@@ -58,7 +58,7 @@ class ClipScorer:
     """A CLIP model and the attributes that it scores.
 
     Args:
-        title, identity: see ``asking.Scorer``.
+        title, identity: see ``interface.Scorer``.
         attributes: with different names.
         embed_pictures: uint8 pictures ``[N, H, W, C]`` to embeddings ``[N, d]``.
         embed_texts: texts to embeddings ``[n, d]``.

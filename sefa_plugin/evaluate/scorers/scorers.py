@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .asking import Scorer, ScorerError, TitledScorer, has_features, scores_of
+from .interface import Scorer, ScorerError, TitledScorer, has_features, scores_of
 
 if TYPE_CHECKING:
-    from .asking import Numbers
+    from .interface import Numbers
 
 KINDS = "demo, clip, open_clip, onnx:FILE, or MODULE:NAME of your own"
 
@@ -33,7 +33,7 @@ def load_scorer(
     clip_model: str | None = None,
     clip_weights: str | None = None,
 ) -> TitledScorer:
-    """Make a scorer of one or several texts; see ``asking.Scorer``.
+    """Make a scorer of one or several texts; see ``interface.Scorer``.
 
     Args:
         specs: ``demo``, the bundled predictor of the bundled network's faces; ``clip`` or ``open_clip``; ``onnx:FILE``,
@@ -138,7 +138,7 @@ def own_scorer(spec: str) -> Titled:
         except Exception as error:
             raise ScorerError(f"scorer {spec}: making it failed: {_words(error)}") from error
     if not callable(held):
-        raise ScorerError(f"scorer {spec}: {name} is a {type(held).__name__}, which cannot be asked about pictures")
+        raise ScorerError(f"scorer {spec}: {name} is a {type(held).__name__}, not a function of pictures")
     file = getattr(module, "__file__", None)
     return Titled(held, name.rpartition(".")[2], f"{spec} {_digest(Path(file)) if file else ''}")
 
