@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test test-quick test-hard test-old lint bench paper fuzz dist clean
+.PHONY: demo test test-quick test-command test-hard test-old lint bench paper fuzz dist clean
 
 demo: $(VENV)/ready
 	$(RUN) gen_sefa.py --network demo
@@ -11,8 +11,11 @@ demo: $(VENV)/ready
 # Compiled modules are kept: without them every process of the tests spends ten seconds of a core on compiling.
 export PYTHONDONTWRITEBYTECODE =
 
-# All but the hard ones, on all cores.
-test: lint
+# All but the hard ones, on all cores; lint, which has one at most, runs beside them.
+test: $(VENV)/ready
+	$(MAKE) --no-print-directory --jobs 2 lint test-command
+
+test-command: $(VENV)/ready
 	$(RUN) -m pytest -m "not hard" -n auto --dist worksteal
 
 # No process, no command, nothing long: what one runs while working.

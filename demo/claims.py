@@ -72,10 +72,10 @@ def _of_layers(levels: Sequence[Level]) -> list[Claim]:
         return []
 
     def more(kind: str, one: str, other: str) -> Interval:
-        names = by[one].judged.names
+        names = by[one].summary.names
         at = [names.index(name) for name in KINDS[kind] if name in names]
-        values = [by[label].judged.values["change"][at].mean() for label in (one, other)]
-        again = [by[label].judged.replicates["change"][:, at].mean(axis=1) for label in (one, other)]
+        values = [by[label].summary.values["change"][at].mean() for label in (one, other)]
+        again = [by[label].summary.replicates["change"][:, at].mean(axis=1) for label in (one, other)]
         return interval(values[0] - values[1], again[0] - again[1])
 
     return [
@@ -92,7 +92,7 @@ def _of_variants(units: Sequence[Unit]) -> list[Claim]:
     default, groups = DEFAULT.name, "groups together"
 
     def claim(text: str, measure: str, one: str, other: str = default) -> list[Claim]:
-        there = {one, other} <= set(units[0].judged)
+        there = {one, other} <= set(units[0].summaries)
         return [Claim(text, between(units, one, other, measure))] if there else []
 
     return [

@@ -2,7 +2,7 @@
 
 The experiments of the paper on the bundled network, whose factors are known. Results go to docs/evaluation/, and the
 numbers in the text of docs/evaluation.md, which stand between comments, are replaced by what has been found. Every
-conclusion there is a claim of ``demo.claims``, judged anew each time.
+conclusion there is a claim of ``demo.claims``, checked anew each time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sefa_plugin.evaluate.experiments import baselines, hierarchy, truth  # noqa
 from sefa_plugin.evaluate.methods.methods import METHODS  # noqa: E402
 from sefa_plugin.evaluate.samples.bench import Bench  # noqa: E402
 from sefa_plugin.evaluate.samples.parts import Parts  # noqa: E402
-from sefa_plugin.evaluate.scorers.asking import features_of  # noqa: E402
+from sefa_plugin.evaluate.scorers.interface import features_of  # noqa: E402
 from sefa_plugin.evaluate.scorers.scorers import load_scorer  # noqa: E402
 from sefa_plugin.evaluate.tables.heatmap import Heatmap  # noqa: E402
 from sefa_plugin.evaluate.tables.table import Table, written  # noqa: E402
@@ -114,7 +114,7 @@ class Paper:
 
     def levels(self) -> list[hierarchy.Level]:
         """What each layer changes."""
-        bench = self.bench.seen_as(count=self.size.layer_samples)
+        bench = self.bench.replace(count=self.size.layer_samples)
         return hierarchy.levels(bench, hierarchy.factorised(bench.G, self.size.layer_count))
 
     def units(self) -> list[truth.Unit]:
@@ -123,7 +123,7 @@ class Paper:
         for network, bench in enumerate(self.benches):
             for at in range(size.sets):
                 first = bench.samples.seeds.start + at * size.set_samples
-                unit = bench.seen_as(count=size.set_samples, first=first)
+                unit = bench.replace(count=size.set_samples, first=first)
                 units.append(
                     truth.measure_unit(
                         unit, self.variants, size.count, size.scored, size.codes, seed=at, network=network
@@ -176,7 +176,7 @@ def write(folder: Path, paper: Paper, start: float | None) -> dict[str, Any]:
         "minutes": "" if start is None else readable(time.perf_counter() - start),
         **{key: getattr(size, key) for key in Size.__dataclass_fields__},
         "set_total": size.sets * size.set_samples,
-        "attributes": len(sefa.judged.names),
+        "attributes": len(sefa.summary.names),
         "floor": floor[0],
         "floor.real": floor[1],
         **_values(outcomes, results),
@@ -199,9 +199,9 @@ def write(folder: Path, paper: Paper, start: float | None) -> dict[str, Any]:
 def _directions(outcome: baselines.Outcome) -> Heatmap:
     names = outcome.found.directions.names
     return Heatmap(
-        outcome.judged.matrix,
+        outcome.summary.matrix,
         [f"{at} {names[at]}".strip() for at in range(len(names))],
-        outcome.judged.names,
+        outcome.summary.names,
         f"{outcome.title}: what each direction changes",
         "Mean change from one end of the range to the other, in standard deviations of the attribute.",
     )
@@ -212,7 +212,7 @@ def _values(outcomes: Sequence[baselines.Outcome], results: Sequence[truth.Resul
     values: dict[str, Any] = {}
     for one in outcomes:
         for measure in ("change", "share", "preserved", "rank", "variety", "correlation"):
-            values[f"{one.found.method}.{measure}"] = one.judged.mean(measure)
+            values[f"{one.found.method}.{measure}"] = one.summary.mean(measure)
         values[f"{one.found.method}.frechet"], values[f"{one.found.method}.real"] = one.frechet, one.real
         values[f"{one.found.method}.seconds"] = one.found.seconds
         values[f"{one.found.method}.like-sefa"] = one.like_sefa

@@ -85,7 +85,8 @@ class Options:
         return value
 
     def _wrong(self, key: str) -> HookError:
-        return HookError(f"{self.record.path}: {key} is {self.values[key]!r:.40}")
+        value = f"{self.values[key]!r:.40}"
+        return HookError(f"{self.record.path}: {key} is {value}, which no network has: modified or damaged?")
 
 
 # Arguments of forks, and the values at which they change no picture.

@@ -127,7 +127,6 @@ def _superres_layer(record: NetworkRecord, name: str) -> LayerPlan:
     layer = LayerPlan(
         index=int(number),
         is_torgb=bool(held.get("is_torgb")),
-        is_critically_sampled=bool(held.get("is_critically_sampled")),
         use_fp16=bool(held.get("use_fp16")),
         in_channels=_whole(record, inside, "in_channels"),
         out_channels=_whole(record, inside, "out_channels"),

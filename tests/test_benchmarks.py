@@ -91,6 +91,7 @@ def test_reuse_gives_the_same_pictures(monkeypatch):
         jobs.reuse(SETTING)
 
 
+@pytest.mark.hard
 def test_a_file_of_three_networks_is_loaded():
     made = jobs.load(SETTING)
     about = made.contestants["ours"]
@@ -123,6 +124,7 @@ def test_all_factorise_the_same_weights(tmp_path):
     assert len(working.our_factorisation(TINY["sg2"], "all")(layers)) == 1
 
 
+@pytest.mark.hard
 def test_starts_are_timed_and_must_not_import_torch(monkeypatch):
     made = jobs.start(SETTING)
     assert [len(about["repetitions"]) for about in made.contestants.values()] == [3, 3, 3] and len(made.judged) == 2
@@ -131,12 +133,14 @@ def test_starts_are_timed_and_must_not_import_torch(monkeypatch):
         jobs.start(SETTING)
 
 
+@pytest.mark.hard
 def test_videos_and_a_whole_run():
     made = jobs.video_memory(SETTING)
     assert [about["peak_bytes"] > 1e7 for about in made.contestants.values()] == [True, True]
     assert made.judged[0]["value"] == pytest.approx(1, abs=0.5)
 
 
+@pytest.mark.hard
 def test_a_whole_run_counts_its_pictures(tmp_path):
     about = commands.whole_run(tmp_path, "demo", 1)
     assert 0 < about["first_sheet_seconds"] <= about["seconds"] and about["pictures"] > 90

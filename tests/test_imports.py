@@ -227,7 +227,7 @@ def test_a_copy_without_its_hooks_says_what_is_missing(tmp_path):
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 1
-    assert result.stderr.startswith("Error: the folder hooks/ is missing: copy it beside sefa_plugin/")
+    assert result.stderr.splitlines()[-1].startswith("Error: the folder hooks/ is missing: copy it beside sefa_plugin/")
     shutil.copytree(ROOT / "hooks", tmp_path / "hooks")
     assert run("import sefa_plugin.hooks as h; print(h.__file__)", cwd=tmp_path).startswith(str(tmp_path))
 

@@ -102,8 +102,8 @@ def name(
 ) -> None:
     """Name a direction; the name then works wherever its number does. Without NAME, list them.
 
-    A directions file, or the folder that it lies in; where that holds several sets, say which: coarse:0. An empty NAME
-    ("") takes a name away. Your names win over those that `sefa evaluate rescore` gives, which are listed with their
+    A directions file, or the folder that it lies in; of other layers than all, say which: coarse:0. An empty NAME ("")
+    takes a name away. Your names win over those that `sefa evaluate rescore` gives, which are listed with their
     purity. Names, stars and notes stay with their set of directions, whatever else is found in its folder.
 
     \b
@@ -294,13 +294,13 @@ def compare(**given: Any) -> None:
     """
     from ..directions import compare as comparing
 
-    sides = [_side(given[which], given) for which in ("first", "second")]
-    found = comparing.compare(*sides)
-    count = len(sides[0].vectors)
+    first = _side(given["first"], given)
+    count = len(first.vectors)
     indices = list(range(count if given["as_json"] else min(count, comparing.SHOWN)))
     if given["directions"] is not None:
         with usage():
-            indices = [sides[0].index(key) for key in given["directions"]]
+            indices = [first.index(key) for key in given["directions"]]
+    found = comparing.compare(first, _side(given["second"], given))
     if given["as_json"]:
         click.echo(json.dumps(comparing.as_json(found, indices), indent=1))
         return

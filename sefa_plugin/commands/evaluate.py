@@ -16,7 +16,7 @@ from .progress import Progress, reporter
 from .shell import Group, report, typed_command, usage, warn
 
 if TYPE_CHECKING:
-    from ..evaluate.scorers.asking import Scorer
+    from ..evaluate.scorers.interface import Scorer
     from ..evaluate.tables.table import Table
 
 

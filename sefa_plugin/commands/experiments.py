@@ -16,7 +16,7 @@ from .progress import reporter
 from .shell import Command, report, usage, warn
 
 if TYPE_CHECKING:
-    from ..evaluate.scorers.asking import Scorer
+    from ..evaluate.scorers.interface import Scorer
 
 
 @click.command(cls=Command)
@@ -127,7 +127,7 @@ def _real(folder: str, feature_scorer: Any) -> Any:
     import numpy as np
 
     from ..evaluate.samples.folder import pictures_in
-    from ..evaluate.scorers.asking import features_of
+    from ..evaluate.scorers.interface import features_of
 
     return np.concatenate([features_of(feature_scorer, batch) for batch in pictures_in(folder)])
 
@@ -246,7 +246,7 @@ def truth(**given: Any) -> None:
         progress.expect(pictures)
         for number, setting in enumerate(settings):
             for at in range(given["sets"]):
-                bench = setting.bench.seen_as(first=given["first_seed"] + at * given["samples"])
+                bench = setting.bench.replace(first=given["first_seed"] + at * given["samples"])
                 unit = work.measure_unit(
                     bench, variants, count, given["train_samples"], given["code_samples"], seed=at, network=number
                 )

@@ -106,8 +106,7 @@ def check(ctx: click.Context) -> None:
     """Check all files and folders of a command, before it does anything.
 
     Raises:
-        click.ClickException: one is missing or cannot be used.
-        click.UsageError: one is of a kind that its option does not take.
+        click.ClickException: one is missing, cannot be used, or is of a kind that its option does not take.
     """
     for param in ctx.command.params:
         value = ctx.params.get(param.name or "")
@@ -161,8 +160,7 @@ def check_file(path: str, called: str, role: str) -> None:
     """Check that a file is there, and of a kind that ``called``, an option or '', takes.
 
     Raises:
-        click.ClickException: it is missing or cannot be read.
-        click.UsageError: it is of another kind.
+        click.ClickException: it is missing, cannot be read, or is of another kind.
     """
     from ..reading.download import is_url
 
@@ -175,9 +173,9 @@ def check_file(path: str, called: str, role: str) -> None:
         return
     start = f"{called} {path}: ".lstrip()
     if kind == "picture" and role == "latents":
-        raise click.UsageError(start + PROJECT.format(path, called))
+        raise click.ClickException(start + PROJECT.format(path, called))
     what, taker = KINDS[kind]
-    raise click.UsageError(f"{start}is {what}" + (f" ({taker})" if taker else "") + f"; expected {needed}")
+    raise click.ClickException(f"{start}is {what}" + (f" ({taker})" if taker else "") + f"; expected {needed}")
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:
@@ -204,7 +202,7 @@ def _by_bytes(head: bytes, suffix: str) -> str:
         return "arrays"
     if head[:4] == b"PK\x03\x04":
         member = head[30 : 30 + int.from_bytes(head[26:28], "little")]
-        return "arrays" if member.endswith(b".npy") or suffix == ".npz" else "torch"
+        return "arrays" if member[1:].endswith(b".npy") else "torch" if suffix != ".npz" else ""
     if head[8:9] == b"{":  # safetensors: the length of a header, then JSON
         return "directions" if b'"sefa_directions"' in head else "network" if b'"sefa_network"' in head else ""
     if head[:1] == b"{" and b'"sefa_recipe"' in head:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -93,9 +94,17 @@ def _width(text: str) -> int | str:
     return int(text)
 
 
+def _sha256(text: str) -> str:
+    """Parse a SHA-256 in hex."""
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise ValueError(f"{text!r:.80}: expected the 64 hex digits of a SHA-256")
+    return text
+
+
 FLOAT = Parsed("float", _finite)
 PAIR = Parsed("pair", _pair)
 WIDTH = Parsed("width", _width)
+SHA256 = Parsed("digest", _sha256)
 SEEDS = Parsed("seeds", parse_seeds)
 KEYS = Parsed("directions", parse_keys)
 DISTANCE = Parsed("distance", parse_distance)
@@ -143,7 +152,7 @@ def _network(required: bool, help: str) -> Decorator:
     return stack(
         click.option("--network", type=File("network"), required=required, help=help, metavar="FILE|URL"),
         which,
-        click.option("--sha256", help="Digest that the file must have.", metavar="HEX"),
+        click.option("--sha256", type=SHA256, help="Digest that the file must have.", metavar="HEX"),
         allow_local,
         trust_pickle,
     )

@@ -45,7 +45,8 @@ def register_command(path: str, dry_run: bool, debug: bool) -> None:
     (click.echo if dry_run else report)(f"{file}: {(would if dry_run else done).get(what, what)}")
     beside = sibling(file)
     if not dry_run:
-        report(f"There: python gen_sefa.py --network X.pkl{f', like {beside}' if beside else ''}")
+        report(f"It works like {beside}; try it there:" if beside else "Try it there:")
+        report("  python gen_sefa.py --network demo")
 
 
 @click.command("unregister", cls=Command)

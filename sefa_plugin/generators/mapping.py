@@ -77,6 +77,19 @@ class BaseMapping(nn.Module):
         for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
             setattr(self, f"fc{index}", FullyConnectedLayer(inputs, outputs, activation, lr_multiplier))
 
+    def checked(self, z: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Give latents and labels as float32, None for networks without labels; ``ValueError`` for other shapes."""
+        if z.ndim != 2 or z.shape[1] != self.z_dim:
+            raise ValueError(f"z is {list(z.shape)}, expected [N, {self.z_dim}]")
+        given = "none" if c is None else list(c.shape)
+        if not self.c_dim:
+            if c is not None and c.shape[-1] != 0:
+                raise ValueError(f"this network takes no labels, given: {given}")
+            return z.to(torch.float32), None
+        if c is None or c.ndim != 2 or c.shape[1] != self.c_dim:
+            raise ValueError(f"this network needs labels c of [N, {self.c_dim}], given: {given}")
+        return z.to(torch.float32), c.to(torch.float32)
+
     def layers(self, x: Tensor, average: Tensor | None, psi: float, cutoff: int | None) -> Tensor:
         """The linear layers, then truncation towards ``average``, which can be broadcast to ``[N, num_ws, w_dim]``."""
         for index in range(self.num_layers):
@@ -147,7 +160,7 @@ class MappingNetwork(BaseMapping):
             ValueError: shapes are wrong, or a network with labels was given none.
         """
         refuse_unknown(keywords, "mapping")
-        z, c = checked_latents(z, self.z_dim), checked_labels(c, self.c_dim)
+        z, c = self.checked(z, c)
         parts = [z] if self.z_dim else []
         if c is not None:
             parts.append(self.embed(c))
@@ -156,29 +169,6 @@ class MappingNetwork(BaseMapping):
         normal = [self.normalize_latents] * bool(self.z_dim or self.label_concat) + [True]
         w = torch.cat([normalize_2nd_moment(x) if wanted else x for x, wanted in zip(parts, normal)], dim=1)
         return self.layers(w, getattr(self, "w_avg", None), truncation_psi, truncation_cutoff)
-
-
-def checked_latents(z: Tensor, z_dim: int) -> Tensor:
-    """Give latents as float32; ``ValueError`` if they are not ``[N, z_dim]``."""
-    if z.ndim != 2 or z.shape[1] != z_dim:
-        raise ValueError(f"z is {list(z.shape)}, expected [N, {z_dim}]")
-    return z.to(torch.float32)
-
-
-def checked_labels(c: Tensor | None, c_dim: int) -> Tensor | None:
-    """Give labels as float32 ``[N, c_dim]``, None for networks without labels.
-
-    Raises:
-        ValueError: labels are missing, of another shape, or not supported by the network.
-    """
-    if not c_dim:
-        if c is not None and c.shape[-1] != 0:
-            raise ValueError(f"this network takes no labels, given: {list(c.shape)}")
-        return None
-    if c is None or c.ndim != 2 or c.shape[1] != c_dim:
-        given = "none" if c is None else list(c.shape)
-        raise ValueError(f"this network needs labels c of [N, {c_dim}], given: {given}")
-    return c.to(torch.float32)
 
 
 class Synthesis(nn.Module):

@@ -14,19 +14,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .growing import Block, GrownSynthesis, ToRGB, scaled_conv
-from .mapping import BaseGenerator, checked_labels, checked_latents, normalize_2nd_moment, refuse_unknown
+from .mapping import BaseGenerator, BaseMapping, normalize_2nd_moment, refuse_unknown
 
 GAIN = math.sqrt(2)
 
 
-class Mapping(nn.Module):
+class Mapping(BaseMapping):
     """Normalises z, in place of a mapping network."""
 
     def __init__(self, z_dim: int) -> None:
-        super().__init__()
-        self.z_dim = z_dim
-        self.c_dim = 0
-        self.num_ws = 1
+        super().__init__(z_dim, 0, z_dim, 1, [z_dim], "linear", 1)
 
     def forward(
         self,
@@ -42,7 +39,7 @@ class Mapping(nn.Module):
             ValueError: ``z`` has another shape, labels are given, or truncation is asked for.
         """
         refuse_unknown(keywords, "mapping")
-        z, _ = checked_latents(z, self.z_dim), checked_labels(c, 0)
+        z, _ = self.checked(z, c)
         if truncation_psi != 1:
             raise ValueError("PGGAN has no W and keeps no average, so truncation is not possible: use a psi of 1")
         return normalize_2nd_moment(z)[:, None]

@@ -63,7 +63,6 @@ class LayerPlan:
 
     index: int
     is_torgb: bool
-    is_critically_sampled: bool
     use_fp16: bool
     in_channels: int
     out_channels: int
@@ -190,7 +189,6 @@ def plan_synthesis(img_resolution: int, img_channels: int, options: Mapping[str,
         return LayerPlan(
             index=index,
             is_torgb=is_torgb,
-            is_critically_sampled=is_critical,
             use_fp16=after.rate * 2 ** options["num_fp16_res"] > img_resolution,
             in_channels=before.channels,
             out_channels=after.channels,

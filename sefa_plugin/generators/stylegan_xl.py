@@ -15,8 +15,6 @@ from .mapping import (
     BaseMapping,
     FullyConnectedLayer,
     Keywords,
-    checked_labels,
-    checked_latents,
     normalize_2nd_moment,
     refuse_unknown,
 )
@@ -69,7 +67,7 @@ class MappingNetwork(BaseMapping):
             ValueError: shapes are wrong, or a network with labels was given none.
         """
         refuse_unknown(keywords, "mapping")
-        z, c = checked_latents(z, self.z_dim), checked_labels(c, self.c_dim)
+        z, c = self.checked(z, c)
         w, average = normalize_2nd_moment(z), self.w_avg
         if c is not None:
             classes = c.argmax(dim=1).to(self.w_avg.device)

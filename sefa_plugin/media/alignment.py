@@ -100,11 +100,11 @@ def _standard(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return standard
 
 
-def _distance(before: np.ndarray, after: np.ndarray, motion: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:
-    """Root mean square difference after ``motion``, over pixels inside both (also after ``seen``)."""
+def _distance(before: np.ndarray, after: np.ndarray, motion: np.ndarray, other: np.ndarray | None = None) -> np.ndarray:
+    """Root mean square difference after ``motion``, over pixels inside both (also after ``other``)."""
     warped, inside = _sampled(after, motion)
-    if seen is not None:
-        inside &= _sampled(after, seen)[1]
+    if other is not None:
+        inside &= _sampled(after, other)[1]
     rest = _standard(warped, inside) - _standard(before, inside)
     count = np.maximum(inside.sum(axis=(-2, -1)), 1)
     return np.where(inside.mean(axis=(-2, -1)) < OVERLAP, math.inf, np.sqrt((rest**2).sum(axis=(-2, -1)) / count))

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..networks.generator import Generator
 
-SLOW_FILTERS = "the extra fast (pip install numba) would make StyleGAN3's pictures take a third of the time on this CPU"
+SLOW_FILTERS = (
+    "the extra fast (pip install numba) would make StyleGAN3-T's pictures about 1.5 times as fast on this CPU, "
+    "StyleGAN3-R's more than 10 times"
+)
 COMPILING = (
     "StyleGAN3's filters are compiled with the first picture, once for this installation; that takes 15 s or more"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -74,7 +75,7 @@ def folder_of(network: Mapping[str, str]) -> Path:
     """The usual folder of a network's outputs; a folder belongs to one network, by its digest.
 
     ``sefa-out/<name>``, or ``sefa-out/<name>-<digest>`` where the first belongs to another network of that name. If
-    neither is this network's, a folder of its in ``sefa-out`` that was renamed.
+    neither is this network's, a folder of its in ``sefa-out`` that was renamed, or whose network was.
 
     Args:
         network: see ``Session.about``.
@@ -87,9 +88,13 @@ def folder_of(network: Mapping[str, str]) -> Path:
     taken = networks_in(plain)
     if network["digest"] in taken:
         return plain
-    for folder in (longer, *sorted(TOP.glob("*"))):
+    if network["digest"] in networks_in(longer):
+        return longer
+    for folder in sorted(TOP.glob("*")):
         with suppress(OSError):
-            if network["digest"] in networks_in(folder):
+            held = networks_in(folder).get(network["digest"])
+            # A copy of the network under another name has a folder of its own.
+            if held is not None and (held.get("name") == network["name"] or not os.path.exists(held.get("path", ""))):
                 return folder
     return longer if taken else plain
 
@@ -110,7 +115,7 @@ def claim(folder: Path, network: Mapping[str, str], command: Sequence[str]) -> N
     for _ in range(2):
         owners, record = networks_in(folder), folder / NAME
         if owners and network["digest"] not in owners:
-            name = next(filter(None, owners.values()), "")
+            name = next(iter(owners.values())).get("name", "")
             other = f"another network{name and f', {name}'}"
             free = f"{str(folder).rstrip('/')}-{network['digest'][:SHOWN]}"
             raise SettingsError(f"{folder}: holds the outputs of {other}; choose a folder of its own: --outdir {free}")

@@ -273,11 +273,15 @@ class Making:
     def _placed(self, output: Output) -> tuple[Layout, About]:
         """The layout and the description of an output, whose commands name the folder."""
         layout, about, place = output.layout, output.about, self.manifest.place
-        end = f" {line(['--outdir', place])}"
-        if isinstance(layout, (Sheet, Video, Still)) and layout.comment:
-            layout = replace(layout, comment=comment(layout.comment + end, place))
-        if about.get("command"):
-            about = {**about, "command": about["command"] + end, "outdir": place}
+        end = line(["--outdir", place])
+
+        def placed(command: str) -> str:
+            return f"{command} {end}" if command and end else ""
+
+        if isinstance(layout, (Sheet, Video, Still)):
+            layout = replace(layout, comment=comment(placed(layout.comment), place))
+        if "command" in about:
+            about = {**about, "command": placed(about["command"]), "outdir": place}
         return layout, about
 
     def _sheet(

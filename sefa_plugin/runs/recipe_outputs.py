@@ -164,7 +164,7 @@ def _keeping_others(
             raise EditingError(
                 f"{path}: is there already, and is not of this edit; type another --outdir, or --overwrite"
             )
-        if not manifest.is_current(name, manifest.outputs.get(name, {}).get("settings", {})):
+        if name not in manifest.outputs or not manifest.is_current(name, manifest.outputs[name].settings):
             raise EditingError(f"{path}: was not made here, or was changed since; move it away, or type --overwrite")
         reporter.say(f"{name}: was made with other settings, will be replaced")
         return False

@@ -9,9 +9,9 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path, PureWindowsPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional, Union
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from .. import __version__
 from ..directions.kept import sets_in
@@ -22,10 +22,37 @@ from .command_line import from_outputs, portable
 
 Settings = dict[str, Any]  # all that determines an output, as JSON
 About = dict[str, Any]  # description of an output for display, as JSON
-Entry = dict[str, Any]  # a part of ``run.json``
 FORMAT = 1
 NAME = "run.json"
 MAX_BYTES = 1 << 26
+
+
+class Entry(Struct):
+    """What is recorded of an output, in the order of the file.
+
+    Attributes:
+        settings: all that determines it.
+        distances: for each frame or column.
+        sha256: see :func:`digest_of`; '' before it was made.
+        command: that made it.
+        about: for display.
+        computed: the arithmetic of its pictures; None where there are none.
+        begun: a run has begun to make it, and has not added it.
+    """
+
+    settings: Settings
+    distances: list[Union[int, float]] = field(default_factory=list)
+    sha256: str = ""
+    command: list[str] = field(default_factory=list)
+    about: About = field(default_factory=dict)
+    computed: Optional[dict[str, Any]] = None
+    begun: bool = False
+
+    def as_json(self) -> dict[str, object]:
+        """The entry as it is written; without ``computed`` and ``begun`` where these say nothing."""
+        left_out = {"computed"} if self.computed is None else set()
+        left_out |= set() if self.begun else {"begun"}
+        return {key: value for key, value in structs.asdict(self).items() if key not in left_out}
 
 
 def versions() -> dict[str, str]:
@@ -91,18 +118,18 @@ class Manifest:
             OSError: the record exists and cannot be read, so it must not be replaced.
         """
         try:
-            held = read_record(self.outdir / NAME)
+            head, outputs = read_record(self.outdir / NAME)
         except (FileNotFoundError, ValueError):
             return  # no record, or one that is broken: everything is made again
-        if held.get("format") == FORMAT:
-            self.owner = self.owner or str(held.get("owner", ""))
-            self.outputs.update({name: entry for name, entry in held["outputs"].items() if name not in self._own})
+        if head.get("format") == FORMAT:
+            self.owner = self.owner or str(head.get("owner", ""))
+            self.outputs.update({name: entry for name, entry in outputs.items() if name not in self._own})
 
     @classmethod
     def of(cls, outdir: str | os.PathLike[str]) -> Manifest | None:
         """The record of an existing folder; None where it cannot be read."""
         try:
-            head: _Head = fitting(read_record(Path(outdir) / NAME), _Head)
+            head: _Head = fitting(read_record(Path(outdir) / NAME)[0], _Head)
         except (OSError, ValueError):
             return None
         if not {"name", "class", "hook"} <= head.network.keys():
@@ -112,10 +139,10 @@ class Manifest:
     def is_current(self, name: str, settings: Settings) -> bool:
         """Whether output ``name`` was made with these settings and is unchanged since."""
         entry = self.outputs.get(name)
-        if entry is None or entry.get("settings") != json.loads(json.dumps(settings)):
+        if entry is None or entry.settings != json.loads(json.dumps(settings)):
             return False
         try:
-            return entry.get("sha256") == digest_of(self.outdir / name)
+            return entry.sha256 == digest_of(self.outdir / name)
         except OSError:
             return False
 
@@ -125,14 +152,14 @@ class Manifest:
         Raises:
             OSError: the record cannot be written.
         """
-        unknown = {"settings": settings, "distances": [], "sha256": "", "command": self.command, "about": {}}
-        self.outputs[name] = {**self.outputs.get(name, unknown), "begun": True}
+        before = self.outputs.get(name, Entry(settings, command=self.command))
+        self.outputs[name] = structs.replace(before, begun=True)
         self._own.add(name)
         self.write()
 
     def has_begun(self, name: str) -> bool:
         """Whether a run has begun to make an output, and has not added it."""
-        return self.outputs.get(name, {}).get("begun") is True
+        return name in self.outputs and self.outputs[name].begun
 
     def add(
         self,
@@ -152,14 +179,14 @@ class Manifest:
         Raises:
             OSError: the record cannot be written.
         """
-        self.outputs[name] = {
-            "settings": settings,
-            "distances": list(distances),
-            "sha256": digest_of(self.outdir / name),
-            "command": self.command if command is None else list(command),
-            "about": about or {},
-            **({"computed": dict(computed)} if computed else {}),
-        }
+        self.outputs[name] = Entry(
+            settings,
+            list(distances),
+            digest_of(self.outdir / name),
+            self.command if command is None else list(command),
+            about or {},
+            dict(computed) if computed else None,
+        )
         self._own.add(name)
         self.write()
 
@@ -180,13 +207,13 @@ class Manifest:
                 "versions": versions(),
                 "network": self.network,
                 **({"owner": self.owner} if self.owner else {}),
-                "outputs": dict(sorted(self.outputs.items())),
+                "outputs": {name: entry.as_json() for name, entry in sorted(self.outputs.items())},
             }
             part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_record(path: Path) -> Entry:
-    """The content of a record; of ``outputs`` only valid entries whose file exists in the folder.
+def read_record(path: Path) -> tuple[dict[str, object], dict[str, Entry]]:
+    """The content of a record, and of its outputs the valid entries whose file exists in the folder.
 
     Raises:
         OSError, ValueError: there is no record, or it cannot be read.
@@ -194,12 +221,14 @@ def read_record(path: Path) -> Entry:
     held = parsed(read_bounded(path, MAX_BYTES))
     if not isinstance(held, dict) or not isinstance(held.get("outputs"), dict):
         raise ValueError("it is no record")
-    outputs = {name: entry for name, entry in held["outputs"].items() if _is_entry(entry) and is_inside(name)}
-    return {**held, "outputs": {name: entry for name, entry in outputs.items() if _is_there(path.parent / name)}}
+    entries = {name: _entry(entry) for name, entry in held["outputs"].items() if is_inside(name)}
+    return held, {name: entry for name, entry in entries.items() if entry and _is_there(path.parent / name)}
 
 
-def networks_in(outdir: Path) -> dict[str, str]:
-    """Names by digest of the networks whose outputs a folder may hold; of older records also directions files count.
+def networks_in(outdir: Path) -> dict[str, dict[str, str]]:
+    """The networks whose outputs a folder may hold, by digest: name, and path as typed, as far as they are known.
+
+    The owner of the folder; older records do not say it, there the last network counts, and those of directions files.
 
     Raises:
         OSError: the record or a directions file is there, and cannot be read.
@@ -208,11 +237,11 @@ def networks_in(outdir: Path) -> dict[str, str]:
         head: _Owner = fitting(parsed(read_bounded(outdir / NAME, MAX_BYTES)), _Owner)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         head = _Owner()
-    name, digest = head.network.get("name", ""), head.network.get("digest", "")
+    last = head.network.get("digest", "")
     if head.owner:
-        return {head.owner: name if head.owner == digest else ""}
-    found = {held.digest: held.network for held in sets_in(outdir).values()} | {digest: name}
-    return {digest: name for digest, name in found.items() if digest}
+        return {head.owner: head.network if head.owner == last else {}}
+    found = {held.digest: {"name": held.network} for held in sets_in(outdir).values()} | {last: head.network}
+    return {digest: network for digest, network in found.items() if digest}
 
 
 def is_foreign_record(path: Path) -> bool:
@@ -238,15 +267,17 @@ def _is_there(path: Path) -> bool:
     return os.path.isfile(path) or os.path.isdir(path)  # False for paths that cannot be examined
 
 
-def _is_entry(held: object) -> bool:
+def _entry(held: object) -> Entry | None:
+    """A valid entry; None for anything else."""
     try:
-        fitting(held, _Entry)
+        fitting(held, _Checked)
+        made: Entry = fitting(held, Entry)
     except ValueError:
-        return False
-    return True
+        return None
+    return made
 
 
-# --- types of the entries that are used; other keys are allowed ---------------------------------------
+# --- types of what is used of an entry; other keys are allowed ---------------------------------------
 
 _Text = Annotated[str, Meta(max_length=100_000)]
 _Texts = Annotated[tuple[_Text, ...], Meta(max_length=10_000)]
@@ -282,7 +313,7 @@ class _About(Struct):
     boxes: Annotated[tuple[_Row, ...], Meta(max_length=10_000)] = ()
 
 
-class _Entry(Struct):
+class _Checked(Struct):
     settings: _Settings
     sha256: _Text = ""
     command: _Texts = ()

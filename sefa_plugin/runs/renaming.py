@@ -17,6 +17,8 @@ from ..system.whole_files import keep_inside
 from .page.contents import PAGE, is_foreign_page, write_report
 from .record import NAME, Manifest
 
+ALL = "all"
+
 
 @dataclass(frozen=True)
 class NamedSet:
@@ -136,7 +138,8 @@ def rename(
 
     Args:
         path: a directions file, or a folder of them.
-        key: number or name of the direction; in a folder of several sets with its set in front, ``coarse:0``.
+        key: number or name of the direction, in a folder of several sets with its set in front, ``coarse:0``; without
+            it, that of all layers.
         name, starred, note: what is set; None leaves it, '' removes a name or a note.
 
     Raises:
@@ -202,7 +205,7 @@ def _set_called(sets: list[NamedSet], word: str) -> NamedSet | None:
 
 
 def _found(path: str | os.PathLike[str], key: str) -> tuple[NamedSet, Key]:
-    """The set that a direction is in, and its number or name there."""
+    """The set that a direction is in, and its number or name there; a number alone is of all layers, as elsewhere."""
     sets = named_sets(path)
     having = [one for one in sets if key in one.directions.names and key]
     word, colon, rest = key.rpartition(":")
@@ -212,7 +215,7 @@ def _found(path: str | os.PathLike[str], key: str) -> tuple[NamedSet, Key]:
     if colon and not having:
         listing = ", ".join(one.called for one in sets)
         raise ValueError(f"direction {key!r:.60}: {word!r:.40} is no set of directions here, which holds {listing}")
-    candidates = having or sets
+    candidates = having or [one for one in sets if one.called == ALL] or sets
     if len(candidates) > 1:
         files = ", ".join(one.file.name for one in candidates)
         ways = " or ".join(f"{one.called}:{key}" for one in candidates)

@@ -1,5 +1,7 @@
 """Words that no option takes, and options given twice: the line says what to type."""
 
+from types import SimpleNamespace
+
 import pytest
 from typed_commands import gen, refused, sefa
 
@@ -21,6 +23,7 @@ from sefa_plugin.commands import arguments, cli
         (gen, "--network demo --layers coarse --layers fine", "--layers: given twice; type one list"),
         (gen, "--network demo --seeds 0 1 2", "1: belongs to no option; lists are typed with commas"),
         (gen, "--network demo --overwrite x.pkl", "x.pkl: belongs to no option"),
+        (gen, "--network https://host.invalid/x.pkl --sha256 ab", "'ab': expected the 64 hex digits of a SHA-256"),
         (gen, "--seeds 1", "Missing option '--network' FILE|URL; see gen-sefa --help"),
         (sefa, "ffhq.pkl", "a command comes first, like: sefa render --network ffhq.pkl"),
         (sefa, "rendr", "rendr: is no command of `sefa`; type: sefa render"),
@@ -38,7 +41,7 @@ def test_wrong_turns_have_a_way_on(command, words, says):
 
 
 def test_the_loop_is_that_of_the_system(monkeypatch):
-    monkeypatch.setattr(arguments.os, "name", "nt")
+    monkeypatch.setattr(arguments, "os", SimpleNamespace(name="nt"))
     refused(sefa("info", "a.pkl", "b.pkl"), 2, 'for %f in (*.pkl) do sefa info "%f"')
 
 

@@ -83,7 +83,7 @@ def test_each_wrong_kind_at_each_option(folder, unopened, monkeypatch, tmp_path,
     monkeypatch.chdir(tmp_path)
     command, words, expected, _ = OPTIONS[option]
     file, what, taker = TAKEN_BY[kind]
-    line = refused(command(*[folder / file if word is None else word for word in words]), 2, what, taker)
+    line = refused(command(*[folder / file if word is None else word for word in words]), 1, what, taker)
     if kind == "picture" and option == "--projected-w":
         assert "projector.py --target" in line and line.endswith("type --projected-w out/projected_w.npz")
     else:

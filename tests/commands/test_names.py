@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from places import GOLDEN, ROOT
@@ -141,10 +141,14 @@ def test_stars_notes_and_taking_back(here):
     fine("name", out, "coarse:0", "two")
     line = refused(sefa("name", out, "--undo"), 1, "in 2 sets")
     assert f"`sefa name {out} coarse --undo`" in line
-    refused(sefa("name", out, "0", "three"), 1, "type coarse:0 or all:0")
-    refused(sefa("name", out, "odd:0", "three"), 2, "no set of directions here, which holds coarse, all")
+    assert f"{out / 'directions.safetensors'}: direction 2" in fine("name", out, "2", "three").stdout  # as --layers all
+    refused(sefa("name", out, "all:2", "two", "--star", "--undo"), 2, "--undo")
+    (out / "directions.safetensors").unlink()
+    fine("factorize", "--network", net, "--layers", "fine")
+    refused(sefa("name", out, "0", "three"), 1, "type coarse:0 or fine:0")
+    refused(sefa("name", out, "odd:0", "three"), 2, "no set of directions here, which holds coarse, fine")
     refused(sefa("name", out, "--star"), 2, "of one direction")
-    refused(sefa("name", out, "all:0", "--note", "two\nlines"), 2, "line break")
+    refused(sefa("name", out, "fine:0", "--note", "two\nlines"), 2, "line break")
 
 
 def test_names_given_to_directions_of_an_experiment_stay(here):
@@ -182,6 +186,8 @@ def test_two_networks_of_one_file_name(here):
     out.rename("sefa-out/faces")
     told = fine("sheet", "--network", "best.pkl", *FAST, "--directions", "pose")
     assert "Note: outputs are in sefa-out/faces" in told.stderr and "sefa-out/faces/sheets/all-dir00.jpg" in told.stdout
+    shutil.copy("best.pkl", "copy.pkl")
+    assert "sefa-out/copy/sheets" in fine("sheet", "--network", "copy.pkl", *FAST).stdout
     assert not out.exists() and "0 outputs made" in fine("sheet", *second).stdout
 
 
@@ -300,5 +306,9 @@ class AnyOrder(RuleBasedStateMachine):
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(
-    max_examples=12, stateful_step_count=7, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=8,
+    stateful_step_count=7,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
 )

@@ -177,3 +177,21 @@ def test_bfloat16_without_numba(monkeypatch):
         half = ops.filtered_lrelu(x, taps(12), taps(12), **options)
         whole = ops.filtered_lrelu(x.to(torch.float32), taps(12), taps(12), **options)
     assert half.dtype == torch.bfloat16 and torch.equal(half, whole.to(torch.bfloat16))
+
+
+def test_whether_the_loops_were_compiled_before(tmp_path, monkeypatch):
+    """In this process, or for Numba's folder; not where neither holds them."""
+    code, stats = fused._run.py_func.__code__, fused._run.stats
+
+    class New:
+        signatures, py_func = [], fused._run.py_func
+
+    New.stats = stats._replace(cache_path=str(tmp_path))
+    monkeypatch.setattr(fused, "_run", New)
+    assert not fused.is_compiled()
+    (tmp_path / f"fused._run-{code.co_firstlineno}.py311.nbi").touch()
+    assert fused.is_compiled()
+    New.stats = stats._replace(cache_path=None)
+    assert not fused.is_compiled()
+    New.signatures = [()]
+    assert fused.is_compiled()

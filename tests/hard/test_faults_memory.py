@@ -11,7 +11,7 @@ from toys import Planted
 
 from sefa_plugin import load_network, render
 from sefa_plugin.commands import cli
-from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
+from sefa_plugin.evaluate.scorers.interface import ScorerError, scores_of
 from sefa_plugin.rendering import frames
 from sefa_plugin.rendering.latents import z_from_seeds
 from sefa_plugin.system.processor import is_out_of_memory

@@ -130,7 +130,7 @@ def test_what_cannot_move(setting, golden):
         ("fly", scene.view, edits, "linear", "edit, sequence, walk"),
         ("edit", scene.view, [], "linear", "no edits"),
         ("sequence", scene.view, edits, "spherical", "--animate walk"),
-        ("walk", alone, edits, "linear", "two seeds or more"),
+        ("walk", alone, edits, "linear", "type two or more"),
         ("walk", projected.view, edits, "spherical", "--projected-w has no z"),
         ("walk", projected.view, [z], "linear", "cannot edit projected ws"),
         ("edit", projected.view, [z], "linear", "cannot edit projected ws"),

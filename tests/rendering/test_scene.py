@@ -7,6 +7,8 @@ from made_directions import altered
 from scenes import pictures_along
 
 from sefa_plugin import factorize, load_network
+from sefa_plugin.generators import ops
+from sefa_plugin.rendering.arithmetic import COMPILING, SLOW_FILTERS, note_on_filters
 from sefa_plugin.rendering.edits import edit_of, edit_z
 from sefa_plugin.rendering.frames import to_uint8
 from sefa_plugin.rendering.look import Look
@@ -161,3 +163,17 @@ def test_ws_of_another_shape_are_refused_at_once(G, shape):
 def test_looks_that_cannot_be(odd):
     with pytest.raises(ValueError, match="expected|choose one"):
         Look(**odd)
+
+
+class Kernels:
+    """Stands for ``generators.fused``."""
+
+    def __init__(self, compiled):
+        self.is_compiled = lambda: compiled
+
+
+@pytest.mark.parametrize(("kernels", "note"), [(None, SLOW_FILTERS), (Kernels(False), COMPILING), (Kernels(True), "")])
+def test_what_makes_stylegan3_slow_on_a_cpu_is_said(golden, monkeypatch, kernels, note):
+    monkeypatch.setattr(ops, "compiled_kernels", lambda: kernels)
+    assert note_on_filters(load_network(golden("sg3t-64").pickle)) == note
+    assert note_on_filters(load_network(golden("sg2ada-skip-64").pickle)) == ""

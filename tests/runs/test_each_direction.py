@@ -38,7 +38,7 @@ class Quiet:
 
 @pytest.fixture(scope="module")
 def G(golden):
-    return load_network(golden("sg2ada-skip-64").pickle)
+    return load_network(golden("sg2-in-sg3-32").pickle)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_a_range_without_zero(run_of, directions):
         {"ends": (-3.0, 2.0)},
         {"output": {"fps": 10}},
         {"output": {"frames": 5}},
-        {"output": {"max_width": 64}},
+        {"output": {"max_width": 32}},
         {"output": {"easing": "sine"}},
         {"output": {"captions": True}},
     ],
@@ -192,7 +192,7 @@ def test_a_new_name_concerns_a_sheet(run_of, directions):
     made_by(run_of(output), directions)
     named = directions.named(0, "smile")
     assert made_by(run_of(output), named) == ["sheets/all-dir00.jpg"]
-    about = run_of(output).manifest.outputs["sheets/all-dir00.jpg"]["about"]
+    about = run_of(output).manifest.outputs["sheets/all-dir00.jpg"].about
     assert "smile" in about["title"]
 
 
@@ -254,13 +254,13 @@ def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
     assert run.reporter.expected == run.reporter.done == (1 + 3 * 6) * 2  # nothing is rendered for the grid
     frames = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "videos" / "all-grid").iterdir())]
     assert len(frames) == 6
-    assert frames[0].shape == (2 * 64, 3 * 64, 3)
+    assert frames[0].shape == (2 * 32, 3 * 32, 3)
     with Image.open(tmp_path / "videos" / "all-grid" / "frame0000.png") as frame:
         command = frame.text["Comment"].splitlines()[0]
     assert command == f"python gen_sefa.py --network 'my net.pkl' --grid --outdir {run.manifest.place}"
     row = np.asarray(Image.open(tmp_path / "videos" / "all-dir01" / "frame0002.png"))
-    assert np.array_equal(frames[2][:64, 64:128], row[:, :64])  # seed 0, direction 1
-    assert np.array_equal(frames[2][64:, 64:128], row[:, 64:])  # seed 1
+    assert np.array_equal(frames[2][:32, 32:64], row[:, :32])  # seed 0, direction 1
+    assert np.array_equal(frames[2][32:, 32:64], row[:, 32:])  # seed 1
     assert make(run_of(OutputSettings(frames=6, video="png", grid=True)), directions, 0, 1, 2) == ([], 7)
 
 
@@ -275,7 +275,7 @@ def test_a_grid_of_kept_videos(run_of, directions, tmp_path):
 def test_what_is_recorded_for_people(run_of, directions):
     run = run_of(OutputSettings(frames=8, video="png"))
     made_by(run, directions)
-    about = run.manifest.outputs["sheets/all-dir00.jpg"]["about"]
+    about = run.manifest.outputs["sheets/all-dir00.jpg"].about
     assert about["range"].startswith("-3 to +3 units of w")
     assert about["command"] == f"x --directions 0 --distance=-3,3 --outdir {run.manifest.place}"
     assert about["rows"] == ["seed 0", "seed 1"]

@@ -30,9 +30,9 @@ RENDER = """
 import sys
 from sefa_plugin import NetworkChoice, Session, render_plan
 from sefa_plugin.runs.plan import Plan
-plan = Plan.of(open(sys.argv[1], "rb").read())
-made = render_plan(plan, Session.open(NetworkChoice(sys.argv[2])), sys.argv[3])
-print(len(made.names))
+session = Session.open(NetworkChoice(sys.argv[1]))
+for path, folder in zip(sys.argv[2::2], sys.argv[3::2]):
+    print(len(render_plan(Plan.of(open(path, "rb").read()), session, folder).names))
 """
 WITHOUT_TORCH = """
 import sys
@@ -50,7 +50,7 @@ print(sum(len(shard) for output in plan.outputs for shard in output.layout.shard
 
 @pytest.fixture(scope="module")
 def net(golden):
-    return str(golden("sg2ada-skip-64").pickle)
+    return str(golden("sg2-in-sg3-32").pickle)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_a_plan_is_rendered_elsewhere_with_the_same_bytes(session, net, tmp_path
     view = session.view(Look(trunc=0.7), [3, 5])
     plan = plan_outputs(session, view, directions_of(session), wanted, output, command=["x"])
     plan.save(tmp_path / "plan.json")
-    assert python(RENDER, tmp_path / "plan.json", net, tmp_path / "here").strip() == "10"
+    assert python(RENDER, net, tmp_path / "plan.json", tmp_path / "here").strip() == "10"
     (tmp_path / "here").rename(tmp_path / "there")
     made = make_outputs(session, view, directions_of(session), wanted, output, tmp_path / "here", command=["x"])
     assert len(made.names) == 10
@@ -117,9 +117,12 @@ def test_a_plane_and_a_recipe_are_plans_too(session, net, tmp_path):
     recipe = recipe_of(session, view, [edit_of(held.directions, 0, 2.0)])
     stills = plan_recipe(session, view, recipe)
     walk = plan_recipe(session, view, recipe, animated=("walk", OutputSettings(frames=6, video="png", loop="closed")))
-    for name, plan, count in (("plane", plane, 3), ("stills", stills, 5), ("walk", walk, 1)):
+    plans, places = {"plane": plane, "stills": stills, "walk": walk}, []
+    for name, plan in plans.items():
         plan.save(tmp_path / f"{name}.json")
-        assert int(python(RENDER, tmp_path / f"{name}.json", net, tmp_path / name)) == count
+        places += [tmp_path / f"{name}.json", tmp_path / name]
+    assert python(RENDER, net, *places).split() == ["3", "5", "1"]
+    for name, plan in plans.items():
         render_plan(plan, session, tmp_path / f"{name}-here")
         assert content(tmp_path / name) == content(tmp_path / f"{name}-here")
 

@@ -56,6 +56,23 @@ def test_a_record_that_cannot_be_read_counts_as_none(manifest, text):
     assert again(manifest).outputs == {}
 
 
+def test_entries_are_written_as_they_were_read(manifest):
+    """Also those of earlier versions, which may lack some parts, and hold whole numbers as distances."""
+    path = manifest.outdir / "run.json"
+    (manifest.outdir / "b.mp4").write_bytes(b"video")
+    held = json.loads(path.read_text())
+    whole = {"settings": SETTINGS, "distances": [0, 0.5], "sha256": "", "command": ["x"], "about": {"title": "t"}}
+    held["outputs"]["b.mp4"] = {**json.loads(json.dumps(whole)), "computed": {"at_once": 4}, "begun": True}
+    path.write_text(json.dumps(held, indent=1) + "\n")
+    before = path.read_bytes()
+    Manifest(manifest.outdir, manifest.command, manifest.network).write()
+    assert path.read_bytes() == before
+    held["outputs"]["b.mp4"] = {"settings": {"frames": 6}}
+    path.write_text(json.dumps(held))
+    assert again(manifest).outputs["b.mp4"].settings == {"frames": 6}
+    assert not again(manifest).has_begun("b.mp4")
+
+
 def test_entries_of_other_runs_stay(manifest):
     other = again(manifest)
     (manifest.outdir / "b.mp4").write_bytes(b"b")

@@ -24,7 +24,7 @@ from sefa_plugin.runs.settings import NetworkChoice, Wanted
 
 @pytest.fixture(scope="module")
 def net(golden):
-    return str(golden("sg2ada-skip-64").pickle)
+    return str(golden("sg2-in-sg3-32").pickle)
 
 
 @pytest.fixture
@@ -79,6 +79,13 @@ def test_names_and_ranges_of_a_folder_are_taken_over(session, tmp_path):
     assert known.path == second.path
     (other,) = session.directions(Factorisation("coarse"), Wanted(count=2), tmp_path, known_only=True)
     assert other.path is None
+
+
+def test_a_name_that_is_set_from_python_is_written(session, tmp_path):
+    for name in ("pose", "head", ""):
+        (found,) = session.directions(wanted=Wanted(count=2), folder=tmp_path)
+        found.update(found.directions.named(1, name))
+        assert Directions.load(tmp_path / "directions.safetensors").names == ("", name)
 
 
 def test_edits_at_other_rows_have_a_file_of_their_own(session, tmp_path):

@@ -21,6 +21,12 @@ def net(golden):
     return golden("sg2ada-skip-64").pickle
 
 
+@pytest.fixture(scope="module")
+def small(golden):
+    """Where pictures are not looked at."""
+    return golden("sg2-in-sg3-32").pickle
+
+
 def axis(low, high):
     return Axis(Edit(np.eye(4)[0], 1.0, (0,)), low, high)
 
@@ -98,9 +104,9 @@ def test_sheets_and_a_video(net, tmp_path):
     assert "3 outputs made, 0 kept" in sefa(*words, "--trunc", "0.7").stdout
 
 
-def test_the_command_of_a_plane_makes_it_again(net, tmp_path, monkeypatch):
+def test_the_command_of_a_plane_makes_it_again(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("net.pkl").write_bytes(net.read_bytes())
+    Path("net.pkl").write_bytes(small.read_bytes())
     sefa("sheet", "--network", "net.pkl", "-K", "2", "--seeds", "0-2", "--outdir", "out")
     sefa("name", "out", "1", "nose")
     words = ["plane", "--network", "net.pkl", "--down", "nose", "--across", "-2@0-3", "--seeds", "4", "--outdir", "out"]
@@ -118,9 +124,9 @@ def test_the_command_of_a_plane_makes_it_again(net, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("words", [[], ["--torgb", "never"], ["--no-normalize", "--torgb", "always"]])
-def test_the_command_of_a_plane_has_the_unusual_options_of_the_factorisation(net, tmp_path, words):
+def test_the_command_of_a_plane_has_the_unusual_options_of_the_factorisation(small, tmp_path, words):
     given = ["--across", "0=1", "--down", "1=1", "--seeds", "4", "--video", "none", *words]
-    assert sefa("plane", "--network", net, *given, "--outdir", tmp_path).exit_code == 0
+    assert sefa("plane", "--network", small, *given, "--outdir", tmp_path).exit_code == 0
     (entry,) = json.loads((tmp_path / "run.json").read_text())["outputs"].values()
     typed = shlex.split(entry["about"]["command"].split("#")[0])
     assert [word for word in typed if word in ("--no-normalize", "--torgb", "never", "always", "last")] == words

@@ -14,8 +14,8 @@ import torch
 if sys.argv[1] == "keep":
     keep_freed_memory()
 # As layers do: one block is made while the last one is still needed.
-for number in range(30):
-    if number == 20:  # until then the heap finds its size
+for number in range(16):
+    if number == 12:  # until then the heap finds its size
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     x = torch.ones(16_000_000)  # 64 MB, beyond what the heap takes by default
     x = x + 1

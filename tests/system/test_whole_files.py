@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -201,3 +202,11 @@ def test_threads_are_alone_in_a_folder_one_after_the_other(tmp_path):
         thread.join(10)
     assert seen == [1, 1, 1, 1]
     assert names(tmp_path) == ["other"]
+
+
+def test_a_new_file_never_replaces_one(tmp_path):
+    for text in ("first", "second"):
+        with suppress(FileExistsError), whole_file(tmp_path / "file", new=True) as part:
+            part.write_text(text)
+    assert (tmp_path / "file").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

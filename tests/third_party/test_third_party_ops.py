@@ -301,11 +301,16 @@ def convolved(x, w, groups=1, correlate=True):
     return np.concatenate(found, axis=1)
 
 
-@pytest.mark.parametrize("flips", list(itertools.product([False, True], repeat=2)))
-@pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("size", [(1, 1), (3, 3), (2, 3)])
-@pytest.mark.parametrize("up, down", [(1, 1), (2, 1), (1, 2), (3, 2)])
-@pytest.mark.parametrize("name", ["none", "separable", "uneven"])
+def resamplings():
+    """Every filter at every pair of factors with every kernel, and both ways of turning each round in turn."""
+    flips = list(itertools.product([False, True], repeat=2))
+    names, factors, sizes = ("none", "separable", "uneven"), ((1, 1), (2, 1), (1, 2), (3, 2)), ((1, 1), (3, 3), (2, 3))
+    for places in itertools.product(range(3), range(4), range(3), range(2)):
+        name, factor, size, groups = places
+        yield names[name], *factors[factor], sizes[size], 1 + groups, flips[(name + factor + 2 * size + groups) % 4]
+
+
+@pytest.mark.parametrize("name, up, down, size, groups, flips", list(resamplings()))
 def test_conv2d_resample(name, up, down, size, groups, flips):
     x, w, f = noise(2, 4, 6, 7), noise(6, 4 // groups, *size, seed=1), FILTERS[name]
     high, wide = taps(f, False).shape

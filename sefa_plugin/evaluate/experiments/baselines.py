@@ -24,11 +24,11 @@ from ..methods.methods import (
 from ..samples.bench import Bench, ranges_of
 from ..statistics import measures
 from ..statistics.bootstrap import Interval, interval, jackknife
-from ..statistics.summary import Judged, draws, judge
+from ..statistics.summary import Summary, draws, summarise
 from ..tables.table import Table
 
 if TYPE_CHECKING:
-    from ..scorers.asking import Scorer
+    from ..scorers.interface import Scorer
     from ..tables.table import Cell
 
 GROUPS = 10  # of samples, left out one at a time
@@ -55,7 +55,7 @@ class Outcome:
     """The measured effects of one method's directions."""
 
     found: Found
-    judged: Judged
+    summary: Summary
     visible: float
     frechet: Interval | None  # from unedited pictures
     real: Interval | None  # from real ones
@@ -119,7 +119,7 @@ def find(
     if "ganspace" in methods:
         found["ganspace"] = by_ganspace(bench.G, count, layers, torgb, look=bench.look, samples=codes, first=first)
     if {"interfacegan", "interfacegan-c"} & set(methods):
-        points, scores, seconds = bench.seen_as(count=scored, first=first).scored_samples()
+        points, scores, seconds = bench.replace(count=scored, first=first).scored_samples()
         supervised, _ = by_boundaries(bench.G, points, scores, seconds, layers, torgb, seed, skip)
         found["interfacegan"] = supervised
         if "interfacegan-c" in methods:
@@ -146,27 +146,26 @@ def compare(
     """
     weights = draws(len(bench.samples))
     sefa = next((found.directions.vectors for found in methods if found.method == "sefa"), None)
-    viewed = bench.seen_as(count=portraits) if feature_scorer is not None else None
-    plain = unedited(bench, feature_scorer, portraits) if feature_scorer is not None else None
+    plain = None if feature_scorer is None else unedited(bench, feature_scorer, portraits)
     outcomes = []
     for found in methods:
         directions = bench.calibrated(found.directions)
         changes = bench.changes(directions)
-        judged = judge(changes, found.intended, weights=weights)
+        summary = summarise(changes, found.intended, weights=weights)
         frechet = nearness = None
-        if feature_scorer is not None and viewed is not None and plain is not None:
-            features = viewed.features(feature_scorer, directions)
+        if feature_scorer is not None and plain is not None:
+            features = bench.replace(count=portraits).features(feature_scorer, directions)
             frechet = distance(features, plain)
             nearness = None if real is None else distance(features, real)
         alike = None if sefa is None else measures.best_match(found.directions.vectors, sefa)
         visible = float(changes.visible[changes.places != 0].mean())
-        outcomes.append(Outcome(replace(found, directions=directions), judged, visible, frechet, nearness, alike))
+        outcomes.append(Outcome(replace(found, directions=directions), summary, visible, frechet, nearness, alike))
     return outcomes
 
 
 def unedited(bench: Bench, feature_scorer: Scorer, count: int) -> np.ndarray:
     """Features of unedited samples with other seeds, the reference for the edited ones."""
-    return bench.seen_as(count=count, first=bench.samples.seeds.start + 10 * count).features(feature_scorer)
+    return bench.replace(count=count, first=bench.samples.seeds.start + 10 * count).features(feature_scorer)
 
 
 def distance(features: np.ndarray, reference: np.ndarray) -> Interval:
@@ -182,7 +181,7 @@ def floors(
     bench: Bench, feature_scorer: Scorer, real: np.ndarray | None = None, portraits: int = 2000
 ) -> tuple[Interval, Interval | None]:
     """Fréchet distances of unedited samples, from other unedited samples and from real pictures."""
-    features = bench.seen_as(count=portraits).features(feature_scorer)
+    features = bench.replace(count=portraits).features(feature_scorer)
     apart = distance(features, unedited(bench, feature_scorer, portraits))
     return apart, None if real is None else distance(features, real)
 
@@ -195,11 +194,11 @@ def table_of(outcomes: Sequence[Outcome], floor: tuple[Interval, Interval | None
     if floor is not None:
         rows.append(["no edit", None, None, None, *floor, *[None] * 6])
     for one in outcomes:
-        judged = [one.judged.mean(measure) for measure in ("change", "share", "preserved")]
-        variety = f"{one.judged.values['variety']:.0f} of {len(one.judged.names)}"
-        rest: list[Cell] = [variety, one.judged.mean("rank"), one.like_sefa, one.visible]
+        summary = [one.summary.mean(measure) for measure in ("change", "share", "preserved")]
+        variety = f"{one.summary.values['variety']:.0f} of {len(one.summary.names)}"
+        rest: list[Cell] = [variety, one.summary.mean("rank"), one.like_sefa, one.visible]
         directions = len(one.found.directions)
-        rows.append([one.title, *judged, one.frechet, one.real, *rest, directions, one.found.seconds])
+        rows.append([one.title, *summary, one.frechet, one.real, *rest, directions, one.found.seconds])
     kept = [at for at in range(len(columns)) if any(row[at] is not None for row in rows)]
     return Table(
         "Methods on the same footing", [columns[at] for at in kept], [[row[at] for at in kept] for row in rows], NOTE
@@ -208,8 +207,8 @@ def table_of(outcomes: Sequence[Outcome], floor: tuple[Interval, Interval | None
 
 def by_attribute(outcomes: Sequence[Outcome], measure: str, title: str) -> Table:
     """One measure, attributes down, methods across."""
-    names = outcomes[0].judged.names
-    rows: list[list[Cell]] = [[name, *(one.judged.of(measure, name) for one in outcomes)] for name in names]
+    names = outcomes[0].summary.names
+    rows: list[list[Cell]] = [[name, *(one.summary.of(measure, name) for one in outcomes)] for name in names]
     return Table(title, ["attribute", *(one.title for one in outcomes)], rows)
 
 
@@ -217,10 +216,10 @@ def difference(one: Outcome, other: Outcome, measure: str) -> Interval:
     """How much more of a measure the first has than the second, on the same samples, averaged over the attributes."""
 
     def mean(values: np.ndarray) -> np.ndarray:
-        return values.mean(axis=-1) if np.ndim(one.judged.values[measure]) else values
+        return values.mean(axis=-1) if np.ndim(one.summary.values[measure]) else values
 
-    values = (mean(held.judged.values[measure]) for held in (one, other))
-    replicates = (mean(held.judged.replicates[measure]) for held in (one, other))
+    values = (mean(held.summary.values[measure]) for held in (one, other))
+    replicates = (mean(held.summary.replicates[measure]) for held in (one, other))
     return interval(float(next(values) - next(values)), next(replicates) - next(replicates))
 
 
@@ -240,15 +239,15 @@ def details(outcomes: Sequence[Outcome]) -> dict[str, Mapping[str, object]]:
     """All results as JSON values: for each method the matrix, and each attribute's direction."""
     return {
         one.found.method: {
-            "attributes": list(one.judged.names),
-            "matrix": one.judged.matrix.round(5).tolist(),
+            "attributes": list(one.summary.names),
+            "matrix": one.summary.matrix.round(5).tolist(),
             "ranges": [list(ends) for ends in ranges_of(one.found.directions)],
             "own": {
                 name: {
-                    "direction": int(one.judged.chosen[at]),
-                    **{m: one.judged.of(m, name).as_list() for m in ("change", "share", "preserved", "correlation")},
+                    "direction": int(one.summary.chosen[at]),
+                    **{m: one.summary.of(m, name).as_list() for m in ("change", "share", "preserved", "correlation")},
                 }
-                for at, name in enumerate(one.judged.names)
+                for at, name in enumerate(one.summary.names)
             },
             **one.found.about,
         }

@@ -16,7 +16,7 @@ from ...directions.factorization import factorize_groups
 from ...directions.layers import GROUPS
 from ...networks.style_layers import style_layers
 from ..samples.bench import Bench
-from ..statistics.summary import Judged, draws, judge
+from ..statistics.summary import Summary, draws, summarise
 from ..tables.heatmap import Heatmap
 from ..tables.table import Table
 
@@ -40,14 +40,14 @@ class Level:
         label: ``layer03``, ``coarse``, ``all``.
         rows: its ws indices.
         size: pixels a side of the output of its last layer.
-        judged: its directions.
+        summary: its directions.
         visible: mean visible change at their ends.
     """
 
     label: str
     rows: tuple[int, ...]
     size: int
-    judged: Judged
+    summary: Summary
     visible: float
 
     @property
@@ -80,14 +80,14 @@ def levels(bench: Bench, directions: Sequence[Directions]) -> list[Level]:
         changes = bench.changes(bench.calibrated(held))
         size = sizes[max(held.layers)]
         visible = float(changes.visible[changes.places != 0].mean())
-        found.append(Level(held.label, held.layers, size, judge(changes, weights=weights), visible))
+        found.append(Level(held.label, held.layers, size, summarise(changes, weights=weights), visible))
     return found
 
 
 def table_of(found: Sequence[Level]) -> Table:
     """The table of changes: a row for each layer, a column for each attribute."""
-    names = found[0].judged.names
-    rows: list[list[Cell]] = [[level.title, *(level.judged.of("change", name) for name in names)] for level in found]
+    names = found[0].summary.names
+    rows: list[list[Cell]] = [[level.title, *(level.summary.of("change", name) for name in names)] for level in found]
     return Table("What each layer changes", ["layer", *names], rows, NOTE)
 
 
@@ -96,18 +96,18 @@ def homes(found: Sequence[Level]) -> Table:
     singles = [level for level in found if level.label.startswith("layer")]
     groups = [level for level in found if not level.label.startswith("layer")]
     rows: list[list[Cell]] = []
-    for at, name in enumerate(found[0].judged.names):
-        best = max(singles, key=lambda level: level.judged.values["change"][at])
-        rows.append([name, best.title, *(level.judged.of("change", name) for level in groups)])
+    for at, name in enumerate(found[0].summary.names):
+        best = max(singles, key=lambda level: level.summary.values["change"][at])
+        rows.append([name, best.title, *(level.summary.of("change", name) for level in groups)])
     return Table("Where each attribute lives", ["attribute", "strongest layer", *(g.title for g in groups)], rows, NOTE)
 
 
 def heatmap(found: Sequence[Level]) -> Heatmap:
     """Mean change by the best direction, ``[levels, attributes]``, in standard deviations."""
     return Heatmap(
-        np.stack([level.judged.values["change"] for level in found]),
+        np.stack([level.summary.values["change"] for level in found]),
         [level.title for level in found],
-        found[0].judged.names,
+        found[0].summary.names,
         "What each layer changes",
         NOTE,
         "standard deviations",
@@ -122,8 +122,8 @@ def details(found: Sequence[Level]) -> list[dict[str, object]]:
             "layers": list(level.rows),
             "size": level.size,
             "visible": level.visible,
-            "attributes": list(level.judged.names),
-            "matrix": level.judged.matrix.round(5).tolist(),
+            "attributes": list(level.summary.names),
+            "matrix": level.summary.matrix.round(5).tolist(),
         }
         for level in found
     ]

@@ -22,7 +22,7 @@ from ...runs.session import Session, indices_of
 from ...runs.settings import Wanted
 from ..samples.sampling import Samples
 from ..samples.scores import Scores
-from ..scorers.asking import Scorer
+from ..scorers.interface import Scorer
 from .rescore import FOLDER, SCORES, Rescored, Row, rescore, settings_of, write_table
 
 

@@ -23,7 +23,7 @@ from ...runs.command_line import comment, portable
 from ...system.whole_files import whole_file
 from ..samples.sampling import Samples
 from ..samples.scores import SampleEdit, Scores, score_edits
-from ..scorers.asking import Scorer, identity_of
+from ..scorers.interface import Scorer, identity_of
 from ..statistics.bootstrap import LEVEL
 from ..statistics.effects import Effects, effects_of
 from ..tables.heatmap import Heatmap
@@ -131,7 +131,7 @@ def rescore(
     Args:
         samples: at least 2.
         groups: rows of one ``Directions`` each.
-        scorer: see ``asking.Scorer``.
+        scorer: see ``interface.Scorer``.
         scores: existing ones, to which new ones are added; None for none.
         about: entries of ``Rescored.about`` to add or replace.
         advance, begin: see ``scores.score_edits``.
@@ -180,11 +180,10 @@ def write_table(folder: str | os.PathLike[str], table: Rescored, command: str = 
         OSError: one of them cannot be written.
     """
     png, csv_file, json_file = (Path(folder) / f"{table.stem}.{kind}" for kind in ("png", "csv", "json"))
-    _write_picture(png, table, command)
-    with whole_file(csv_file) as part:
-        part.write_bytes(as_csv(table).encode("utf-8"))
-    with whole_file(json_file) as part:
-        part.write_text(json.dumps(as_json(table, command), indent=1) + "\n", encoding="utf-8")
+    _heatmap(table).write(png, comment(command, portable(png.parent.parent)))
+    for path, text in ((csv_file, as_csv(table)), (json_file, json.dumps(as_json(table, command), indent=1) + "\n")):
+        with whole_file(path) as part:
+            part.write_bytes(text.encode("utf-8"))  # the same line ends on every system
     return [png, csv_file, json_file]
 
 
@@ -251,11 +250,11 @@ def _rounded(values: np.ndarray | float) -> object:
     return float(f"{values:.6g}") if np.isfinite(values) else None
 
 
-def _write_picture(path: Path, table: Rescored, command: str) -> None:
+def _heatmap(table: Rescored) -> Heatmap:
     effects, about = table.effects, table.about
     first, count = about["first_seed"], about["samples"]
     last, look = first + count - 1, f", {about['look']}" if about["look"] else ""
-    heatmap = Heatmap(
+    return Heatmap(
         effects.normalized,
         row_labels=[f"{row.index}: {name}" if name else f"{row.index}" for row, name in zip(table.rows, table.names)],
         column_labels=effects.attributes,
@@ -265,7 +264,6 @@ def _write_picture(path: Path, table: Rescored, command: str) -> None:
         faint=~effects.significant(),
         legend="standard deviations among unedited samples",
     )
-    heatmap.write(path, comment(command, portable(path.parent.parent)))
 
 
 def summary(table: Rescored, most: int = 4) -> list[str]:

@@ -19,7 +19,7 @@ from ..methods.methods import FIRST_CODE, by_chance, by_ganspace
 from ..samples.bench import Bench, Changes
 from ..statistics import measures
 from ..statistics.bootstrap import TIMES, Interval, interval, resampling
-from ..statistics.summary import Judged, draws, judge
+from ..statistics.summary import Summary, draws, summarise
 from ..tables.heatmap import Heatmap
 from ..tables.table import Table
 from .baselines import TITLES, find
@@ -109,7 +109,7 @@ class Unit:
     """The measures of each variant on one network with one set of samples."""
 
     network: int
-    judged: Mapping[str, Judged]
+    summaries: Mapping[str, Summary]
 
 
 def cost(bench: Bench, variants: Sequence[Variant], count: int) -> int:
@@ -130,15 +130,15 @@ def measure_unit(
         network: number of the network.
     """
     weights = draws(len(bench.samples), seed=seed)
-    judged: dict[str, Judged] = {}
+    summaries: dict[str, Summary] = {}
     spread: np.ndarray | None = None
     for variant in variants:
         look = bench.look if variant.trunc is None else replace(bench.look, trunc=variant.trunc)
-        changes, intended = _changes(bench.seen_as(look), variant, count, scored, codes, seed)
+        changes, intended = _changes(bench.replace(look), variant, count, scored, codes, seed)
         if spread is None:  # all variants use the standard deviations of the first one
             spread = measures.spreads(changes.before)
-        judged[variant.name] = judge(changes, intended, spread=spread, weights=weights)
-    return Unit(network, judged)
+        summaries[variant.name] = summarise(changes, intended, spread=spread, weights=weights)
+    return Unit(network, summaries)
 
 
 def _changes(
@@ -194,7 +194,7 @@ def gather(units: Sequence[Unit], variants: Sequence[Variant]) -> list[Result]:
     names = _names(units)
     results = []
     for variant in variants:
-        mine = [unit.judged[variant.name] for unit in units]
+        mine = [unit.summaries[variant.name] for unit in units]
         values, differences = {}, {}
         factors: dict[str, dict[str, Interval]] = {}
         for measure in MEASURES:
@@ -210,21 +210,21 @@ def between(units: Sequence[Unit], one: str, other: str, measure: str) -> Interv
     """How much more of a measure a variant has than another, over all units, on the same samples."""
     names = _names(units)
     (value, replicates), (value0, replicates0) = (
-        _mean([unit.judged[variant] for unit in units], measure, names) for variant in (one, other)
+        _mean([unit.summaries[variant] for unit in units], measure, names) for variant in (one, other)
     )
     return _interval_over(value - value0, replicates - replicates0, _networks(units), units)
 
 
 def _names(units: Sequence[Unit]) -> list[str]:
     """The factors that vary among the samples of every unit and variant."""
-    judged = [one for unit in units for one in unit.judged.values()]
-    return [name for name in judged[0].names if all(name in one.names for one in judged)]
+    summaries = [one for unit in units for one in unit.summaries.values()]
+    return [name for name in summaries[0].names if all(name in one.names for one in summaries)]
 
 
-def _mean(judged: Sequence[Judged], measure: str, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _mean(summaries: Sequence[Summary], measure: str, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The mean over factors, for each unit ``[U]`` and resampling ``[U, B]``."""
     values, replicates = [], []
-    for one in judged:
+    for one in summaries:
         value, again = one.values[measure], one.replicates[measure]
         if np.ndim(value):
             at = [one.names.index(name) for name in names]

@@ -92,7 +92,7 @@ def train(
     Raises:
         BoundaryError: no attribute has a boundary, or nothing of one remains after projection.
     """
-    codes, scores, seconds = bench.seen_as(count=scored, first=FIRST_CODE).scored_samples()
+    codes, scores, seconds = bench.replace(count=scored, first=FIRST_CODE).scored_samples()
     needed = {name: scores[name] for name in scores if name in attributes or name in conditions}
     found, boundaries = by_boundaries(bench.G, codes, needed, seconds, layers, torgb, seed, skip)
     kept = [name for name in boundaries if name in attributes]

@@ -6,6 +6,7 @@ They are kept in files (``parts``), named by a digest of their settings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from ...rendering.calibration import seeds_of
 from ...rendering.look import Look
 from ...rendering.ranges import Ranges
 from ...rendering.shards import View
-from ..scorers.asking import Scorer, features_of, identity_of
+from ..scorers.interface import Scorer, features_of, identity_of
 from .parts import Parts, digest_of, name_of
 from .sampling import FIRST_SEED, Samples, measure_pictures
 from .scores import SampleEdit, Scores, score_edits
@@ -96,18 +97,12 @@ class Bench:
         self.advance = advance
         self._held: dict[str, Scores] = {}
 
-    def seen_as(self, look: Look | None = None, count: int | None = None, first: int | None = None) -> Bench:
+    def replace(self, look: Look | None = None, count: int | None = None, first: int | None = None) -> Bench:
         """The same bench with another look or other seeds."""
-        other = Bench(
-            self.G,
-            self.scorer,
-            look or self.look,
-            count=count or len(self.samples),
-            first=self.samples.seeds.start if first is None else first,
-            parts=self.parts,
-            advance=self.advance,
-        )
-        other._held = self._held
+        other = copy(self)
+        other.look = look or self.look
+        first = self.samples.seeds.start if first is None else first
+        other.samples = Samples(self.G, other.look, count or len(self.samples), first)
         return other
 
     def _about(self, what: str, **more: object) -> dict[str, object]:
@@ -170,7 +165,7 @@ class Bench:
         """Score the samples unedited and at both ends of every direction.
 
         Raises:
-            ScorerError: see ``asking.scores_of``.
+            ScorerError: see ``interface.scores_of``.
             ValueError: a direction has no range.
         """
         ranges = ranges_of(directions)

@@ -16,7 +16,7 @@ from ...rendering.latents import classes_from_seeds, z_from_seeds
 from ...rendering.local import Local
 from ...rendering.look import Look
 from ...rendering.shards import Shard, View
-from ..scorers.asking import Scorer, scores_of
+from ..scorers.interface import Scorer, scores_of
 
 if TYPE_CHECKING:
     from ...directions.directions import Directions
@@ -115,7 +115,7 @@ class Samples:
         """Score a few pictures to find errors early; returns the attributes.
 
         Raises:
-            ScorerError: see ``asking.scores_of``.
+            ScorerError: see ``interface.scores_of``.
         """
         return tuple(scores_of(scorer, self.unedited(self.view(self.seeds[:2]))))
 
@@ -150,7 +150,7 @@ def measure_pictures(
         advance: called with the number of pictures after each batch.
 
     Raises:
-        ScorerError: see :func:`asking.scores_of`.
+        ScorerError: see :func:`interface.scores_of`.
     """
     scores: list[dict[str, np.ndarray]] = []
     for batch in pictures:

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from ...reading.array_file import ArrayFileError, read_kept
 from ...reading.json_file import fitting
-from ..scorers.asking import Scorer, scores_of
+from ..scorers.interface import Scorer, scores_of
 from .parts import write_arrays
 from .sampling import Samples
 
@@ -176,7 +176,7 @@ def score_edits(
         advance: called with a number of pictures whenever some have been scored.
 
     Raises:
-        ScorerError: see :func:`asking.scores_of`.
+        ScorerError: see :func:`interface.scores_of`.
         FramesError: pixels are NaN or infinite.
         OSError: the file of the scores cannot be written.
     """

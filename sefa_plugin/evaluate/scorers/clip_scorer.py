@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ...media.pictures import as_rgb
 from ...system.environment import require_extra
-from .asking import ScorerError
+from .interface import ScorerError
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class ClipScorer:
     """A CLIP model and the attributes that it scores.
 
     Args:
-        title, identity: see ``asking.Scorer``.
+        title, identity: see ``interface.Scorer``.
         attributes: with different names.
         embed_pictures: uint8 pictures ``[N, H, W, C]`` to embeddings ``[N, d]``.
         embed_texts: texts to embeddings ``[n, d]``.
@@ -84,7 +85,7 @@ class ClipScorer:
 
         def side(texts: tuple[str, ...]) -> Tensor:
             with torch.no_grad():
-                return _unit(_unit(embed_texts(list(texts)).float()).mean(dim=0, keepdim=True))[0]
+                return F.normalize(F.normalize(embed_texts(list(texts)).float(), dim=-1).mean(dim=0), dim=-1)
 
         # [attributes, d]: logit for minus logit against, of a unit embedding
         self._axes = scale * torch.stack([side(held.positive) - side(held.negative) for held in attributes])
@@ -101,12 +102,7 @@ class ClipScorer:
 
     def _embeddings(self, pictures: np.ndarray) -> Tensor:
         with torch.no_grad():
-            return _unit(self._embed(np.stack([as_rgb(picture) for picture in pictures])).float())
-
-
-def _unit(rows: Tensor) -> Tensor:
-    unit: Tensor = rows / rows.norm(dim=-1, keepdim=True).clamp_min(1e-12)
-    return unit
+            return F.normalize(self._embed(np.stack([as_rgb(picture) for picture in pictures])).float(), dim=-1)
 
 
 # --- transformers ---------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ import torch
 
 from ...media.pictures import as_rgb
 from ...system.environment import require_extra
-from .asking import ScorerError
+from .interface import ScorerError
 
 MEANS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -105,7 +105,7 @@ class OnnxScorer:
             (shape[1] in (1, 3), shape[3] in (1, 3))
         )
         if layout not in ("nchw", "nhwc"):
-            raise ValueError(f"{self.path}: its input is {inputs[0].shape}; say ?layout=nchw or ?layout=nhwc")
+            raise ValueError(f"{self.path}: its input is {inputs[0].shape}; add ?layout=nchw or ?layout=nhwc")
         self._last = layout == "nhwc"
         channels, size = (shape[3], shape[1:3]) if self._last else (shape[1], shape[2:])
         if channels not in (None, 1, 3):

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .asking import Scorer, ScorerError, TitledScorer, has_features, scores_of
+from .interface import Scorer, ScorerError, TitledScorer, has_features, scores_of
 
 if TYPE_CHECKING:
-    from .asking import Numbers
+    from .interface import Numbers
 
 KINDS = "demo, clip, open_clip, onnx:FILE, or MODULE:NAME of your own"
 
@@ -33,7 +33,7 @@ def load_scorer(
     clip_model: str | None = None,
     clip_weights: str | None = None,
 ) -> TitledScorer:
-    """Make a scorer of one or several texts; see ``asking.Scorer``.
+    """Make a scorer of one or several texts; see ``interface.Scorer``.
 
     Args:
         specs: ``demo``, the bundled predictor of the bundled network's faces; ``clip`` or ``open_clip``; ``onnx:FILE``,

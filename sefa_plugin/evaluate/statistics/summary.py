@@ -24,7 +24,7 @@ class SummaryError(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Summary:
     """Figures of one set of directions, for each attribute and each resampling of the samples.
 
     Attributes:
@@ -65,13 +65,13 @@ def draws(count: int, seed: int = 0) -> np.ndarray:
     return resampling(count, seed=seed, parts=HALVES)
 
 
-def judge(
+def summarise(
     changes: Changes,
     intended: Sequence[str] = (),
     *,
     spread: np.ndarray | None = None,
     weights: np.ndarray | None = None,
-) -> Judged:
+) -> Summary:
     """Compute the measures of a set of directions.
 
     Args:
@@ -124,7 +124,7 @@ def judge(
     found["variety"] = (np.abs(whole) - error > measures.REACHED).any(axis=1).sum(axis=1).astype(float)
     found["rank"] = np.array([measures.effective_rank(matrix) for matrix in whole])
     chosen = np.where(fixed >= 0, fixed, np.abs(whole[0]).argmax(axis=0))
-    return Judged(
+    return Summary(
         names,
         chosen,
         whole[0],

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,14 +59,9 @@ class Table:
             with whole_file(path) as part:
                 self.picture().save(part, "PNG", pnginfo=png_text(comment))
             return
-        writers: dict[str, Callable[[], str]]
-        writers = {".csv": self.csv, ".md": self.markdown, ".json": lambda: self.json(about)}
-        text = writers[kind]()
+        text = self.csv() if kind == ".csv" else self.markdown() if kind == ".md" else self.json(about)
         with whole_file(path) as part:
-            if kind == ".csv":
-                part.write_bytes(text.encode("utf-8"))  # with its own line ends on every system
-            else:
-                part.write_text(text, encoding="utf-8")
+            part.write_bytes(text.encode("utf-8"))  # the same line ends on every system
 
     def csv(self) -> str:
         """Numbers in full; an interval takes three columns."""

@@ -67,10 +67,12 @@ class Pages:
 def is_foreign_page(path: Path) -> bool:
     """Whether there is a file of this name that was not made by :func:`write_report`.
 
+    Not through a link that leads out of the folder, where nothing is written.
+
     Raises:
         OSError: it cannot be read.
     """
-    if not path.is_file():
+    if not path.is_file() or path.resolve().parent != path.parent.resolve():
         return False
     with open(path, "rb") as stream:
         return MARK not in stream.read(1 << 16)
@@ -110,7 +112,7 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
     grids: list[Card] = []
     planes: list[Card] = []
     for name, entry in manifest.outputs.items():
-        settings, about = entry.get("settings", {}), entry.get("about") or {}
+        settings, about = entry.settings, entry.about
         if not about.get("title") or not (manifest.outdir / name).exists():
             continue
         kind = "sheet" if name.startswith("sheets/") else "video"
@@ -150,14 +152,14 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
     if planes:
         sections.append(Section("planes", "Two directions at once", "One across, one down.", planes))
     network = manifest.network
-    unedited = manifest.outputs.get(UNEDITED, {}).get("about")
+    unedited = manifest.outputs.get(UNEDITED)
     path = manifest.outdir / PAGE
     write_page(
         path,
         title=f"Editing directions of {network['name']}",
         facts=[("network", network["name"]), ("class", f"{network['class']} ({network['hook']})")],
         sections=sections,
-        unedited=sheet_of(manifest.outdir, UNEDITED, unedited) if unedited else None,
+        unedited=sheet_of(manifest.outdir, UNEDITED, unedited.about) if unedited and unedited.about else None,
         command=line(manifest.command),
         place=place_of(manifest.place) if manifest.place else "",
         busy=busy,

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from ...reading.json_file import parsed, read_bounded
-from ..record import Entry, Manifest
+from ..record import Manifest
 from .html import Matrix
 
 DirectionKey = tuple[str, int, str]  # label, index, digest
@@ -41,9 +42,9 @@ def scored(manifest: Manifest, names: Mapping[DirectionKey, str], shown: Mapping
     matrices: list[Matrix] = []
     moves: dict[DirectionKey, str] = {}
     for name, entry in manifest.outputs.items():
-        if not entry.get("settings", {}).get("rescore"):
+        if not entry.settings.get("rescore"):
             continue
-        if entry["settings"].get("network") != manifest.network.get("digest"):
+        if entry.settings.get("network") != manifest.network.get("digest"):
             continue
         try:
             held = parsed(read_bounded(manifest.outdir / name, _MOST_BYTES))
@@ -59,7 +60,7 @@ def scored(manifest: Manifest, names: Mapping[DirectionKey, str], shown: Mapping
 def _of(
     manifest: Manifest,
     name: str,
-    held: Entry,
+    held: dict[str, Any],
     names: Mapping[DirectionKey, str],
     shown: Mapping[str, Mapping[int, str]],
 ) -> tuple[Matrix, dict[DirectionKey, str]]:

@@ -24,13 +24,13 @@ def compared():
 def test_sefa_is_purest_where_layers_respond_to_one_attribute_each(compared):
     _, outcomes, _ = compared
     by = {one.found.method: one for one in outcomes}
-    share = {method: one.judged.mean("share").value for method, one in by.items()}
+    share = {method: one.summary.mean("share").value for method, one in by.items()}
     assert share["sefa"] > 0.95
     assert share["interfacegan-c"] > share["interfacegan"] > share["chance"]
     assert max(share["ganspace"], share["chance"]) < 0.6
-    assert by["sefa"].judged.values["variety"] == 6
-    assert by["sefa"].judged.values["rank"] > 5
-    assert by["sefa"].judged.mean("preserved").value > 0.95 > by["chance"].judged.mean("preserved").value
+    assert by["sefa"].summary.values["variety"] == 6
+    assert by["sefa"].summary.values["rank"] > 5
+    assert by["sefa"].summary.mean("preserved").value > 0.95 > by["chance"].summary.mean("preserved").value
     assert by["sefa"].like_sefa == pytest.approx(1, abs=1e-6)
     assert by["interfacegan"].like_sefa > 0.9 > by["chance"].like_sefa
     visible = [one.visible for one in outcomes]
@@ -53,7 +53,7 @@ def test_tables(compared):
     json.loads(table.json(baselines.details(outcomes)))
     share = baselines.by_attribute(outcomes, "share", "Disentanglement")
     assert [row[0] for row in share.rows] == list(ATTRIBUTES)
-    assert share.rows[2][1].value == outcomes[0].judged.of("share", "smile").value
+    assert share.rows[2][1].value == outcomes[0].summary.of("share", "smile").value
     alike = baselines.agreement_of(outcomes)
     assert [row[at + 1] for at, row in enumerate(alike.rows)] == pytest.approx([1] * 5, abs=1e-6)
     own = baselines.details(outcomes)["sefa"]["own"]
@@ -68,8 +68,8 @@ def test_methods_can_be_chosen_and_are_checked(compared):
     outcomes = baselines.compare(bench, found)
     assert outcomes[0].frechet is None
     # Of the layer that holds turn and tilt alone, nothing else moves.
-    assert np.abs(outcomes[1].judged.matrix[:, 2:]).max() < 0.02
-    assert outcomes[1].judged.values["variety"] == 2
+    assert np.abs(outcomes[1].summary.matrix[:, 2:]).max() < 0.02
+    assert outcomes[1].summary.values["variety"] == 2
     with pytest.raises(ValueError, match="choose from sefa, ganspace"):
         baselines.find(bench, ["pca"], 2, scored=10)
 

@@ -32,7 +32,7 @@ def test_every_attribute_is_found_in_its_layer():
     assert table.columns == ["layer", *ATTRIBUTES]
     assert len(table.rows) == 7
     held = json.loads(json.dumps(hierarchy.details(found)))
-    assert np.allclose(held[0]["matrix"], found[0].judged.matrix, atol=1e-5)
+    assert np.allclose(held[0]["matrix"], found[0].summary.matrix, atol=1e-5)
     drawn = hierarchy.heatmap(found)
     assert (len(drawn.row_labels), len(drawn.column_labels)) == grid.shape
 

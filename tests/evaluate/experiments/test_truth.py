@@ -28,7 +28,7 @@ def units(tmp_path_factory):
     for network in (0, 1):
         bench = Bench(Planted(network), Reader(), count=40, parts=parts)
         for seed in (0, 1):
-            unit = bench.seen_as(first=1000 + 40 * seed)
+            unit = bench.replace(first=1000 + 40 * seed)
             units.append(truth.measure_unit(unit, CHOSEN, 6, 1000, 1000, seed=seed, network=network))
     return units
 

@@ -123,8 +123,8 @@ def test_two_benches_of_the_same_samples_share_what_they_know(tmp_path):
     one = bench.calibrated(by_sefa(G, 2).directions)
     other = bench.calibrated(by_chance(G, 2).directions)
     bench.changes(one)
-    bench.seen_as(Look(trunc=0.7)).changes(one)
-    bench.seen_as(Look()).changes(other)
+    bench.replace(Look(trunc=0.7)).changes(one)
+    bench.replace(Look()).changes(other)
     bench.changes(bench.calibrated(by_chance(G, 2, seed=9).directions))
     asked = []
 

@@ -9,8 +9,8 @@ import torch
 import transformers
 from PIL import Image
 
-from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.clip_scorer import load_clip, load_open_clip, parse_attribute
+from sefa_plugin.evaluate.scorers.interface import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.scorers import load_scorer
 from sefa_plugin.system.environment import MissingExtra
 

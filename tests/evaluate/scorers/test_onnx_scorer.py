@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
+from sefa_plugin.evaluate.scorers.interface import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.onnx_scorer import load_onnx
 from sefa_plugin.system.environment import MissingExtra
 

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
+from sefa_plugin.evaluate.scorers.interface import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.scorers import Several, Titled, load_scorer
 
 PICTURES = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)

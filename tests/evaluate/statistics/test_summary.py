@@ -5,7 +5,7 @@ import pytest
 
 from sefa_plugin.evaluate.samples.bench import Changes
 from sefa_plugin.evaluate.statistics import measures
-from sefa_plugin.evaluate.statistics.summary import SummaryError, draws, judge
+from sefa_plugin.evaluate.statistics.summary import SummaryError, draws, summarise
 
 
 def planted(effects, count=400, noise=0.1, seed=0, names=None):
@@ -23,7 +23,7 @@ def planted(effects, count=400, noise=0.1, seed=0, names=None):
 
 def test_known_effects():
     changes = planted([[2.0, 0, 0], [0, -1.0, 1.0], [0, 0, 0.1]])
-    found = judge(changes)
+    found = summarise(changes)
     spread = changes.before.std(axis=0)
     assert found.chosen.tolist() == [0, 1, 1]
     assert np.allclose(found.values["change"], [2 / spread[0], 1 / spread[1], 1 / spread[2]], atol=0.05)
@@ -40,7 +40,7 @@ def test_known_effects():
 def test_the_best_of_many_that_do_nothing_is_no_good():
     """Chosen and judged on the same samples it would look good."""
     changes = planted(np.zeros((40, 6)), count=100, noise=1.0)
-    found = judge(changes)
+    found = summarise(changes)
     naive = np.abs(changes.across.mean(axis=1) / measures.spreads(changes.before)).max(axis=0).mean()
     assert naive > 0.25
     assert abs(found.mean("change").value) < 0.12
@@ -50,19 +50,19 @@ def test_the_best_of_many_that_do_nothing_is_no_good():
 
 def test_what_was_made_for_an_attribute_is_judged_by_it():
     changes = planted([[1.0, 0], [3.0, 0.5]])
-    found = judge(changes, ("a0", "a1"))
+    found = summarise(changes, ("a0", "a1"))
     assert found.chosen.tolist() == [0, 1]
     assert found.values["share"] == pytest.approx([1, 0.5 / 3.5], abs=0.06)
-    assert judge(changes).chosen.tolist() == [1, 1]
-    assert judge(planted([[0.1, -2.0], [-0.3, 1.0]])).chosen.tolist() == [1, 0]  # by size, whatever the sign
-    backwards = judge(planted([[-1.0, 0], [0, 1.0]]), ("a0", "a1"))
+    assert summarise(changes).chosen.tolist() == [1, 1]
+    assert summarise(planted([[0.1, -2.0], [-0.3, 1.0]])).chosen.tolist() == [1, 0]  # by size, whatever the sign
+    backwards = summarise(planted([[-1.0, 0], [0, 1.0]]), ("a0", "a1"))
     assert backwards.values["change"][0] > 0  # a sign is no fault: it was learned on the other half
 
 
 def test_correlation_is_pearsons():
     changes = planted([[1.0, 0.3], [0.2, 0.1]], noise=0.8)
     changes.places[1] = (-1.0, 3.0)
-    found = judge(changes)
+    found = summarise(changes)
     rows = {}
     for half in (0, 1):
         for at, index in enumerate(found.chosen):
@@ -75,7 +75,7 @@ def test_correlation_is_pearsons():
 
 
 def test_intervals_hold_what_other_samples_give():
-    many = [judge(planted([[1.0, 0.2], [0.1, 0.6]], count=80, noise=1.0, seed=seed)) for seed in range(60)]
+    many = [summarise(planted([[1.0, 0.2], [0.1, 0.6]], count=80, noise=1.0, seed=seed)) for seed in range(60)]
     for measure in ("change", "correlation", "preserved"):
         truth = np.mean([one.values[measure].mean() for one in many])
         held = [one.mean(measure).low <= truth <= one.mean(measure).high for one in many]
@@ -85,12 +85,12 @@ def test_intervals_hold_what_other_samples_give():
 def test_an_attribute_that_never_varies_is_left_out():
     changes = planted([[1.0, 0.5, 0.2]])
     changes.before[:, 1] = 4.0
-    found = judge(changes)
+    found = summarise(changes)
     assert found.names == ("a0", "a2")
     assert found.matrix.shape == (1, 2)
     changes.before[:] = 1.0
     with pytest.raises(SummaryError, match="no attribute varies"):
-        judge(changes)
+        summarise(changes)
 
 
 def test_one_sample_is_too_few():
@@ -102,9 +102,9 @@ def test_equal_resamplings_pair_what_is_compared():
     """The same noise in both: their difference is known far better than either."""
     weights = draws(300, seed=3)
     one, other = planted([[1.0]], 300, 1.0), planted([[1.1]], 300, 1.0)
-    first, second = judge(one, weights=weights), judge(other, weights=weights)
+    first, second = summarise(one, weights=weights), summarise(other, weights=weights)
     apart = second.replicates["change"] - first.replicates["change"]
     assert apart.std() < 0.1 * first.replicates["change"].std()
-    assert judge(one, spread=np.array([10.0])).values["change"][0] == pytest.approx(
+    assert summarise(one, spread=np.array([10.0])).values["change"][0] == pytest.approx(
         first.values["change"][0] * one.before.std() / 10
     )

@@ -8,7 +8,7 @@ import pytest
 from sefa_plugin.directions.directions import Directions
 from sefa_plugin.media.sheet import write_sheet
 from sefa_plugin.runs.page.contents import Pages, packed, write_report
-from sefa_plugin.runs.record import Manifest
+from sefa_plugin.runs.record import Entry, Manifest
 from sefa_plugin.runs.renaming import refresh_page, rename
 from sefa_plugin.runs.reproduce import about_direction
 from sefa_plugin.system.messages import spans
@@ -48,11 +48,9 @@ def test_a_page_of_nothing_and_of_an_odd_record(tmp_path):
     (tmp_path / "sheets" / "x.jpg").write_bytes(b"no picture")
     about = {"title": "direction 0 of layers all", "name": "", "heat": "###", "rows": ["a"]}
     about.update(sheet=5, video=["x"], purity="high", moves={}, digest=None)  # what only other records could hold
-    manifest.outputs["sheets/x.jpg"] = {
-        "settings": {"label": "all", "index": 0, "direction": "d", "layers": [0]},
-        "about": about,
-    }
-    manifest.outputs["sheets/./x.jpg"] = {"settings": {"plane": []}, "about": about}
+    settings = {"label": "all", "index": 0, "direction": "d", "layers": [0]}
+    manifest.outputs["sheets/x.jpg"] = Entry(settings, about=about)
+    manifest.outputs["sheets/./x.jpg"] = Entry({"plane": []}, about=about)
     assert write_report(manifest).read_text(encoding="utf-8").count("<article") == 2
 
 
@@ -76,7 +74,7 @@ def folder_of(tmp_path, count=3, record=True):
             entry["about"].update(words, heat=packed(np.zeros((32, 32), np.uint8)), words=["brighter"], where="top")
         if not record:
             del entry["about"]["boxes"]
-        manifest.outputs[f"sheets/{name}.jpg"] = entry
+        manifest.outputs[f"sheets/{name}.jpg"] = Entry(**entry)
     manifest.write()
     write_report(manifest)
     return tmp_path

@@ -134,7 +134,7 @@ def _modules(levels: int, buffers: dict | None = None, name: str = "m") -> Any:
 
 
 # Arguments of a network that is known: a toolkit would compute with them for ever.
-_add("argument-power", lambda c: _golden("sg3t-64", num_fp16_res=2**62), "more than any network has")
+_add("argument-power", lambda c: _golden("sg3t-64", num_fp16_res=2**62), "which no network has")
 _add(
     "argument-layers",
     lambda c: _golden("sg2ada-skip-64", mapping_kwargs={"num_layers": 2**24}),

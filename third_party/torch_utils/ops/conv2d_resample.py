@@ -9,7 +9,7 @@ from torch import Tensor
 from sefa_plugin.generators import ops
 
 from .conv2d_gradfix import _gated
-from .upfirdn2d import WHOLE, _check, _parse_padding
+from .upfirdn2d import WHOLE, _check, _get_filter_size, _parse_padding
 
 
 def conv2d_resample(
@@ -43,3 +43,6 @@ def conv2d_resample(
         assert isinstance(number, WHOLE) and number >= 1, f"conv2d_resample: {name} is {number!r}"
     padding = _parse_padding(padding)
     return ops.conv2d_resample(x, _gated(w), f, int(up), int(down), padding, int(groups), flip_weight, flip_filter)
+
+
+__all__ = ["_get_filter_size", "_parse_padding", "conv2d_resample"]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sefa_plugin.generators import ops
 
-from .upfirdn2d import WHOLE, _check, _parse_padding
+from .upfirdn2d import WHOLE, _check, _get_filter_size, _parse_padding
 
 
 def filtered_lrelu(
@@ -62,3 +62,6 @@ def filtered_lrelu(
         None if clamp is None else float(clamp),
         flip_filter,
     )
+
+
+__all__ = ["_get_filter_size", "_parse_padding", "filtered_lrelu"]

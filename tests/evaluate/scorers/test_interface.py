@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sefa_plugin.evaluate.scorers.asking import ScorerError, features_of, scores_of
+from sefa_plugin.evaluate.scorers.interface import ScorerError, features_of, scores_of
 
 PICTURES = np.zeros((3, 4, 4, 3), np.uint8)
 
