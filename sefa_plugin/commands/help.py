@@ -6,11 +6,11 @@ import click
 
 # Options by the names of their parameters; those that are in no list come last.
 HEADINGS = {
-    "Network": ("network", "which", "sha256", "trust_pickle", "also"),
+    "Network": ("network", "which", "sha256", "trust_pickle", "allow_local", "also"),
     "Recipe": ("recipe", "animate", "other_network"),
     "Directions": (
         *("edits", "across", "down", "num_directions", "directions", "directions_file", "edit_layers", "distance"),
-        *("layers", "space", "normalize", "torgb", "rows", "vectors"),
+        *("layers", "space", "normalize", "torgb", "sharpen", "code_samples", "rows", "vectors"),
     ),
     "Pictures": (
         *("seeds", "projected_w", "label", "trunc", "trunc_cutoff", "noise_mode"),
@@ -19,7 +19,7 @@ HEADINGS = {
     "Videos": ("video", "frames", "fps", "loop", "easing", "path", "grid", "captions", "size", "max_mb"),
     "Scores": ("scorers", "attributes", "clip_model", "clip_weights", "features", "real"),
     "Experiment": (
-        *("methods", "variants", "sets", "samples", "first_seed", "train_samples", "code_samples", "seed"),
+        *("methods", "variants", "sets", "samples", "first_seed", "train_samples", "seed"),
         *("only", "condition", "files", "no_names"),
     ),
     "Output": ("outdir", "output", "layout", "overwrite", "as_json", "dry_run"),
