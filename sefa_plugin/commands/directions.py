@@ -62,7 +62,7 @@ def factorize(**given: Any) -> None:
         more = ", ..." if len(directions) > 5 else ""
         report(f"{path}: {len(directions)} directions of {directions.label}, eigenvalues {values}{more}")
         for line in remarks(directions):
-            note(line)
+            report(f"Note: {line}")
 
 
 def _as_json(directions: Directions, path: Path) -> dict[str, object]:

@@ -252,7 +252,7 @@ class EmbeddedGenerator(nn.Module):
             return self.camera.to(ws.device) if hasattr(self, "camera") else self._label(ws[:, 0], None)
         if name == "t":
             return torch.zeros(len(ws), 1, device=ws.device)
-        raise EmbeddedError(f"its synthesis network has the required argument {name!r}, which is not known here")
+        raise EmbeddedError(f"its synthesis network needs {name!r}, an argument that is not known here")
 
 
 def unwrapped(module: object) -> object:
