@@ -80,7 +80,7 @@ def train_boundary(
             f"{len(codes)} samples leave {train} at each end to train with; more are needed (--train-samples)"
         )
     if scores[count - 1] == scores[-count]:
-        raise BoundaryError(f"the {count} highest scores and the {count} lowest overlap: the attribute hardly varies")
+        raise BoundaryError(f"the {count} highest scores and the {count} lowest overlap: nothing to tell apart")
     rng = np.random.RandomState(seed)
     high, low = codes[:count][rng.permutation(count)], codes[-count:][rng.permutation(count)]
     machine: Any = SVC(kernel="linear")  # other parameters at their defaults, as in the authors' procedure

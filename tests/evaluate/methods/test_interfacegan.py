@@ -114,7 +114,7 @@ def test_the_middle_is_between_the_extreme_scores_not_that_of_the_samples():
     ("codes", "scores", "options", "text"),
     [
         (np.eye(40), np.arange(40.0), {}, "more are needed"),
-        (np.eye(100), np.ones(100), {"chosen": 0.1}, "hardly varies"),
+        (np.eye(100), np.ones(100), {"chosen": 0.1}, "nothing to tell apart"),
         (np.zeros((100, 2)), np.arange(100.0), {"chosen": 0.1}, "no boundary"),
         (np.full((100, 2), np.nan), np.arange(100.0), {"chosen": 0.1}, "NaN"),
     ],
