@@ -99,6 +99,11 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("up_filter", None if up is None else torch.as_tensor(up, dtype=torch.float32))
         self.register_buffer("down_filter", None if down is None else torch.as_tensor(down, dtype=torch.float32))
 
+    @property
+    def out_cutoff(self) -> float:
+        """As NVIDIA's layers have it: half the detail that this one can draw, in pixels."""
+        return self.plan.out_cutoff
+
     def forward(self, x: Tensor, w: Tensor, force_fp32: bool = False) -> Tensor:
         """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, h', w']``."""
         styles: Tensor = self.affine(w)

@@ -95,7 +95,7 @@ def test_several_groups(G):
 def test_arguments_out_of_range(G):
     with pytest.raises(ValueError, match="3 groups"):
         factorize(G, layers="coarse,middle,fine")
-    with pytest.raises(ValueError, match="choose w or z"):
+    with pytest.raises(ValueError, match=r"space 's'.*choose of \('w', 'z'\)"):
         factorize(G, space="s")
     with pytest.raises(ValueError, match="1-32"):
         factorize(G, num_directions=33)

@@ -42,5 +42,5 @@ def test_the_field_of_view_narrows_the_picture():
     assert parts(0, 0, fov=10)[1][0, 0] > parts(0, 0, fov=20)[1][0, 0]
     with pytest.raises(ValueError, match="field of view"):
         camera_code(fov=0)
-    with pytest.raises(ValueError, match="is at the pivot"):
+    with pytest.raises(ValueError, match="are the same"):
         camera_code(pivot=(0, 0, 2.7))

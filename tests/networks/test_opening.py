@@ -43,7 +43,7 @@ def test_a_broken_download_tells_how_to_get_another(monkeypatch, tmp_path):
     """The copy is kept, so the same command again would take it again."""
     kept = tmp_path / "kept.pkl"
     kept.write_bytes(Path(demo_path()).read_bytes()[:100_000])
-    monkeypatch.setattr("sefa_plugin.reading.download.fetch", lambda *rest: kept)
+    monkeypatch.setattr("sefa_plugin.reading.download.fetch", lambda *rest, **options: kept)
     with pytest.raises(NetworkFileError, match=r"kept\.pkl: .*\(to have it fetched anew, delete this copy\)$"):
         open_network("https://example.org/network.pkl")
     with pytest.raises(NetworkFileError, match=r"copy it again$"):

@@ -24,7 +24,7 @@ def test_a_seed_is_the_toolkits_latent():
 def test_labels():
     assert one_hot(2, 4, 3).tolist() == [[0, 0, 1, 0]] * 3
     assert one_hot(None, 0, 3) is None
-    with pytest.raises(ValueError, match="--class 0-9"):
+    with pytest.raises(ValueError, match=r"choose a class \(label\), 0-9"):
         one_hot(None, 10, 1)
     for label in (10, -1):
         with pytest.raises(ValueError, match="classes 0-9"):

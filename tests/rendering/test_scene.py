@@ -165,15 +165,11 @@ def test_looks_that_cannot_be(odd):
         Look(**odd)
 
 
-class Kernels:
-    """Stands for ``generators.fused``."""
-
-    def __init__(self, compiled):
-        self.is_compiled = lambda: compiled
-
-
-@pytest.mark.parametrize(("kernels", "note"), [(None, SLOW_FILTERS), (Kernels(False), COMPILING), (Kernels(True), "")])
-def test_what_makes_stylegan3_slow_on_a_cpu_is_said(golden, monkeypatch, kernels, note):
-    monkeypatch.setattr(ops, "compiled_kernels", lambda: kernels)
+@pytest.mark.parametrize(
+    ("works", "compiled", "note"), [(False, False, SLOW_FILTERS), (True, False, COMPILING), (True, True, "")]
+)
+def test_what_makes_stylegan3_slow_on_a_cpu_is_said(golden, monkeypatch, works, compiled, note):
+    monkeypatch.setattr(ops, "numba_works", lambda: works)
+    monkeypatch.setattr("sefa_plugin.generators.fused.is_compiled", lambda: compiled)
     assert note_on_filters(load_network(golden("sg3t-64").pickle)) == note
     assert note_on_filters(load_network(golden("sg2ada-skip-64").pickle)) == ""

@@ -139,7 +139,7 @@ def own_scorer(spec: str) -> Titled:
         except Exception as error:
             raise ScorerError(f"scorer {spec}: making it failed: {_words(error)}") from error
     if not callable(held):
-        raise ScorerError(f"scorer {spec}: {name} is a {type(held).__name__}, which cannot be asked about pictures")
+        raise ScorerError(f"scorer {spec}: {name} is a {type(held).__name__}, not a function of pictures")
     file = getattr(module, "__file__", None)
     return Titled(held, name.rpartition(".")[2], f"{spec} {_digest(Path(file)) if file else ''}")
 

@@ -115,7 +115,7 @@ def test_identity_tells_models_and_options_apart(tmp_path):
         ("?size=0", "size=0"),
         ("?pixels=1", "pixels=1"),
         ("?channels=rbg", "channels=rbg"),
-        ("?layout=hwc", "say .layout=nchw"),
+        ("?layout=hwc", "add .layout=nchw"),
     ],
 )
 def test_options_that_cannot_be_read(tmp_path, query, says):
@@ -131,7 +131,7 @@ def test_models_that_are_none_of_pictures(tmp_path):
     with pytest.raises(ScorerError, match=r"text.onnx: onnxruntime cannot load it"):
         load_onnx(str(tmp_path / "text.onnx"))
     path, _ = model(tmp_path / "five.onnx", ["N", 5, None, None])
-    with pytest.raises(ValueError, match="say .layout"):
+    with pytest.raises(ValueError, match="add .layout"):
         load_onnx(str(path))
     with pytest.raises(ScorerError, match="5 channels"):
         load_onnx(f"{path}?layout=nchw")

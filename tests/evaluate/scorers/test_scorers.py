@@ -80,7 +80,7 @@ def test_other_code_is_another_scorer(file):
         ("none.py:f", "none.py: no such file"),
         ("mine_of_tests:nothing", "has no nothing; it has bright, batch, made, Made, Broken, failing, there"),
         ("mine_of_tests:there.nothing", "has no there.nothing"),
-        ("mine_of_tests:number", "number is a int, which cannot be asked"),
+        ("mine_of_tests:number", "number is a int, not a function of pictures"),
         ("mine_of_tests:Broken", "making it failed: KeyError: 'weights'"),
         ("wrong.py:f", "wrong.py: cannot be imported: SyntaxError"),
     ],
