@@ -80,10 +80,10 @@ def _in_a_file(read: Callable[[str], Any], suffix: str = "") -> Reader:
 
 
 def _inert_pickle() -> tuple[Reader, tuple]:
-    from sefa_plugin.reading.pickle_file import load
+    from sefa_plugin.reading.pickle_forms import Storage, load
     from sefa_plugin.reading.pickle_machine import InertPickleError
 
-    return lambda data: load(data, persistent=True), (InertPickleError,)
+    return lambda data: load(data, resolve=lambda pid: Storage("uint8")), (InertPickleError,)
 
 
 def _torch_zip() -> tuple[Reader, tuple]:

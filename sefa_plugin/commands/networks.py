@@ -19,7 +19,7 @@ from .shell import Command, warn
 @click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
-    "--audit", is_flag=True, help="Say what the file would run if it were unpickled; exit code 1 if anything."
+    "--audit", is_flag=True, help="Say whether the file is exactly what a toolkit writes; exit code 1 if not."
 )
 @options.trust_pickle
 @options.strict
@@ -27,9 +27,8 @@ from .shell import Command, warn
 def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_pickle: bool, debug: bool) -> None:
     """Say what a network file holds, without running anything of it (unless --trust-pickle).
 
-    With --audit, say what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit code
-    is then 0 where that is no more than network files do, and 1 where other code would run, a name or a source text is
-    not known, or the file is odd or broken.
+    With --audit, say whether a file (.pkl, .pt, .npz, .safetensors, .json) is exactly what its writer writes: the exit
+    code is then 0, and 1 where anything in it is not, which is listed with its place.
 
     \b
     Examples:
@@ -89,11 +88,10 @@ def info(file: str, which: str, as_json: bool, audit: bool, strict: bool, trust_
 def _audit(file: str, as_json: bool) -> None:
     from ..hooks.known_sources import origin
     from ..networks.opening import locate
-    from ..reading.audit import text as audit_text
-    from ..reading.audit.audit import audit
+    from ..reading import audit
 
-    found = audit(locate(file, progress=Download()), origin)
-    text = json.dumps(audit_text.as_json(found), indent=1) if as_json else "\n".join(audit_text.lines(found))
+    found = audit.audit(locate(file, progress=Download()), origin)
+    text = json.dumps(audit.as_json(found), indent=1) if as_json else "\n".join(audit.lines(found))
     click.echo(text)
     click.get_current_context().exit(1 if found.findings else 0)
 

@@ -71,7 +71,7 @@ def test_only_a_discriminator_says_so(write):
     [
         ({"a": tensor(np.zeros(2, "f4")), "b": 3}, "in which b is no tensor"),
         ({"a": tensor(np.zeros(2, "f4"), shape=(9,))}, "tensor a: "),
-        ({"a": tensor(np.zeros(2, "f4")), "b": call("os.system", "true")}, "in which b is no tensor"),
+        ({"a": tensor(np.zeros(2, "f4")), "b": call("os.system", "true")}, "needs os.system"),
         ({"a": call("torch._utils._rebuild_tensor_v2", call("os.system", "x"), 0, (1,), (1,))}, "needs os.system"),
     ],
 )

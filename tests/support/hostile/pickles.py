@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .case import Content, Hostile, named, run, shell, source, text, whole
+from .case import REFUSED, Content, Hostile, named, run, shell, source, text, whole
 
 CASES: list[Hostile] = []
 _NO_NETWORK = "is not a StyleGAN network file"
 
 
 def _add(name: str, content: bytes | Content, says: str = _NO_NETWORK, **more: Any) -> None:
-    CASES.append(Hostile(name, "network", ".pkl", content, says, **more))
+    CASES.append(Hostile(name, "network", ".pkl", content, f"{says}|{REFUSED}", **more))
 
 
-def _armed(name: str, body: Content, says: str = _NO_NETWORK, protocol: int = 4) -> None:
+def _armed(name: str, body: Content, says: str = _NO_NETWORK, protocol: int = 3) -> None:
     _add(name, lambda canary: whole(body(canary), protocol), says, armed=True)
 
 

@@ -14,15 +14,13 @@ import zipfile
 import zlib
 from typing import Any
 
-from pickle_writer import call, dumps
+from pickle_writer import Call, Global, call, dumps
 
-from sefa_plugin.reading.pickle_machine import Call, Global
-
-from .case import MAGIC, Hostile, legacy, run, source, whole, zip_of
+from .case import MAGIC, REFUSED, Hostile, legacy, run, source, whole, zip_of
 
 _LOAD = Global("torch.storage", "_load_from_bytes")
 _SOURCE = Global("torch_utils.persistence", "_reconstruct_persistent_obj")
-_SAYS = "not a network|no hook fits|malformed persistent object|where a dict with G_ema was expected"
+_SAYS = REFUSED
 _TENSOR, _EASY = Global("torch", "Tensor"), "dnnlib.util.EasyDict"
 
 
