@@ -173,12 +173,11 @@ def _latents() -> tuple[Reader, tuple]:
 
 def _audit() -> tuple[Reader, tuple]:
     from sefa_plugin.hooks.known_sources import origin
-    from sefa_plugin.reading.audit import text as audit_text
-    from sefa_plugin.reading.audit.audit import AuditError, audit
+    from sefa_plugin.reading.audit import AuditError, as_json, audit, lines
 
     def read(path: str) -> None:
         found = audit(path, origin)
-        told = [*audit_text.lines(found), str(audit_text.as_json(found)["verdict"])]
+        told = [*lines(found), str(as_json(found)["verdict"])]
         if not all(line.isprintable() for line in told):
             raise NotOneLine(repr(told)[:500])
 

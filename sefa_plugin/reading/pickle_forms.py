@@ -186,7 +186,7 @@ class Reader(Machine):
         data: memoryview,
         pos: int,
         budget: Budget,
-        resolve: Callable[[object], Storage] | None = None,
+        resolve: Callable[[object], Storage | Global] | None = None,
         prefix: str = "",
     ) -> None:
         super().__init__(data, pos, budget, prefix)
@@ -575,7 +575,7 @@ def load(
     data: Bytes,
     start: int = 0,
     budget: Budget | None = None,
-    resolve: Callable[[object], Storage] | None = None,
+    resolve: Callable[[object], Storage | Global] | None = None,
     prefix: str = "",
 ) -> Loaded:
     """Read one pickle without running any of it.
@@ -584,7 +584,7 @@ def load(
         data: bytes with the stream. Byte strings over ``SMALL_BYTES`` in the result are memoryviews of it.
         start: where the pickle begins, in bytes.
         budget: the remaining limits, where a file has several pickles.
-        resolve: gives the storage of a persistent id; None where none may occur.
+        resolve: gives the storage (or class) of a persistent id; None where none may occur.
         prefix: of places in messages.
 
     Raises:

@@ -6,6 +6,7 @@ No code is run (see ``pickle_forms``).
 
 from __future__ import annotations
 
+import re
 import struct
 import zipfile
 import zlib
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
+_LEGACY_PARTS, _ZIP_PARTS = 6, 5  # of a reference to a storage
 _STORAGE_TYPES = {
     "FloatStorage": "float32",
     "DoubleStorage": "float64",
@@ -39,6 +41,7 @@ _STORAGE_TYPES = {
     "ComplexDoubleStorage": "complex128",
     "UntypedStorage": "uint8",
 }
+_LOCATION = re.compile(r"(cpu|cuda|mps|xpu|hpu|npu|xla|meta|privateuseone)(:[0-9]{1,4})?")
 _MACHINE = {"protocol_version", "little_endian", "type_sizes"}
 # What torch writes into an archive beside the pickle and the storages.
 _BESIDE = {"version", "byteorder", ".data/serialization_id", ".format_version", ".storage_alignment"}
@@ -98,8 +101,10 @@ def _reference(pid: object, length: int) -> _Reference:
     if name not in _STORAGE_TYPES:
         what = kind.path if isinstance(kind, Global) else type(kind).__name__
         raise TorchFileError(f"has a storage of the unknown type {what}")
-    if not isinstance(key, str) or not isinstance(location, str) or type(count) is not int or count < 0:
+    if not isinstance(key, str) or type(count) is not int or count < 0:
         raise TorchFileError("has a reference to a storage with a malformed key or size")
+    if not isinstance(location, str) or not _LOCATION.fullmatch(location):
+        raise OtherForm("has a storage on a device that torch does not name so")
     return _Reference(key, _STORAGE_TYPES[name], count)
 
 
@@ -110,8 +115,14 @@ class _Storages:
         self._length, self._made = length, made
         self.held: dict[str, tuple[_Reference, Storage]] = {}
 
-    def resolve(self, pid: object) -> Storage:
-        """The storage of a persistent id; every reference to it must be alike."""
+    def resolve(self, pid: object) -> Storage | Global:
+        """The storage of a persistent id; every reference to it must be alike.
+
+        The older layout names each class of modules so when it first comes, with its source, which torch only compares.
+        """
+        if self._length == _LEGACY_PARTS and isinstance(pid, tuple) and pid[:1] == ("module",) and len(pid) == 4:
+            if isinstance(pid[1], Global) and all(part is None or isinstance(part, str) for part in pid[2:]):
+                return pid[1]
         wanted = _reference(pid, self._length)
         if wanted.key not in self.held:
             self.held[wanted.key] = wanted, self._made(wanted)
@@ -149,7 +160,7 @@ def read_legacy(data: Bytes, budget: Budget | None = None, prefix: str = "") -> 
         raise OtherForm(f"describes its machine otherwise than torch does, at {prefix}byte {protocol.end}")
     if machine.value["little_endian"] is not True:
         raise OtherTorchFile("was written on a big-endian machine")
-    storages = _Storages(6, lambda wanted: Storage(wanted.dtype))
+    storages = _Storages(_LEGACY_PARTS, lambda wanted: Storage(wanted.dtype))
     body = load(view, machine.end, budget, storages.resolve, prefix)
     keys = load(view, body.end, budget, prefix=prefix)
     if not isinstance(keys.value, list) or sorted(storages.held) != keys.value:
@@ -240,7 +251,7 @@ def read_zip(data: Bytes, budget: Budget | None = None) -> Loaded:
     main = members[root + "data.pkl"]
     program = _stored_bytes(view, main)
     Checksum(main.filename, program, main.CRC).check()
-    storages = _Storages(5, made)
+    storages = _Storages(_ZIP_PARTS, made)
     body = load(program, 0, budget, storages.resolve)
     if body.end != len(program):
         raise OtherForm(f"goes on after its pickle, at byte {body.end}")

@@ -271,7 +271,7 @@ def test_trees_of_torch_save_whatever_their_keys(write):
 
     tree = {
         "anything": [layer.state_dict(), layer.weight, torch.zeros(2, dtype=torch.bfloat16), torch.Size([1, 2])],
-        7: {"optimizer": optimizer.state_dict(), "args": argparse.Namespace(a=1, path=Path("x"), device=torch.device("cpu"))},
+        7: {"optimizer": optimizer.state_dict(), "args": argparse.Namespace(a=1, b=Path("x"), c=torch.device("cpu"))},
         ("a", 1): [np.float32(2), np.arange(3), np.int64(7), np.bool_(True), datetime.datetime(2021, 1, 1), {1, 2}],
         "dtype": torch.float16,
         "ordered": collections.OrderedDict(a=None),
