@@ -13,7 +13,7 @@ from .network_record import NetworkFileError
 from .pickle_forms import Loaded, UnknownGlobal, load
 from .pickle_machine import Budget, InertPickleError, OtherForm, TruncatedPickle
 from .pickle_values import ValueProblem, Values
-from .torch_file import OtherTorchFile, TorchFileError, is_legacy, read_blobs, read_legacy, read_zip
+from .torch_file import OtherTorchFile, TorchFileError, check_bounds, is_legacy, read_blobs, read_legacy, read_zip
 
 if TYPE_CHECKING:
     from .tensor_view import Bytes
@@ -92,8 +92,7 @@ def parse(path: str, data: Bytes, budget: Budget | None = None) -> Parsed:
             raise
         except InertPickleError as error:
             raise InertPickleError(f"is a broken file of torch.save: {error}") from None
-        read_blobs(loaded.blobs, budget)
-        return Parsed(loaded, Values(budget), "torch")
+        return _whole(loaded, budget, "torch")
     try:
         loaded = load(data, budget=budget)
     except InertPickleError as error:
@@ -107,8 +106,13 @@ def parse(path: str, data: Bytes, budget: Budget | None = None) -> Parsed:
         raise InertPickleError(f"is a broken pickle: {error}") from None
     if loaded.end != len(data):
         raise OtherForm(f"goes on for {len(data) - loaded.end} bytes after its pickle, at byte {loaded.end}")
+    return _whole(loaded, budget, "pickle")
+
+
+def _whole(loaded: Loaded, budget: Budget, kind: str) -> Parsed:
     read_blobs(loaded.blobs, budget)
-    return Parsed(loaded, Values(budget), "pickle")
+    check_bounds(loaded.tensors)
+    return Parsed(loaded, Values(budget), kind)
 
 
 def _refuse_other_kinds(path: str, head: bytes) -> None:

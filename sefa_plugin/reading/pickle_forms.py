@@ -122,6 +122,7 @@ _CORES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERICS = ("numpy.core.numeric", "numpy._core.numeric")
 _CODES = {code[1:]: name for name, (_, code) in ELEMENT_TYPES.items() if code}
 _UNPACK = {"float16": "<e", "float32": "<f", "float64": "<d", "bool": "<?"}
+_MODULE_STATE = {"training", "_parameters", "_buffers", "_modules"}
 _META = ["type", "version", "module_src", "class_name", "state"]
 _TF_NETWORKS = {("tfutil", "Network"), ("dnnlib.tflib.network", "Network")}
 _TF_STATE = {"version", "name", "static_kwargs", "build_module_src", "build_func_name", "variables"}
@@ -296,6 +297,8 @@ class Reader(Machine):
         kind = target.kind
         if type(state) is not dict or not all(isinstance(key, str) for key in state):
             raise _Misfit("a state that is no dict of attributes")
+        if is_plain_module(kind) and not state.keys() >= _MODULE_STATE:
+            raise _Misfit("a state that no module has")
         if is_network_of_tensorflow(kind):
             version = state.get("version")
             if type(version) is int and state.keys() != _TF_STATES.get(version, state.keys()):
@@ -404,6 +407,8 @@ def _tensor(reader: Reader, func: Global, args: tuple[object, ...]) -> Tensor:
         if parts[6].module != "torch" or parts[6].name not in ELEMENT_TYPES:
             raise _Misfit("an unknown element type")
         dtype = parts[6].name
+    if len(parts[2]) != len(parts[3]) or min((parts[1], *parts[2], *parts[3])) < 0:
+        raise _Misfit("a shape that does not go with its strides")
     made = Tensor(parts[0], parts[1], parts[2], parts[3], dtype)
     reader.tensors.append(made)
     return made

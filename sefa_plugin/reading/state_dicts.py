@@ -84,6 +84,8 @@ def take(entry: Entry, values: Values) -> Taken:
             tensor = values.tensor(item)
         except ValueProblem as error:
             raise ValueProblem(f"tensor {shown(name, 80)}: {error}") from None
+        if name in tensors:
+            raise ValueProblem(f"a state_dict with {shown(name, 80)} inside of it and beside it")
         if tensor is None:
             raise ValueProblem(f"a state_dict in which {shown(name, 80)} is no tensor")
         tensors[name] = tensor

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..system.messages import quoted, shown
-from .pickle_forms import Loaded, Storage, load
+from .pickle_forms import Loaded, Storage, Tensor, load
 from .pickle_machine import Budget, Global, InertPickleError, OtherForm
 from .tensor_view import ELEMENT_TYPES
 from .zip_file import ZipArchiveError, open_zip
@@ -120,8 +120,9 @@ class _Storages:
 
         The older layout names each class of modules so when it first comes, with its source, which torch only compares.
         """
-        if self._length == _LEGACY_PARTS and isinstance(pid, tuple) and pid[:1] == ("module",) and len(pid) == 4:
-            if isinstance(pid[1], Global) and all(part is None or isinstance(part, str) for part in pid[2:]):
+        if self._length == _LEGACY_PARTS and isinstance(pid, tuple) and pid[:1] == ("module",):
+            texts = [part for part in pid[2:] if part is None or isinstance(part, str)]
+            if len(pid) == 4 and len(texts) == 2 and isinstance(pid[1], Global):
                 return pid[1]
         wanted = _reference(pid, self._length)
         if wanted.key not in self.held:
@@ -194,6 +195,19 @@ def read_blobs(blobs: list[Storage], budget: Budget) -> None:
         if not isinstance(found, Storage):
             raise OtherForm(f"holds something else than a storage in a file of torch.save at {storage.where}")
         storage.dtype, storage.data, storage.blob = found.dtype, found.data, b""
+
+
+def check_bounds(tensors: list[Tensor]) -> None:
+    """Refuse tensors that reach over their storages, which torch refuses, too.
+
+    Raises:
+        OtherForm: there is one.
+    """
+    for place, (storage, offset, shape, strides, dtype) in enumerate(tensors):
+        width = ELEMENT_TYPES[dtype or storage.dtype][0]
+        reach = 0 if 0 in shape else 1 + sum((length - 1) * step for length, step in zip(shape, strides))
+        if (offset + reach) * width > len(storage.data):
+            raise OtherForm(f"has a tensor of shape {shape} that needs more than its storage holds (number {place})")
 
 
 def _stored_bytes(view: memoryview, entry: zipfile.ZipInfo) -> memoryview:

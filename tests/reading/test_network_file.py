@@ -159,6 +159,27 @@ def test_checksums_of_archives(tmp_path):
 
 
 @pytest.mark.parametrize("legacy", [True, False])
+def test_what_the_unpickler_refuses(tmp_path, legacy):
+    """Found by changing files: a device that torch does not know, tensors elsewhere that are none."""
+    path = tmp_path / "net.pt"
+    writer = TorchWriter(legacy)
+    honest = writer.tensor(np.full(5, 3.5))
+    for place, good in (("cuda:1", True), ("cpa", False), ("cuda:", False), ("data.pkl", False), (None, False)):
+        pid = honest.args[0].pid
+        honest.args[0].pid = (*pid[:3], place, *pid[4:])
+        path.write_bytes(writer.dumps({"G_ema": {"a": honest}}))
+        assert good or "on a device that torch does not name so" in refusal(path)
+        assert not good or read_network(path).tensors["a"].numpy().tolist() == [3.5] * 5
+    honest.args[0].pid = (*pid[:3], "cpu", *pid[4:])
+    for shape, strides, says in (((6,), (1,), "shape \\(6,\\) that needs more"), ((5,), (1, 1), "go with its strides")):
+        other = writer.tensor(np.zeros(5))
+        other.args = (other.args[0], 0, shape, strides, *other.args[4:])
+        path.write_bytes(writer.dumps({"G_ema": {"a": honest}, "D": {"a": other}}))
+        with pytest.raises(NetworkFileError, match=says):
+            read_network(path)
+
+
+@pytest.mark.parametrize("legacy", [True, False])
 def test_damage_is_said_with_its_cure(tmp_path, legacy):
     writer = TorchWriter(legacy)
     whole = writer.dumps({"G_ema": {"a": writer.tensor(np.full(5, 3.5))}})
@@ -285,7 +306,7 @@ def test_tensors_that_lie(write):
         tensor(array, shape=(4,), stride=None, offset=0.5),
     ):
         assert re.search(
-            "tensor w|calls torch._utils._rebuild_tensor_v2 with",
+            "tensor w|tensor of shape|calls torch._utils._rebuild_tensor_v2 with",
             refusal(write({"G_ema": network({"w": lie}, KWARGS)})),
         )
 

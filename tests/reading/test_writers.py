@@ -1,4 +1,4 @@
-"""Networks made with unusual options, by every pickler there is: all are read, and are exactly what their writer writes."""
+"""Networks with unusual options, by every pickler: all are read, and are exactly what their writer writes."""
 
 import io
 import itertools
@@ -101,9 +101,7 @@ def test_live_networks(tmp_path, monkeypatch, name, toy):
     snapshot = {"G": G, "D": None, "G_ema": G, "training_set_kwargs": dnnlib.EasyDict(more)}
     path = toys.write(tmp_path / "net.pkl", snapshot, monkeypatch, write=PICKLERS[name])
     record = check(path, "module")
-    want = {
-        key: value.numpy() for key, value in [*G.named_parameters(), *G.named_buffers()] for value in [value.detach()]
-    }
+    want = {key: value.detach().numpy() for key, value in [*G.named_parameters(), *G.named_buffers()]}
     assert record.tensors.keys() == want.keys()
     assert all((np.asarray(record.tensors[key]) == want[key]).all() for key in want)
 
@@ -156,11 +154,7 @@ def test_checkpoints(tmp_path, protocol, zipped):
     optimizer = torch.optim.Adam(layer.parameters())
     layer.half()
     weights = layer.state_dict()
-    weights["noise"], weights["step"], weights["p"] = (
-        torch.zeros(4)[1:3],
-        torch.tensor(5),
-        torch.nn.Parameter(torch.ones(1)),
-    )
+    weights.update(noise=torch.zeros(4)[1:3], step=torch.tensor(5), p=torch.nn.Parameter(torch.ones(1)))
     path = tmp_path / "net.pt"
     path.write_bytes(saved(protocol, zipped)({"g_ema": weights, "g_optim": optimizer.state_dict(), "epoch": 3}))
     assert check(path, "state_dict").tensors.keys() == weights.keys()

@@ -31,6 +31,7 @@ from fuzz.mutations import parts_of, some_instructions
 from sefa_plugin.reading.network_file import read_network
 from sefa_plugin.reading.network_record import NetworkFileError
 from sefa_plugin.reading.tensor_view import TensorView
+from sefa_plugin.system.messages import shown
 
 # --- the official side ------------------------------------------------------------------------------
 
@@ -63,6 +64,10 @@ class Module:
             if name in part:
                 return part[name]
         raise AttributeError(name)
+
+
+class Stranger:
+    """Of a class that nobody knows."""
 
 
 class Network:
@@ -106,7 +111,7 @@ class Unpickler(pickle.Unpickler):
         super().__init__(file, encoding="latin1")
 
     def find_class(self, module: str, name: str) -> Any:
-        return _NAMES[module, name]
+        return _NAMES.get((module, name), Stranger)
 
 
 _SHIM = types.SimpleNamespace(
@@ -145,7 +150,7 @@ def _flat(module: Module, name: str, found: dict) -> None:
     held = vars(module)
     attributes = {key: plain(item) for key, item in held.items() if key[0] != "(" and key not in _MEMBERS}
     attributes = {key: item for key, item in attributes.items() if not key.endswith("_hooks") or item}
-    found[f"module {name}"] = [held["(class)"], attributes]
+    found[f"module {name}"] = [shown(held["(class)"], 80), attributes]
     for kind in ("_parameters", "_buffers"):
         for key in held.get(kind, {}):
             found[f"{name}.{key}"] = plain(module.found(key))
