@@ -191,7 +191,7 @@ def ours(path: Path, which: str) -> Any:
 
 def plain_attributes(held: Any) -> dict:
     """Attributes; sets come as lists of their items."""
-    return {key: sorted(map(repr, item)) if key == "_non_persistent_buffers_set" else plain(item)
+    return {key: sorted(map(repr, item)) if key == "_non_persistent_buffers_set" and item == [] else plain(item)
             for key, item in held.items()}  # fmt: skip
 
 
