@@ -139,7 +139,7 @@ def _take_network(path: str, file: Parsed, which: str) -> NetworkRecord:
     walk.module(root, "")
     record = asked.record(entries, _of_modules(walk), "module")
     if walk.unknown:
-        raise ForeignNetworkError(f"{path}: refused: the file {walk.unknown[0]}", record)
+        raise ForeignNetworkError(f"{path}: refused: the network {walk.unknown[0]}", record)
     return record
 
 

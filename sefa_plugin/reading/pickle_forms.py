@@ -516,13 +516,9 @@ def _reconstructor(reader: Reader, func: Global, args: tuple[object, ...]) -> ob
     raise _Misfit(f"the class {kind.path} on {base.path}")
 
 
-def _path(reader: Reader, func: Global, args: tuple[object, ...]) -> str:
-    _fitting(args, *[str] * len(args))
-    return f"{func.name} of {len(args)} parts"
-
-
-def _date(reader: Reader, func: Global, args: tuple[object, ...]) -> str:
-    _fitting(args, bytes)
+def _beside(reader: Reader, func: Global, args: tuple[object, ...]) -> str:
+    """A path or a date beside a network."""
+    _fitting(args, *[bytes if func.module == "datetime" else str] * len(args))
     return func.name
 
 
@@ -544,8 +540,8 @@ _CALLS: dict[tuple[str, str], _Make] = {
     **{(home, "bytes"): _empty_bytes for home in _BUILTINS},
     **{(home, kind): _set for home in _BUILTINS for kind in ("set", "frozenset")},
     **{(home, "_reconstructor"): _reconstructor for home in _COPYREG},
-    **{(home, kind): _path for home in ("pathlib", "pathlib._local") for kind in _PATHS},
-    **{("datetime", kind): _date for kind in ("date", "datetime", "time")},
+    **{(home, kind): _beside for home in ("pathlib", "pathlib._local") for kind in _PATHS},
+    **{("datetime", kind): _beside for kind in ("date", "datetime", "time")},
 }
 # Names that stand for themselves or for a class of objects, not for a call.
 _NAMES = {
