@@ -128,7 +128,6 @@ _TF_NETWORKS = {("tfutil", "Network"), ("dnnlib.tflib.network", "Network")}
 _TF_STATE = {"version", "name", "static_kwargs", "build_module_src", "build_func_name", "variables"}
 _TF_STATES = {2: _TF_STATE, 3: {*_TF_STATE, "components"}, 4: {*_TF_STATE, "components"}}
 _TF_STATES[5] = {*_TF_STATES[4], "input_shapes", "output_shapes", "input_names", "output_names"}
-_DTYPE_STATES = [(3, order, None, None, None, -1, -1, 0) for order in "<|="]
 _PATHS = {f"{pure}{kind}Path" for pure in ("", "Pure") for kind in ("Posix", "Windows")}
 
 
@@ -275,15 +274,15 @@ class Reader(Machine):
         try:
             if isinstance(target, Object) and type(target) is Object and target.state is None:
                 self._object_state(target, state)
-            elif isinstance(target, Keyed):
+            elif isinstance(target, Keyed) and target.open:
                 # torch gives an OrderedDict of tensors the versions of its modules; Python 2 an EasyDict nothing.
                 wanted = ["_metadata"] if target.kind == "OrderedDict" else []
                 if type(state) is not dict or list(state) != wanted:
                     raise _Misfit(f"a state that no {target.kind} has")
                 target.open = False
             elif isinstance(target, Dtype) and not target.whole:
-                if state not in _DTYPE_STATES:
-                    raise _Misfit("a state that no type of little-endian numbers has")
+                order = _one("|" if ELEMENT_TYPES[target.name][0] == 1 else "<")
+                _fitting(state, _one(3), order, *[_one(None)] * 3, _one(-1), _one(-1), _one(0))
                 target.whole = True
             elif isinstance(target, Array) and target.view is None:
                 version, shape, kind, fortran, raw = _fitting(state, _one(1), tuple, Dtype, bool, object)
@@ -356,11 +355,15 @@ def _fitting(given: object, *kinds: Any) -> Any:
         _Misfit: it is something else.
     """
     if type(given) is not tuple or len(given) != len(kinds):
-        raise _Misfit(f"{len(given) if isinstance(given, tuple) else 'no'} arguments, {len(kinds)} were expected")
+        raise _Misfit(f"{len(given) if isinstance(given, tuple) else 'no'} parts, {len(kinds)} were expected")
     for place, (part, kind) in enumerate(zip(given, kinds)):
         good = kind is object or (type(part) is kind if isinstance(kind, type) else kind(part))
         if not good:
-            raise _Misfit(f"a {type(part).__name__} as argument {place + 1}")
+            raise _Misfit(
+                f"{part!r} as part {place + 1}"
+                if type(part) in (int, str, bool) and len(repr(part)) < 40
+                else f"a {type(part).__name__} as part {place + 1}"
+            )
     return given
 
 

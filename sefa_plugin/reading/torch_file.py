@@ -42,7 +42,6 @@ _STORAGE_TYPES = {
     "UntypedStorage": "uint8",
 }
 _LOCATION = re.compile(r"(cpu|cuda|mps|xpu|hpu|npu|xla|meta|privateuseone)(:[0-9]{1,4})?")
-_MACHINE = {"protocol_version", "little_endian", "type_sizes"}
 # What torch writes into an archive beside the pickle and the storages.
 _BESIDE = {"version", "byteorder", ".data/serialization_id", ".format_version", ".storage_alignment"}
 
@@ -157,10 +156,10 @@ def read_legacy(data: Bytes, budget: Budget | None = None, prefix: str = "") -> 
     if type(protocol.value) is not int or protocol.value != LEGACY_PROTOCOL:
         raise TorchFileError(f"has torch's file protocol {quoted(protocol.value)}, which is not known")
     machine = load(view, protocol.end, budget, prefix=prefix)
-    if type(machine.value) is not dict or machine.value.keys() != _MACHINE:
-        raise OtherForm(f"describes its machine otherwise than torch does, at {prefix}byte {protocol.end}")
-    if machine.value["little_endian"] is not True:
+    if isinstance(machine.value, dict) and machine.value.get("little_endian") is False:
         raise OtherTorchFile("was written on a big-endian machine")
+    if not _is_machine(machine.value):
+        raise OtherForm(f"describes its machine otherwise than torch does, at {prefix}byte {protocol.end}")
     storages = _Storages(_LEGACY_PARTS, lambda wanted: Storage(wanted.dtype))
     body = load(view, machine.end, budget, storages.resolve, prefix)
     keys = load(view, body.end, budget, prefix=prefix)
@@ -182,6 +181,15 @@ def read_legacy(data: Bytes, budget: Budget | None = None, prefix: str = "") -> 
     if pos != len(view):
         raise OtherForm(f"goes on for {len(view) - pos} bytes after its last storage, at {prefix}byte {pos}")
     return body
+
+
+def _is_machine(value: object) -> bool:
+    """Whether a value is what torch says of the machine that wrote a file."""
+    if type(value) is not dict or value.keys() != {"protocol_version", "little_endian", "type_sizes"}:
+        return False
+    sizes = value["type_sizes"]
+    plain = type(sizes) is dict and all(type(part) in (str, int) for pair in sizes.items() for part in pair)
+    return plain and type(value["protocol_version"]) is int and value["little_endian"] is True
 
 
 def read_blobs(blobs: list[Storage], budget: Budget) -> None:

@@ -236,7 +236,9 @@ def test_pickles_inside(write):
     assert "byte " in found[0] and " > byte " in found[0] and "calls os.system" in found[0]
     stored = storage_bytes(np.ones(3, "f4"))
     assert audit(write([call("torch.storage._load_from_bytes", stored)])).findings == ()
-    for changed in (stored + b"x", stored.replace(b"little_endian", b"little_endiam"), stored[:-4]):
+    imported = stored.replace(b"\x04\x00\x00\x00longq\x07K\x04", b"\x04\x00\x00\x00longq\x07cthis\ns\n")
+    assert imported != stored
+    for changed in (imported, stored + b"x", stored.replace(b"little_endian", b"little_endiam"), stored[:-4]):
         assert audit(write([call("torch.storage._load_from_bytes", changed)])).findings
 
 
