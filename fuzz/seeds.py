@@ -148,8 +148,9 @@ def pickles() -> Iterator[bytes]:
     for protocol in range(6):
         yield pickle.dumps(plain, protocol)
         yield pickle.dumps({"array": np.arange(6.0).reshape(2, 3), "scalar": np.float32(2)}, protocol)
-        yield dumps([numpy_array([1.0, 2.0]), call("a.b", 1, state={"x": 1}, pairs=(("k", "v"),))], min(protocol, 4))
-    yield b"(dp0\nS'a'\np1\n(lp2\nI1\naL2L\naF1.5\nasS'n'\n(iargparse\nNamespace\np3\n(dp4\nS'b'\nI01\nsbs."
+        yield dumps([numpy_array([1.0, 2.0]), call("a.b", state={"x": 1})], min(protocol, 4))
+    kind = b"ccopy_reg\n_reconstructor\n(cargparse\nNamespace\nc__builtin__\nobject\nNtR"  # Python 2
+    yield b"(dp1\nS'a'\np2\n(lp3\nI1\naL2L\naF1.5\nasS'n'\n" + kind + b"p4\n(dp5\nS'b'\nI01\nsbs."
 
 
 def arrays() -> Iterator[bytes]:

@@ -80,10 +80,10 @@ def _in_a_file(read: Callable[[str], Any], suffix: str = "") -> Reader:
 
 
 def _inert_pickle() -> tuple[Reader, tuple]:
-    from sefa_plugin.reading.pickle_file import load
+    from sefa_plugin.reading.pickle_forms import Storage, load
     from sefa_plugin.reading.pickle_machine import InertPickleError
 
-    return lambda data: load(data, persistent=True), (InertPickleError,)
+    return lambda data: load(data, resolve=lambda pid: Storage("uint8")), (InertPickleError,)
 
 
 def _torch_zip() -> tuple[Reader, tuple]:
@@ -173,12 +173,11 @@ def _latents() -> tuple[Reader, tuple]:
 
 def _audit() -> tuple[Reader, tuple]:
     from sefa_plugin.hooks.known_sources import origin
-    from sefa_plugin.reading.audit import text as audit_text
-    from sefa_plugin.reading.audit.audit import AuditError, audit
+    from sefa_plugin.reading.audit import AuditError, as_json, audit, lines
 
     def read(path: str) -> None:
         found = audit(path, origin)
-        told = [*audit_text.lines(found), str(audit_text.as_json(found)["verdict"])]
+        told = [*lines(found), str(as_json(found)["verdict"])]
         if not all(line.isprintable() for line in told):
             raise NotOneLine(repr(told)[:500])
 

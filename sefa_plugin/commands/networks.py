@@ -19,7 +19,7 @@ from .shell import Command, report, warn
 @click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
 @options.as_json
 @click.option(
-    "--audit", is_flag=True, help="Print what the file would run if it were unpickled; exit code 1 if anything."
+    "--audit", is_flag=True, help="Say whether the file is exactly what a toolkit writes; exit code 1 if not."
 )
 @options.allow_local
 @options.trust_pickle
@@ -37,9 +37,8 @@ def info(
 ) -> None:
     """Print what a network file holds; nothing of it is run (unless --trust-pickle).
 
-    With --audit, print what unpickling a file of any kind (.pkl, .pt, .npz, .safetensors, .json) would do. The exit
-    code is then 0 where that is no more than network files do, and 1 where other code would run, a name or a source
-    text is not known, or the file is odd or broken.
+    With --audit, say whether a file (.pkl, .pt, .npz, .safetensors, .json) is exactly what its writer writes: the exit
+    code is then 0, and 1 where anything in it is not, which is listed with its place.
 
     \b
     Examples:
@@ -105,11 +104,10 @@ def info(
 def _audit(file: str, as_json: bool, allow_local: bool) -> None:
     from ..hooks.known_sources import origin
     from ..networks.opening import locate
-    from ..reading.audit import text as audit_text
-    from ..reading.audit.audit import audit
+    from ..reading import audit
 
-    found = audit(locate(file, progress=download(), allow_local=allow_local), origin)
-    text = json.dumps(audit_text.as_json(found), indent=1) if as_json else "\n".join(audit_text.lines(found))
+    found = audit.audit(locate(file, progress=download(), allow_local=allow_local), origin)
+    text = json.dumps(audit.as_json(found), indent=1) if as_json else "\n".join(audit.lines(found))
     click.echo(text)
     click.get_current_context().exit(1 if found.findings else 0)
 

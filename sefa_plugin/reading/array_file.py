@@ -12,7 +12,7 @@ import os
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -66,6 +66,17 @@ class ArrayFile:
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
+
+    def holds_objects(self, name: str) -> bool:
+        """Whether an array is one of Python objects, which NumPy pickles.
+
+        Raises:
+            ArrayFileError: its header is broken.
+            OSError: the file cannot be read.
+        """
+        with open_regular(self.path) as stream, _one_line():
+            with _archive(stream).open(f"{name}.npy") if name or self.names != [""] else stream as part:
+                return _header(part)[1].hasobject
 
     def read(self, name: str, kinds: str = "fiu") -> Float64:
         """Give an array as float64.
@@ -130,10 +141,16 @@ def _archive(stream: BinaryIO) -> zipfile.ZipFile:
     return open_zip(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def _array(stream: IO[bytes], size: int, what: str, most: float = math.inf) -> Array:
-    """An array of at most ``most`` numbers, whose file has ``size`` bytes."""
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type."""
     read_header = npy.read_array_header_1_0 if npy.read_magic(stream) == (1, 0) else npy.read_array_header_2_0
     shape, _, kind = read_header(stream)
+    return shape, kind
+
+
+def _array(stream: IO[bytes], size: int, what: str, most: float = math.inf) -> Array:
+    """An array of at most ``most`` numbers, whose file has ``size`` bytes."""
+    shape, kind = _header(stream)
     check_size([shape], what, most)
     whole = min(shape, default=0) >= 0 and math.prod(shape) * kind.itemsize <= size - stream.tell()
     if not whole and not kind.hasobject:  # np.load refuses objects

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..system.regular_files import mapped
 from .network_record import NetworkFileError
-from .pickle_file import load
-from .pickle_machine import Budget, Global, InertPickleError, TruncatedPickle
-from .pickle_values import UnknownGlobal, ValueProblem, Values, unwrap_new
-from .torch_file import OtherTorchFile, TorchFileError, is_legacy, read_legacy, read_zip
+from .pickle_forms import Loaded, UnknownGlobal, load
+from .pickle_machine import Budget, InertPickleError, OtherForm, TruncatedPickle
+from .pickle_values import ValueProblem, Values
+from .torch_file import OtherTorchFile, TorchFileError, check_bounds, is_legacy, read_blobs, read_legacy, read_zip
 
 if TYPE_CHECKING:
     from .tensor_view import Bytes
@@ -23,15 +23,13 @@ class Parsed(NamedTuple):
     """The contents of one file.
 
     Attributes:
-        value: the inert value of the whole file.
+        loaded: its pickle, with the inert value of the whole file.
         values: turns parts of it into plain values and tensors.
-        globals: every name that the file refers to.
         format: ``pickle`` or ``torch``.
     """
 
-    value: object
+    loaded: Loaded
     values: Values
-    globals: list[Global]
     format: str
 
 
@@ -48,7 +46,7 @@ def read_inert(path: str | os.PathLike[str]) -> tuple[object, Values]:
         raise NetworkFileError(f"{shown_path}: {hint(error)}") from None
     except RecursionError:
         raise NetworkFileError(f"{shown_path}: is nested too deeply") from None
-    return unwrap_new(file.value), file.values
+    return file.loaded.value, file.values
 
 
 @contextmanager
@@ -68,14 +66,16 @@ def hint(error: Exception) -> str:
     if isinstance(error, TruncatedPickle) or "cut short" in str(error):
         return f"the file {error}; it is truncated: download or copy it again"
     if isinstance(error, UnknownGlobal):
-        return f"refused: the network {error}"
+        return f"refused: the file {error}"
+    if isinstance(error, OtherForm):
+        return f"refused: the file {error}; it is damaged, or no toolkit has written it"
     if isinstance(error, (InertPickleError, TorchFileError)):
         whole = isinstance(error, OtherTorchFile) or "copy it again" in str(error)
         return f"the file {error}" + ("" if whole else " (damaged? download or copy it again)")
     return str(error) if isinstance(error, ValueProblem) else f"the file {error}"
 
 
-def parse(path: str, data: Bytes) -> Parsed:
+def parse(path: str, data: Bytes, budget: Budget | None = None) -> Parsed:
     """Read the bytes as a pickle or as a file of ``torch.save``.
 
     Raises:
@@ -83,27 +83,36 @@ def parse(path: str, data: Bytes) -> Parsed:
         NetworkFileError: they are a well-known other kind of file; names ``path``.
     """
     _refuse_other_kinds(path, bytes(data[:1024]))
-    budget = Budget()
+    budget = budget or Budget()
     zipped = data[:4] == b"PK\x03\x04"
     if zipped or is_legacy(data):
         try:
-            file = (read_zip if zipped else read_legacy)(data, budget)
-        except TruncatedPickle:
+            loaded = (read_zip if zipped else read_legacy)(data, budget)
+        except (TruncatedPickle, OtherForm):
             raise
         except InertPickleError as error:
             raise InertPickleError(f"is a broken file of torch.save: {error}") from None
-        return Parsed(file.value, Values(file.storages, budget), file.globals, "torch")
+        return _whole(loaded, budget, "torch")
     try:
         loaded = load(data, budget=budget)
-    except TruncatedPickle:
-        if data[0] not in b"\x80(c]}l":  # a file that was never a pickle is not a truncated one
-            raise NetworkFileError(f"{path}: not a pickle, nor any other network file known here") from None
-        raise
     except InertPickleError as error:
-        if data[0] != 0x80:
+        if isinstance(error, UnknownGlobal):
+            raise
+        # A file that was never a pickle is not a truncated one, nor one of another form.
+        if data[0] not in (b"\x80(c]}l" if isinstance(error, TruncatedPickle) else b"\x80"):
             raise NetworkFileError(f"{path}: not a pickle, nor any other network file known here") from None
+        if isinstance(error, (TruncatedPickle, OtherForm)):
+            raise
         raise InertPickleError(f"is a broken pickle: {error}") from None
-    return Parsed(loaded.value, Values(budget=budget), loaded.globals, "pickle")
+    if loaded.end != len(data):
+        raise OtherForm(f"goes on for {len(data) - loaded.end} bytes after its pickle, at byte {loaded.end}")
+    return _whole(loaded, budget, "pickle")
+
+
+def _whole(loaded: Loaded, budget: Budget, kind: str) -> Parsed:
+    read_blobs(loaded.blobs, budget)
+    check_bounds(loaded.tensors)
+    return Parsed(loaded, Values(budget), kind)
 
 
 def _refuse_other_kinds(path: str, head: bytes) -> None:

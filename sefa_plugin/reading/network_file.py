@@ -8,7 +8,7 @@ class's module and the module's ``__dict__``. :func:`read_network` reads one of 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..system.messages import quoted, shown
@@ -25,8 +25,9 @@ from .network_record import (
     json_list,
     json_object,
 )
-from .pickle_machine import Call, InertPickleError
-from .pickle_values import UnknownGlobal, ValueProblem, is_known, unwrap_new
+from .pickle_forms import UnknownGlobal, is_known
+from .pickle_machine import InertPickleError
+from .pickle_values import ValueProblem, shared_parts
 from .torch_file import TorchFileError
 
 if TYPE_CHECKING:
@@ -119,22 +120,57 @@ class _Asked(NamedTuple):
 
 
 def _take_network(path: str, file: Parsed, which: str) -> NetworkRecord:
-    value, values = unwrap_new(file.value), file.values
-    asked = _Asked(path, which, file.format, tuple(sorted({name.path for name in file.globals if not is_known(name)})))
-    networks = tf_networks.entries(value)
-    if networks is not None:
-        return asked.record(networks, tf_networks.take(asked.entry(networks), values), "tensorflow")
-    held = state_dicts.entries(value, values)
-    if held is not None:
-        return asked.record(held, state_dicts.take(asked.entry(held), values), "state_dict")
+    value, values = file.loaded.value, file.values
+    others = tuple(sorted({name.path for name in file.loaded.globals if not is_known(name)}))
+    asked = _Asked(path, which, file.format, others)
+    if networks := tf_networks.entries(value):
+        network = asked.entry(networks)
+        _check_apart(network, file)
+        return asked.record(networks, tf_networks.take(network, values), "tensorflow")
+    if held := state_dicts.entries(value):
+        weights = asked.entry(held)
+        _check_apart(weights.tensors, file)
+        return asked.record(held, state_dicts.take(weights, values), "state_dict")
     # A file may be the network itself.
     entries = {which: value} if is_module(value) else _entries(path, value)
+    root = asked.entry(entries)
+    _check_apart(root, file)
     walk = NetworkWalk(values)
-    walk.module(asked.entry(entries), "")
+    walk.module(root, "")
     record = asked.record(entries, _of_modules(walk), "module")
     if walk.unknown:
-        raise ForeignNetworkError(f"{path}: refused: the network {UnknownGlobal(walk.unknown[0])}", record)
+        raise ForeignNetworkError(f"{path}: refused: the network {walk.unknown[0]}", record)
     return record
+
+
+def problems(path: str, file: Parsed) -> list[str]:
+    """Why networks of a file cannot be read, one line each; [] for a file without networks."""
+    found = []
+    try:
+        value = file.loaded.value
+        names: Iterable[str] = tf_networks.entries(value) or state_dicts.entries(value) or ()
+        if not names:
+            names = NETWORK_NAMES[-1:] if is_module(value) else _entries(path, value)
+    except (NetworkFileError, ValueProblem):
+        return []
+    for which in names:
+        try:
+            _take_network(path, file, which)
+        except (NetworkFileError, ValueProblem) as error:
+            found.append(f"{which}: {str(error).removeprefix(f'{path}: ')}")
+    return found
+
+
+def _check_apart(network: object, file: Parsed) -> None:
+    """Refuse a network of which objects of unknown classes elsewhere hold a part: their classes could change it.
+
+    Raises:
+        ValueProblem: there are some.
+    """
+    strangers = file.loaded.strangers
+    if strangers and shared_parts(network, strangers):
+        classes = ", ".join(sorted({held.kind.path for held in strangers})[:3])
+        raise ValueProblem(f"refused: parts of the network are also parts of objects of unknown classes ({classes})")
 
 
 def _of_modules(walk: NetworkWalk) -> Taken:
@@ -156,20 +192,17 @@ def _of_modules(walk: NetworkWalk) -> Taken:
 
 def _entries(path: str, value: object) -> dict[str, object]:
     """Networks of the file by name; ``NetworkFileError`` if it is not a network file."""
-    pairs: Collection[tuple[object, object]] = ()
-    if isinstance(value, dict):
-        pairs = value.items()
-    elif isinstance(value, Call):
-        pairs = value.pairs or (value.state.items() if isinstance(value.state, dict) else ())
-    networks = [(key, item) for key, item in pairs if isinstance(key, str) and key in NETWORK_NAMES]
-    found = {key: unwrap_new(item) for key, item in networks if item is not None}
+    pairs = value if isinstance(value, dict) else {}
+    found = {
+        key: pairs[key] for key in pairs if isinstance(key, str) and key in NETWORK_NAMES and pairs[key] is not None
+    }
     if found:
         return found
-    keys = [shown(key, 40) if isinstance(key, str) else quoted(key) for key, _ in list(pairs)[:3]]
+    keys = [shown(key, 40) if isinstance(key, str) else quoted(key) for key in list(pairs)[:3]]
     if isinstance(value, dict):
         what = f"a dict of {', '.join(keys) or 'nothing'}"
     elif isinstance(value, (list, tuple)):
-        what = f"a {type(value).__name__} of {len(value)} things"
+        what = f"a {type(value).__name__.lower()} of {len(value)} things"
     else:
         what = describe(value)
     raise NetworkFileError(

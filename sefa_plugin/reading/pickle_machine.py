@@ -1,7 +1,14 @@
-"""The stack machine of pickles, which makes inert records of names, calls and references."""
+"""The stack machine of pickles, as far as Python's picklers use it.
+
+A pickler writes an object, then what it holds, and never comes back to it. So this machine takes the instructions that
+picklers write (C and Python, protocols 0 to 5, Python 2's too), spelled as they spell them: nothing is taken from the
+stack and dropped, the memo is filled once and in order, an object is changed only before anything refers to it, a key
+comes once, frames and the pickle end together. What a name, a call or a state means is for ``pickle_forms``.
+"""
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -10,8 +17,6 @@ from ..system.messages import shown
 
 if TYPE_CHECKING:
     from .tensor_view import Bytes
-
-    Pairs = list[tuple[object, object]]  # keys and values of a dict, in the order of the file
 
 
 class InertPickleError(Exception):
@@ -22,14 +27,23 @@ class TruncatedPickle(InertPickleError):
     """The stream ends before the pickle does."""
 
 
+class OtherForm(InertPickleError):
+    """The stream is a pickle, but not one that a pickler or a toolkit writes."""
+
+
+class ValueProblem(Exception):
+    """A value of a known form that makes no sense, or is too large."""
+
+
 class Global:
     """A global of the stream, ``module`` and ``name``; never imported."""
 
-    __slots__ = ("module", "name")
+    __slots__ = ("module", "name", "place")
 
-    def __init__(self, module: str, name: str) -> None:
+    def __init__(self, module: str, name: str, place: int = 0) -> None:
         self.module = module
         self.name = name
+        self.place = place
 
     @property
     def path(self) -> str:
@@ -40,40 +54,6 @@ class Global:
         return f"Global({self.path!r})"
 
 
-class Call:
-    """An object of the stream: the call that would make it, and later changes to it.
-
-    Attributes:
-        func: normally a :class:`Global`.
-        args: positional arguments.
-        kwargs: keyword arguments (only ``NEWOBJ_EX`` gives any).
-        state: argument of ``BUILD``, or None.
-        items: what was appended or added; ``pairs``: what was set by key.
-    """
-
-    __slots__ = ("args", "func", "items", "kwargs", "pairs", "state")
-
-    def __init__(self, func: object, args: tuple[object, ...], kwargs: dict[object, object] | None = None) -> None:
-        self.func = func
-        self.args = args
-        self.kwargs = kwargs or {}
-        self.state: object = None
-        self.items: list[object] = []
-        self.pairs: Pairs = []
-
-    def __repr__(self) -> str:
-        return f"Call({self.func!r}, {len(self.args)} arguments)"
-
-
-class PersistentId:
-    """A reference to something outside the stream (a tensor's storage, in ``torch.save`` files)."""
-
-    __slots__ = ("pid",)
-
-    def __init__(self, pid: object) -> None:
-        self.pid = pid
-
-
 MAX_OPCODES = 1_000_000  # a StyleGAN3 training snapshot has about 60,000
 MAX_LINE = 65_536  # bytes of a text-mode argument
 MAX_ODD_KEYS = 4_096  # keys other than text and small numbers: hashes of long numbers can be made to collide
@@ -81,10 +61,15 @@ MAX_KEY = 4_096  # letters of a key: equal keys are compared letter by letter
 MAX_KEY_PARTS = 16  # of a tuple as a key: its hash is not cached
 MAX_SETS = 100_000  # an empty one takes one byte in a file and over 200 in memory
 MAX_LONG = 512  # bytes of a whole number; torch's magic number has 10
+MAX_FINDINGS = 1_000
+MAX_DIGITS = 400  # of one in text: parsing takes quadratic time
 SMALL_BYTES = 4_096  # longer byte strings stay views of the file
 MARK = object()
 _FORMS = {layout: struct.Struct(layout) for layout in ("<B", "<H", "<I", "<Q", "<i", ">d")}
-_MISSING = object()
+_INTEGER = re.compile(rb"0|-?[1-9][0-9]*")
+_FLOAT = re.compile(rb"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[+-][0-9]+)?|inf)|nan")
+_FRAME = 0x95
+_UNFRAMED = 1 << 64
 
 
 class Budget:
@@ -94,25 +79,75 @@ class Budget:
         opcodes: instructions.
         sets: sets.
         odd_keys: keys other than text and small numbers.
+        findings: None, or where what writers do not write is noted instead of refused (the audit).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, findings: list[str] | None = None) -> None:
         self.opcodes, self.sets, self.odd_keys = MAX_OPCODES, MAX_SETS, MAX_ODD_KEYS
+        self.findings = findings
 
 
 class Machine:
-    """The stack machine of one pickle. ``data`` is a memoryview of bytes; reading starts at ``pos``."""
+    """The stack machine of one pickle. ``data`` is a memoryview of bytes; reading starts at ``pos``.
 
-    def __init__(self, data: memoryview, pos: int, persistent: bool, budget: Budget) -> None:
+    Subclasses give the meaning of names, calls, objects, states and references.
+    """
+
+    def __init__(self, data: memoryview, pos: int, budget: Budget, prefix: str = "") -> None:
         self.data = data
-        self.pos = pos
+        self.pos = self.here = pos  # here: of the instruction
         self.end = len(data)
-        self.persistent = persistent
+        self.frame_end = _UNFRAMED
         self.budget = budget
+        self.prefix = prefix
         self.stack: list[object] = []
-        self.memo: dict[int, object] = {}
-        self.globals: dict[tuple[str, str], Global] = {}
-        self.references: list[PersistentId] = []
+        self.memo: list[object] = []
+        self.first = 0  # number of the first entry of the memo: 1 in C pickles of Python 2
+        self.used: set[int] = set()  # ``id`` of what was recalled; the memo keeps it alive
+        self.previous = 0
+
+    @property
+    def where(self) -> str:
+        """The place of the instruction, in words."""
+        return f"{self.prefix}byte {self.here}"
+
+    def odd(self, what: str) -> None:
+        """Refuse (in an audit: note) what no writer writes.
+
+        Raises:
+            OtherForm: with the place.
+        """
+        if self.budget.findings is None:
+            raise OtherForm(f"{what} at {self.where}, which no writer of such files does")
+        if len(self.budget.findings) >= MAX_FINDINGS:
+            raise OtherForm(f"does more than {MAX_FINDINGS} things that no writer of such files does")
+        self.budget.findings.append(f"{self.where}: {what}")
+
+    def bad(self, what: str) -> InertPickleError:
+        """An error with the place."""
+        return InertPickleError(f"{what} at {self.where}")
+
+    # --- meaning ----------------------------------------------------------------------------------
+
+    def name(self, module: str, name: str) -> object:
+        """What a global stands for."""
+        raise NotImplementedError
+
+    def called(self, func: object, args: tuple[object, ...]) -> object:
+        """What a call gives (REDUCE)."""
+        raise NotImplementedError
+
+    def made(self, kind: object, args: tuple[object, ...]) -> object:
+        """A new object (NEWOBJ)."""
+        raise NotImplementedError
+
+    def built(self, target: object, state: object) -> None:
+        """Set the state of an object (BUILD)."""
+        raise NotImplementedError
+
+    def reference(self, pid: object) -> object:
+        """What a persistent id stands for."""
+        raise NotImplementedError
 
     # --- the stream -------------------------------------------------------------------------------
 
@@ -163,7 +198,7 @@ class Machine:
     def pop(self) -> object:
         """Take the topmost object."""
         if not self.stack or self.stack[-1] is MARK:
-            raise InertPickleError(f"takes from an empty stack at byte {self.pos - 1}")
+            raise self.bad("takes from an empty stack")
         return self.stack.pop()
 
     def pop_mark(self) -> list[object]:
@@ -173,7 +208,7 @@ class Machine:
         while at >= 0 and stack[at] is not MARK:
             at -= 1
         if at < 0:
-            raise InertPickleError(f"a mark is missing at byte {self.pos - 1}")
+            raise self.bad("a mark is missing")
         items = stack[at + 1 :]
         del stack[at:]
         return items
@@ -181,63 +216,72 @@ class Machine:
     def top(self) -> object:
         """The topmost object, left in its place."""
         if not self.stack or self.stack[-1] is MARK:
-            raise InertPickleError(f"takes from an empty stack at byte {self.pos - 1}")
+            raise self.bad("takes from an empty stack")
         return self.stack[-1]
 
     def store(self, index: int) -> None:
-        """Store the topmost object under a number of at most 32 bits (longer ones could have equal hashes)."""
-        if not 0 <= index < 1 << 32:
-            raise InertPickleError(f"stores an entry under a number of more than 32 bits at byte {self.pos - 1}")
-        self.memo[index] = self.top()
+        """Store the topmost object, which was just made, as the next entry of the memo."""
+        if not self.memo and index == 1:
+            self.first = 1
+        if index != len(self.memo) + self.first or self.previous not in _STORED:
+            raise OtherForm(f"stores entry {index:.10g} of the memo out of turn at {self.where}")
+        self.memo.append(self.top())
 
     def recall(self, index: int) -> None:
-        """Push an object that was stored before."""
-        item = self.memo.get(index, _MISSING)
-        if item is _MISSING:
-            raise InertPickleError(f"recalls entry {index}, which was never stored, at byte {self.pos - 1}")
+        """Push an object that was stored before; it cannot be changed any more."""
+        if not 0 <= index - self.first < len(self.memo):
+            raise self.bad(f"recalls entry {index:.10g}, which was never stored,")
+        item = self.memo[index - self.first]
+        self.used.add(id(item))
         self.stack.append(item)
 
     # --- building ---------------------------------------------------------------------------------
 
-    def name(self, module: object, name: object) -> Global:
-        """The record of a global."""
-        if not isinstance(module, str) or not isinstance(name, str):
-            raise InertPickleError(f"names a global by something that is not text at byte {self.pos - 1}")
-        return self.globals.setdefault((module, name), Global(module, name))
+    def target(self, kind: type) -> object:
+        """The topmost object, which must be a ``kind`` that may still change."""
+        target = self.top()
+        if not isinstance(target, kind):
+            raise OtherForm(f"changes a {type(target).__name__.lower()} like a {kind.__name__} at {self.where}")
+        if id(target) in self.used or not getattr(target, "open", True):
+            raise OtherForm(f"changes a {kind.__name__} after something referred to it at {self.where}")
+        return target
 
-    def set_items(self, target: object, flat: list[object]) -> None:
-        """Set alternating keys and values in a dict, or in a call that would make one."""
+    def set_items(self, flat: list[object]) -> None:
+        """Set alternating keys and values in the topmost dict."""
+        target = self.target(dict)
+        assert isinstance(target, dict)
         if len(flat) % 2:
-            raise InertPickleError(f"a key without a value at byte {self.pos - 1}")
-        pairs = list(zip(flat[::2], flat[1::2]))
-        if not isinstance(target, (Call, dict)):
-            raise InertPickleError(f"sets items of a {type(target).__name__} at byte {self.pos - 1}")
-        for key, _ in pairs:
+            raise self.bad("a key without a value")
+        self.fill(target, flat[::2], flat[1::2])
+
+    def fill(self, target: dict[object, object], keys: list[object], values: list[object]) -> None:
+        """Set keys, each once, in a dict."""
+        for key in keys:
             self.check_key(key)
-        if isinstance(target, Call):
-            target.pairs.extend(pairs)
-        else:
-            target.update(pairs)
+        wanted = len(target) + len(keys)
+        target.update(zip(keys, values))
+        if len(target) != wanted:
+            raise OtherForm(f"sets a key of a dict twice at {self.where} (among {shown(str(keys[-1]), 40)})")
 
-    def append(self, target: object, items: list[object]) -> None:
-        """Append to a list, or to a call that would make one."""
-        if isinstance(target, Call):
-            target.items.extend(items)
-        elif isinstance(target, list):
-            target.extend(items)
-        else:
-            raise InertPickleError(f"appends to a {type(target).__name__} at byte {self.pos - 1}")
+    def append(self, items: list[object]) -> None:
+        """Append to the topmost list."""
+        target = self.target(list)
+        assert isinstance(target, list)
+        target.extend(items)
 
-    def add(self, target: object, items: list[object]) -> None:
-        """Add to a set, or to a call that would make one."""
-        if isinstance(target, Call):
-            target.items.extend(items)
-        elif isinstance(target, set):
-            for item in items:
-                self.check_key(item)
-                target.add(item)
-        else:
-            raise InertPickleError(f"adds to a {type(target).__name__} at byte {self.pos - 1}")
+    def add(self, items: list[object]) -> None:
+        """Add to the topmost set."""
+        target = self.target(set)
+        assert isinstance(target, set)
+        target.update(self.distinct(items))
+
+    def distinct(self, items: list[object]) -> list[object]:
+        """The items of a set, which must be different."""
+        for item in items:
+            self.check_key(item)
+        if len(set(items)) != len(items):
+            raise OtherForm(f"adds something to a set twice at {self.where}")
+        return items
 
     def check_key(self, key: object) -> None:
         """Limit keys that are neither short text nor small numbers, since their hashes could be made to collide."""
@@ -245,8 +289,8 @@ class Machine:
             return
         parts = key if isinstance(key, tuple) else (key,)
         good = len(parts) <= MAX_KEY_PARTS
-        if not good or not all(is_plain_key(part) or isinstance(part, _ODD) for part in parts):
-            raise InertPickleError(f"a key of type {type(key).__name__} at byte {self.pos - 1}")
+        if not good or not all(is_plain_key(part) or isinstance(part, (int, float, Global)) for part in parts):
+            raise self.bad(f"a key of type {type(key).__name__}")
         self.budget.odd_keys -= 1
         if self.budget.odd_keys < 0:
             raise InertPickleError(f"has over {MAX_ODD_KEYS} keys that are neither text nor small numbers")
@@ -258,43 +302,58 @@ class Machine:
             raise InertPickleError(f"has more than {MAX_SETS} sets")
         return set()
 
-    def call(self, func: object, args: object, kwargs: object = None) -> Call:
-        """The record of a call."""
-        if not isinstance(args, tuple) or not (kwargs is None or isinstance(kwargs, dict)):
-            raise InertPickleError(f"a call with malformed arguments at byte {self.pos - 1}")
-        return Call(func, args, kwargs)
-
-    def reference(self, pid: object) -> PersistentId:
-        """Record a reference to outside data."""
-        if not self.persistent:
-            raise InertPickleError("refers to data outside the file (a persistent id)")
-        self.references.append(PersistentId(pid))
-        return self.references[-1]
-
     # --- the loop ---------------------------------------------------------------------------------
 
-    def run(self, opcodes: Mapping[int, Callable[[Machine], object]]) -> object:
+    def run(self) -> object:
         """Execute instructions up to STOP and give the object left on the stack."""
-        data, stack = self.data, self.stack
+        data, stack, end = self.data, self.stack, self.end
+        opcodes = _OPCODES[self._protocol()]
         for used in range(self.budget.opcodes):
-            if self.pos >= self.end:
-                raise TruncatedPickle(f"ends early: no end of the pickle in {self.end} bytes")
+            if self.pos >= end:
+                raise TruncatedPickle(f"ends early: no end of the pickle in {end} bytes")
+            self.here = self.pos
             code = data[self.pos]
             self.pos += 1
             if code == 0x2E:  # STOP
                 result = self.pop()
                 if stack:
-                    raise InertPickleError(f"leaves {len(stack)} objects over at byte {self.pos - 1}")
+                    raise self.bad(f"leaves {len(stack)} objects over")
+                if self.frame_end not in (_UNFRAMED, self.pos):
+                    raise OtherForm(f"ends inside of a frame, which says that it ends at byte {self.frame_end},")
                 self.budget.opcodes -= used + 1
                 return result
             act = opcodes.get(code)
             if act is None:
-                raise InertPickleError(f"no pickle instruction has the code 0x{code:02x} (byte {self.pos - 1})")
+                if code not in _NEVER and not any(code in table for table in _OPCODES):
+                    raise self.bad(f"no pickle instruction has the code 0x{code:02x}")
+                raise OtherForm(f"uses the instruction 0x{code:02x} at {self.where}, which no pickler writes there")
             act(self)
+            if code != _FRAME:
+                self.previous = code
+            if self.pos >= self.frame_end:
+                if self.pos > self.frame_end:
+                    raise OtherForm(f"has an instruction that reaches out of its frame at {self.where}")
+                self.frame_end = _UNFRAMED
         raise InertPickleError(f"has more than {MAX_OPCODES} instructions")
 
+    def _protocol(self) -> int:
+        """The protocol that the pickle begins with; 0 stands for 1, too."""
+        if self.pos >= self.end or self.data[self.pos] != 0x80:
+            return 0
+        self.pos += 1
+        version = self.number("<B")
+        if not 2 <= version <= 5:
+            raise InertPickleError(f"pickle protocol {version} is not known (0-5 are)")
+        return version
 
-_ODD = (int, float, Global, Call)
+    def frame(self) -> None:
+        """Enter a frame."""
+        length = self.number("<Q")
+        if self.frame_end != _UNFRAMED:
+            raise OtherForm(f"has a frame inside of a frame at {self.where}")
+        if length > self.end - self.pos:
+            raise TruncatedPickle(f"ends early: a frame of {length:.10g} bytes at {self.where} of {self.end}")
+        self.frame_end = self.pos + length
 
 
 def is_plain_key(key: object) -> bool:
@@ -310,3 +369,203 @@ def decode(raw: Bytes, encoding: str) -> str:
         return str(raw, encoding, "surrogatepass" if encoding == "utf-8" else "strict")
     except UnicodeDecodeError as error:
         raise InertPickleError(f"text that is not {encoding}: {error.reason}") from None
+
+
+# --- instructions ---------------------------------------------------------------------------------
+
+
+def _decimal(machine: Machine, raw: bytes) -> int:
+    if len(raw) > MAX_DIGITS:
+        raise machine.bad(f"a decimal number of {len(raw)} digits")
+    if not _INTEGER.fullmatch(raw):
+        raise machine.bad(f"{raw[:40]!r} is no whole number as a pickler writes it,")
+    return int(raw)
+
+
+def _int_line(machine: Machine) -> int:
+    raw = machine.line()
+    return {b"00": False, b"01": True}[raw] if raw in (b"00", b"01") else _decimal(machine, raw)
+
+
+def _long_line(machine: Machine) -> int:
+    raw = machine.line()
+    return _decimal(machine, raw[:-1] if raw.endswith(b"L") else b"")
+
+
+def _float_line(machine: Machine) -> float:
+    raw = machine.line()
+    if not _FLOAT.fullmatch(raw):
+        raise machine.bad(f"{raw[:40]!r} is no number as a pickler writes it,")
+    return float(raw)
+
+
+_ESCAPES = {ord("\\"): "\\\\", ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
+_ESCAPES.update({code: f"\\x{code:02x}" for code in [*range(32), *range(127, 256)] if code not in _ESCAPES})
+
+
+def _quoted_line(machine: Machine) -> str:
+    """A string of Python 2 (``repr`` of it), read as latin-1, as toolkits do."""
+    raw = machine.line()
+    quote = raw[:1].decode("latin-1")
+    text = decode(raw[1:-1], "unicode_escape") if quote in ("'", '"') else ""
+    wanted = '"' if "'" in text and '"' not in text else "'"
+    escaped = text.translate(_ESCAPES)
+    escaped = escaped.replace("'", "\\'") if wanted == "'" else escaped
+    if f"{wanted}{escaped}{wanted}".encode("latin-1", "replace") != raw:
+        raise machine.bad("a text that is not spelled as a pickler does")
+    return text
+
+
+_RAW_OLD = {ord("\\"): "\\u005c", ord("\n"): "\\u000a"}
+_RAW_NEW = {**_RAW_OLD, 0: "\\u0000", ord("\r"): "\\u000d", 0x1A: "\\u001a"}
+
+
+def _unicode_line(machine: Machine) -> str:
+    raw = machine.line(machine.end)  # no limit: in protocol 0 the bytes of a tensor are one line
+    text = decode(raw, "raw_unicode_escape")
+    if all(text.translate(table).encode("raw_unicode_escape") != raw for table in (_RAW_NEW, _RAW_OLD)):
+        raise machine.bad("a text that is not spelled as a pickler does")
+    return text
+
+
+def _long(machine: Machine, count: int) -> int:
+    if count > MAX_LONG:
+        raise machine.bad(f"a whole number of {count} bytes")
+    return int.from_bytes(machine.take(count), "little", signed=True)
+
+
+def _empty(machine: Machine) -> None:
+    if machine.pop_mark():
+        raise OtherForm(f"makes a list or a dict of what is on the stack at {machine.where}")
+
+
+def _list_of_mark(machine: Machine) -> list[object]:
+    _empty(machine)
+    return []
+
+
+def _dict_of_mark(machine: Machine) -> dict[object, object]:
+    _empty(machine)
+    return {}
+
+
+def _frozenset_of(machine: Machine) -> frozenset[object]:
+    machine.new_set()
+    return frozenset(machine.distinct(machine.pop_mark()))
+
+
+def _named(machine: Machine, module: object, name: object) -> object:
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise machine.bad("names a global by something that is not text")
+    return machine.name(module, name)
+
+
+def _stack_global(machine: Machine) -> object:
+    name, module = machine.pop(), machine.pop()
+    return _named(machine, module, name)
+
+
+def _line_global(machine: Machine) -> object:
+    return _named(machine, decode(machine.line(), "utf-8"), decode(machine.line(), "utf-8"))
+
+
+def _call(act: Callable[[Machine, object, tuple[object, ...]], object]) -> Callable[[Machine], object]:
+    def made(machine: Machine) -> object:
+        args, func = machine.pop(), machine.pop()
+        if not isinstance(args, tuple):
+            raise machine.bad("a call with malformed arguments")
+        return act(machine, func, args)
+
+    return made
+
+
+def _build(machine: Machine) -> None:
+    state, target = machine.pop(), machine.top()
+    machine.built(target, state)
+
+
+def _set_item(machine: Machine) -> None:
+    value, key = machine.pop(), machine.pop()
+    machine.set_items([key, value])
+
+
+def _tuple(count: int) -> Callable[[Machine], tuple[object, ...]]:
+    return lambda machine: tuple(reversed([machine.pop() for _ in range(count)]))
+
+
+def _push(make: Callable[[Machine], object]) -> Callable[[Machine], None]:
+    return lambda machine: machine.stack.append(make(machine))
+
+
+# Instruction codes and their meaning: CPython, Lib/pickletools.py (documentation of the format). Before each, the
+# protocols whose picklers write it: 0 stands for 1, too, and includes Python 2's. What is missing, none of them writes
+# for such values: POP, POP_MARK, DUP, INST, OBJ, NEWOBJ_EX, PERSID, the extension registry, buffers outside the file.
+_PUSHING: dict[bytes, tuple[str, Callable[[Machine], object]]] = {
+    # scalars
+    b"N": ("02345", lambda m: None),
+    b"\x88": ("2345", lambda m: True),
+    b"\x89": ("2345", lambda m: False),
+    b"I": ("02", _int_line),
+    b"L": ("0", _long_line),
+    b"J": ("02345", lambda m: m.number("<i")),
+    b"K": ("02345", lambda m: m.number("<B")),
+    b"M": ("02345", lambda m: m.number("<H")),
+    b"\x8a": ("2345", lambda m: _long(m, m.number("<B"))),
+    b"\x8b": ("2345", lambda m: _long(m, m.number("<I"))),
+    b"F": ("0", _float_line),
+    b"G": ("02345", lambda m: m.number(">d")),
+    # text and bytes; strings of Python 2 are read as latin-1, as toolkits do
+    b"S": ("0", _quoted_line),
+    b"T": ("02", lambda m: m.text("<I", "latin-1")),
+    b"U": ("02", lambda m: m.text("<B", "latin-1")),
+    b"V": ("0", _unicode_line),
+    b"X": ("02345", lambda m: m.text("<I")),
+    b"\x8c": ("45", lambda m: m.text("<B")),
+    b"\x8d": ("45", lambda m: m.text("<Q")),
+    b"B": ("345", lambda m: m.blob("<I")),
+    b"C": ("345", lambda m: m.blob("<B")),
+    b"\x8e": ("45", lambda m: m.blob("<Q")),
+    b"\x96": ("5", lambda m: m.blob("<Q")),
+    # containers
+    b"]": ("02345", lambda m: []),
+    b"l": ("0", _list_of_mark),
+    b")": ("02345", lambda m: ()),
+    b"t": ("02345", lambda m: tuple(m.pop_mark())),
+    b"\x85": ("2345", _tuple(1)),
+    b"\x86": ("2345", _tuple(2)),
+    b"\x87": ("2345", _tuple(3)),
+    b"}": ("02345", lambda m: {}),
+    b"d": ("0", _dict_of_mark),
+    b"\x8f": ("45", lambda m: m.new_set()),
+    b"\x91": ("45", _frozenset_of),
+    # names and calls
+    b"c": ("023", _line_global),
+    b"\x93": ("45", _stack_global),
+    b"R": ("02345", _call(lambda m, func, args: m.called(func, args))),
+    b"\x81": ("2345", _call(lambda m, kind, args: m.made(kind, args))),
+    b"Q": ("02345", lambda m: m.reference(m.pop())),
+    # stack
+    b"(": ("02345", lambda m: MARK),
+}
+_DOING: dict[bytes, tuple[str, Callable[[Machine], object]]] = {
+    b"\x95": ("45", lambda m: m.frame()),
+    b"b": ("02345", _build),
+    b"s": ("02345", _set_item),
+    b"u": ("02345", lambda m: m.set_items(m.pop_mark())),
+    b"a": ("02345", lambda m: m.append([m.pop()])),
+    b"e": ("02345", lambda m: m.append(m.pop_mark())),
+    b"\x90": ("45", lambda m: m.add(m.pop_mark())),
+    b"p": ("0", lambda m: m.store(_decimal(m, m.line()))),
+    b"q": ("023", lambda m: m.store(m.number("<B"))),
+    b"r": ("023", lambda m: m.store(m.number("<I"))),
+    b"\x94": ("45", lambda m: m.store(len(m.memo) + m.first)),
+    b"g": ("0", lambda m: m.recall(_decimal(m, m.line()))),
+    b"h": ("02345", lambda m: m.recall(m.number("<B"))),
+    b"j": ("02345", lambda m: m.recall(m.number("<I"))),
+}
+_NEVER = frozenset(b"012Poi\x80\x82\x83\x84\x92\x97\x98")  # of the format, but in none of such files
+_EVERY = {code: (when, _push(make)) for code, (when, make) in _PUSHING.items()} | _DOING
+_OPCODES: list[Mapping[int, Callable[[Machine], object]]] = [
+    {ord(code): act for code, (when, act) in _EVERY.items() if str(protocol) in when} for protocol in range(6)
+]
+_STORED = frozenset(b"STUVX\x8c\x8dBC\x8e\x96]lt\x85\x86\x87}d\x8f\x91c\x93R\x81")  # what picklers put into the memo

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from ..system.messages import shown
 from .network_record import Taken
-from .pickle_machine import Call, Global, is_plain_key
-from .pickle_values import UnknownGlobal, ValueProblem, Values, unwrap_new
+from .pickle_forms import Tensor
+from .pickle_values import ValueProblem, Values
 from .tensor_view import TensorView
 
 MAX_TENSORS = 100_000
@@ -24,7 +24,6 @@ LAYOUTS = {
 }
 _WRAPPERS = ("module.", "_orig_mod.")  # prefixes of DataParallel and of torch.compile
 _EXTRA = "latent_avg"  # average w, beside the network in rosinality's files
-_DICTS = ("OrderedDict", "EasyDict", "dict")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,45 +41,28 @@ class Entry:
     average: object = None
 
 
-def pairs(value: object) -> dict[object, object] | None:
-    """Contents of a dict in any of its pickled forms, not converted; None for anything else."""
-    value = unwrap_new(value)
-    if isinstance(value, dict):
-        return value
-    if not (isinstance(value, Call) and isinstance(value.func, Global) and value.func.name in _DICTS):
-        return None
-    found = list(value.pairs)
-    for arg in value.args:  # protocols 0 and 1 give an OrderedDict its pairs as an argument
-        if isinstance(arg, (list, tuple)):
-            found.extend((pair[0], pair[1]) for pair in arg if isinstance(pair, (list, tuple)) and len(pair) == 2)
-    return dict(found) if all(is_plain_key(key) for key, _ in found) else None
+def _dict(value: object) -> dict[object, object]:
+    return value if isinstance(value, dict) else {}
 
 
-def _is_tensor(value: object, values: Values) -> bool:
-    try:
-        return values.tensor(value) is not None
-    except ValueProblem:
-        return True  # invalid: take() refuses it
-
-
-def entries(value: object, values: Values) -> dict[str, Entry] | None:
+def entries(value: object) -> dict[str, Entry] | None:
     """Networks by the names of NVIDIA's files; None where there are none."""
-    held = pairs(value)
+    held = _dict(value)
     if not held:
         return None
     for layout, names in LAYOUTS.items():
-        inside = pairs(held.get("models")) if layout == "genforce" and "models" in held else held
-        found = {ours: pairs((inside or {}).get(theirs)) for ours, theirs in names.items()}
+        inside = _dict(held["models"]) if layout == "genforce" and "models" in held else held
+        found = {ours: _dict(inside.get(theirs)) for ours, theirs in names.items()}
         if any(found.values()):
             return {ours: Entry(layout, part, held.get(_EXTRA)) for ours, part in found.items() if part}
-    inner = pairs(held.get("state_dict"))
+    inner = _dict(held.get("state_dict"))
     if inner and any(key.startswith("encoder.") for key in inner if isinstance(key, str)):
         raise ValueProblem(
             "it holds an encoder (pSp, e4e or ReStyle), which turns photographs into latents; "
             "give the generator's own file"
         )
     bare = inner or held
-    if not all(isinstance(key, str) for key in bare) or not all(_is_tensor(v, values) for v in list(bare.values())[:8]):
+    if not all(isinstance(key, str) for key in bare) or not all(isinstance(v, Tensor) for v in list(bare.values())[:8]):
         return None
     return {"G_ema": Entry("bare", bare)}
 
@@ -100,10 +82,10 @@ def take(entry: Entry, values: Values) -> Taken:
             raise ValueProblem("a state_dict with a key that is no text")
         try:
             tensor = values.tensor(item)
-        except UnknownGlobal:
-            raise
         except ValueProblem as error:
             raise ValueProblem(f"tensor {shown(name, 80)}: {error}") from None
+        if name in tensors:
+            raise ValueProblem(f"a state_dict with {shown(name, 80)} inside of it and beside it")
         if tensor is None:
             raise ValueProblem(f"a state_dict in which {shown(name, 80)} is no tensor")
         tensors[name] = tensor

@@ -11,7 +11,6 @@ from .array_file import ArrayFileError, check_size, numbers
 from .containers import read_inert
 from .network_file import MAX_SHARING
 from .pickle_values import ValueProblem
-from .state_dicts import pairs
 from .tensor_view import TensorView
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class InertParts:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.value, self._values = read_inert(path)
-        self.pairs = pairs(self.value)
+        self.pairs = self.value if isinstance(self.value, dict) else None
         self._read: list[tuple[int, ...]] = []
         self._bytes, self._most = 0, MAX_SHARING * os.path.getsize(path)
 

@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING
 from ..system.messages import quoted, shown
 from .module_walk import MAX_SOURCE, ModuleRecord, source_digest
 from .network_record import Taken
-from .pickle_machine import Call, Global
-from .pickle_values import ValueProblem, Values, unwrap_new
+from .pickle_forms import Object, is_network_of_tensorflow
+from .pickle_values import ValueProblem, Values
 from .tensor_view import TensorView
 
 if TYPE_CHECKING:
     from typing import TypeGuard
 
 VERSIONS = (2, 3, 4, 5)
-_CLASSES = {("tfutil", "Network"), ("dnnlib.tflib.network", "Network")}
 _ORDER = ("G", "D", "G_ema")  # G, D and Gs in the file
 _MAX_COMPONENTS = 16
 
@@ -38,24 +37,22 @@ class _Found:
     sources: dict[str, str] = field(default_factory=dict)
 
 
-def _is_network(value: object) -> TypeGuard[Call]:
-    func = value.func if isinstance(value, Call) else None
-    return isinstance(func, Global) and (func.module, func.name) in _CLASSES
+def _is_network(value: object) -> TypeGuard[Object]:
+    return isinstance(value, Object) and is_network_of_tensorflow(value.kind)
 
 
-def entries(value: object) -> dict[str, Call] | None:
+def entries(value: object) -> dict[str, Object] | None:
     """Networks by NVIDIA's PyTorch names (``Gs`` is ``G_ema``); None where the file holds none."""
-    whole = unwrap_new(value)
-    if _is_network(whole):
-        return {"G_ema": whole}
-    parts = [unwrap_new(part) for part in value] if isinstance(value, (tuple, list)) and value else []
+    if _is_network(value):
+        return {"G_ema": value}
+    parts = value if isinstance(value, (tuple, list)) else ()
     if not parts or len(parts) > len(_ORDER) or not any(map(_is_network, parts)):
         return None
     names = _ORDER if len(parts) == len(_ORDER) else _ORDER[-len(parts) :]
     return {name: part for name, part in zip(names, parts) if _is_network(part)}
 
 
-def take(value: Call, values: Values) -> Taken:
+def take(value: Object, values: Values) -> Taken:
     """Read one network.
 
     Names of tensors begin with their component: ``synthesis/4x4/Const/const``. ``modules`` holds the network ('') and
@@ -79,7 +76,7 @@ def take(value: Call, values: Values) -> Taken:
 
 def _network(value: object, name: str, values: Values, found: _Found) -> int:
     """Add a network and its components to ``found``; gives its version."""
-    state = _dict(value.state) if _is_network(value) else None
+    state = value.state if _is_network(value) else None
     where = f"the TensorFlow network {shown(name, 60) or 'Gs'}"
     if state is None:
         raise ValueProblem(f"{where} is not a network")
@@ -100,24 +97,16 @@ def _network(value: object, name: str, values: Values, found: _Found) -> int:
         if f"{prefix}{key}" in found.tensors:
             raise ValueProblem(f"{where} has variable {shown(key, 80)} twice")
         found.tensors[f"{prefix}{key}"] = _tensor(item, values, f"{prefix}{key}")
-    components = _dict(state.get("components", {}))
-    if components is None or name and components:
+    components = state.get("components", {})
+    if not isinstance(components, dict) or name and components:
         raise ValueProblem(f"{where} has malformed components")
     if len(components) > _MAX_COMPONENTS:
         raise ValueProblem(f"{where} has {len(components)} components")
     for component, part in components.items():
         if not isinstance(component, str) or "/" in component:
             raise ValueProblem(f"{where} has a component without a name")
-        _network(unwrap_new(part), component, values, found)
+        _network(part, component, values, found)
     return version
-
-
-def _dict(value: object) -> dict[object, object] | None:
-    """The contents of a dict or a pickled ``EasyDict``; None for anything else."""
-    value = unwrap_new(value)
-    if isinstance(value, Call) and isinstance(value.func, Global) and value.func.name in ("EasyDict", "OrderedDict"):
-        return dict(value.pairs)
-    return value if isinstance(value, dict) else None
 
 
 def _variables(value: object, where: str) -> Iterable[tuple[str, object]]:

@@ -1,20 +1,22 @@
 """The two layouts of ``torch.save``, read without torch: a zip archive, and the older sequence of pickles.
 
 In NVIDIA's pickles every storage is a file in the older layout; a `.pt` file as a whole is in either layout.
-No code is run (see ``pickle_file``).
+No code is run (see ``pickle_forms``).
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..system.messages import quoted, shown
-from .pickle_file import Loaded, load
-from .pickle_machine import Budget, Global, InertPickleError, PersistentId
+from .pickle_forms import Loaded, Storage, Tensor, load
+from .pickle_machine import Budget, Global, InertPickleError, OtherForm
 from .tensor_view import ELEMENT_TYPES
 from .zip_file import ZipArchiveError, open_zip
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
+_LEGACY_PARTS, _ZIP_PARTS = 6, 5  # of a reference to a storage
 _STORAGE_TYPES = {
     "FloatStorage": "float32",
     "DoubleStorage": "float64",
@@ -37,8 +40,10 @@ _STORAGE_TYPES = {
     "ComplexFloatStorage": "complex64",
     "ComplexDoubleStorage": "complex128",
     "UntypedStorage": "uint8",
-    "_UntypedStorage": "uint8",
 }
+_LOCATION = re.compile(r"(cpu|cuda|mps|xpu|hpu|npu|xla|meta|privateuseone)(:[0-9]{1,4})?")
+# What torch writes into an archive beside the pickle and the storages.
+_BESIDE = {"version", "byteorder", ".data/serialization_id", ".format_version", ".storage_alignment"}
 
 
 class TorchFileError(Exception):
@@ -47,18 +52,6 @@ class TorchFileError(Exception):
 
 class OtherTorchFile(TorchFileError):
     """A file of a kind that is not supported, but possibly undamaged."""
-
-
-@dataclass(frozen=True, eq=False)
-class Storage:
-    """Bytes that tensors view: ``data`` of elements ``dtype`` (``uint8`` where the storage has no type).
-
-    ``checksum`` is that of its member of a zip archive, to be checked before use.
-    """
-
-    dtype: str
-    data: Bytes
-    checksum: Checksum | None = None
 
 
 @dataclass(eq=False)
@@ -86,60 +79,57 @@ class Checksum:
         self.done = True
 
 
-@dataclass(frozen=True, eq=False)
-class _StorageSpec:
-    """One persistent id: which storage (``key``), its type, its length in elements, and a view of it."""
+class _Reference(NamedTuple):
+    """One persistent id: which storage (``key``), its type and its length in elements."""
 
     key: str
     dtype: str
-    count: int
-    view: tuple[int, int] | None
+    numbers: int
 
     @property
-    def width(self) -> int:
-        return ELEMENT_TYPES[self.dtype][0]
+    def nbytes(self) -> int:
+        return self.numbers * ELEMENT_TYPES[self.dtype][0]
 
 
-def _storage_spec(reference: PersistentId) -> _StorageSpec:
-    pid = reference.pid
-    if not (isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage"):
-        raise TorchFileError("has a reference that is not to a tensor's storage")
-    kind, key, count = pid[1], pid[2], pid[4]
+def _reference(pid: object, length: int) -> _Reference:
+    """Check a persistent id of ``length`` parts."""
+    if not (isinstance(pid, tuple) and len(pid) == length and pid[0] == "storage" and pid[5:] in ((), (None,))):
+        raise OtherForm("has a reference that is not to a tensor's storage")
+    kind, key, location, count = pid[1:5]
     name = kind.name if isinstance(kind, Global) and kind.module in ("torch", "torch.cuda", "torch.storage") else ""
     if name not in _STORAGE_TYPES:
         what = kind.path if isinstance(kind, Global) else type(kind).__name__
         raise TorchFileError(f"has a storage of the unknown type {what}")
     if not isinstance(key, str) or type(count) is not int or count < 0:
         raise TorchFileError("has a reference to a storage with a malformed key or size")
-    view = None
-    if len(pid) == 6 and pid[5] is not None:
-        window = pid[5]
-        good = isinstance(window, tuple) and len(window) == 3
-        if not good or not all(type(n) is int and n >= 0 for n in window[1:]):
-            raise TorchFileError("has a view of a storage with a malformed range")
-        view = (window[1], window[2])
-    return _StorageSpec(key, _STORAGE_TYPES[name], count, view)
+    if not isinstance(location, str) or not _LOCATION.fullmatch(location):
+        raise OtherForm("has a storage on a device that torch does not name so")
+    return _Reference(key, _STORAGE_TYPES[name], count)
 
 
-def _slice(spec: _StorageSpec, data: memoryview, checksum: Checksum | None = None) -> Storage:
-    if spec.view is not None:
-        start, count = spec.view
-        if start + count > spec.count:
-            raise TorchFileError(f"has a view that reaches past its storage of {spec.count} elements")
-        data = data[start * spec.width : (start + count) * spec.width]
-    return Storage(spec.dtype, data, checksum)
+class _Storages:
+    """The storages that a file's object refers to, by key."""
 
+    def __init__(self, length: int, made: Callable[[_Reference], Storage]) -> None:
+        self._length, self._made = length, made
+        self.held: dict[str, tuple[_Reference, Storage]] = {}
 
-@dataclass(frozen=True, eq=False)
-class TorchFile:
-    """An object of ``torch.save``: the inert ``value``, its ``globals``, and the storages it refers to.
+    def resolve(self, pid: object) -> Storage | Global:
+        """The storage of a persistent id; every reference to it must be alike.
 
-    ``storages`` is keyed by ``id`` of the :class:`PersistentId` in ``value``.
-    """
-
-    value: object
-    globals: list[Global]
-    storages: dict[int, Storage]
+        The older layout names each class of modules so when it first comes, with its source, which torch only compares.
+        """
+        if self._length == _LEGACY_PARTS and isinstance(pid, tuple) and pid[:1] == ("module",):
+            texts = [part for part in pid[2:] if part is None or isinstance(part, str)]
+            if len(pid) == 4 and len(texts) == 2 and isinstance(pid[1], Global):
+                return pid[1]
+        wanted = _reference(pid, self._length)
+        if wanted.key not in self.held:
+            self.held[wanted.key] = wanted, self._made(wanted)
+        found, storage = self.held[wanted.key]
+        if found != wanted:
+            raise OtherForm("refers to one storage with two types or sizes")
+        return storage
 
 
 def is_legacy(data: Bytes) -> bool:
@@ -150,7 +140,7 @@ def is_legacy(data: Bytes) -> bool:
         return False
 
 
-def read_legacy(data: Bytes, budget: Budget | None = None) -> TorchFile:
+def read_legacy(data: Bytes, budget: Budget | None = None, prefix: str = "") -> Loaded:
     """Read the older layout: magic number, protocol, machine, object, storage keys, then each storage.
 
     ``budget`` holds the remaining limits, if other pickles of the same file were read before.
@@ -159,49 +149,73 @@ def read_legacy(data: Bytes, budget: Budget | None = None) -> TorchFile:
         TorchFileError, InertPickleError: the file is of another kind, cut short or inconsistent.
     """
     view, budget = memoryview(data).cast("B"), budget or Budget()
-    magic = load(view, budget=budget)
+    magic = load(view, 0, budget, prefix=prefix)
     if type(magic.value) is not int or magic.value != LEGACY_MAGIC:
         raise TorchFileError("does not begin with torch's magic number")
-    protocol = load(view, magic.end, budget=budget)
+    protocol = load(view, magic.end, budget, prefix=prefix)
     if type(protocol.value) is not int or protocol.value != LEGACY_PROTOCOL:
         raise TorchFileError(f"has torch's file protocol {quoted(protocol.value)}, which is not known")
-    machine = load(view, protocol.end, budget=budget)
+    machine = load(view, protocol.end, budget, prefix=prefix)
     if isinstance(machine.value, dict) and machine.value.get("little_endian") is False:
         raise OtherTorchFile("was written on a big-endian machine")
-    body = load(view, machine.end, persistent=True, budget=budget)
-    keys = load(view, body.end, budget=budget)
-    if not isinstance(keys.value, list) or not all(isinstance(key, str) for key in keys.value):
-        raise TorchFileError("has no list of storage keys")
-    return _attach_legacy(view, body, keys.value, keys.end)
-
-
-def _attach_legacy(view: memoryview, body: Loaded, keys: list[str], pos: int) -> TorchFile:
-    """The object of ``body`` with its storages, which are stored from ``pos`` on in the order of ``keys``."""
-    specs = {id(ref): _storage_spec(ref) for ref in body.references}
-    by_key = {spec.key: spec for spec in specs.values()}
-    found: dict[str, memoryview] = {}
-    for key in keys:
-        spec = by_key.get(key)
-        if spec is None:
-            raise TorchFileError("lists a storage that no tensor uses")
-        if key in found:
-            raise TorchFileError("lists a storage twice")
+    if not _is_machine(machine.value):
+        raise OtherForm(f"describes its machine otherwise than torch does, at {prefix}byte {protocol.end}")
+    storages = _Storages(_LEGACY_PARTS, lambda wanted: Storage(wanted.dtype))
+    body = load(view, machine.end, budget, storages.resolve, prefix)
+    keys = load(view, body.end, budget, prefix=prefix)
+    if not isinstance(keys.value, list) or sorted(storages.held) != keys.value:
+        raise OtherForm("has another list of storage keys than its object uses")
+    pos = keys.end
+    for key in keys.value:
+        wanted, storage = storages.held[key]
         if pos + 8 > len(view):
             raise TorchFileError("is cut short: a storage is missing")
         (count,) = struct.unpack_from("<q", view, pos)
-        stop = pos + 8 + spec.count * spec.width
-        if count != spec.count:
-            raise TorchFileError(f"holds {count} elements in a storage declared with {spec.count}")
+        stop = pos + 8 + wanted.nbytes
+        if count != wanted.numbers:
+            raise TorchFileError(f"holds {count} elements in a storage declared with {wanted.numbers}")
         if stop > len(view):
             raise TorchFileError(f"is cut short: a storage needs {stop - len(view)} bytes more")
-        found[key] = view[pos + 8 : stop]
+        storage.data = view[pos + 8 : stop]
         pos = stop
-    for spec in specs.values():
-        held = found.get(spec.key)
-        if held is None or len(held) != spec.count * spec.width:
-            raise TorchFileError("refers to a storage that is missing or of another size")
-    storages = {ref: _slice(spec, found[spec.key]) for ref, spec in specs.items()}
-    return TorchFile(body.value, body.globals, storages)
+    if pos != len(view):
+        raise OtherForm(f"goes on for {len(view) - pos} bytes after its last storage, at {prefix}byte {pos}")
+    return body
+
+
+def _is_machine(value: object) -> bool:
+    """Whether a value is what torch says of the machine that wrote a file."""
+    if type(value) is not dict or value.keys() != {"protocol_version", "little_endian", "type_sizes"}:
+        return False
+    sizes = value["type_sizes"]
+    plain = type(sizes) is dict and all(type(part) in (str, int) for pair in sizes.items() for part in pair)
+    return plain and type(value["protocol_version"]) is int and value["little_endian"] is True
+
+
+def read_blobs(blobs: list[Storage], budget: Budget) -> None:
+    """Read the storages that are files of ``torch.save`` inside of a pickle.
+
+    Raises:
+        TorchFileError, InertPickleError: one is something else.
+    """
+    for storage in blobs:
+        found = read_legacy(storage.blob, budget, f"{storage.where} > ").value
+        if not isinstance(found, Storage):
+            raise OtherForm(f"holds something else than a storage in a file of torch.save at {storage.where}")
+        storage.dtype, storage.data, storage.blob = found.dtype, found.data, b""
+
+
+def check_bounds(tensors: list[Tensor]) -> None:
+    """Refuse tensors that reach over their storages, which torch refuses, too.
+
+    Raises:
+        OtherForm: there is one.
+    """
+    for place, (storage, offset, shape, strides, dtype) in enumerate(tensors):
+        width = ELEMENT_TYPES[dtype or storage.dtype][0]
+        reach = 0 if 0 in shape else 1 + sum((length - 1) * step for length, step in zip(shape, strides))
+        if (offset + reach) * width > len(storage.data):
+            raise OtherForm(f"has a tensor of shape {shape} that needs more than its storage holds (number {place})")
 
 
 def _stored_bytes(view: memoryview, entry: zipfile.ZipInfo) -> memoryview:
@@ -223,7 +237,7 @@ def _stored_bytes(view: memoryview, entry: zipfile.ZipInfo) -> memoryview:
     return view[start : start + entry.file_size]
 
 
-def read_zip(data: Bytes, budget: Budget | None = None) -> TorchFile:
+def read_zip(data: Bytes, budget: Budget | None = None) -> Loaded:
     """Read the zip layout: ``NAME/data.pkl`` and one member ``NAME/data/KEY`` for each storage.
 
     Raises:
@@ -237,28 +251,33 @@ def read_zip(data: Bytes, budget: Budget | None = None) -> TorchFile:
     roots = [name[: -len("data.pkl")] for name in members if name.endswith("/data.pkl")]
     if len(roots) != 1:
         raise OtherTorchFile("is a zip archive, but not one that torch.save wrote")
-    order = members.get(roots[0] + "byteorder")
+    (root,) = roots
+    order = members.get(root + "byteorder")
     if order is not None and bytes(_stored_bytes(view, order)[:7]) != b"little":
         raise OtherTorchFile("was written on a big-endian machine")
-    main = members[roots[0] + "data.pkl"]
-    program = _stored_bytes(view, main)
-    Checksum(main.filename, program, main.CRC).check()
-    body = load(program, persistent=True, budget=budget)
-    storages = {}
-    checksums: dict[str, Checksum] = {}
-    total = 0
-    for reference in body.references:
-        spec = _storage_spec(reference)
-        member = members.get(f"{roots[0]}data/{spec.key}")
+    left = len(view)
+
+    def made(wanted: _Reference) -> Storage:
+        nonlocal left
+        member = members.get(f"{root}data/{wanted.key}")
         if member is None:
             raise TorchFileError("refers to a storage that is not in the archive")
         raw = _stored_bytes(view, member)
-        if len(raw) != spec.count * spec.width:
-            raise TorchFileError(f"holds {len(raw)} bytes in a storage declared with {spec.count} elements")
-        if spec.key not in checksums:
-            checksums[spec.key] = Checksum(member.filename, raw, member.CRC)
-            total += len(raw)
-            if total > len(view):
-                raise TorchFileError("has members that overlap")
-        storages[id(reference)] = _slice(spec, raw, checksums[spec.key])
-    return TorchFile(body.value, body.globals, storages)
+        if len(raw) != wanted.nbytes:
+            raise TorchFileError(f"holds {len(raw)} bytes in a storage declared with {wanted.numbers} elements")
+        left -= len(raw)
+        if left < 0:
+            raise TorchFileError("has members that overlap")
+        return Storage(wanted.dtype, raw, Checksum(member.filename, raw, member.CRC).check)
+
+    main = members[root + "data.pkl"]
+    program = _stored_bytes(view, main)
+    Checksum(main.filename, program, main.CRC).check()
+    storages = _Storages(_ZIP_PARTS, made)
+    body = load(program, 0, budget, storages.resolve)
+    if body.end != len(program):
+        raise OtherForm(f"goes on after its pickle, at byte {body.end}")
+    expected = {root + name for name in (*_BESIDE, "data.pkl", *(f"data/{key}" for key in storages.held))}
+    for name in members.keys() - expected:
+        raise OtherForm(f"has a member {shown(name, 60)}, which torch.save does not write")
+    return body

@@ -73,9 +73,10 @@ def open_zip(data: Bytes) -> zipfile.ZipFile:
     for member in archive.infolist():
         if "\0" in member.orig_filename:
             raise ZipArchiveError("is a zip archive with a name that programs cut at different places")
-        if member.filename in names:
+        name = member.filename.casefold().removesuffix(".npy")  # torch compares without case, NumPy without suffix
+        if name in names:
             raise ZipArchiveError(f"is a zip archive that lists {member.filename!r:.60} twice")
-        names.add(member.filename)
+        names.add(name)
         if member.flag_bits & _ENCRYPTED:
             raise ZipArchiveError("is a zip archive with encrypted members")
     return archive

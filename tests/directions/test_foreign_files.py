@@ -1,5 +1,6 @@
 """Files in the layouts of other tools, written here by plain numpy, torch and safetensors calls."""
 
+import argparse
 import json
 import pickle
 import random
@@ -216,10 +217,14 @@ def test_nothing_of_a_pickle_is_run(tmp_path):
     path = tmp_path / "e.pkl"
     path.write_bytes(pickle.dumps(edit_record(name=Bomb())))
     refused(path, "open|not known to be harmless")
-    path.write_bytes(pickle.dumps(edit_record(example_seed=Bomb())))  # what is not needed is not looked at
+    path.write_bytes(pickle.dumps(edit_record(example_seed=Bomb())))
+    refused(path, "open, which is not known to be harmless")
+    path.write_bytes(
+        pickle.dumps(edit_record(example_seed=argparse.Namespace(a=1)))
+    )  # what is not needed may be anything
     assert read_foreign(path).layers == (2, 3, 4, 5)
     path.write_bytes(dumps(call("os.system", "touch ran")))
-    refused(path, "no directions that are known")
+    refused(path, "os.system, which is not known to be harmless")
     assert not (tmp_path / "ran").exists()
 
 

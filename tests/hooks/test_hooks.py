@@ -201,10 +201,17 @@ def test_unknown_sources_are_warned_of_and_refused_when_strict(remade):
 def test_known_sources_belong_to_their_hook(remade, monkeypatch):
     from sefa_plugin.reading.module_walk import source_digest
 
-    text = "class Generator:\n    pass\n"
+    text = "class Generator:\n    gain = 1\n    # or \u00bd\n"
     monkeypatch.setitem(KNOWN, source_digest(text), ("stylegan3", "a toolkit"))
-    opened = open_network(remade("sg3t-64", source="\ufeff" + text.replace("    ", "\t")))
-    assert (opened.source, opened.warnings) == ("a toolkit", ())
+    for ends in ("\n", "\r\n", "\r"):
+        opened = open_network(remade("sg3t-64", source="\ufeff" + text.replace("\n", ends)))
+        assert (opened.source, opened.warnings) == ("a toolkit", ())
+    for moved in (
+        text.replace("\n    gain", " # \n    gain"),
+        text.replace("    #", "#"),
+        text.replace("# or", "#\nor"),
+    ):
+        assert open_network(remade("sg3t-64", source=moved)).warnings != ()
     assert open_network(remade("sg2ada-orig-32", source=text)).warnings != ()
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from pickle_writer import dumps, numpy_array, numpy_scalar, tensorflow_network
+from pickle_writer import dumps, loads, numpy_array, numpy_scalar, tensorflow_network
 from places import GOLDEN
 
 from sefa_plugin import factorize, load_network
@@ -16,7 +16,6 @@ from sefa_plugin.hooks import known_sources
 from sefa_plugin.networks.opening import open_network
 from sefa_plugin.reading.module_walk import source_digest
 from sefa_plugin.reading.network_file import read_network, write_converted
-from sefa_plugin.reading.pickle_file import load
 
 PGGAN = ["pggan-32", "pggan-fused-32"]
 STYLEGAN1 = ["stylegan1-32", "stylegan1-auto-128"]
@@ -54,7 +53,7 @@ class Network:
     """A golden file's ``Gs``, its parts changed at will."""
 
     def __init__(self, name):
-        self.file = load((GOLDEN / f"{name}.pkl").read_bytes()).value
+        self.file = loads((GOLDEN / f"{name}.pkl").read_bytes())
         self.gs = self.file[2].state
 
     def part(self, name):

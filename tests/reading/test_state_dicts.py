@@ -50,6 +50,12 @@ def test_the_average_beside_the_network_comes_along(write):
     assert np.asarray(record.tensors["latent_avg"]).tolist() == [7, 7]
 
 
+def test_only_one_average_can_be_meant(write):
+    inside = ordered({"latent_avg": tensor(np.ones(2, "f4"))})
+    with pytest.raises(NetworkFileError, match="latent_avg inside of it and beside it"):
+        read_network(write({"g_ema": inside, "latent_avg": tensor(np.full(2, 7, "f4"))}))
+
+
 def test_weights_that_fit_nothing_are_named(write):
     with pytest.raises(HookError, match=r"this state_dict: weights without their network \(1 tensors: conv.weight"):
         open_network(write(ONE))
@@ -70,8 +76,8 @@ def test_only_a_discriminator_says_so(write):
     "held, message",
     [
         ({"a": tensor(np.zeros(2, "f4")), "b": 3}, "in which b is no tensor"),
-        ({"a": tensor(np.zeros(2, "f4"), shape=(9,))}, "tensor a: "),
-        ({"a": tensor(np.zeros(2, "f4")), "b": call("os.system", "true")}, "in which b is no tensor"),
+        ({"a": tensor(np.zeros(2, "f4"), shape=(9,))}, r"a tensor of shape \(9,\) that needs more"),
+        ({"a": tensor(np.zeros(2, "f4")), "b": call("os.system", "true")}, "needs os.system"),
         ({"a": call("torch._utils._rebuild_tensor_v2", call("os.system", "x"), 0, (1,), (1,))}, "needs os.system"),
     ],
 )

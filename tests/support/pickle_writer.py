@@ -12,10 +12,37 @@ import warnings
 import numpy as np
 import torch
 
-from sefa_plugin.reading.pickle_machine import Call, Global, PersistentId
+
+class Global:
+    """A name of a module, which need not exist here."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+
+class Call:
+    """What a name is called with, and what is then appended, set and given as a state.
+
+    ``new``: whether it is a class, of which an object is made (NEWOBJ) as picklers do it.
+    """
+
+    def __init__(self, func: object, args: tuple, new: bool = False) -> None:
+        self.func, self.args, self.new = func, args, new
+        self.state: object = None
+        self.items: list = []
+        self.pairs: list = []
+
+
+class PersistentId:
+    """A reference to a storage outside of the pickle."""
+
+    def __init__(self, pid: object) -> None:
+        self.pid = pid
+
 
 PERSISTENT = Global("torch_utils.persistence", "_reconstruct_persistent_obj")
 ORDERED = Global("collections", "OrderedDict")
+_CLASSES = ("Network", "EasyDict", "Namespace")
 
 
 class Writer(pickle._Pickler):
@@ -33,20 +60,34 @@ class Writer(pickle._Pickler):
         self.memoize(obj)
 
     def save_call(self, obj: Call) -> None:
-        self.save(obj.func)
-        self.save(obj.args)
-        self.write(pickle.REDUCE)
+        if not obj.new:
+            self._save_made(obj.func, obj.args, pickle.REDUCE)
+            pairs = obj.pairs
+        elif self.proto >= 2:
+            self._save_made(obj.func, obj.args, pickle.NEWOBJ)
+            pairs = obj.pairs
+        else:
+            base = "dict" if obj.func.name == "EasyDict" else "object"
+            held = dict(obj.pairs) if base == "dict" else None
+            args = (obj.func, Global("__builtin__", base), held)
+            self._save_made(Global("copy_reg", "_reconstructor"), args, pickle.REDUCE)
+            pairs = []
         self.memoize(obj)
         for item in obj.items:
             self.save(item)
             self.write(pickle.APPEND)
-        for key, value in obj.pairs:
+        for key, value in pairs:
             self.save(key)
             self.save(value)
             self.write(pickle.SETITEM)
         if obj.state is not None:
             self.save(obj.state)
             self.write(pickle.BUILD)
+
+    def _save_made(self, func: object, args: tuple, code: bytes) -> None:
+        self.save(func)
+        self.save(args)
+        self.write(code)
 
     def save_view(self, obj: memoryview) -> None:
         """Bytes of a pickle that was read."""
@@ -62,6 +103,57 @@ class Writer(pickle._Pickler):
     dispatch[memoryview] = save_view
 
 
+class RawReader(pickle._Unpickler):
+    """Python's own reader, which makes the records above of names and calls; nothing is imported."""
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def find_class(self, module: str, name: str) -> Global:
+        names = vars(self).setdefault("names", {})
+        return names.setdefault((module, name), Global(module, name))
+
+    def persistent_load(self, pid: object) -> PersistentId:
+        return PersistentId(pid)
+
+    def load_reduce(self) -> None:
+        args = self.stack.pop()
+        self.stack[-1] = Call(self.stack[-1], args)
+
+    def load_newobj(self) -> None:
+        args = self.stack.pop()
+        self.stack[-1] = Call(self.stack[-1], args, new=True)
+
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        self.stack[-1].state = state
+
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self._set([(key, value)])
+
+    def load_setitems(self) -> None:
+        flat = self.pop_mark()
+        self._set(list(zip(flat[::2], flat[1::2])))
+
+    def _set(self, pairs: list) -> None:
+        held = self.stack[-1]
+        if isinstance(held, Call):
+            held.pairs.extend(pairs)
+        else:
+            held.update(pairs)
+
+    dispatch[pickle.REDUCE[0]] = load_reduce
+    dispatch[pickle.NEWOBJ[0]] = load_newobj
+    dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+
+
+def loads(data: bytes) -> object:
+    """The records that a pickle is made of."""
+    return RawReader(io.BytesIO(data), encoding="latin1").load()
+
+
 def dumps(value: object, protocol: int = 4) -> bytes:
     """Pickle ``value``, which may hold inert records."""
     file = io.BytesIO()
@@ -72,7 +164,8 @@ def dumps(value: object, protocol: int = 4) -> bytes:
 def call(path: str, *args: object, state: object = None, pairs: tuple = ()) -> Call:
     """A call of the function named ``module.name``."""
     module, _, name = path.rpartition(".")
-    made = Call(Global(module, name), args)
+    new = not args and (state is not None or name in _CLASSES)
+    made = Call(Global(module, name), args, new)
     made.state, made.pairs = state, list(pairs)
     return made
 
@@ -168,7 +261,7 @@ def numpy_array(values, kind="f4") -> Call:
     """A NumPy array as NumPy itself pickles it, under its name in NumPy 1."""
     held = np.asarray(values, "<" + kind)
     dtype = call("numpy.dtype", kind, 0, 1, state=(3, "<", None, None, None, -1, -1, 0))
-    made = call("numpy.core.multiarray._reconstruct", call("numpy.ndarray"), (0,), b"b")
+    made = call("numpy.core.multiarray._reconstruct", Global("numpy", "ndarray"), (0,), b"b")
     made.state = (1, held.shape, dtype, False, held.tobytes())
     return made
 
@@ -190,4 +283,8 @@ def tensorflow_network(version, build, kwargs, variables, components=None, sourc
         "build_func_name": build,
         "variables": [(k, numpy_array(v) if np.ndim(v) else numpy_scalar(v)) for k, v in dict(variables).items()],
     }
+    if version == 2:
+        del state["components"]
+    if version == 5:
+        state.update(input_shapes=[], output_shapes=[], input_names=[], output_names=[])
     return call("tfutil.Network" if version == 2 else "dnnlib.tflib.network.Network", state=state)

@@ -7,11 +7,10 @@ import struct
 import zipfile
 
 import numpy as np
-from pickle_writer import ORDERED, call, dumps
-
-from sefa_plugin.reading.pickle_machine import Call, Global, PersistentId
+from pickle_writer import ORDERED, Call, Global, PersistentId, call, dumps
 
 _MAGIC = 0x1950A86A20F9469CFC6C
+MACHINE = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
 
 
 class TorchWriter:
@@ -36,9 +35,10 @@ class TorchWriter:
         raw = [np.ascontiguousarray(array).tobytes() for array in self.storages]
         file = io.BytesIO()
         if self.legacy:
-            for part in (_MAGIC, 1001, {"little_endian": True}, value, [str(i) for i in range(len(raw))]):
+            for part in (_MAGIC, 1001, MACHINE, value, sorted(map(str, range(len(raw))))):
                 file.write(dumps(part, 2))
-            for array, data in zip(self.storages, raw):
+            for key in sorted(range(len(raw)), key=str):
+                array, data = self.storages[key], raw[key]
                 file.write(struct.pack("<q", array.size) + data)
         else:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:

@@ -184,8 +184,11 @@ def live(source: str, name: str, seed: int = 0, **arguments: object) -> torch.nn
     return getattr(persistence._module_of(source), name)(**arguments)
 
 
-def write(path: Path, content: object, monkeypatch, *, torch_save: bool = False) -> Path:
-    """Pickle networks under the toolkits' names, as if ``torch_utils`` were a module of its own here."""
+def write(path: Path, content: object, monkeypatch, *, torch_save: bool = False, write=None) -> Path:
+    """Pickle networks under the toolkits' names, as if ``torch_utils`` were a module of its own here.
+
+    ``write`` gives the bytes; by default those of protocol 4, or of ``torch_save``.
+    """
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "torch_utils", third_party.torch_utils)
         patch.setitem(sys.modules, "torch_utils.persistence", persistence)
@@ -193,7 +196,9 @@ def write(path: Path, content: object, monkeypatch, *, torch_save: bool = False)
         patch.setitem(sys.modules, "dnnlib.util", third_party.dnnlib.util)
         patch.setattr(persistence._reconstruct_persistent_obj, "__module__", "torch_utils.persistence")
         patch.setattr(third_party.dnnlib.EasyDict, "__module__", "dnnlib.util")
-        if torch_save:
+        if write is not None:
+            path.write_bytes(write(content))
+        elif torch_save:
             torch.save(content, path)
         else:
             path.write_bytes(pickle.dumps(content, protocol=4))

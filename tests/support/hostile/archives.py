@@ -10,12 +10,10 @@ import zipfile
 from typing import Any
 
 import numpy as np
-from pickle_writer import dumps
+from pickle_writer import Global, PersistentId, dumps
 from torch_writer import TorchWriter
 
-from sefa_plugin.reading.pickle_machine import Global, PersistentId
-
-from .case import Content, Hostile, changed, legacy, run, whole, zip_of
+from .case import REFUSED, Content, Hostile, changed, legacy, run, whole, zip_of
 from .networks import rebuilt
 
 CASES: list[Hostile] = []
@@ -57,12 +55,12 @@ def _shared(count: int) -> bytes:
 def dumps_view(reference: PersistentId, count: int) -> Any:
     """A tensor that is the whole storage."""
     made = rebuilt(reference)
-    made.args = (reference, 0, (count,), (1,), False, None)
+    made.args = (reference, 0, (count,), (1,), False, *made.args[5:])
     return made
 
 
 _armed = {"armed": True}
-_NOTHING = "is not a StyleGAN network file"
+_NOTHING = f"is not a StyleGAN network file|{REFUSED}"
 _add("zip-payload", _torch, _NOTHING, **_armed)
 _add("zip-payload-packed", lambda c: zip_of({"archive/data.pkl": _payload(c)}, zipfile.ZIP_DEFLATED), "packed members",
      **_armed)  # fmt: skip
@@ -114,11 +112,15 @@ _add("zip-of-zip", lambda c: zip_of({"inner.pt": _torch(c)}), "not one that torc
 
 for _place, _what in enumerate(("magic", "protocol", "machine", "object", "keys")):
     _add(f"legacy-{_what}", lambda c, place=_place: legacy(place, run(c)),
-         "magic number|file protocol|StyleGAN network file|storage keys", **_armed)  # fmt: skip
-_add("legacy-cut", lambda c: legacy(3, run(c))[:-3], "truncated", **_armed)
+         f"magic number|file protocol|{_NOTHING}|storage keys", **_armed)  # fmt: skip
+_add("legacy-cut", lambda c: legacy(3, run(c))[:-3], "not known to be harmless", **_armed)
 _add("legacy-big-endian", legacy(2, b"}X\r\x00\x00\x00little_endian\x89s"), "big-endian")
 _add("legacy-protocol-9", legacy(1, b"K\x09"), "file protocol 9, which is not known")
-_add("legacy-unused-storage", legacy(4, b"]X\x01\x00\x00\x000a", struct.pack("<q", 1) + b"\0" * 4), "no tensor uses")
+_add(
+    "legacy-unused-storage",
+    legacy(4, b"]X\x01\x00\x00\x000a", struct.pack("<q", 1) + b"\0" * 4),
+    "another list of storage keys",
+)
 
 
 def _legacy_storage() -> bytes:

@@ -11,7 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch_writer import MACHINE
+
 MAGIC = 0x1950A86A20F9469CFC6C
+# How files are refused that no toolkit has written, whatever they try.
+REFUSED = "not known to be harmless|no toolkit has written it"
 Content = Callable[[str], bytes]
 
 
@@ -80,7 +84,7 @@ def run(canary: str) -> bytes:
     return named("builtins", "exec") + text(source(canary)) + b"\x85R"
 
 
-def whole(body: bytes, protocol: int = 4) -> bytes:
+def whole(body: bytes, protocol: int = 3) -> bytes:
     """A pickle of these instructions."""
     return (b"\x80" + bytes([protocol]) if protocol > 1 else b"") + body + b"."
 
@@ -118,6 +122,6 @@ def changed(data: bytes, sign: bytes, at: int, new: bytes, every: bool = False) 
 
 def legacy(place: int, body: bytes, tail: bytes = b"") -> bytes:
     """The older layout with one of its pickles replaced: 0 magic, 1 protocol, 2 machine, 3 object, 4 keys."""
-    parts = [pickle.dumps(part, 2) for part in (MAGIC, 1001, {"little_endian": True}, {"G_ema": None}, [])]
+    parts = [pickle.dumps(part, 2) for part in (MAGIC, 1001, MACHINE, {"G_ema": None}, [])]
     parts[place] = whole(body, 2)
     return b"".join(parts) + tail

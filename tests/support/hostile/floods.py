@@ -6,12 +6,10 @@ import struct
 import zipfile
 from typing import Any
 
-from pickle_writer import call, dumps, module_state, ordered, persistent
+from pickle_writer import call, dumps, loads, module_state, ordered, persistent
 from places import GOLDEN
 
-from sefa_plugin.reading.pickle_file import load
-
-from .case import Content, Hostile, laughs, legacy, named, text, whole, zip_of
+from .case import REFUSED, Content, Hostile, laughs, legacy, named, text, whole, zip_of
 from .containers import directions
 from .networks import from_bytes, rebuilt, storage_file
 
@@ -21,6 +19,7 @@ MILLION = 1_000_000
 
 
 def _add(name: str, content: bytes | Content, says: str, suffix: str = ".pkl", reader: str = "network") -> None:
+    says = f"{says}|{REFUSED}" if reader == "network" else says
     CASES.append(Hostile(f"flood-{name}", reader, suffix, content, says, heavy=True))
 
 
@@ -144,7 +143,7 @@ _add(
 
 def _golden(name: str, **changes: Any) -> bytes:
     """A network of the golden files, with other arguments."""
-    value = load((GOLDEN / f"{name}.pkl").read_bytes()).value
+    value = loads((GOLDEN / f"{name}.pkl").read_bytes())
     value["G_ema"].args[0]["state"]["_init_kwargs"].update(changes)
     return dumps(value)
 

@@ -6,11 +6,9 @@ import base64
 import zlib
 from typing import Any
 
-from pickle_writer import call, dumps
+from pickle_writer import Global, call, dumps
 
-from sefa_plugin.reading.pickle_machine import Global
-
-from .case import Hostile, legacy, run, shell, source, whole
+from .case import REFUSED, Hostile, legacy, run, shell, source, whole
 
 
 def _inner(canary: str) -> bytes:
@@ -88,7 +86,7 @@ CASES = [
         "network",
         ".pkl",
         lambda canary, name=name, make=make: dumps({"G_ema": make(canary)}, 2 if "python-2" in name else 4),
-        "not a network",
+        REFUSED,
         armed=armed,
     )
     for armed, gadgets in ((True, _ARMED), (False, _UNARMED))

@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 from pickle_writer import (
+    ORDERED,
+    Call,
+    Global,
+    PersistentId,
     call,
     dumps,
     module_state,
@@ -16,10 +20,9 @@ from pickle_writer import (
     tensor,
     tensorflow_network,
 )
+from torch_writer import MACHINE
 
-from sefa_plugin.reading.pickle_machine import Call, Global, PersistentId
-
-from .case import MAGIC, Hostile, legacy, run, source, whole, zip_of
+from .case import MAGIC, REFUSED, Hostile, legacy, run, source, whole, zip_of
 
 CASES: list[Hostile] = []
 
@@ -31,7 +34,7 @@ def _add(name: str, make: Any, says: str, **more: Any) -> None:
         held = make(canary) if callable(make) else make
         return held if isinstance(held, bytes) else dumps({"G_ema": held})
 
-    CASES.append(Hostile(name, "network", ".pkl", content, says, **more))
+    CASES.append(Hostile(name, "network", ".pkl", content, f"{says}|{REFUSED}", **more))
 
 
 # --- tensors --------------------------------------------------------------------------------------
@@ -48,7 +51,7 @@ def _view(shape: Any, stride: Any, offset: Any = 0) -> Call:
 
 def rebuilt(storage: Any) -> Call:
     """A tensor of one number, of this storage."""
-    return call("torch._utils._rebuild_tensor_v2", storage, 0, (1,), (1,), False, None)
+    return call("torch._utils._rebuild_tensor_v2", storage, 0, (1,), (1,), False, Call(ORDERED, ()))
 
 
 def from_bytes(data: Any) -> Call:
@@ -61,7 +64,7 @@ def storage_file(
     data: bytes,
     told: int | None = None,
     kind: tuple = ("torch", "FloatStorage"),
-    machine: bytes = dumps({"little_endian": True}, 2),
+    machine: bytes = dumps(MACHINE, 2),
 ) -> bytes:
     """Such a file, with a count in its reference and another before its data."""
     place = PersistentId(("storage", Global(*kind), "0", "cpu", count, None))
@@ -93,7 +96,7 @@ for _name, _made, _says in (
     ("storage-huge", _with(rebuilt(from_bytes(storage_file(2**60, b"")))), "truncated"),
     ("storage-that-lies", _with(rebuilt(from_bytes(storage_file(4, b"\0" * 16, 2**62)))), "declared with 4"),
     ("storage-of-unknown-type", _with(rebuilt(from_bytes(storage_file(1, b"\0" * 4, 1, ("os", "x"))))), "unknown type"),
-    ("storage-of-nothing", _with(rebuilt(from_bytes(b""))), "tensor weight: a tensor whose data"),
+    ("storage-of-nothing", _with(rebuilt(from_bytes(b""))), "truncated"),
     ("storage-of-itself", _with(rebuilt(from_bytes(7))), "bytes were expected"),
     ("storage-of-wide-text", _with(rebuilt(from_bytes("\u20ac" * 99))), "characters beyond 255"),
 ):  # fmt: skip

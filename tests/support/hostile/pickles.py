@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .case import Content, Hostile, named, run, shell, source, text, whole
+from .case import REFUSED, Content, Hostile, named, run, shell, source, text, whole
 
 CASES: list[Hostile] = []
 _NO_NETWORK = "is not a StyleGAN network file"
 
 
 def _add(name: str, content: bytes | Content, says: str = _NO_NETWORK, **more: Any) -> None:
-    CASES.append(Hostile(name, "network", ".pkl", content, says, **more))
+    CASES.append(Hostile(name, "network", ".pkl", content, f"{says}|{REFUSED}", **more))
 
 
-def _armed(name: str, body: Content, says: str = _NO_NETWORK, protocol: int = 4) -> None:
+def _armed(name: str, body: Content, says: str = _NO_NETWORK, protocol: int = 3) -> None:
     _add(name, lambda canary: whole(body(canary), protocol), says, armed=True)
 
 
@@ -42,7 +42,7 @@ def _in_text_mode(canary: str) -> bytes:
 # Ways to a call.
 _armed("reduce", run)
 _armed("reduce-in-text-mode", _in_text_mode, protocol=0)
-_armed("reduce-without-protocol", run, protocol=1)
+_armed("reduce-without-protocol", run, "not a pickle", protocol=1)
 _armed("stack-global", lambda c: text("builtins") + text("exec") + b"\x93" + text(source(c)) + b"\x85R")
 _armed(
     "stack-global-from-memo",  # a scanner that looks at the two texts before it finds others
@@ -58,10 +58,12 @@ _armed("obj", lambda c: b"(" + named("builtins", "frozenset") + _lazily(c) + b"o
 _armed("newobj", lambda c: named("builtins", "frozenset") + _lazily(c) + b"\x85\x81")
 _armed("newobj-ex", lambda c: named("builtins", "frozenset") + _lazily(c) + b"\x85}\x92")
 _armed("setstate-planted", _planted, "sets the state of a Global")
-_armed("dotted-name", lambda c: text("posixpath") + text("os.system") + b"\x93" + text(shell(c)) + b"\x85R")
+_armed("dotted-name", lambda c: text("posixpath") + text("os.system") + b"\x93" + text(shell(c)) + b"\x85R",
+       protocol=4)  # fmt: skip
 _armed(
     "dotted-name-in-a-known-module",
     lambda c: text("collections") + text("_sys.modules.__class__") + b"\x930" + run(c),
+    protocol=4,
 )
 _armed("extension-1", _registered("exec", b"K\xf0", b"\x82\xf0"), "extension registry")
 _armed("extension-2", _registered("eval", b"M\xf1\x01", b"\x83\xf1\x01"), "extension registry")

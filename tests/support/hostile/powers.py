@@ -14,15 +14,13 @@ import zipfile
 import zlib
 from typing import Any
 
-from pickle_writer import call, dumps
+from pickle_writer import Call, Global, call, dumps
 
-from sefa_plugin.reading.pickle_machine import Call, Global
-
-from .case import MAGIC, Hostile, legacy, run, source, whole, zip_of
+from .case import MAGIC, REFUSED, Hostile, legacy, run, source, whole, zip_of
 
 _LOAD = Global("torch.storage", "_load_from_bytes")
 _SOURCE = Global("torch_utils.persistence", "_reconstruct_persistent_obj")
-_SAYS = "not a network|no hook fits|malformed persistent object|where a dict with G_ema was expected"
+_SAYS = REFUSED
 _TENSOR, _EASY = Global("torch", "Tensor"), "dnnlib.util.EasyDict"
 
 
@@ -40,6 +38,12 @@ def _appended(append: Global, item: Any) -> bytes:
     return dumps(made)[:-1] + dumps(item)[2:-1] + b"a."
 
 
+def _sequential() -> Call:
+    made = Call(Global("torch.nn.modules.container", "Sequential"), ())
+    made.state = {"_modules": {"0": _LOAD}}
+    return made
+
+
 def _easy(text: str, canary: str) -> Call:
     """A dict whose items are set by the state of it, as attributes."""
     return call(_EASY, pairs=tuple(_meta(text).items()), state=(None, {"module_src": source(canary)}))
@@ -54,7 +58,7 @@ _HANDED: dict[str, Any] = {
     "generator": lambda c: call("numpy.random._pickle.__generator_ctor", _blob(c), _LOAD),
     "sequential": lambda c: call(
         "torch._tensor._rebuild_from_type_v2",
-        call("torch.nn.modules.container.Sequential", state={"_modules": {"0": _LOAD}}),
+        _sequential(),
         _TENSOR,
         (_blob(c),),
         None,
