@@ -22,7 +22,6 @@ from sefa_plugin.commands import cli
 from sefa_plugin.directions import layers, matching
 from sefa_plugin.directions.closed_form import decompose, factorize_weights
 from sefa_plugin.directions.ties import ROUNDING, remark_on, remarks, tied, zero_eigenvalues
-from sefa_plugin.evaluate.scorers.asking import ScorerError, scores_of
 from sefa_plugin.generators import ops, stylegan2, stylegan3
 from sefa_plugin.media import alignment, change, effect
 from sefa_plugin.reading import converted_file
@@ -445,15 +444,6 @@ def test_numbers_that_are_odd_and_fine(tmp_path, words):
     if words[0] == "-K":
         assert len(list((tmp_path / "out" / "sheets").glob("all-dir*.jpg"))) == 8
         assert "-K 99: this space has 8 directions" in result.stderr
-
-
-# --- scores -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("value", [1e300, -1e31])
-def test_scores_that_float32_cannot_hold(value):
-    with pytest.raises(ScorerError, match=r"gives for 'a' 1e\+3\d+; scores of at most 1e\+30 can be used"):
-        scores_of(lambda pictures: {"a": np.full(len(pictures), value)}, np.zeros((2, 4, 4, 3), np.uint8))
 
 
 # --- the same again -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ HEADINGS = {
     "Directions": (
         *("edits", "across", "down", "num_directions", "directions", "directions_file", "edit_layers", "distance"),
         *("layers", "space", "normalize", "torgb", "sharpen", "code_samples", "rows", "vectors"),
+        *("starred", "note", "undo"),
     ),
     "Pictures": (
         *("seeds", "projected_w", "label", "trunc", "trunc_cutoff", "noise_mode"),

@@ -55,7 +55,7 @@ def picture_grams(
     partial: dict[str, object] = {"up_to": PIXELS} if getattr(G.synthesis, "sums_pictures", False) else {}
     done, grams = 0, np.zeros((CELLS**2, basis.shape[1], basis.shape[1]))
     if file is not None and file.exists():
-        with np.load(file) as held:
+        with np.load(file, allow_pickle=False) as held:
             done, grams = int(held["done"]), held["grams"]
         advance(done * len(steps))
     for sample in range(done, samples):

@@ -117,7 +117,7 @@ def test_quiet_keeps_what_was_asked_for(tmp_path):
 
 
 def test_every_command_that_lists_has_json():
-    listing = {"sefa info", "sefa factorize", "sefa compare"} | {
+    listing = {"sefa info", "sefa factorize", "sefa compare", "sefa name"} | {
         called for called in COMMANDS if called.startswith("sefa evaluate ")
     }
     assert {

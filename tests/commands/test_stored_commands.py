@@ -30,9 +30,9 @@ CASES = {
     "weakest": (f"gen-sefa --network {NET} --seeds 0 --directions 0,-1 --edit-layers 0-1 --video none --overwrite",),
     "file": (
         f"sefa factorize --network {NET} --layers coarse -K 3 --outdir kept",
-        f"sefa render --network {NET} --directions-file kept/directions.safetensors --seeds 1 --frames 3 --video gif"
-        " --directions 1 --trunc 0.7 --trunc-cutoff 4 --noise-mode none",
-        f"sefa edit --network {NET} --directions-file 'HERE/work/kept/directions.safetensors' --edit 2=auto"
+        f"sefa render --network {NET} --directions-file kept/directions-coarse.safetensors --seeds 1"
+        " --frames 3 --video gif --directions 1 --trunc 0.7 --trunc-cutoff 4 --noise-mode none",
+        f"sefa edit --network {NET} --directions-file 'HERE/work/kept/directions-coarse.safetensors' --edit 2=auto"
         " --edit 0=1@2-3 --seeds 4",
     ),
     "edit": (

@@ -131,7 +131,7 @@ def test_a_network_that_is_seen_by_a_camera(tmp_path, monkeypatch):
     )
     assert result.exit_code == 0, result.output
     settings = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert "--camera=20,-10" in json.dumps(settings)
+    assert "--camera 20,-10" in settings["outputs"]["sheets/all-dir00.jpg"]["about"]["command"]
 
 
 def test_files_of_torch_save_run_likewise(tmp_path, monkeypatch):
