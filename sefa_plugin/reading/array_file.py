@@ -52,11 +52,13 @@ class ArrayFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
+        self.others: list[str] = []  # members that are no arrays
         with open_regular(self.path) as stream, _one_line():
             magic = stream.read(6)
             if magic[:4] == b"PK\x03\x04":
                 members = _archive(stream).namelist()
                 self.names = [name[:-4] for name in members if name.endswith(".npy")]
+                self.others = [name for name in members if not name.endswith(".npy")]
                 if not self.names or len(self.names) > MAX_ARRAYS:
                     raise ArrayFileError(f"is an archive of {len(self.names)} arrays, expected an .npz")
             elif magic == b"\x93NUMPY":

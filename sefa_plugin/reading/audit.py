@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import pickletools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..system.messages import shown
 from ..system.regular_files import mapped
@@ -24,6 +26,9 @@ from .pickle_forms import Source, is_known
 from .pickle_machine import Budget, InertPickleError
 from .pickle_values import ValueProblem
 from .torch_file import TorchFileError
+
+if TYPE_CHECKING:
+    from .tensor_view import Bytes
 
 MAX_TEXT = 64 << 20  # bytes of JSON that are parsed
 _SHOWN = 40  # findings in an account for people
@@ -89,7 +94,7 @@ def audit(path: str | os.PathLike[str], origin: Callable[[str], str]) -> Audit:
     if head[:6] == b"\x93NUMPY" or head[:4] == b"PK\x03\x04" and _is_npz(shown_path):
         return Audit(shown_path, len(data), "NumPy's arrays", "NumPy", (), tuple(_array_findings(shown_path)))
     if looks_converted(data):
-        return Audit(shown_path, len(data), "safetensors", "safetensors", (), tuple(_safetensors(shown_path)))
+        return Audit(shown_path, len(data), "safetensors", "safetensors", (), tuple(_safetensors(shown_path, data)))
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return Audit(shown_path, len(data), "JSON", "JSON", (), tuple(_json(bytes(data[: MAX_TEXT + 1]))))
     findings: list[str] = []
@@ -175,6 +180,8 @@ def _is_npz(path: str) -> bool:
 def _array_findings(path: str) -> Iterable[str]:
     try:
         file = ArrayFile(path)
+        for name in file.others:
+            yield f"a member {shown(name, 60)}, which numpy.savez does not write"
         for name in file.names:
             if file.holds_objects(name):
                 yield f"{shown(name, 40) or 'the array'} holds objects, which numpy.load(allow_pickle=True) unpickles"
@@ -182,9 +189,16 @@ def _array_findings(path: str) -> Iterable[str]:
         yield str(error)
 
 
-def _safetensors(path: str) -> Iterable[str]:
+def _safetensors(path: str, data: Bytes) -> Iterable[str]:
     from safetensors import SafetensorError, safe_open
 
+    try:
+        for code, _, place in pickletools.genops(bytes(data[:MAX_TEXT])):
+            if code.name in ("GLOBAL", "STACK_GLOBAL", "INST"):
+                yield f"byte {place}: it is a pickle, too, which names something"
+                break
+    except Exception:  # whatever the parsers of what is no pickle raise
+        pass
     try:
         with safe_open(path, framework="np") as file:
             ours = KEY in (file.metadata() or {})

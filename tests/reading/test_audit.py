@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -192,6 +193,40 @@ def test_an_archive_of_two_faces(tmp_path):
             archive.writestr(first, data)
             archive.writestr(second, data)
         assert "twice" in audit(path).verdict
+
+
+def pickle_names(data):
+    """What Python's unpickler would import."""
+    found = []
+
+    class Names(pickle.Unpickler):
+        def find_class(self, module, name):
+            found.append(f"{module}.{name}")
+            return tuple
+
+    with suppress(Exception):
+        Names(io.BytesIO(data)).load()
+    return found
+
+
+def test_a_file_of_two_formats(write):
+    """Which one a program reads is its choice."""
+    from safetensors.numpy import load
+
+    evil = b"cos\nsystem\n(S'exit 1'\ntR."
+    size = 0x558  # of the header: BINUNICODE, of five bytes; then short strings, up to the header's end
+    hops = (b"U~" + b"x" * 126) * 10 + b"UT"
+    header = b'{"%s":{"dtype":"U8","shape":[%d],"data_offsets":[0,%d]}}' % (hops, len(evil), len(evil))
+    data = struct.pack("<Q", size) + header.ljust(size) + evil
+    assert len(load(data)) == 1 and pickle_names(data) == ["os.system"]
+    assert "it is a pickle, too" in audit(write(data, ".safetensors")).verdict
+    archive = io.BytesIO()
+    array = io.BytesIO()
+    np.save(array, np.ones(2))
+    with zipfile.ZipFile(archive, "w") as members:
+        members.writestr("b.npy", array.getvalue())
+        members.writestr("a/data.pkl", evil)
+    assert "member a/data.pkl" in audit(write(archive.getvalue(), ".pt")).verdict
 
 
 def test_archives_that_say_where_their_index_is(tmp_path):

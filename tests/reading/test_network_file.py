@@ -17,6 +17,7 @@ from pickle_writer import (
     dumps,
     module_state,
     network,
+    ordered,
     persistent,
     storage_bytes,
     tensor,
@@ -293,6 +294,54 @@ def test_a_known_name_is_no_way_to_an_unknown_one(write, tmp_path):
         refusal(write({"G_ema": network({"w": bad}, KWARGS)}))
         refusal(write({"G_ema": network({}, {**KWARGS, "x": bad})}))
     assert not (tmp_path / "made").exists()
+
+
+def _with(made, **changes):
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+ONES = np.ones(2, "f4")
+HIDDEN = {
+    "a state of a tensor": lambda: _with(tensor(ONES), state={"data": 1}),
+    "a state of a parameter": lambda: _with(tensor(ONES, parameter=True), state={"data": 1}),
+    "an item of a tensor": lambda: _with(tensor(ONES), pairs=[(None, 0)]),
+    "an item appended to a tensor": lambda: _with(tensor(ONES), items=[0]),
+    "metadata of a tensor": lambda: _with(tensor(ONES), args=(*tensor(ONES).args, {"neg": True})),
+    "hooks of a tensor": lambda: _with(tensor(ONES), args=(*tensor(ONES).args[:5], ordered({0: 1}))),
+    "a parameter with a state": lambda: call(
+        "torch._utils._rebuild_parameter_with_state", tensor(ONES), True, Call(ORDERED, ()), {"data": 1}
+    ),
+    "a tensor of another type": lambda: call(
+        "torch._tensor._rebuild_from_type_v2", Global("torch._utils", "_rebuild_tensor_v2"), Global("torch", "Tensor"),
+        tensor(ONES).args, {"data": 1},
+    ),
+    "a negative view": lambda: tensor(ONES, shape=(2,), stride=(-1,), offset=1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+@pytest.mark.parametrize("which", ["G_ema", "D"])
+def test_what_would_change_a_tensor_unseen(write, kind, which):
+    assert read_network(write({"G_ema": small(), "D": network({"w": tensor(ONES)}, {})})).tensors
+    assert "refused: the file " in refusal(write({"G_ema": small(), which: network({"w": HIDDEN[kind]()}, KWARGS)}))
+
+
+def test_what_would_change_a_module_unseen(write):
+    shadow = network({"w": ONES}, KWARGS, w=tensor(np.zeros(2, "f4")))
+    assert "has two things of one name" in refusal(write(shadow))
+    parameters = persistent("G", module_state({"w": tensor(ONES)}, {"w": None}, _init_args=(), _init_kwargs={}))
+    assert "has two things of one name" in refusal(write(parameters))
+    for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_forward_hooks_with_kwargs"):
+        hooked = network({"w": ONES}, KWARGS, **{hooks: ordered({0: Global("torch", "neg")})})
+        assert f"root has hooks ({hooks})" in refusal(write(hooked))
+    assert "a state, which it has none of" in refusal(write(_with(small(), state={"synthesis": None})))
+    twice = dumps({"G_ema": small(), "G_emb": small(2.0)}, 2).replace(b"G_emb", b"G_ema")
+    assert "sets a key of a dict twice" in refusal(write(twice))
+    G = small()
+    meta = G.args[0]
+    assert "after something referred to it" in refusal(write(dumps([G, meta], 2)[:-1] + b"h\x02K\x01K\x02s."))
 
 
 def test_tensors_that_lie(write):
