@@ -208,9 +208,9 @@ def test_a_real_disk_that_is_full(net, tmp_path, monkeypatch):
 
 
 def test_a_disk_that_is_full_from_the_start_is_said_before_any_work(net, tmp_path, monkeypatch):
-    from sefa_plugin.runs.session import Session
-
-    monkeypatch.setattr(Session, "directions", lambda *args: pytest.fail("the work began"))
+    monkeypatch.setattr(
+        "sefa_plugin.runs.each_direction.make_outputs", lambda *args, **options: pytest.fail("the work began")
+    )
     with at_most(100):
         result = CliRunner().invoke(cli.gen_sefa, ["--network", str(net), *SMALL[:-1], str(tmp_path / "out")])
     one_line(result.exit_code, result.stderr)

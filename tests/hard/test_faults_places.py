@@ -180,12 +180,13 @@ def test_a_folder_that_cannot_be_written(net, tmp_path, place):
     """A read-only mount, which root has to respect too."""
     out = tmp_path / "out"
     words = ["gen", "--network", str(net), *WORDS, "-K", "1", "--outdir", str(out)]
-    warm(words)
+    assert finish(tmp_path, words)[0] == 0
     before = content(out)
     code, told = finish(tmp_path, [*words, "--overwrite"], lambda: read_only(tmp_path / place))
     if code == NO_MOUNTS:
         pytest.skip("nothing can be mounted here")
-    assert place in one_line(code, told) and os.strerror(errno.EROFS) in told
+    assert place in one_line(code, told)
+    assert (os.strerror(errno.EROFS) in told) or "cannot be written to; choose another place" in told
     found = content(out)
     assert found.keys() == before.keys()
     assert {name for name in found if found[name] != before[name]} <= {"index.html", "run.json"}
@@ -224,15 +225,16 @@ def test_a_network_that_changes_while_pictures_are_made(net, tmp_path, monkeypat
 
     path, write = tmp_path / "net.pkl", making.write_sheet
     shutil.copy(net, path)
-    assert run(cli.gen_sefa, "--network", path, *WORDS, "-K", "1", "--outdir", tmp_path / "whole")[0] == 0
+    assert run(cli.gen_sefa, "--network", path, *WORDS, "-K", "1", "--outdir", tmp_path / "made")[0] == 0
+    (tmp_path / "made").rename(tmp_path / "whole")
 
     def changing(*args, **options):
         path.write_bytes(b"something else")
         return write(*args, **options)
 
     monkeypatch.setattr(making, "write_sheet", changing)
-    assert run(cli.gen_sefa, "--network", path, *WORDS, "-K", "1", "--outdir", tmp_path / "changed")[0] == 0
-    whole, changed = (content(tmp_path / name / "videos") for name in ("whole", "changed"))
+    assert run(cli.gen_sefa, "--network", path, *WORDS, "-K", "1", "--outdir", tmp_path / "made")[0] == 0
+    whole, changed = (content(tmp_path / name / "videos") for name in ("whole", "made"))
     assert whole == changed
 
 

@@ -172,7 +172,8 @@ class Campaign:
     @classmethod
     def of(cls, folder: Path, words: list[str], temporary: Path, twice: bool = False) -> Campaign:
         found = []
-        for place in (folder / "first", folder / "second")[: 1 + twice]:
+        # Beside the folders of later runs, since what is stored has paths as seen from the current folder.
+        for place in (folder.with_name(f"{folder.name}-{number}") for number in range(1 + twice)):
             place.mkdir(parents=True)
             start = time.monotonic()
             code, told = finish(place, words)
