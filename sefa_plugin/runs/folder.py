@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ..reading.download import is_url
 from ..system.whole_files import keep_inside, sweep
 from .page.contents import PAGE, is_foreign_page
 from .record import NAME, Manifest, is_foreign_record, networks_in
@@ -94,9 +95,14 @@ def folder_of(network: Mapping[str, str]) -> Path:
         with suppress(OSError):
             held = networks_in(folder).get(network["digest"])
             # A copy of the network under another name has a folder of its own.
-            if held is not None and (held.get("name") == network["name"] or not os.path.exists(held.get("path", ""))):
+            if held is not None and (held.get("name") == network["name"] or _is_gone(held.get("path", ""))):
                 return folder
     return longer if taken else plain
+
+
+def _is_gone(path: str) -> bool:
+    """Whether a network that was a file is no longer there."""
+    return not (path == "demo" or is_url(path) or os.path.exists(path))
 
 
 def claim(folder: Path, network: Mapping[str, str], command: Sequence[str]) -> None:

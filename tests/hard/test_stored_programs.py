@@ -120,5 +120,5 @@ def test_commands_of_the_documents_run_as_they_are_printed(tmp_path, monkeypatch
         result = command(*words)
         assert result.exit_code == 0, f"{page}: {line}\n{result.output}"
     assert len(lines) >= count
-    for record in tmp_path.rglob("run.json"):
-        assert json.loads(record.read_text(encoding="utf-8"))["outputs"]
+    records = [json.loads(record.read_text(encoding="utf-8")) for record in tmp_path.rglob("run.json")]
+    assert any(record["outputs"] for record in records)
