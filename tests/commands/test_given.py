@@ -49,7 +49,8 @@ def test_nothing_but_a_network():
 def test_every_option_reaches_its_field():
     digest = "ab" * 32
     words = f"--which G --sha256 {digest} --trust-pickle --allow-local --strict --device cpu"
-    words += " --layers coarse --space w --no-normalize --torgb always --seeds 3,5-6 --class 2 --trunc 0.5 --trunc-cutoff 4 --noise-mode none --translate 0.1,-2"
+    words += " --layers coarse --space w --no-normalize --torgb always"
+    words += " --seeds 3,5-6 --class 2 --trunc 0.5 --trunc-cutoff 4 --noise-mode none --translate 0.1,-2"
     words += " --rotate 30 --camera 20,-10 --fov-deg 12 --precision float32 --directions 0,-1,smile -K 7"
     words += " --directions-file d.safetensors --edit-layers 4-7 --distance -2,3 --frames 9 --fps 12 --loop once"
     words += " --easing sine --video gif --grid --captions --size 200 --max-mb 2 --edit coarse:smile=+2@4-7"
