@@ -45,6 +45,9 @@ def _about_words(
     if first in COMMANDS and ctx.parent is None:
         return f"{first}: is a command of `sefa`; type: sefa {first}"
     if "network" in (param.name for param in command.params) and not with_network and _is_network(first):
+        if len(rest) > 1 and all(map(_is_network, rest)):
+            loop = _loop(f"{called} --network", PurePath(first).suffix)
+            return f"--network: takes one file, {len(rest)} were given; run the command once for each, like: {loop}"
         return f"{first}: the network is given by an option; type: {called} --network {first}"
     taker = _taker(command, args, first)
     if taker and all(PurePath(word).suffix for word in rest):

@@ -82,7 +82,7 @@ def _as_json(directions: Directions, path: Path) -> dict[str, object]:
 
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})  # -1 is a direction
-@click.argument("file", metavar="FILE|FOLDER")
+@click.argument("file", metavar="FILE|FOLDER", type=File("named"))
 @click.argument("index", metavar="[SET:]INDEX|NAME", required=False)
 @click.argument("name", metavar="NAME", required=False)
 @click.option("--star/--unstar", "starred", default=None, help="Mark the direction, also on the page.")

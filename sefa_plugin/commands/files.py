@@ -38,6 +38,7 @@ KINDS = {
 ROLES = {
     "network": ("a network (.pkl, .pt, .pth, .safetensors)", {"network", "pickle", "torch", "folder"}),
     "directions": ("a directions file", {"directions"}),
+    "named": ("a directions file, or a folder of them", {"directions", "folder"}),
     "latents": ("projected ws (.npz, .npy, .pt)", {"arrays", "torch", "pickle"}),
     "recipe": ("a recipe.json", {"recipe", "folder", "text"}),
     "foreign": ("directions of another tool (.npy, .npz, .pt, .safetensors)", {"arrays", "torch", "pickle", "text"}),
@@ -108,10 +109,14 @@ def check(ctx: click.Context) -> None:
     Raises:
         click.ClickException: one is missing, cannot be used, or is of a kind that its option does not take.
     """
+    from ..reading.download import is_url
+
     for param in ctx.command.params:
         value = ctx.params.get(param.name or "")
         for path in value if isinstance(value, tuple) else [value] if value else []:
             called = param.opts[0] if isinstance(param, click.Option) else ""
+            if isinstance(param.type, Folder) and is_url(path):
+                raise click.ClickException(f"{path}: is an address; a folder is needed here")
             if isinstance(param.type, Folder):
                 check_folder(Path(path), param.type.there)
             elif isinstance(param.type, Output):

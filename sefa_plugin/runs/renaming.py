@@ -47,11 +47,16 @@ def named_sets(path: str | os.PathLike[str]) -> list[NamedSet]:
     if not held:
         raise DirectionsFileError(f"{path}: at least one directions file is needed, this folder holds none")
     found: dict[str, NamedSet] = {}
-    for file, directions in held.items():
+    for file, directions in sorted(held.items(), key=lambda one: (_is_variant(one[1]), one[0].stem != "directions")):
         ending = file.stem.partition("-")[2] if file.stem.startswith("directions") else ""
         called = next(name for name in (ending or directions.label, file.stem) if name not in found)
         found[called] = NamedSet(called, file, directions)
-    return list(found.values())
+    return sorted(found.values(), key=lambda one: one.file)
+
+
+def _is_variant(directions: Directions) -> bool:
+    """Whether directions were found with other options than the usual ones; a set without them comes first."""
+    return not directions.normalize or directions.torgb != "last"
 
 
 def listed(path: str | os.PathLike[str]) -> list[str]:

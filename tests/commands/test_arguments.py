@@ -16,6 +16,7 @@ from sefa_plugin.commands import arguments, cli
         (gen, "https://host.invalid/x.pkl", "--network https://host.invalid/x.pkl"),
         (gen, "render --network demo", "type: sefa render"),
         (gen, "--network a.pkl b.pkl c.pkl", "--network: takes one file, 3 were given; run the command once for each"),
+        (gen, "a.pkl b.pkl", 'for file in *.pkl; do gen-sefa --network "$file"; done'),
         (gen, "--network a.pkl b.pkl", 'for file in *.pkl; do gen-sefa --network "$file"; done'),
         (gen, "--network demo --projected-w=a.npz b.npz", "--projected-w: takes one file, 2 were given"),
         (gen, "--network demo --network b.pkl", "--network: given twice; run the command once for each"),

@@ -228,3 +228,17 @@ def test_kinds_by_their_first_bytes(tmp_path):
     ):
         path.write_bytes(start)
         assert files.kind_of(path) == kind
+
+
+@pytest.mark.parametrize("words", ["name ADDRESS", "sheet --network demo --outdir ADDRESS"])
+def test_an_address_where_none_is_taken_keeps_its_token(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = sefa(*words.replace("ADDRESS", "https://host.invalid/x.pkl?token=secret-word").split())
+    assert result.exit_code == 1
+    assert "x.pkl?<token>" in result.output and "secret-word" not in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_are_of_directions_files(tmp_path):
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    refused(sefa("name", tmp_path / "photo.png", "3", "x"), 1, "is a picture; expected a directions file, or a folder")

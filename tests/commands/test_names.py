@@ -199,7 +199,7 @@ def test_folders_of_before_are_used_as_before(here):
     fine("name", out, 0, "pose")
     (out / "run.json").unlink()
     shutil.copy("other/directions.safetensors", out / "directions-all.safetensors")
-    fine("name", out, "all:0", "tilt")
+    fine("name", out, "directions-all:0", "tilt")
     for run, name in (("first", "pose"), ("second", "tilt")):
         told = fine("sheet", "--network", f"{run}/{FILE}", *FAST, "--directions", name)
         assert "Note: outputs" not in told.stderr

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,19 @@ def test_which_file(file, tmp_path):
     Directions.of(np.eye(4), np.arange(4, 0, -1), (0, 1)).save(tmp_path / "directions-fine.safetensors")
     with pytest.raises(DirectionsFileError, match=r"directions-coarse.safetensors, directions-fine.safetensors"):
         rename(tmp_path, "0", "y")
+
+
+@pytest.mark.parametrize("variant", ["directions", "directions-all"])
+def test_a_number_is_of_the_usual_set_whichever_came_first(tmp_path, variant):
+    usual = ({"directions", "directions-all"} - {variant}).pop()
+    made = Directions.of(np.eye(4), np.arange(4, 0, -1), (0, 1))
+    for stem, normalize in ((usual, True), (variant, False)):
+        replace(made, label="all", normalize=normalize).save(tmp_path / f"{stem}.safetensors")
+    rename(tmp_path, "0", "hair")
+    rename(tmp_path, "all:1", "turn")
+    rename(tmp_path, f"{variant}:0", "other")
+    assert Directions.load(tmp_path / f"{usual}.safetensors").names == ("hair", "turn", "", "")
+    assert Directions.load(tmp_path / f"{variant}.safetensors").names == ("other", "", "", "")
 
 
 def auto(file, **names):
