@@ -76,6 +76,8 @@ def factorisation(given: Given) -> Factorisation:
     with settings_checked():
         if given["sharpen"] != "none" and (not given["normalize"] or given["torgb"] != "last"):
             raise ValueError("--sharpen uses rows as they are and all ToRGBs: leave out --no-normalize and --torgb")
+        if given["sharpen"] != "none" and given.get("directions_file"):
+            raise ValueError("--sharpen finds directions, --directions-file has some: leave one of them out")
         return Factorisation(
             given["layers"],
             given["space"],

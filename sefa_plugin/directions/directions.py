@@ -359,7 +359,7 @@ class Directions:
         named = [name for name in self.names if name]
         known = f"; named: {', '.join(named)}" if named else ""
         if isinstance(key, str):
-            why = "which is none of these" if named else f"none of those here (0-{len(self) - 1}) has a name"
+            why = "which is none of these" if named else f"but no direction of {self.label} has a name"
             raise ValueError(f"direction {key} asked for, {why}{known}")
         raise ValueError(f"direction {key} asked for, there are {len(self)} (0-{len(self) - 1}){known}")
 

@@ -58,13 +58,13 @@ LAYERS = r"all|coarse|middle|fine|input|[\d\s,-]*\d\s*"  # regular expression
 
 
 def parse_key(text: str) -> tuple[str, Key]:
-    """Read one direction with or without its layers, ``3``, ``-1``, ``smile``, ``coarse:0``: layers, and key.
+    """Read one direction with or without its layers, ``3``, ``smile``, ``coarse:0``, ``all-sharp:0``: layers, and key.
 
     Raises:
         ValueError: there are several, or it is neither a number nor a possible name.
     """
     typed = str(text).strip()
-    group = re.match(rf"(z|{LAYERS}):", typed)
+    group = re.match(rf"(z|(?:{LAYERS})(?:-sharp(?:-pictures)?)?):", typed)
     keys = parse_keys(typed[group.end() :] if group else typed)
     if len(keys) != 1:
         raise ValueError(f"direction {text!r:.60}: one is needed here")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Union
 
 from ..directions.factorization import Factorisation
 from ..directions.kept import KeptDirections
+from ..directions.layers import Label
 from ..reading.download import is_url
 from ..rendering.edits import Edit, edit_of
 from ..rendering.engine import Engine
@@ -49,7 +50,10 @@ def groups_of(
             raise SettingsError(f"{name}:{some[0]}: a directions file has layers of its own; leave {name}: out")
         of = factorisation
         if name:
-            of = replace(of, layers="all" if name == "z" else name, space="z" if name == "z" else "w")
+            label = Label.of(name)  # also as a set is called: coarse-sharp
+            sharpen = of.sharpen if label.sharpen == "none" and name != "z" else label.sharpen
+            layers, space = ("all", "z") if name == "z" else (label.layers, "w")
+            of = replace(of, layers=layers, space=space, sharpen=sharpen)
         sets = session.directions(of, Wanted(some, 1, file), folder, known_only=True)
         if len(sets) != 1:
             raise SettingsError(

@@ -157,6 +157,15 @@ def test_sharp_directions_have_a_file_names_and_outputs_of_their_own(run, networ
         "middle-sharp-dir00.jpg",
     ]
     run("name", "out", "middle-sharp:0", "clean")
+    edit = ("edit", "--network", network, "--seeds", "1", "--outdir")
+    run(*edit, "one", "--edit", "middle-sharp:0=1")
+    run(*edit, "two", "--edit", "middle:0=1", "--sharpen", "layers")
+    assert (tmp_path / "one/seed0001.png").read_bytes()[-500:] == (tmp_path / "two/seed0001.png").read_bytes()[-500:]
+    file = str(next(out.glob("directions*sharp*")))
+    assert (
+        "leave one of them out"
+        in run("sheet", *arguments, "--sharpen", "layers", "--directions-file", file, code=2).stderr
+    )
     assert "1 kept" not in run("sheet", *arguments, "--sharpen", "layers", "--directions", "clean").output
     (sharp,) = (Directions.load(out / name) for name, held in files.items() if held.sharpen == "layers")
     (plain,) = (Directions.load(out / name) for name, held in files.items() if held.sharpen == "none")

@@ -27,7 +27,7 @@ def test_indices_and_names(made):
         named.index(4)
     with pytest.raises(ValueError, match="direction smil asked for, which is none of these; named: smile, age"):
         named.index("smil")
-    with pytest.raises(ValueError, match=r"direction smile asked for, none of those here \(0-3\) has a name$"):
+    with pytest.raises(ValueError, match=r"direction smile asked for, but no direction of .* has a name$"):
         made.index("smile")
     with pytest.raises(ValueError, match="direction -1"):
         named.index(-1)
