@@ -8,7 +8,7 @@ meanwhile are kept.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -184,7 +184,6 @@ def joined(mine: Directions, now: Directions) -> Directions:
     measured = {index: entry for index, entry in enumerate(mine.entries) if entry.range is not None}
     if measured and mine.calibration != both.calibration:
         both = both.without_ranges(mine.calibration)
-
     joint = {
         index: replace(both.entries[index], sigma=one.sigma, range=one.range, broken=one.broken, prior=one.prior)
         for index, one in measured.items()
@@ -198,18 +197,16 @@ def sets_in(folder: Path, warn: Callable[[str], None] = _ignore) -> dict[Path, D
     Raises:
         OSError: one cannot be read.
     """
-    return dict(_sets(folder, warn))
-
-
-def _sets(folder: Path, warn: Callable[[str], None]) -> Iterator[tuple[Path, Directions]]:
+    found = {}
     for file in sorted(folder.glob("directions*.safetensors")):
         try:
             open_regular(file).close()
-            yield file, Directions.load(file)
+            found[file] = Directions.load(file)
         except FileNotFoundError:
             pass
         except DirectionsFileError as error:
             warn(f"{error}: left as it is")
+    return found
 
 
 def files_of(groups: Sequence[Directions], folder: Path, warn: Callable[[str], None] = _ignore) -> list[Path]:
