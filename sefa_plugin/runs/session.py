@@ -273,17 +273,9 @@ class Session:
     def _kept_sharp(self, factorisation: Factorisation, folder: Path) -> list[KeptDirections]:
         """Sharp directions that a folder holds already, since finding them takes time; [] if one set is missing."""
         files = {held: path for path, held in sets_in(folder, self.warn).items()}
-        opened, how = self.opened, factorisation
+        opened = self.opened
         with settings_checked():
-            found = known_groups(
-                files,
-                opened.layers,
-                how.layers,
-                how.sharpen,
-                how.code_samples,
-                opened.record.digest(),
-                opened.sizes["w_dim"],
-            )
+            found = known_groups(files, opened.layers, factorisation, opened.record.digest(), opened.sizes["w_dim"])
         return [KeptDirections(held, files[held], warn=self.warn) for held in found]
 
     def _mapping_generator(self) -> Generator:
