@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @options.network
 @options.factorisation
-@click.option("-K", "--num-directions", type=click.IntRange(min=1), help="How many.  [default: all]", metavar="INT")
+@options.count("How many.  [default: all]")
 @options.outdir
 @options.as_json
 @options.strict
@@ -166,7 +166,7 @@ def name(
     help="Whether directions are rows or columns; auto: columns for eigvec and eigvecs, else rows.",
 )
 @click.option("--normalize/--no-normalize", default=True, help="How eigenvalues are measured that the file lacks.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@options.replace_file
 @options.debug
 def import_(**given: Any) -> None:
     """Import directions of another tool: .npy, .npz, factor.pt, GANSpace, ComfyUI-StyleGan.
@@ -241,7 +241,7 @@ def _target(session: Session | None) -> Target:
 )
 @click.option("--output", type=Output(), required=True, help="File to write.", metavar="FILE")
 @click.option("--directions", type=options.KEYS, help="Which ones, like 0,3,7-9,smile.  [default: all]", metavar="LIST")
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@options.replace_file
 @options.debug
 def export(**given: Any) -> None:
     """Export a directions file for another tool.

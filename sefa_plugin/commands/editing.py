@@ -24,23 +24,8 @@ from .progress import reporter
 from .shell import Command, typed_command
 
 _FIXED = {  # parameters whose values are in a recipe
-    "layers",
-    "space",
-    "normalize",
-    "torgb",
-    "trunc",
-    "trunc_cutoff",
-    "noise_mode",
-    "translate",
-    "camera",
-    "fov_deg",
-    "rotate",
-    "precision",
-    "num_directions",
-    "directions",
-    "directions_file",
-    "edit_layers",
-    "distance",
+    *("layers", "space", "normalize", "torgb", "num_directions", "directions", "directions_file", "edit_layers"),
+    *("trunc", "trunc_cutoff", "noise_mode", "translate", "camera", "fov_deg", "rotate", "precision", "distance"),
 }
 _OF_VIDEOS = {"frames", "fps", "loop", "easing", "video", "captions", "size", "max_mb"}
 

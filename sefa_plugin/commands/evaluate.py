@@ -74,7 +74,7 @@ def scorer_given(given: Given) -> Scorer:
 @options.rendering
 @options.outdir
 @click.option("--no-names", is_flag=True, help="Leave the names in the directions file alone.")
-@click.option("--overwrite", is_flag=True, help="Score anew, whatever an earlier run has left.")
+@options.overwriting("Score anew, whatever an earlier run has left.")
 @options.as_json
 @options.strict
 @options.debug

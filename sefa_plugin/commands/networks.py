@@ -16,7 +16,7 @@ from .shell import Command, report, warn
 
 @click.command(cls=Command)
 @click.argument("file", type=File("any"), metavar="FILE")
-@click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
+@options.which
 @options.as_json
 @click.option(
     "--audit", is_flag=True, help="Say whether the file is exactly what a toolkit writes; exit code 1 if not."
@@ -115,7 +115,7 @@ def _audit(file: str, as_json: bool, allow_local: bool) -> None:
 @click.command(cls=Command)
 @options.network
 @click.option("--output", type=Output(), help="File to write.  [default: NETWORK.safetensors here]", metavar="FILE")
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@options.replace_file
 @options.strict
 @options.debug
 def convert(**given: Any) -> None:

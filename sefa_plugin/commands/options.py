@@ -138,13 +138,24 @@ allow_local = click.option(
 )
 
 
+def count(help: str, default: int | None = None) -> Decorator:
+    """Option -K."""
+    return click.option("-K", "--num-directions", type=click.IntRange(min=1), default=default, help=help, metavar="INT")
+
+
+def overwriting(help: str) -> Decorator:
+    """Option --overwrite."""
+    return click.option("--overwrite", is_flag=True, help=help)
+
+
 def _outdir(usual: str) -> Decorator:
     return click.option("--outdir", type=Folder(), help=f"Where to put everything.  [default: {usual}]", metavar="DIR")
 
 
 outdir = _outdir("sefa-out/NETWORK")
 outdir_of_edits = _outdir("a folder in sefa-out/NETWORK/edits")
-overwrite = click.option("--overwrite", is_flag=True, help="Make outputs again even where they are up to date.")
+overwrite = overwriting("Make outputs again even where they are up to date.")
+replace_file = overwriting("Replace an existing file.")
 which = click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
 
 
@@ -162,6 +173,10 @@ _NETWORK = "Network file (.pkl, .pt, .safetensors), URL, or 'demo' for the bundl
 network = _network(True, _NETWORK)
 network_or_recipe = _network(False, f"{_NETWORK}  [default: that of --recipe]")
 network_of_directions = _network(False, "Network that the directions are for: gives layers, sizes and eigenvalues.")
+normalize = click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length.")
+torgb = click.option(
+    "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
+)
 factorisation = stack(
     click.option(
         "--layers",
@@ -170,10 +185,8 @@ factorisation = stack(
         metavar="LAYERS",
     ),
     click.option("--space", type=click.Choice(["w", "z"]), default="w", help="Where directions are looked for."),
-    click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length."),
-    click.option(
-        "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
-    ),
+    normalize,
+    torgb,
     click.option(
         "--sharpen",
         type=click.Choice(["none", "layers", "pictures"]),
@@ -246,14 +259,7 @@ def _axis(option: str, where: str) -> Decorator:
 axes = stack(_axis("--across", "from left to right"), _axis("--down", "from top to bottom"))
 
 which_directions = stack(
-    click.option(
-        "-K",
-        "--num-directions",
-        type=click.IntRange(min=1),
-        default=5,
-        help="How many, strongest first.",
-        metavar="INT",
-    ),
+    count("How many, strongest first.", 5),
     click.option(
         "--directions",
         type=KEYS,
@@ -270,34 +276,18 @@ which_directions = stack(
         metavar="auto|D|LOW,HIGH",
     ),
 )
-frames = click.option(
-    "--frames", type=click.IntRange(1, 100_000), help="Frames of a video.  [default: 60]", metavar="INT"
-)
+
+
+def _frames(usual: str) -> Decorator:
+    help = f"Frames of a video.  [default: {usual}]"
+    return click.option("--frames", type=click.IntRange(1, 100_000), help=help, metavar="INT")
+
+
+def _choice(option: str, words: list[str], help: str) -> Decorator:
+    return click.option(option, type=click.Choice(words), help=help)
+
+
 fps = click.option("--fps", type=within(1, 1000), help="Frames per second.  [default: 30, gif 15]", metavar="FLOAT")
-loop = click.option(
-    "--loop", type=click.Choice(["pingpong", "once"]), help="There and back, or once.  [default: pingpong]"
-)
-easing = click.option(
-    "--easing", type=click.Choice(["linear", "sine"]), help="sine slows at both ends.  [default: linear]"
-)
-# For `sefa render`, which also makes videos through the key frames of a recipe.
-stretches = click.option(
-    "--frames",
-    type=click.IntRange(1, 100_000),
-    help="Frames of a video.  [default: 60; of a sequence or walk 60 a key frame]",
-    metavar="INT",
-)
-loop_through = click.option(
-    "--loop",
-    type=click.Choice(["pingpong", "once", "closed"]),
-    help="There and back, once, or (sequence, walk) from the last to the first.  [default: pingpong; closed for these]",
-)
-easing_through = click.option(
-    "--easing",
-    type=click.Choice(["linear", "sine", "cubic", "spherical"]),
-    help="sine slows at key frames; of a recipe also cubic: a smooth curve through them, and of a walk spherical: "
-    "through Z.  [default: linear; of a walk cubic]",
-)
 kind = click.option("--video", type=click.Choice(["mp4", "gif", "png", "none"]), default="mp4", help="What to write.")
 grid = click.option("--grid", is_flag=True, help="One more video: seeds down, directions across.")
 clips = stack(
@@ -313,10 +303,35 @@ clips = stack(
         metavar="MB",
     ),
 )
-video = stack(frames, fps, loop, kind, easing, grid, clips)
-video_of_recipes = stack(stretches, fps, loop_through, kind, easing_through, grid, clips)
+video = stack(
+    _frames("60"),
+    fps,
+    _choice("--loop", ["pingpong", "once"], "There and back, or once.  [default: pingpong]"),
+    kind,
+    _choice("--easing", ["linear", "sine"], "sine slows at both ends.  [default: linear]"),
+    grid,
+    clips,
+)
+video_of_recipes = stack(  # also through the key frames of a recipe
+    _frames("60; of a sequence or walk 60 a key frame"),
+    fps,
+    _choice(
+        "--loop",
+        ["pingpong", "once", "closed"],
+        "There and back, once, or (sequence, walk) from the last to the first.  [default: pingpong; closed for these]",
+    ),
+    kind,
+    _choice(
+        "--easing",
+        ["linear", "sine", "cubic", "spherical"],
+        "sine slows at key frames; of a recipe also cubic: a smooth curve through them, and of a walk spherical: "
+        "through Z.  [default: linear; of a walk cubic]",
+    ),
+    grid,
+    clips,
+)
 video_of_planes = stack(
-    frames,
+    _frames("60"),
     fps,
     kind,
     clips,
@@ -384,9 +399,7 @@ one_group = stack(
     click.option(
         "--layers", default="all", help="One group: all, coarse, middle, fine, or ws indices.", metavar="LAYERS"
     ),
-    click.option(
-        "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
-    ),
+    torgb,
 )
 train_samples = click.option(
     "--train-samples",
@@ -409,7 +422,7 @@ measuring = stack(
     look,
     rendering,
     outdir,
-    click.option("--overwrite", is_flag=True, help="Measure anew, whatever an earlier run has left."),
+    overwriting("Measure anew, whatever an earlier run has left."),
     as_json,
     strict,
     debug,
