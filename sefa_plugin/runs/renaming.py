@@ -18,6 +18,7 @@ from .page.contents import PAGE, is_foreign_page, write_report
 from .record import NAME, Manifest
 
 ALL = "all"
+_LISTED = ("name", "named_by", "purity", "starred", "note", "range")  # of a direction, as JSON
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,7 @@ def listed_as_json(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "space": one.directions.space,
                 "count": len(one.directions),
                 "directions": [
-                    {
-                        "index": index,
-                        "name": entry.name,
-                        "named_by": entry.named_by,
-                        "purity": entry.purity,
-                        "starred": entry.starred,
-                        "note": entry.note,
-                        "range": entry.range,
-                    }
+                    {"index": index, **{key: getattr(entry, key) for key in _LISTED}}
                     for index, entry in enumerate(one.directions.entries)
                     if entry.name or entry.range or entry.starred or entry.note
                 ],

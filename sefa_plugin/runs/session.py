@@ -16,7 +16,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from ..directions.sharp import POOL
 from ..directions.sharpening import PICTURES, known_groups, nothing
 from ..networks.opening import OpenNetwork, open_network
 from ..reading.download import without_secrets
+from ..rendering.look import Look
 from .settings import NetworkChoice, SettingsError, Wanted, settings_checked
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from ..rendering.arithmetic import Arithmetic
     from ..rendering.engine import Engine
     from ..rendering.local import Local
-    from ..rendering.look import Look
     from ..rendering.ranges import Ranges
     from ..rendering.scene import Scene
     from ..rendering.shards import View
@@ -58,6 +58,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=level)
 
 
+@dataclass(eq=False)
 class Session:
     """An open network; its generator is built for the first picture.
 
@@ -68,19 +69,12 @@ class Session:
         note: called with a line on what will take long.
     """
 
-    def __init__(
-        self,
-        opened: OpenNetwork,
-        choice: NetworkChoice,
-        warn: Callable[[str], None] = _warn,
-        note: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        self.opened = opened
-        self.choice = choice
-        self.warn = warn
-        self.note = note
-        self._generator: Generator | None = None
-        self._building = Lock()
+    opened: OpenNetwork
+    choice: NetworkChoice
+    warn: Callable[[str], None] = _warn
+    note: Callable[[str], None] = lambda text: None
+    _generator: Generator | None = field(default=None, init=False)
+    _building: Lock = field(default_factory=Lock, init=False)
 
     @classmethod
     def open(
@@ -263,12 +257,10 @@ class Session:
         reporter: Reporter | None = None,
     ) -> list[Directions]:
         """The directions of the network, found now; see ``factorization.factorize_network``."""
-        how, advance = factorisation, nothing
-        if reporter is not None:
-            advance = reporter.advance
-            if how.sharpen == "pictures":
-                reporter.expect(PICTURES * len(select_layers(self.opened.layers, how.layers)))
-        return factorize_network(self.opened, how, count, self._mapping_generator, advance, folder)
+        how, advance = factorisation, nothing if reporter is None else reporter.advance
+        if reporter is not None and how.sharpen == "pictures":
+            reporter.expect(PICTURES * len(select_layers(self.opened.layers, how.layers)))
+        return factorize_network(self.opened, how, count, lambda: self.generator(Look()), advance, folder)
 
     def _kept_sharp(self, factorisation: Factorisation, folder: Path) -> list[KeptDirections]:
         """Sharp directions that a folder holds already, since finding them takes time; [] if one set is missing."""
@@ -277,12 +269,6 @@ class Session:
         with settings_checked():
             found = known_groups(files, opened.layers, factorisation, opened.record.digest(), opened.sizes["w_dim"])
         return [KeptDirections(held, files[held], warn=self.warn) for held in found]
-
-    def _mapping_generator(self) -> Generator:
-        """The generator, to map z to w."""
-        from ..rendering.look import Look
-
-        return self.generator(Look())
 
     def _edited_at(self, group: KeptDirections, rows: LayerGroup, folder: Path | None) -> KeptDirections:
         """The directions with edits at other rows, kept in a file of their own; names of theirs are lent to it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import time
 from collections.abc import Mapping, Sequence
@@ -209,8 +210,6 @@ def _entries(
     outdir: Path,
 ) -> tuple[dict[tuple[str, int, str], Direction], dict[tuple[tuple[int, ...], int, str], Direction]]:
     """Directions in the files, by label or layers, index and digest; their names may be newer than the record."""
-    import hashlib
-
     by_label, by_rows = {}, {}
     for held in sets_in(outdir).values():
         for index, entry in enumerate(held.entries):
