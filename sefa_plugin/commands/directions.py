@@ -191,26 +191,17 @@ def import_(**given: Any) -> None:
         given["file"], Reading(given["rows"], given["vectors"], dims if session else (), target.num_ws)
     )
     with usage():
-        made, remarks = assemble(
-            found,
-            given["file"],
-            target,
-            layers=given["layers"],
-            space=given["space"],
-            normalize=given["normalize"],
-        )
+        options = {key: given[key] for key in ("layers", "space", "normalize")}
+        made, remarks = assemble(found, given["file"], target, **options)
     made.save(output)
     for remark in remarks:
         note(remark)
     if not made.eigenvalues.any():
         note("its eigenvalues are not known; --network measures them")
     count = f"{len(made)} direction{'s' if len(made) > 1 else ''}"
+    each = "a row for each layer, " if made.per_row else ""
     where = f"layers {', '.join(map(str, made.layers))}" if made.space == "w" else "z"
-    report(f"{output}: {count} ({found.kind}), {made.dim} components, {_each(made)}changing {where}")
-
-
-def _each(made: Directions) -> str:
-    return "a row for each layer, " if made.per_row else ""
+    report(f"{output}: {count} ({found.kind}), {made.dim} components, {each}changing {where}")
 
 
 def _target(session: Session | None) -> Target:
@@ -260,8 +251,7 @@ def export(**given: Any) -> None:
     if given["directions"] is not None:
         with usage():
             held = held.chosen(given["directions"])
-    lost = write(held, given["layout"], output)
-    for line in lost:
+    for line in write(held, given["layout"], output):
         note(line)
     report(f"{output}: {len(held)} direction{'s' if len(held) > 1 else ''} as {given['layout']}")
 
@@ -342,8 +332,7 @@ def _own(path: str) -> Side | None:
     if not is_directions_file(path):
         return None
     held = Directions.load(path)
-    kind = held.origin or f"directions of {held.label}"
-    return Side(path, kind, held.vectors, held.eigenvalues, held.names, held.layers, held.space)
+    return Side.of(path, held.origin or f"directions of {held.label}", held)
 
 
 def _foreign(path: str, found: Found) -> Side:
@@ -365,13 +354,4 @@ def _factorised(path: str, given: Given) -> Side:
         groups = factorize_network(opened, factorisation(given))
         if len(groups) != 1:
             raise ValueError(f"layers {given['layers']!r} gives {len(groups)} groups; compare one, like middle or 0-3")
-    held = groups[0]
-    return Side(
-        without_secrets(path),
-        f"network, {held.label}",
-        held.vectors,
-        held.eigenvalues,
-        held.names,
-        held.layers,
-        held.space,
-    )
+    return Side.of(without_secrets(path), f"network, {groups[0].label}", groups[0])

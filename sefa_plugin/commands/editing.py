@@ -9,16 +9,7 @@ from typing import Any
 import click
 
 from . import options
-from .given import (
-    Given,
-    factorisation,
-    look,
-    open_for_pictures,
-    outdir,
-    output_settings,
-    print_made,
-    print_remarks,
-)
+from .given import Given, factorisation, look, open_for_pictures, outdir, output_settings, print_made, print_remarks
 from .given import seeds as seeds_of
 from .progress import reporter
 from .shell import Command, typed_command
@@ -60,10 +51,10 @@ def edit(**given: Any) -> None:
     seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
     view, engine = session.view(look(given), seeds, projected), session.engine()
     outdir(given, session)  # checked before ranges are measured
-    folder = Path(given["outdir"]) if given["outdir"] else None
+    folder = _path(given["outdir"])
     named = folder if folder and sets_in(folder) else folder_of(session.about())
-    groups = groups_of(session, factorisation(given), _file(given), typed, named)
-    print_remarks(group.directions for group in groups.values())
+    groups = groups_of(session, factorisation(given), _path(given["directions_file"]), typed, named)
+    print_remarks(groups.values())
     with reporter() as progress:
         edits = edits_of(session, groups, typed, given["edit_layers"], view, engine, progress.advance)
         recipe = recipe_of(session, view, edits, projected)
@@ -100,27 +91,18 @@ def plane(**given: Any) -> None:
     typed = [given["across"], given["down"]]
     view = session.view(look(given), seeds_of(given), given["projected_w"])
     folder = outdir(given, session)
-    groups = groups_of(session, factorisation(given), _file(given), typed, folder)
-    print_remarks(group.directions for group in groups.values())
+    groups = groups_of(session, factorisation(given), _path(given["directions_file"]), typed, folder)
+    print_remarks(groups.values())
     moved = [at_rows(session, groups[axis.group], axis.rows or given["edit_layers"], view) for axis in typed]
     with reporter() as progress:
         made = make_plane(
-            session,
-            view,
-            moved,
-            typed,
-            output,
-            given["path"],
-            folder,
-            typed_command(),
-            progress,
-            given["overwrite"],
+            session, view, moved, typed, output, given["path"], folder, typed_command(), progress, given["overwrite"]
         )
     print_made(made, page=True)
 
 
-def _file(given: Given) -> Path | None:
-    return Path(given["directions_file"]) if given["directions_file"] else None
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
 
 
 def render_recipe(ctx: click.Context, given: Given) -> None:
@@ -156,7 +138,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
         frames, loop, easing = usual(kind, len(recipe.edits), len(view))
         animated = kind, output_settings(given, sheet=False, frames=frames, loop=loop, easing=easing)
     with reporter() as progress:
-        folder = Path(given["outdir"]) if given["outdir"] else None
+        folder = _path(given["outdir"])
         made = make_recipe(session, view, recipe, folder, typed_command(), progress, given["overwrite"], animated)
     print_made(made, page=False)
 

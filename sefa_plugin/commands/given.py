@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,10 @@ from .progress import download
 from .shell import note, report, typed_command, warn
 
 if TYPE_CHECKING:
-    from ..directions.directions import Directions
     from ..directions.factorization import Factorisation
+    from ..directions.kept import KeptDirections
     from ..rendering.look import Look
-    from ..runs.folder import Made
+    from ..runs.folder import Made, Reporter
     from ..runs.output_settings import OutputSettings
     from ..runs.session import Session
     from ..runs.settings import NetworkChoice, Wanted
@@ -27,15 +27,9 @@ def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
     """The network of ``--network``, or at another path; options that a command lacks have their defaults."""
     from ..runs.settings import NetworkChoice
 
-    return NetworkChoice(
-        path=given["network"] if path is None else path,
-        which=given.get("which", "G_ema"),
-        sha256=given.get("sha256"),
-        trust_pickle=given.get("trust_pickle", False),
-        allow_local=given.get("allow_local", False),
-        strict=given.get("strict", False),
-        device=given.get("device", "auto"),
-    )
+    options = ("which", "sha256", "trust_pickle", "allow_local", "strict", "device")
+    chosen = {name: given[name] for name in options if name in given}
+    return NetworkChoice(given["network"] if path is None else path, **chosen)
 
 
 def open_session(given: Given, path: str | None = None) -> Session:
@@ -76,14 +70,8 @@ def factorisation(given: Given) -> Factorisation:
     with settings_checked():
         if given["sharpen"] != "none" and (not given["normalize"] or given["torgb"] != "last"):
             raise ValueError("--sharpen uses rows as they are and all ToRGBs: leave out --no-normalize and --torgb")
-        return Factorisation(
-            given["layers"],
-            given["space"],
-            given["normalize"],
-            given["torgb"],
-            given["sharpen"],
-            given["code_samples"],
-        )
+        options = ("layers", "space", "normalize", "torgb", "sharpen", "code_samples")
+        return Factorisation(**{name: given[name] for name in options})
 
 
 def wanted(given: Given) -> Wanted:
@@ -173,24 +161,31 @@ def claimed(given: Given, session: Session, folder: Path) -> Path:
     return folder
 
 
-def print_remarks(groups: Iterable[Directions]) -> None:
+def directions_in(
+    given: Given, session: Session, folder: Path, wanted: Wanted, reporter: Reporter | None = None
+) -> tuple[Path, list[KeptDirections]]:
+    """The folder of outputs, made for this network, and the wanted directions, whose files are in it."""
+    groups = session.directions(factorisation(given), wanted, folder, reporter=reporter)
+    own = claimed(given, session, folder)
+    if own != folder:  # another network's run was faster
+        groups = session.directions(factorisation(given), wanted, own, reporter=reporter)
+    print_remarks(groups)
+    return own, groups
+
+
+def print_remarks(groups: Iterable[KeptDirections]) -> None:
     """Print notes on tied directions and on those with eigenvalue 0 to standard error."""
     from ..directions.ties import remarks
 
-    for directions in groups:
-        for line in remarks(directions):
+    for group in groups:
+        for line in remarks(group.directions):
             note(line)
 
 
 def print_made(made: Made, page: bool) -> None:
     """Print the outputs of a run."""
     report(f"{made.outdir}: {len(made.names)} outputs made, {made.kept} kept")
-    print_files(made.outdir / name for name in made.names)
+    for name in made.names:
+        report(f"  {made.outdir / name}")
     if page:
         report(f"Look at {made.outdir / 'index.html'}")
-
-
-def print_files(paths: Iterable[Path] | Sequence[Path]) -> None:
-    """Print one indented line for each file."""
-    for path in paths:
-        report(f"  {path}")

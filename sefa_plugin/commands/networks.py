@@ -13,6 +13,8 @@ from .given import open_session
 from .progress import download
 from .shell import Command, report, warn
 
+_OF_LAYERS = ("name", "ws_index", "weight_gain", "style_gain", "channels", "size", "kind")
+
 
 @click.command(cls=Command)
 @click.argument("file", type=File("any"), metavar="FILE")
@@ -70,18 +72,7 @@ def info(
         "entries": list(record.entries),
         "format": record.format,
         "other_globals": list(record.other_globals),
-        "layers": [
-            {
-                "name": layer.name,
-                "ws_index": layer.ws_index,
-                "weight_gain": layer.weight_gain,
-                "style_gain": layer.style_gain,
-                "channels": layer.channels,
-                "size": layer.size,
-                "kind": layer.kind,
-            }
-            for layer in opened.layers
-        ],
+        "layers": [{key: getattr(layer, key) for key in _OF_LAYERS} for layer in opened.layers],
     }
     if as_json:
         click.echo(json.dumps(about, indent=1))

@@ -40,9 +40,9 @@ def register_command(path: str, dry_run: bool, debug: bool) -> None:
     if text:
         warn(text)
     file, what = register(path, dry_run)
-    done = {"new": "written", "updated": "updated"}
-    would = {"new": "would be written", "updated": "would be updated"}
-    (click.echo if dry_run else report)(f"{file}: {(would if dry_run else done).get(what, what)}")
+    done = {"new": "written", "updated": "updated"}.get(what)
+    say = click.echo if dry_run else report
+    say(f"{file}: {what if done is None else f'would be {done}' if dry_run else done}")
     beside = sibling(file)
     if not dry_run:
         report(f"It works like {beside}; try it there:" if beside else "Try it there:")

@@ -83,7 +83,9 @@ def factorize_group(
     weights = [effective_weight(layer, how.normalize) for layer in group.layers]
     factors = factorize_weights(weights, how.normalize, num_directions, [f"layer {name}" for name in names])
     return Directions.of(
-        *(factors.vectors, factors.eigenvalues, group.ws_indices),
+        factors.vectors,
+        factors.eigenvalues,
+        group.ws_indices,
         next_eigenvalue=factors.next_eigenvalue,
         label=group.label,
         layer_names=names,
@@ -100,7 +102,9 @@ def _factorize_mapping(
     weight = effective_weight(layer, how.normalize)[:, :z_dim]
     factors = factorize_weights([weight], how.normalize, num_directions, [f"layer {layer.name}"])
     return Directions.of(
-        *(factors.vectors, factors.eigenvalues, range(source["num_ws"])),
+        factors.vectors,
+        factors.eigenvalues,
+        range(source["num_ws"]),
         next_eigenvalue=factors.next_eigenvalue,
         label="z",
         layer_names=(layer.name,),
@@ -244,7 +248,9 @@ def _factorize_matrices(
     tensors = [weight.detach().double().cpu() if hasattr(weight, "detach") else weight for weight in named.values()]
     factors = factorize_weights([np.asarray(tensor) for tensor in tensors], how.normalize, num_directions, names)
     return Directions.of(
-        *(factors.vectors, factors.eigenvalues, range(len(names))),
+        factors.vectors,
+        factors.eigenvalues,
+        range(len(names)),
         next_eigenvalue=factors.next_eigenvalue,
         layer_names=tuple(names),
         normalize=how.normalize,

@@ -117,7 +117,9 @@ def _directions(
     if len(sharp.vectors) < POOL:
         caveats.append(f"there are {len(sharp.vectors)} sharp directions: the codes vary in no more dimensions")
     return Directions.of(
-        *(sharp.vectors, whole, group.ws_indices),
+        sharp.vectors,
+        whole,
+        group.ws_indices,
         strengths=sharp.strengths.tolist(),
         shares=[tuple(row) for row in shares.round(4).tolist()],
         label=str(Label(group.label, way)),
