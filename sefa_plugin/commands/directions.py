@@ -209,15 +209,9 @@ def _target(session: Session | None) -> Target:
 
     if session is None:
         return Target()
-    opened = session.opened
-    sizes = {key: opened.sizes[key] for key in ("w_dim", "z_dim", "num_ws")}
-    return Target(
-        name=opened.record.name,
-        digest=opened.record.digest(),
-        layers=tuple(opened.layers),
-        mapping=opened.listing.mapping,
-        **sizes,
-    )
+    opened, digest = session.opened, session.opened.record.digest()
+    layers, mapping = tuple(opened.layers), opened.listing.mapping
+    return Target(name=session.name, digest=digest, layers=layers, mapping=mapping, **session.sizes)
 
 
 @click.command(cls=Command)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ..system.messages import marked
 from . import options
 from .given import Given, factorisation, look, open_for_pictures, outdir, output_settings, print_made, print_remarks
 from .given import seeds as seeds_of
@@ -110,7 +111,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
     typed = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     _check_with_recipe(ctx, given, typed)
     from ..rendering.animation import usual
-    from ..runs.chosen_edits import network_of, printable, recipe_of, view_of
+    from ..runs.chosen_edits import network_of, recipe_of, view_of
     from ..runs.recipe import NAME, Recipe
     from ..runs.recipe_outputs import make_recipe
 
@@ -129,7 +130,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
         recipe = replace(recipe, look=replace(recipe.look, label=given["label"]))
     if others:
         recipe = replace(recipe, seeds=tuple(seeds), ws=None, ws_file="")
-    recipe = replace(recipe, network={**recipe.network, "path": printable(session.about()["path"])})
+    recipe = replace(recipe, network={**recipe.network, "path": marked(session.about()["path"])})
     view = view_of(session, recipe, projected, given["other_network"])
     if others or "label" in typed or session.opened.record.digest() != recipe.network["digest"]:
         recipe = recipe_of(session, view, recipe.edits, projected or recipe.ws_file)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Optional, TypedDict, TypeVar
 
 import numpy as np
 
-from ..system.messages import spans
+from ..system.messages import marked, spans
 from .file import DirectionsFileError, read_directions, write_directions
 from .keys import Key
 from .layers import TORGB
@@ -267,8 +267,7 @@ class Directions:
         if not all(0 <= past.place < len(vectors) for step in self.history for past in step):
             raise ValueError("the history of names is of other directions")
         # A file name may hold anything; ours goes into messages and metadata.
-        network = "".join(letter if letter.isprintable() else "?" for letter in self.network)
-        for name, value in (("vectors", vectors), ("layers", layers), ("network", network)):
+        for name, value in (("vectors", vectors), ("layers", layers), ("network", marked(self.network))):
             object.__setattr__(self, name, value)
 
     @property

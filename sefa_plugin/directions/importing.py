@@ -14,7 +14,7 @@ from .directions import Directions
 from .factorization import effective_weight
 from .foreign_files import FormatError, Found
 from .keys import parse_numbers
-from .layers import Label, select_layers
+from .layers import Label, one_group
 from .names import check_name
 
 if TYPE_CHECKING:
@@ -159,10 +159,7 @@ def _typed_rows(layers: str, target: Target) -> tuple[int, ...]:
         return tuple(sorted(set(parse_numbers(layers, "layer", (target.num_ws or _MOST_ROWS) - 1))))
     if not target.layers:
         raise ValueError(f"layers {layers!r}: names like these need --network; without it give numbers like 0-7")
-    groups = select_layers(target.layers, layers)
-    if len(groups) != 1:
-        raise ValueError(f"layers {layers!r} gives {len(groups)} groups; directions change one, like middle or 0-3,5")
-    return groups[0].ws_indices
+    return one_group(target.layers, layers).ws_indices
 
 
 def _about_lengths(lengths: np.ndarray) -> str:

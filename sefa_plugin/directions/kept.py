@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,53 +23,41 @@ def _ignore(text: str) -> None:
     """Discard a warning."""
 
 
+@dataclass(eq=False)
 class KeptDirections:
     """A set of directions of one group of layers, and its file.
 
     Attributes:
         directions: in their current state.
         path: their file, or None.
-
-    Args:
-        directions, path: see above.
-        replaces_ranges: whether ranges that were measured with other settings (truncation, class) replace those in the
-            file.
         lender: a set whose names these directions bear, where nobody has named them here.
         warn: called with one line where the file cannot be written.
+        calibration: ranges that were measured with other settings (truncation, class) are not written; '' writes all.
     """
 
-    def __init__(
-        self,
-        directions: Directions,
-        path: Path | None = None,
-        *,
-        replaces_ranges: bool = True,
-        lender: Directions | None = None,
-        warn: Callable[[str], None] = _ignore,
-    ) -> None:
-        self.directions = directions
-        self.path = path
-        self._lender = lender
-        self._calibration = None if replaces_ranges else directions.calibration
-        self._warn = warn
+    directions: Directions
+    path: Path | None = None
+    lender: Directions | None = None
+    warn: Callable[[str], None] = _ignore
+    calibration: str = ""
 
     def careful(self) -> KeptDirections:
         """The same set; ranges that are measured with another look do not replace those in its file."""
-        return KeptDirections(self.directions, self.path, replaces_ranges=False, lender=self._lender, warn=self._warn)
+        return replace(self, calibration=self.directions.calibration)
 
     def unkept(self, directions: Directions) -> KeptDirections:
         """Other directions, kept in no file."""
-        return KeptDirections(directions, warn=self._warn)
+        return KeptDirections(directions, warn=self.warn)
 
     def update(self, directions: Directions) -> None:
         """Set directions with more names or ranges, and write them to the file; warns where that fails."""
         before, self.directions = self.directions, directions
-        if self.path is None or self._calibration not in (None, "", directions.calibration):
+        if self.path is None or self.calibration not in ("", directions.calibration):
             return
         try:
             self._keep(before)
         except OSError as error:
-            self._warn(f"{self.path}: ranges are not saved ({error.strerror or error})")
+            self.warn(f"{self.path}: ranges are not saved ({error.strerror or error})")
 
     def save(self) -> None:
         """Write the directions to their file, where they have one.
@@ -83,7 +71,7 @@ class KeptDirections:
         if self.path is not None:
             names = zip(before.names, self.directions.names)
             typed = {index: name for index, (old, name) in enumerate(names) if name != old}
-            self.path = keep(self.directions, self.path, typed, self._lender)
+            self.path = keep(self.directions, self.path, typed, self.lender)
 
 
 def keep(

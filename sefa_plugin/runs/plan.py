@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, ClassVar, Optional, Union
 
 import msgspec
 import numpy as np
@@ -97,22 +97,14 @@ class Latents(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The ws of shots, as NVIDIA's projectors write them."""
 
     shard: Shard
-
-    @property
-    def shards(self) -> tuple[Shard, ...]:
-        """None: no picture is made."""
-        return ()
+    shards: ClassVar[tuple[Shard, ...]] = ()  # no picture is made
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A file of text."""
 
     text: str
-
-    @property
-    def shards(self) -> tuple[Shard, ...]:
-        """None: no picture is made."""
-        return ()
+    shards: ClassVar[tuple[Shard, ...]] = ()
 
 
 Layout = Union[Sheet, Video, Still, Latents, Text]

@@ -91,20 +91,15 @@ def make_recipe(
 
 
 def plan_recipe(
-    session: Session,
-    view: View,
-    recipe: Recipe,
-    command: Sequence[str] = (),
-    animated: Animated | None = None,
-    engine: Engine | None = None,
+    session: Session, view: View, recipe: Recipe, command: Sequence[str] = (), animated: Animated | None = None
 ) -> Plan:
     """Plan the outputs of :func:`make_recipe`, to be rendered later or elsewhere.
 
     Raises:
         SettingsError: this kind of video does not fit the recipe.
     """
-    arithmetic = (engine or session.engine()).arithmetic(view)
-    return Plan(session.about(), tuple(command), view, tuple(_outputs(view, recipe, animated, command)), arithmetic)
+    outputs = tuple(_outputs(view, recipe, animated, command))
+    return Plan(session.about(), tuple(command), view, outputs, session.engine().arithmetic(view))
 
 
 def _outputs(view: View, recipe: Recipe, animated: Animated | None, command: Sequence[str]) -> list[Output]:

@@ -115,6 +115,11 @@ class Session:
         """Name of the network's file, without its suffix."""
         return self.opened.record.name
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """``num_ws``, ``w_dim`` and ``z_dim``."""
+        return {key: self.opened.sizes[key] for key in ("num_ws", "w_dim", "z_dim")}
+
     def about(self) -> dict[str, str]:
         """The entry of ``run.json`` for the network: path as typed, without secrets; name, class, hook, digest."""
         record = self.opened.record
@@ -207,14 +212,8 @@ class Session:
         return ""
 
     def _of_file(self, path: Path) -> Directions:
-        held, sizes = Directions.load(path), self.opened.sizes
-        text = held.check_fits(
-            network=self.name,
-            digest=self.opened.record.digest(),
-            w_dim=sizes["w_dim"],
-            z_dim=sizes["z_dim"],
-            num_ws=sizes["num_ws"],
-        )
+        held = Directions.load(path)
+        text = held.check_fits(network=self.name, digest=self.opened.record.digest(), **self.sizes)
         if text and self.choice.strict:
             raise DirectionsFileError(f"{text} (refused because of --strict)")
         if text:

@@ -144,17 +144,15 @@ def plan_plane(
     output: OutputSettings,
     shape: str,
     command: Sequence[str] = (),
-    engine: Engine | None = None,
 ) -> Plan:
     """Plan the outputs of :func:`make_plane`, to be rendered later or elsewhere; ranges are measured now.
 
     Raises:
         SettingsError: both are the same direction.
     """
-    engine = engine or session.engine()
+    engine = session.engine()
     plane = _plane(session, view, groups, typed, _indices(groups, typed), engine, Silent(), command)
-    outputs = tuple(plane.outputs(output, shape))
-    return Plan(session.about(), tuple(command), view, outputs, engine.arithmetic(view))
+    return Plan(session.about(), tuple(command), view, tuple(plane.outputs(output, shape)), engine.arithmetic(view))
 
 
 def _indices(groups: Sequence[KeptDirections], typed: Sequence[TypedAxis]) -> list[int]:
