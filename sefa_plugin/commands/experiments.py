@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 @options.network
 @options.scoring
 @click.option(
-    "--methods",
-    default="sefa,ganspace,interfacegan,interfacegan-c,chance",
-    help="Which to compare.",
-    metavar="LIST",
+    "--methods", default="sefa,ganspace,interfacegan,interfacegan-c,chance", help="Which to compare.", metavar="LIST"
 )
 @options.one_group
 @options.count("Directions of each method.  [default: as many as attributes]")

@@ -91,13 +91,9 @@ def look(given: Given) -> Look:
     """Truncation, noise, class and so on."""
     from ..rendering.look import Look
 
+    options = ("trunc", "trunc_cutoff", "noise_mode", "label", "translate", "rotate")
     return Look(
-        trunc=given["trunc"],
-        trunc_cutoff=given["trunc_cutoff"],
-        noise_mode=given["noise_mode"],
-        label=given["label"],
-        translate=given["translate"],
-        rotate=given["rotate"],
+        **{name: given[name] for name in options},
         camera=given["camera"] or (0.0, 0.0),
         fov=given["fov_deg"],
         force_fp32=given["precision"] == "float32",

@@ -28,14 +28,7 @@ _OF_LAYERS = ("name", "ws_index", "weight_gain", "style_gain", "channels", "size
 @options.strict
 @options.debug
 def info(
-    file: str,
-    which: str,
-    as_json: bool,
-    audit: bool,
-    allow_local: bool,
-    strict: bool,
-    trust_pickle: bool,
-    debug: bool,
+    file: str, which: str, as_json: bool, audit: bool, allow_local: bool, strict: bool, trust_pickle: bool, debug: bool
 ) -> None:
     """Print what a network file holds; nothing of it is run (unless --trust-pickle).
 

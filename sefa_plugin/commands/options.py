@@ -218,22 +218,14 @@ latents = stack(
     click.option("--seeds", type=SEEDS, help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
     look,
     click.option(
-        "--projected-w",
-        type=File("latents"),
-        help="Projected ws (.npz, .npy, .pt) instead of seeds.",
-        metavar="FILE",
+        "--projected-w", type=File("latents"), help="Projected ws (.npz, .npy, .pt) instead of seeds.", metavar="FILE"
     ),
 )
 directions_file = click.option(
-    "--directions-file",
-    type=File("directions"),
-    help="Use a directions file instead of factorising.",
-    metavar="FILE",
+    "--directions-file", type=File("directions"), help="Use a directions file instead of factorising.", metavar="FILE"
 )
 edit_layers = click.option(
-    "--edit-layers",
-    help="Layers that edits change, like --layers.  [default: the factorised ones]",
-    metavar="LAYERS",
+    "--edit-layers", help="Layers that edits change, like --layers.  [default: the factorised ones]", metavar="LAYERS"
 )
 edits = click.option(
     "--edit",
@@ -419,11 +411,5 @@ split_seed = click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of splits and random directions.", metavar="INT"
 )
 measuring = stack(
-    look,
-    rendering,
-    outdir,
-    overwriting("Measure anew, whatever an earlier run has left."),
-    as_json,
-    strict,
-    debug,
+    look, rendering, outdir, overwriting("Measure anew, whatever an earlier run has left."), as_json, strict, debug
 )
