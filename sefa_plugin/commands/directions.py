@@ -151,19 +151,19 @@ def name(
     help="Layers that edits change, like middle or 0-7.  [default: as in the file, else all of --network]",
     metavar="LAYERS",
 )
-@click.option("--space", type=click.Choice(["w", "z"]), help="Where the directions lie.  [default: the file's, else w]")
-@click.option(
+@options.choice("--space", "w z", "Where the directions lie.  [default: the file's, else w]")
+@options.choice(
     "--rows",
-    type=click.Choice(["auto", "directions", "layers"]),
-    default="auto",
-    help="What the rows of an array [n, w_dim] are: n directions, or one edit with a row for each layer; "
+    "auto directions layers",
+    "What the rows of an array [n, w_dim] are: n directions, or one edit with a row for each layer; "
     "auto takes layers where there are as many as --network has.",
-)
-@click.option(
-    "--vectors",
-    type=click.Choice(["auto", "rows", "columns"]),
     default="auto",
-    help="Whether directions are rows or columns; auto: columns for eigvec and eigvecs, else rows.",
+)
+@options.choice(
+    "--vectors",
+    "auto rows columns",
+    "Whether directions are rows or columns; auto: columns for eigvec and eigvecs, else rows.",
+    default="auto",
 )
 @click.option("--normalize/--no-normalize", default=True, help="How eigenvalues are measured that the file lacks.")
 @options.replace_file

@@ -166,9 +166,7 @@ def hierarchy(**given: Any) -> None:
     metavar="FILE",
 )
 @options.scoring
-@click.option(
-    "--sets", type=click.IntRange(1, 100), default=3, help="Sets of samples, each of --samples.", metavar="INT"
-)
+@options.whole("--sets", low=1, high=100, default=3, help="Sets of samples, each of --samples.")
 @options.count("Directions of each variant.  [default: as many as attributes]")
 @click.option("--variants", type=options.SEEDS, help="Which, by number, like 0,3-5.  [default: all]", metavar="LIST")
 @options.train_samples
