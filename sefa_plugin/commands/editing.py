@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..system.messages import marked
+from ..system.messages import without_unprintable
 from . import options
 from .given import Given, factorisation, look, open_for_pictures, outdir, output_settings, print_made, print_remarks
 from .given import seeds as seeds_of
@@ -130,7 +130,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
         recipe = replace(recipe, look=replace(recipe.look, label=given["label"]))
     if others:
         recipe = replace(recipe, seeds=tuple(seeds), ws=None, ws_file="")
-    recipe = replace(recipe, network={**recipe.network, "path": marked(session.about()["path"])})
+    recipe = replace(recipe, network={**recipe.network, "path": without_unprintable(session.about()["path"])})
     view = view_of(session, recipe, projected, given["other_network"])
     if others or "label" in typed or session.opened.record.digest() != recipe.network["digest"]:
         recipe = recipe_of(session, view, recipe.edits, projected or recipe.ws_file)

@@ -35,11 +35,9 @@ def register_command(path: str, dry_run: bool, debug: bool) -> None:
     """
     from ..system.environment import missing, too_old
 
-    text = too_old()
-    if text:
+    if text := too_old():
         raise RegisterError(text)
-    text = missing()
-    if text:
+    if text := missing():
         warn(text)
     file, what = register(path, dry_run)
     done = {"new": "written", "updated": "updated"}.get(what)
@@ -80,7 +78,7 @@ class RegisterError(Exception):
 
 
 @contextmanager
-def _possible(path: Path, what: str) -> Iterator[None]:
+def _one_line_error(path: Path, what: str) -> Iterator[None]:
     """Turn an ``OSError`` into a line: the path cannot be read, written, removed."""
     try:
         yield
@@ -106,7 +104,7 @@ def find_toolkit(path: str | os.PathLike[str]) -> Path:
     folder = Path(path)
     if not folder.is_dir():
         raise RegisterError(f"{folder}: is no folder; give the checkout of a toolkit")
-    with _possible(folder, "read"):
+    with _one_line_error(folder, "read"):
         if is_toolkit(folder):
             return folder
         inner = sorted(part for part in folder.iterdir() if part.is_dir() and is_toolkit(part))
@@ -143,7 +141,7 @@ def register(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Path,
     if not dry_run:
         from ..system.whole_files import whole_file
 
-        with _possible(file, "written"), whole_file(file) as part:
+        with _one_line_error(file, "written"), whole_file(file) as part:
             part.write_bytes(text)
     return file, "new" if held is None else "updated"
 
@@ -162,7 +160,7 @@ def unregister(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Pat
         file = find_toolkit(path) / NAME
     held = _ours(file)
     if held is not None and not dry_run:
-        with _possible(file, "removed"):
+        with _one_line_error(file, "removed"):
             file.unlink()
             _remove_compiled(file)
     return file, held is not None
@@ -180,7 +178,7 @@ def _ours(file: Path) -> bytes | None:
     # ``register`` makes no links.
     if file.is_symlink() or not file.is_file():
         raise RegisterError(f"{file}: is a link or no file, and was not made by sefa register; it is left alone")
-    with _possible(file, "read"):
+    with _one_line_error(file, "read"):
         content = file.read_bytes() if file.stat().st_size <= LARGEST else b""
     if not signed(content):
         raise RegisterError(f"{file}: was not written by sefa register and is left alone; move it away first")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Optional, TypedDict, TypeVar
 
 import numpy as np
 
-from ..system.messages import marked, spans
+from ..system.messages import spans, without_unprintable
 from .file import DirectionsFileError, read_directions, write_directions
 from .keys import Key
 from .layers import TORGB
@@ -267,7 +267,7 @@ class Directions:
         if not all(0 <= past.place < len(vectors) for step in self.history for past in step):
             raise ValueError("the history of names is of other directions")
         # A file name may hold anything; ours goes into messages and metadata.
-        for name, value in (("vectors", vectors), ("layers", layers), ("network", marked(self.network))):
+        for name, value in (("vectors", vectors), ("layers", layers), ("network", without_unprintable(self.network))):
             object.__setattr__(self, name, value)
 
     @property

@@ -45,10 +45,6 @@ class KeptDirections:
         """The same set; ranges that are measured with another look do not replace those in its file."""
         return replace(self, calibration=self.directions.calibration)
 
-    def unkept(self, directions: Directions) -> KeptDirections:
-        """Other directions, kept in no file."""
-        return KeptDirections(directions, warn=self.warn)
-
     def update(self, directions: Directions) -> None:
         """Set directions with more names or ranges, and write them to the file; warns where that fails."""
         before, self.directions = self.directions, directions

@@ -16,7 +16,7 @@ from ..rendering.edits import Edit, edit_of
 from ..rendering.engine import Engine
 from ..rendering.shards import NO_Z, View
 from ..rendering.typed_edits import TypedAxis, TypedEdit
-from ..system.messages import marked
+from ..system.messages import without_unprintable
 from .recipe import Recipe, RecipeError
 from .settings import SettingsError, Wanted, settings_checked
 
@@ -73,7 +73,7 @@ def at_rows(session: Session, group: KeptDirections, rows: str | None, view: Vie
     chosen = session.edit_rows(rows)
     with settings_checked():
         moved = group.directions.edited_at(chosen.ws_indices, chosen.label)
-    return group if moved is group.directions else group.unkept(moved)
+    return group if moved is group.directions else KeptDirections(moved, warn=session.warn)
 
 
 def edits_of(
@@ -141,12 +141,12 @@ def recipe_of(session: Session, view: View, edits: Sequence[Edit], projected: st
     """
     network = session.about()
     recipe = Recipe(
-        network={key: marked(network[key]) for key in ("path", "name", "which", "digest")},
+        network={key: without_unprintable(network[key]) for key in ("path", "name", "which", "digest")},
         seeds=view.seeds,
         look=view.look,
         edits=tuple(edits),
         ws=view.ws,
-        ws_file=marked(Path(projected).name) if view.given and projected else "",
+        ws_file=without_unprintable(Path(projected).name) if view.given and projected else "",
     )
     with settings_checked():
         recipe.data()  # raises before any work if it cannot be written or read again

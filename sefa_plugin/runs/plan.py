@@ -7,8 +7,6 @@ both have equal ``Arithmetic``. No torch.
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -131,11 +129,6 @@ class Output:
     about: About = field(default_factory=dict)
     order: tuple[int, int] = (0, 0)
     quiet: bool = False
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of its settings."""
-        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

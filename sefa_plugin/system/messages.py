@@ -16,7 +16,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def marked(text: str) -> str:
+def without_unprintable(text: str) -> str:
     """Text with a question mark for each unprintable character."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
