@@ -81,18 +81,8 @@ def factorize_group(
     """
     names = tuple(layer.name for layer in group.layers)
     weights = [effective_weight(layer, how.normalize) for layer in group.layers]
-    factors = factorize_weights(weights, how.normalize, num_directions, [f"layer {name}" for name in names])
-    return Directions.of(
-        factors.vectors,
-        factors.eigenvalues,
-        group.ws_indices,
-        next_eigenvalue=factors.next_eigenvalue,
-        label=group.label,
-        layer_names=names,
-        normalize=how.normalize,
-        torgb=how.torgb,
-        **source,
-    )
+    called = [f"layer {name}" for name in names]
+    return _factorised(weights, called, how, num_directions, group.ws_indices, group.label, names, source)
 
 
 def _factorize_mapping(
@@ -100,16 +90,32 @@ def _factorize_mapping(
 ) -> Directions:
     """Factorise the first mapping layer in Z; of a conditional network only the columns of z are used."""
     weight = effective_weight(layer, how.normalize)[:, :z_dim]
-    factors = factorize_weights([weight], how.normalize, num_directions, [f"layer {layer.name}"])
+    called, rows = [f"layer {layer.name}"], range(source["num_ws"])
+    return _factorised([weight], called, how, num_directions, rows, "z", (layer.name,), source)
+
+
+def _factorised(
+    weights: Sequence[np.ndarray],
+    called: Sequence[str],
+    how: Factorisation,
+    num_directions: int | None,
+    rows: Sequence[int],
+    label: str,
+    layer_names: tuple[str, ...],
+    source: Source,
+) -> Directions:
+    """The directions of matrices; ``called`` names them in errors."""
+    factors = factorize_weights(weights, how.normalize, num_directions, called)
     return Directions.of(
         factors.vectors,
         factors.eigenvalues,
-        range(source["num_ws"]),
+        rows,
         next_eigenvalue=factors.next_eigenvalue,
-        label="z",
-        layer_names=(layer.name,),
-        space="z",
+        label=label,
+        layer_names=layer_names,
+        space=how.space,
         normalize=how.normalize,
+        torgb=how.torgb if how.space == "w" else "last",
         **source,
     )
 
@@ -246,13 +252,5 @@ def _factorize_matrices(
     names = [name if isinstance(name, str) else f"weight {name}" for name in named]
     # A tensor may be on another device, need a gradient, or be bfloat16, which NumPy lacks.
     tensors = [weight.detach().double().cpu() if hasattr(weight, "detach") else weight for weight in named.values()]
-    factors = factorize_weights([np.asarray(tensor) for tensor in tensors], how.normalize, num_directions, names)
-    return Directions.of(
-        factors.vectors,
-        factors.eigenvalues,
-        range(len(names)),
-        next_eigenvalue=factors.next_eigenvalue,
-        layer_names=tuple(names),
-        normalize=how.normalize,
-        torgb=how.torgb,
-    )
+    weights, rows = [np.asarray(tensor) for tensor in tensors], range(len(names))
+    return _factorised(weights, names, how, num_directions, rows, "all", tuple(names), NO_SOURCE)
