@@ -115,14 +115,11 @@ def output_settings(
     from ..runs.output_settings import OutputSettings
 
     output = OutputSettings.of_kind(
-        given["video"],
         frames=frames if given["frames"] is None else given["frames"],
-        fps=given["fps"],
         loop=given.get("loop") or loop,
         easing=given.get("easing") or easing,
         width=given["size"],
-        max_mb=given["max_mb"],
-        captions=given["captions"],
+        **{name: given[name] for name in ("video", "fps", "max_mb", "captions")},
         grid=given.get("grid", False),
         sheet=sheet,
     )

@@ -37,7 +37,6 @@ _Row = Annotated[int, Meta(ge=0, le=MAX_ROWS)]
 _Number = Annotated[float, Meta(gt=-1e30, lt=1e30)]
 _Numbers = tuple[Optional[_Number], ...]
 _Pairs = tuple[Optional[tuple[_Number, _Number]], ...]
-_NumberOrNone = Optional[float]
 
 
 class _Entries(Struct, frozen=True):
@@ -54,7 +53,7 @@ class _Entries(Struct, frozen=True):
     ranges: _Pairs = ()
     broken: tuple[str, ...] = ()
     priors: _Pairs = field(name="lessons", default=())  # as the file's format names them
-    next_eigenvalue: _NumberOrNone = None
+    next_eigenvalue: Optional[float] = None
     strengths: _Numbers = ()
     shares: tuple[tuple[_Number, ...], ...] = ()
     caveats: tuple[str, ...] = ()
