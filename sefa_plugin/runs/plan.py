@@ -29,7 +29,16 @@ class PlanError(Exception):
     """Data that are no plan, or a plan of another network."""
 
 
-class Sheet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class _OfOneShard(msgspec.Struct, frozen=True, kw_only=True):
+    shard: Shard
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """The shard of its pictures."""
+        return (self.shard,)
+
+
+class Sheet(_OfOneShard, frozen=True, kw_only=True, tag=True):
     """A contact sheet.
 
     Attributes:
@@ -41,7 +50,6 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         described: whether changes at the ends are described in words, with a map of the changed places.
     """
 
-    shard: Shard
     row_labels: tuple[str, ...]
     column_labels: tuple[str, ...]
     title: str
@@ -50,11 +58,6 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     marked: Union[int, tuple[int, int], None] = None
     comment: str = ""
     described: bool = False
-
-    @property
-    def shards(self) -> tuple[Shard, ...]:
-        """The shard of its pictures."""
-        return (self.shard,)
 
 
 class Video(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -79,16 +82,10 @@ class Video(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     comment: str = ""
 
 
-class Still(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Still(_OfOneShard, frozen=True, kw_only=True, tag=True):
     """One picture in full size, with the command that makes it again."""
 
-    shard: Shard
     comment: str = ""
-
-    @property
-    def shards(self) -> tuple[Shard, ...]:
-        """The shard of its picture."""
-        return (self.shard,)
 
 
 class Latents(msgspec.Struct, frozen=True, kw_only=True, tag=True):
