@@ -35,21 +35,8 @@ def sefa(ctx: click.Context) -> None:
 
 
 _PARTS: tuple[click.Command, ...] = (  # in the order in which --help lists them
-    render,
-    sheet,
-    demo,
-    edit,
-    plane,
-    compare,
-    import_,
-    export,
-    info,
-    factorize,
-    name,
-    convert,
-    evaluate,
-    register_command,
-    unregister_command,
+    *(render, sheet, demo, edit, plane, compare, import_, export, info, factorize, name, convert),
+    *(evaluate, register_command, unregister_command),
 )
 for _command in (baselines, hierarchy, truth, ganspace, boundary):
     evaluate.add_command(_command)

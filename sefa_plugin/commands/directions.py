@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @options.network
 @options.factorisation
-@click.option("-K", "--num-directions", type=click.IntRange(min=1), help="How many.  [default: all]", metavar="INT")
+@options.count("How many.  [default: all]")
 @options.outdir
 @options.as_json
 @options.strict
@@ -151,22 +151,22 @@ def name(
     help="Layers that edits change, like middle or 0-7.  [default: as in the file, else all of --network]",
     metavar="LAYERS",
 )
-@click.option("--space", type=click.Choice(["w", "z"]), help="Where the directions lie.  [default: the file's, else w]")
-@click.option(
+@options.choice("--space", "w z", "Where the directions lie.  [default: the file's, else w]")
+@options.choice(
     "--rows",
-    type=click.Choice(["auto", "directions", "layers"]),
-    default="auto",
-    help="What the rows of an array [n, w_dim] are: n directions, or one edit with a row for each layer; "
+    "auto directions layers",
+    "What the rows of an array [n, w_dim] are: n directions, or one edit with a row for each layer; "
     "auto takes layers where there are as many as --network has.",
-)
-@click.option(
-    "--vectors",
-    type=click.Choice(["auto", "rows", "columns"]),
     default="auto",
-    help="Whether directions are rows or columns; auto: columns for eigvec and eigvecs, else rows.",
+)
+@options.choice(
+    "--vectors",
+    "auto rows columns",
+    "Whether directions are rows or columns; auto: columns for eigvec and eigvecs, else rows.",
+    default="auto",
 )
 @click.option("--normalize/--no-normalize", default=True, help="How eigenvalues are measured that the file lacks.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@options.replace_file
 @options.debug
 def import_(**given: Any) -> None:
     """Import directions of another tool: .npy, .npz, factor.pt, GANSpace, ComfyUI-StyleGan.
@@ -191,26 +191,17 @@ def import_(**given: Any) -> None:
         given["file"], Reading(given["rows"], given["vectors"], dims if session else (), target.num_ws)
     )
     with usage():
-        made, remarks = assemble(
-            found,
-            given["file"],
-            target,
-            layers=given["layers"],
-            space=given["space"],
-            normalize=given["normalize"],
-        )
+        options = {key: given[key] for key in ("layers", "space", "normalize")}
+        made, remarks = assemble(found, given["file"], target, **options)
     made.save(output)
     for remark in remarks:
         note(remark)
     if not made.eigenvalues.any():
         note("its eigenvalues are not known; --network measures them")
     count = f"{len(made)} direction{'s' if len(made) > 1 else ''}"
+    each = "a row for each layer, " if made.per_row else ""
     where = f"layers {', '.join(map(str, made.layers))}" if made.space == "w" else "z"
-    report(f"{output}: {count} ({found.kind}), {made.dim} components, {_each(made)}changing {where}")
-
-
-def _each(made: Directions) -> str:
-    return "a row for each layer, " if made.per_row else ""
+    report(f"{output}: {count} ({found.kind}), {made.dim} components, {each}changing {where}")
 
 
 def _target(session: Session | None) -> Target:
@@ -218,15 +209,9 @@ def _target(session: Session | None) -> Target:
 
     if session is None:
         return Target()
-    opened = session.opened
-    sizes = {key: opened.sizes[key] for key in ("w_dim", "z_dim", "num_ws")}
-    return Target(
-        name=opened.record.name,
-        digest=opened.record.digest(),
-        layers=tuple(opened.layers),
-        mapping=opened.listing.mapping,
-        **sizes,
-    )
+    opened, digest = session.opened, session.opened.record.digest()
+    layers, mapping = tuple(opened.layers), opened.listing.mapping
+    return Target(name=session.name, digest=digest, layers=layers, mapping=mapping, **session.sizes)
 
 
 @click.command(cls=Command)
@@ -241,7 +226,7 @@ def _target(session: Session | None) -> Target:
 )
 @click.option("--output", type=Output(), required=True, help="File to write.", metavar="FILE")
 @click.option("--directions", type=options.KEYS, help="Which ones, like 0,3,7-9,smile.  [default: all]", metavar="LIST")
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@options.replace_file
 @options.debug
 def export(**given: Any) -> None:
     """Export a directions file for another tool.
@@ -260,8 +245,7 @@ def export(**given: Any) -> None:
     if given["directions"] is not None:
         with usage():
             held = held.chosen(given["directions"])
-    lost = write(held, given["layout"], output)
-    for line in lost:
+    for line in write(held, given["layout"], output):
         note(line)
     report(f"{output}: {len(held)} direction{'s' if len(held) > 1 else ''} as {given['layout']}")
 
@@ -342,8 +326,7 @@ def _own(path: str) -> Side | None:
     if not is_directions_file(path):
         return None
     held = Directions.load(path)
-    kind = held.origin or f"directions of {held.label}"
-    return Side(path, kind, held.vectors, held.eigenvalues, held.names, held.layers, held.space)
+    return Side.of(path, held.origin or f"directions of {held.label}", held)
 
 
 def _foreign(path: str, found: Found) -> Side:
@@ -365,13 +348,4 @@ def _factorised(path: str, given: Given) -> Side:
         groups = factorize_network(opened, factorisation(given))
         if len(groups) != 1:
             raise ValueError(f"layers {given['layers']!r} gives {len(groups)} groups; compare one, like middle or 0-3")
-    held = groups[0]
-    return Side(
-        without_secrets(path),
-        f"network, {held.label}",
-        held.vectors,
-        held.eigenvalues,
-        held.names,
-        held.layers,
-        held.space,
-    )
+    return Side.of(without_secrets(path), f"network, {groups[0].label}", groups[0])

@@ -8,39 +8,16 @@ from typing import Any
 
 import click
 
+from ..system.messages import without_unprintable
 from . import options
-from .given import (
-    Given,
-    factorisation,
-    look,
-    open_for_pictures,
-    outdir,
-    output_settings,
-    print_made,
-    print_remarks,
-)
+from .given import Given, factorisation, look, open_for_pictures, outdir, output_settings, print_made, print_remarks
 from .given import seeds as seeds_of
 from .progress import reporter
 from .shell import Command, typed_command
 
 _FIXED = {  # parameters whose values are in a recipe
-    "layers",
-    "space",
-    "normalize",
-    "torgb",
-    "trunc",
-    "trunc_cutoff",
-    "noise_mode",
-    "translate",
-    "camera",
-    "fov_deg",
-    "rotate",
-    "precision",
-    "num_directions",
-    "directions",
-    "directions_file",
-    "edit_layers",
-    "distance",
+    *("layers", "space", "normalize", "torgb", "num_directions", "directions", "directions_file", "edit_layers"),
+    *("trunc", "trunc_cutoff", "noise_mode", "translate", "camera", "fov_deg", "rotate", "precision", "distance"),
 }
 _OF_VIDEOS = {"frames", "fps", "loop", "easing", "video", "captions", "size", "max_mb"}
 
@@ -75,10 +52,10 @@ def edit(**given: Any) -> None:
     seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
     view, engine = session.view(look(given), seeds, projected), session.engine()
     outdir(given, session)  # checked before ranges are measured
-    folder = Path(given["outdir"]) if given["outdir"] else None
+    folder = _path(given["outdir"])
     named = folder if folder and sets_in(folder) else folder_of(session.about())
-    groups = groups_of(session, factorisation(given), _file(given), typed, named)
-    print_remarks(group.directions for group in groups.values())
+    groups = groups_of(session, factorisation(given), _path(given["directions_file"]), typed, named)
+    print_remarks(groups.values())
     with reporter() as progress:
         edits = edits_of(session, groups, typed, given["edit_layers"], view, engine, progress.advance)
         recipe = recipe_of(session, view, edits, projected)
@@ -115,27 +92,18 @@ def plane(**given: Any) -> None:
     typed = [given["across"], given["down"]]
     view = session.view(look(given), seeds_of(given), given["projected_w"])
     folder = outdir(given, session)
-    groups = groups_of(session, factorisation(given), _file(given), typed, folder)
-    print_remarks(group.directions for group in groups.values())
+    groups = groups_of(session, factorisation(given), _path(given["directions_file"]), typed, folder)
+    print_remarks(groups.values())
     moved = [at_rows(session, groups[axis.group], axis.rows or given["edit_layers"], view) for axis in typed]
     with reporter() as progress:
         made = make_plane(
-            session,
-            view,
-            moved,
-            typed,
-            output,
-            given["path"],
-            folder,
-            typed_command(),
-            progress,
-            given["overwrite"],
+            session, view, moved, typed, output, given["path"], folder, typed_command(), progress, given["overwrite"]
         )
     print_made(made, page=True)
 
 
-def _file(given: Given) -> Path | None:
-    return Path(given["directions_file"]) if given["directions_file"] else None
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
 
 
 def render_recipe(ctx: click.Context, given: Given) -> None:
@@ -143,7 +111,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
     typed = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     _check_with_recipe(ctx, given, typed)
     from ..rendering.animation import usual
-    from ..runs.chosen_edits import network_of, printable, recipe_of, view_of
+    from ..runs.chosen_edits import network_of, recipe_of, view_of
     from ..runs.recipe import NAME, Recipe
     from ..runs.recipe_outputs import make_recipe
 
@@ -162,7 +130,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
         recipe = replace(recipe, look=replace(recipe.look, label=given["label"]))
     if others:
         recipe = replace(recipe, seeds=tuple(seeds), ws=None, ws_file="")
-    recipe = replace(recipe, network={**recipe.network, "path": printable(session.about()["path"])})
+    recipe = replace(recipe, network={**recipe.network, "path": without_unprintable(session.about()["path"])})
     view = view_of(session, recipe, projected, given["other_network"])
     if others or "label" in typed or session.opened.record.digest() != recipe.network["digest"]:
         recipe = recipe_of(session, view, recipe.edits, projected or recipe.ws_file)
@@ -171,7 +139,7 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
         frames, loop, easing = usual(kind, len(recipe.edits), len(view))
         animated = kind, output_settings(given, sheet=False, frames=frames, loop=loop, easing=easing)
     with reporter() as progress:
-        folder = Path(given["outdir"]) if given["outdir"] else None
+        folder = _path(given["outdir"])
         made = make_recipe(session, view, recipe, folder, typed_command(), progress, given["overwrite"], animated)
     print_made(made, page=False)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .given import Given, claimed, factorisation, look, open_for_pictures, outdir, print_remarks
+from .given import Given, claimed, directions_in, look, open_for_pictures, outdir
 from .given import wanted as wanted_of
 from .progress import Progress, reporter
 from .shell import Group, report, typed_command, usage, warn
@@ -74,7 +74,7 @@ def scorer_given(given: Given) -> Scorer:
 @options.rendering
 @options.outdir
 @click.option("--no-names", is_flag=True, help="Leave the names in the directions file alone.")
-@click.option("--overwrite", is_flag=True, help="Score anew, whatever an earlier run has left.")
+@options.overwriting("Score anew, whatever an earlier run has left.")
 @options.as_json
 @options.strict
 @options.debug
@@ -100,11 +100,8 @@ def rescore(**given: Any) -> None:
     from ..evaluate.samples.sampling import Samples
 
     folder, wanted = outdir(given, session), wanted_of(given)
-    seen, groups = session.checked(look(given)), session.directions(factorisation(given), wanted, folder)
-    own = claimed(given, session, folder)
-    if own != folder:  # another network's run was faster
-        folder, groups = own, session.directions(factorisation(given), wanted, own)
-    print_remarks(group.directions for group in groups)
+    seen = session.checked(look(given))
+    folder, groups = directions_in(given, session, folder, wanted)
     G = session.generator(seen)
     with usage():
         samples = Samples(G, seen, given["samples"], given["first_seed"])

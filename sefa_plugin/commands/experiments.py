@@ -23,19 +23,10 @@ if TYPE_CHECKING:
 @options.network
 @options.scoring
 @click.option(
-    "--methods",
-    default="sefa,ganspace,interfacegan,interfacegan-c,chance",
-    help="Which to compare.",
-    metavar="LIST",
+    "--methods", default="sefa,ganspace,interfacegan,interfacegan-c,chance", help="Which to compare.", metavar="LIST"
 )
 @options.one_group
-@click.option(
-    "-K",
-    "--num-directions",
-    type=click.IntRange(min=1),
-    help="Directions of each method.  [default: as many as attributes]",
-    metavar="INT",
-)
+@options.count("Directions of each method.  [default: as many as attributes]")
 @options.train_samples
 @options.code_samples
 @options.split_seed
@@ -135,9 +126,9 @@ def _real(folder: str, feature_scorer: Any) -> Any:
 @click.command(cls=Command)
 @options.network
 @options.scoring
-@click.option("-K", "--num-directions", type=click.IntRange(min=1), default=5, help="Of each layer.", metavar="INT")
-@click.option("--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use.")
-@click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length.")
+@options.count("Of each layer.", 5)
+@options.torgb
+@options.normalize
 @options.measuring
 def hierarchy(**given: Any) -> None:
     """Measure which layers change what: every layer alone, and each group, scored at equal visible change.
@@ -175,16 +166,8 @@ def hierarchy(**given: Any) -> None:
     metavar="FILE",
 )
 @options.scoring
-@click.option(
-    "--sets", type=click.IntRange(1, 100), default=3, help="Sets of samples, each of --samples.", metavar="INT"
-)
-@click.option(
-    "-K",
-    "--num-directions",
-    type=click.IntRange(min=1),
-    help="Directions of each variant.  [default: as many as attributes]",
-    metavar="INT",
-)
+@options.whole("--sets", low=1, high=100, default=3, help="Sets of samples, each of --samples.")
+@options.count("Directions of each variant.  [default: as many as attributes]")
 @click.option("--variants", type=options.SEEDS, help="Which, by number, like 0,3-5.  [default: all]", metavar="LIST")
 @options.train_samples
 @options.code_samples
@@ -274,7 +257,7 @@ def truth(**given: Any) -> None:
 @click.command(cls=Command)
 @options.network
 @options.one_group
-@click.option("-K", "--num-directions", type=click.IntRange(min=1), default=20, help="How many.", metavar="INT")
+@options.count("How many.", 20)
 @options.code_samples
 @options.look
 @options.rendering

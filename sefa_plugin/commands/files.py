@@ -65,22 +65,21 @@ class File(ParamType):
 
     name = "file"
 
-    def __init__(self, role: str) -> None:
+    def __init__(self, role: str = "") -> None:
         self.role = role
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Let the shell complete files."""
-        return _completion(incomplete, "file")
+        """Let the shell complete paths."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="dir" if isinstance(self, Folder) else "file")]
 
 
 class Output(File):
     """A path of a file that is written."""
 
-    def __init__(self) -> None:
-        super().__init__("")
 
-
-class Folder(ParamType):
+class Folder(File):
     """A path of a folder.
 
     Args:
@@ -90,17 +89,8 @@ class Folder(ParamType):
     name = "folder"
 
     def __init__(self, there: bool = False) -> None:
+        super().__init__()
         self.there = there
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Let the shell complete folders."""
-        return _completion(incomplete, "dir")
-
-
-def _completion(incomplete: str, kind: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(incomplete, type=kind)]
 
 
 def check(ctx: click.Context) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,10 @@ from .progress import download
 from .shell import note, report, typed_command, warn
 
 if TYPE_CHECKING:
-    from ..directions.directions import Directions
     from ..directions.factorization import Factorisation
+    from ..directions.kept import KeptDirections
     from ..rendering.look import Look
-    from ..runs.folder import Made
+    from ..runs.folder import Made, Reporter
     from ..runs.output_settings import OutputSettings
     from ..runs.session import Session
     from ..runs.settings import NetworkChoice, Wanted
@@ -27,15 +27,9 @@ def network_choice(given: Given, path: str | None = None) -> NetworkChoice:
     """The network of ``--network``, or at another path; options that a command lacks have their defaults."""
     from ..runs.settings import NetworkChoice
 
-    return NetworkChoice(
-        path=given["network"] if path is None else path,
-        which=given.get("which", "G_ema"),
-        sha256=given.get("sha256"),
-        trust_pickle=given.get("trust_pickle", False),
-        allow_local=given.get("allow_local", False),
-        strict=given.get("strict", False),
-        device=given.get("device", "auto"),
-    )
+    options = ("which", "sha256", "trust_pickle", "allow_local", "strict", "device")
+    chosen = {name: given[name] for name in options if name in given}
+    return NetworkChoice(given["network"] if path is None else path, **chosen)
 
 
 def open_session(given: Given, path: str | None = None) -> Session:
@@ -78,14 +72,8 @@ def factorisation(given: Given) -> Factorisation:
             raise ValueError("--sharpen uses rows as they are and all ToRGBs: leave out --no-normalize and --torgb")
         if given["sharpen"] != "none" and given.get("directions_file"):
             raise ValueError("--sharpen finds directions, --directions-file has some: leave one of them out")
-        return Factorisation(
-            given["layers"],
-            given["space"],
-            given["normalize"],
-            given["torgb"],
-            given["sharpen"],
-            given["code_samples"],
-        )
+        options = ("layers", "space", "normalize", "torgb", "sharpen", "code_samples")
+        return Factorisation(**{name: given[name] for name in options})
 
 
 def wanted(given: Given) -> Wanted:
@@ -105,13 +93,9 @@ def look(given: Given) -> Look:
     """Truncation, noise, class and so on."""
     from ..rendering.look import Look
 
+    options = ("trunc", "trunc_cutoff", "noise_mode", "label", "translate", "rotate")
     return Look(
-        trunc=given["trunc"],
-        trunc_cutoff=given["trunc_cutoff"],
-        noise_mode=given["noise_mode"],
-        label=given["label"],
-        translate=given["translate"],
-        rotate=given["rotate"],
+        **{name: given[name] for name in options},
         camera=given["camera"] or (0.0, 0.0),
         fov=given["fov_deg"],
         force_fp32=given["precision"] == "float32",
@@ -133,14 +117,11 @@ def output_settings(
     from ..runs.output_settings import OutputSettings
 
     output = OutputSettings.of_kind(
-        given["video"],
         frames=frames if given["frames"] is None else given["frames"],
-        fps=given["fps"],
         loop=given.get("loop") or loop,
         easing=given.get("easing") or easing,
         width=given["size"],
-        max_mb=given["max_mb"],
-        captions=given["captions"],
+        **{name: given[name] for name in ("video", "fps", "max_mb", "captions")},
         grid=given.get("grid", False),
         sheet=sheet,
     )
@@ -175,24 +156,31 @@ def claimed(given: Given, session: Session, folder: Path) -> Path:
     return folder
 
 
-def print_remarks(groups: Iterable[Directions]) -> None:
+def directions_in(
+    given: Given, session: Session, folder: Path, wanted: Wanted, reporter: Reporter | None = None
+) -> tuple[Path, list[KeptDirections]]:
+    """The folder of outputs, made for this network, and the wanted directions, whose files are in it."""
+    groups = session.directions(factorisation(given), wanted, folder, reporter=reporter)
+    own = claimed(given, session, folder)
+    if own != folder:  # another network's run was faster
+        groups = session.directions(factorisation(given), wanted, own, reporter=reporter)
+    print_remarks(groups)
+    return own, groups
+
+
+def print_remarks(groups: Iterable[KeptDirections]) -> None:
     """Print notes on tied directions and on those with eigenvalue 0 to standard error."""
     from ..directions.ties import remarks
 
-    for directions in groups:
-        for line in remarks(directions):
+    for group in groups:
+        for line in remarks(group.directions):
             note(line)
 
 
 def print_made(made: Made, page: bool) -> None:
     """Print the outputs of a run."""
     report(f"{made.outdir}: {len(made.names)} outputs made, {made.kept} kept")
-    print_files(made.outdir / name for name in made.names)
+    for name in made.names:
+        report(f"  {made.outdir / name}")
     if page:
         report(f"Look at {made.outdir / 'index.html'}")
-
-
-def print_files(paths: Iterable[Path] | Sequence[Path]) -> None:
-    """Print one indented line for each file."""
-    for path in paths:
-        report(f"  {path}")

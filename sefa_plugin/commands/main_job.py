@@ -9,17 +9,7 @@ import click
 from .. import __version__
 from . import options
 from .editing import check_without_recipe, render_recipe
-from .given import (
-    Given,
-    claimed,
-    factorisation,
-    look,
-    open_for_pictures,
-    outdir,
-    output_settings,
-    print_made,
-    print_remarks,
-)
+from .given import Given, directions_in, look, open_for_pictures, outdir, output_settings, print_made
 from .given import seeds as seeds_of
 from .given import wanted as wanted_of
 from .progress import reporter
@@ -120,11 +110,7 @@ def _run(given: Given, sheet: bool) -> None:
     folder, wanted = outdir(given, session), wanted_of(given)
     view = session.view(look(given), seeds_of(given), given["projected_w"])
     with reporter() as progress:
-        groups = session.directions(factorisation(given), wanted, folder, reporter=progress)
-        own = claimed(given, session, folder)
-        if own != folder:  # another network's run was faster
-            folder, groups = own, session.directions(factorisation(given), wanted, own, reporter=progress)
-        print_remarks(group.directions for group in groups)
+        folder, groups = directions_in(given, session, folder, wanted, progress)
         made = make_outputs(
             session,
             view,

@@ -13,10 +13,12 @@ from .given import open_session
 from .progress import download
 from .shell import Command, report, warn
 
+_OF_LAYERS = ("name", "ws_index", "weight_gain", "style_gain", "channels", "size", "kind")
+
 
 @click.command(cls=Command)
 @click.argument("file", type=File("any"), metavar="FILE")
-@click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
+@options.which
 @options.as_json
 @click.option(
     "--audit", is_flag=True, help="Say whether the file is exactly what a toolkit writes; exit code 1 if not."
@@ -26,14 +28,7 @@ from .shell import Command, report, warn
 @options.strict
 @options.debug
 def info(
-    file: str,
-    which: str,
-    as_json: bool,
-    audit: bool,
-    allow_local: bool,
-    strict: bool,
-    trust_pickle: bool,
-    debug: bool,
+    file: str, which: str, as_json: bool, audit: bool, allow_local: bool, strict: bool, trust_pickle: bool, debug: bool
 ) -> None:
     """Print what a network file holds; nothing of it is run (unless --trust-pickle).
 
@@ -70,18 +65,7 @@ def info(
         "entries": list(record.entries),
         "format": record.format,
         "other_globals": list(record.other_globals),
-        "layers": [
-            {
-                "name": layer.name,
-                "ws_index": layer.ws_index,
-                "weight_gain": layer.weight_gain,
-                "style_gain": layer.style_gain,
-                "channels": layer.channels,
-                "size": layer.size,
-                "kind": layer.kind,
-            }
-            for layer in opened.layers
-        ],
+        "layers": [{key: getattr(layer, key) for key in _OF_LAYERS} for layer in opened.layers],
     }
     if as_json:
         click.echo(json.dumps(about, indent=1))
@@ -115,7 +99,7 @@ def _audit(file: str, as_json: bool, allow_local: bool) -> None:
 @click.command(cls=Command)
 @options.network
 @click.option("--output", type=Output(), help="File to write.  [default: NETWORK.safetensors here]", metavar="FILE")
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@options.replace_file
 @options.strict
 @options.debug
 def convert(**given: Any) -> None:

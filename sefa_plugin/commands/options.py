@@ -138,14 +138,35 @@ allow_local = click.option(
 )
 
 
+def whole(*names: str, help: str, low: int, high: int | None = None, default: int | None = None) -> Decorator:
+    """An option that takes a whole number."""
+    return click.option(*names, type=click.IntRange(low, high), default=default, help=help, metavar="INT")
+
+
+def choice(option: str, words: str, help: str, default: str | None = None) -> Decorator:
+    """An option that takes one of some words."""
+    return click.option(option, type=click.Choice(words.split()), default=default, help=help)
+
+
+def count(help: str, default: int | None = None) -> Decorator:
+    """Option -K."""
+    return whole("-K", "--num-directions", low=1, default=default, help=help)
+
+
+def overwriting(help: str) -> Decorator:
+    """Option --overwrite."""
+    return click.option("--overwrite", is_flag=True, help=help)
+
+
 def _outdir(usual: str) -> Decorator:
     return click.option("--outdir", type=Folder(), help=f"Where to put everything.  [default: {usual}]", metavar="DIR")
 
 
 outdir = _outdir("sefa-out/NETWORK")
 outdir_of_edits = _outdir("a folder in sefa-out/NETWORK/edits")
-overwrite = click.option("--overwrite", is_flag=True, help="Make outputs again even where they are up to date.")
-which = click.option("--which", type=click.Choice(["G_ema", "G", "D"]), default="G_ema", help="Entry of the file.")
+overwrite = overwriting("Make outputs again even where they are up to date.")
+replace_file = overwriting("Replace an existing file.")
+which = choice("--which", "G_ema G D", "Entry of the file.", default="G_ema")
 
 
 def _network(required: bool, help: str) -> Decorator:
@@ -162,6 +183,8 @@ _NETWORK = "Network file (.pkl, .pt, .safetensors), URL, or 'demo' for the bundl
 network = _network(True, _NETWORK)
 network_or_recipe = _network(False, f"{_NETWORK}  [default: that of --recipe]")
 network_of_directions = _network(False, "Network that the directions are for: gives layers, sizes and eigenvalues.")
+normalize = click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length.")
+torgb = choice("--torgb", "last never always", "ToRGB layers to use.", default="last")
 factorisation = stack(
     click.option(
         "--layers",
@@ -169,33 +192,26 @@ factorisation = stack(
         help="all, coarse, middle, fine, each, input (StyleGAN3), or ws indices like 0-1,5.",
         metavar="LAYERS",
     ),
-    click.option("--space", type=click.Choice(["w", "z"]), default="w", help="Where directions are looked for."),
-    click.option("--normalize/--no-normalize", default=True, help="Scale weight rows to unit length."),
-    click.option(
-        "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
-    ),
-    click.option(
+    choice("--space", "w z", "Where directions are looked for.", default="w"),
+    normalize,
+    torgb,
+    choice(
         "--sharpen",
-        type=click.Choice(["none", "layers", "pictures"]),
+        "none layers pictures",
+        "Re-mix directions until no two move the same layer in the same way: docs/sharp.md.",
         default="none",
-        help="Re-mix directions until no two move the same layer in the same way: docs/sharp.md.",
     ),
-    click.option(
+    whole(
         "--code-samples",
-        type=click.IntRange(min=1),
+        low=1,
         help="Codes that --sharpen measures w with.  [default: 16 for each of its dimensions, 8192 or more]",
-        metavar="INT",
     ),
 )
 look = stack(
-    click.option("--class", "label", type=click.IntRange(min=0), help="Class of a conditional network.", metavar="INT"),
+    whole("--class", "label", low=0, help="Class of a conditional network."),
     click.option("--trunc", type=FLOAT, default=1.0, help="Truncation psi.", metavar="FLOAT"),
-    click.option(
-        "--trunc-cutoff", type=click.IntRange(min=0), help="Rows of ws to truncate.  [default: all]", metavar="INT"
-    ),
-    click.option(
-        "--noise-mode", type=click.Choice(["const", "random", "none"]), default="const", help="Noise of StyleGAN2."
-    ),
+    whole("--trunc-cutoff", low=0, help="Rows of ws to truncate.  [default: all]"),
+    choice("--noise-mode", "const random none", "Noise of StyleGAN2.", default="const"),
     click.option("--translate", default="0,0", type=PAIR, help="Shift of StyleGAN3's input.", metavar="X,Y"),
     click.option("--camera", type=PAIR, help="Where EG3D looks from, in degrees.  [default: 0,0]", metavar="YAW,PITCH"),
     click.option("--fov-deg", type=within(1, 179), default=18.837, help="EG3D's field of view.", metavar="ANGLE"),
@@ -205,22 +221,14 @@ latents = stack(
     click.option("--seeds", type=SEEDS, help="Seeds like 0,1,4-6.  [default: 0-2]", metavar="LIST"),
     look,
     click.option(
-        "--projected-w",
-        type=File("latents"),
-        help="Projected ws (.npz, .npy, .pt) instead of seeds.",
-        metavar="FILE",
+        "--projected-w", type=File("latents"), help="Projected ws (.npz, .npy, .pt) instead of seeds.", metavar="FILE"
     ),
 )
 directions_file = click.option(
-    "--directions-file",
-    type=File("directions"),
-    help="Use a directions file instead of factorising.",
-    metavar="FILE",
+    "--directions-file", type=File("directions"), help="Use a directions file instead of factorising.", metavar="FILE"
 )
 edit_layers = click.option(
-    "--edit-layers",
-    help="Layers that edits change, like --layers.  [default: the factorised ones]",
-    metavar="LAYERS",
+    "--edit-layers", help="Layers that edits change, like --layers.  [default: the factorised ones]", metavar="LAYERS"
 )
 edits = click.option(
     "--edit",
@@ -246,14 +254,7 @@ def _axis(option: str, where: str) -> Decorator:
 axes = stack(_axis("--across", "from left to right"), _axis("--down", "from top to bottom"))
 
 which_directions = stack(
-    click.option(
-        "-K",
-        "--num-directions",
-        type=click.IntRange(min=1),
-        default=5,
-        help="How many, strongest first.",
-        metavar="INT",
-    ),
+    count("How many, strongest first.", 5),
     click.option(
         "--directions",
         type=KEYS,
@@ -270,35 +271,15 @@ which_directions = stack(
         metavar="auto|D|LOW,HIGH",
     ),
 )
-frames = click.option(
-    "--frames", type=click.IntRange(1, 100_000), help="Frames of a video.  [default: 60]", metavar="INT"
-)
+
+
+def _frames(usual: str) -> Decorator:
+    help = f"Frames of a video.  [default: {usual}]"
+    return whole("--frames", low=1, high=100_000, help=help)
+
+
 fps = click.option("--fps", type=within(1, 1000), help="Frames per second.  [default: 30, gif 15]", metavar="FLOAT")
-loop = click.option(
-    "--loop", type=click.Choice(["pingpong", "once"]), help="There and back, or once.  [default: pingpong]"
-)
-easing = click.option(
-    "--easing", type=click.Choice(["linear", "sine"]), help="sine slows at both ends.  [default: linear]"
-)
-# For `sefa render`, which also makes videos through the key frames of a recipe.
-stretches = click.option(
-    "--frames",
-    type=click.IntRange(1, 100_000),
-    help="Frames of a video.  [default: 60; of a sequence or walk 60 a key frame]",
-    metavar="INT",
-)
-loop_through = click.option(
-    "--loop",
-    type=click.Choice(["pingpong", "once", "closed"]),
-    help="There and back, once, or (sequence, walk) from the last to the first.  [default: pingpong; closed for these]",
-)
-easing_through = click.option(
-    "--easing",
-    type=click.Choice(["linear", "sine", "cubic", "spherical"]),
-    help="sine slows at key frames; of a recipe also cubic: a smooth curve through them, and of a walk spherical: "
-    "through Z.  [default: linear; of a walk cubic]",
-)
-kind = click.option("--video", type=click.Choice(["mp4", "gif", "png", "none"]), default="mp4", help="What to write.")
+kind = choice("--video", "mp4 gif png none", "What to write.", default="mp4")
 grid = click.option("--grid", is_flag=True, help="One more video: seeds down, directions across.")
 clips = stack(
     click.option("--captions", is_flag=True, help="Write direction and distance below the frames."),
@@ -313,18 +294,43 @@ clips = stack(
         metavar="MB",
     ),
 )
-video = stack(frames, fps, loop, kind, easing, grid, clips)
-video_of_recipes = stack(stretches, fps, loop_through, kind, easing_through, grid, clips)
+video = stack(
+    _frames("60"),
+    fps,
+    choice("--loop", "pingpong once", "There and back, or once.  [default: pingpong]"),
+    kind,
+    choice("--easing", "linear sine", "sine slows at both ends.  [default: linear]"),
+    grid,
+    clips,
+)
+video_of_recipes = stack(  # also through the key frames of a recipe
+    _frames("60; of a sequence or walk 60 a key frame"),
+    fps,
+    choice(
+        "--loop",
+        "pingpong once closed",
+        "There and back, once, or (sequence, walk) from the last to the first.  [default: pingpong; closed for these]",
+    ),
+    kind,
+    choice(
+        "--easing",
+        "linear sine cubic spherical",
+        "sine slows at key frames; of a recipe also cubic: a smooth curve through them, and of a walk spherical: "
+        "through Z.  [default: linear; of a walk cubic]",
+    ),
+    grid,
+    clips,
+)
 video_of_planes = stack(
-    frames,
+    _frames("60"),
     fps,
     kind,
     clips,
-    click.option(
+    choice(
         "--path",
-        type=click.Choice(["ellipse", "corners"]),
+        "ellipse corners",
+        "Of the video: an ellipse that touches all four edges of the sheet, or along them from corner to corner.",
         default="ellipse",
-        help="Of the video: an ellipse that touches all four edges of the sheet, or along them from corner to corner.",
     ),
 )
 recipe = stack(
@@ -334,25 +340,20 @@ recipe = stack(
         help="A recipe.json of `sefa edit`, or its folder: make its pictures, or --animate it.",
         metavar="FILE",
     ),
-    click.option(
+    choice(
         "--animate",
-        type=click.Choice(["edit", "sequence", "walk"]),
-        help="Video of a recipe: unedited to edited, one edit after the other, or from seed to seed, edited.",
+        "edit sequence walk",
+        "Video of a recipe: unedited to edited, one edit after the other, or from seed to seed, edited.",
     ),
     click.option("--other-network", is_flag=True, help="Use a recipe with another network than its own."),
 )
 rendering = stack(
-    click.option(
-        "--device",
-        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-        default="auto",
-        help="auto takes CUDA where there is any.",
-    ),
-    click.option(
+    choice("--device", "auto cpu cuda mps", "auto takes CUDA where there is any.", default="auto"),
+    choice(
         "--precision",
-        type=click.Choice(["auto", "float32", "bf16"]),
+        "auto float32 bf16",
+        "auto lets the network use float16 on CUDA; bf16 is for CPUs that have it.",
         default="auto",
-        help="auto lets the network use float16 on CUDA; bf16 is for CPUs that have it.",
     ),
 )
 scoring = stack(
@@ -373,20 +374,14 @@ scoring = stack(
     ),
     click.option("--clip-model", help="Folder of a CLIP model (clip), or its name (open_clip).", metavar="FOLDER|NAME"),
     click.option("--clip-weights", type=File("any"), help="Weights of a model of open_clip.", metavar="FILE"),
-    click.option(
-        "--samples", type=click.IntRange(2, 1_000_000), default=2000, help="Samples to measure on.", metavar="INT"
-    ),
-    click.option(
-        "--first-seed", type=click.IntRange(0, 2**32 - 1_000_001), default=1000, help="Their first seed.", metavar="INT"
-    ),
+    whole("--samples", low=2, high=1_000_000, default=2000, help="Samples to measure on."),
+    whole("--first-seed", low=0, high=2**32 - 1_000_001, default=1000, help="Their first seed."),
 )
 one_group = stack(
     click.option(
         "--layers", default="all", help="One group: all, coarse, middle, fine, or ws indices.", metavar="LAYERS"
     ),
-    click.option(
-        "--torgb", type=click.Choice(["last", "never", "always"]), default="last", help="ToRGB layers to use."
-    ),
+    torgb,
 )
 train_samples = click.option(
     "--train-samples",
@@ -395,22 +390,14 @@ train_samples = click.option(
     help="Samples that InterFaceGAN learns from.",
     metavar="INT",
 )
-code_samples = click.option(
+code_samples = whole(
     "--code-samples",
-    type=click.IntRange(2, 100_000_000),
+    low=2,
+    high=100_000_000,
     default=65_536,
     help="Samples of w that GANSpace takes; they cost no picture.",
-    metavar="INT",
 )
-split_seed = click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of splits and random directions.", metavar="INT"
-)
+split_seed = whole("--seed", low=0, high=2**32 - 1, default=0, help="Of splits and random directions.")
 measuring = stack(
-    look,
-    rendering,
-    outdir,
-    click.option("--overwrite", is_flag=True, help="Measure anew, whatever an earlier run has left."),
-    as_json,
-    strict,
-    debug,
+    look, rendering, outdir, overwriting("Measure anew, whatever an earlier run has left."), as_json, strict, debug
 )

@@ -113,9 +113,6 @@ class _Quiet(Progress):
     def say(cls, text: str) -> None:
         """Nothing; warnings are printed by ``Progress`` itself."""
 
-    def expect(self, pictures: int) -> None:
-        """Nothing."""
-
     def advance(self, pictures: int) -> None:
         """Nothing."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -33,16 +35,14 @@ def register_command(path: str, dry_run: bool, debug: bool) -> None:
     """
     from ..system.environment import missing, too_old
 
-    text = too_old()
-    if text:
+    if text := too_old():
         raise RegisterError(text)
-    text = missing()
-    if text:
+    if text := missing():
         warn(text)
     file, what = register(path, dry_run)
-    done = {"new": "written", "updated": "updated"}
-    would = {"new": "would be written", "updated": "would be updated"}
-    (click.echo if dry_run else report)(f"{file}: {(would if dry_run else done).get(what, what)}")
+    done = {"new": "written", "updated": "updated"}.get(what)
+    say = click.echo if dry_run else report
+    say(f"{file}: {what if done is None else f'would be {done}' if dry_run else done}")
     beside = sibling(file)
     if not dry_run:
         report(f"It works like {beside}; try it there:" if beside else "Try it there:")
@@ -77,6 +77,15 @@ class RegisterError(Exception):
     """The file cannot be written to a folder, or a file there was not written by ``register``."""
 
 
+@contextmanager
+def _one_line_error(path: Path, what: str) -> Iterator[None]:
+    """Turn an ``OSError`` into a line: the path cannot be read, written, removed."""
+    try:
+        yield
+    except OSError as error:
+        raise RegisterError(f"{path}: cannot be {what} ({error.strerror or error})") from error
+
+
 def is_toolkit(folder: Path) -> bool:
     """Whether ``folder`` has the files that identify checkouts of stylegan2-ada-pytorch, stylegan3 and their forks."""
     return (
@@ -95,12 +104,10 @@ def find_toolkit(path: str | os.PathLike[str]) -> Path:
     folder = Path(path)
     if not folder.is_dir():
         raise RegisterError(f"{folder}: is no folder; give the checkout of a toolkit")
-    try:
+    with _one_line_error(folder, "read"):
         if is_toolkit(folder):
             return folder
         inner = sorted(part for part in folder.iterdir() if part.is_dir() and is_toolkit(part))
-    except OSError as error:
-        raise RegisterError(f"{folder}: cannot be read ({error.strerror or error})") from error
     if len(inner) > 1:
         raise RegisterError(f"{folder}: holds several toolkits ({', '.join(part.name for part in inner)}); name one")
     if not inner:
@@ -132,13 +139,10 @@ def register(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Path,
     if not os.access(file.parent, os.W_OK | os.X_OK):
         raise RegisterError(f"{file.parent}: cannot be written to; no {NAME} was put there")
     if not dry_run:
-        try:
-            from ..system.whole_files import whole_file
+        from ..system.whole_files import whole_file
 
-            with whole_file(file) as part:
-                part.write_bytes(text)
-        except OSError as error:
-            raise RegisterError(f"{file}: cannot be written ({error.strerror or error})") from error
+        with _one_line_error(file, "written"), whole_file(file) as part:
+            part.write_bytes(text)
     return file, "new" if held is None else "updated"
 
 
@@ -155,14 +159,10 @@ def unregister(path: str | os.PathLike[str], dry_run: bool = False) -> tuple[Pat
     if not os.path.lexists(file):  # the file can be removed even if the toolkit is gone
         file = find_toolkit(path) / NAME
     held = _ours(file)
-    if dry_run:
-        return file, held is not None
-    try:
-        if held is not None:
+    if held is not None and not dry_run:
+        with _one_line_error(file, "removed"):
             file.unlink()
             _remove_compiled(file)
-    except OSError as error:
-        raise RegisterError(f"{file}: cannot be removed ({error.strerror or error})") from error
     return file, held is not None
 
 
@@ -178,10 +178,8 @@ def _ours(file: Path) -> bytes | None:
     # ``register`` makes no links.
     if file.is_symlink() or not file.is_file():
         raise RegisterError(f"{file}: is a link or no file, and was not made by sefa register; it is left alone")
-    try:
+    with _one_line_error(file, "read"):
         content = file.read_bytes() if file.stat().st_size <= LARGEST else b""
-    except OSError as error:
-        raise RegisterError(f"{file}: cannot be read ({error.strerror or error})") from error
     if not signed(content):
         raise RegisterError(f"{file}: was not written by sefa register and is left alone; move it away first")
     if not untouched(content):

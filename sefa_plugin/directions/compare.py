@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..system.messages import printable, spans
+from .directions import Directions
 from .keys import Key
 from .matching import Match, angles, group_sizes, match, ties
 
@@ -40,6 +41,11 @@ class Side:
     names: tuple[str, ...] = ()
     layers: tuple[int, ...] | None = None
     space: str | None = None
+
+    @classmethod
+    def of(cls, path: str, kind: str, held: Directions) -> Side:
+        """A set of directions."""
+        return cls(path, kind, held.vectors, held.eigenvalues, held.names, held.layers, held.space)
 
     def name(self, index: int | None) -> str:
         """The name of a direction, with control characters escaped; '' where it has none."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Optional, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, Optional, TypedDict, TypeVar
 
 import numpy as np
 
-from ..system.messages import spans
+from ..system.messages import spans, without_unprintable
 from .file import DirectionsFileError, read_directions, write_directions
 from .keys import Key
 from .layers import TORGB
@@ -26,7 +26,20 @@ SHARPEN = ("none", "layers", "pictures")
 BROKEN = ("", "low", "high", "both")
 STEPS = 50  # changes that can be taken back
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
+# Lists of :class:`Directions` that are not named as the attribute of their entries.
+_FIELD = {f"{field}s": field for field in ("name", "sigma", "range", "prior", "strength", "note")}
 Pair = Optional[tuple[float, float]]
+
+
+class Source(TypedDict):
+    """The network of :class:`Directions`: its name, digest and rows of ws."""
+
+    network: str
+    digest: str
+    num_ws: int
+
+
+NO_SOURCE = Source(network="", digest="", num_ws=0)  # of matrices without a network
 
 
 class _Facts(TypedDict, total=False):
@@ -121,6 +134,19 @@ class Direction:
         return replace(self, range=None, broken="", prior=None)
 
 
+T = TypeVar("T")
+
+
+class _OfEach(Generic[T]):
+    """An attribute of :class:`Directions`: that of each entry, as a tuple."""
+
+    def __init__(self, of: Callable[[Direction], T]) -> None:
+        self.of = of
+
+    def __get__(self, held: Directions, kind: object = None) -> tuple[T, ...]:
+        return tuple(map(self.of, held.entries))
+
+
 @dataclass(frozen=True, eq=False)
 class Directions:
     """Editing directions of one network.
@@ -194,8 +220,7 @@ class Directions:
             eigenvalues: ``[k]``.
             layers: ws indices.
             names, named_by, purity, sigmas, ranges, broken, priors, strengths, shares, starred, notes: see
-                :class:`Direction`. Names
-                without an entry in ``named_by`` count as given by a person.
+                :class:`Direction`.
             facts: the other attributes.
 
         Raises:
@@ -206,30 +231,17 @@ class Directions:
         if vectors.ndim not in (2, 3) or 0 in vectors.shape or values.shape != vectors.shape[:1]:
             raise ValueError(f"directions {list(vectors.shape)} and eigenvalues {list(values.shape)} do not agree")
         count = len(vectors)
-        columns: dict[str, Sequence[object]] = {"names": names, "namers": named_by, "purities": purity}
-        columns |= {"sigmas": sigmas, "ranges": ranges, "broken sides": broken, "priors": priors}
-        columns |= {"strengths": strengths, "shares": shares, "stars": starred, "notes": notes}
+        columns: dict[str, Sequence[Any]] = {"names": names, "named_by": named_by, "purity": purity, "sigmas": sigmas}
+        columns |= {"ranges": ranges, "broken": broken, "priors": priors, "strengths": strengths, "shares": shares}
+        columns |= {"starred": starred, "notes": notes}
         for what, column in columns.items():
             if len(column) not in (0, count):
                 raise ValueError(f"{len(column)} {what} for {count} directions")
-        entries = [
-            Direction(
-                vector=vectors[index],
-                eigenvalue=float(values[index]),
-                name=names[index] if names else "",
-                named_by=named_by[index] if named_by else "",
-                purity=_number(purity[index]) if purity else None,
-                sigma=_number(sigmas[index]) if sigmas else None,
-                range=_pair(ranges[index]) if ranges else None,
-                broken=broken[index] if broken else "",
-                prior=_pair(priors[index]) if priors else None,
-                strength=_number(strengths[index]) if strengths else None,
-                shares=tuple(shares[index]) if shares else (),
-                starred=bool(starred and starred[index]),
-                note=notes[index] if notes else "",
-            )
-            for index in range(count)
-        ]
+        given = {_FIELD.get(what, what): column for what, column in columns.items() if len(column)}
+        entries = (
+            Direction(vectors[at], float(values[at]), **{key: column[at] for key, column in given.items()})
+            for at in range(count)
+        )
         return cls(tuple(entries), tuple(layers), **facts)
 
     def __post_init__(self) -> None:
@@ -255,8 +267,7 @@ class Directions:
         if not all(0 <= past.place < len(vectors) for step in self.history for past in step):
             raise ValueError("the history of names is of other directions")
         # A file name may hold anything; ours goes into messages and metadata.
-        network = "".join(letter if letter.isprintable() else "?" for letter in self.network)
-        for name, value in (("vectors", vectors), ("layers", layers), ("network", network)):
+        for name, value in (("vectors", vectors), ("layers", layers), ("network", without_unprintable(self.network))):
             object.__setattr__(self, name, value)
 
     @property
@@ -264,60 +275,17 @@ class Directions:
         """Of all entries, float64 ``[k]``."""
         return np.array([entry.eigenvalue for entry in self.entries])
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of all entries, '' where there is none."""
-        return tuple(entry.name for entry in self.entries)
-
-    @property
-    def named_by(self) -> tuple[str, ...]:
-        """Of all entries."""
-        return tuple(entry.named_by for entry in self.entries)
-
-    @property
-    def purity(self) -> tuple[float | None, ...]:
-        """Of all entries."""
-        return tuple(entry.purity for entry in self.entries)
-
-    @property
-    def sigmas(self) -> tuple[float | None, ...]:
-        """Of all entries."""
-        return tuple(entry.sigma for entry in self.entries)
-
-    @property
-    def ranges(self) -> tuple[Pair, ...]:
-        """Of all entries."""
-        return tuple(entry.range for entry in self.entries)
-
-    @property
-    def broken(self) -> tuple[str, ...]:
-        """Of all entries."""
-        return tuple(entry.broken for entry in self.entries)
-
-    @property
-    def priors(self) -> tuple[Pair, ...]:
-        """Of all entries."""
-        return tuple(entry.prior for entry in self.entries)
-
-    @property
-    def strengths(self) -> tuple[float | None, ...]:
-        """Of all entries."""
-        return tuple(entry.strength for entry in self.entries)
-
-    @property
-    def shares(self) -> tuple[tuple[float, ...], ...]:
-        """Of all entries."""
-        return tuple(entry.shares for entry in self.entries)
-
-    @property
-    def starred(self) -> tuple[bool, ...]:
-        """Of all entries."""
-        return tuple(entry.starred for entry in self.entries)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Of all entries, '' where there is none."""
-        return tuple(entry.note for entry in self.entries)
+    names = _OfEach(lambda entry: entry.name)
+    named_by = _OfEach(lambda entry: entry.named_by)
+    purity = _OfEach(lambda entry: entry.purity)
+    sigmas = _OfEach(lambda entry: entry.sigma)
+    ranges = _OfEach(lambda entry: entry.range)
+    broken = _OfEach(lambda entry: entry.broken)
+    priors = _OfEach(lambda entry: entry.prior)
+    strengths = _OfEach(lambda entry: entry.strength)
+    shares = _OfEach(lambda entry: entry.shares)
+    starred = _OfEach(lambda entry: entry.starred)
+    notes = _OfEach(lambda entry: entry.note)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -346,12 +314,10 @@ class Directions:
         """
         if isinstance(key, str) and key in self.names and key:
             return self.names.index(key)
-        if isinstance(key, (int, np.integer)) and 0 <= key < len(self):
-            return int(key)
         whole = self.whole
-        if isinstance(key, (int, np.integer)) and -whole <= key < 0:
-            if len(self) == whole:
-                return whole + int(key)
+        if isinstance(key, (int, np.integer)) and -whole <= key < len(self):
+            if key >= 0 or len(self) == whole:
+                return int(key) % whole
             raise ValueError(
                 f"direction {key} counts from the weakest of {whole}, here are only {len(self)}; "
                 "`sefa factorize` without -K finds all"
@@ -453,13 +419,7 @@ class Directions:
         if len(other) >= len(self):
             return replace(other, label=self.label)
         adopted = [
-            replace(
-                theirs,
-                vector=mine.vector,
-                eigenvalue=mine.eigenvalue,
-                strength=mine.strength,
-                shares=mine.shares,
-            )
+            replace(theirs, **{key: getattr(mine, key) for key in ("vector", "eigenvalue", "strength", "shares")})
             for mine, theirs in zip(self.entries, other.entries)
         ]
         rest = [Direction(mine.vector, mine.eigenvalue) for mine in self.entries[len(other) :]]
@@ -514,12 +474,8 @@ class Directions:
         index = self.index(index)
         renamed = self if name is None else self._renamed(self._names.by_person(index, name))
         entry = renamed.entries[index]
-        entry = replace(
-            entry,
-            starred=entry.starred if starred is None else starred,
-            note=entry.note if note is None else note,
-        )
-        made = renamed.with_entries({index: entry})
+        starred, note = entry.starred if starred is None else starred, entry.note if note is None else note
+        made = renamed.with_entries({index: replace(entry, starred=starred, note=note)})
         step = tuple(past for past, now in zip(self._past, made._past) if past != now)
         return replace(made, history=(*self.history, step)[-STEPS:]) if step else self
 
@@ -578,12 +534,3 @@ class Directions:
             replace(entry, name=name, named_by=by, purity=share) for entry, name, by, share in zip(self.entries, *given)
         )
         return replace(self, entries=tuple(renamed))
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _pair(pair: Sequence[float] | None) -> Pair:
-    """Two floats, whatever kind of sequence is given."""
-    return None if pair is None else (float(pair[0]), float(pair[1]))

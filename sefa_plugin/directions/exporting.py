@@ -43,22 +43,20 @@ def export(directions: Directions, layout: str, path: str | os.PathLike[str]) ->
 
 def _npy(directions: Directions) -> bytes:
     """``(k, dim)``; with a row for each layer ``(num_ws, dim)`` of one direction, ``(k, num_ws, dim)`` of several."""
-    vectors = directions.vectors
-    if directions.per_row:
-        vectors = _all_rows(directions)
-        vectors = vectors[0] if len(vectors) == 1 else vectors
-    stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.ascontiguousarray(vectors), allow_pickle=False)
-    return stream.getvalue()
+    return _npy_rows(directions) if directions.per_row else _array(directions.vectors)
 
 
 def _npy_rows(directions: Directions) -> bytes:
     """As :func:`_npy`, always with a row for each layer; zeros where a direction changes nothing."""
     if directions.space != "w":
         raise ExportError("npy-rows: directions of Z have no rows for layers; use npy")
-    stream = io.BytesIO()
     rows = _all_rows(directions)
-    np.lib.format.write_array(stream, rows[0] if len(rows) == 1 else rows, allow_pickle=False)
+    return _array(rows[0] if len(rows) == 1 else rows)
+
+
+def _array(numbers: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.ascontiguousarray(numbers), allow_pickle=False)
     return stream.getvalue()
 
 
@@ -67,8 +65,7 @@ def _all_rows(directions: Directions) -> np.ndarray:
     if not directions.num_ws:
         raise ExportError("it is not known how many layers the network has (num_ws); import them with --network")
     rows = np.zeros((len(directions), directions.num_ws, directions.dim), np.float32)
-    vectors = directions.vectors if directions.per_row else directions.vectors[:, None]
-    rows[:, list(directions.layers)] = vectors
+    rows[:, list(directions.layers)] = directions.vectors if directions.per_row else directions.vectors[:, None]
     return rows
 
 

@@ -14,7 +14,7 @@ from ..hook import StyleLayer
 from ..networks.weights import finite
 from ..system.processor import one_thread_each
 from .closed_form import factorize_weights
-from .directions import SHARPEN, SPACES, Directions
+from .directions import NO_SOURCE, SHARPEN, SPACES, Directions, Source
 from .layers import TORGB, LayerGroup, select_layers
 from .sharpening import Advance, nothing, sharpen_groups
 
@@ -68,27 +68,11 @@ def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:
     return np.asarray(layer.weight, dtype=np.float64) * (layer.weight_gain * layer.style_gain)
 
 
-@dataclass(frozen=True)
-class Source:
-    """The network whose weights are factorised.
-
-    Attributes:
-        network, digest: its name and digest, '' where they are not known.
-        num_ws: rows of its ws, 0 where that is not known.
-    """
-
-    network: str = ""
-    digest: str = ""
-    num_ws: int = 0
-
-
 def factorize_group(
     group: LayerGroup,
-    *,
-    normalize: bool = True,
-    torgb: str = "last",
+    how: Factorisation = Factorisation(),  # noqa: B008 - frozen
     num_directions: int | None = None,
-    source: Source = Source(),  # noqa: B008 - frozen
+    source: Source = NO_SOURCE,
 ) -> Directions:
     """Factorise the layers of one group in W.
 
@@ -96,50 +80,43 @@ def factorize_group(
         ValueError: a weight holds NaN, or too many directions are asked for.
     """
     names = tuple(layer.name for layer in group.layers)
-    weights = [effective_weight(layer, normalize) for layer in group.layers]
-    factors = factorize_weights(weights, normalize, num_directions, [f"layer {name}" for name in names])
-    return Directions.of(
-        factors.vectors,
-        factors.eigenvalues,
-        group.ws_indices,
-        next_eigenvalue=factors.next_eigenvalue,
-        label=group.label,
-        layer_names=names,
-        normalize=normalize,
-        torgb=torgb,
-        network=source.network,
-        digest=source.digest,
-        num_ws=source.num_ws,
-    )
+    weights = [effective_weight(layer, how.normalize) for layer in group.layers]
+    called = [f"layer {name}" for name in names]
+    return _factorised(weights, called, how, num_directions, group.ws_indices, group.label, names, source)
 
 
-def factorize_mapping(
-    layer: StyleLayer,
-    z_dim: int,
-    *,
-    normalize: bool = True,
-    num_directions: int | None = None,
-    source: Source = Source(),  # noqa: B008 - frozen
+def _factorize_mapping(
+    layer: StyleLayer, z_dim: int, how: Factorisation, num_directions: int | None, source: Source
 ) -> Directions:
-    """Factorise the first mapping layer in Z; of a conditional network only the columns of z are used.
+    """Factorise the first mapping layer in Z; of a conditional network only the columns of z are used."""
+    weight = effective_weight(layer, how.normalize)[:, :z_dim]
+    called, rows = [f"layer {layer.name}"], range(source["num_ws"])
+    return _factorised([weight], called, how, num_directions, rows, "z", (layer.name,), source)
 
-    Raises:
-        ValueError: as :func:`factorize_group`.
-    """
-    weight = effective_weight(layer, normalize)[:, :z_dim]
-    factors = factorize_weights([weight], normalize, num_directions, [f"layer {layer.name}"])
+
+def _factorised(
+    weights: Sequence[np.ndarray],
+    called: Sequence[str],
+    how: Factorisation,
+    num_directions: int | None,
+    rows: Sequence[int],
+    label: str,
+    layer_names: tuple[str, ...],
+    source: Source,
+) -> Directions:
+    """The directions of matrices; ``called`` names them in errors."""
+    factors = factorize_weights(weights, how.normalize, num_directions, called)
     return Directions.of(
         factors.vectors,
         factors.eigenvalues,
-        range(source.num_ws),
+        rows,
         next_eigenvalue=factors.next_eigenvalue,
-        label="z",
-        layer_names=(layer.name,),
-        space="z",
-        normalize=normalize,
-        network=source.network,
-        digest=source.digest,
-        num_ws=source.num_ws,
+        label=label,
+        layer_names=layer_names,
+        space=how.space,
+        normalize=how.normalize,
+        torgb=how.torgb if how.space == "w" else "last",
+        **source,
     )
 
 
@@ -189,10 +166,10 @@ def factorize_groups(
     code_samples: int | None = None,
 ) -> list[Directions]:
     """As :func:`factorize`, for any number of groups of layers: ``each``, or ``coarse,fine``."""
-    Factorisation(layers, space, normalize, torgb, sharpen, code_samples)  # raises where these cannot be
+    how = Factorisation(layers, space, normalize, torgb, sharpen, code_samples)
     if space == "z" and layers != "all":
         raise ValueError("space z factorises the mapping network, which has no layers to choose")
-    source = Source()
+    source = NO_SOURCE
     if isinstance(G_or_weights, (Mapping, Sequence)):
         if sharpen != "none":
             raise ValueError("sharpening measures the codes of a generator: give one instead of its weights")
@@ -203,22 +180,18 @@ def factorize_groups(
         if space != "w" or (raw and layers != "all"):
             raise ValueError("raw matrices have neither layers to select nor a Z space")
         if raw:
-            return [_factorize_matrices(named, torgb, normalize, num_directions)]
+            return [_factorize_matrices(named, how, num_directions)]
     else:
         from ..networks.style_layers import generator_of, mapping_layer, style_layers
 
         G = generator_of(G_or_weights)
-        source = Source(G.sefa.name, G.sefa.digest, G.num_ws)
+        source = Source(network=G.sefa.name, digest=G.sefa.digest, num_ws=G.num_ws)
         if space == "z":
-            first = mapping_layer(G)
-            return [
-                factorize_mapping(first, G.z_dim, normalize=normalize, num_directions=num_directions, source=source)
-            ]
+            return [_factorize_mapping(mapping_layer(G), G.z_dim, how, num_directions, source)]
         style = style_layers(G)
         if sharpen != "none":
-            found = sharpen_groups(style, G, layers, sharpen, code_samples, source)
-            return [held.first(num_directions) for held in found]
-    return _factorize_each(select_layers(style, layers, torgb), normalize, torgb, num_directions, source)
+            return [held.first(num_directions) for held in sharpen_groups(style, G, how, source)]
+    return _factorize_each(style, how, num_directions, source)
 
 
 def factorize_network(
@@ -245,58 +218,39 @@ def factorize_network(
         HookError: a weight holds NaN or infinity.
         NetworkFileError: the file was written to since it was opened.
     """
-    in_z = factorisation.space == "z"
+    how, sizes, in_z = factorisation, opened.sizes, factorisation.space == "z"
     opened.check_unchanged()
     for layer in [*opened.layers, *([opened.mapping] if in_z else [])]:
         finite(opened.record.path, f"{layer.name}.weight", layer.weight)
-    source = Source(opened.record.name, opened.record.digest(), opened.sizes["num_ws"])
-    normalize = factorisation.normalize
+    source = Source(network=opened.record.name, digest=opened.record.digest(), num_ws=sizes["num_ws"])
     if in_z:
-        if factorisation.layers != "all":
+        if how.layers != "all":
             raise ValueError(
                 "space z factorises the mapping network, which has no layers to choose; leave --layers out"
             )
-        z_dim = opened.sizes["z_dim"]
-        return [
-            factorize_mapping(opened.mapping, z_dim, normalize=normalize, num_directions=num_directions, source=source)
-        ]
-    if factorisation.sharpen != "none":
+        return [_factorize_mapping(opened.mapping, sizes["z_dim"], how, num_directions, source)]
+    if how.sharpen != "none":
         if generator is None:
             from ..networks.building import build_network
 
             generator = partial(build_network, opened)
-        how = factorisation
-        return sharpen_groups(
-            opened.layers, generator(), how.layers, how.sharpen, how.code_samples, source, advance, folder
-        )
-    groups = select_layers(opened.layers, factorisation.layers, factorisation.torgb)
-    return _factorize_each(groups, normalize, factorisation.torgb, num_directions, source)
+        return sharpen_groups(opened.layers, generator(), how, source, advance, folder)
+    return _factorize_each(opened.layers, how, num_directions, source)
 
 
 def _factorize_each(
-    groups: Sequence[LayerGroup], normalize: bool, torgb: str, num_directions: int | None, source: Source
+    layers: Sequence[StyleLayer], how: Factorisation, num_directions: int | None, source: Source
 ) -> list[Directions]:
-    """:func:`factorize_group` for several, on as many cores as there are."""
-
-    def one(group: LayerGroup) -> Directions:
-        return factorize_group(group, normalize=normalize, torgb=torgb, num_directions=num_directions, source=source)
-
-    return one_thread_each(one, groups)
+    """:func:`factorize_group` for all groups of layers, on as many cores as there are."""
+    groups = select_layers(layers, how.layers, how.torgb)
+    return one_thread_each(lambda group: factorize_group(group, how, num_directions, source), groups)
 
 
 def _factorize_matrices(
-    named: Mapping[object, StyleLayer | Matrix], torgb: str, normalize: bool, num_directions: int | None
+    named: Mapping[object, StyleLayer | Matrix], how: Factorisation, num_directions: int | None
 ) -> Directions:
     names = [name if isinstance(name, str) else f"weight {name}" for name in named]
     # A tensor may be on another device, need a gradient, or be bfloat16, which NumPy lacks.
     tensors = [weight.detach().double().cpu() if hasattr(weight, "detach") else weight for weight in named.values()]
-    factors = factorize_weights([np.asarray(tensor) for tensor in tensors], normalize, num_directions, names)
-    return Directions.of(
-        factors.vectors,
-        factors.eigenvalues,
-        range(len(names)),
-        next_eigenvalue=factors.next_eigenvalue,
-        layer_names=tuple(names),
-        normalize=normalize,
-        torgb=torgb,
-    )
+    weights, rows = [np.asarray(tensor) for tensor in tensors], range(len(names))
+    return _factorised(weights, names, how, num_directions, rows, "all", tuple(names), NO_SOURCE)

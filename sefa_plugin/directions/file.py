@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 
 FORMAT = "1"
 MAX_ROWS = 10_000  # of ws
+# Attributes that are written as text, as JSON, of sharp directions only, and where they are not empty.
 _WORDS = ("label", "space", "torgb", "network", "digest", "calibration", "origin")
+_ALWAYS = (
+    *("layers", "layer_names", "names", "named_by", "purity", "normalize", "num_ws", "sigmas", "ranges", "broken"),
+    "next_eigenvalue",
+)
+_OF_SHARP = ("strengths", "shares", "caveats", "sharpen", "found_with")
+_IF_ANY = ("starred", "notes", "history")
 _Row = Annotated[int, Meta(ge=0, le=MAX_ROWS)]
 _Number = Annotated[float, Meta(gt=-1e30, lt=1e30)]
 _Numbers = tuple[Optional[_Number], ...]
 _Pairs = tuple[Optional[tuple[_Number, _Number]], ...]
-_NumberOrNone = Optional[float]
 
 
 class _Entries(Struct, frozen=True):
@@ -47,7 +53,7 @@ class _Entries(Struct, frozen=True):
     ranges: _Pairs = ()
     broken: tuple[str, ...] = ()
     priors: _Pairs = field(name="lessons", default=())  # as the file's format names them
-    next_eigenvalue: _NumberOrNone = None
+    next_eigenvalue: Optional[float] = None
     strengths: _Numbers = ()
     shares: tuple[tuple[_Number, ...], ...] = ()
     caveats: tuple[str, ...] = ()
@@ -69,27 +75,13 @@ def write_directions(path: str | os.PathLike[str], directions: Directions) -> No
     about = {
         "format": "sefa_directions",
         "version": FORMAT,
-        "layers": json.dumps(list(directions.layers)),
-        "layer_names": json.dumps(list(directions.layer_names)),
-        "names": json.dumps(directions.names),
-        "named_by": json.dumps(directions.named_by),
-        "purity": json.dumps(directions.purity),
-        "normalize": json.dumps(directions.normalize),
-        "num_ws": json.dumps(directions.num_ws),
-        "sigmas": json.dumps(directions.sigmas),
-        "ranges": json.dumps(directions.ranges),
-        "broken": json.dumps(directions.broken),
         "lessons": json.dumps(directions.priors),
-        "next_eigenvalue": json.dumps(directions.next_eigenvalue),
         "remarks": json.dumps(remarks(directions)),  # for display; ignored when the file is read
         **{key: getattr(directions, key) for key in _WORDS},
     }
-    if directions.sharpen != "none":
-        about |= {key: json.dumps(getattr(directions, key)) for key in ("strengths", "shares", "caveats", "sharpen")}
-        about["found_with"] = json.dumps(directions.found_with)
-    for key, held in (("starred", directions.starred), ("notes", directions.notes), ("history", directions.history)):
-        if any(held):
-            about[key] = json.dumps(held)
+    written = [*_ALWAYS, *(_OF_SHARP if directions.sharpen != "none" else ())]
+    written += [key for key in _IF_ANY if any(getattr(directions, key))]
+    about |= {key: json.dumps(getattr(directions, key)) for key in written}
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}
     with whole_file(path) as part:
         part.write_bytes(save(tensors, about))  # save_file makes a file that only its owner can read

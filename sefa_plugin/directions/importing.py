@@ -14,7 +14,7 @@ from .directions import Directions
 from .factorization import effective_weight
 from .foreign_files import FormatError, Found
 from .keys import parse_numbers
-from .layers import Label, select_layers
+from .layers import Label, one_group
 from .names import check_name
 
 if TYPE_CHECKING:
@@ -99,14 +99,12 @@ def assemble(
     lengths = lengths * largest
     if np.abs(lengths - 1).max() > 1e-3:
         remarks.append(_about_lengths(lengths))
-    values = found.eigenvalues
-    if values is None:
-        values = _responses(vectors, rows, space, target, normalize)
-    elif (np.diff(values) > 1e-6 * np.abs(values).max()).any():
-        first = int(np.flatnonzero(np.diff(values) > 1e-6 * np.abs(values).max())[0]) + 1
+    values = _responses(vectors, rows, space, target, normalize) if found.eigenvalues is None else found.eigenvalues
+    above = np.flatnonzero(np.diff(values) > 1e-6 * np.abs(values).max()) + 1
+    if found.eigenvalues is not None and len(above):
         remarks.append(
-            f"its eigenvalues are not descending (number {first} is above the one before): the file's order is kept; "
-            f"the strongest is number {int(values.argmax())}"
+            f"its eigenvalues are not descending (number {above[0]} is above the one before): the file's order is "
+            f"kept; the strongest is number {values.argmax()}"
         )
     made = Directions.of(
         vectors,
@@ -159,17 +157,13 @@ def _typed_rows(layers: str, target: Target) -> tuple[int, ...]:
         return tuple(sorted(set(parse_numbers(layers, "layer", (target.num_ws or _MOST_ROWS) - 1))))
     if not target.layers:
         raise ValueError(f"layers {layers!r}: names like these need --network; without it give numbers like 0-7")
-    groups = select_layers(target.layers, layers)
-    if len(groups) != 1:
-        raise ValueError(f"layers {layers!r} gives {len(groups)} groups; directions change one, like middle or 0-3,5")
-    return groups[0].ws_indices
+    return one_group(target.layers, layers).ws_indices
 
 
 def _about_lengths(lengths: np.ndarray) -> str:
     low, high = lengths.min(), lengths.max()
-    if np.allclose(low, high, rtol=1e-3):
-        return f"of unit length now: a step of 1 in the file is a distance of {high:.4g} here"
-    return f"of unit length now: a step of 1 in the file is a distance of {low:.3g} to {high:.3g} here"
+    span = f"{high:.4g}" if np.allclose(low, high, rtol=1e-3) else f"{low:.3g} to {high:.3g}"
+    return f"of unit length now: a step of 1 in the file is a distance of {span} here"
 
 
 def _responses(vectors: np.ndarray, rows: tuple[int, ...], space: str, target: Target, normalize: bool) -> np.ndarray:

@@ -8,8 +8,8 @@ meanwhile are kept.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,53 +23,37 @@ def _ignore(text: str) -> None:
     """Discard a warning."""
 
 
+@dataclass(eq=False)
 class KeptDirections:
     """A set of directions of one group of layers, and its file.
 
     Attributes:
         directions: in their current state.
         path: their file, or None.
-
-    Args:
-        directions, path: see above.
-        replaces_ranges: whether ranges that were measured with other settings (truncation, class) replace those in the
-            file.
         lender: a set whose names these directions bear, where nobody has named them here.
         warn: called with one line where the file cannot be written.
+        calibration: ranges that were measured with other settings (truncation, class) are not written; '' writes all.
     """
 
-    def __init__(
-        self,
-        directions: Directions,
-        path: Path | None = None,
-        *,
-        replaces_ranges: bool = True,
-        lender: Directions | None = None,
-        warn: Callable[[str], None] = _ignore,
-    ) -> None:
-        self.directions = directions
-        self.path = path
-        self._lender = lender
-        self._calibration = None if replaces_ranges else directions.calibration
-        self._warn = warn
+    directions: Directions
+    path: Path | None = None
+    lender: Directions | None = None
+    warn: Callable[[str], None] = _ignore
+    calibration: str = ""
 
     def careful(self) -> KeptDirections:
         """The same set; ranges that are measured with another look do not replace those in its file."""
-        return KeptDirections(self.directions, self.path, replaces_ranges=False, lender=self._lender, warn=self._warn)
-
-    def unkept(self, directions: Directions) -> KeptDirections:
-        """Other directions, kept in no file."""
-        return KeptDirections(directions, warn=self._warn)
+        return replace(self, calibration=self.directions.calibration)
 
     def update(self, directions: Directions) -> None:
         """Set directions with more names or ranges, and write them to the file; warns where that fails."""
         before, self.directions = self.directions, directions
-        if self.path is None or self._calibration not in (None, "", directions.calibration):
+        if self.path is None or self.calibration not in ("", directions.calibration):
             return
         try:
             self._keep(before)
         except OSError as error:
-            self._warn(f"{self.path}: ranges are not saved ({error.strerror or error})")
+            self.warn(f"{self.path}: ranges are not saved ({error.strerror or error})")
 
     def save(self) -> None:
         """Write the directions to their file, where they have one.
@@ -83,7 +67,7 @@ class KeptDirections:
         if self.path is not None:
             names = zip(before.names, self.directions.names)
             typed = {index: name for index, (old, name) in enumerate(names) if name != old}
-            self.path = keep(self.directions, self.path, typed, self._lender)
+            self.path = keep(self.directions, self.path, typed, self.lender)
 
 
 def keep(
@@ -184,7 +168,6 @@ def joined(mine: Directions, now: Directions) -> Directions:
     measured = {index: entry for index, entry in enumerate(mine.entries) if entry.range is not None}
     if measured and mine.calibration != both.calibration:
         both = both.without_ranges(mine.calibration)
-
     joint = {
         index: replace(both.entries[index], sigma=one.sigma, range=one.range, broken=one.broken, prior=one.prior)
         for index, one in measured.items()
@@ -198,18 +181,16 @@ def sets_in(folder: Path, warn: Callable[[str], None] = _ignore) -> dict[Path, D
     Raises:
         OSError: one cannot be read.
     """
-    return dict(_sets(folder, warn))
-
-
-def _sets(folder: Path, warn: Callable[[str], None]) -> Iterator[tuple[Path, Directions]]:
+    found = {}
     for file in sorted(folder.glob("directions*.safetensors")):
         try:
             open_regular(file).close()
-            yield file, Directions.load(file)
+            found[file] = Directions.load(file)
         except FileNotFoundError:
             pass
         except DirectionsFileError as error:
             warn(f"{error}: left as it is")
+    return found
 
 
 def files_of(groups: Sequence[Directions], folder: Path, warn: Callable[[str], None] = _ignore) -> list[Path]:

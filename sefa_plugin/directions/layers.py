@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..hook import StyleLayer
+from ..system.messages import spans
 
 GROUPS = ("coarse", "middle", "fine")
 BOUNDS = {"coarse": 8.0, "middle": 32.0}  # pixels of detail up to which a layer belongs to the group
@@ -149,7 +150,8 @@ def _numbered(parts: Sequence[str], layers: Sequence[StyleLayer], torgb: str) ->
         raise ValueError(f"layer {min(rows & inputs)} moves the picture as a whole; ask for it by `--layers input`")
     if rows - set(styles):
         raise ValueError(f"layer {min(rows - set(styles))} is a ToRGB layer, which torgb {torgb!r} leaves out")
-    return [_group(layers, sorted(rows), _label(sorted(rows)), torgb)]
+    # Equal selections have equal labels, however they were typed.
+    return [_group(layers, sorted(rows), spans(sorted(rows)).replace(", ", "_"), torgb)]
 
 
 class Label(NamedTuple):
@@ -188,17 +190,6 @@ class Label(NamedTuple):
     def is_selection(self) -> bool:
         """Whether layers were factorised; the label of imported directions is the name of their file."""
         return bool(re.fullmatch(rf"all|{'|'.join(GROUPS)}|input|z|layer\d+|[\d_-]+", self.layers))
-
-
-def _label(rows: Sequence[int]) -> str:
-    """``0-1_5`` for 0, 1 and 5: equal selections have equal labels, however they were typed."""
-    runs: list[list[int]] = []
-    for row in rows:
-        if runs and row == runs[-1][-1] + 1:
-            runs[-1].append(row)
-        else:
-            runs.append([row])
-    return "_".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _rows_of_group(styles: dict[int, StyleLayer], name: str) -> list[int]:

@@ -64,13 +64,12 @@ def scales(covariance: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def sharpen(weights: Sequence[np.ndarray], covariance: np.ndarray, pool: int = POOL) -> Sharp:
+def sharpen(weights: Sequence[np.ndarray], covariance: np.ndarray) -> Sharp:
     """Find sharp directions from the weights of the style layers.
 
     Args:
         weights: matrices ``[channels, dim]`` of at least two layers, inner ToRGBs too; rows as they are.
         covariance: of the network's codes, ``[dim, dim]``.
-        pool: how many directions at most.
 
     Returns:
         As many directions as the pool and the rank allow.
@@ -86,7 +85,7 @@ def sharpen(weights: Sequence[np.ndarray], covariance: np.ndarray, pool: int = P
     rank = int((values > SMALL * max(float(values[-1]), 0.0)).sum())
     if not rank:
         raise ValueError("the weights of these layers are zero: there is nothing to sharpen")
-    basis = L @ columns[:, ::-1][:, : min(pool, rank)]
+    basis = L @ columns[:, ::-1][:, : min(POOL, rank)]
     styles = (np.asarray(weight, dtype=np.float64) @ basis for weight in weights)
     return rotated(basis, np.stack([moved.T @ moved for moved in styles]))
 

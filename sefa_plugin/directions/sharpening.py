@@ -12,7 +12,7 @@ import numpy as np
 from ..hook import StyleLayer
 from .closed_form import stack
 from .codes import PER_DIMENSION, covariance, enough
-from .directions import Directions
+from .directions import Directions, Source
 from .layers import Label, LayerGroup, select_layers
 from .picture_grams import SAMPLES, picture_grams
 from .sharp import POOL, Sharp, rotated, scales, sharpen
@@ -20,7 +20,7 @@ from .ties import ONLY_THE_SPACE
 
 if TYPE_CHECKING:
     from ..networks.generator import Generator
-    from .factorization import Source
+    from .factorization import Factorisation
 
 Advance = Callable[[int], None]
 PICTURES = 2 * POOL * SAMPLES  # of one group of layers, at most
@@ -33,9 +33,7 @@ def nothing(pictures: int) -> None:
 def sharpen_groups(
     layers: Sequence[StyleLayer],
     G: Generator,
-    spec: str,
-    way: str,
-    code_samples: int | None,
+    how: Factorisation,
     source: Source,
     advance: Advance = nothing,
     folder: Path | None = None,
@@ -45,9 +43,7 @@ def sharpen_groups(
     Args:
         layers: all style layers of the network, with all their ToRGBs.
         G: its generator; ``layers`` maps codes with it, ``pictures`` also renders.
-        spec: which layers, as ``select_layers`` takes them.
-        way: ``layers`` or ``pictures``.
-        code_samples: how many codes their covariance is found from; None chooses.
+        how: which layers, the way of sharpening, and how many codes.
         source: the network.
         advance: called with the number of pictures whenever some have been rendered.
         folder: where measurements of pictures are kept until they are complete, so that an interrupted run goes on;
@@ -56,48 +52,41 @@ def sharpen_groups(
     Raises:
         ValueError: the layers do not fit the network, there is nothing to sharpen, or too few codes are asked for.
     """
-    samples = code_samples or enough(G.w_dim)
-    settings = _settings(way, samples, G.w_dim)
-    groups = select_layers(layers, spec, "always")
-    varied = covariance(G, samples)
+    settings = _settings(how, G.w_dim)
+    groups = select_layers(layers, how.layers, "always")
+    varied = covariance(G, how.code_samples or enough(G.w_dim))
     found = []
     for group in groups:
         matrices = [np.asarray(layer.weight, dtype=np.float64) * layer.weight_gain for layer in group.layers]
-        if way == "layers":
+        if how.sharpen == "layers":
             sharp = sharpen(matrices, varied)
         else:
             sharp = _by_pictures(G, group, varied, source, advance, folder)
-        found.append(_directions(group, matrices, sharp, way, settings, source))
+        found.append(_directions(group, matrices, sharp, how.sharpen, settings, source))
     return found
 
 
-def _settings(way: str, samples: int, w_dim: int) -> str:
+def _settings(how: Factorisation, w_dim: int) -> str:
     """What decides sharp directions beside the network, its layers and the way, in words."""
-    least = PER_DIMENSION * w_dim
+    samples, least = how.code_samples or enough(w_dim), PER_DIMENSION * w_dim
     if samples < least:
         each = f"{PER_DIMENSION} for each of {w_dim} dimensions of w"
         raise ValueError(f"{samples} code samples: at least {least} are needed, {each}")
-    return f"{samples} codes" + (f", pictures of {SAMPLES} samples" if way == "pictures" else "")
+    return f"{samples} codes" + (f", pictures of {SAMPLES} samples" if how.sharpen == "pictures" else "")
 
 
 def known_groups(
-    held: Iterable[Directions],
-    layers: Sequence[StyleLayer],
-    spec: str,
-    way: str,
-    code_samples: int | None,
-    digest: str,
-    w_dim: int,
+    held: Iterable[Directions], layers: Sequence[StyleLayer], how: Factorisation, digest: str, w_dim: int
 ) -> list[Directions]:
     """The sets of :func:`sharpen_groups` where all of them are among those that are kept; else none.
 
     Raises:
         ValueError: as there.
     """
-    settings = _settings(way, code_samples or enough(w_dim), w_dim)
+    settings = _settings(how, w_dim)
     wanted = [
-        (str(Label(group.label, way)), group.ws_indices, settings, digest)
-        for group in select_layers(layers, spec, "always")
+        (str(Label(group.label, how.sharpen)), group.ws_indices, settings, digest)
+        for group in select_layers(layers, how.layers, "always")
     ]
     there = {(one.label, one.layers, one.found_with, one.digest): one for one in held}
     return [there[about] for about in wanted] if there.keys() >= set(wanted) else []
@@ -109,7 +98,7 @@ def _by_pictures(
     basis = scales(varied)[:, :POOL]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    about = repr((source.digest, group.ws_indices)).encode() + basis.astype(np.float32).tobytes()
+    about = repr((source["digest"], group.ws_indices)).encode() + basis.astype(np.float32).tobytes()
     file = None if folder is None else folder / f".sharpening-{hashlib.sha256(about).hexdigest()[:12]}.npz"
     grams = picture_grams(G, basis, group.ws_indices, advance=advance, file=file)
     return rotated(basis, grams)
@@ -140,7 +129,5 @@ def _directions(
         sharpen=way,
         found_with=found_with,
         caveats=tuple(caveats),
-        network=source.network,
-        digest=source.digest,
-        num_ws=source.num_ws,
+        **source,
     )

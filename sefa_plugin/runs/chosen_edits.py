@@ -17,6 +17,7 @@ from ..rendering.edits import Edit, edit_of
 from ..rendering.engine import Engine
 from ..rendering.shards import NO_Z, View
 from ..rendering.typed_edits import TypedAxis, TypedEdit
+from ..system.messages import without_unprintable
 from .recipe import Recipe, RecipeError
 from .settings import SettingsError, Wanted, settings_checked
 
@@ -76,7 +77,7 @@ def at_rows(session: Session, group: KeptDirections, rows: str | None, view: Vie
     chosen = session.edit_rows(rows)
     with settings_checked():
         moved = group.directions.edited_at(chosen.ws_indices, chosen.label)
-    return group if moved is group.directions else group.unkept(moved)
+    return group if moved is group.directions else KeptDirections(moved, warn=session.warn)
 
 
 def edits_of(
@@ -144,24 +145,16 @@ def recipe_of(session: Session, view: View, edits: Sequence[Edit], projected: st
     """
     network = session.about()
     recipe = Recipe(
-        network={
-            **{key: printable(network[key]) for key in ("path", "name", "which")},
-            "digest": network["digest"],
-        },
+        network={key: without_unprintable(network[key]) for key in ("path", "name", "which", "digest")},
         seeds=view.seeds,
         look=view.look,
         edits=tuple(edits),
         ws=view.ws,
-        ws_file=printable(Path(projected).name) if view.given and projected else "",
+        ws_file=without_unprintable(Path(projected).name) if view.given and projected else "",
     )
     with settings_checked():
         recipe.data()  # raises before any work if it cannot be written or read again
     return recipe
-
-
-def printable(text: str) -> str:
-    """Text for a recipe, with a mark for each letter that cannot be in one."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def network_of(recipe: Recipe, path: Path) -> str:
@@ -200,15 +193,8 @@ def view_of(session: Session, recipe: Recipe, projected: str | None, other_netwo
         RecipeError: the network is another one, or does not fit.
         SettingsError: as ``Session.view``.
     """
-    sizes, digest = session.opened.sizes, session.opened.record.digest()
-    recipe.check_fits(
-        other=other_network,
-        name=session.name,
-        digest=digest,
-        num_ws=sizes["num_ws"],
-        w_dim=sizes["w_dim"],
-        z_dim=sizes["z_dim"],
-    )
+    digest = session.opened.record.digest()
+    recipe.check_fits(name=session.name, digest=digest, other=other_network, **session.sizes)
     if digest != recipe.network["digest"]:
         session.warn(f"this recipe was made with {recipe.network['name']}, another network than {session.name}")
     return session.view(recipe.look, recipe.seeds, recipe.ws if projected is None else projected)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..reading.download import is_url, without_secrets
+from ..system.messages import without_unprintable
 
 LONGEST = 29_000  # letters of a command, about what Windows starts; longer ones are not stored
 
@@ -152,5 +153,4 @@ def comment(command: str, outdir: str) -> str:
     """A command for the metadata of a file: the command, and on a line of its own where it runs."""
     if not command:
         return ""
-    place = place_of("".join(letter if letter.isprintable() else "?" for letter in outdir))
-    return f"{command}\n# run in {place}; sefa_plugin {__version__}"
+    return f"{command}\n# run in {place_of(without_unprintable(outdir))}; sefa_plugin {__version__}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from .folder import Made, Reporter, Silent, claim
 from .making import Making, is_current, settled
 from .output_settings import OutputSettings
 from .page.contents import Pages
-from .plan import LAST, SHEETS, VIDEOS, Later, Output, Plan, Planned, Sheet, Video, common_settings
+from .plan import LAST, SHEETS, VIDEOS, Later, Output, Plan, Planned, Sheet, common_settings
 from .record import Manifest, Settings
 from .reproduce import about_direction, from_python, of_direction, of_run
 from .session import check_keys, indices_of
@@ -71,12 +71,10 @@ def make_outputs(
         SettingsError: directions or outputs that do not exist, or directions of Z with subjects without z.
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
-    reporter, outdir = reporter or Silent(), Path(outdir)
-    engine = engine or session.engine()
-    typed = from_python(session.choice, view, groups, wanted, output, distance) if command is None else command
-    each = _checked(session, view, groups, wanted, output, distance, typed, engine, reporter)
-    claim(outdir, session.about(), typed)
-    manifest = Manifest(outdir, typed, session.about())
+    reporter, outdir, engine = reporter or Silent(), Path(outdir), engine or session.engine()
+    each = _checked(session, view, groups, wanted, output, distance, command, engine, reporter)
+    claim(outdir, each.network, each.command)
+    manifest = Manifest(outdir, each.command, each.network)
     save_found(groups, wanted.file)
     manifest.write()
     current, page = is_current(manifest, reporter, overwrite), Pages(manifest)
@@ -102,10 +100,9 @@ def plan_outputs(
         FramesError: the network gives NaN or infinite pixels.
     """
     engine = engine or session.engine()
-    typed = from_python(session.choice, view, groups, wanted, output, distance) if command is None else command
-    each = _checked(session, view, groups, wanted, output, distance, typed, engine, Silent())
+    each = _checked(session, view, groups, wanted, output, distance, command, engine, Silent())
     outputs = settled(each.planned(), view, engine)
-    return Plan(session.about(), tuple(typed), view, outputs, engine.arithmetic(view))
+    return Plan(session.about(), each.command, view, outputs, engine.arithmetic(view))
 
 
 def _checked(
@@ -115,10 +112,12 @@ def _checked(
     wanted: Wanted,
     output: OutputSettings,
     distance: tuple[float, float] | None,
-    command: Sequence[str],
+    command: Sequence[str] | None,
     engine: Engine,
     reporter: Reporter,
 ) -> EachDirection:
+    if command is None:
+        command = from_python(session.choice, view, groups, wanted, output, distance)
     check_keys(groups, wanted)
     output.check()
     if view.given and any(group.directions.space == "z" for group in groups):
@@ -200,9 +199,8 @@ class EachDirection:
     def settings(self, job: Job, kind: str) -> Settings:
         """All settings that determine an output."""
         (group, index), (low, high) = job, self.ranges.of(*job)
-        held, about = group.directions, asdict(self.output)
-        del about["sheet"], about["grid"]
-        shown = about if kind == "video" else {"columns": list(self.output.columns(low, high))}
+        held, output = group.directions, self.output
+        shown = output.of_video() if kind == "video" else {"columns": list(output.columns(low, high))}
         return {
             **common_settings(self.view, self.network),
             "direction": hashlib.sha256(held.vectors[index].tobytes()).hexdigest(),
@@ -210,7 +208,7 @@ class EachDirection:
             "label": held.label,
             "space": held.space,
             "layers": list(held.layers),
-            "name": held.names[index] if kind == "sheet" or self.output.captions else "",
+            "name": held.names[index] if kind == "sheet" or output.captions else "",
             "film": {"low": low, "high": high, **shown},
         }
 
@@ -248,19 +246,19 @@ class EachDirection:
         return Output(f"sheets/{stem_of(*job)}.jpg", sheet, settings, columns, about, (SHEETS, place))
 
     def _video(self, place: int, job: Job) -> Output:
-        (group, index), ends, kind = job, self.ranges.of(*job), self.output.video
+        (group, index), ends = job, self.ranges.of(*job)
         held, line, settings = group.directions, self.output.timeline(*ends), self.settings(job, "video")
         about = about_direction(held, index, ends)
         about["command"] = of_direction(self.command, held, index, ends)
-        captions = tuple((f"{about['title']}{GAP}{signed(distance)}",) for distance in line.distances)
+        captions = ((f"{about['title']}{GAP}{signed(distance)}",) for distance in line.distances)
         shard = Shard.along(self.view, edit_of(held, index, 1.0), line.distances)
-        name = f"videos/{stem_of(*job)}{'' if kind == 'png' else f'.{kind}'}"
-        video = self._moving((shard,), line, captions, about["command"])
+        name = self.output.video_named(f"videos/{stem_of(*job)}")
+        video = self.output.layout((shard,), line.order, captions, about["command"])
         return Output(name, video, settings, tuple(line.per_frame), about, (VIDEOS, place))
 
     def _grid(self) -> Output:
         """All directions in one video: subjects down, directions across, each over its own range."""
-        kind, lines = self.output.video, [self.output.timeline(*self.ranges.of(*job)) for job in self.jobs]
+        lines = [self.output.timeline(*self.ranges.of(*job)) for job in self.jobs]
         titles = [group.directions.names[index] or str(index) for group, index in self.jobs]
         shards = tuple(
             Shard.along(self.view, edit_of(group.directions, index, 1.0), line.distances)
@@ -275,23 +273,9 @@ class EachDirection:
             "grid": [self.settings(job, "video") for job in self.jobs],
         }
         labels = "-".join(dict.fromkeys(group.directions.label for group, _ in self.jobs))
-        name = f"videos/{safe_name(labels[:80] + '-grid')}{'' if kind == 'png' else f'.{kind}'}"
-        video = self._moving(shards, common, (tuple(titles),) * len(common.distances), command)
+        name = self.output.video_named(f"videos/{safe_name(labels[:80] + '-grid')}")
+        video = self.output.layout(shards, common.order, [titles] * len(common.distances), command)
         return Output(name, video, settings, tuple(common.per_frame), about, (LAST, 0))
-
-    def _moving(
-        self, shards: tuple[Shard, ...], line: Schedule, captions: tuple[tuple[str, ...], ...], command: str
-    ) -> Video:
-        return Video(
-            shards=shards,
-            order=line.order,
-            kind=self.output.video,
-            fps=self.output.fps,
-            captions=captions if self.output.captions else (),
-            max_width=self.output.max_width,
-            max_bytes=self.output.max_bytes,
-            comment=command,
-        )
 
 
 def stem_of(group: KeptDirections, index: int) -> str:

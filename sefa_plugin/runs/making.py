@@ -10,7 +10,7 @@ import heapq
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,10 +68,8 @@ def render_plan(
     claim(folder, about, plan.command)
     manifest = Manifest(folder, plan.command, about)
     manifest.write()
-    engine = engine or session.engine(plan.arithmetic)
-    made, kept = Making(
-        plan.view, engine, manifest, reporter, is_current(manifest, reporter, overwrite), Pages(manifest)
-    ).make(plan.outputs)
+    engine, current = engine or session.engine(plan.arithmetic), is_current(manifest, reporter, overwrite)
+    made, kept = Making(plan.view, engine, manifest, reporter, current, Pages(manifest)).make(plan.outputs)
     return Made(folder, tuple(made), kept)
 
 
@@ -105,10 +103,11 @@ def is_current(manifest: Manifest, reporter: Reporter, overwrite: bool) -> Calla
     return check
 
 
+@dataclass(eq=False)
 class Making:
     """Makes the outputs of one folder.
 
-    Args:
+    Attributes:
         view: subjects and look of all of them.
         engine: makes the pictures.
         manifest: the record of the folder.
@@ -118,25 +117,15 @@ class Making:
         begins: record each output before it is written (see ``Manifest.begin``).
     """
 
-    def __init__(
-        self,
-        view: View,
-        engine: Engine,
-        manifest: Manifest,
-        reporter: Reporter,
-        current: Callable[[Output], bool],
-        page: Callable[[bool], None] = lambda busy: None,
-        begins: bool = False,
-    ) -> None:
-        self.view = view
-        self.engine = engine
-        self.manifest = manifest
-        self.reporter = reporter
-        self.current = current
-        self.page = page
-        self.begins = begins
-        self._before: list[np.ndarray] = []
-        self._named: dict[str, frozenset[str]] = {}
+    view: View
+    engine: Engine
+    manifest: Manifest
+    reporter: Reporter
+    current: Callable[[Output], bool]
+    page: Callable[[bool], None] = lambda busy: None
+    begins: bool = False
+    _before: list[np.ndarray] = field(default_factory=list, init=False)
+    _named: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     def make(self, planned: Sequence[Planned]) -> tuple[list[str], int]:
         """Make the outputs that are not up to date; returns the names of those, and how many were kept.
@@ -325,15 +314,13 @@ class Making:
 
     def _video(self, path: Path, layout: Video, store: FrameStore, later: Sequence[Output]) -> None:
         parts = [self._frames(shard, layout.max_width, store, later) for shard in layout.shards]
-        frames = parts[0] if len(parts) == 1 else self._side_by_side(parts, layout.max_width)
+        frames = parts[0]
+        if len(parts) > 1:
+            frames = (stacked(row, len(self.view), layout.max_width) for row in zip(*parts))
         if layout.captions:
             frames = (captioned(frame, *texts) for frame, texts in zip(frames, layout.captions))
         frames = replay(frames, layout.order)
         write_video(path, frames, layout.fps, layout.kind, comment=layout.comment, max_bytes=layout.max_bytes)
-
-    def _side_by_side(self, parts: Sequence[Iterator[np.ndarray]], width: int | None) -> Iterator[np.ndarray]:
-        for row in zip(*parts):
-            yield stacked(row, len(self.view), width)
 
     def _frames(
         self, shard: Shard, width: int | None, store: FrameStore, later: Sequence[Output]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 from ..media.mp4 import check_ffmpeg
 from ..media.video import KINDS
 from ..rendering.paths import EASINGS
+from ..rendering.shards import Shard
 from ..rendering.timelines import PATH_LOOPS, Schedule, pick, schedule, spread
+from .plan import Video
 from .settings import SettingsError
 
 COLUMNS = 7  # of a sheet
@@ -91,6 +94,31 @@ class OutputSettings:
             )
         if self.video == "mp4":
             check_ffmpeg()
+
+    def of_video(self) -> dict[str, object]:
+        """The settings that determine a video, for its record."""
+        held = asdict(self)
+        del held["sheet"], held["grid"]
+        return held
+
+    def video_named(self, stem: str) -> str:
+        """The name of a video: a file, or for ``png`` a folder."""
+        return stem if self.video == "png" else f"{stem}.{self.video}"
+
+    def layout(
+        self, shards: tuple[Shard, ...], order: Sequence[int], captions: Iterable[Sequence[str]], comment: str
+    ) -> Video:
+        """A video with these settings; see :class:`Video`."""
+        return Video(
+            shards=shards,
+            order=tuple(order),
+            kind=self.video,
+            fps=self.fps,
+            captions=tuple(map(tuple, captions)) if self.captions else (),
+            max_width=self.max_width,
+            max_bytes=self.max_bytes,
+            comment=comment,
+        )
 
     def timeline(self, low: float, high: float) -> Schedule:
         """The video's distances over a range."""

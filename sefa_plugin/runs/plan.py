@@ -7,12 +7,10 @@ both have equal ``Arithmetic``. No torch.
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, ClassVar, Optional, Union
 
 import msgspec
 import numpy as np
@@ -31,7 +29,16 @@ class PlanError(Exception):
     """Data that are no plan, or a plan of another network."""
 
 
-class Sheet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class _OfOneShard(msgspec.Struct, frozen=True, kw_only=True):
+    shard: Shard
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """The shard of its pictures."""
+        return (self.shard,)
+
+
+class Sheet(_OfOneShard, frozen=True, kw_only=True, tag=True):
     """A contact sheet.
 
     Attributes:
@@ -43,7 +50,6 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         described: whether changes at the ends are described in words, with a map of the changed places.
     """
 
-    shard: Shard
     row_labels: tuple[str, ...]
     column_labels: tuple[str, ...]
     title: str
@@ -52,11 +58,6 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     marked: Union[int, tuple[int, int], None] = None
     comment: str = ""
     described: bool = False
-
-    @property
-    def shards(self) -> tuple[Shard, ...]:
-        """The shard of its pictures."""
-        return (self.shard,)
 
 
 class Video(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -81,38 +82,24 @@ class Video(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     comment: str = ""
 
 
-class Still(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Still(_OfOneShard, frozen=True, kw_only=True, tag=True):
     """One picture in full size, with the command that makes it again."""
 
-    shard: Shard
     comment: str = ""
-
-    @property
-    def shards(self) -> tuple[Shard, ...]:
-        """The shard of its picture."""
-        return (self.shard,)
 
 
 class Latents(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The ws of shots, as NVIDIA's projectors write them."""
 
     shard: Shard
-
-    @property
-    def shards(self) -> tuple[Shard, ...]:
-        """None: no picture is made."""
-        return ()
+    shards: ClassVar[tuple[Shard, ...]] = ()  # no picture is made
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A file of text."""
 
     text: str
-
-    @property
-    def shards(self) -> tuple[Shard, ...]:
-        """None: no picture is made."""
-        return ()
+    shards: ClassVar[tuple[Shard, ...]] = ()
 
 
 Layout = Union[Sheet, Video, Still, Latents, Text]
@@ -139,11 +126,6 @@ class Output:
     about: About = field(default_factory=dict)
     order: tuple[int, int] = (0, 0)
     quiet: bool = False
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of its settings."""
-        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

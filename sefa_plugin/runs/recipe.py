@@ -215,8 +215,7 @@ _Text = Annotated[str, Meta(max_length=4096)]
 _Whole = Annotated[int, Meta(ge=0, le=10**6)]
 _Length = Annotated[int, Meta(ge=1, le=10**6)]
 _Shift = Annotated[float, Meta(ge=-1e6, le=1e6)]
-_Class = Optional[Annotated[int, Meta(ge=0, le=10**9)]]
-_Cutoff = Optional[_Whole]
+_Class = Annotated[int, Meta(ge=0, le=10**9)]
 
 
 class _Part(Struct, frozen=True, forbid_unknown_fields=True):
@@ -245,13 +244,10 @@ class _Projected(_Part, frozen=True):
         return _unpacked("data of projected", self.data, self.shape)
 
 
-_MaybeProjected = Optional[_Projected]
-
-
 class _Look(_Part, frozen=True):
-    label: _Class = field(name="class")
+    label: Optional[_Class] = field(name="class")
     trunc: _Shift
-    trunc_cutoff: _Cutoff
+    trunc_cutoff: Optional[_Whole]
     noise_mode: Literal["const", "random", "none"]
     translate: tuple[_Shift, _Shift]
     rotate: _Shift
@@ -290,6 +286,6 @@ class _File(_Part, frozen=True):
     made_by: _Text
     network: _Network
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0, le=MAX_SEED)], ...], Meta(max_length=MAX_SEEDS)]
-    projected: _MaybeProjected
+    projected: Optional[_Projected]
     look: _Look
     edits: Annotated[tuple[_Edit, ...], Meta(max_length=MAX_EDITS)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,20 +91,15 @@ def make_recipe(
 
 
 def plan_recipe(
-    session: Session,
-    view: View,
-    recipe: Recipe,
-    command: Sequence[str] = (),
-    animated: Animated | None = None,
-    engine: Engine | None = None,
+    session: Session, view: View, recipe: Recipe, command: Sequence[str] = (), animated: Animated | None = None
 ) -> Plan:
     """Plan the outputs of :func:`make_recipe`, to be rendered later or elsewhere.
 
     Raises:
         SettingsError: this kind of video does not fit the recipe.
     """
-    arithmetic = (engine or session.engine()).arithmetic(view)
-    return Plan(session.about(), tuple(command), view, tuple(_outputs(view, recipe, animated, command)), arithmetic)
+    outputs = tuple(_outputs(view, recipe, animated, command))
+    return Plan(session.about(), tuple(command), view, outputs, session.engine().arithmetic(view))
 
 
 def _outputs(view: View, recipe: Recipe, animated: Animated | None, command: Sequence[str]) -> list[Output]:
@@ -127,21 +122,9 @@ def _outputs(view: View, recipe: Recipe, animated: Animated | None, command: Seq
 
 
 def _video(recipe: Recipe, kind: str, move: Motion, output: OutputSettings, command: str) -> Output:
-    shown = asdict(output)
-    del shown["sheet"], shown["grid"]
-    video = Video(
-        shards=(move.shard,),
-        order=move.line.order,
-        kind=output.video,
-        fps=output.fps,
-        captions=tuple((words,) for words in move.captions) if output.captions else (),
-        max_width=output.max_width,
-        max_bytes=output.max_bytes,
-        comment=command,
-    )
-    settings = {"renderer": RENDERER, "recipe": recipe.digest, "animate": kind, "film": shown}
-    name = kind if output.video == "png" else f"{kind}.{output.video}"
-    return Output(name, video, settings, tuple(move.line.per_frame))
+    video = output.layout((move.shard,), move.line.order, ((words,) for words in move.captions), command)
+    settings = {"renderer": RENDERER, "recipe": recipe.digest, "animate": kind, "film": output.of_video()}
+    return Output(output.video_named(kind), video, settings, tuple(move.line.per_frame))
 
 
 def _keeping_others(

@@ -101,10 +101,9 @@ class Manifest:
     ) -> None:
         self.outdir = Path(outdir)
         self.command = list(command)
-        self.network = {
-            **network,
-            **({"path": from_outputs(network["path"], self.outdir)} if "path" in network else {}),
-        }
+        self.network = dict(network)
+        if "path" in network:
+            self.network["path"] = from_outputs(network["path"], self.outdir)
         self.place = portable(outdir) if place is None else place
         self.owner = owner
         self.outputs: dict[str, Entry] = {}

@@ -18,6 +18,7 @@ from .page.contents import PAGE, is_foreign_page, write_report
 from .record import NAME, Manifest
 
 ALL = "all"
+_LISTED = ("name", "named_by", "purity", "starred", "note", "range")  # of a direction, as JSON
 
 
 @dataclass(frozen=True)
@@ -95,15 +96,7 @@ def listed_as_json(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "space": one.directions.space,
                 "count": len(one.directions),
                 "directions": [
-                    {
-                        "index": index,
-                        "name": entry.name,
-                        "named_by": entry.named_by,
-                        "purity": entry.purity,
-                        "starred": entry.starred,
-                        "note": entry.note,
-                        "range": entry.range,
-                    }
+                    {"index": index, **{key: getattr(entry, key) for key in _LISTED}}
                     for index, entry in enumerate(one.directions.entries)
                     if entry.name or entry.range or entry.starred or entry.note
                 ],
@@ -148,7 +141,7 @@ def rename(
         name, starred, note: what is set; None leaves it, '' removes a name or a note.
 
     Raises:
-        DirectionsFileError: the file cannot be read, or it is not said in which one.
+        DirectionsFileError: the file cannot be read, or it is not clear in which one.
         ValueError: there is no such direction, or the name is not valid or taken.
         OSError: the file cannot be written.
     """
@@ -157,15 +150,15 @@ def rename(
     before = one.directions.entries[index]
     held = change(one.file, lambda held: held.typed(index, name, starred, note)).entries[index]
     refresh_page(one.file.parent)
-    said = []
+    changes = []
     if name is not None:
         old = f", no longer {before.name!r}" if before.named_by == "person" and before.name not in ("", name) else ""
-        said.append(f"is called {held.name!r}{old}" if held.name else "has no name now")
+        changes.append(f"is called {held.name!r}{old}" if held.name else "has no name now")
     if starred is not None:
-        said.append("has a star" if held.starred else "has no star now")
+        changes.append("has a star" if held.starred else "has no star now")
     if note is not None:
-        said.append("has a note" if held.note else "has no note now")
-    return f"{one.file}: direction {index} {', '.join(said)}"
+        changes.append("has a note" if held.note else "has no note now")
+    return f"{one.file}: direction {index} {', '.join(changes)}"
 
 
 def take_back(path: str | os.PathLike[str], called: str | None = None) -> str:
@@ -176,7 +169,7 @@ def take_back(path: str | os.PathLike[str], called: str | None = None) -> str:
         called: which set of a folder; None takes the only one with a change.
 
     Raises:
-        DirectionsFileError: the file cannot be read, or it is not said in which one.
+        DirectionsFileError: the file cannot be read, or it is not clear in which one.
         ValueError: nothing was changed there.
         OSError: the file cannot be written.
     """
@@ -194,12 +187,12 @@ def take_back(path: str | os.PathLike[str], called: str | None = None) -> str:
     before = one.directions
     held = change(one.file, Directions.undone)
     refresh_page(one.file.parent)
-    said = [
+    changes = [
         f"direction {index} is called {now.name!r} again" if now.name else f"direction {index} has no name again"
         for index, (old, now) in enumerate(zip(before.entries, held.entries))
         if old.name != now.name
     ]
-    return f"{one.file}: {'; '.join(said) or 'a star or a note is taken back'}"
+    return f"{one.file}: {'; '.join(changes) or 'a star or a note is taken back'}"
 
 
 def _set_called(sets: list[NamedSet], word: str) -> NamedSet | None:

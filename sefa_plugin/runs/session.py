@@ -16,7 +16,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from ..directions.sharp import POOL
 from ..directions.sharpening import PICTURES, known_groups, nothing
 from ..networks.opening import OpenNetwork, open_network
 from ..reading.download import without_secrets
+from ..rendering.look import Look
 from .settings import NetworkChoice, SettingsError, Wanted, settings_checked
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from ..rendering.arithmetic import Arithmetic
     from ..rendering.engine import Engine
     from ..rendering.local import Local
-    from ..rendering.look import Look
     from ..rendering.ranges import Ranges
     from ..rendering.scene import Scene
     from ..rendering.shards import View
@@ -58,6 +58,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=level)
 
 
+@dataclass(eq=False)
 class Session:
     """An open network; its generator is built for the first picture.
 
@@ -68,19 +69,12 @@ class Session:
         note: called with a line on what will take long.
     """
 
-    def __init__(
-        self,
-        opened: OpenNetwork,
-        choice: NetworkChoice,
-        warn: Callable[[str], None] = _warn,
-        note: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        self.opened = opened
-        self.choice = choice
-        self.warn = warn
-        self.note = note
-        self._generator: Generator | None = None
-        self._building = Lock()
+    opened: OpenNetwork
+    choice: NetworkChoice
+    warn: Callable[[str], None] = _warn
+    note: Callable[[str], None] = lambda text: None
+    _generator: Generator | None = field(default=None, init=False)
+    _building: Lock = field(default_factory=Lock, init=False)
 
     @classmethod
     def open(
@@ -120,6 +114,11 @@ class Session:
     def name(self) -> str:
         """Name of the network's file, without its suffix."""
         return self.opened.record.name
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """``num_ws``, ``w_dim`` and ``z_dim``."""
+        return {key: self.opened.sizes[key] for key in ("num_ws", "w_dim", "z_dim")}
 
     def about(self) -> dict[str, str]:
         """The entry of ``run.json`` for the network: path as typed, without secrets; name, class, hook, digest."""
@@ -213,14 +212,8 @@ class Session:
         return ""
 
     def _of_file(self, path: Path) -> Directions:
-        held, sizes = Directions.load(path), self.opened.sizes
-        text = held.check_fits(
-            network=self.name,
-            digest=self.opened.record.digest(),
-            w_dim=sizes["w_dim"],
-            z_dim=sizes["z_dim"],
-            num_ws=sizes["num_ws"],
-        )
+        held = Directions.load(path)
+        text = held.check_fits(network=self.name, digest=self.opened.record.digest(), **self.sizes)
         if text and self.choice.strict:
             raise DirectionsFileError(f"{text} (refused because of --strict)")
         if text:
@@ -263,34 +256,18 @@ class Session:
         reporter: Reporter | None = None,
     ) -> list[Directions]:
         """The directions of the network, found now; see ``factorization.factorize_network``."""
-        how, advance = factorisation, nothing
-        if reporter is not None:
-            advance = reporter.advance
-            if how.sharpen == "pictures":
-                reporter.expect(PICTURES * len(select_layers(self.opened.layers, how.layers)))
-        return factorize_network(self.opened, how, count, self._mapping_generator, advance, folder)
+        how, advance = factorisation, nothing if reporter is None else reporter.advance
+        if reporter is not None and how.sharpen == "pictures":
+            reporter.expect(PICTURES * len(select_layers(self.opened.layers, how.layers)))
+        return factorize_network(self.opened, how, count, lambda: self.generator(Look()), advance, folder)
 
     def _kept_sharp(self, factorisation: Factorisation, folder: Path) -> list[KeptDirections]:
         """Sharp directions that a folder holds already, since finding them takes time; [] if one set is missing."""
         files = {held: path for path, held in sets_in(folder, self.warn).items()}
-        opened, how = self.opened, factorisation
+        opened = self.opened
         with settings_checked():
-            found = known_groups(
-                files,
-                opened.layers,
-                how.layers,
-                how.sharpen,
-                how.code_samples,
-                opened.record.digest(),
-                opened.sizes["w_dim"],
-            )
+            found = known_groups(files, opened.layers, factorisation, opened.record.digest(), opened.sizes["w_dim"])
         return [KeptDirections(held, files[held], warn=self.warn) for held in found]
-
-    def _mapping_generator(self) -> Generator:
-        """The generator, to map z to w."""
-        from ..rendering.look import Look
-
-        return self.generator(Look())
 
     def _edited_at(self, group: KeptDirections, rows: LayerGroup, folder: Path | None) -> KeptDirections:
         """The directions with edits at other rows, kept in a file of their own; names of theirs are lent to it."""

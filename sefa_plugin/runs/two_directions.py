@@ -23,7 +23,7 @@ from .folder import Made, Reporter, Silent, claim
 from .making import Making, is_current
 from .output_settings import COLUMNS, OutputSettings
 from .page.contents import Pages
-from .plan import SHEETS, VIDEOS, Output, Plan, Sheet, Video, common_settings
+from .plan import SHEETS, VIDEOS, Output, Plan, Sheet, common_settings
 from .record import About, Manifest, Settings
 from .reproduce import of_plane
 from .settings import SettingsError, settings_checked
@@ -48,11 +48,6 @@ class Axis:
     edit: Edit
     low: float
     high: float
-
-    @classmethod
-    def of(cls, group: KeptDirections, key: int | str, ends: tuple[float, float]) -> Axis:
-        """The axis along a direction of a group."""
-        return cls(edit_of(group.directions, key, 1.0), *ends)
 
     @property
     def stem(self) -> str:
@@ -149,17 +144,15 @@ def plan_plane(
     output: OutputSettings,
     shape: str,
     command: Sequence[str] = (),
-    engine: Engine | None = None,
 ) -> Plan:
     """Plan the outputs of :func:`make_plane`, to be rendered later or elsewhere; ranges are measured now.
 
     Raises:
         SettingsError: both are the same direction.
     """
-    engine = engine or session.engine()
+    engine = session.engine()
     plane = _plane(session, view, groups, typed, _indices(groups, typed), engine, Silent(), command)
-    outputs = tuple(plane.outputs(output, shape))
-    return Plan(session.about(), tuple(command), view, outputs, engine.arithmetic(view))
+    return Plan(session.about(), tuple(command), view, tuple(plane.outputs(output, shape)), engine.arithmetic(view))
 
 
 def _indices(groups: Sequence[KeptDirections], typed: Sequence[TypedAxis]) -> list[int]:
@@ -186,7 +179,7 @@ def _plane(
             measured = session.ranges(view, engine, advance=reporter.advance)
             measured.warn_if_far(group, index, max(one.ends[::-1], key=abs), session.warn)
         ends = session.ranges(view, engine, one.ends, reporter.advance).of(group, index)
-        axes.append(Axis.of(group, one.key, ends))
+        axes.append(Axis(edit_of(group.directions, one.key, 1.0), *ends))
     across, down = axes
     again = of_plane(command, typed, [axis.edit for axis in axes], [(axis.low, axis.high) for axis in axes])
     return Plane(view, session.about(), across, down, again)
@@ -258,21 +251,13 @@ class Plane:
         shown = {key: getattr(output, key) for key in _SHOWN}
         settings = self._settings({"film": shown, "path": shape}, subjects)
         about = self._about(f"{self.across.called} and {self.down.called}, all round")
-        captions = tuple(
+        captions = (
             ("   ".join(f"{axis.called} {signed(round(far, 3))}" for axis, far in zip(self.axes, place)),)
             for place in line
         )
-        video = Video(
-            shards=(self._shard([(who, x, y) for x, y in line for who in subjects], len(subjects)),),
-            order=tuple(range(len(line))),
-            kind=output.video,
-            fps=output.fps,
-            captions=captions if output.captions else (),
-            max_width=output.max_width,
-            max_bytes=output.max_bytes,
-            comment=about["command"],
-        )
-        name = f"videos/{self.stem}" + ("" if output.video == "png" else f".{output.video}")
+        shard = self._shard([(who, x, y) for x, y in line for who in subjects], len(subjects))
+        video = output.layout((shard,), range(len(line)), captions, about["command"])
+        name = output.video_named(f"videos/{self.stem}")
         distances, about = tuple(x for x, _ in line), {**about, "down": [y for _, y in line]}
         return Output(name, video, settings, distances, about, (VIDEOS, 0))
 

@@ -16,6 +16,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def without_unprintable(text: str) -> str:
+    """Text with a question mark for each unprintable character."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def quoted(value: object) -> str:
     """A value from a file, for a message: a short scalar as it is, anything else by its type.
 

@@ -86,5 +86,5 @@ def test_what_older_files_say_is_a_persons():
     ],
 )
 def test_what_cannot_be(wrong):
-    with pytest.raises(ValueError, match="names|namers|purity|comma"):
+    with pytest.raises(ValueError, match="names|named_by|purity|comma"):
         Directions.of(np.eye(2), np.ones(2), (0,), **wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,10 @@ PAGE = "index.html"
 MARK = b'<meta name="generator" content="sefa_plugin">'  # in every page, also of older versions
 UNEDITED = "sheets/unedited.jpg"
 _CARD = {"label", "index", "direction", "layers"}  # settings of outputs that have a card
+_TOGETHER = {  # outputs of several directions, by a setting that only they have: title and text of their section
+    "grid": ("All directions at once", "Subjects down, directions across."),
+    "plane": ("Two directions at once", "One across, one down."),
+}
 _ORDER = ("all", "coarse", "middle", "fine")
 _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "StyleGAN3's input"}
 
@@ -109,17 +114,16 @@ class _Found:
 def _write_report(manifest: Manifest, busy: bool) -> Path:
     by_label, by_rows = _entries(manifest.outdir)
     found: dict[str, dict[int, _Found]] = {}
-    grids: list[Card] = []
-    planes: list[Card] = []
+    together: dict[str, list[Card]] = {word: [] for word in _TOGETHER}
     for name, entry in manifest.outputs.items():
         settings, about = entry.settings, entry.about
         if not about.get("title") or not (manifest.outdir / name).exists():
             continue
         kind = "sheet" if name.startswith("sheets/") else "video"
-        if "grid" in settings:
-            grids.append(_card(manifest, f"grid{len(grids)}", about["title"], about, {kind: name}))
-        elif "plane" in settings:
-            planes.append(_card(manifest, f"plane{len(planes)}", about["title"], about, {kind: name}))
+        word = next((word for word in _TOGETHER if word in settings), None)
+        if word:
+            anchor = f"{word}{len(together[word])}"
+            together[word].append(_card(manifest, anchor, about["title"], about, {kind: name}))
         elif settings.keys() >= _CARD and "name" in about:
             one = found.setdefault(settings["label"], {}).setdefault(settings["index"], _Found())
             one.digest, one.layers = settings["direction"], settings["layers"]
@@ -147,10 +151,7 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
             title = f"Direction {index}{star}"
             cards.append(_card(manifest, f"{label}-dir{index:02d}", title, one.about, one.made, name, facts))
         sections.append(Section(f"layers-{label}", _section_title(label), text, cards))
-    if grids:
-        sections.append(Section("grids", "All directions at once", "Subjects down, directions across.", grids))
-    if planes:
-        sections.append(Section("planes", "Two directions at once", "One across, one down.", planes))
+    sections += [Section(f"{word}s", *_TOGETHER[word], cards) for word, cards in together.items() if cards]
     network = manifest.network
     unedited = manifest.outputs.get(UNEDITED)
     path = manifest.outdir / PAGE
@@ -209,8 +210,6 @@ def _entries(
     outdir: Path,
 ) -> tuple[dict[tuple[str, int, str], Direction], dict[tuple[tuple[int, ...], int, str], Direction]]:
     """Directions in the files, by label or layers, index and digest; their names may be newer than the record."""
-    import hashlib
-
     by_label, by_rows = {}, {}
     for held in sets_in(outdir).values():
         for index, entry in enumerate(held.entries):

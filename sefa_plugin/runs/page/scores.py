@@ -48,12 +48,12 @@ def scored(manifest: Manifest, names: Mapping[DirectionKey, str], shown: Mapping
             continue
         try:
             held = parsed(read_bounded(manifest.outdir / name, _MOST_BYTES))
-            matrix, said = _of(manifest, name, held, names, shown)
+            matrix, moves_of = _of(manifest, name, held, names, shown)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
         if matrix.rows:
             matrices.append(matrix)
-        moves.update(said)
+        moves.update(moves_of)
     return Scored(tuple(matrices), moves)
 
 
@@ -65,7 +65,7 @@ def _of(
     shown: Mapping[str, Mapping[int, str]],
 ) -> tuple[Matrix, dict[DirectionKey, str]]:
     label, attributes = str(held["label"]), [str(word) for word in held["attributes"]]
-    rows, values, sure, said = [], [], [], {}
+    rows, values, sure, moves_of = [], [], [], {}
     for item in held["directions"]:
         index, key = int(item["index"]), (label, int(item["index"]), item["digest"])
         row, certain = [float(value) for value in item["normalized"]], [bool(flag) for flag in item["significant"]]
@@ -79,7 +79,7 @@ def _of(
         sure.append(certain)
         order = [place for place in sorted(range(len(row)), key=lambda place: -abs(row[place])) if certain[place]]
         words = ", ".join(f"{attributes[place]} {row[place]:+.2f}" for place in order[:MOST]) or "nothing beyond chance"
-        said[key] = words
+        moves_of[key] = words
     files = [PurePosixPath(name).with_suffix(suffix).as_posix() for suffix in _RENDERED]
     first, count = int(held["first_seed"]), int(held["samples"])
     look = f", {held['look']}" if held.get("look") else ""
@@ -90,4 +90,4 @@ def _of(
     )
     title = f"What the directions of {'Z' if label == 'z' else f'layers {label}'} change"
     there = tuple(path for path in files if (manifest.outdir / path).is_file())
-    return Matrix(f"scores-{label}", title, text, attributes, rows, values, sure, there), said
+    return Matrix(f"scores-{label}", title, text, attributes, rows, values, sure, there), moves_of
