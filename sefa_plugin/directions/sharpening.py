@@ -113,7 +113,7 @@ def _directions(
     of_row = np.array([[layer.ws_index == row for layer in group.layers] for row in group.ws_indices])  # [rows, layers]
     shares = styles @ of_row.T / np.where(whole > 0, whole, 1)[:, None]
     cells = "layer" if way == "layers" else "cell of the pictures"
-    caveats = [f"directions {i} and {j} are told apart by no {cells}: {ONLY_THE_SPACE}" for i, j in sharp.equal]
+    caveats = [f"no {cells} separates directions {i} and {j}: {ONLY_THE_SPACE}" for i, j in sharp.equal]
     if len(sharp.vectors) < POOL:
         caveats.append(f"there are {len(sharp.vectors)} sharp directions: the codes vary in no more dimensions")
     return Directions.of(

@@ -262,7 +262,7 @@ def test_a_name_works_like_a_number(net, tmp_path):
     assert "brush size" in sefa("name", out).stdout
     assert sefa("name", out, "brush size", "").exit_code == 0
     assert Directions.load(out / "directions.safetensors").names[1] == ""
-    refused(gen(*words, "--directions", "smile"), 2, "smile", "0-1")
+    refused(gen(*words, "--directions", "smile"), 2, "smile", "no direction of all has a name")
     refused(sefa("name", out, "7", "x"), 2, "direction 7", "0-1")
     refused(sefa("name", out, "1", "a,b"), 2, "comma")
     refused(sefa("name", out, "1"), 2, "a number and a name")
@@ -318,11 +318,13 @@ def test_a_gif_is_small_by_default(net, tmp_path):
 def test_files_say_how_they_were_made(finished):
     out, _ = finished
     program = imageio_ffmpeg.get_ffmpeg_exe()
-    told = subprocess.run([program, "-i", str(out / "videos" / "all-dir01.mp4")], capture_output=True, text=True).stderr
-    (command,) = re.findall(r"comment +: (gen-sefa --network .*)", told)
+    printed = subprocess.run(
+        [program, "-i", str(out / "videos" / "all-dir01.mp4")], capture_output=True, text=True
+    ).stderr
+    (command,) = re.findall(r"comment +: (gen-sefa --network .*)", printed)
     assert "--seeds 0-1 --frames 6 --directions 1 --distance=-4,4 --outdir" in command
-    assert f" {out}" not in told.split("comment", 1)[1]  # no absolute path
-    assert "run in the folder from which ../" in told
+    assert f" {out}" not in printed.split("comment", 1)[1]  # no absolute path
+    assert "run in the folder from which ../" in printed
 
 
 def test_the_weakest_directions(net, tmp_path):

@@ -118,8 +118,8 @@ def test_stars_notes_and_taking_back(here):
     assert "no longer 'pose'" in fine("name", out, "all:0", "head").stdout
     fine("factorize", "--network", net)
     gen("--network", net, *FAST, "--video", "none", "--trunc", "0.5")
-    told = json.loads(fine("name", out, "--json").stdout)["sets"]
-    (first,) = [one for one in told if one["called"] == "all"]
+    shown = json.loads(fine("name", out, "--json").stdout)["sets"]
+    (first,) = [one for one in shown if one["called"] == "all"]
     assert first["directions"][0] | {"range": None} == {
         "index": 0,
         "name": "head",
@@ -170,8 +170,8 @@ def test_two_networks_of_one_file_name(here):
     fine("sheet", *first)
     fine("name", out, 0, "pose")
     before = {path: path.read_bytes() for path in out.rglob("*.*")}
-    told = fine("sheet", *second)
-    (line,) = [line for line in told.stderr.splitlines() if line.startswith("Note: outputs are in")]
+    shown = fine("sheet", *second)
+    (line,) = [line for line in shown.stderr.splitlines() if line.startswith("Note: outputs are in")]
     (other,) = [path for path in Path("sefa-out").iterdir() if path != out]
     assert str(other) in line and len(other.name) == len(out.name) + 9
     fine("edit", *second[:4], "--edit", "0=1")
@@ -184,8 +184,10 @@ def test_two_networks_of_one_file_name(here):
     # A network that was moved, and a folder that was renamed.
     shutil.move(f"first/{FILE}", "best.pkl")
     out.rename("sefa-out/faces")
-    told = fine("sheet", "--network", "best.pkl", *FAST, "--directions", "pose")
-    assert "Note: outputs are in sefa-out/faces" in told.stderr and "sefa-out/faces/sheets/all-dir00.jpg" in told.stdout
+    shown = fine("sheet", "--network", "best.pkl", *FAST, "--directions", "pose")
+    assert (
+        "Note: outputs are in sefa-out/faces" in shown.stderr and "sefa-out/faces/sheets/all-dir00.jpg" in shown.stdout
+    )
     shutil.copy("best.pkl", "copy.pkl")
     assert "sefa-out/copy/sheets" in fine("sheet", "--network", "copy.pkl", *FAST).stdout
     assert not out.exists() and "0 outputs made" in fine("sheet", *second).stdout
@@ -201,8 +203,8 @@ def test_folders_of_before_are_used_as_before(here):
     shutil.copy("other/directions.safetensors", out / "directions-all.safetensors")
     fine("name", out, "directions-all:0", "tilt")
     for run, name in (("first", "pose"), ("second", "tilt")):
-        told = fine("sheet", "--network", f"{run}/{FILE}", *FAST, "--directions", name)
-        assert "Note: outputs" not in told.stderr
+        shown = fine("sheet", "--network", f"{run}/{FILE}", *FAST, "--directions", name)
+        assert "Note: outputs" not in shown.stderr
     assert [path.name for path in Path("sefa-out").iterdir()] == [out.name]
 
 
@@ -259,8 +261,8 @@ class AnyOrder(RuleBasedStateMachine):
         layers, space, normalize = which
         words = ["--layers", layers, "--space", space, "--normalize" if normalize else "--no-normalize"]
         words += [] if count is None else ["-K", count]
-        told = fine("factorize", "--network", f"{run}/{FILE}", *words).stdout
-        self.files[run, which] = Path(told.split(": ")[0])
+        shown = fine("factorize", "--network", f"{run}/{FILE}", *words).stdout
+        self.files[run, which] = Path(shown.split(": ")[0])
 
     @rule(run=st.sampled_from(sorted(RUNS)))
     def several_groups(self, run):

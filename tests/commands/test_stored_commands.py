@@ -154,7 +154,7 @@ def address(golden, monkeypatch, tmp_path):
 
 def test_no_output_and_no_message_has_a_secret(address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    told = [
+    printed = [
         gen("--network", address, "--seeds", "0", "-K", "1", "--frames", "2", "--video", "mp4", "--grid"),
         sefa("render", f"--network={address}", "--seeds", "0", "-K", "1", "--frames", "2", "--video", "gif"),
         sefa("edit", "--network", address, "--seeds", "0", "--edit", "0=1"),
@@ -166,9 +166,9 @@ def test_no_output_and_no_message_has_a_secret(address, tmp_path, monkeypatch):
         sefa("info", address, "--json"),
         sefa("info", address, "--audit"),
     ]
-    assert all(result.exit_code == 0 for result in told), [result.output for result in told]
+    assert all(result.exit_code == 0 for result in printed), [result.output for result in printed]
     (edits,) = Path("sefa-out/ffhq/edits").iterdir()  # called by the name of the file
-    told += [
+    printed += [
         sefa("render", "--recipe", edits),
         gen(address),
         gen("--network", address.replace("sesame-token", "sesame-word")),
@@ -176,8 +176,8 @@ def test_no_output_and_no_message_has_a_secret(address, tmp_path, monkeypatch):
         gen("--network", address, "--layers", "nose"),
         sefa("info", address.replace("127.0.0.1", "sesame-word:")),
     ]
-    assert all(result.exit_code for result in told[10:])
-    for result in told:
+    assert all(result.exit_code for result in printed[10:])
+    for result in printed:
         assert "sesame" not in result.output + result.stderr
     for path in tmp_path.rglob("*"):
         assert "sesame" not in path.name
@@ -186,7 +186,7 @@ def test_no_output_and_no_message_has_a_secret(address, tmp_path, monkeypatch):
     assert json.loads(Path("sefa-out/ffhq/run.json").read_text())["network"]["path"] == shown
     command = comment_of(Path("sefa-out/ffhq/videos/all-dir00.mp4")).splitlines()[0]
     assert shlex.split(command)[:5] == ["gen-sefa", "--network", shown, "--seeds", "0"]
-    assert "give the address with --network" in told[10].stderr
+    assert "give the address with --network" in printed[10].stderr
     assert sefa("render", "--recipe", edits, "--network", address, "--outdir", "again").exit_code == 0
     assert Directions.load("sefa-out/ffhq/directions.safetensors").network == "ffhq"
 

@@ -22,6 +22,8 @@ def test_what_is_read_is_what_the_unpickler_makes_of_it(seed):
         timeout=600,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout)
-    assert told["found"] == []
-    assert told["refused"] + told["alike"] == 5000 and told["alike"] > 100  # some changes change nothing but values
+    printed = json.loads(done.stdout)
+    assert printed["found"] == []
+    assert (
+        printed["refused"] + printed["alike"] == 5000 and printed["alike"] > 100
+    )  # some changes change nothing but values

@@ -57,14 +57,14 @@ def test_files_of_the_toolkits_are_exactly_theirs(path):
 def test_the_bundled_network_and_its_source():
     result = info("demo", "--json")
     assert result.exit_code == 0
-    told = json.loads(result.stdout)
-    (source,) = told["sources"]
+    printed = json.loads(result.stdout)
+    (source,) = printed["sources"]
     assert (source["origin"], source["digest"][:8], source["owners"][0]) == (
         "sefa_plugin demo",
         "ee4a9de7",
         "FullyConnectedLayer",
     )
-    assert told["exact"] and told["verdict"] == "exactly the form that sefa_plugin demo writes"
+    assert printed["exact"] and printed["verdict"] == "exactly the form that sefa_plugin demo writes"
     assert info("demo").stdout.endswith("Verdict: exactly the form that sefa_plugin demo writes\n")
 
 
