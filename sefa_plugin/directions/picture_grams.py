@@ -27,7 +27,7 @@ def picture_grams(
     G: Generator,
     basis: np.ndarray,
     rows: Sequence[int],
-    samples: int = SAMPLES,
+    samples: int,
     advance: Callable[[int], None] = lambda pictures: None,
     file: Path | None = None,
 ) -> np.ndarray:

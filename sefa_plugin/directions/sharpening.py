@@ -100,7 +100,7 @@ def _by_pictures(
         folder.mkdir(parents=True, exist_ok=True)
     about = repr((source["digest"], group.ws_indices)).encode() + basis.astype(np.float32).tobytes()
     file = None if folder is None else folder / f".sharpening-{hashlib.sha256(about).hexdigest()[:12]}.npz"
-    grams = picture_grams(G, basis, group.ws_indices, advance=advance, file=file)
+    grams = picture_grams(G, basis, group.ws_indices, SAMPLES, advance=advance, file=file)
     return rotated(basis, grams)
 
 

@@ -143,9 +143,11 @@ def test_factorize_lists_its_sets(tmp_path):
     ],
     ids=lambda words: words[0] if isinstance(words, list) else "",
 )
-def test_experiments_print_one_value(tmp_path, words, key):
-    small = [] if words[0] == "ganspace" else ["--samples", 12]
-    result = sefa("evaluate", *words, *small, "--network", "demo", "--outdir", tmp_path, "--json", "--quiet")
+def test_experiments_print_one_value(tmp_path, golden, words, key):
+    """On a network of 32 pixels, whose scores mean nothing."""
+    small = [] if words[0] == "ganspace" else ["--samples", 12, "--scorer", "demo"]
+    network = golden("sg2-in-sg3-32").pickle
+    result = sefa("evaluate", *words, *small, "--network", network, "--outdir", tmp_path, "--json", "--quiet")
     assert result.exit_code == 0, result.output
     held = json.loads(result.stdout)
     if key is None:

@@ -94,7 +94,12 @@ def without_pictures(here, again):
         path.unlink()
 
 
-@pytest.mark.parametrize("case", CASES)
+LONG = ("edit", "each", "projected", "absolute")  # many commands, or many sheets
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.hard) if case in LONG else case for case in CASES]
+)
 def test_every_stored_command_makes_the_same_pixels(networks, tmp_path, monkeypatch, case):
     here = tmp_path / "here"
     shutil.copytree(networks, here)

@@ -118,7 +118,7 @@ def test_what_cannot_be_sharpened_is_said():
 
 @pytest.mark.parametrize("way", ["layers", "pictures"])
 def test_direction_3_is_the_same_however_many_are_asked_for(way, monkeypatch):
-    monkeypatch.setattr("sefa_plugin.directions.picture_grams.SAMPLES", 2)
+    monkeypatch.setattr("sefa_plugin.directions.sharpening.SAMPLES", 2)
     G = load_network("demo")
     held = factorize(G, "middle", sharpen=way)
     assert len(held) == POOL and held.label == str(Label("middle", way)) and held.sharpen == way
@@ -242,7 +242,7 @@ def test_names_stay_with_the_method(tmp_path):
 @pytest.mark.parametrize("name", ["sg2ada-cond-32", "sg3t-64", "stylegan1-32", "pggan-32", "rosinality-32"])
 @pytest.mark.parametrize("way", ["layers", "pictures"])
 def test_every_family_has_sharp_directions_or_says_why_not(name, way, golden, monkeypatch):
-    monkeypatch.setattr("sefa_plugin.directions.picture_grams.SAMPLES", 1)
+    monkeypatch.setattr("sefa_plugin.directions.sharpening.SAMPLES", 1)
     case = golden(name)
     path = case.pickle if case.pickle.exists() else case.pickle.with_suffix(".pt")
     G = load_network(path)

@@ -216,7 +216,7 @@ def test_change_and_breaking_of_pictures():
 # --- on networks ----------------------------------------------------------------------------------
 
 
-@pytest.mark.command  # hundreds of pictures
+@pytest.mark.hard  # hundreds of pictures
 @pytest.mark.parametrize("layers", ["all", "coarse"])
 def test_ranges_show_the_same_change_to_other_seeds_and_measures(layers):
     from demo.ranges import compare

@@ -230,6 +230,7 @@ def test_the_package_alone_reads():
 # --- its training ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.hard  # it trains for a quarter of a minute
 def test_training_learns_and_repeats(tmp_path, monkeypatch):
     written = []
     for name in "ab":
