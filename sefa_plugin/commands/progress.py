@@ -13,6 +13,7 @@ from ..system.messages import readable
 
 QUIET = "sefa_plugin.quiet"  # key of a click context's ``meta``: whether ``--quiet`` was typed
 SETTLED = 0.5  # seconds of rendering before the time is estimated
+LONGEST = 200  # advances that the rate follows from, at most
 
 
 class Progress:
@@ -70,17 +71,27 @@ class Progress:
                 Progress._bar = bar
 
     def _seconds_to_go(self) -> float | None:
-        """At the rate of the later half of the pictures that are done, since phases of a run differ; None at first.
+        """At the usual rate of the later half of the pictures that are done, since a run has phases; None at first.
 
-        The first ones are left out: building the network, and compiling, is in their time.
+        The first ones are left out: building the network, and compiling, is in their time. The usual rate is the
+        median: a layout of a sheet, a comparison or a page between pictures is in the time of few of them.
         """
         now, done = self._done[-1]
         while len(self._done) > 2 and 2 * self._done[1][1] <= done:
             self._done.popleft()
-        start, before = self._done[0]
-        if now - start <= SETTLED:
+        while len(self._done) > LONGEST:
+            self._done.popleft()
+        if now - self._done[0][0] <= SETTLED:
             return None
-        return max(0.0, (self._total - done) * (now - start) / (done - before))
+        from statistics import median
+
+        steps = list(self._done)
+        rates = [
+            (end - start) / (after - before)
+            for (start, before), (end, after) in zip(steps, steps[1:])
+            for _ in range(after - before)
+        ]
+        return max(0.0, (self._total - done) * median(rates))
 
 
 class Download:

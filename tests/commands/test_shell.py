@@ -108,6 +108,17 @@ def test_estimates_follow_the_phase_of_a_run(monkeypatch):
     assert shown[40:] == pytest.approx(truth[40:], rel=0.01)
 
 
+def test_work_between_pictures_is_no_rate(monkeypatch):
+    """Five sheets of 24 pictures, each with half a second of layout, then the frames of videos, all at one rate."""
+    durations = [2.0] + [0.02] * 479
+    for sheet in range(5):
+        durations[24 * sheet + 23] += 0.5
+    shown = seconds_to_go(monkeypatch, 480, durations, every=3)
+    truth = [sum(durations[3 * at + 3 :]) for at in range(160)]
+    seen = [(left, true) for left, true in zip(shown, truth) if left is not None and true > 1]
+    assert len(seen) > 100 and all(true / 1.5 <= left <= true * 1.5 for left, true in seen)
+
+
 def test_pictures_beyond_the_expected_ones_leave_nothing_to_go(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("sefa_plugin.commands.progress.time.monotonic", lambda: now[0])
