@@ -421,6 +421,8 @@ class Masks:
     def __init__(self, folder: Path, code: Path) -> None:
         places = [(str(folder), "FOLDER"), (str(code), "CODE"), (sys.executable, "PYTHON")]
         places += [(os.path.realpath(place), word) for place, word in places]
+        # Stored commands have paths as seen from the folder where they were typed.
+        places += [(os.path.relpath(place, folder), word) for place, word in places if word != "FOLDER"]
         self._places = sorted(set(places), key=lambda pair: -len(pair[0]))
 
     def text(self, text: str) -> str:
