@@ -80,6 +80,7 @@ def test_compare(tmp_path):
 SETTING = jobs.Setting(1, None, 1, TINY["sg2"], frames=(3, 4, 8))
 
 
+@pytest.mark.hard  # seconds
 def test_reuse_gives_the_same_pictures(monkeypatch):
     made = jobs.reuse(SETTING)
     assert set(made.contestants) == {"reuse", "full"} and [one["goal"] for one in made.judged] == [1.5]

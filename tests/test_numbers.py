@@ -463,6 +463,7 @@ np.savez(f"{out}/large.npz", vectors=made.vectors, eigenvalues=made.eigenvalues)
 """
 
 
+@pytest.mark.hard  # seconds
 def test_runs_repeat(golden, tmp_path):
     """With as many threads every output is the same, byte for byte, whatever the hash seed; with others to the bounds
     that docs/method.md states."""

@@ -111,6 +111,7 @@ def test_hierarchy(tmp_path, scorer):
     Image.open(folder / "hierarchy.png").verify()
 
 
+@pytest.mark.hard  # seconds
 def test_truth_of_two_networks(tmp_path, scorer):
     few = ["--samples", 4, "--sets", 2, "-K", 2, "--code-samples", 50, "--scorer", scorer]
     run(tmp_path, "truth", "--variants", "1,11", "--also", GOLDEN / "stylegan2-tf-32.pkl", *few)

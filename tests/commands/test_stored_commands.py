@@ -94,7 +94,7 @@ def without_pictures(here, again):
         path.unlink()
 
 
-LONG = ("edit", "each", "projected", "absolute")  # many commands, or many sheets
+LONG = ("edit", "each", "projected", "absolute", "z", "class", "auto")  # many commands, or many sheets
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ def test_samples_are_those_of_the_seeds():
     assert abs(many[1:3].astype(int) - few).max() <= 1
 
 
+@pytest.mark.hard  # seconds
 def test_the_command_reads_networks_and_checkpoints(tmp_path, capsys):
     recipe = train.Recipe(z_dim=8, w_dim=8, mapping_layers=2, channel_base=256, channel_max=8)
     training = train.Training(recipe, world.faces(0, 4)[0])

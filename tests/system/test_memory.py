@@ -28,6 +28,7 @@ def faults(mode):
     return int(done.stdout)
 
 
+@pytest.mark.hard  # seconds
 @pytest.mark.skipif(sys.platform != "linux", reason="settles how glibc behaves")
 def test_pages_are_not_asked_for_again():
     assert faults("keep") < faults("leave") / 4
