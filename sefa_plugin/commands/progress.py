@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import deque
@@ -74,7 +75,8 @@ class Progress:
         """At the usual rate of the later half of the pictures that are done, since a run has phases; None at first.
 
         The first ones are left out: building the network, and compiling, is in their time. The usual rate is the
-        median: a layout of a sheet, a comparison or a page between pictures is in the time of few of them.
+        geometric mean of two: of the mean, which holds all work between pictures (layouts of sheets, comparisons), and
+        of the median, which holds none. Sheets come first and have much of it, videos have little.
         """
         now, done = self._done[-1]
         while len(self._done) > 2 and 2 * self._done[1][1] <= done:
@@ -91,7 +93,7 @@ class Progress:
             for (start, before), (end, after) in zip(steps, steps[1:])
             for _ in range(after - before)
         ]
-        return max(0.0, (self._total - done) * median(rates))
+        return max(0.0, (self._total - done) * math.sqrt(median(rates) * sum(rates) / len(rates)))
 
 
 class Download:
