@@ -82,7 +82,7 @@ def _tensors(path: str) -> dict[str, np.ndarray]:
         # rosinality's projector: {file name: {"img": ..., "latent": ..., "noise": ...}}
         item = item.get("latent") if isinstance(item, dict) else item
         if not isinstance(key, str) or file.shape(item) is None:
-            raise ArrayFileError(f"holds no latents that are known: {name} is none")
+            raise ArrayFileError(f"holds no latents that are known: {name} is none; a network is given by --network")
         held[name] = file.array(item, name, _FLOATS)
     if not held:
         raise ArrayFileError("holds an empty dict, and no latents")

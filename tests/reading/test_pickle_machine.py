@@ -102,7 +102,7 @@ def test_shared_objects_stay_shared():
 
 
 def test_pickles_of_python_2():
-    """Spelled as its two picklers do: the one in C counts its memo from 1, and stores only what it may need."""
+    """Spelled as its two picklers do: the one in C numbers its memo from 1, and stores only what is used again."""
     for data in (
         b"(dp1\nS'a'\np2\n(lp3\nI1\naL2L\naF1.5\naI01\nasS\"it's \\x00\\xe9\\n\"\np4\nVx\\u005cy\np5\ns.",
         b"}q\x01(U\x01aq\x02]q\x03(K\x01L2L\nG?\xf8\x00\x00\x00\x00\x00\x00I01\neU\x08"

@@ -51,7 +51,7 @@ def saved(protocol, zipped):
 
 
 class OfPython2(Writer):
-    """Writes texts as strings, and counts its memo from 1, as the pickler in C of Python 2 did."""
+    """Writes texts as strings, and numbers its memo from 1, as the pickler in C of Python 2 did."""
 
     dispatch = dict(Writer.dispatch)
 
