@@ -70,7 +70,11 @@ def _hidden_in(folder: Path) -> Iterator[Path]:
         path.mkdir()
         yield path
     finally:
-        _remove(path)
+        try:
+            _remove(path)
+        except KeyboardInterrupt:  # a signal during the removal: complete it
+            _remove(path)
+            raise
 
 
 def _remove(hidden: Path) -> None:

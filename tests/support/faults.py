@@ -199,7 +199,7 @@ class Campaign:
             told = [line for line in process.told.splitlines() if line.startswith("Error: ")]
             assert code in (0, {signal.SIGINT: 130, signal.SIGTERM: 143}[number]), process.told
             assert len(told) == (code != 0) and "Traceback" not in process.told, process.told
-            assert hidden(folder, self.temporary) == [], process.told
+            assert hidden(folder, self.temporary) == []
         self.again(folder)
         return code
 

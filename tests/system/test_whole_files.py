@@ -39,6 +39,22 @@ def test_a_failure_keeps_the_old_file_and_nothing_else(tmp_path, error):
     assert names(tmp_path) == ["a.png"]
 
 
+def test_a_signal_while_the_hidden_folder_is_removed_leaves_nothing(tmp_path, monkeypatch):
+    remove, calls = atomic.shutil.rmtree, []
+
+    def interrupted(path, **more):
+        calls.append(path)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        remove(path, **more)
+
+    monkeypatch.setattr(atomic.shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        with whole_file(tmp_path / "a.png") as part:
+            part.write_bytes(b"new")
+    assert names(tmp_path) == ["a.png"]
+
+
 def test_a_failure_before_anything_was_written_is_the_error_seen(tmp_path):
     with pytest.raises(ZeroDivisionError):
         with whole_file(tmp_path / "a.png"):
