@@ -114,7 +114,7 @@ def main(outdir: Path, epochs: int, pictures: int, seed: int, output: Path) -> N
     recipe = Recipe(seed=seed, epochs=epochs, pictures=pictures)
     outdir.mkdir(parents=True, exist_ok=True)
     factors = sample_factors(np.random.RandomState(recipe.seed), recipe.pictures)
-    net, scale = train(recipe, drawn_faces(outdir, recipe), factors)
+    net, scale = train(recipe, drawn_faces(outdir, recipe.seed, recipe.pictures), factors)
     card = {"recipe": asdict(recipe)}
     save_predictor(output, net, NAMES, scale, card)
     held, factors = faces(recipe.held_seed, recipe.held_out)

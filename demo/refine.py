@@ -170,10 +170,10 @@ class Refinement(train.Training):
         self.move_average(0.5 ** (self.recipe.batch / (self.stage.ema_kimg * 1000)))
 
 
-def the_reader(recipe: predictor.Recipe, pictures: np.ndarray, seed: int, path: Path) -> FactorNet:
-    """The predictor that the critic looks through, trained once on the faces of ``seed`` and kept at ``path``."""
+def the_reader(recipe: predictor.Recipe, pictures: np.ndarray, first: train.Recipe, path: Path) -> FactorNet:
+    """The predictor that the critic looks through, trained once on the first stage's faces and kept at ``path``."""
     if not path.exists():
-        factors = sample_factors(np.random.RandomState(seed), len(pictures))
+        factors = sample_factors(np.random.RandomState(first.seed), len(pictures), first.correlations)
         net, scale = predictor.train(recipe, pictures, factors)
         save_predictor(path, net, NAMES, scale, {"recipe": asdict(recipe)})
     return load_predictor(path).net
@@ -190,8 +190,8 @@ def main(outdir: Path, upto: float, minutes: float) -> None:
     first = checkpoint.read(outdir / train.CHECKPOINT)
     recipe = Recipe()
     begun = train.Recipe(**first["recipe"])
-    pictures = train.drawn_faces(outdir, begun)
-    reader = the_reader(recipe.reader, pictures, begun.seed, outdir / READER)
+    pictures = train.drawn_faces(outdir, begun.seed, begun.pictures, begun.correlations)
+    reader = the_reader(recipe.reader, pictures, begun, outdir / READER)
     training = Refinement(first, pictures, reader, recipe)
     path = outdir / CHECKPOINT
     if path.exists():

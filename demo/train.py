@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from demo import checkpoint
 from demo.network import Discriminator, Generator
-from demo.world import faces
+from demo.world import OTHER, USUAL, faces
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -46,6 +46,7 @@ class Recipe:
     r1_gamma: float = 0.1
     r1_every: int = 16
     ema_kimg: float = 5.0  # half-life of the moving average
+    correlations: str = USUAL  # of the factors of the faces
 
     def generator(self) -> Generator:
         """A fresh generator."""
@@ -161,13 +162,14 @@ class Training:
         return grid.reshape(columns * side, columns * side, 3)
 
 
-def drawn_faces(outdir: Path, recipe: Recipe) -> np.ndarray:
+def drawn_faces(outdir: Path, seed: int, pictures: int, correlations: str = USUAL) -> np.ndarray:
     """The training pictures, drawn once and kept in ``outdir``."""
-    path = outdir / f"faces-{recipe.seed}-{recipe.pictures}.npy"
+    kind = "" if correlations == USUAL else f"-{correlations}"
+    path = outdir / f"faces-{seed}-{pictures}{kind}.npy"
     if not path.exists():
-        click.echo(f"drawing {recipe.pictures} faces ...")
+        click.echo(f"drawing {pictures} faces ...")
         part = path.with_suffix(".part.npy")
-        np.save(part, faces(recipe.seed, recipe.pictures)[0])
+        np.save(part, faces(seed, pictures, correlations)[0])
         os.replace(part, path)
     return np.load(path)
 
@@ -201,13 +203,14 @@ def run(training: Training, path: Path, kimg: float, every: float) -> None:
 @click.option("--outdir", type=click.Path(file_okay=False, path_type=Path), default="sefa-out/demo-training")
 @click.option("--kimg", type=click.FloatRange(min=0, min_open=True), default=384, help="Thousands of pictures to show.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the faces, the weights and the latents.")
+@click.option("--correlations", type=click.Choice([USUAL, OTHER]), default=USUAL, help="Of the factors of the faces.")
 @click.option("--minutes", type=click.FloatRange(min=0), default=3, help="Between checkpoints.")
 @click.option("--fresh", is_flag=True, help="Start anew even where a checkpoint exists.")
-def main(outdir: Path, kimg: float, seed: int, minutes: float, fresh: bool) -> None:
+def main(outdir: Path, kimg: float, seed: int, correlations: str, minutes: float, fresh: bool) -> None:
     """Train the bundled network. Run it again to go on after an interruption."""
     outdir.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe(seed=seed)
-    training = Training(recipe, drawn_faces(outdir, recipe))
+    recipe = Recipe(seed=seed, correlations=correlations)
+    training = Training(recipe, drawn_faces(outdir, seed, recipe.pictures, correlations))
     path = outdir / CHECKPOINT
     if path.exists() and not fresh:
         state = checkpoint.read(path)

@@ -40,11 +40,30 @@ _HAIR = np.array([(28, 22, 22), (84, 50, 26), (168, 70, 28), (228, 186, 92), (20
 _SKIN = np.array([(92, 56, 36), (156, 104, 70), (214, 160, 122), (250, 214, 186)], float)
 
 
-def sample_factors(rng: np.random.RandomState, count: int) -> np.ndarray:
-    """Draw ``[count, len(NAMES)]`` float64 factors, each within its range in ``FACTORS``."""
+USUAL, OTHER = "usual", "other"  # which factors are correlated
+
+
+def sample_factors(rng: np.random.RandomState, count: int, correlations: str = USUAL) -> np.ndarray:
+    """Draw ``[count, len(NAMES)]`` float64 factors, each within its range in ``FACTORS``.
+
+    Args:
+        rng: source of the numbers.
+        count: how many faces.
+        correlations: those of the bundled network's faces, or ``OTHER`` ones: glasses and narrow eyes come more
+            often with light from the right, and smiles more often with long hair.
+    """
     spans = np.array(list(FACTORS.values()))
     values = rng.uniform(spans[:, 0], spans[:, 1], (count, len(NAMES)))
     at = {name: index for index, name in enumerate(NAMES)}
+    if correlations == OTHER:
+        right = values[:, at["light"]] > 0
+        values[:, at["glasses"]] = rng.uniform(size=count) < np.where(right, 0.6, 0.2)
+        eyes, smile = values[:, at["eyes"]], values[:, at["smile"]]
+        narrow = right & (rng.uniform(size=count) < 0.5)
+        values[:, at["eyes"]] = np.where(narrow, eyes * 0.4, eyes)
+        smiling = (values[:, at["hair_length"]] > 0.6) & (rng.uniform(size=count) < 0.7)
+        values[:, at["smile"]] = np.where(smiling, 0.2 + 0.4 * (smile + 1), smile)
+        return values
     wrinkles = values[:, at["wrinkles"]] = values[:, at["wrinkles"]] ** 1.5  # most faces are young
     worn = rng.uniform(size=count) < 0.2 + 0.6 * wrinkles
     values[:, at["glasses"]] = np.where(worn, 1.0, 0.0)
@@ -66,9 +85,9 @@ def draw(factors: Sequence[float]) -> np.ndarray:
     return _Face(dict(zip(NAMES, map(float, factors)))).picture()
 
 
-def faces(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+def faces(seed: int, count: int, correlations: str = USUAL) -> tuple[np.ndarray, np.ndarray]:
     """Draw many: uint8 ``[count, SIZE, SIZE, 3]`` and their factors; equal seeds give equal faces."""
-    factors = sample_factors(np.random.RandomState(seed), count)
+    factors = sample_factors(np.random.RandomState(seed), count, correlations)
     return np.stack([draw(row) for row in factors]), factors
 
 

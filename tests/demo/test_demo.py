@@ -107,7 +107,7 @@ def first_stage(pictures):
 
 def test_the_second_stage_goes_on_as_if_never_interrupted(pictures, first_stage, tmp_path):
     def begin():
-        reader = refine.the_reader(STAGE.reader, pictures, 0, tmp_path / refine.READER)
+        reader = refine.the_reader(STAGE.reader, pictures, TINY, tmp_path / refine.READER)
         return refine.Refinement(first_stage, pictures, reader, STAGE)
 
     straight, first = begin(), begin()
@@ -221,7 +221,7 @@ def test_the_pickler_of_equal_bytes_is_read_by_pytorch():
 
 
 def test_the_command_stops_and_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "Recipe", lambda seed: replace(TINY, seed=seed))
+    monkeypatch.setattr(train, "Recipe", lambda seed, correlations: replace(TINY, seed=seed))
     arguments = ["--outdir", str(tmp_path), "--minutes", "100", "--kimg"]
     train.main([*arguments, "0.004"], standalone_mode=False)
     assert checkpoint.read(tmp_path / train.CHECKPOINT)["steps"] == 1
