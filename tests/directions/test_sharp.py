@@ -116,6 +116,7 @@ def test_what_cannot_be_sharpened_is_said():
         factorize(G, space="z", sharpen="layers")
 
 
+@pytest.mark.command
 @pytest.mark.parametrize("way", ["layers", "pictures"])
 def test_direction_3_is_the_same_however_many_are_asked_for(way, monkeypatch):
     monkeypatch.setattr("sefa_plugin.directions.sharpening.SAMPLES", 2)
@@ -239,6 +240,7 @@ def test_names_stay_with_the_method(tmp_path):
     assert replace(sharp, found_with="").same_as(sharp) is False
 
 
+@pytest.mark.command
 @pytest.mark.parametrize("name", ["sg2ada-cond-32", "sg3t-64", "stylegan1-32", "pggan-32", "rosinality-32"])
 @pytest.mark.parametrize("way", ["layers", "pictures"])
 def test_every_family_has_sharp_directions_or_says_why_not(name, way, golden, monkeypatch):

@@ -9,6 +9,8 @@ from sefa_plugin.generators import stylegan2, stylegan3
 from sefa_plugin.generators.prefixes import Prefixes
 from sefa_plugin.rendering.frames import render
 
+pytestmark = pytest.mark.command
+
 
 def schedule(ws, first, count=4):
     for number in range(count):

@@ -48,6 +48,7 @@ def whole(case, tmp_path):
     return path
 
 
+@pytest.mark.command
 @pytest.mark.parametrize("name", STYLEGAN2 + STYLEGAN3)
 def test_everything_that_tensors_show_is_told(golden, remade, tmp_path, name):
     """Layers, sizes and every attribute of the built modules are those of the network stored whole."""

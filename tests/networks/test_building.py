@@ -12,6 +12,7 @@ from sefa_plugin.reading.network_file import write_converted
 FILES = ["sg2ada-skip-64", "sg2ada-cond-32", "sg2-in-sg3-32", "sg3t-64", "sg3r-64"]
 
 
+@pytest.mark.command
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("converted", [False, True])
 def test_from_a_file_to_the_official_pictures(golden, tmp_path, name, converted):

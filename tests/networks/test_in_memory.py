@@ -219,6 +219,7 @@ def test_parts_in_something_that_is_no_module(own):
     assert facts(style_layers(Pair())) == EXPECTED
 
 
+@pytest.mark.command
 @pytest.mark.parametrize("name", ["sg2ada-skip-64", "sg2ada-cond-32", "sg2-in-sg3-32", "sg3t-64", "sg3r-64"])
 def test_a_known_network_in_memory_gives_what_its_file_gives(golden, name):
     path = golden(name).pickle

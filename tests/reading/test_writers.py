@@ -148,6 +148,7 @@ def test_options_of_stylegan(tmp_path, kwargs, protocol):
     assert open_network(path).sizes["num_ws"] == G.num_ws
 
 
+@pytest.mark.command
 @pytest.mark.parametrize("protocol, zipped", list(itertools.product(range(2, 6), (True, False))))
 def test_checkpoints(tmp_path, protocol, zipped):
     layer = torch.nn.Linear(3, 2)

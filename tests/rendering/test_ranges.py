@@ -12,6 +12,8 @@ from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.ranges import Ranges
 from sefa_plugin.rendering.shards import View
 
+pytestmark = pytest.mark.command
+
 
 @pytest.fixture(scope="module")
 def G(golden):

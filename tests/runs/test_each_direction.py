@@ -17,6 +17,8 @@ from sefa_plugin.runs.making import Making, is_current
 from sefa_plugin.runs.output_settings import OutputSettings
 from sefa_plugin.runs.record import Manifest
 
+pytestmark = pytest.mark.command
+
 FIXED = (-3.0, 3.0)
 
 

@@ -21,6 +21,8 @@ from sefa_plugin.runs.output_settings import OutputSettings
 from sefa_plugin.runs.session import Session, SettingsError, device_of, indices_of
 from sefa_plugin.runs.settings import NetworkChoice, Wanted
 
+pytestmark = pytest.mark.command
+
 
 @pytest.fixture(scope="module")
 def net(golden):

@@ -197,7 +197,7 @@ def site(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     Server.hits = Server.fails = 0
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()

@@ -310,6 +310,7 @@ def resamplings():
         yield names[name], *factors[factor], sizes[size], 1 + groups, flips[(name + factor + 2 * size + groups) % 4]
 
 
+@pytest.mark.command
 @pytest.mark.parametrize("name, up, down, size, groups, flips", list(resamplings()))
 def test_conv2d_resample(name, up, down, size, groups, flips):
     x, w, f = noise(2, 4, 6, 7), noise(6, 4 // groups, *size, seed=1), FILTERS[name]
@@ -348,6 +349,7 @@ def test_wrong_arguments_of_conv2d_resample():
             conv2d_resample.conv2d_resample(**{"x": x, "w": w, **wrong})
 
 
+@pytest.mark.command
 def test_gradients_of_the_resampling_operators():
     x = noise(1, 2, 3, 3).requires_grad_()
     f = upfirdn2d.setup_filter(UNEVEN)
