@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,33 +44,14 @@ def picture_grams(
         advance: called with the number of pictures whenever some have been rendered.
         file: where the sum over the samples so far is kept; it is read first, and removed at the end.
     """
-    import torch
-
-    device = next(G.parameters()).device
-    steps = torch.zeros(2, basis.shape[1], G.num_ws, G.w_dim, device=device)
-    moved = torch.from_numpy(np.ascontiguousarray(basis.T * STEP)).float().to(device)
-    steps[0, :, list(rows)] = moved[:, None]
-    steps[1] = -steps[0]
-    steps = steps.flatten(0, 1)
-    partial: dict[str, object] = {"up_to": PIXELS} if getattr(G.synthesis, "sums_pictures", False) else {}
     done, grams = 0, np.zeros((CELLS**2, basis.shape[1], basis.shape[1]))
     if file is not None and file.exists():
         with np.load(file, allow_pickle=False) as held:
             done, grams = int(held["done"]), held["grams"]
-        advance(done * len(steps))
-    for sample in range(done, samples):
-        draw = np.random.RandomState(SEED + 1 + sample)
-        z = torch.from_numpy(draw.randn(1, G.z_dim)).to(device)
-        labels = torch.eye(G.c_dim, device=device)[draw.randint(G.c_dim, size=1)] if G.c_dim else None
-        with torch.no_grad():
-            ws = G.mapping(z, labels) + steps
-            pictures = []
-            for batch in torch.split(ws, TOGETHER):
-                pictures.append(_reduced(G.synthesis(batch, "const", False, **partial)))
-                advance(len(batch))
-            plus, minus = torch.cat(pictures).double().chunk(2)
-            changes = _cells((plus - minus) / (2 * STEP)).cpu().numpy()
-        grams += changes @ changes.transpose(0, 2, 1)
+        advance(done * 2 * basis.shape[1])
+    for sample, change in enumerate(changes(G, basis, rows, range(done, samples), advance), done):
+        cells = _cells(change).cpu().numpy()
+        grams += cells @ cells.transpose(0, 2, 1)
         if file is not None:
             with whole_file(file) as part, part.open("wb") as out:
                 np.savez(out, done=sample + 1, grams=grams)
@@ -78,6 +59,36 @@ def picture_grams(
         file.unlink(missing_ok=True)
     mean: np.ndarray = grams / samples
     return mean
+
+
+def changes(
+    G: Generator, basis: np.ndarray, rows: Sequence[int], samples: Iterable[int], advance: Callable[[int], None]
+) -> Iterator[Tensor]:
+    """Changes of the pictures of some samples along a basis, float64 ``[p, channels, height, width]`` for each sample.
+
+    Central differences of two pictures, each ``STEP`` away from the sample, in units of the picture's range -1 to 1
+    for one unit of the basis. The arguments are those of :func:`picture_grams`; ``samples`` are their numbers.
+    """
+    import torch
+
+    device = next(G.parameters()).device
+    steps = torch.zeros(2, basis.shape[1], G.num_ws, G.w_dim, device=device)
+    moved = torch.from_numpy(np.ascontiguousarray(basis.T * STEP)).float().to(device)
+    steps[0, :, list(rows)] = moved[:, None]
+    steps[1] = -steps[0]
+    partial: dict[str, object] = {"up_to": PIXELS} if getattr(G.synthesis, "sums_pictures", False) else {}
+    for sample in samples:
+        draw = np.random.RandomState(SEED + 1 + sample)
+        z = torch.from_numpy(draw.randn(1, G.z_dim)).to(device)
+        labels = torch.eye(G.c_dim, device=device)[draw.randint(G.c_dim, size=1)] if G.c_dim else None
+        with torch.no_grad():
+            ws = G.mapping(z, labels) + steps.flatten(0, 1)
+            pictures = []
+            for batch in torch.split(ws, TOGETHER):
+                pictures.append(_reduced(G.synthesis(batch, "const", False, **partial)))
+                advance(len(batch))
+            plus, minus = torch.cat(pictures).double().chunk(2)
+        yield (plus - minus) / (2 * STEP)
 
 
 def _reduced(pictures: Tensor) -> Tensor:

@@ -104,14 +104,22 @@ def _by_pictures(
     return rotated(basis, grams)
 
 
+def changes_of_styles(vectors: np.ndarray, layers: Sequence[StyleLayer], rows: Sequence[int]) -> np.ndarray:
+    """``|A_l n|^2`` of directions n ``[k, w_dim]``, summed over the layers of each row of ws: float64 ``[k, rows]``."""
+    found = np.zeros((len(vectors), len(rows)))
+    for layer in layers:
+        matrix = np.asarray(layer.weight, dtype=np.float64) * layer.weight_gain
+        found[:, list(rows).index(layer.ws_index)] += np.square(vectors @ matrix.T).sum(axis=1)
+    return found
+
+
 def _directions(
     group: LayerGroup, matrices: Sequence[np.ndarray], sharp: Sharp, way: str, found_with: str, source: Source
 ) -> Directions:
     stack(matrices, normalize=False)  # refuses NaN
-    styles = np.stack([np.square(sharp.vectors @ matrix.T).sum(axis=1) for matrix in matrices], axis=1)  # [k, layers]
+    styles = changes_of_styles(sharp.vectors, group.layers, group.ws_indices)
     whole = styles.sum(axis=1)
-    of_row = np.array([[layer.ws_index == row for layer in group.layers] for row in group.ws_indices])  # [rows, layers]
-    shares = styles @ of_row.T / np.where(whole > 0, whole, 1)[:, None]
+    shares = styles / np.where(whole > 0, whole, 1)[:, None]
     cells = "layer" if way == "layers" else "cell of the pictures"
     caveats = [f"no {cells} separates directions {i} and {j}: {ONLY_THE_SPACE}" for i, j in sharp.equal]
     if len(sharp.vectors) < POOL:

@@ -240,7 +240,7 @@ def test_names_stay_with_the_method(tmp_path):
     assert replace(sharp, found_with="").same_as(sharp) is False
 
 
-@pytest.mark.command
+@pytest.mark.hard
 @pytest.mark.parametrize("name", ["sg2ada-cond-32", "sg3t-64", "stylegan1-32", "pggan-32", "rosinality-32"])
 @pytest.mark.parametrize("way", ["layers", "pictures"])
 def test_every_family_has_sharp_directions_or_says_why_not(name, way, golden, monkeypatch):

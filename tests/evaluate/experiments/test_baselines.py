@@ -21,6 +21,7 @@ def compared():
     return bench, baselines.compare(bench, found, Reader(), portraits=120), floor
 
 
+@pytest.mark.hard
 def test_sefa_is_purest_where_layers_respond_to_one_attribute_each(compared):
     _, outcomes, _ = compared
     by = {one.found.method: one for one in outcomes}

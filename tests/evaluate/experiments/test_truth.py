@@ -38,6 +38,7 @@ def results(units):
     return truth.gather(units, CHOSEN)
 
 
+@pytest.mark.hard
 def test_planted_factors_are_recovered(results):
     by = {result.variant: result for result in results}
     default = by["SeFa (default)"]
