@@ -46,7 +46,7 @@ def contact_sheet(
         key: number or name of one of them.
         seeds: the rows.
         look: truncation, class and so on.
-        distance: the ends; None takes the calibrated range, which is measured if ``directions`` have none for this look.
+        distance: the ends; None takes the calibrated range, measured now where ``directions`` have none for this look.
 
     Raises:
         FramesError: the network gives NaN or infinite pixels.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
 
 from ..directions.directions import Directions
 from ..directions.kept import KeptDirections
@@ -15,6 +15,7 @@ from ..rendering.shards import View
 from ..rendering.typed_edits import TypedAxis, TypedEdit, parse_edit
 from .command_line import NOT_AGAIN, line, portable, values_of, with_options
 from .output_settings import OutputSettings
+from .recipe import Recipe
 from .record import About
 from .settings import NetworkChoice, Wanted
 
@@ -133,6 +134,24 @@ def from_python(
     words += ["-K", f"{wanted.count or held.dim}"] if wanted.keys is None else []
     words += [f"--distance={','.join(map(number, distance))}"] if distance else []
     return words + _output_words(output)
+
+
+def of_explored(recipe: Recipe, sets: Collection[Directions]) -> str:
+    """The command that makes the pictures of a recipe of seeds, whose edits are along directions of these sets.
+
+    '' where such a command would not find the directions: imported ones, and those of unlike factorisations.
+    """
+    hows = {(held.normalize, held.torgb) for held in sets}
+    if len(hows) > 1 or any(held.origin for held in sets):
+        return ""
+    words = ["sefa", "edit", "--network", recipe.network["path"], "--seeds", ",".join(map(str, recipe.seeds))]
+    words += _look_words(recipe.look)
+    for normalize, torgb in hows:
+        words += [] if normalize else ["--no-normalize"]
+        words += [] if torgb == "last" else ["--torgb", torgb]
+    for edit in recipe.edits:
+        words += ["--edit", replace(edit, name="").typed]
+    return line(words)
 
 
 def _layers(groups: Sequence[KeptDirections]) -> str:
