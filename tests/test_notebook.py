@@ -15,7 +15,7 @@ NOTEBOOK = ROOT / "notebooks" / "first_edits.ipynb"
 @pytest.mark.hard
 @pytest.mark.filterwarnings("default")  # those of the kernel's machinery are not ours
 def test_it_runs_and_shows_its_videos(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(NOTEBOOK.parent.parent))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
@@ -72,8 +72,7 @@ def test_its_first_cell_clones_and_installs_the_project_in_an_empty_folder(tmp_p
 
 
 def test_cells_for_colab_do_nothing_unless_they_are_asked_to():
-    asked = {name: value for name, value in (("files.upload()", "UPLOAD = False"), ("drive.mount(", 'DRIVE = ""'))}
-    for call, off in asked.items():
+    for call, off in (("files.upload()", "UPLOAD = False"), ("drive.mount(", 'DRIVE = ""')):
         (cell,) = [cell for cell in cells() if call in cell]
         assert cell.startswith(off)
         held = {"NETWORK": "mine.pkl"}

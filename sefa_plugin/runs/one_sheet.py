@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from ..directions.keys import Key
 from ..directions.kept import KeptDirections
+from ..directions.keys import Key
 from ..networks.style_layers import generator_of
 from ..rendering.calibration import seeds_of
 from ..rendering.local import Local

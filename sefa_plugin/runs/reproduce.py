@@ -13,7 +13,7 @@ from ..rendering.edits import Edit
 from ..rendering.look import Look
 from ..rendering.shards import View
 from ..rendering.typed_edits import TypedAxis, TypedEdit, parse_edit
-from .command_line import NOT_AGAIN, line, portable, values_of, with_options
+from .command_line import NOT_AGAIN, line, portable, program_of, values_of, with_options
 from .output_settings import OutputSettings
 from .recipe import Recipe
 from .record import About
@@ -25,7 +25,8 @@ def of_direction(command: Sequence[str], directions: Directions, index: int, end
     values = {"-K": [], "--num-directions": [], "--outdir": [], "--directions": [f"{index}"]}
     found = Label.of(directions.label).layers
     if directions.space == "w" and not any(word.startswith("--directions-file") for word in command):
-        values["--layers"] = [] if found == "all" else [found.replace("_", ",")]
+        usual = found == "all" and program_of(command)[-1:] != ["demo"]  # which takes other layers where none are typed
+        values["--layers"] = [] if usual else [found.replace("_", ",")]
     values["--distance"] = [",".join(map(number, ends))]
     return line(with_options(command, values, (*NOT_AGAIN, "--grid")))
 
