@@ -12,34 +12,41 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from demo.audit import shown
 from sefa_plugin.commands.cli import gen_sefa, sefa
 from sefa_plugin.networks.building import load_network
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+SCALES = any("--scale" in option.opts for option in gen_sefa.params)
 SAMPLES_SEED = 7  # as the sheets that the training writes
 
-PLANE = "--across 2 --down 1 --seeds 4 --video none"  # of sefa plane --network demo
-EDIT = "--seeds 1,4,5,7 --edit 2=+1.9 --edit coarse:0=-1"  # of sefa edit --network demo
+SEEDS = "--seeds 13,16,10,5"  # faces that turned out well
+PLANE = "--across middle:2 --down middle:1 --seeds 16 --video none"  # of sefa plane --network demo
+EDIT = "--seeds 5,16,18,4 --edit 2=+1.9 --edit coarse:0=-1"  # of sefa edit --network demo
 WALK = "--animate walk --frames 60 --video gif"  # of sefa render --recipe, which EDIT wrote
+TIMES = 3  # moving pictures are enlarged, each pixel as it is
 
 # options of gen_sefa.py --network demo -> picture -> what it is called there
 PICTURES = {
-    "--directions 3 --seeds 0,1,4 --video none": {"sheet.jpg": "sheets/all-dir03.jpg"},
-    "--layers coarse,middle,fine --seeds 0-2 -K 3 --video none": {
-        "coarse.jpg": "sheets/coarse-dir02.jpg",
+    f"--layers middle --directions 2 {SEEDS} --video none": {"sheet.jpg": "sheets/middle-dir02.jpg"},
+    "--layers coarse,middle,fine --directions 0,2,5 --seeds 16,10,5 --video none": {
+        "coarse.jpg": "sheets/coarse-dir00.jpg",
         "middle.jpg": "sheets/middle-dir02.jpg",
-        "fine.jpg": "sheets/fine-dir01.jpg",
+        "fine.jpg": "sheets/fine-dir05.jpg",
     },
-    "--trunc 0.5 --directions 1 --video none": {"truncated.jpg": "sheets/all-dir01.jpg"},
-    "--distance 1.5 --directions 1,7 --seeds 0,1 --video none": {
+    "--layers middle --directions 2 --seeds 16,10,5 --trunc 0.5 --video none": {
+        "truncated.jpg": "sheets/middle-dir02.jpg"
+    },
+    "--distance 1.5 --directions 1,7 --seeds 16,5 --video none": {
         "fixed1.jpg": "sheets/all-dir01.jpg",
         "fixed7.jpg": "sheets/all-dir07.jpg",
     },
-    "--grid --captions --easing sine --video gif": {"grid.gif": "videos/all-grid.gif"},
-    "--seeds 0,1,4,5,7,9 --directions 2 --video gif --frames 40": {"demo.gif": "videos/all-dir02.gif"},
+    "--layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions --easing sine --frames 30 --video gif": {
+        "grid.gif": "videos/coarse-grid.gif"
+    },
+    f"--layers middle --directions 2 {SEEDS} --video gif --frames 40": {"demo.gif": "videos/middle-dir02.gif"},
 }
 
 
@@ -54,14 +61,26 @@ def samples(columns: int = 8) -> np.ndarray:
 
 def call(command: click.Command, start: str, options: str, outdir: Path) -> None:
     """Run one of the plugin's commands."""
-    command.main([*start.split(), *options.split(), "--outdir", str(outdir)], standalone_mode=False)
+    larger = ["--scale", str(TIMES)] if SCALES and "--video gif" in options else []
+    command.main([*start.split(), *options.split(), *larger, "--outdir", str(outdir)], standalone_mode=False)
 
 
 def take(folder: Path, pattern: str, target: Path) -> Path:
-    """Copy the one file of this kind, and give the copy."""
+    """Copy the one file of this kind, a GIF enlarged, and give the copy."""
     (found,) = folder.glob(pattern)
     shutil.copy(found, target)
+    if found.suffix == ".gif" and not SCALES:
+        enlarge(target)
     return target
+
+
+def enlarge(path: Path) -> None:
+    """Enlarge a GIF: its frames, their time and its comment stay."""
+    with Image.open(path) as held:
+        about = {key: held.info[key] for key in ("comment", "duration", "loop") if key in held.info}
+        frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(held)]
+    large = [Image.fromarray(frame.repeat(TIMES, axis=0).repeat(TIMES, axis=1)).quantize(dither=0) for frame in frames]
+    large[0].save(path, save_all=True, append_images=large[1:], **about)
 
 
 @click.command(context_settings={"show_default": True})
@@ -74,7 +93,7 @@ def main(outdir: Path) -> None:
             made = Path(folder, str(index))
             call(gen_sefa, "--network demo", options, made)
             for name, output in pictures.items():
-                shutil.copy(made / output, outdir / name)
+                take(made, output, outdir / name)
         plane, edit, walk = (Path(folder, name) for name in ("plane", "edit", "walk"))
         call(sefa, "plane --network demo", PLANE, plane)
         take(plane, "**/*.jpg", outdir / "plane.jpg")
