@@ -1,9 +1,13 @@
 """The contact sheet of a generator in memory is the one that `sefa sheet` writes."""
 
+import re
+
 import numpy as np
 import pytest
+import torch
 from in_memory_networks import Plain
 from PIL import Image
+from places import ROOT
 from typed_commands import sefa
 
 from sefa_plugin import Look, calibrate, contact_sheet, factorize, load_network
@@ -44,3 +48,25 @@ def test_a_generator_of_a_class_of_the_scripts_own(net):
     low, high = directions.ranges[0]
     assert low < 0 < high and directions.ranges[1] is None
     assert contact_sheet(G, directions, seeds=(0,), distance=(low, high)).width > 480
+
+
+def test_the_example_of_the_documentation_prints_what_it_says(tmp_path, monkeypatch, capsys):
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    code, printed = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL).groups()
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code.replace(", explore", ""), "docs/python.md", "exec"), {})
+    assert capsys.readouterr().out == printed
+    assert Image.open("hair.jpg").width > 900
+
+
+def test_the_example_of_the_readme(tmp_path, monkeypatch):
+    """As it stands, but for the explorer and with fewer directions of the bundled network."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## From Python")[2]
+    first, second = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    first = first.replace("ffhq.pkl", "demo").replace("num_directions=10", "num_directions=3")
+    monkeypatch.chdir(tmp_path)
+    held = {}
+    exec(re.sub(r"explore\(.*", "", first), held)
+    held |= {"z": torch.zeros(1, 64), "label": None, "noise_mode": "const"}
+    exec(second, held)
+    assert held["img"].shape == (1, 3, 64, 64) and (tmp_path / "direction2.jpg").is_file()
