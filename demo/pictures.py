@@ -12,21 +12,19 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from demo.audit import shown
 from sefa_plugin.commands.cli import gen_sefa, sefa
 from sefa_plugin.networks.building import load_network
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-SCALES = any("--scale" in option.opts for option in gen_sefa.params)
 SAMPLES_SEED = 7  # as the sheets that the training writes
 
 SEEDS = "--seeds 13,16,10,5"  # faces that turned out well
 PLANE = "--across middle:2 --down middle:1 --seeds 16 --video none"  # of sefa plane --network demo
 EDIT = "--seeds 5,16,18,4 --edit 2=+1.9 --edit coarse:0=-1"  # of sefa edit --network demo
 WALK = "--animate walk --frames 60 --video gif"  # of sefa render --recipe, which EDIT wrote
-TIMES = 3  # moving pictures are enlarged, each pixel as it is
 
 # options of gen_sefa.py --network demo -> picture -> what it is called there
 PICTURES = {
@@ -43,10 +41,12 @@ PICTURES = {
         "fixed1.jpg": "sheets/all-dir01.jpg",
         "fixed7.jpg": "sheets/all-dir07.jpg",
     },
-    "--layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions --easing sine --frames 30 --video gif": {
+    "--layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions --easing sine --frames 30 --video gif --size 768": {
         "grid.gif": "videos/coarse-grid.gif"
     },
-    f"--layers middle --directions 2 {SEEDS} --video gif --frames 40": {"demo.gif": "videos/middle-dir02.gif"},
+    f"--layers middle --directions 2 {SEEDS} --video gif --size 768 --frames 40": {
+        "demo.gif": "videos/middle-dir02.gif"
+    },
 }
 
 
@@ -61,26 +61,14 @@ def samples(columns: int = 8) -> np.ndarray:
 
 def call(command: click.Command, start: str, options: str, outdir: Path) -> None:
     """Run one of the plugin's commands."""
-    larger = ["--scale", str(TIMES)] if SCALES and "--video gif" in options else []
-    command.main([*start.split(), *options.split(), *larger, "--outdir", str(outdir)], standalone_mode=False)
+    command.main([*start.split(), *options.split(), "--outdir", str(outdir)], standalone_mode=False)
 
 
 def take(folder: Path, pattern: str, target: Path) -> Path:
-    """Copy the one file of this kind, a GIF enlarged, and give the copy."""
+    """Copy the one file of this kind, and give the copy."""
     (found,) = folder.glob(pattern)
     shutil.copy(found, target)
-    if found.suffix == ".gif" and not SCALES:
-        enlarge(target)
     return target
-
-
-def enlarge(path: Path) -> None:
-    """Enlarge a GIF: its frames, their time and its comment stay."""
-    with Image.open(path) as held:
-        about = {key: held.info[key] for key in ("comment", "duration", "loop") if key in held.info}
-        frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(held)]
-    large = [Image.fromarray(frame.repeat(TIMES, axis=0).repeat(TIMES, axis=1)).quantize(dither=0) for frame in frames]
-    large[0].save(path, save_all=True, append_images=large[1:], **about)
 
 
 @click.command(context_settings={"show_default": True})
@@ -93,7 +81,7 @@ def main(outdir: Path) -> None:
             made = Path(folder, str(index))
             call(gen_sefa, "--network demo", options, made)
             for name, output in pictures.items():
-                take(made, output, outdir / name)
+                shutil.copy(made / output, outdir / name)
         plane, edit, walk = (Path(folder, name) for name in ("plane", "edit", "walk"))
         call(sefa, "plane --network demo", PLANE, plane)
         take(plane, "**/*.jpg", outdir / "plane.jpg")
