@@ -6,7 +6,7 @@ RUN = $(VENV)/bin/python
 .PHONY: demo test test-quick test-command test-hard test-old lint bench paper fuzz dist clean
 
 demo: $(VENV)/ready
-	$(RUN) gen_sefa.py --network demo
+	$(RUN) -m sefa_plugin demo
 
 # Compiled modules are kept: without them every process of the tests spends ten seconds of a core on compiling.
 export PYTHONDONTWRITEBYTECODE =

@@ -21,25 +21,33 @@ from sefa_plugin.networks.building import load_network
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 SAMPLES_SEED = 7  # as the sheets that the training writes
 
-PLANE = "--across 2 --down 1 --seeds 4 --video none"  # of sefa plane --network demo
-EDIT = "--seeds 1,4,5,7 --edit 2=+1.9 --edit coarse:0=-1"  # of sefa edit --network demo
+SEEDS = "--seeds 13,16,10,5"  # faces that turned out well
+PLANE = "--across middle:2 --down middle:1 --seeds 16 --video none"  # of sefa plane --network demo
+EDIT = "--seeds 5,16,18,4 --edit 2=+1.9 --edit coarse:0=-1"  # of sefa edit --network demo
 WALK = "--animate walk --frames 60 --video gif"  # of sefa render --recipe, which EDIT wrote
+GIF = "--video gif --size 768"
 
 # options of gen_sefa.py --network demo -> picture -> what it is called there
 PICTURES = {
-    "--directions 3 --seeds 0,1,4 --video none": {"sheet.jpg": "sheets/all-dir03.jpg"},
-    "--layers coarse,middle,fine --seeds 0-2 -K 3 --video none": {
-        "coarse.jpg": "sheets/coarse-dir02.jpg",
+    f"--layers middle --directions 2 {SEEDS} --video none": {"sheet.jpg": "sheets/middle-dir02.jpg"},
+    "--layers coarse,middle,fine --directions 0,2,5 --seeds 16,10,5 --video none": {
+        "coarse.jpg": "sheets/coarse-dir00.jpg",
         "middle.jpg": "sheets/middle-dir02.jpg",
-        "fine.jpg": "sheets/fine-dir01.jpg",
+        "fine.jpg": "sheets/fine-dir05.jpg",
     },
-    "--trunc 0.5 --directions 1 --video none": {"truncated.jpg": "sheets/all-dir01.jpg"},
-    "--distance 1.5 --directions 1,7 --seeds 0,1 --video none": {
+    "--layers middle --directions 2 --seeds 16,10,5 --trunc 0.5 --video none": {
+        "truncated.jpg": "sheets/middle-dir02.jpg"
+    },
+    "--distance 1.5 --directions 1,7 --seeds 16,5 --video none": {
         "fixed1.jpg": "sheets/all-dir01.jpg",
         "fixed7.jpg": "sheets/all-dir07.jpg",
     },
-    "--grid --captions --easing sine --video gif": {"grid.gif": "videos/all-grid.gif"},
-    "--seeds 0,1,4,5,7,9 --directions 2 --video gif --frames 40": {"demo.gif": "videos/all-dir02.gif"},
+    f"--layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions --easing sine --frames 30 {GIF}": {
+        "grid.gif": "videos/coarse-grid.gif"
+    },
+    f"--layers middle --directions 2 {SEEDS} --video gif --size 768 --frames 40": {
+        "demo.gif": "videos/middle-dir02.gif"
+    },
 }
 
 

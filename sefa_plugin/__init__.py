@@ -33,8 +33,10 @@ _HOME = {
     "SettingsError": "runs.settings",
     "Wanted": "runs.settings",
     "calibrate": "rendering.calibration",
+    "contact_sheet": "runs.one_sheet",
     "edit": "rendering.edits",
     "edit_z": "rendering.edits",
+    "explore": "runs.explorer",
     "factorize": "directions.factorization",
     "load_network": "networks.building",
     "make_outputs": "runs.each_direction",
@@ -57,7 +59,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return __all__
 
 
 class _CheckoutFinder:

@@ -167,7 +167,7 @@ def test_anybody_can_build_the_same_wheel_and_sdist(tmp_path):
     with zipfile.ZipFile(wheel) as opened:
         (name,) = (name for name in opened.namelist() if name.endswith(".dist-info/METADATA"))
         about = opened.read(name).decode()
-    assert "![Direction 2" in about and f"]({ADDRESS}/raw/v0.1.0/docs/images/demo.gif)" in about
+    assert "![Four drawn faces" in about and f"]({ADDRESS}/raw/v0.1.0/docs/images/demo.gif)" in about
     assert f"Project-URL: Changelog, {ADDRESS}/blob/main/CHANGELOG.md" in about
     assert "Author: The sefa_plugin authors" in about
     with tarfile.open(sdist) as opened:
@@ -203,7 +203,21 @@ def test_nothing_is_built_for_release_before_its_address_is_set(tmp_path):
     )
     assert not (tmp_path / "out").exists()
     here = "tests/test_supply.py"
-    assert [name for name in tracked() if name != here and ours.encode() in (ROOT / name).read_bytes()] == ["setup.cfg"]
+    holding = [name for name in tracked() if name != here and ours.encode() in (ROOT / name).read_bytes()]
+    assert holding == ["notebooks/first_edits.ipynb", "setup.cfg"]
+
+
+def test_the_notebook_is_cloned_and_opened_from_the_address(config):
+    """Colab opens it by the part of the address after the host; one command of docs/releasing.md sets all of them."""
+    url, name = config["metadata"]["url"], "notebooks/first_edits.ipynb"
+    notebook = (ROOT / name).read_text(encoding="utf-8")
+    assert f'ADDRESS = \\"{url}\\"' in notebook
+    assert f"(https://colab.research.google.com/github/{url.split('/', 3)[3]}/blob/main/{name})" in notebook
+    (command,) = re.findall(r"sed -i '(.*)' \\\n\s+(\S+ \S+)\n", (ROOT / "docs" / "releasing.md").read_text("utf-8"))
+    assert command[1].split() == ["setup.cfg", name]
+    for step in command[0].split("; "):
+        _, before, after, _ = step.split("|")
+        assert "owner" in before and before.replace("host.invalid", "github.com").replace("owner", "YOU") == after
 
 
 def test_links_of_the_readme_lead_to_the_version():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from .. import __version__
 from . import options
@@ -88,17 +89,28 @@ def sheet(**given: Any) -> None:
     _run({**given, "video": "none"}, sheet=True)
 
 
+# Where they are not typed, the demo shows these: faces that turned out well, and directions that are easy to see.
+SHOWN = {"seeds": [13, 16, 10, 5], "layers": "coarse,middle", "num_directions": 3}
+
+
 @click.command(cls=Command)
 @_run_options()
-def demo(**given: Any) -> None:
+@click.pass_context
+def demo(ctx: click.Context, /, **given: Any) -> None:
     """Run everything on the bundled network: small drawn faces.
+
+    Seeds, layers and number of directions that are not typed are --seeds 13,16,10,5 --layers coarse,middle -K 3.
 
     \b
     Examples:
       sefa demo
       sefa demo --layers coarse --distance 5
     """
-    _run({**given, "network": "demo"}, sheet=True)
+    typed = {name for name in SHOWN if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
+    typed |= {"seeds"} if given["projected_w"] else set()
+    typed |= {"layers"} if given["space"] == "z" else set()
+    shown = {name: value for name, value in SHOWN.items() if name not in typed}
+    _run({**given, **shown, "network": "demo"}, sheet=True)
 
 
 def _run(given: Given, sheet: bool) -> None:

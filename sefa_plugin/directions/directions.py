@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import os
 import re
@@ -14,7 +15,7 @@ import numpy as np
 from ..system.messages import spans, without_unprintable
 from .file import DirectionsFileError, read_directions, write_directions
 from .keys import Key
-from .layers import TORGB
+from .layers import TORGB, Label
 from .names import NAMERS, Names, Past, check_name, check_note
 from .ties import tied, zero_eigenvalues
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SPACES = ("w", "z")
 SHARPEN = ("none", "layers", "pictures")
 BROKEN = ("", "low", "high", "both")
+PRINTED, IN_TABLE = 5, 10  # directions that are listed: on the last line of text, in a notebook's table
 STEPS = 50  # changes that can be taken back
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
 # Lists of :class:`Directions` that are not named as the attribute of their entries.
@@ -289,6 +291,59 @@ class Directions:
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def __repr__(self) -> str:
+        return f"<{self._title}, {Label.of(self.label).words}>"
+
+    def __str__(self) -> str:
+        changed = f"rows {spans(self.layers)} of ws" if self.space == "w" else "of the mapping network"
+        listed = []
+        for at in range(len(self))[:PRINTED]:
+            number, name, strength, *_ = self._cells(at)
+            listed.append(" ".join(filter(None, (number, name, strength and f"({strength})"))))
+        return "\n".join(
+            (
+                self._title,
+                f"layers: {Label.of(self.label).words.removeprefix('layers ')} ({changed})",
+                f"space: {self.space}, {self.dim} components",
+                f"method: {self.method}",
+                f"first: {', '.join(listed)}{', ...' if len(self) > PRINTED else ''}",
+            )
+        )
+
+    def _repr_html_(self) -> str:
+        """The first directions as a table, for notebooks."""
+        about = html.escape(f"{self._title}, {Label.of(self.label).words}; {self.method}")
+        head = "".join(f"<th>{title}</th>" for title in ("", "name", "strength", "range", "sigma"))
+        rows = "".join(
+            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in self._cells(at))}</tr>"
+            for at in range(len(self))[:IN_TABLE]
+        )
+        more = f"<p>and {len(self) - IN_TABLE} more</p>" if len(self) > IN_TABLE else ""
+        return f"<p>{about}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
+    @property
+    def _title(self) -> str:
+        count = "1 direction" if len(self) == 1 else f"{len(self)} directions"
+        return f"{count} of {self.network or 'an unnamed network'}"
+
+    def _cells(self, index: int) -> tuple[str, str, str, str, str]:
+        """Number, name, strength, range and sigma of a direction as text; '' for what is not known."""
+        entry = self.entries[index]
+        strength = entry.eigenvalue if entry.strength is None else entry.strength
+        ends = "" if entry.range is None else f"{entry.range[0]:+g} to {entry.range[1]:+g}"
+        sigma = "" if entry.sigma is None else f"{entry.sigma:.3g}"
+        return f"{index}", entry.name, "" if self.origin and not strength else f"{strength:.4g}", ends, sigma
+
+    @property
+    def method(self) -> str:
+        """How they were found, in words."""
+        if self.origin:
+            return f"imported from {self.origin}"
+        if self.sharpen != "none":
+            return f"SeFa, sharpened by {self.sharpen}"
+        rows = "" if self.normalize else ", rows of weights not normalised"
+        return f"SeFa, closed form{rows}{'' if self.torgb == 'last' else f', ToRGBs: {self.torgb}'}"
 
     @property
     def dim(self) -> int:

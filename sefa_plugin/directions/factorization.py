@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Literal, Union, overload
 
 import numpy as np
 
@@ -120,6 +120,31 @@ def _factorised(
     )
 
 
+OneGroup = Literal["all", "coarse", "middle", "fine", "input"]
+
+
+@overload
+def factorize(
+    G_or_weights: Factorisable,
+    layers: OneGroup = "all",
+    space: str = "w",
+    normalize: bool = True,
+    torgb: str = "last",
+    num_directions: int | None = None,
+    sharpen: str = "none",
+    code_samples: int | None = None,
+) -> Directions: ...
+@overload
+def factorize(
+    G_or_weights: Factorisable,
+    layers: str,
+    space: str = "w",
+    normalize: bool = True,
+    torgb: str = "last",
+    num_directions: int | None = None,
+    sharpen: str = "none",
+    code_samples: int | None = None,
+) -> Directions | list[Directions]: ...
 def factorize(
     G_or_weights: Factorisable,
     layers: str = "all",
@@ -129,14 +154,15 @@ def factorize(
     num_directions: int | None = None,
     sharpen: str = "none",
     code_samples: int | None = None,
-) -> Directions:
+) -> Directions | list[Directions]:
     """Find the editing directions of a generator, or of raw weight matrices.
 
     Args:
         G_or_weights: a generator of ``load_network``, or any in memory with ``mapping`` and ``synthesis``; or a
             list of ``StyleLayer``; or a list, or a dict by name, of matrices ``[channels, dim]`` (matrix i then
             stands for ws index i, its gains are already applied, and ``layers`` must be ``all``).
-        layers: see ``layers.select_layers``; one group.
+        layers: see ``layers.select_layers``: ``all``, ``middle``, ``0-3,5``; of several groups, ``coarse,middle`` or
+            ``each``, a list with the directions of each is returned, in the order of the groups.
         space: ``w``, or ``z`` for the first mapping layer.
         normalize: scale the rows of the weights to unit length, as the authors do.
         torgb: ``last``, ``never`` or ``always``.
@@ -150,9 +176,7 @@ def factorize(
     found = factorize_groups(
         G_or_weights, layers, space, normalize, torgb, num_directions, sharpen=sharpen, code_samples=code_samples
     )
-    if len(found) != 1:
-        raise ValueError(f"layers {layers!r} gives {len(found)} groups; factorize_groups returns a list of them")
-    return found[0]
+    return found[0] if len(found) == 1 else found
 
 
 def factorize_groups(
@@ -165,7 +189,7 @@ def factorize_groups(
     sharpen: str = "none",
     code_samples: int | None = None,
 ) -> list[Directions]:
-    """As :func:`factorize`, for any number of groups of layers: ``each``, or ``coarse,fine``."""
+    """As :func:`factorize`, always a list: the directions of each group of layers."""
     how = Factorisation(layers, space, normalize, torgb, sharpen, code_samples)
     if space == "z" and layers != "all":
         raise ValueError("space z factorises the mapping network, which has no layers to choose")

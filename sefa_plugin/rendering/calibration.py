@@ -28,6 +28,8 @@ from .look import Look
 from .shards import FramesError, Shard, View
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ..directions.directions import Directions
     from ..networks.generator import Generator
 
@@ -294,7 +296,7 @@ def _rounded(distance: float) -> float:
 
 
 def calibrate(
-    G: Generator,
+    G: Generator | nn.Module,
     directions: Directions,
     indices: Sequence[int] | None = None,
     *,
@@ -304,7 +306,7 @@ def calibrate(
     """Measure the ranges of directions; returns the directions with their ranges.
 
     Args:
-        G: a generator of ``load_network``.
+        G: a generator of ``load_network``, or any in memory (see ``in_memory.adopt``).
         directions: of W or Z.
         indices: which ones; None takes all.
         seeds: to measure with, :func:`seeds_for` by default; more seeds are more accurate and take longer.
@@ -314,9 +316,10 @@ def calibrate(
         FramesError: the network gives NaN or infinite pixels.
         ValueError: the network is conditional and ``look`` names no class.
     """
+    from ..networks.in_memory import usable
     from .local import Local
 
-    look = look or Look()
+    G, look = usable(G), look or Look()
     seeds = seeds_of(G) if seeds is None else tuple(seeds)
     calibrator = Calibrator(View(look, seeds), Local.of(G))
     for index in range(len(directions)) if indices is None else indices:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
 
 from ..directions.directions import Directions
 from ..directions.kept import KeptDirections
@@ -13,8 +13,9 @@ from ..rendering.edits import Edit
 from ..rendering.look import Look
 from ..rendering.shards import View
 from ..rendering.typed_edits import TypedAxis, TypedEdit, parse_edit
-from .command_line import NOT_AGAIN, line, portable, values_of, with_options
+from .command_line import NOT_AGAIN, line, portable, program_of, values_of, with_options
 from .output_settings import OutputSettings
+from .recipe import Recipe
 from .record import About
 from .settings import NetworkChoice, Wanted
 
@@ -24,7 +25,8 @@ def of_direction(command: Sequence[str], directions: Directions, index: int, end
     values = {"-K": [], "--num-directions": [], "--outdir": [], "--directions": [f"{index}"]}
     found = Label.of(directions.label).layers
     if directions.space == "w" and not any(word.startswith("--directions-file") for word in command):
-        values["--layers"] = [] if found == "all" else [found.replace("_", ",")]
+        usual = found == "all" and program_of(command)[-1:] != ["demo"]  # which takes other layers where none are typed
+        values["--layers"] = [] if usual else [found.replace("_", ",")]
     values["--distance"] = [",".join(map(number, ends))]
     return line(with_options(command, values, (*NOT_AGAIN, "--grid")))
 
@@ -133,6 +135,24 @@ def from_python(
     words += ["-K", f"{wanted.count or held.dim}"] if wanted.keys is None else []
     words += [f"--distance={','.join(map(number, distance))}"] if distance else []
     return words + _output_words(output)
+
+
+def of_explored(recipe: Recipe, sets: Collection[Directions]) -> str:
+    """The command that makes the pictures of a recipe of seeds, whose edits are along directions of these sets.
+
+    '' where such a command would not find the directions: imported ones, and those of unlike factorisations.
+    """
+    hows = {(held.normalize, held.torgb) for held in sets}
+    if len(hows) > 1 or any(held.origin for held in sets):
+        return ""
+    words = ["sefa", "edit", "--network", recipe.network["path"], "--seeds", ",".join(map(str, recipe.seeds))]
+    words += _look_words(recipe.look)
+    for normalize, torgb in hows:
+        words += [] if normalize else ["--no-normalize"]
+        words += [] if torgb == "last" else ["--torgb", torgb]
+    for edit in recipe.edits:
+        words += ["--edit", replace(edit, name="").typed]
+    return line(words)
 
 
 def _layers(groups: Sequence[KeptDirections]) -> str:

@@ -27,6 +27,7 @@ EXTRAS = {
     "transformers": "transformers",
     "open_clip_torch": "open_clip",
     "onnxruntime": "onnxruntime",
+    "ipywidgets": "ipywidgets",
 }
 KEPT = ("torch", "numpy")  # never upgraded in place: a toolkit may not work with newer versions
 

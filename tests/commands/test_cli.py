@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 from pickle_writer import call, dumps, network
-from places import ROOT
+from places import GOLDEN, ROOT
 from typed_commands import decode, digests, gen, refused, sefa
 
 from sefa_plugin import Directions, load_network
-from sefa_plugin.commands import cli
+from sefa_plugin.commands import cli, main_job
 from sefa_plugin.reading.network_file import read_network
 from sefa_plugin.rendering.frames import render
 
@@ -428,7 +428,26 @@ def test_the_demo(tmp_path):
     result = sefa("demo", *SMALL, "--outdir", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "Warning" not in result.stderr
-    assert len(decode(tmp_path / "out" / "videos" / "all-dir00.mp4")) == 6
+    for layers in ("coarse", "middle"):
+        assert len(decode(tmp_path / "out" / "videos" / f"{layers}-dir00.mp4")) == 6
+
+
+def test_the_demo_shows_what_turned_out_well_unless_something_else_is_typed(tmp_path, monkeypatch):
+    """Seeds, layers and number of directions; each typed one is kept, and those of `gen_sefa.py` are the toolkits'."""
+    asked = []
+    monkeypatch.setattr(main_job, "_run", lambda given, sheet: asked.append(given))
+    usual = {"seeds": [13, 16, 10, 5], "layers": "coarse,middle", "num_directions": 3}
+    for words, other in (
+        ("", {}),
+        ("--seeds 0", {"seeds": [0]}),
+        ("--layers all -K 5", {"layers": "all", "num_directions": 5}),  # the defaults of other commands, typed
+        ("--space z", {"layers": "all"}),
+        (f"--projected-w {GOLDEN / 'sg2ada-skip-64.npz'}", {"seeds": None}),
+    ):
+        assert sefa("demo", *words.split()).exit_code == 0
+        assert {name: asked[-1][name] for name in usual} == {**usual, **other}, words
+    assert gen("--network", "demo").exit_code == 0
+    assert [asked[-1][name] for name in usual] == [None, "all", 5]
 
 
 def test_convert_keeps_what_is_there(net, tmp_path):

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 from places import ROOT
-from typed_commands import sefa
+from typed_commands import gen, sefa
 
 PAGES = [ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")] + sorted(ROOT.glob("docs/*.md"))
 PROGRAMS = (
@@ -119,7 +119,7 @@ def test_a_run_makes_the_files_of_the_readme(tmp_path):
     table = readme.partition("| made, in this order |")[2].partition("\n\n")[0]
     names = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     assert len(names) >= 6
-    result = sefa("demo", "-K", 1, "--seeds", 0, "--frames", 2, "--outdir", tmp_path)
+    result = gen("--network", "demo", "-K", 1, "--seeds", 0, "--frames", 2, "--outdir", tmp_path)
     assert result.exit_code == 0, result.output
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")} == set(names)
     listed = [name for name in names if str(tmp_path / name) in result.stdout and name != "index.html"]

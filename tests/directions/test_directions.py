@@ -265,3 +265,36 @@ def test_some_of_them_in_the_order_asked_for():
     assert some.named_by == ("person", "person")
     with pytest.raises(ValueError, match="direction 3 asked for"):
         held.chosen([3])
+
+
+def test_a_set_prints_in_five_lines():
+    """Network, layers, space, method, and the first ones; in a list, one line each."""
+    held = Directions.of(np.eye(8), np.arange(8.0, 0, -1), (1, 2, 3), label="middle", network="ffhq", num_ws=18)
+    held = held.named(1, "smile").with_range(1, 0.5, -2.0, 3.5)
+    assert str(held).splitlines() == [
+        "8 directions of ffhq",
+        "layers: middle (rows 1-3 of ws)",
+        "space: w, 8 components",
+        "method: SeFa, closed form",
+        "first: 0 (8), 1 smile (7), 2 (6), 3 (5), 4 (4), ...",
+    ]
+    assert repr([held]) == "[<8 directions of ffhq, layers middle>]"
+    raw = Directions.of(np.eye(2)[:1], [1.0], (0,), normalize=False, torgb="always", label="0")
+    assert str(raw).splitlines()[::3] == [
+        "1 direction of an unnamed network",
+        "method: SeFa, closed form, rows of weights not normalised, ToRGBs: always",
+    ]
+    assert altered(held, origin="GANSpace").method == "imported from GANSpace"
+    assert "imported" not in str(held) and replace(held, sharpen="layers").method == "SeFa, sharpened by layers"
+    in_z = Directions.of(np.eye(2), [2.0, 1.0], (0,), space="z", label="z")
+    assert str(in_z).splitlines()[1] == "layers: z (of the mapping network)"
+
+
+def test_a_notebook_shows_a_table():
+    held = Directions.of(np.eye(12), np.arange(12.0, 0, -1), (0,), network="<i>net</i>").named(0, "a & <b>")
+    table = held.with_range(0, 0.5, -2.0, 3.5)._repr_html_()
+    assert "<p>12 directions of &lt;i&gt;net&lt;/i&gt;, layers all; SeFa, closed form</p>" in table
+    row = "<tr><td>0</td><td>a &amp; &lt;b&gt;</td><td>12</td><td>-2 to +3.5</td><td>0.5</td></tr>"
+    assert row in table and table.count("<tr>") == 1 + 10 and table.endswith("<p>and 2 more</p>")
+    imported = Directions.of(np.eye(2), [0.0, 0.0], (0,), origin="GANSpace")
+    assert imported._repr_html_().count("<td>0</td><td></td><td></td>") == 1  # no strength is known

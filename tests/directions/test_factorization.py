@@ -88,13 +88,16 @@ def test_several_groups(G):
     found = factorize_groups(G, "coarse,0-1,fine", num_directions=2)
     assert [made.label for made in found] == ["coarse", "0-1", "fine"]
     assert np.array_equal(found[1].vectors, factorize(G, "0-1", num_directions=2).vectors)
+    coarse, numbers, fine = factorize(G, "coarse,0-1,fine", num_directions=2)
+    assert [made.label for made in (coarse, numbers, fine)] == ["coarse", "0-1", "fine"]
+    assert np.array_equal(numbers.vectors, found[1].vectors)
+    assert [made.layers for made in factorize(G, "each")] == [(row,) for row in range(G.num_ws)]
+    assert factorize(G, "coarse, coarse").label == "coarse"  # one group is no list
     with pytest.raises(ValueError, match="no layers to choose"):
         factorize(G, layers="coarse", space="z")
 
 
 def test_arguments_out_of_range(G):
-    with pytest.raises(ValueError, match="3 groups"):
-        factorize(G, layers="coarse,middle,fine")
     with pytest.raises(ValueError, match=r"space 's'.*choose of \('w', 'z'\)"):
         factorize(G, space="s")
     with pytest.raises(ValueError, match="1-32"):

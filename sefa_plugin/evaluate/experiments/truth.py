@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...directions.factorization import factorize
+from ...directions.factorization import factorize_groups
 from ...directions.layers import GROUPS
 from ..methods.methods import FIRST_CODE, by_chance, by_ganspace
 from ..samples.bench import Bench, Changes
@@ -150,7 +150,7 @@ def _changes(
     made: tuple[str, ...]
     for layers, number in _divided(bench.G, variant, count):
         if variant.by == "sefa":
-            held = factorize(bench.G, layers, normalize=variant.normalize, torgb=variant.torgb, num_directions=number)
+            (held,) = factorize_groups(bench.G, layers, "w", variant.normalize, variant.torgb, number)
             made = ()
         elif variant.by == "ganspace":
             first = FIRST_CODE + seed * codes

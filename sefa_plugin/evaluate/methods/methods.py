@@ -15,7 +15,7 @@ import numpy as np
 
 from ...directions.closed_form import stack
 from ...directions.directions import Directions
-from ...directions.factorization import effective_weight, factorize
+from ...directions.factorization import effective_weight, factorize_groups
 from ...directions.layers import one_group
 from ...directions.names import check_name
 from ...networks.style_layers import generator_of, style_layers
@@ -111,14 +111,14 @@ def _name(name: str) -> str:
 def by_sefa(G: Generator, count: int, layers: str = "all", normalize: bool = True, torgb: str = "last") -> Found:
     """SeFa's directions, strongest first."""
     start = perf_counter()
-    found = factorize(G, layers, normalize=normalize, torgb=torgb, num_directions=min(count, G.w_dim))
+    (found,) = factorize_groups(G, layers, normalize=normalize, torgb=torgb, num_directions=min(count, G.w_dim))
     return Found("sefa", found, perf_counter() - start)
 
 
 def by_sharpening(G: Generator, count: int, layers: str = "all", sharpen: str = "layers") -> Found:
     """Sharp directions, strongest first; see ``directions.sharp``."""
     start = perf_counter()
-    found = factorize(G, layers, sharpen=sharpen)
+    (found,) = factorize_groups(G, layers, sharpen=sharpen)
     held = found.first(min(count, len(found)))
     return Found(f"sharpen-{sharpen}", held, perf_counter() - start, about={"found with": held.found_with})
 
