@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from ..runs.command_line import with_options
 from ..system.messages import one_line
 from .files import check_folder
 from .progress import download
@@ -14,7 +17,7 @@ from .shell import note, report, typed_command, warn
 if TYPE_CHECKING:
     from ..directions.factorization import Factorisation
     from ..directions.kept import KeptDirections
-    from ..rendering.look import Look
+    from ..rendering.look import Label, Look
     from ..runs.folder import Made, Reporter
     from ..runs.output_settings import OutputSettings
     from ..runs.session import Session
@@ -72,8 +75,28 @@ def factorisation(given: Given) -> Factorisation:
             raise ValueError("--sharpen uses rows as they are and all ToRGBs: leave out --no-normalize and --torgb")
         if given["sharpen"] != "none" and given.get("directions_file"):
             raise ValueError("--sharpen finds directions, --directions-file has some: leave one of them out")
+        if given.get("directions_file"):
+            _check_beside_a_file(given)
         options = ("layers", "space", "normalize", "torgb", "sharpen", "code_samples")
         return Factorisation(**{name: given[name] for name in options})
+
+
+_OF_FINDING = {  # options of finding directions, with their defaults
+    "layers": ("--layers", "all"),
+    "space": ("--space", "w"),
+    "normalize": ("--no-normalize", True),
+    "torgb": ("--torgb", "last"),
+    "code_samples": ("--code-samples", None),
+}
+
+
+def _check_beside_a_file(given: Given) -> None:
+    for name, (option, usual) in _OF_FINDING.items():
+        if given[name] != usual:
+            instead = "; --edit-layers chooses what they change" if name == "layers" else ""
+            raise ValueError(
+                f"{option} is for finding directions, and --directions-file has some: leave {option} out{instead}"
+            )
 
 
 def wanted(given: Given) -> Wanted:
@@ -89,13 +112,43 @@ def wanted(given: Given) -> Wanted:
     )
 
 
+def of_each_class(given: Given) -> list[Given]:
+    """The options for each class of ``--class 0,2``; the outputs of each go to a folder ``class0``, ``class2``."""
+    classes = given["classes"] or ()
+    if len(classes) < 2:
+        return [given]
+    return [{**given, "classes": (one,), "part": f"class{one}"} for one in classes]
+
+
+def command_of(given: Given) -> list[str]:
+    """The words that were typed; of one of several classes, with this class only."""
+    command = typed_command()
+    return with_options(command, {"--class": [str(given["classes"][0])]}) if "part" in given else command
+
+
+def label(given: Given) -> Label:
+    """The class or label; None where none is typed.
+
+    Raises:
+        click.UsageError: both are typed, or several classes.
+    """
+    classes = given["classes"] or ()
+    if classes and given["label"] is not None:
+        raise click.UsageError("--class and --label: leave one of them out")
+    if len(classes) > 1:
+        raise click.UsageError(f"--class {','.join(map(str, classes))}: this command takes one class at a time")
+    found: Label = classes[0] if classes else given["label"]
+    return found
+
+
 def look(given: Given) -> Look:
     """Truncation, noise, class and so on."""
     from ..rendering.look import Look
 
-    options = ("trunc", "trunc_cutoff", "noise_mode", "label", "translate", "rotate")
+    options = ("trunc", "trunc_cutoff", "noise_mode", "translate", "rotate", "background")
     return Look(
         **{name: given[name] for name in options},
+        label=label(given),
         camera=given["camera"] or (0.0, 0.0),
         fov=given["fov_deg"],
         force_fp32=given["precision"] == "float32",
@@ -135,7 +188,7 @@ def outdir(given: Given, session: Session, name: str | None = None) -> Path:
     from ..runs.folder import TOP, folder_of
 
     usual = TOP / name if name else folder_of(session.about())
-    folder = Path(given["outdir"]) if given["outdir"] else usual
+    folder = (Path(given["outdir"]) if given["outdir"] else usual) / str(given.get("part", ""))
     check_folder(folder)
     return folder
 
@@ -146,13 +199,16 @@ def claimed(given: Given, session: Session, folder: Path) -> Path:
 
     network = session.about()
     if given["outdir"]:
-        claim(folder, network, typed_command())
+        claim(folder, network, command_of(given))
         return folder
     folder = own_folder(network, typed_command())
     if folder.name != session.name:
         plain = folder.with_name(session.name)
         why = f"{plain} holds those of another network" if plain.exists() else "it holds those of this network already"
         note(f"outputs are in {folder}: {why}")
+    if "part" in given:
+        folder = folder / str(given["part"])
+        claim(folder, network, command_of(given))
     return folder
 
 

@@ -19,7 +19,7 @@ from ..reading.array_file import ArrayFileError, check_size
 from ..reading.json_file import parsed
 from ..reading.network_record import NetworkFileError
 from ..reading.pickle_values import ValueProblem
-from ..reading.tensors_file import OF_W, OTHERS, InertParts, is_of_a_network
+from ..reading.tensors_file import OF_W, OTHERS, InertParts, are_pictures, is_of_a_network
 from ..system import regular_files as regular_file
 from ..system.messages import shown
 
@@ -230,7 +230,9 @@ def _single(file: InertParts, item: object, name: str, reading: Reading, called:
     names = (called,) if called and len(vectors) == 1 else ()
     released = _RELEASED.fullmatch(name)
     if released:
-        return Found("InterFaceGAN boundary", vectors, space="w" if released[3] == "_w" else "z", notes=notes)
+        space = "w" if released[3] == "_w" else "z"
+        notes += (f"InterFaceGAN's file of this name is of {space.upper()}",)
+        return Found("InterFaceGAN boundary", vectors, space=space, notes=notes)
     return Found("array", vectors, names=names, notes=notes)
 
 
@@ -309,7 +311,7 @@ def _text(parts: Mapping[str, object], key: str) -> str | None:
 def _named(file: InertParts, held: Mapping[object, object], path: str, reading: Reading) -> Found:
     """A dict of directions by name, each ``[dim]`` or ``[1, dim]``, or ``[num_ws, dim]``."""
     items = {key: item for key, item in held.items() if isinstance(key, str)}
-    latents = next((key for key in items if key.lower() in OF_W), None)
+    latents = next((key for key in items if key.lower() in OF_W or are_pictures(held)), None)
     if latents is not None:
         raise _Problem(f"holds projected latents ({shown(latents, 30)}), not directions; --projected-w takes them")
     other = next((key for key in items if key.lower() in OTHERS), None)

@@ -1,4 +1,4 @@
-"""Arrays in a file of any container, read one by one: ``.npy``, ``.npz``, ``.pt``, ``.pkl``, ``.json``, ``.safetensors``.
+"""Arrays in a file of any container (``.npy .npz .pt .pkl .json .safetensors``), read one by one.
 
 The same dicts, lists and arrays are the same parts in each of them. No code of the file is run.
 """
@@ -81,18 +81,13 @@ class InertParts:
 
     def _opened(self, path: str, wanted: str) -> tuple[str, object]:
         with open_regular(path) as stream:
-            head = stream.read(64)
+            head = stream.read(256)
         suffix = Path(path).suffix.lower()
         if head[:6] == b"\x93NUMPY":
             return "npy", _of_array_file(ArrayFile(path), "")
-        if head[:4] == b"PK\x03\x04":
-            try:
-                file = ArrayFile(path)
-            except ArrayFileError:
-                if suffix in (".npz", ".npy"):
-                    raise
-            else:
-                return "npz", {name: _of_array_file(file, name) for name in file.names}
+        if head[:4] == b"PK\x03\x04" and b"/data.pkl" not in head:  # which is what torch.save begins with
+            file = ArrayFile(path)
+            return "npz", {name: _of_array_file(file, name) for name in file.names}
         if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
             return "safetensors", self._of_safetensors(path)
         if suffix == ".json" and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
@@ -218,7 +213,7 @@ def _element(item: object) -> object:
         held = item.item.view if isinstance(item, _Pickled) and isinstance(item.item, PickledArray) else None
         if not isinstance(held, Objects):
             break
-        item = _Pickled(held.nested(), item.values)  # type: ignore[union-attr]
+        item = _Pickled(held.nested(), item.values)
     return item
 
 
@@ -269,6 +264,11 @@ def is_of_a_network(pairs: Mapping[object, object]) -> bool:
     return not NETWORK.isdisjoint(pairs) or sum(str(key).endswith((".weight", ".bias")) for key in pairs) > 1
 
 
+def are_pictures(pairs: Mapping[object, object]) -> bool:
+    """Whether the names in a dict are those of files of pictures."""
+    return bool(pairs) and all(Path(str(key)).suffix.lower() in (".png", ".jpg", ".jpeg", ".webp") for key in pairs)
+
+
 def held_by(path: str | os.PathLike[str]) -> str:
     """What a file holds by the names in it: ``network``, ``directions``, ``latents``, or '' where they do not tell.
 
@@ -289,5 +289,4 @@ def held_by(path: str | os.PathLike[str]) -> str:
     inner = [file.dict_of(item) for item in list(pairs.values())[:4]]
     if any(held and "latent" in held for held in inner):
         return "latents"  # of rosinality's projector
-    pictured = all(Path(name).suffix.lower() in (".png", ".jpg", ".jpeg", ".webp") for name in names)
-    return "latents" if names and pictured else ""
+    return "latents" if are_pictures(pairs) else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..reading.array_file import ArrayFileError
+from ..reading.json_file import read_bounded
 from ..reading.network_record import NetworkFileError
 from ..reading.pickle_values import ValueProblem
 from ..reading.tensors_file import DIRECTIONS, OF_W, OTHERS, InertParts, is_of_a_network
@@ -53,6 +54,7 @@ def load_projected_w(
         with reading(shown_path, LatentsError):
             file = _Latents(shown_path, num_ws, w_dim, note)
             parts = file.collected()
+            file.note_lengths(parts)
     except (ArrayFileError, ValueProblem) as error:
         raise LatentsError(f"{shown_path}: {error}") from None
     except NetworkFileError as error:
@@ -69,6 +71,7 @@ class _Latents:
     def __init__(self, path: str, num_ws: int, w_dim: int, note: Callable[[str], None]) -> None:
         self.path, self.num_ws, self.w_dim, self.note = path, num_ws, w_dim, note
         self.file = InertParts(path, "latents file")
+        self.seen = 0
 
     def collected(self) -> list[np.ndarray]:
         """The latents of each picture, ``[N, num_ws, w_dim]``."""
@@ -77,8 +80,19 @@ class _Latents:
             self._refuse(Path(self.path).stem, "")  # InterFaceGAN's generate_data.py writes z.npy, w.npy and wp.npy
         return self._of(file.value, "")
 
+    def note_lengths(self, parts: list[np.ndarray]) -> None:
+        """Note latents of length 1, which directions have and ws do not."""
+        lengths = np.concatenate([np.linalg.norm(part, axis=-1).ravel() for part in parts])
+        if len(lengths) and self.w_dim > 8 and np.allclose(lengths, 1, atol=1e-3):
+            self.note(
+                f"{self.path}: is of length 1, as directions are and ws are not; directions are taken by `sefa import`"
+            )
+
     def _of(self, item: object, name: str, depth: int = 0) -> list[np.ndarray]:
         file, called = self.file, shown(name, 40) or "the array"
+        self.seen += 1
+        if self.seen > 4 * _MOST:  # parts may be shared
+            raise ArrayFileError(f"holds more than {_MOST} latents")
         if file.shape(item) is not None:
             return [self._rows(file.array(item, called, _FLOATS), called, name)]
         pairs, parts = file.dict_of(item), file.list_of(item)
@@ -170,6 +184,31 @@ class _Latents:
         if self.file.container not in ("npy", "npz") or len(given) != 2:
             return f"save them as {[given[0], 1, given[-1]]}"
         held = f"np.load('{self.path}')" + (f"['{name}']" if name else "")
-        return (
-            f"type python -c \"import numpy as np; np.savez('each.npz', w={held}[:, None])\" and --projected-w each.npz"
-        )
+        command = f"import numpy as np; np.savez('each.npz', w={held}[:, None])"
+        return f'type python -c "{command}" and --projected-w each.npz'
+
+
+def read_label(path: str | os.PathLike[str]) -> tuple[float, ...]:
+    """Read the numbers of one label from a file of any container, or from a text of numbers.
+
+    Raises:
+        LatentsError: it holds no such numbers, or several labels.
+    """
+    shown_path = os.fspath(path)
+    try:
+        with reading(shown_path, LatentsError):
+            if Path(path).suffix.lower() in (".txt", ".csv"):
+                words = read_bounded(Path(path), 1 << 20).decode("utf-8", "replace").replace(",", " ").split()
+                return tuple(map(float, words))
+            file = InertParts(shown_path, "file of a label")
+            item = next(iter(file.pairs.values())) if file.pairs and len(file.pairs) == 1 else file.value
+            array = file.array(item, "the label")
+    except ValueError as error:
+        raise LatentsError(f"{shown_path}: holds no numbers: {shown(str(error), 60)}") from None
+    except (ArrayFileError, ValueProblem) as error:
+        raise LatentsError(f"{shown_path}: {error}") from None
+    except NetworkFileError as error:
+        raise LatentsError(str(error)) from None
+    if array.size != array.shape[-1]:
+        raise LatentsError(f"{shown_path}: holds {list(array.shape)} numbers; one label is needed: [c_dim]")
+    return tuple(map(float, array.ravel()))
