@@ -143,8 +143,8 @@ def make_plane(
         if one.ends is None or max(map(abs, one.ends)) > SUSPICIOUS
     ]
     if any(measured):  # any ends: they do not change how many pictures the outputs have
-        axes = [Axis(edit_of(group.directions, one.key, 1.0), -1, 1) for group, one in zip(groups, typed)]
-        outputs = Plane(view, session.about(), *axes).outputs(output, shape)
+        across, down = (Axis(edit_of(group.directions, one.key, 1.0), -1, 1) for group, one in zip(groups, typed))
+        outputs = Plane(view, session.about(), across, down).outputs(output, shape)
         reporter.expect(sum(measured) + making.pictures(outputs))
         making.reporter = Announced(reporter)
     plane = _plane(session, view, groups, typed, indices, engine, reporter, command)
