@@ -71,7 +71,8 @@ def edit(**given: Any) -> None:
         outdir(one, session)  # checked before ranges are measured
         groups = groups_of(session, factorisation(one), _path(one["directions_file"]), typed, named)
         print_remarks(groups.values())
-        place, command, engine = folder and folder / one.get("part", ""), command_of(one), session.engine()
+        place, engine = folder and folder / str(one.get("part", "")), session.engine()
+        command = command_of(one, place)
         with reporter() as progress:
             edits, rest = edits_of(session, groups, typed, one["edit_layers"], view, engine, progress)
             recipe = recipe_of(session, view, edits, projected)
@@ -109,7 +110,8 @@ def plane(**given: Any) -> None:
     parts = of_each_class(given)
     views = [session.view(look(one), seeds_of(one), one["projected_w"]) for one in parts]
     for one, view in zip(parts, views):
-        folder, command = outdir(one, session), command_of(one)
+        folder = outdir(one, session)
+        command = command_of(one, folder)
         groups = groups_of(session, factorisation(one), _path(one["directions_file"]), typed, folder)
         print_remarks(groups.values())
         moved = [at_rows(session, groups[axis.group], axis.rows or one["edit_layers"], view) for axis in typed]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..runs.command_line import with_options
+from ..runs.command_line import portable, with_options
 from ..system.messages import one_line
 from .files import check_folder
 from .progress import download
@@ -120,10 +120,13 @@ def of_each_class(given: Given) -> list[Given]:
     return [{**given, "classes": (one,), "part": f"class{one}"} for one in classes]
 
 
-def command_of(given: Given) -> list[str]:
-    """The words that were typed; of one of several classes, with this class only."""
+def command_of(given: Given, folder: Path | None) -> list[str]:
+    """The words that were typed; of one of several classes, with this class and its folder only."""
     command = typed_command()
-    return with_options(command, {"--class": [str(given["classes"][0])]}) if "part" in given else command
+    if "part" not in given:
+        return command
+    values = {"--class": [str(given["classes"][0])], "--outdir": [portable(folder)] if folder else []}
+    return with_options(command, values)
 
 
 def label(given: Given) -> Label:
@@ -199,7 +202,7 @@ def claimed(given: Given, session: Session, folder: Path) -> Path:
 
     network = session.about()
     if given["outdir"]:
-        claim(folder, network, command_of(given))
+        claim(folder, network, command_of(given, folder))
         return folder
     folder = own_folder(network, typed_command())
     if folder.name != session.name:
@@ -208,7 +211,7 @@ def claimed(given: Given, session: Session, folder: Path) -> Path:
         note(f"outputs are in {folder}: {why}")
     if "part" in given:
         folder = folder / str(given["part"])
-        claim(folder, network, command_of(given))
+        claim(folder, network, command_of(given, folder))
     return folder
 
 

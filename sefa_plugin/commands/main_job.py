@@ -135,7 +135,7 @@ def _run(given: Given, sheet: bool) -> None:
                 output,
                 folder,
                 distance=one["distance"],
-                command=command_of(one),
+                command=command_of(one, folder),
                 reporter=progress,
                 overwrite=one["overwrite"],
             )
