@@ -179,6 +179,13 @@ class InertParts:
             ArrayFileError, ValueProblem: as :meth:`part`, or it is none.
         """
         value = self.part(item, what, kinds)
+        if isinstance(value, list):  # of lists, in lists: JSON has no other arrays
+            try:
+                value = np.array(value, dtype=np.float64)
+            except (ValueError, TypeError):
+                raise ArrayFileError(f"{what} is a list of something else than numbers, or of uneven rows") from None
+            self._count(value.shape, 0, what)
+            value = numbers(value, what)
         if not isinstance(value, np.ndarray):
             raise ArrayFileError(f"{what} is a {type(value).__name__}, not an array")
         return value

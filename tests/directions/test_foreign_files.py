@@ -66,7 +66,7 @@ def test_a_choice_that_could_have_been_another_is_told(tmp_path):
     np.save(tmp_path / "a.npy", BASIS[:ROWS])
     (note,) = read_foreign(tmp_path / "a.npy", Reading(num_ws=ROWS)).notes
     assert "one edit with a row for each layer" in note and "--rows directions" in note
-    np.save(tmp_path / "a.npy", np.ones((DIM, 3)))
+    np.save(tmp_path / "a.npy", BASIS[:, :3])
     (note,) = read_foreign(tmp_path / "a.npy", Reading(dims=(DIM,))).notes
     assert "columns are the directions" in note
 
