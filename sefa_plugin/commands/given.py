@@ -10,7 +10,7 @@ import click
 
 from ..runs.command_line import portable, with_options
 from ..system.messages import one_line
-from .files import check_folder
+from .files import check_folder, refuse_other_content
 from .progress import download
 from .shell import note, report, typed_command, warn
 
@@ -44,11 +44,17 @@ def open_session(given: Given, path: str | None = None) -> Session:
 
         shown = without_secrets(shown)
     report(f"reading {one_line(shown)}", err=True)  # before imports that take a second
+    from ..hook import HookError
+    from ..reading.network_record import NetworkFileError
     from ..runs.session import Session, device_of
 
     if choice.device not in ("auto", "cpu"):
         device_of(choice.device)
-    session = Session.open(choice, warn=warn, progress=download(), note=note)
+    try:
+        session = Session.open(choice, warn=warn, progress=download(), note=note)
+    except (NetworkFileError, HookError):
+        refuse_other_content(str(choice.path), "--network" if path is None else "")
+        raise
     opened, sizes = session.opened, session.opened.sizes
     report(
         f"{session.name}: {opened.record.class_name} ({opened.hook.name}), {sizes['resolution']} px, "
