@@ -59,7 +59,7 @@ def check_label(label: Label, c_dim: int) -> None:
         ValueError: there is none, no such class, or its label has another number of entries.
     """
     if label is None:
-        raise ValueError(f"this network is conditional: choose a class with --class 0-{c_dim - 1}, or --label")
+        raise ValueError(f"this network is conditional: choose a class with --class 0-{c_dim - 1}")
     if isinstance(label, int) and not 0 <= label < c_dim:
         raise ValueError(f"class {label}: this network has classes 0-{c_dim - 1}")
     if not isinstance(label, int) and len(label) != c_dim:
