@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from typed_commands import decode, digests, refused, sefa
+from typed_commands import decode, digests, gen, refused, sefa
 
 from sefa_plugin import edit, factorize, load_network, render
 from sefa_plugin.commands.progress import Progress
@@ -440,7 +440,7 @@ def test_a_known_range_is_enough_for_the_warning(here, monkeypatch):
 def test_the_amount_of_work_comes_before_any_picture(net, here, monkeypatch, words):
     """It counts the pictures of ranges; what is rendered then is no more, unless a probe is repeated."""
     events = []
-    monkeypatch.setattr(Progress, "say", lambda text: events.append(text))
+    monkeypatch.setattr(Progress, "say", classmethod(lambda cls, text: events.append(text)))
     pictures = Local.pictures
 
     def rendered(self, view, shard):
@@ -461,7 +461,7 @@ def test_variants_of_one_set_do_not_replace_each_other(net, here):
     words = ["--network", net, "--seeds", "0", "--outdir", "out"]
     options = ([], ["--no-normalize"], ["--torgb", "never"], ["--no-normalize", "--torgb", "always"])
     for some in options:
-        assert sefa("gen-sefa", *words, "-K", "1", "--distance", "1", "--frames", "2", "--grid", *some).exit_code == 0
+        assert gen(*words, "-K", "1", "--distance", "1", "--frames", "2", "--grid", *some).exit_code == 0
         assert sefa("plane", *words, "--across", "0=1", "--down", "1=1", "--video", "none", *some).exit_code == 0
     stems = ["all", "all-raw", "all-torgb-never", "all-raw-torgb-always"]
     record = json.loads(Path("out/run.json").read_text())["outputs"]
@@ -473,7 +473,7 @@ def test_variants_of_one_set_do_not_replace_each_other(net, here):
     assert all(f'id="{stem}-dir00"' in page for stem in stems)
     # A folder of an older version: what is named without the variant stays what it is, and is up to date.
     before = digests("out/sheets")
-    assert "2 kept" in sefa("gen-sefa", *words, "-K", "1", "--distance", "1", "--frames", "2").stdout
+    assert "2 kept" in gen(*words, "-K", "1", "--distance", "1", "--frames", "2").stdout
     assert digests("out/sheets") == before
 
 
