@@ -6,6 +6,7 @@ A kind is recognised by the first bytes or the suffix; what is not recognised is
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -198,7 +199,7 @@ def _held(path: str) -> tuple[str, str] | None:
         what, taker = _HELD[held_by(path)]
     except (ArrayFileError, NetworkFileError, OSError, KeyError):
         return None
-    return what, taker.format(path)
+    return what, taker.format(shlex.quote(path))
 
 
 def refuse_other_content(path: str, called: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -321,7 +322,7 @@ def _named(file: InertParts, held: Mapping[object, object], path: str, reading: 
         keys = ", ".join(shown(str(key), 30) for key in list(held)[:4])
         raise _Problem(
             f"holds no directions that are known: a dict of {keys}, which is a network; "
-            f"`sefa factorize --network {path}` finds its directions"
+            f"`sefa factorize --network {shlex.quote(path)}` finds its directions"
         )
     if not 0 < len(held) <= _MOST or len(items) < len(held):
         keys = ", ".join(shown(str(key), 30) for key in list(held)[:4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -76,8 +77,8 @@ class _Latents:
     def collected(self) -> list[np.ndarray]:
         """The latents of each picture, ``[N, num_ws, w_dim]``."""
         file = self.file
-        if file.container == "npy" and file.pairs is None:
-            self._refuse(Path(self.path).stem, "")  # InterFaceGAN's generate_data.py writes z.npy, w.npy and wp.npy
+        if Path(self.path).name == "z.npy" and file.pairs is None:  # so InterFaceGAN's generate_data.py calls them
+            self._refuse("z", "")
         return self._of(file.value, "")
 
     def note_lengths(self, parts: list[np.ndarray]) -> None:
@@ -124,8 +125,8 @@ class _Latents:
         found = next((str(key) for key in pairs if key in DIRECTIONS), None)
         if found is not None:
             raise ArrayFileError(
-                f"holds directions ({found}), not latents; `sefa import {self.path} --network NETWORK` makes a "
-                "directions file of them"
+                f"holds directions ({found}), not latents; "
+                f"`sefa import {shlex.quote(self.path)} --network NETWORK` makes a directions file of them"
             )
         for key in pairs:
             self._refuse(str(key), str(key))
@@ -143,11 +144,9 @@ class _Latents:
             return
         line = f"holds {shown(name, 20)}, {what}, not w; --projected-w takes w"
         if what == "codes of Z" and self.file.container in ("npy", "npz"):
-            held = f"np.load('{self.path}')" + (f"['{key}']" if key else "")
-            line += (
-                f'. Map it: python -c "import numpy as np, torch; from sefa_plugin import load_network; '
-                f"np.savez('w.npz', w=load_network('NETWORK').mapping(torch.from_numpy({held}), None))\""
-            )
+            made = f"load_network('NETWORK').mapping(torch.from_numpy({self._loaded(key)}), None)"
+            code = f"import numpy as np, torch; from sefa_plugin import load_network; np.savez('w.npz', w={made})"
+            line += f". Map it: {_python(code)}"
         raise ArrayFileError(line)
 
     def _rows(self, ws: np.ndarray, called: str, name: str) -> np.ndarray:
@@ -183,9 +182,17 @@ class _Latents:
         """How to say that rows are latents: what to type, where that is one line."""
         if self.file.container not in ("npy", "npz") or len(given) != 2:
             return f"save them as {[given[0], 1, given[-1]]}"
-        held = f"np.load('{self.path}')" + (f"['{name}']" if name else "")
-        command = f"import numpy as np; np.savez('each.npz', w={held}[:, None])"
-        return f'type python -c "{command}" and --projected-w each.npz'
+        command = _python(f"import numpy as np; np.savez('each.npz', w={self._loaded(name)}[:, None])")
+        return f"type {command} and --projected-w each.npz"
+
+    def _loaded(self, name: str) -> str:
+        """The array of an ``.npy`` or ``.npz`` in Python."""
+        return f"np.load({self.path!r})" + (f"[{name!r}]" if name else "")
+
+
+def _python(code: str) -> str:
+    """A line of Python for the shell."""
+    return f"python -c {shlex.quote(code)}" if set(code) & set('"$`!') else f'python -c "{code}"'
 
 
 def read_label(path: str | os.PathLike[str]) -> tuple[float, ...]:

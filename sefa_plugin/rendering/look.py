@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Optional, Union
 
@@ -43,9 +45,12 @@ class Look:
         numbers: tuple[float, ...] = (self.trunc, *self.translate, self.rotate, *self.camera, self.fov)
         if self.noise_mode not in NOISE_MODES:
             raise ValueError(f"noise mode {self.noise_mode!r:.20}: choose one of {', '.join(NOISE_MODES)}")
-        if isinstance(self.label, (list, tuple)):
-            object.__setattr__(self, "label", tuple(map(float, self.label)))
-            numbers += self.label
+        if isinstance(self.label, Iterable):
+            label = tuple(map(float, self.label))
+            object.__setattr__(self, "label", label)
+            numbers += label
+        elif self.label is not None:
+            object.__setattr__(self, "label", operator.index(self.label))
         if not all(map(math.isfinite, numbers)):
             raise ValueError(f"truncation, shifts and angles of a look are {numbers}: expected finite numbers")
         if (self.trunc_cutoff or 0) < 0 or (isinstance(self.label, int) and self.label < 0):

@@ -1,11 +1,12 @@
 import json
+import shlex
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
-from sefa_plugin import Directions
+from sefa_plugin import Directions, NetworkChoice, Session
 from sefa_plugin.commands.cli import sefa
 
 
@@ -204,6 +205,47 @@ def test_what_an_import_says_to_type_works(run, name, held, hint):
     made = Directions.load(f"{name.split('.')[0]}-directions.safetensors")
     assert (made.space, made.per_row) == ("z" if "z" in hint.split() else "w", False)
     assert len(made) == len(held)
+
+
+@pytest.mark.parametrize(
+    ("held", "words", "hint"),
+    [
+        (np.eye(64)[:2], [], "--layers like 0-17"),
+        (np.eye(64)[:2], [], "--rows layers"),
+        (np.eye(64)[:2], [], "--network"),
+        (
+            np.eye(64)[:10] * np.arange(1, 11)[:, None],
+            ["--network", "demo", "--rows", "layers", "--space", "z"],
+            "--space w",
+        ),
+    ],
+)
+def test_what_an_import_that_fails_says_to_type_works(run, held, words, hint):
+    np.save("x.npy", held)
+    assert hint in run("import", "x.npy", *words, code=1).stderr
+    typed = {"--network": "--network demo"}.get(hint, hint.replace(" like", "")).split()
+    run("import", "x.npy", *words, *typed)
+
+
+def test_a_layer_that_is_left_out_is_taken_along_by_what_is_named(run, golden):
+    net = golden("sg3t-64").pickle
+    np.save("x.npy", np.random.RandomState(0).randn(1, Session.open(NetworkChoice(str(net))).sizes["w_dim"]))
+    said = run("import", "x.npy", "--network", net).stderr
+    words = said.partition("left out; ")[2].split()[:2]
+    assert words[0] == "--layers" and Directions.load("x-directions.safetensors").layers[0] == 1
+    assert "left out" not in run("import", "x.npy", "--network", net, *words, "--overwrite").stderr
+    assert Directions.load("x-directions.safetensors").layers[0] == 0
+
+
+@pytest.mark.parametrize("option", ["--projected-w", "--directions-file", "--network"])
+def test_directions_at_another_option_are_imported_by_the_command_that_is_named(run, option, tmp_path):
+    torch.save({"ckpt": "x", "eigvec": torch.eye(64)}, "my factor.pt")
+    words = {"--network": []}.get(option, ["--network", "demo"])
+    said = run("edit", *words, option, "my factor.pt", "--edit", "0=1", code=1).stderr
+    command = shlex.split(said.partition("`")[2].partition("`")[0].replace("NETWORK", "demo"))
+    assert command[0] == "sefa"
+    run(*command[1:])
+    assert len(Directions.load("my factor-directions.safetensors")) == 64
 
 
 def test_a_boundary_of_anybody_is_of_w(run):
