@@ -10,7 +10,7 @@ from sefa_plugin.directions.factorization import factorize_groups
 from sefa_plugin.directions.layers import select_layers
 from sefa_plugin.hook import StyleLayer
 from sefa_plugin.rendering.edits import edit_of, edit_z
-from sefa_plugin.rendering.latents import one_hot, z_from_seeds
+from sefa_plugin.rendering.latents import labelled, z_from_seeds
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.scene import Scene
 from sefa_plugin.rendering.shards import View
@@ -154,7 +154,7 @@ def test_a_class_reaches_the_mapping_network(load):
     G = load("sg2ada-cond-32")
     z = z_from_seeds([0], G.z_dim)
     first, third = (Scene(G, View(Look(label=label), [0])).ws for label in (0, 3))
-    assert torch.equal(third, G.mapping(z, one_hot(3, G.c_dim, 1)))
+    assert torch.equal(third, G.mapping(z, labelled(3, G.c_dim, 1)))
     assert (first - third).abs().max() > 1e-3
     with pytest.raises(ValueError, match=r"choose a class \(label\), 0-9"):
         Scene(G, View(Look(), [0]))

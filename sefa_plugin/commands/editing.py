@@ -10,7 +10,19 @@ import click
 
 from ..system.messages import without_unprintable
 from . import options
-from .given import Given, factorisation, look, open_for_pictures, outdir, output_settings, print_made, print_remarks
+from .given import (
+    Given,
+    command_of,
+    factorisation,
+    label,
+    look,
+    of_each_class,
+    open_for_pictures,
+    outdir,
+    output_settings,
+    print_made,
+    print_remarks,
+)
 from .given import seeds as seeds_of
 from .progress import reporter
 from .shell import Command, typed_command
@@ -18,6 +30,7 @@ from .shell import Command, typed_command
 _FIXED = {  # parameters whose values are in a recipe
     *("layers", "space", "normalize", "torgb", "num_directions", "directions", "directions_file", "edit_layers"),
     *("trunc", "trunc_cutoff", "noise_mode", "translate", "camera", "fov_deg", "rotate", "precision", "distance"),
+    "background",
 }
 _OF_VIDEOS = {"frames", "fps", "loop", "easing", "video", "captions", "size", "max_mb"}
 
@@ -50,17 +63,21 @@ def edit(**given: Any) -> None:
     from ..runs.recipe_outputs import make_recipe
 
     seeds, projected, typed = seeds_of(given), given["projected_w"], given["edits"]
-    view, engine = session.view(look(given), seeds, projected), session.engine()
-    outdir(given, session)  # checked before ranges are measured
+    parts = of_each_class(given)
+    views = [session.view(look(one), seeds, projected) for one in parts]
     folder = _path(given["outdir"])
     named = folder if folder and sets_in(folder) else folder_of(session.about())
-    groups = groups_of(session, factorisation(given), _path(given["directions_file"]), typed, named)
-    print_remarks(groups.values())
-    with reporter() as progress:
-        edits = edits_of(session, groups, typed, given["edit_layers"], view, engine, progress.advance)
-        recipe = recipe_of(session, view, edits, projected)
-        made = make_recipe(session, view, recipe, folder, typed_command(), progress, given["overwrite"], engine=engine)
-    print_made(made, page=False)
+    for one, view in zip(parts, views):
+        outdir(one, session)  # checked before ranges are measured
+        groups = groups_of(session, factorisation(one), _path(one["directions_file"]), typed, named)
+        print_remarks(groups.values())
+        place, engine = folder and folder / str(one.get("part", "")), session.engine()
+        command = command_of(one, place)
+        with reporter() as progress:
+            edits, rest = edits_of(session, groups, typed, one["edit_layers"], view, engine, progress)
+            recipe = recipe_of(session, view, edits, projected)
+            made = make_recipe(session, view, recipe, place, command, rest, one["overwrite"], engine=engine)
+        print_made(made, page=False)
 
 
 @click.command(cls=Command)
@@ -90,16 +107,19 @@ def plane(**given: Any) -> None:
     from ..runs.two_directions import make_plane
 
     typed = [given["across"], given["down"]]
-    view = session.view(look(given), seeds_of(given), given["projected_w"])
-    folder = outdir(given, session)
-    groups = groups_of(session, factorisation(given), _path(given["directions_file"]), typed, folder)
-    print_remarks(groups.values())
-    moved = [at_rows(session, groups[axis.group], axis.rows or given["edit_layers"], view) for axis in typed]
-    with reporter() as progress:
-        made = make_plane(
-            session, view, moved, typed, output, given["path"], folder, typed_command(), progress, given["overwrite"]
-        )
-    print_made(made, page=True)
+    parts = of_each_class(given)
+    views = [session.view(look(one), seeds_of(one), one["projected_w"]) for one in parts]
+    for one, view in zip(parts, views):
+        folder = outdir(one, session)
+        command = command_of(one, folder)
+        groups = groups_of(session, factorisation(one), _path(one["directions_file"]), typed, folder)
+        print_remarks(groups.values())
+        moved = [at_rows(session, groups[axis.group], axis.rows or one["edit_layers"], view) for axis in typed]
+        with reporter() as progress:
+            made = make_plane(
+                session, view, moved, typed, output, one["path"], folder, command, progress, one["overwrite"]
+            )
+        print_made(made, page=True)
 
 
 def _path(text: str | None) -> Path | None:
@@ -126,13 +146,14 @@ def render_recipe(ctx: click.Context, given: Given) -> None:
         output_settings(given, sheet=False)  # checked before the network is read
     which = given["which"] if "which" in typed else recipe.network["which"]
     session = open_for_pictures({**given, "which": which}, given["network"] or network_of(recipe, path))
-    if "label" in typed:
-        recipe = replace(recipe, look=replace(recipe.look, label=given["label"]))
+    labelled = bool({"classes", "label"} & typed)
+    if labelled:
+        recipe = replace(recipe, look=replace(recipe.look, label=label(given)))
     if others:
         recipe = replace(recipe, seeds=tuple(seeds), ws=None, ws_file="")
     recipe = replace(recipe, network={**recipe.network, "path": without_unprintable(session.about()["path"])})
     view = view_of(session, recipe, projected, given["other_network"])
-    if others or "label" in typed or session.opened.record.digest() != recipe.network["digest"]:
+    if others or labelled or session.opened.record.digest() != recipe.network["digest"]:
         recipe = recipe_of(session, view, recipe.edits, projected or recipe.ws_file)
     animated, kind = None, given["animate"]
     if kind:

@@ -6,6 +6,7 @@ A kind is recognised by the first bytes or the suffix; what is not recognised is
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ KINDS = {
     "picture": ("a picture", ""),
     "video": ("a video", ""),
     "text": ("a text file", ""),
+    "json": ("a JSON file", ""),
     "model": ("an ONNX model", "--scorer onnx:FILE takes it"),
     "folder": ("a folder", "name a file in it"),
     "network": ("a network", "--network takes it"),
@@ -39,9 +41,12 @@ ROLES = {
     "network": ("a network (.pkl, .pt, .pth, .safetensors)", {"network", "pickle", "torch", "folder"}),
     "directions": ("a directions file", {"directions"}),
     "named": ("a directions file, or a folder of them", {"directions", "folder"}),
-    "latents": ("projected ws (.npz, .npy, .pt)", {"arrays", "torch", "pickle"}),
-    "recipe": ("a recipe.json", {"recipe", "folder", "text"}),
-    "foreign": ("directions of another tool (.npy, .npz, .pt, .safetensors)", {"arrays", "torch", "pickle", "text"}),
+    "latents": ("projected ws (.npz, .npy, .pt)", {"arrays", "torch", "pickle", "json"}),
+    "recipe": ("a recipe.json", {"recipe", "folder", "text", "json"}),
+    "foreign": (
+        "directions of another tool (.npy, .npz, .pt, .safetensors)",
+        {"arrays", "torch", "pickle", "text", "json"},
+    ),
     "boundary": ("a boundary of InterFaceGAN (.npy)", {"arrays"}),
     "side": ("a directions file or a network", {"directions", "network", "pickle", "arrays", "torch", "folder"}),
     "any": ("a file", set(KINDS)),
@@ -169,8 +174,44 @@ def check_file(path: str, called: str, role: str) -> None:
     start = f"{called} {path}: ".lstrip()
     if kind == "picture" and role == "latents":
         raise click.ClickException(start + PROJECT.format(path, called))
-    what, taker = KINDS[kind]
+    what, taker = _held(path) or KINDS[kind] if kind in ("arrays", "torch", "pickle", "json") else KINDS[kind]
     raise click.ClickException(f"{start}is {what}" + (f" ({taker})" if taker else "") + f"; expected {needed}")
+
+
+# What a file holds, by the names in it -> what it is, and what takes it.
+_HELD = {
+    "network": ("a network", "--network takes it"),
+    "latents": ("a file of latents", "--projected-w takes it"),
+    "directions": (
+        "a file of directions of another tool",
+        "`sefa import {} --network NETWORK` makes a directions file",
+    ),
+}
+
+
+def _held(path: str) -> tuple[str, str] | None:
+    """What is in a file of arrays, and what takes it; None where that is not known."""
+    from ..reading.array_file import ArrayFileError
+    from ..reading.network_record import NetworkFileError
+    from ..reading.tensors_file import held_by
+
+    try:
+        what, taker = _HELD[held_by(path)]
+    except (ArrayFileError, NetworkFileError, OSError, KeyError):
+        return None
+    return what, taker.format(shlex.quote(path))
+
+
+def refuse_other_content(path: str, called: str) -> None:
+    """Refuse a file that could not be opened as a network if it holds latents or directions.
+
+    Raises:
+        click.ClickException: it does; one line with the option that takes it.
+    """
+    held = None if "://" in path or not os.path.isfile(path) else _held(path)
+    if held is not None and held[0] != _HELD["network"][0]:
+        start = f"{called} {path}: ".lstrip()
+        raise click.ClickException(f"{start}is {held[0]} ({held[1]}); expected {ROLES['network'][0]}") from None
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:
@@ -203,5 +244,5 @@ def _by_bytes(head: bytes, suffix: str) -> str:
     if head[:1] == b"{" and b'"sefa_recipe"' in head:
         return "recipe"
     if head[:1] in (b"{", b"[") and suffix == ".json":
-        return "text"
+        return "json"
     return "pickle" if head[:1] == b"\x80" and suffix == ".pkl" else ""

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from ..runs.command_line import portable, with_options
 from ..system.messages import one_line
-from .files import check_folder
+from .files import check_folder, refuse_other_content
 from .progress import download
 from .shell import note, report, typed_command, warn
 
 if TYPE_CHECKING:
     from ..directions.factorization import Factorisation
     from ..directions.kept import KeptDirections
-    from ..rendering.look import Look
+    from ..rendering.look import Label, Look
     from ..runs.folder import Made, Reporter
     from ..runs.output_settings import OutputSettings
     from ..runs.session import Session
@@ -41,11 +44,17 @@ def open_session(given: Given, path: str | None = None) -> Session:
 
         shown = without_secrets(shown)
     report(f"reading {one_line(shown)}", err=True)  # before imports that take a second
+    from ..hook import HookError
+    from ..reading.network_record import NetworkFileError
     from ..runs.session import Session, device_of
 
     if choice.device not in ("auto", "cpu"):
         device_of(choice.device)
-    session = Session.open(choice, warn=warn, progress=download(), note=note)
+    try:
+        session = Session.open(choice, warn=warn, progress=download(), note=note)
+    except (NetworkFileError, HookError):
+        refuse_other_content(str(choice.path), "--network" if path is None else "")
+        raise
     opened, sizes = session.opened, session.opened.sizes
     report(
         f"{session.name}: {opened.record.class_name} ({opened.hook.name}), {sizes['resolution']} px, "
@@ -72,8 +81,28 @@ def factorisation(given: Given) -> Factorisation:
             raise ValueError("--sharpen uses rows as they are and all ToRGBs: leave out --no-normalize and --torgb")
         if given["sharpen"] != "none" and given.get("directions_file"):
             raise ValueError("--sharpen finds directions, --directions-file has some: leave one of them out")
+        if given.get("directions_file"):
+            _check_beside_a_file(given)
         options = ("layers", "space", "normalize", "torgb", "sharpen", "code_samples")
         return Factorisation(**{name: given[name] for name in options})
+
+
+_OF_FINDING = {  # options of finding directions, with their defaults
+    "layers": ("--layers", "all"),
+    "space": ("--space", "w"),
+    "normalize": ("--no-normalize", True),
+    "torgb": ("--torgb", "last"),
+    "code_samples": ("--code-samples", None),
+}
+
+
+def _check_beside_a_file(given: Given) -> None:
+    for name, (option, usual) in _OF_FINDING.items():
+        if given[name] != usual:
+            instead = "; --edit-layers chooses what they change" if name == "layers" else ""
+            raise ValueError(
+                f"{option} is for finding directions, and --directions-file has some: leave {option} out{instead}"
+            )
 
 
 def wanted(given: Given) -> Wanted:
@@ -89,13 +118,46 @@ def wanted(given: Given) -> Wanted:
     )
 
 
+def of_each_class(given: Given) -> list[Given]:
+    """The options for each class of ``--class 0,2``; the outputs of each go to a folder ``class0``, ``class2``."""
+    classes = given["classes"] or ()
+    if len(classes) < 2:
+        return [given]
+    return [{**given, "classes": (one,), "part": f"class{one}"} for one in classes]
+
+
+def command_of(given: Given, folder: Path | None) -> list[str]:
+    """The words that were typed; of one of several classes, with this class and its folder only."""
+    command = typed_command()
+    if "part" not in given:
+        return command
+    values = {"--class": [str(given["classes"][0])], "--outdir": [portable(folder)] if folder else []}
+    return with_options(command, values)
+
+
+def label(given: Given) -> Label:
+    """The class or label; None where none is typed.
+
+    Raises:
+        click.UsageError: both are typed, or several classes.
+    """
+    classes = given["classes"] or ()
+    if classes and given["label"] is not None:
+        raise click.UsageError("--class and --label: leave one of them out")
+    if len(classes) > 1:
+        raise click.UsageError(f"--class {','.join(map(str, classes))}: this command takes one class at a time")
+    found: Label = classes[0] if classes else given["label"]
+    return found
+
+
 def look(given: Given) -> Look:
     """Truncation, noise, class and so on."""
     from ..rendering.look import Look
 
-    options = ("trunc", "trunc_cutoff", "noise_mode", "label", "translate", "rotate")
+    options = ("trunc", "trunc_cutoff", "noise_mode", "translate", "rotate", "background")
     return Look(
         **{name: given[name] for name in options},
+        label=label(given),
         camera=given["camera"] or (0.0, 0.0),
         fov=given["fov_deg"],
         force_fp32=given["precision"] == "float32",
@@ -135,7 +197,7 @@ def outdir(given: Given, session: Session, name: str | None = None) -> Path:
     from ..runs.folder import TOP, folder_of
 
     usual = TOP / name if name else folder_of(session.about())
-    folder = Path(given["outdir"]) if given["outdir"] else usual
+    folder = (Path(given["outdir"]) if given["outdir"] else usual) / str(given.get("part", ""))
     check_folder(folder)
     return folder
 
@@ -146,13 +208,16 @@ def claimed(given: Given, session: Session, folder: Path) -> Path:
 
     network = session.about()
     if given["outdir"]:
-        claim(folder, network, typed_command())
+        claim(folder, network, command_of(given, folder))
         return folder
     folder = own_folder(network, typed_command())
     if folder.name != session.name:
         plain = folder.with_name(session.name)
         why = f"{plain} holds those of another network" if plain.exists() else "it holds those of this network already"
         note(f"outputs are in {folder}: {why}")
+    if "part" in given:
+        folder = folder / str(given["part"])
+        claim(folder, network, command_of(given, folder))
     return folder
 
 

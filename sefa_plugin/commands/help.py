@@ -14,8 +14,8 @@ HEADINGS = {
         *("starred", "note", "undo"),
     ),
     "Pictures": (
-        *("seeds", "projected_w", "label", "trunc", "trunc_cutoff", "noise_mode"),
-        *("translate", "rotate", "camera", "fov_deg"),
+        *("seeds", "projected_w", "classes", "label", "trunc", "trunc_cutoff", "noise_mode"),
+        *("translate", "rotate", "camera", "fov_deg", "background"),
     ),
     "Videos": ("video", "frames", "fps", "loop", "easing", "path", "grid", "captions", "size", "max_mb"),
     "Scores": ("scorers", "attributes", "clip_model", "clip_weights", "features", "real"),

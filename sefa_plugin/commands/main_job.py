@@ -10,11 +10,21 @@ from click.core import ParameterSource
 from .. import __version__
 from . import options
 from .editing import check_without_recipe, render_recipe
-from .given import Given, directions_in, look, open_for_pictures, outdir, output_settings, print_made
+from .given import (
+    Given,
+    command_of,
+    directions_in,
+    look,
+    of_each_class,
+    open_for_pictures,
+    outdir,
+    output_settings,
+    print_made,
+)
 from .given import seeds as seeds_of
 from .given import wanted as wanted_of
 from .progress import reporter
-from .shell import SETTINGS, Command, typed_command
+from .shell import SETTINGS, Command
 
 
 def _run_options(video: options.Decorator = options.video) -> options.Decorator:
@@ -49,6 +59,10 @@ def gen_sefa(**given: Any) -> None:
     \b
       # A class of a conditional network:
       python gen_sefa.py --network cifar10.pkl --class 3 --seeds 0-5
+    \b
+      # Each of some classes, in a folder of its own, and a mixture of two of three:
+      python gen_sefa.py --network cifar10.pkl --class 0,2,5-7
+      python gen_sefa.py --network animals.pkl --label 0.5,0,0.5
     """
     _run(given, sheet=True)
 
@@ -119,20 +133,22 @@ def _run(given: Given, sheet: bool) -> None:
     session = open_for_pictures(given)
     from ..runs.each_direction import make_outputs
 
-    folder, wanted = outdir(given, session), wanted_of(given)
-    view = session.view(look(given), seeds_of(given), given["projected_w"])
-    with reporter() as progress:
-        folder, groups = directions_in(given, session, folder, wanted, progress)
-        made = make_outputs(
-            session,
-            view,
-            groups,
-            wanted,
-            output,
-            folder,
-            distance=given["distance"],
-            command=typed_command(),
-            reporter=progress,
-            overwrite=given["overwrite"],
-        )
-    print_made(made, page=True)
+    wanted, views = wanted_of(given), []
+    for one in of_each_class(given):  # all are checked before the first is rendered
+        views.append((one, outdir(one, session), session.view(look(one), seeds_of(one), one["projected_w"])))
+    for one, folder, view in views:
+        with reporter() as progress:
+            folder, groups = directions_in(one, session, folder, wanted, progress)
+            made = make_outputs(
+                session,
+                view,
+                groups,
+                wanted,
+                output,
+                folder,
+                distance=one["distance"],
+                command=command_of(one, folder),
+                reporter=progress,
+                overwrite=one["overwrite"],
+            )
+        print_made(made, page=True)

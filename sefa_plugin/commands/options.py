@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import click
 
-from ..directions.keys import parse_keys
+from ..directions.keys import MAX_DIRECTION, parse_keys, parse_numbers
 from ..rendering.typed_edits import parse_axis, parse_distance, parse_edit, parse_seeds
 from .files import File, Folder, ParamType
 from .progress import QUIET
@@ -101,10 +102,43 @@ def _sha256(text: str) -> str:
     return text
 
 
+def _classes(text: str) -> tuple[int, ...]:
+    """Parse classes like ``3`` or ``0,2,5-7``."""
+    return tuple(dict.fromkeys(parse_numbers(text, "class", MAX_DIRECTION)))
+
+
+def _label(text: str) -> tuple[float, ...]:
+    """Parse the numbers of a label, or read the file that they are in."""
+    try:
+        return tuple(map(_finite, text.split(",")))
+    except ValueError:
+        if "," in text and not os.path.exists(text):
+            raise ValueError(f"{text!r:.60}: expected numbers like 0.5,0,0.5, or a file with them") from None
+    from ..rendering.latent_files import LatentsError, read_label
+
+    try:
+        return read_label(text)
+    except LatentsError as error:
+        raise ValueError(str(error)) from None
+
+
+def _colour(text: str) -> tuple[int, int, int]:
+    """Parse a colour like ``black`` or ``#203040``."""
+    from PIL import ImageColor
+
+    try:
+        return ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise ValueError(f"{text!r:.40}: expected a colour like black or #203040") from None
+
+
 FLOAT = Parsed("float", _finite)
 PAIR = Parsed("pair", _pair)
 WIDTH = Parsed("width", _width)
 SHA256 = Parsed("digest", _sha256)
+CLASSES = Parsed("classes", _classes)
+LABEL = Parsed("label", _label)
+COLOUR = Parsed("colour", _colour)
 SEEDS = Parsed("seeds", parse_seeds)
 KEYS = Parsed("directions", parse_keys)
 DISTANCE = Parsed("distance", parse_distance)
@@ -208,7 +242,25 @@ factorisation = stack(
     ),
 )
 look = stack(
-    whole("--class", "label", low=0, help="Class of a conditional network."),
+    click.option(
+        "--class",
+        "classes",
+        type=CLASSES,
+        help="Class of a conditional network; several, like 0,2, make outputs for each.",
+        metavar="LIST",
+    ),
+    click.option(
+        "--label",
+        type=LABEL,
+        help="A whole label instead of a class, like 0.5,0,0.5: a mixture, or several at once; or a file of one.",
+        metavar="NUMBERS|FILE",
+    ),
+    click.option(
+        "--background",
+        type=COLOUR,
+        help="Behind transparent pictures (RGBA), like black or #203040.  [default: white; PNG stays transparent]",
+        metavar="COLOUR",
+    ),
     click.option("--trunc", type=FLOAT, default=1.0, help="Truncation psi.", metavar="FLOAT"),
     whole("--trunc-cutoff", low=0, help="Rows of ws to truncate.  [default: all]"),
     choice("--noise-mode", "const random none", "Noise of StyleGAN2.", default="const"),

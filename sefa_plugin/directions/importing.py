@@ -73,6 +73,7 @@ def assemble(
         FormatError: the rows to edit are not known, or sizes do not agree.
         ValueError: ``layers`` cannot be read.
     """
+    guessed = space is None and found.space is None
     space = space or found.space or "w"
     remarks = list(found.notes)
     if found.space not in (None, space):
@@ -80,9 +81,14 @@ def assemble(
     vectors, sigmas = found.vectors, found.sigmas
     dim = target.w_dim if space == "w" else target.z_dim
     if dim and vectors.shape[-1] != dim:
+        other = {"w": "z", "z": "w"}[space]
+        fits = vectors.shape[-1] == (target.z_dim if other == "z" else target.w_dim)
         raise FormatError(
             f"{path}: holds directions of {vectors.shape[-1]} components, {space.upper()} of {target.name} has {dim}"
+            + (f"; --space {other} takes them as of {other.upper()}" if fits else "")
         )
+    if guessed and target.name and layers is None and vectors.ndim == 2 and vectors.shape[-1] == target.z_dim:
+        remarks.append("the file does not say whether it is of W or Z: taken as of W; --space z takes it as of Z")
     rows, vectors = _rows(found, path, target, layers, space)
     left_out = {layer.ws_index for layer in target.layers if layer.kind == "input"} - set(rows)
     if space == "w" and left_out and layers is None and found.layers is None and vectors.ndim == 2:

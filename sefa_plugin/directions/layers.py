@@ -179,6 +179,21 @@ class Label(NamedTuple):
     def __str__(self) -> str:
         return f"{self.layers}{ENDINGS[self.sharpen]}{f'@{self.rows}' if self.rows else ''}"
 
+    def of_variant(self, normalize: bool, torgb: str) -> Label:
+        """For file names: with the options of the factorisation that are not the usual ones, ``all-raw``.
+
+        Unchanged where these options chose nothing: of sharp and of imported directions.
+        """
+        if self.sharpen != "none" or not self.is_selection:
+            return self
+        ending = ("" if normalize else "-raw") + ("" if torgb == "last" else f"-torgb-{torgb}")
+        return self._replace(layers=self.layers + ending)
+
+    @property
+    def plain(self) -> Label:
+        """Without what :meth:`of_variant` adds."""
+        return self._replace(layers=re.sub(r"(-raw)?(-torgb-(never|always))?$", "", self.layers))
+
     @property
     def words(self) -> str:
         """For display: ``layers coarse, sharpened by layers, edited at 4-7``."""
@@ -189,7 +204,8 @@ class Label(NamedTuple):
     @property
     def is_selection(self) -> bool:
         """Whether layers were factorised; the label of imported directions is the name of their file."""
-        return bool(re.fullmatch(rf"all|{'|'.join(GROUPS)}|input|z|layer\d+|[\d_-]+", self.layers))
+        one = rf"(all|{'|'.join(GROUPS)}|input|z|layer\d+|[\d_-]+)"
+        return bool(re.fullmatch(rf"{one}(-raw)?(-torgb-(never|always))?", self.layers))
 
 
 def _rows_of_group(styles: dict[int, StyleLayer], name: str) -> list[int]:

@@ -75,8 +75,8 @@ def reduced_by(picture: np.ndarray, factor: float) -> np.ndarray:
     return np.asarray(Image.fromarray(picture.astype(np.float32)).resize(size, 4))  # 4: box
 
 
-def as_rgb(picture: np.ndarray) -> np.ndarray:
-    """uint8 ``[H, W, C]`` to RGB: grey is repeated, transparency is laid over white.
+def as_rgb(picture: np.ndarray, background: tuple[int, int, int] = (255, 255, 255)) -> np.ndarray:
+    """uint8 ``[H, W, C]`` to RGB: grey is repeated, transparency is laid over a background, white by default.
 
     Of two channels the first is shown, as grey.
 
@@ -91,7 +91,7 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
     if channels in (1, 2):
         return np.repeat(picture[:, :, :1], 3, axis=2)
     opacity = picture[:, :, 3:].astype(np.float32) / 255
-    mixed = picture[:, :, :3] * opacity + 255 * (1 - opacity)
+    mixed = picture[:, :, :3] * opacity + np.array(background, np.float32) * (1 - opacity)
     return np.rint(mixed).astype(np.uint8)
 
 

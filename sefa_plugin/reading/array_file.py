@@ -69,6 +69,40 @@ class ArrayFile:
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an array, from its header.
+
+        Raises:
+            ArrayFileError: its header is broken.
+            OSError: the file cannot be read.
+        """
+        with self._part(name) as part:
+            return _header(part)[0]
+
+    def pickled(self, name: str) -> tuple[bytes, int]:
+        """The bytes of an array of objects with its header, and where its pickle begins.
+
+        Raises:
+            ArrayFileError: it is larger than is read.
+            OSError: the file cannot be read.
+        """
+        with open_regular(self.path) as stream, _one_line():
+            size = os.fstat(stream.fileno()).st_size
+            member = None if not name and self.names == [""] else _member(_archive(stream), name, size)
+            if (size if member is None else member.file_size) > 8 * MAX_NUMBERS:
+                raise ArrayFileError("its pickle is larger than is read")
+            with stream if member is None else _archive(stream).open(member) as part:
+                _header(part)
+                start = part.tell()
+                part.seek(0)
+                return part.read(), start
+
+    @contextmanager
+    def _part(self, name: str) -> Iterator[IO[bytes]]:
+        with open_regular(self.path) as stream, _one_line():
+            with _archive(stream).open(f"{name}.npy") if name or self.names != [""] else stream as part:
+                yield part
+
     def holds_objects(self, name: str) -> bool:
         """Whether an array is one of Python objects, which NumPy pickles.
 
@@ -76,9 +110,8 @@ class ArrayFile:
             ArrayFileError: its header is broken.
             OSError: the file cannot be read.
         """
-        with open_regular(self.path) as stream, _one_line():
-            with _archive(stream).open(f"{name}.npy") if name or self.names != [""] else stream as part:
-                return _header(part)[1].hasobject
+        with self._part(name) as part:
+            return _header(part)[1].hasobject
 
     def read(self, name: str, kinds: str = "fiu") -> Float64:
         """Give an array as float64.
@@ -96,11 +129,7 @@ class ArrayFile:
             if not name and self.names == [""]:
                 return numbers(_array(stream, size, "the array", MAX_NUMBERS), "the array", kinds)
             archive, what = _archive(stream), f"{name!r:.40}"
-            member = archive.getinfo(f"{name}.npy")
-            if member.compress_type not in _PACKED:
-                raise ArrayFileError("is an .npz that is packed in a way that NumPy does not")
-            if member.file_size > max(FEW_BYTES, MAX_UNFOLDING * size):
-                raise ArrayFileError(f"{what} unfolds to over {MAX_UNFOLDING} times the size of the file")
+            member = _member(archive, name, size)
             with archive.open(member) as part:
                 return numbers(_array(part, member.file_size, what, MAX_NUMBERS), what, kinds)
 
@@ -141,6 +170,16 @@ def _one_line() -> Iterator[None]:
 
 def _archive(stream: BinaryIO) -> zipfile.ZipFile:
     return open_zip(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _member(archive: zipfile.ZipFile, name: str, size: int) -> zipfile.ZipInfo:
+    """The member of an array, in an archive of ``size`` bytes."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.compress_type not in _PACKED:
+        raise ArrayFileError("is an .npz that is packed in a way that NumPy does not")
+    if member.file_size > max(FEW_BYTES, MAX_UNFOLDING * size):
+        raise ArrayFileError(f"{name!r:.40} unfolds to over {MAX_UNFOLDING} times the size of the file")
+    return member
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,15 +33,22 @@ class Parsed(NamedTuple):
     format: str
 
 
-def read_inert(path: str | os.PathLike[str]) -> tuple[object, Values]:
+def read_inert(
+    path: str | os.PathLike[str], wanted: str = "network", load: Callable[..., Loaded] = load
+) -> tuple[object, Values]:
     """Read a ``.pkl`` or ``.pt`` of any content: the inert value, and :class:`Values` to convert its parts.
+
+    Args:
+        path: the file.
+        wanted: what it should be, for messages.
+        load: reads a pickle.
 
     Raises:
         NetworkFileError: one line with the reason.
     """
     shown_path = os.fspath(path)
     try:
-        file = parse(shown_path, mapped(shown_path, NetworkFileError))
+        file = parse(shown_path, mapped(shown_path, NetworkFileError), wanted=wanted, load=load)
     except (InertPickleError, TorchFileError, ValueProblem) as error:
         raise NetworkFileError(f"{shown_path}: {hint(error)}") from None
     except RecursionError:
@@ -75,14 +82,20 @@ def hint(error: Exception) -> str:
     return str(error) if isinstance(error, ValueProblem) else f"the file {error}"
 
 
-def parse(path: str, data: Bytes, budget: Budget | None = None) -> Parsed:
-    """Read the bytes as a pickle or as a file of ``torch.save``.
+def parse(
+    path: str,
+    data: Bytes,
+    budget: Budget | None = None,
+    wanted: str = "network",
+    load: Callable[..., Loaded] = load,
+) -> Parsed:
+    """Read the bytes as a pickle (by ``load``) or as a file of ``torch.save``; ``wanted`` is for messages.
 
     Raises:
         InertPickleError, TorchFileError: they are broken, or of another kind.
         NetworkFileError: they are a well-known other kind of file; names ``path``.
     """
-    _refuse_other_kinds(path, bytes(data[:1024]))
+    _refuse_other_kinds(path, bytes(data[:1024]), wanted)
     budget = budget or Budget()
     zipped = data[:4] == b"PK\x03\x04"
     if zipped or is_legacy(data):
@@ -92,7 +105,7 @@ def parse(path: str, data: Bytes, budget: Budget | None = None) -> Parsed:
             raise
         except InertPickleError as error:
             raise InertPickleError(f"is a broken file of torch.save: {error}") from None
-        return _whole(loaded, budget, "torch")
+        return whole(loaded, budget, "torch")
     try:
         loaded = load(data, budget=budget)
     except InertPickleError as error:
@@ -100,36 +113,37 @@ def parse(path: str, data: Bytes, budget: Budget | None = None) -> Parsed:
             raise
         # A file that was never a pickle is not a truncated one, nor one of another form.
         if data[0] not in (b"\x80(c]}l" if isinstance(error, TruncatedPickle) else b"\x80"):
-            raise NetworkFileError(f"{path}: not a pickle, nor any other network file known here") from None
+            raise NetworkFileError(f"{path}: not a pickle, nor any other {wanted} file known here") from None
         if isinstance(error, (TruncatedPickle, OtherForm)):
             raise
         raise InertPickleError(f"is a broken pickle: {error}") from None
     if loaded.end != len(data):
         raise OtherForm(f"goes on for {len(data) - loaded.end} bytes after its pickle, at byte {loaded.end}")
-    return _whole(loaded, budget, "pickle")
+    return whole(loaded, budget, "pickle")
 
 
-def _whole(loaded: Loaded, budget: Budget, kind: str) -> Parsed:
+def whole(loaded: Loaded, budget: Budget, kind: str) -> Parsed:
+    """What was loaded, with the storages inside of it."""
     read_blobs(loaded.blobs, budget)
     check_bounds(loaded.tensors)
     return Parsed(loaded, Values(budget), kind)
 
 
-def _refuse_other_kinds(path: str, head: bytes) -> None:
+def _refuse_other_kinds(path: str, head: bytes, wanted: str) -> None:
     """Refuse common files of other kinds, with what to do instead."""
     start = head.lstrip()[:200].lower()
     if head.startswith(b"version https://git-lfs"):
-        what = "is a Git LFS pointer, not the network itself; fetch it with `git lfs pull`"
+        what = f"is a Git LFS pointer, not the {wanted} itself; fetch it with `git lfs pull`"
     elif start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
         what = "is a web page saved under this name; download the file itself (the link wants a click or a login)"
     elif start.startswith((b"{", b"[")) and b'"' in start:
-        what = "is a text file (JSON?), not a network"
+        what = f"is a text file (JSON?), not a {wanted}"
     elif head.startswith(b"\x1f\x8b"):
         what = "is packed with gzip; unpack it first"
     elif head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8")):
-        what = "is a picture, not a network"
+        what = f"is a picture, not a {wanted}"
     elif head.startswith(b"\x89HDF"):
-        what = "is an HDF5 (Keras) file, not a network pickle"
+        what = f"is an HDF5 (Keras) file, not a {wanted} pickle"
     else:
         return
     raise NetworkFileError(f"{path}: {what}")

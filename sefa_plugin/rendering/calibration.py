@@ -112,6 +112,7 @@ def settings_of(look: Look, seeds: Sequence[int], projected: str = "") -> str:
         "translate": list(look.translate),
         "rotate": look.rotate,
         "camera": [*look.camera, look.fov],
+        **({"background": list(look.background)} if look.background else {}),
     }
     return json.dumps(about, sort_keys=True)
 

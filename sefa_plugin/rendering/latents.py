@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .look import Label, check_label
+
 
 def z_from_seeds(seeds: Sequence[int], z_dim: int) -> Tensor:
     """Latents as the toolkits draw them: float64 ``[N, z_dim]``, one generator per seed."""
@@ -24,18 +26,17 @@ def classes_from_seeds(seeds: Sequence[int], z_dim: int, c_dim: int) -> list[int
     return classes
 
 
-def one_hot(label: int | None, c_dim: int, count: int) -> Tensor | None:
-    """Labels ``[count, c_dim]`` float32; None for networks without labels.
+def labelled(label: Label, c_dim: int, count: int) -> Tensor | None:
+    """Labels ``[count, c_dim]`` float32, each that of a class or a vector; None for networks without labels.
 
     Raises:
-        ValueError: the network needs a label and has none, or it is out of range.
+        ValueError: the network needs a label and has none, or it does not fit.
     """
     if c_dim == 0:
         return None
-    if label is None:
-        raise ValueError(f"this network is conditional: choose a class (label), 0-{c_dim - 1}")
-    if not 0 <= label < c_dim:
-        raise ValueError(f"class {label}: this network has classes 0-{c_dim - 1}")
+    check_label(label, c_dim)
+    if not isinstance(label, int):
+        return torch.tensor(label, dtype=torch.float32).expand(count, c_dim)
     labels = torch.zeros(count, c_dim)
     labels[:, label] = 1
     return labels

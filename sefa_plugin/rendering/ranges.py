@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -56,6 +56,12 @@ class Ranges:
     def pictures(self, first: bool) -> int:
         """How many pictures a measurement takes, if no probe is repeated; the first one renders unedited ones too."""
         return len(probed(len(self._view))) + (self._unseen if first else 0)
+
+    def needed(self, jobs: Iterable[tuple[KeptDirections, int]]) -> int:
+        """How many pictures the measurements of directions take, if no probe is repeated; 0 where all are known."""
+        unknown = {(id(group), index) for group, index in jobs if not self.known(group, index)}
+        unedited = [label for label in self._view.labels if label not in self.unedited]
+        return len(unknown) * len(probed(len(self._view))) + (len(unedited) if unknown else 0)
 
     def of(self, group: KeptDirections, index: int) -> tuple[float, float]:
         """The range of a direction; a newly measured one is saved with it.

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..media.pictures import as_rgb
 from .arithmetic import arithmetic_of
 from .edits import Edit, Weights, edited_rows, edited_z, normalize_z
 from .frames import render
-from .latents import classes_from_seeds, one_hot, z_from_seeds
+from .latents import classes_from_seeds, labelled, z_from_seeds
 from .paths import Path, path
 from .set_up import rendering_as
 from .shards import NO_Z, Shard, Shot, View
@@ -55,7 +56,7 @@ class Scene:
             drawn = torch.tensor(classes_from_seeds(seeds, G.z_dim, G.c_dim))
             self.c = torch.nn.functional.one_hot(drawn, G.c_dim).float()
         elif seeds:
-            self.c = one_hot(look.label, G.c_dim, len(seeds))
+            self.c = labelled(look.label, G.c_dim, len(seeds))
         if self.c is not None:
             self.c = self.c.to(self.device)
         if self._z is not None:  # one by one: the picture of a seed must not depend on the other seeds
@@ -178,7 +179,8 @@ class Scene:
                 frame = next(frames, None)
             if frame is None:
                 return
-            yield frame
+            background = self.look.background
+            yield frame if background is None or frame.shape[2] != 4 else as_rgb(frame, background)
 
     def spread_along(self, directions: Directions) -> np.ndarray:
         """Standard deviation of the latent code along each direction, over untruncated samples: float64 ``[k]``.
@@ -189,7 +191,7 @@ class Scene:
         if directions.space == "z":
             codes = normalize_z(z)
         else:
-            c = one_hot(self.look.label or 0, self.G.c_dim, SAMPLES)
+            c = labelled(0 if self.look.label is None else self.look.label, self.G.c_dim, SAMPLES)
             with torch.no_grad():
                 codes = self.G.mapping(z.to(self.device), None if c is None else c.to(self.device))[:, -1]
         vectors = directions.vectors.astype(np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
@@ -15,9 +15,11 @@ from ..directions.layers import Label
 from ..reading.download import is_url
 from ..rendering.edits import Edit, edit_of
 from ..rendering.engine import Engine
+from ..rendering.ranges import SUSPICIOUS
 from ..rendering.shards import NO_Z, View
 from ..rendering.typed_edits import TypedAxis, TypedEdit
 from ..system.messages import without_unprintable
+from .folder import Announced, Reporter
 from .recipe import Recipe, RecipeError
 from .settings import SettingsError, Wanted, settings_checked
 
@@ -87,8 +89,8 @@ def edits_of(
     edit_layers: str | None,
     view: View,
     engine: Engine,
-    advance: Callable[[int], None],
-) -> list[Edit]:
+    reporter: Reporter,
+) -> tuple[list[Edit], Reporter]:
     """The edits that are typed; a range is measured where a distance is given relative to it.
 
     Args:
@@ -97,7 +99,10 @@ def edits_of(
         edit_layers: rows of edits that are typed without rows; None takes the layers of their directions.
         view: ranges are measured with its look.
         engine: makes the pictures that ranges are measured on.
-        advance: called with a number of pictures whenever some have been rendered.
+        reporter: receives progress, and before a range is measured the amount of work, with the edited pictures.
+
+    Returns:
+        The edits, and the reporter for what is made of them.
 
     Raises:
         SettingsError: an edit cannot be made.
@@ -108,7 +113,11 @@ def edits_of(
         group = at_rows(session, groups[one.group], one.rows or edit_layers, view)
         with settings_checked():
             placed.append((one, group, group.directions.index(one.key)))
-    ranges = session.ranges(view, engine, advance=advance)
+    ranges = session.ranges(view, engine, advance=reporter.advance)
+    measured = [(group, index) for one, group, index in placed if one.relative or abs(one.distance) > SUSPICIOUS]
+    if pictures := ranges.needed(measured):
+        reporter.expect(pictures + len(view))
+        reporter = Announced(reporter)
     edits = []
     for one, group, index in placed:
         distance = one.distance
@@ -118,7 +127,7 @@ def edits_of(
             else:
                 ranges.warn_if_far(group, index, distance, session.warn)
             edits.append(edit_of(group.directions, one.key, distance))
-    return edits
+    return edits, reporter
 
 
 def _part_of(ends: tuple[float, float], edit: TypedEdit) -> float:

@@ -118,7 +118,7 @@ def _options(command: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 # Options whose values are read, or replaced in stored commands.
 TAKING = (
     *("-K", "--num-directions", "--layers", "--directions", "--distance", "--outdir"),
-    *("--edit", "--across", "--down"),
+    *("--edit", "--across", "--down", "--class"),
 )
 NOT_AGAIN = ("--overwrite", "--debug", "--quiet")  # flags that a stored command lacks
 

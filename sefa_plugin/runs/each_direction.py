@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..directions.kept import KeptDirections
+from ..directions.layers import Label
 from ..media.text import GAP, signed
 from ..rendering.edits import edit_of
 from ..rendering.engine import Engine
-from ..rendering.ranges import Ranges
+from ..rendering.ranges import SUSPICIOUS, Ranges
 from ..rendering.shards import NO_Z, Shard, View
 from ..rendering.timelines import Schedule, spread
 from ..system.file_names import safe_name
@@ -33,6 +34,7 @@ from .session import check_keys, indices_of
 from .settings import SettingsError, Wanted
 
 if TYPE_CHECKING:
+    from ..directions.directions import Directions
     from .session import Session
 
 UNEDITED = "sheets/unedited.jpg"
@@ -125,6 +127,8 @@ def _checked(
     jobs = [(group, index) for group in groups for index in indices_of(group.directions, wanted)]
     if distance and jobs:  # the first direction stands for all
         measured = session.ranges(view, engine, advance=reporter.advance)
+        if max(map(abs, distance)) > SUSPICIOUS:
+            reporter.expect(measured.needed(jobs[:1]))
         measured.warn_if_far(*jobs[0], max(distance[::-1], key=abs), session.warn)
     ranges = session.ranges(view, engine, distance, reporter.advance)
     return EachDirection(view, session.about(), tuple(command), output, ranges, jobs)
@@ -205,7 +209,7 @@ class EachDirection:
             **common_settings(self.view, self.network),
             "direction": hashlib.sha256(held.vectors[index].tobytes()).hexdigest(),
             "index": index,
-            "label": held.label,
+            "label": label_of(held),
             "space": held.space,
             "layers": list(held.layers),
             "name": held.names[index] if kind == "sheet" or output.captions else "",
@@ -272,12 +276,17 @@ class EachDirection:
             **common_settings(self.view, self.network),
             "grid": [self.settings(job, "video") for job in self.jobs],
         }
-        labels = "-".join(dict.fromkeys(group.directions.label for group, _ in self.jobs))
+        labels = "-".join(dict.fromkeys(label_of(group.directions) for group, _ in self.jobs))
         name = self.output.video_named(f"videos/{safe_name(labels[:80] + '-grid')}")
         video = self.output.layout(shards, common.order, [titles] * len(common.distances), command)
         return Output(name, video, settings, tuple(common.per_frame), about, (LAST, 0))
 
 
+def label_of(held: Directions) -> str:
+    """The label of a set in file names and records: variants of one set differ in it."""
+    return held.label if held.origin else str(Label.of(held.label).of_variant(held.normalize, held.torgb))
+
+
 def stem_of(group: KeptDirections, index: int) -> str:
     """The name of a direction in file names."""
-    return safe_name(f"{group.directions.label}-dir{index:02d}")
+    return safe_name(f"{label_of(group.directions)}-dir{index:02d}")

@@ -47,6 +47,14 @@ class Silent:
         """Nothing."""
 
 
+class Announced(Silent):
+    """Passes on to a reporter that has received the amount of work already."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.say = reporter.say  # type: ignore[method-assign]
+        self.advance = reporter.advance  # type: ignore[method-assign]
+
+
 @dataclass(frozen=True)
 class Made:
     """The outputs of a run.

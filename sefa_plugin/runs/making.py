@@ -148,7 +148,7 @@ class Making:
         add(planned)
         try:
             if queue:
-                self.reporter.expect(self._pictures([item for *_, item in queue]))
+                self.reporter.expect(self.pictures([item for *_, item in queue]))
                 with FrameStore() as store:
                     while queue:
                         *_, item = heapq.heappop(queue)
@@ -174,7 +174,7 @@ class Making:
                 raise FileNotFoundError(errno.ENOENT, what, str(self.manifest.outdir / name))
         return made, kept
 
-    def _pictures(self, items: Sequence[Planned]) -> int:
+    def pictures(self, items: Sequence[Planned]) -> int:
         """How many pictures the outputs need; shared ones count once."""
         alone, shared = 0, set()
         for item in items:

@@ -209,11 +209,14 @@ def _to_array(kind: type, value: Any) -> object:
 
 def common_settings(view: View, network: Mapping[str, str]) -> Settings:
     """The settings of all pictures of a view, for the record."""
-    look = view.look
+    look = asdict(view.look)
+    look |= {key: list(look[key]) for key in ("translate", "camera")}
+    if look["background"] is None:  # as in records of versions that had none
+        del look["background"]
     return {
         "renderer": RENDERER,
         "network": network["digest"],
         "subjects": view.labels,
         "projected": view.projected,
-        "look": {**asdict(look), "translate": list(look.translate), "camera": list(look.camera)},
+        "look": look,
     }

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal, Optional, Union
 
 import msgspec
 import numpy as np
@@ -92,7 +92,7 @@ class Recipe:
             "seeds": list(self.seeds),
             "projected": projected,
             "look": {
-                "class": look.label,
+                "class": list(look.label) if isinstance(look.label, tuple) else look.label,
                 "trunc": float(look.trunc),
                 "trunc_cutoff": look.trunc_cutoff,
                 "noise_mode": look.noise_mode,
@@ -101,6 +101,7 @@ class Recipe:
                 "camera": [float(angle) for angle in look.camera],
                 "fov_deg": float(look.fov),
                 "precision": "bf16" if look.bf16 else "float32" if look.force_fp32 else "auto",
+                **({"background": list(look.background)} if look.background else {}),
             },
             "edits": [
                 {
@@ -215,7 +216,9 @@ _Text = Annotated[str, Meta(max_length=4096)]
 _Whole = Annotated[int, Meta(ge=0, le=10**6)]
 _Length = Annotated[int, Meta(ge=1, le=10**6)]
 _Shift = Annotated[float, Meta(ge=-1e6, le=1e6)]
+_Byte = Annotated[int, Meta(ge=0, le=255)]
 _Class = Annotated[int, Meta(ge=0, le=10**9)]
+_Label = Annotated[tuple[_Shift, ...], Meta(min_length=1, max_length=10**5)]
 
 
 class _Part(Struct, frozen=True, forbid_unknown_fields=True):
@@ -245,7 +248,7 @@ class _Projected(_Part, frozen=True):
 
 
 class _Look(_Part, frozen=True):
-    label: Optional[_Class] = field(name="class")
+    label: Union[_Class, _Label, None] = field(name="class")
     trunc: _Shift
     trunc_cutoff: Optional[_Whole]
     noise_mode: Literal["const", "random", "none"]
@@ -254,6 +257,7 @@ class _Look(_Part, frozen=True):
     camera: tuple[_Shift, _Shift]
     fov: Annotated[float, Meta(ge=1, le=179)] = field(name="fov_deg")
     precision: Literal["auto", "float32", "bf16"]
+    background: Optional[tuple[_Byte, _Byte, _Byte]] = None
 
     def made(self) -> Look:
         held = msgspec.structs.asdict(self)

@@ -95,7 +95,7 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
 
 # --- runs from Python -----------------------------------------------------------------------------
 
-_OPTIONS = {"label": "--class", "fov": "--fov-deg"}  # where the option is not named like the field of a look
+_OPTIONS = {"fov": "--fov-deg"}  # where the option is not named like the field of a look
 
 
 def from_python(
@@ -164,9 +164,16 @@ def _look_words(look: Look) -> list[str]:
     """Options for the parts of a look that differ from the default."""
     held, usual, words = asdict(look), asdict(Look()), []
     for key in ("trunc", "trunc_cutoff", "noise_mode", "label", "rotate", "fov"):
-        if held[key] != usual[key]:
+        if key == "label" and look.label is not None:
+            if isinstance(look.label, int):
+                words.append(f"--class={look.label}")
+            else:
+                words.append(f"--label={','.join(map(number, look.label))}")
+        elif held[key] != usual[key]:
             words.append(f"{_OPTIONS.get(key) or '--' + key.replace('_', '-')}={held[key]}")
     words += [f"--{key}={held[key][0]},{held[key][1]}" for key in ("translate", "camera") if any(held[key])]
+    if look.background:
+        words.append("--background=#" + bytes(look.background).hex())
     precision = "bf16" if look.bf16 else "float32" if look.force_fp32 else ""
     return words + (["--precision", precision] if precision else [])
 

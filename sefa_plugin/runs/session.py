@@ -30,7 +30,7 @@ from ..directions.sharp import POOL
 from ..directions.sharpening import PICTURES, known_groups, nothing
 from ..networks.opening import OpenNetwork, open_network
 from ..reading.download import without_secrets
-from ..rendering.look import Look
+from ..rendering.look import Look, check_label
 from .settings import NetworkChoice, SettingsError, Wanted, settings_checked
 
 if TYPE_CHECKING:
@@ -303,13 +303,14 @@ class Session:
         self.require_pictures()
         sizes = self.opened.sizes
         look = self.checked(look)
-        if sizes["c_dim"] and look.label is None and seeds:
-            raise SettingsError(f"this network is conditional: choose a class with --class 0-{sizes['c_dim'] - 1}")
+        if sizes["c_dim"] and seeds:
+            with settings_checked():
+                check_label(look.label, sizes["c_dim"])
         ws_file = ""
         with settings_checked():
             if isinstance(projected, (str, os.PathLike)):
                 ws_file = os.fspath(projected)
-                projected = load_projected_w(projected, sizes["num_ws"], sizes["w_dim"])
+                projected = load_projected_w(projected, sizes["num_ws"], sizes["w_dim"], self.note)
             elif projected is not None and projected.shape[1:] != (sizes["num_ws"], sizes["w_dim"]):
                 wanted = f"[N, {sizes['num_ws']}, {sizes['w_dim']}]"
                 raise SettingsError(f"projected ws {list(projected.shape)}: this network needs {wanted}")
@@ -382,10 +383,16 @@ class Session:
         """
         sizes = self.opened.sizes
         if look.label is not None and not sizes["c_dim"]:
+            if not isinstance(look.label, int):
+                raise SettingsError("--label: this network is unconditional, its mapping takes no label; leave it out")
             self.warn("--class is ignored: this network has no classes")
             look = replace(look, label=None)
-        if look.label is not None and look.label >= sizes["c_dim"]:
-            raise SettingsError(f"class {look.label}: this network has classes 0-{sizes['c_dim'] - 1}")
+        if look.label is not None:
+            with settings_checked():
+                check_label(look.label, sizes["c_dim"])
+        if look.background is not None and sizes["channels"] != 4:
+            self.warn("--background is ignored: this network's pictures are not transparent")
+            look = replace(look, background=None)
         if look.trunc_cutoff is not None and look.trunc_cutoff > sizes["num_ws"]:
             raise SettingsError(f"--trunc-cutoff {look.trunc_cutoff}: this network has {sizes['num_ws']} rows of ws")
         return look

@@ -17,9 +17,10 @@ from ..media.text import signed
 from ..rendering.edits import Edit, edit_of
 from ..rendering.engine import Engine
 from ..rendering.paths import path
+from ..rendering.ranges import SUSPICIOUS
 from ..rendering.shards import Shard, View
 from ..rendering.timelines import spread, timeline
-from .folder import Made, Reporter, Silent, claim
+from .folder import Announced, Made, Reporter, Silent, claim
 from .making import Making, is_current
 from .output_settings import COLUMNS, OutputSettings
 from .page.contents import Pages
@@ -50,9 +51,14 @@ class Axis:
     high: float
 
     @property
+    def label(self) -> str:
+        """The label of its set in file names."""
+        return str(Label.of(self.edit.label).of_variant(self.edit.normalize, self.edit.torgb))
+
+    @property
     def stem(self) -> str:
         """Its name in file names."""
-        return f"{self.edit.label}-dir{self.edit.index:02d}"
+        return f"{self.label}-dir{self.edit.index:02d}"
 
     @property
     def called(self) -> str:
@@ -130,9 +136,19 @@ def make_plane(
     indices = _indices(groups, typed)
     claim(outdir, session.about(), command)  # not before: a mistyped direction leaves no empty folder
     manifest = Manifest(outdir, command, session.about())
+    making = Making(view, engine, manifest, reporter, is_current(manifest, reporter, overwrite), Pages(manifest))
+    measured = [
+        session.ranges(view, engine).needed([(group, index)])
+        for group, index, one in zip(groups, indices, typed)
+        if one.ends is None or max(map(abs, one.ends)) > SUSPICIOUS
+    ]
+    if any(measured):  # any ends: they do not change how many pictures the outputs have
+        across, down = (Axis(edit_of(group.directions, one.key, 1.0), -1, 1) for group, one in zip(groups, typed))
+        outputs = Plane(view, session.about(), across, down).outputs(output, shape)
+        reporter.expect(sum(measured) + making.pictures(outputs))
+        making.reporter = Announced(reporter)
     plane = _plane(session, view, groups, typed, indices, engine, reporter, command)
-    current = is_current(manifest, reporter, overwrite)
-    made, kept = Making(view, engine, manifest, reporter, current, Pages(manifest)).make(plane.outputs(output, shape))
+    made, kept = making.make(plane.outputs(output, shape))
     return Made(outdir, tuple(made), kept)
 
 
@@ -211,7 +227,7 @@ class Plane:
     def stem(self) -> str:
         """The start of the file names of its outputs: ``all-dir00-dir03``."""
         across, down = self.axes
-        second = f"dir{down.edit.index:02d}" if across.edit.label == down.edit.label else down.stem
+        second = f"dir{down.edit.index:02d}" if across.label == down.label else down.stem
         return f"{across.stem}-{second}"
 
     def outputs(self, output: OutputSettings, shape: str) -> list[Output]:

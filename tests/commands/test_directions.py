@@ -1,11 +1,12 @@
 import json
+import shlex
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
-from sefa_plugin import Directions
+from sefa_plugin import Directions, NetworkChoice, Session
 from sefa_plugin.commands.cli import sefa
 
 
@@ -182,3 +183,96 @@ def test_what_cannot_be_sharpened_is_one_line(run, network):
         (("--layers", "each"), "two layers or more"),
     ):
         assert text in run("factorize", "--network", network, "--sharpen", "layers", *words, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "hint"),
+    [
+        ("age_boundary.npy", np.ones((1, 64)) * np.arange(64), "--space z"),
+        ("x.npy", np.random.RandomState(0).randn(18, 64), "--rows directions"),
+        ("x.npy", np.random.RandomState(0).randn(70, 64), "--rows directions"),
+        ("x.npy", np.random.RandomState(0).randn(10, 64), "--rows directions"),
+    ],
+)
+def test_what_an_import_says_to_type_works(run, name, held, hint):
+    """And then it is not said again."""
+    np.save(name, held)
+    words = ["import", name, "--network", "demo", "--overwrite"]
+    told = CliRunner().invoke(sefa, words).stderr
+    assert hint in told and " of Z" not in told.replace("of W or Z", "").replace("takes it as of Z", "")
+    again = run(*words, *hint.split())
+    assert hint not in again.stderr
+    made = Directions.load(f"{name.split('.')[0]}-directions.safetensors")
+    assert (made.space, made.per_row) == ("z" if "z" in hint.split() else "w", False)
+    assert len(made) == len(held)
+
+
+@pytest.mark.parametrize(
+    ("held", "words", "hint"),
+    [
+        (np.eye(64)[:2], [], "--layers like 0-17"),
+        (np.eye(64)[:2], [], "--rows layers"),
+        (np.eye(64)[:2], [], "--network"),
+        (
+            np.eye(64)[:10] * np.arange(1, 11)[:, None],
+            ["--network", "demo", "--rows", "layers", "--space", "z"],
+            "--space w",
+        ),
+    ],
+)
+def test_what_an_import_that_fails_says_to_type_works(run, held, words, hint):
+    np.save("x.npy", held)
+    assert hint in run("import", "x.npy", *words, code=1).stderr
+    typed = {"--network": "--network demo"}.get(hint, hint.replace(" like", "")).split()
+    run("import", "x.npy", *words, *typed)
+
+
+def test_a_layer_that_is_left_out_is_taken_along_by_what_is_named(run, golden):
+    net = golden("sg3t-64").pickle
+    np.save("x.npy", np.random.RandomState(0).randn(1, Session.open(NetworkChoice(str(net))).sizes["w_dim"]))
+    said = run("import", "x.npy", "--network", net).stderr
+    words = said.partition("left out; ")[2].split()[:2]
+    assert words[0] == "--layers" and Directions.load("x-directions.safetensors").layers[0] == 1
+    assert "left out" not in run("import", "x.npy", "--network", net, *words, "--overwrite").stderr
+    assert Directions.load("x-directions.safetensors").layers[0] == 0
+
+
+@pytest.mark.parametrize("option", ["--projected-w", "--directions-file", "--network"])
+def test_directions_at_another_option_are_imported_by_the_command_that_is_named(run, option, tmp_path):
+    torch.save({"ckpt": "x", "eigvec": torch.eye(64)}, "my factor.pt")
+    words = {"--network": []}.get(option, ["--network", "demo"])
+    said = run("edit", *words, option, "my factor.pt", "--edit", "0=1", code=1).stderr
+    command = shlex.split(said.partition("`")[2].partition("`")[0].replace("NETWORK", "demo"))
+    assert command[0] == "sefa"
+    run(*command[1:])
+    assert len(Directions.load("my factor-directions.safetensors")) == 64
+
+
+def test_a_boundary_of_anybody_is_of_w(run):
+    np.save("age_boundary.npy", np.random.RandomState(0).randn(1, 64))
+    np.save("stylegan_ffhq_age_boundary.npy", np.random.RandomState(0).randn(1, 64))
+    said = run("import", "age_boundary.npy", "--network", "demo").stderr
+    assert "does not say whether it is of W or Z: taken as of W; --space z takes it as of Z" in said
+    assert Directions.load("age_boundary-directions.safetensors").space == "w"
+    said = run("import", "stylegan_ffhq_age_boundary.npy", "--network", "demo").stderr
+    assert "InterFaceGAN's file of this name is of Z" in said
+    assert Directions.load("stylegan_ffhq_age_boundary-directions.safetensors").space == "z"
+    said = run("import", "stylegan_ffhq_age_boundary.npy", "--network", "demo", "--space", "w", "--overwrite").stderr
+    assert "they are taken as of W" in said
+    assert Directions.load("stylegan_ffhq_age_boundary-directions.safetensors").space == "w"
+
+
+def test_one_edit_of_equal_rows_is_one_direction_that_can_be_moved(run):
+    np.save("smile.npy", np.repeat(np.random.RandomState(0).randn(1, 64), 18, 0))
+    assert "its 18 rows are equal" in run("import", "smile.npy", "--network", "demo").stderr
+    made = Directions.load("smile-directions.safetensors")
+    assert made.vectors.shape == (1, 64) and made.layers == tuple(range(10))
+    run("edit", "--network", "demo", "--directions-file", "smile-directions.safetensors", "--edit", "0=1@4-7")
+
+
+def test_a_network_where_directions_are_imported_is_factorised_by_the_command_that_is_named(run, network):
+    said = run("import", network, "--network", "demo", code=1).stderr
+    command = said.partition("`")[2].partition("`")[0]
+    words = command.split()
+    assert words[:3] == ["sefa", "factorize", "--network"]
+    run(*words[1:], "--outdir", "made")

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from typed_commands import decode, digests, refused, sefa
+from typed_commands import decode, digests, gen, refused, sefa
 
 from sefa_plugin import edit, factorize, load_network, render
+from sefa_plugin.commands.progress import Progress
 from sefa_plugin.rendering.edits import edit_z
+from sefa_plugin.rendering.local import Local
 from sefa_plugin.runs.recipe import Recipe
 
 TWO = ["--edit", "0=+2.5", "--edit", "coarse:1=-1"]
@@ -419,3 +421,74 @@ def test_a_known_range_is_enough_for_the_warning(here, monkeypatch):
     monkeypatch.setattr("sefa_plugin.rendering.calibration.Calibrator.measure", None)
     result = sefa("edit", "--network", "demo", "--seeds", 0, "--edit", "0=9")
     assert result.exit_code == 0 and "Warning: distance 9 is far outside" in result.stderr
+
+
+# --- the amount of work, and names of variants ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["edit", "--edit", "0=auto", "--edit", "1=-50%", "--seeds", "0,9"],
+        ["edit", "--edit", "0=30", "--seeds", "0"],
+        ["plane", "--across", "0", "--down", "1=2", "--seeds", "0", "--video", "none"],
+        ["plane", "--across", "0", "--down", "1", "--seeds", "0,9", "--frames", "4", "--video", "gif"],
+        ["sheet", "--distance", "30", "--seeds", "0", "-K", "1"],
+    ],
+    ids=["auto", "far edit", "plane", "plane with a video", "far sheet"],
+)
+def test_the_amount_of_work_comes_before_any_picture(net, here, monkeypatch, words):
+    """It counts the pictures of ranges; what is rendered then is no more, unless a probe is repeated."""
+    events = []
+    monkeypatch.setattr(Progress, "say", classmethod(lambda cls, text: events.append(text)))
+    pictures = Local.pictures
+
+    def rendered(self, view, shard):
+        for picture in pictures(self, view, shard):
+            events.append(1)
+            yield picture
+
+    monkeypatch.setattr(Local, "pictures", rendered)
+    assert sefa(*words, "--network", net, "--outdir", "out").exit_code == 0
+    lines = [int(event.split()[0]) for event in events if "pictures to render" in str(event)]
+    first = next(event for event in events if event == 1 or "pictures to render" in str(event))
+    assert first != 1, "a picture was rendered before the amount of work was printed"
+    assert len(lines) == (2 if words[0] == "sheet" else 1)
+    assert sum(lines) - 16 <= events.count(1) <= sum(lines) + 2 * 16  # two probes may be repeated
+
+
+def test_variants_of_one_set_do_not_replace_each_other(net, here):
+    words = ["--network", net, "--seeds", "0", "--outdir", "out"]
+    options = ([], ["--no-normalize"], ["--torgb", "never"], ["--no-normalize", "--torgb", "always"])
+    for some in options:
+        assert gen(*words, "-K", "1", "--distance", "1", "--frames", "2", "--grid", *some).exit_code == 0
+        assert sefa("plane", *words, "--across", "0=1", "--down", "1=1", "--video", "none", *some).exit_code == 0
+    stems = ["all", "all-raw", "all-torgb-never", "all-raw-torgb-always"]
+    record = json.loads(Path("out/run.json").read_text())["outputs"]
+    endings = ("sheets/{}-dir00.jpg", "videos/{}-dir00.mp4", "videos/{}-grid.mp4", "sheets/{}-dir00-dir01-seed0.jpg")
+    want = {ending.format(stem) for stem in stems for ending in endings}
+    assert set(record) == {*want, "sheets/unedited.jpg"}
+    assert len({entry["sha256"] for name, entry in record.items() if name.endswith("dir00.jpg")}) > 1
+    page = Path("out/index.html").read_text()
+    assert all(f'id="{stem}-dir00"' in page for stem in stems)
+    # A folder of an older version: what is named without the variant stays what it is, and is up to date.
+    before = digests("out/sheets")
+    assert "2 kept" in gen(*words, "-K", "1", "--distance", "1", "--frames", "2").stdout
+    assert digests("out/sheets") == before
+
+
+def test_each_class_has_a_folder_with_what_it_alone_makes(golden, here):
+    net = golden("sg2ada-cond-32").pickle
+    words = ["sheet", "--network", net, "--seeds", "3", "-K", "1", "--distance", "2"]
+    assert sefa(*words, "--class", "0,2", "--outdir", "both").exit_code == 0
+    for one in (0, 2):
+        assert sefa(*words, "--class", one, "--outdir", "one", "--overwrite").exit_code == 0
+        assert (pixels(f"both/class{one}/sheets/all-dir00.jpg") == pixels("one/sheets/all-dir00.jpg")).all()
+        held = json.loads(Path(f"both/class{one}/run.json").read_text())
+        assert held["outputs"]["sheets/all-dir00.jpg"]["settings"]["look"]["label"] == one
+        assert held["command"][held["command"].index("--class") + 1] == str(one)
+    assert (pixels("both/class0/sheets/all-dir00.jpg") != pixels("both/class2/sheets/all-dir00.jpg")).any()
+    refused(sefa(*words, "--class", "0,99", "--outdir", "none"), 2, "class 99: this network has classes 0-9")
+    assert not Path("none").exists()  # all are checked before the first is made
+    assert sefa(*words, "--class", "1-2").exit_code == 0
+    assert sorted(path.name for path in Path("sefa-out/sg2ada-cond-32").glob("class*")) == ["class1", "class2"]

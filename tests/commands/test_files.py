@@ -1,6 +1,8 @@
 """Files and folders of options: each wrong kind at each option is named in one line, before a network is opened."""
 
+import json
 import os
+import shutil
 import sys
 
 import numpy as np
@@ -13,22 +15,45 @@ from sefa_plugin.commands import files
 from sefa_plugin.media import mp4
 
 NET = ["--network", "demo"]
+# Kinds that their first bytes do not tell: it is what is in them that is named.
+NETWORKS = ("pickle", "checkpoint")
+CONTENTS = (*NETWORKS, "latents.npy", "latents.pt", "latents.json", "factor", "components")
 # What each option takes, and the command that it is tried with; None stands for the file.
 OPTIONS = {
-    "--network": (gen, ["--network", None], "network (.pkl, .pt, .pth, .safetensors)", {"network", "torch", "folder"}),
+    "--network": (
+        gen,
+        ["--network", None],
+        "network (.pkl, .pt, .pth, .safetensors)",
+        {"network", "torch", "folder", *NETWORKS, "latents.pt", "factor"},
+    ),
     "--directions-file": (gen, [*NET, "--directions-file", None], "a directions file", {"directions"}),
-    "--projected-w": (gen, [*NET, "--projected-w", None], "projected ws (.npz, .npy, .pt)", {"array", "npz", "torch"}),
-    "--recipe": (sefa, ["render", "--recipe", None], "a recipe.json", {"recipe", "folder", "text"}),
-    "--read": (sefa, ["evaluate", "boundary", *NET, "--read", None], "a boundary of InterFaceGAN", {"array", "npz"}),
-    "--also": (sefa, ["evaluate", "truth", *NET, "--also", None], "a network", {"network", "torch", "folder"}),
-    "info": (sefa, ["info", None], "a network", {"network", "torch", "folder"}),
-    "import": (sefa, ["import", None], "directions of another tool", {"array", "npz", "torch", "text"}),
+    "--projected-w": (
+        gen,
+        [*NET, "--projected-w", None],
+        "projected ws (.npz, .npy, .pt)",
+        {"array", "npz", "torch", *CONTENTS},
+    ),
+    "--recipe": (sefa, ["render", "--recipe", None], "a recipe.json", {"recipe", "folder", "text", "latents.json"}),
+    "--read": (
+        sefa,
+        ["evaluate", "boundary", *NET, "--read", None],
+        "a boundary of InterFaceGAN",
+        {"array", "npz", "latents.npy", "components"},
+    ),
+    "--also": (
+        sefa,
+        ["evaluate", "truth", *NET, "--also", None],
+        "a network",
+        {"network", "torch", "folder", *NETWORKS, "latents.pt", "factor"},
+    ),
+    "info": (sefa, ["info", None], "a network", {"network", "torch", "folder", *NETWORKS, "latents.pt", "factor"}),
+    "import": (sefa, ["import", None], "directions of another tool", {"array", "npz", "torch", "text", *CONTENTS}),
     "export": (sefa, ["export", None, "--format", "npz", "--output", "x.npz"], "a directions file", {"directions"}),
     "compare": (
         sefa,
         ["compare", None, "demo"],
         "a directions file or a network",
-        {"picture", "video", "recipe", "text"},
+        {"picture", "video", "recipe", "text", "latents.json"},
     ),
 }
 TAKEN_BY = {
@@ -40,8 +65,35 @@ TAKEN_BY = {
     "directions": ("directions.safetensors", "is a directions file", "--directions-file takes it"),
     "recipe": ("recipe.json", "is a recipe", "`sefa render --recipe` takes it"),
     "array": ("array.npy", "is a NumPy file", "--projected-w takes latents"),
-    "npz": ("w.npz", "is a NumPy file", "--projected-w takes latents"),
+    "npz": ("w.npz", "is a file of latents", "--projected-w takes it"),
     "torch": ("w.pt", "is a file of torch.save", "--network takes networks"),
+    "pickle": ("net.pkl", "is a network", "--network takes it"),
+    "checkpoint": ("checkpoint.pt", "is a network", "--network takes it"),
+    "latents.npy": ("latents.npy", "is a file of latents", "--projected-w takes it"),
+    "latents.pt": ("latents.pt", "is a file of latents", "--projected-w takes it"),
+    "latents.json": ("latents.json", "is a file of latents", "--projected-w takes it"),
+    "factor": ("factor.pt", "is a file of directions of another tool", "makes a directions file"),
+    "components": ("components.npz", "is a file of directions of another tool", "makes a directions file"),
+}
+# What the readers of an option say of those that its first bytes do not tell.
+SAID = {
+    ("--network", "latents.pt"): ("is a file of latents (--projected-w takes it)",),
+    ("--network", "factor"): (
+        "is a file of directions of another tool (`sefa import ",
+        "NETWORK` makes a directions file)",
+    ),
+    ("--read", "latents.npy"): ("holds objects, expected floats [1, dim]",),
+    ("--read", "components"): ("holds an .npz, expected floats [1, dim]",),
+    **{("--projected-w", kind): ("is a network; a network is given by --network",) for kind in NETWORKS},
+    **{
+        ("--projected-w", kind): ("holds directions (", "not latents; `sefa import ", "--network NETWORK`")
+        for kind in ("factor", "components")
+    },
+    **{("import", kind): ("which is a network; `sefa factorize --network ",) for kind in NETWORKS},
+    **{
+        ("import", kind): ("holds projected latents (a.jpg), not directions; --projected-w takes them",)
+        for kind in ("latents.npy", "latents.pt", "latents.json")
+    },
 }
 
 
@@ -53,7 +105,7 @@ def unopened(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, golden):
     made = tmp_path_factory.mktemp("kinds")
     Image.new("RGB", (8, 8)).save(made / "photo.jpg")
     (made / "clip.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(40))
@@ -62,6 +114,14 @@ def folder(tmp_path_factory):
     np.save(made / "array.npy", np.ones((1, 64), np.float32))
     np.savez(made / "w.npz", w=np.zeros((1, 10, 64), np.float32))
     torch.save(torch.zeros(1, 10, 64), made / "w.pt")
+    shutil.copy(golden("sg2ada-skip-64").pickle, made / "net.pkl")
+    shutil.copy(golden("rosinality-32").pickle.with_suffix(".pt"), made / "checkpoint.pt")
+    w = np.random.RandomState(0).randn(10, 64)
+    np.save(made / "latents.npy", {"a.jpg": w})
+    torch.save({"a.jpg": torch.from_numpy(w)}, made / "latents.pt")
+    (made / "latents.json").write_text(json.dumps({"a.jpg": w.tolist()}))
+    torch.save({"ckpt": "x", "eigvec": torch.eye(64)}, made / "factor.pt")
+    np.savez(made / "components.npz", lat_comp=np.eye(64)[:3, None], lat_stdev=np.ones(3))
     (made / "recipe.json").write_text('{"format": "sefa_recipe", "version": 1}')
     for words in (
         ["convert", "--output", made / "net.safetensors"],
@@ -90,6 +150,17 @@ def test_each_wrong_kind_at_each_option(folder, unopened, monkeypatch, tmp_path,
         assert f"; expected {expected}" in line or f"; expected a {expected}" in line
     assert (f"{option} {folder / file}: " in line) == option.startswith("--")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("option", "kind"), SAID)
+def test_what_is_in_a_file_is_named_by_the_reader_of_an_option(folder, monkeypatch, tmp_path, option, kind):
+    """The words are those of the option, and name the one that takes the file."""
+    monkeypatch.chdir(tmp_path)
+    command, words, _, _ = OPTIONS[option]
+    file = folder / TAKEN_BY[kind][0]
+    line = refused(command(*[file if word is None else word for word in words]), 1, *SAID[option, kind])
+    assert f"{file}: " in line
+    assert "not a network" not in line and "hooks tried" not in line
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -1,6 +1,7 @@
 """From what is typed to settings: each option reaches the field that it is for, parsed."""
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -10,7 +11,7 @@ from sefa_plugin.directions.factorization import Factorisation
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.typed_edits import TypedAxis, TypedEdit
 from sefa_plugin.runs.output_settings import OutputSettings
-from sefa_plugin.runs.settings import NetworkChoice, Wanted
+from sefa_plugin.runs.settings import NetworkChoice, SettingsError, Wanted
 
 
 def given(*words):
@@ -49,7 +50,7 @@ def test_nothing_but_a_network():
 def test_every_option_reaches_its_field():
     digest = "ab" * 32
     words = f"--which G --sha256 {digest} --trust-pickle --allow-local --strict --device cpu"
-    words += " --layers coarse --space w --no-normalize --torgb always --seeds 3,5-6 --class 2 --trunc 0.5"
+    words += " --seeds 3,5-6 --class 2 --trunc 0.5 --background #102030"
     words += " --trunc-cutoff 4 --noise-mode none --translate 0.1,-2"
     words += " --rotate 30 --camera 20,-10 --fov-deg 12 --precision float32 --directions 0,-1,smile -K 7"
     words += " --directions-file d.safetensors --edit-layers 4-7 --distance -2,3 --frames 9 --fps 12 --loop once"
@@ -57,7 +58,9 @@ def test_every_option_reaches_its_field():
     typed = given(*words.split())
     assert module.network_choice(typed) == NetworkChoice("x.pkl", "G", digest, True, True, True, "cpu")
     assert module.network_choice(typed, "y.pkl").path == "y.pkl"
-    assert module.factorisation(typed) == Factorisation("coarse", "w", False, "always")
+    assert module.factorisation(typed) == Factorisation()
+    found = given(*["--layers", "coarse", "--space", "w", "--no-normalize", "--torgb", "always"])
+    assert module.factorisation(found) == Factorisation("coarse", "w", False, "always")
     sharp = given("--sharpen", "pictures", "--code-samples", "2000")
     assert module.factorisation(sharp) == Factorisation(sharpen="pictures", code_samples=2000)
     wanted = module.wanted(typed)
@@ -73,6 +76,7 @@ def test_every_option_reaches_its_field():
         camera=(20.0, -10.0),
         fov=12.0,
         force_fp32=True,
+        background=(16, 32, 48),
     )
     assert module.seeds(typed) == [3, 5, 6]
     assert typed["distance"] == (-2.0, 3.0)
@@ -102,8 +106,40 @@ def test_what_depends_on_the_kind_of_output():
 
 
 @pytest.mark.parametrize(
+    "option", ["--layers coarse", "--space z", "--no-normalize", "--torgb never", "--sharpen layers"]
+)
+def test_how_directions_are_found_contradicts_a_file_of_some(option):
+    """The line names what to leave out; without it the command runs."""
+    with pytest.raises(SettingsError, match=f"{option.split()[0]} .*--directions-file .*leave ") as caught:
+        module.factorisation(given("--directions-file", "d.safetensors", *option.split()))
+    assert ("--edit-layers chooses what they change" in str(caught.value)) == (option == "--layers coarse")
+    assert module.factorisation(given("--directions-file", "d.safetensors", "--edit-layers", "coarse"))
+
+
+def test_classes_and_labels(tmp_path):
+    def look(*words):
+        return module.look(given(*words))
+
+    assert look().label is None
+    assert look("--label", "0.5,0,-1").label == (0.5, 0.0, -1.0)
+    np.save(tmp_path / "label.npy", np.array([0.25, 0.75]))
+    assert look("--label", str(tmp_path / "label.npy")).label == (0.25, 0.75)
+    parts = module.of_each_class(given("--class", "0,2,5-6"))
+    assert [(part["part"], module.look(part).label) for part in parts] == [(f"class{c}", c) for c in (0, 2, 5, 6)]
+    (whole,) = module.of_each_class(given("--class", "3"))
+    assert "part" not in whole
+    for words, says in ((["--class", "0,2"], "one class at a time"), (["--class", "1", "--label", "1"], "leave one")):
+        with pytest.raises(click.UsageError, match=says):
+            look(*words)
+
+
+@pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["--class", "cat"], "'--class': class 'cat': expected numbers"),
+        (["--label", "1,x"], "'--label': '1,x': expected numbers like 0.5,0,0.5, or a file with them"),
+        (["--label", "none.npy"], "'--label': none.npy: no such file"),
+        (["--background", "x"], "'--background': 'x': expected a colour like black or #203040"),
         (["--seeds", "1,x"], "'--seeds': seed '1,x'"),
         (["--distance", "5,-5"], "'--distance': distance '5,-5'"),
         (["--directions", "1,,2"], "'--directions': "),

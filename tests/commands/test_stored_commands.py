@@ -56,6 +56,17 @@ CASES = {
         f"sefa plane --network {NET} --projected-w more/proj00.npz --across 0 --down 1 --video none --outdir plane",
     ),
     "class": (f"gen-sefa --network classes.pkl --class 3 {FEW} --precision float32 --distance 3",),
+    "classes": (
+        "sefa sheet --network classes.pkl --class 0,2 --seeds 0 -K 1 --distance 2 --outdir sheets",
+        "sefa edit --network classes.pkl --class=1,3 --seeds 0 --edit 0=auto --outdir edits",
+        "sefa plane --network classes.pkl --class 4-5 --seeds 0 --across 0=1 --down 1=1 --video none --outdir planes",
+        "sefa sheet --network classes.pkl --label=0.5,0,0.5,0,0,0,0,0,0,-0.25 --seeds 0 -K 1 --distance 1",
+    ),
+    "variants": (
+        f"sefa sheet --network {NET} --seeds 0 -K 1 --distance 2 --outdir one",
+        f"sefa sheet --network {NET} --seeds 0 -K 1 --distance 2 --outdir one --no-normalize",
+        f"sefa sheet --network {NET} --seeds 0 -K 1 --distance 2 --outdir one --torgb never",
+    ),
     "stylegan3": ("gen-sefa --network sg3.pkl --translate=-0.1,0.123456789 --rotate 15 --seeds 0 -K 1 --video none",),
     "z": (f"gen-sefa --network {NET} --space z {FEW} --video png --which G_ema --device cpu --easing sine",),
     "demo": (
@@ -97,7 +108,7 @@ def without_pictures(here, again):
         path.unlink()
 
 
-LONG = ("edit", "each", "projected", "absolute", "z", "class", "auto")  # many commands, or many sheets
+LONG = ("classes", "edit", "each", "projected", "absolute", "z", "class", "auto")  # many commands, or many sheets
 
 
 @pytest.mark.parametrize(

@@ -63,10 +63,10 @@ def test_what_an_array_means(tmp_path, write, shape, reading, want):
 
 
 def test_a_choice_that_could_have_been_another_is_told(tmp_path):
-    np.save(tmp_path / "a.npy", np.ones((ROWS, DIM)))
+    np.save(tmp_path / "a.npy", BASIS[:ROWS])
     (note,) = read_foreign(tmp_path / "a.npy", Reading(num_ws=ROWS)).notes
     assert "one edit with a row for each layer" in note and "--rows directions" in note
-    np.save(tmp_path / "a.npy", np.ones((DIM, 3)))
+    np.save(tmp_path / "a.npy", BASIS[:, :3])
     (note,) = read_foreign(tmp_path / "a.npy", Reading(dims=(DIM,))).notes
     assert "columns are the directions" in note
 
@@ -76,7 +76,11 @@ def test_interfacegans_names_tell_the_space(tmp_path):
         np.save(tmp_path / f"{name}.npy", BASIS[:1])
         found = read_foreign(tmp_path / f"{name}.npy")
         assert (found.space, found.kind) == (space, "InterFaceGAN boundary")
-        assert bool(found.notes) == (space == "z")
+        assert found.notes == (f"InterFaceGAN's file of this name is of {space.upper()}",)
+    for name in ("age_boundary", "stylegan_ffhq_hat_boundary", "my_stylegan_ffhq_age_boundary", "age_w_boundary"):
+        np.save(tmp_path / f"{name}.npy", BASIS[:1])  # anybody's: its name says nothing
+        found = read_foreign(tmp_path / f"{name}.npy")
+        assert (found.space, found.kind, found.notes) == (None, "array", ())
 
 
 def test_arrays_that_are_no_directions(tmp_path):
@@ -88,7 +92,7 @@ def test_arrays_that_are_no_directions(tmp_path):
         (np.eye(3)[[0, 1, 1]] * [[1], [0], [1]], "direction 1 is all zeros", None),
         (np.array([["a"]]), "not numbers", None),
         (np.ones((2, 4)), "4 components, the network's latents have 8 or 9", Reading(dims=(8, 9))),
-        (np.ones((2, 3, DIM)), "3 rows, the network has 5 layers", Reading(dims=(DIM,), num_ws=ROWS)),
+        (BASIS[None, :3], "3 rows, the network has 5 layers", Reading(dims=(DIM,), num_ws=ROWS)),
     ):
         np.save(path, array)
         refused(path, says, reading)
@@ -280,13 +284,18 @@ def test_networks_and_latents_are_told_from_directions(golden, tmp_path):
     refused(golden("rosinality-32").pickle.with_suffix(".pt"), "a dict of g_ema, latent_avg")
     state = {"a.weight": torch.zeros(4, 3, 3, 3), "a.bias": torch.zeros(4)}
     torch.save(state, tmp_path / "net.pt")
+    refused(tmp_path / "net.pt", "a.weight, a.bias, which is a network; `sefa factorize --network .*net.pt` finds")
+    torch.save({"a": torch.zeros(4, 3, 3, 3), "b": torch.zeros(4)}, tmp_path / "net.pt")
     refused(tmp_path / "net.pt", r"shapes \[4, 3, 3, 3\], \[4\]")
     np.savez(tmp_path / "projected_w.npz", w=np.zeros((1, ROWS, DIM)))
     refused(tmp_path / "projected_w.npz", "projected latents")
-    np.savez(tmp_path / "x.npz", a=BASIS, b=BASIS)
-    refused(tmp_path / "x.npz", "no directions that are known: a, b")
-    torch.save([1, 2], tmp_path / "x.pt")
-    refused(tmp_path / "x.pt", "neither a tensor nor a dict")
+    for name, says in (("z", "holds z, codes of Z, not directions"), ("latents", r"projected latents \(latents\)")):
+        np.savez(tmp_path / "x.npz", **{name: BASIS[:1]})
+        refused(tmp_path / "x.npz", says)
+    torch.save({"a.png": torch.from_numpy(BASIS)}, tmp_path / "x.pt")
+    refused(tmp_path / "x.pt", r"projected latents \(a.png\), not directions; --projected-w takes them")
+    torch.save("text", tmp_path / "x.pt")
+    refused(tmp_path / "x.pt", "neither an array, nor a dict or a list of some")
     (tmp_path / "x.pt").write_bytes(b"")
     refused(tmp_path / "x.pt", "empty")
     torch.save({"ckpt": "x", "eigvec": "y"}, tmp_path / "x.pt")
@@ -322,3 +331,75 @@ def test_spoilt_bytes_are_a_clear_line_or_harmless(tmp_path, kind):
             assert read_foreign(path).vectors.ndim in (2, 3)
         except FormatError as error:
             assert "\n" not in str(error)
+
+
+# --- any container --------------------------------------------------------------------------------
+
+TWO = np.random.RandomState(5).randn(2, 1, DIM).astype("f4")
+WRITERS = {
+    "npy": np.save,
+    "npz": lambda path, held: np.savez(path, **held),
+    "pt": lambda path, held: torch.save({key: torch.from_numpy(part) for key, part in held.items()}, path),
+    "pkl": lambda path, held: path.write_bytes(pickle.dumps(held)),
+    "json": lambda path, held: path.write_text(json.dumps({key: part.tolist() for key, part in held.items()})),
+    "safetensors": lambda path, held: save_file(held, path),
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_one_dict_in_every_container(tmp_path, kind):
+    for held in ({"age": TWO[0], "smile": TWO[1]}, {"smile": TWO[1]}):
+        WRITERS[kind](tmp_path / f"x.{kind}", held)
+        found = read_foreign(tmp_path / f"x.{kind}")
+        assert found.names == tuple(held)
+        np.testing.assert_allclose(found.vectors, [part[0] for part in held.values()], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WRITERS if kind != "safetensors"])
+def test_one_format_in_every_container(tmp_path, kind):
+    path = tmp_path / f"x.{kind}"
+    WRITERS[kind](path, {"eigvecs": BASIS[:, :3].copy(), "eigvals": np.arange(3.0, 0, -1)})
+    found = read_foreign(path)
+    np.testing.assert_allclose(found.vectors, BASIS[:, :3].T, rtol=1e-6)
+    assert found.eigenvalues.tolist() == [3, 2, 1]
+    WRITERS[kind](path, components())
+    found = read_foreign(path)
+    assert found.kind == "GANSpace components" and found.sigmas.tolist() == [1.5, 1, 0.5]
+
+
+def test_lists_and_spare_axes(tmp_path):
+    torch.save([torch.from_numpy(part) for part in TWO], tmp_path / "x.pt")
+    np.testing.assert_array_equal(read_foreign(tmp_path / "x.pt").vectors, TWO[:, 0])
+    np.save(tmp_path / "x.npy", TWO[None])
+    np.testing.assert_array_equal(read_foreign(tmp_path / "x.npy").vectors, TWO[:, 0])
+    np.save(tmp_path / "x.npy", {"smile": [TWO[0], TWO[1]]})
+    found = read_foreign(tmp_path / "x.npy")
+    np.testing.assert_array_equal(found.vectors, TWO[1])
+    assert found.notes == ("smile: the last of its 2 iterations is taken",)
+
+
+def test_equal_rows_are_one_direction(tmp_path):
+    path = tmp_path / "x.npy"
+    for count in (18, ROWS):  # of another network, and of this one
+        np.save(path, np.repeat(TWO[0], count, 0))
+        found = read_foreign(path, Reading(num_ws=ROWS, dims=(DIM,)))
+        np.testing.assert_array_equal(found.vectors, TWO[0])
+        assert found.notes == (f"its {count} rows are equal, and are taken as one direction",)
+    np.save(path, np.repeat(TWO, 18, 1))
+    np.testing.assert_array_equal(read_foreign(path, Reading(num_ws=ROWS, dims=(DIM,))).vectors, TWO[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("count", "dim", "says"), [(18, 32, "18 rows: as one edit"), (40, 32, "40 rows of 32 numbers")]
+)
+def test_counts_that_do_not_fit_are_asked_back(tmp_path, count, dim, says):
+    rows = np.random.RandomState(0).randn(count, dim)
+    np.save(tmp_path / "x.npy", rows)
+    with pytest.raises(FormatError, match=says) as caught:
+        read_foreign(tmp_path / "x.npy", Reading(num_ws=10))
+    option, value = str(caught.value).rpartition("add ")[2].split()  # what it says to type works
+    assert option == "--rows"
+    assert read_foreign(tmp_path / "x.npy", Reading(num_ws=10, rows=value)).vectors.shape == (count, dim)
+    if count < dim:  # of one length: nobody scales the rows of an edit so
+        np.save(tmp_path / "x.npy", rows / np.linalg.norm(rows, axis=1, keepdims=True))
+        assert read_foreign(tmp_path / "x.npy", Reading(num_ws=10)).vectors.shape == (count, dim)

@@ -7,7 +7,8 @@ from made_directions import directions
 
 from sefa_plugin.directions.directions import Directions
 from sefa_plugin.rendering.edits import edit, edit_of, edit_z, edited_z, normalize_z
-from sefa_plugin.rendering.latents import classes_from_seeds, one_hot, z_from_seeds
+from sefa_plugin.rendering.latents import classes_from_seeds, labelled, z_from_seeds
+from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.timelines import schedule, spread
 
 # --- latents --------------------------------------------------------------------------------------
@@ -22,13 +23,19 @@ def test_a_seed_is_the_toolkits_latent():
 
 
 def test_labels():
-    assert one_hot(2, 4, 3).tolist() == [[0, 0, 1, 0]] * 3
-    assert one_hot(None, 0, 3) is None
-    with pytest.raises(ValueError, match=r"choose a class \(label\), 0-9"):
-        one_hot(None, 10, 1)
+    assert labelled(2, 4, 3).tolist() == [[0, 0, 1, 0]] * 3
+    assert labelled(None, 0, 3) is None
+    with pytest.raises(ValueError, match="choose a class with --class 0-9"):
+        labelled(None, 10, 1)
     for label in (10, -1):
         with pytest.raises(ValueError, match="classes 0-9"):
-            one_hot(label, 10, 1)
+            labelled(label, 10, 1)
+    assert labelled((0.5, 0.0, -1.5), 3, 2).tolist() == [[0.5, 0, -1.5]] * 2
+    assert labelled(None, 0, 3) is None
+    with pytest.raises(ValueError, match=r"a label of 3 numbers: this network's labels have 5 \(--class 0 is 1,0,0,0,"):
+        labelled((1.0, 0.0, 0.0), 5, 1)
+    with pytest.raises(ValueError, match="finite"):
+        Look(label=(1.0, float("nan")))
 
 
 # --- edits ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from scenes import pictures_along
 
 from sefa_plugin import factorize, load_network
 from sefa_plugin.generators import ops
+from sefa_plugin.rendering import scene as module
 from sefa_plugin.rendering.arithmetic import COMPILING, SLOW_FILTERS, note_on_filters
 from sefa_plugin.rendering.edits import edit_of, edit_z
 from sefa_plugin.rendering.frames import to_uint8
@@ -109,6 +110,30 @@ def test_edits_of_many_subjects_reach_the_mapping_network_with_their_classes(gol
     assert torch.equal(seen[1][0], edit_z(scene.z[[2, 0]], made, {1: 2.0}))
     wanted = {"truncation_psi": 0.7, "truncation_cutoff": 2}
     assert all(torch.equal(label, scene.c[[2, 0]]) and options == wanted for _, label, options in seen)
+
+
+def test_a_label_reaches_the_mapping_network_as_it_is(golden):
+    G, label = load_network(golden("sg2ada-cond-32").pickle), (0.5, 0.0, 0.25, *[0.0] * 7)
+    z = torch.from_numpy(np.random.RandomState(4).randn(1, G.z_dim))
+    want = G.mapping(z, torch.tensor([label]))
+    scene = Scene(G, View(Look(label=label), [4]))
+    assert torch.equal(scene.ws, want)
+    one_class = Scene(G, View(Look(label=tuple(float(place == 2) for place in range(10))), [4]))
+    assert torch.equal(one_class.ws, Scene(G, View(Look(label=2), [4])).ws)
+
+
+@pytest.mark.parametrize("background", [None, (0, 0, 0), (10, 200, 30)])
+def test_transparent_pictures_are_laid_over_the_background(G, monkeypatch, background):
+    held = np.random.RandomState(0).randint(0, 256, (8, 8, 4), np.uint8)
+    monkeypatch.setattr(module, "render", lambda *_, **options: iter([held]))
+    view = View(Look(background=background), [0])
+    (picture,) = Scene(G, view).pictures(Shard.of_everyone(view))
+    if background is None:
+        assert np.array_equal(picture, held)
+        return
+    opacity = held[..., 3:] / 255
+    want = held[..., :3] * opacity + np.array(background) * (1 - opacity)
+    assert picture.shape == (8, 8, 3) and np.abs(picture - want).max() <= 0.51
 
 
 def test_a_row_that_does_not_fill_its_last_batch_is_padded(G):

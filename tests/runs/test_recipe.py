@@ -52,6 +52,14 @@ def test_a_recipe_comes_back_as_it_was(tmp_path):
     assert "[0, 1, 2]" in (tmp_path / "recipe.json").read_text()  # for people
 
 
+@pytest.mark.parametrize("look", [Look(label=(0.5, 0.0, -1.5)), Look(background=(16, 32, 48)), Look(label=0)])
+def test_labels_and_backgrounds_come_back_as_they_were(look):
+    made = recipe(look=look)
+    assert Recipe.parse(made.data()).look == look
+    assert made.digest != recipe(look=Look()).digest
+    assert b"background" not in recipe().data()  # files without one are as before
+
+
 def test_the_digest_is_of_what_decides_the_picture():
     made = recipe()
     named = tuple(replace(edit, name="other", index=1) for edit in made.edits)

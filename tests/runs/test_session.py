@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from places import ROOT
 from scenes import pictures_along
 
@@ -134,7 +135,26 @@ def test_classes(golden):
     with pytest.raises(SettingsError, match="this network has classes"):
         session.view(Look(label=1000), [0])
     assert len(session.scene(session.view(Look(label=1), [0, 1]))) == 2
+    with pytest.raises(SettingsError, match="a label of 2 numbers: this network's labels have 10"):
+        session.view(Look(label=(1.0, 0.0)), [0])
+    half = session.view(Look(label=(0.5, 0.5, *[0.0] * 8)), [0])
+    assert not torch.equal(session.scene(half).ws, session.scene(session.view(Look(label=0), [0])).ws)
+    group = session.directions(Factorisation(), Wanted(count=1))[0]
+    settings = session.ranges(half, session.engine()).settings
+    assert '"class": [0.5, 0.5' in settings and '"background"' not in settings
+    assert not session.ranges(half, session.engine()).known(group, 0)
     assert not said
+
+
+def test_a_label_of_a_network_without_labels_is_refused(net):
+    with pytest.raises(SettingsError, match="--label: this network is unconditional, .*; leave it out"):
+        Session.open(NetworkChoice(net)).view(Look(label=(1.0, 0.0)), [0])
+
+
+def test_a_background_of_pictures_that_are_not_transparent_is_ignored(net):
+    said = []
+    view = Session.open(NetworkChoice(net), warn=said.append).view(Look(background=(0, 0, 0)), [0])
+    assert view.look.background is None and "--background is ignored" in said[0]
 
 
 def test_what_a_network_does_not_have_is_a_warning(net):

@@ -69,7 +69,7 @@ About = TypedDict(
         "first_seed": int,
         "look": str,  # settings that differ from the default, in words
         "trunc": float,
-        "class": Union[int, str, None],
+        "class": Union[int, tuple[float, ...], str, None],
     },
     total=False,
 )
@@ -166,7 +166,8 @@ def _words_of(samples: Samples) -> str:
     trunc, label = samples.look.trunc, samples.look.label
     words = [f"truncation {trunc:g}"] if trunc != 1 else []
     if samples.G.c_dim:
-        words.append("a class drawn for each" if label is None else f"class {label}")
+        one = f"class {label}" if isinstance(label, int) else f"label {label}"
+        words.append("a class drawn for each" if label is None else one)
     return ", ".join(words)
 
 

@@ -161,6 +161,8 @@ def load_boundary(path: str | os.PathLike[str], dim: int | None = None) -> np.nd
             file = ArrayFile(path)
             if file.names != [""]:
                 raise BoundaryError(f"{path}: holds an .npz, expected floats [1, dim]")
+            if file.holds_objects(""):
+                raise BoundaryError(f"{path}: holds objects, expected floats [1, dim]; `sefa import` reads dicts")
             found = file.read("", "f")
     except ArrayFileError as error:
         raise BoundaryError(f"{path}: is not a .npy file of floats: {error}") from None

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...rendering.edits import edit_of
 from ...rendering.engine import Engine
-from ...rendering.latents import classes_from_seeds, z_from_seeds
+from ...rendering.latents import classes_from_seeds, labelled, z_from_seeds
 from ...rendering.local import Local
 from ...rendering.look import Look
 from ...rendering.shards import Shard, View
@@ -136,9 +136,11 @@ class Samples:
     def _labels(self, seeds: range, device: torch.device) -> Tensor | None:
         if not self.G.c_dim:
             return None
+        if self.look.label is not None:
+            labels = labelled(self.look.label, self.G.c_dim, len(seeds))
+            return None if labels is None else labels.to(device)
         drawn = classes_from_seeds(seeds, self.G.z_dim, self.G.c_dim)
-        chosen = drawn if self.look.label is None else [self.look.label] * len(seeds)
-        return torch.nn.functional.one_hot(torch.tensor(chosen), self.G.c_dim).float().to(device)
+        return torch.nn.functional.one_hot(torch.tensor(drawn), self.G.c_dim).float().to(device)
 
 
 def measure_pictures(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from ...directions.layers import Label
 from ...reading.json_file import parsed, read_bounded
 from ..record import Manifest
 from .html import Matrix
@@ -67,14 +68,16 @@ def _of(
     label, attributes = str(held["label"]), [str(word) for word in held["attributes"]]
     rows, values, sure, moves_of = [], [], [], {}
     for item in held["directions"]:
-        index, key = int(item["index"]), (label, int(item["index"]), item["digest"])
+        index = int(item["index"])
         row, certain = [float(value) for value in item["normalized"]], [bool(flag) for flag in item["significant"]]
         if not len(row) == len(certain) == len(attributes) or not all(map(math.isfinite, row)):
             raise ValueError("a row of another length")
-        present = shown.get(label, {}).get(index)
-        if present not in (None, item["digest"]):
+        cards = [card for card, held_by in shown.items() if index in held_by and str(Label.of(card).plain) == label]
+        card = next((card for card in cards if shown[card][index] == item["digest"]), "")
+        if cards and not card:
             continue
-        rows.append((f"{label}-dir{index:02d}" if present else "", str(index), names.get(key, str(item["name"]))))
+        key = (card or label, index, item["digest"])
+        rows.append((f"{card}-dir{index:02d}" if card else "", str(index), names.get(key, str(item["name"]))))
         values.append(row)
         sure.append(certain)
         order = [place for place in sorted(range(len(row)), key=lambda place: -abs(row[place])) if certain[place]]
