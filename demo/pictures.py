@@ -5,6 +5,7 @@ They show the bundled network: when that changes, so do they, and what is said o
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -25,7 +26,7 @@ SEEDS = "--seeds 13,16,10,5"  # faces that turned out well
 PLANE = "--across middle:2 --down middle:1 --seeds 16 --video none"  # of sefa plane --network demo
 EDIT = "--seeds 5,16,18,4 --edit 2=+1.9 --edit coarse:0=-1"  # of sefa edit --network demo
 WALK = "--animate walk --frames 60 --video gif"  # of sefa render --recipe, which EDIT wrote
-GIF = "--video gif --size 768"
+GIF = "--video gif --size"
 
 # options of gen_sefa.py --network demo -> picture -> what it is called there
 PICTURES = {
@@ -42,12 +43,10 @@ PICTURES = {
         "fixed1.jpg": "sheets/all-dir01.jpg",
         "fixed7.jpg": "sheets/all-dir07.jpg",
     },
-    f"--layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions --easing sine --frames 30 {GIF}": {
+    f"--layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions --easing sine --frames 30 {GIF} 512": {
         "grid.gif": "videos/coarse-grid.gif"
     },
-    f"--layers middle --directions 2 {SEEDS} --video gif --size 768 --frames 40": {
-        "demo.gif": "videos/middle-dir02.gif"
-    },
+    f"--layers middle --directions 2 {SEEDS} --frames 40 {GIF} 768": {"demo.gif": "videos/middle-dir02.gif"},
 }
 
 
@@ -65,31 +64,33 @@ def call(command: click.Command, start: str, options: str, outdir: Path) -> None
     command.main([*start.split(), *options.split(), "--outdir", str(outdir)], standalone_mode=False)
 
 
-def take(folder: Path, pattern: str, target: Path) -> Path:
-    """Copy the one file of this kind, and give the copy."""
+def take(folder: Path, pattern: str, target: Path) -> None:
+    """Copy the one file of this kind."""
     (found,) = folder.glob(pattern)
     shutil.copy(found, target)
-    return target
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--outdir", type=click.Path(file_okay=False, path_type=Path), default=IMAGES)
 def main(outdir: Path) -> None:
     """Make the pictures of the documentation again."""
+    outdir = outdir.resolve()
     outdir.mkdir(parents=True, exist_ok=True)
+    here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # pictures carry their commands, with the folder as it was typed
         for index, (options, pictures) in enumerate(PICTURES.items()):
-            made = Path(folder, str(index))
+            made = Path(f"{index}")
             call(gen_sefa, "--network demo", options, made)
             for name, output in pictures.items():
                 shutil.copy(made / output, outdir / name)
-        plane, edit, walk = (Path(folder, name) for name in ("plane", "edit", "walk"))
+        plane, edit, walk = Path("plane"), Path("edit"), Path("walk")
         call(sefa, "plane --network demo", PLANE, plane)
         take(plane, "**/*.jpg", outdir / "plane.jpg")
         call(sefa, "edit --network demo", EDIT, edit)
-        recipe = take(edit, "**/recipe.json", Path(folder, "recipe.json"))
-        call(sefa, f"render --recipe {recipe}", WALK, walk)
+        call(sefa, f"render --recipe {edit}", WALK, walk)
         take(walk, "**/*.gif", outdir / "walk.gif")
+        os.chdir(here)
     Image.fromarray(samples()).save(outdir / "samples.png")
 
 
