@@ -294,7 +294,7 @@ def compare(**given: Any) -> None:
 
 def _side(path: str, given: Given) -> Side:
     """One side of a comparison: a directions file, another tool's file, or a network."""
-    from ..directions.foreign_files import FormatError, read_foreign
+    from ..directions.foreign_files import FormatError, Reading, read_foreign
     from ..hook import HookError
     from ..reading.download import is_url
     from ..reading.network_record import NetworkFileError
@@ -305,7 +305,7 @@ def _side(path: str, given: Given) -> Side:
     if own is not None:
         return own
     try:
-        return _foreign(path, read_foreign(path))
+        return _foreign(path, read_foreign(path, Reading(asks=False)))
     except FormatError as error:
         try:
             return _factorised(path, given)

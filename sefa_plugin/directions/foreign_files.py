@@ -73,12 +73,14 @@ class Reading:
             ``eigvec`` and ``eigvecs``, rows for all others, and what fits ``dims`` where only one does.
         dims: sizes of the spaces that the directions may lie in; () where no network is known.
         num_ws: of the network, 0 where it is not known.
+        asks: whether a count of rows that fits something else is refused, with the options that decide.
     """
 
     rows: str = "auto"
     vectors: str = "auto"
     dims: tuple[int, ...] = ()
     num_ws: int = 0
+    asks: bool = True
 
 
 def read_foreign(path: str | os.PathLike[str], reading: Reading | None = None) -> Found:
@@ -173,7 +175,7 @@ def _arranged(array: np.ndarray, reading: Reading, columns: bool = False) -> tup
                     f"--rows directions takes them as {num_ws} directions"
                 )
             array = array[None]
-        elif reading.rows == "auto":
+        elif reading.rows == "auto" and reading.asks:
             _ask_back(array, num_ws)
     elif reading.rows == "directions" and len(array) == 1:
         array = array[0]
@@ -196,7 +198,7 @@ def _ask_back(array: np.ndarray, num_ws: int) -> None:
     if count > dim:
         raise _Problem(
             f"holds {count} rows of {dim} numbers, more than there are dimensions: latents are taken by --projected-w; "
-            "if they are directions, add --rows directions"
+            "if its columns are directions, add --vectors columns; if its rows are, add --rows directions"
         )
     lengths = np.linalg.norm(array, axis=1)
     if num_ws and count in _LAYERS and not np.allclose(lengths, lengths[0], rtol=1e-3):

@@ -101,9 +101,10 @@ class _Latents:
             return self._of_dict(pairs, name, depth)
         if depth < _DEEPEST and parts:
             shapes = [file.shape(part) for part in parts]
-            if all(shape is not None and len(shape) == 1 for shape in shapes) and len(set(shapes)) == 1:
-                rows = np.stack([file.array(part, called, _FLOATS) for part in parts])
-                return [self._rows(rows, called, name)]
+            rows = all(shape is not None and len(shape) == 1 for shape in shapes) and len(set(shapes)) == 1
+            if rows and (not name or len(parts) == self.num_ws):
+                stacked = np.stack([file.array(part, called, _FLOATS) for part in parts])
+                return [self._rows(stacked, called, name)]
             if name and None not in shapes:
                 if len(parts) > 1:
                     self.note(f"{shown(name, 40)}: the last of its {len(parts)} iterations is taken")
@@ -132,9 +133,7 @@ class _Latents:
             self._refuse(str(key), str(key))
         made = []
         for key, item in list(pairs.items())[: _MOST + 1]:
-            if not isinstance(key, str):
-                raise ArrayFileError(f"holds no latents that are known: {shown(str(key), 40)} is no name")
-            made += self._of(item, key, depth + 1)
+            made += self._of(item, str(key), depth + 1)
         return made
 
     def _refuse(self, name: str, key: str) -> None:

@@ -48,11 +48,18 @@ class Silent:
 
 
 class Announced(Silent):
-    """Passes on to a reporter that has received the amount of work already."""
+    """Passes on to a reporter that has received the whole amount of work already."""
 
     def __init__(self, reporter: Reporter) -> None:
-        self.say = reporter.say  # type: ignore[method-assign]
-        self.advance = reporter.advance  # type: ignore[method-assign]
+        self._reporter = reporter
+
+    def say(self, text: str) -> None:
+        """One line for the log."""
+        self._reporter.say(text)
+
+    def advance(self, pictures: int) -> None:
+        """Some pictures are done."""
+        self._reporter.advance(pictures)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ def test_networks_are_compared_by_what_they_factorise_to(run, network, golden, f
     run("compare", network, "none.pt", code=1)
 
 
+def test_a_comparison_asks_nothing_back(run, factorised):
+    np.save("many.npy", np.random.RandomState(0).randn(40, 32))  # `sefa import` asks: there are 32 dimensions
+    run("compare", "many.npy", factorised)
+
+
 def test_import_and_what_can_be_done_with_it(run, network, tmp_path):
     direction = np.random.RandomState(0).randn(1, 32).astype("f4") * 3
     np.save("smile.npy", direction)

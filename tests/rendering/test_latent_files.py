@@ -215,6 +215,11 @@ def test_lists(tmp_path, kind):
     assert said == [f"{name}: the last of its {n} iterations is taken" for name, n in (("a.jpg", 3), ("b.jpg", 2))]
     CONTAINERS[kind](path, {"a.jpg": {"latents": PARTS[0][None, None], "noise": [PARTS[1]]}})
     np.testing.assert_allclose(load_projected_w(path, NUM_WS, W_DIM), PARTS[:1], rtol=1e-6)
+    CONTAINERS[kind](path, {"a.jpg": [PARTS[0, row] for row in range(NUM_WS)]})
+    np.testing.assert_allclose(load_projected_w(path, NUM_WS, W_DIM), PARTS[:1], rtol=1e-6)
+    if kind != "json":  # where rows of numbers are an array
+        CONTAINERS[kind](path, {0: [PARTS[0, 0], PARTS[1, 0]]})
+        np.testing.assert_allclose(load_projected_w(path, NUM_WS, W_DIM)[:, 2], PARTS[1:2, 0], rtol=1e-6)
     if kind not in ("npy", "npz of objects"):  # which make one array of a list of arrays
         CONTAINERS[kind](path, [PARTS[0], PARTS[1]])
         np.testing.assert_allclose(load_projected_w(path, NUM_WS, W_DIM), PARTS[:2], rtol=1e-6)
