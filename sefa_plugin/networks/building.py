@@ -76,7 +76,7 @@ def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> Lo
         G = _built(opened) if held is None else _filled(opened, held)
     opened.check_unchanged()
     if held is record.tensors:
-        _compare_attributes(G, record)
+        _compare_modules(G, record)
     info = NetworkInfo(
         path=record.path,
         name=record.name,
@@ -124,13 +124,28 @@ def _filled(opened: OpenNetwork, held: Mapping[str, ArrayLike]) -> nn.Module:
 _HARMLESS = {"training", "w_avg_beta", "magnitude_ema_beta", "use_fp16", "channels_last", "num_fp16_res"}
 
 
-def _compare_attributes(G: nn.Module, record: NetworkRecord) -> None:
-    """Compare attributes of the file's modules with those of the built ones: some forks change only a gain."""
-    for name, module in G.named_modules():
-        for key, ours in module.__dict__.items():
-            plain = ours is None or isinstance(ours, (bool, int, float, str))  # None: no clamp
+def _compare_modules(G: nn.Module, record: NetworkRecord) -> None:
+    """Compare the file's modules with the built ones: their attributes, since some forks change only a gain; and, where
+    the file holds their source, their classes, each of which must be one of the built classes."""
+    built = dict(G.named_modules())
+    names = {type(module).__name__ for module in built.values()}
+    pairs = dict[tuple[str, str], str]()
+    for name, module in built.items():
+        attributes = {**vars(module), **getattr(module, "toolkit_attributes", dict)()}
+        for key, ours in attributes.items():
+            plain = ours is None or isinstance(ours, (bool, int, float, str, list, tuple))  # None: no clamp
             if plain and not key.startswith("_") and key not in _HARMLESS:
                 check_attribute(record, name, key, ours)
+        theirs = record.modules.get(name)
+        if theirs is None or not theirs.source_digest:
+            continue
+        mine, given = type(module).__name__, theirs.class_name
+        known = pairs.setdefault(("file", given), mine) == mine and pairs.setdefault(("built", mine), given) == given
+        if not known or (given != mine and given in names):
+            raise HookError(
+                f"{record.path}: {name or 'the network'} is a {given}, where the known toolkits have a {mine}: a "
+                "modified network, which would be rendered wrong"
+            )
 
 
 _ASSIGNS = "assign" in inspect.signature(nn.Module.load_state_dict).parameters  # from torch 2.1 on

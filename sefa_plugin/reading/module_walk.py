@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MAX_MODULES = 20_000
 MAX_MODULE_DEPTH = 32
-MAX_ENTRIES = 1_000_000  # of all modules' states; a module that occurs twice counts twice
 MAX_TENSORS = 100_000
 MAX_NAME = 1_000  # letters of a dotted name
 _MEMBERS = ("_parameters", "_buffers", "_modules")
@@ -77,7 +76,6 @@ class NetworkWalk:
         self.sources: dict[str, str] = {}
         self.unknown: list[UnknownGlobal] = []  # what the network needs and is not known
         self._digests: dict[int, str] = {}
-        self._entries = 0
 
     def module(self, value: object, name: str) -> None:
         """Collect a module and its submodules under a dotted name; '' is the root.
@@ -88,7 +86,7 @@ class NetworkWalk:
         class_name, source, state = self._open(value, name)
         if len(self.modules) >= MAX_MODULES or name.count(".") > MAX_MODULE_DEPTH:
             raise ValueProblem(f"the network has too many modules or too deep ones ({shown(name, 60)})")
-        self._count(state)
+        self.values.count(len(state))
         members = {kind: self._members(state, kind, name) for kind in _MEMBERS}
         names = [key for held in members.values() for key in held]
         attributes = {}
@@ -115,11 +113,6 @@ class NetworkWalk:
         for key, item in members["_modules"].items():
             if item is not None:
                 self.module(item, self._joined(name, key))
-
-    def _count(self, held: Sized) -> None:
-        self._entries += len(held)
-        if self._entries > MAX_ENTRIES:
-            raise ValueProblem(f"the network's modules have more than {MAX_ENTRIES} entries")
 
     @staticmethod
     def _joined(name: str, key: str) -> str:
@@ -155,7 +148,7 @@ class NetworkWalk:
         held = state.get(kind, {})
         if not isinstance(held, dict):
             raise ValueProblem(f"module {shown(name, 60) or 'root'} has a malformed {kind}")
-        self._count(held)
+        self.values.count(len(held))
         for key in held:
             if not isinstance(key, str) or not key or "." in key:
                 raise ValueProblem(f"module {shown(name, 60) or 'root'} has a malformed name in {kind}")

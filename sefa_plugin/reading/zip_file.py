@@ -73,6 +73,8 @@ def open_zip(data: Bytes) -> zipfile.ZipFile:
     for member in archive.infolist():
         if "\0" in member.orig_filename:
             raise ZipArchiveError("is a zip archive with a name that programs cut at different places")
+        if member.filename != member.orig_filename:  # a second name, or separators of Windows
+            raise ZipArchiveError("is a zip archive with a name that not all programs read alike")
         name = member.filename.casefold().removesuffix(".npy")  # torch compares without case, NumPy without suffix
         if name in names:
             raise ZipArchiveError(f"is a zip archive that lists {member.filename!r:.60} twice")

@@ -12,7 +12,6 @@ from scenes import pictures_along
 
 from sefa_plugin import Directions, factorize, load_network
 from sefa_plugin.directions.factorization import Factorisation
-from sefa_plugin.directions.file import DirectionsFileError
 from sefa_plugin.rendering.local import Local
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.shards import Shard
@@ -107,7 +106,7 @@ def test_a_directions_file(session, tmp_path, net):
     said = []
     Session.open(NetworkChoice(net), warn=said.append).directions(wanted=Wanted(file=path))
     assert "were found in other" in said[0]
-    with pytest.raises(DirectionsFileError, match="--strict"):
+    with pytest.raises(SessionError, match="--strict"):
         Session.open(NetworkChoice(net, strict=True)).directions(wanted=Wanted(file=path))
 
 
