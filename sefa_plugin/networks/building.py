@@ -76,7 +76,9 @@ def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> Lo
         G = _built(opened) if held is None else _filled(opened, held)
     opened.check_unchanged()
     if held is record.tensors:
-        _compare_modules(G, record)
+        _compare_attributes(G, record)
+        if not opened.source.startswith("unknown"):
+            _compare_classes(G, record)
     info = NetworkInfo(
         path=record.path,
         name=record.name,
@@ -124,27 +126,31 @@ def _filled(opened: OpenNetwork, held: Mapping[str, ArrayLike]) -> nn.Module:
 _HARMLESS = {"training", "w_avg_beta", "magnitude_ema_beta", "use_fp16", "channels_last", "num_fp16_res"}
 
 
-def _compare_modules(G: nn.Module, record: NetworkRecord) -> None:
-    """Compare the file's modules with the built ones: their attributes, since some forks change only a gain; and, where
-    the file holds their source, their classes, each of which must be one of the built classes."""
-    built = dict(G.named_modules())
-    names = {type(module).__name__ for module in built.values()}
-    pairs = dict[tuple[str, str], str]()
-    for name, module in built.items():
+def _compare_attributes(G: nn.Module, record: NetworkRecord) -> None:
+    """Compare attributes of the file's modules with those of the built ones: some forks change only a gain."""
+    for name, module in G.named_modules():
         attributes = {**vars(module), **getattr(module, "toolkit_attributes", dict)()}
         for key, ours in attributes.items():
             plain = ours is None or isinstance(ours, (bool, int, float, str, list, tuple))  # None: no clamp
             if plain and not key.startswith("_") and key not in _HARMLESS:
                 check_attribute(record, name, key, ours)
-        theirs = record.modules.get(name)
-        if theirs is None or not theirs.source_digest:
+
+
+def _compare_classes(G: nn.Module, record: NetworkRecord) -> None:
+    """Compare classes of the file's modules, where it holds their source, with those of the built ones: each must stand
+    for one built class, and be called like no other one."""
+    built = dict(G.named_modules())
+    names = {type(module).__name__ for module in built.values()}
+    ours_of, theirs_of = dict[str, str](), dict[str, str]()
+    for name, module in built.items():
+        if name not in record.modules or not record.modules[name].source_digest:
             continue
-        mine, given = type(module).__name__, theirs.class_name
-        known = pairs.setdefault(("file", given), mine) == mine and pairs.setdefault(("built", mine), given) == given
-        if not known or (given != mine and given in names):
+        ours, theirs = type(module).__name__, record.modules[name].class_name
+        alone = ours_of.setdefault(theirs, ours) == ours and theirs_of.setdefault(ours, theirs) == theirs
+        if not alone or (theirs != ours and theirs in names):
             raise HookError(
-                f"{record.path}: {name or 'the network'} is a {given}, where the known toolkits have a {mine}: a "
-                "modified network, which would be rendered wrong"
+                f"{record.path}: {name or 'the network'} is a {theirs}, where the known toolkits have a {ours}: "
+                "a modified network, which would be rendered wrong"
             )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..system.messages import shown
-from .pickle_forms import Object, Persistent, UnknownGlobal, is_plain_module
+from .pickle_forms import MODULE_STATE, Object, Persistent, UnknownGlobal, is_plain_module
 from .pickle_values import ValueProblem, Values
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ class NetworkWalk:
                 raise UnknownGlobal(value.kind)
             raise ValueProblem(f"{shown(name or 'the network', 60)} is {describe(value)}, not a network")
         state = value.state or {}
+        if missing := MODULE_STATE - state.keys():
+            raise ValueProblem(f"module {shown(name, 60) or 'root'} lacks {min(missing)}, which all of torch have")
         if isinstance(value, Persistent):
             return shown(value.class_name, 80), value.source, state
         if not is_plain_module(value.kind):
@@ -145,7 +147,7 @@ class NetworkWalk:
 
     def _members(self, state: dict[object, object], kind: str, name: str) -> dict[str, object]:
         """The entries of a module's ``_parameters``, ``_buffers`` or ``_modules``, by name."""
-        held = state.get(kind, {})
+        held = state[kind]
         if not isinstance(held, dict):
             raise ValueProblem(f"module {shown(name, 60) or 'root'} has a malformed {kind}")
         self.values.count(len(held))

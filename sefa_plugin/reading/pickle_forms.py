@@ -122,7 +122,8 @@ _CORES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERICS = ("numpy.core.numeric", "numpy._core.numeric")
 _CODES = {code[1:]: name for name, (_, code) in ELEMENT_TYPES.items() if code}
 _UNPACK = {"float16": "<e", "float32": "<f", "float64": "<d", "bool": "<?"}
-_MODULE_STATE = {"training", "_parameters", "_buffers", "_modules"}
+# What every version of torch gives a module; what it looks up beside, it sets where it is missing.
+MODULE_STATE = {"training", "_parameters", "_buffers", "_modules", "_forward_hooks", "_backward_hooks"}
 _META = ["type", "version", "module_src", "class_name", "state"]
 _TF_NETWORKS = {("tfutil", "Network"), ("dnnlib.tflib.network", "Network")}
 _TF_STATE = {"version", "name", "static_kwargs", "build_module_src", "build_func_name", "variables"}
@@ -298,7 +299,7 @@ class Reader(Machine):
         kind = target.kind
         if type(state) is not dict or not all(isinstance(key, str) for key in state):
             raise _Misfit("a state that is no dict of attributes")
-        if is_plain_module(kind) and not state.keys() >= _MODULE_STATE:
+        if is_plain_module(kind) and not state.keys() >= MODULE_STATE:
             raise _Misfit("a state that no module has")
         if is_network_of_tensorflow(kind):
             version = state.get("version")

@@ -17,7 +17,7 @@ from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.shards import Shard
 from sefa_plugin.runs.each_direction import make_outputs
 from sefa_plugin.runs.output_settings import OutputSettings
-from sefa_plugin.runs.session import Session, SettingsError, device_of, indices_of
+from sefa_plugin.runs.session import Session, SessionError, SettingsError, device_of, indices_of
 from sefa_plugin.runs.settings import NetworkChoice, Wanted
 
 pytestmark = pytest.mark.command
