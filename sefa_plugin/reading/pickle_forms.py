@@ -317,7 +317,7 @@ class Reader(Machine):
             OtherForm: one was recalled.
         """
         for value in values:
-            if type(value) in (tuple, list, dict) and id(value) in self.used and len(value) > MAX_KEY_PARTS:
+            if isinstance(value, (tuple, list, dict)) and id(value) in self.used and len(value) > MAX_KEY_PARTS:
                 raise OtherForm(f"makes two things of one {type(value).__name__} at {self.where}")
 
     def fresh(self, value: str | bytes | memoryview) -> None:

@@ -277,4 +277,6 @@ def read_zip(data: Bytes, budget: Budget | None = None) -> Loaded:
     expected = {root + name for name in (*_BESIDE, "data.pkl", *(f"data/{key}" for key in storages.held))}
     for name in members.keys() - expected:
         raise OtherForm(f"has a member {shown(name, 60)}, which torch.save does not write")
+    if root + "version" not in members:
+        raise OtherForm("lacks the member version, which torch.save writes")
     return body

@@ -279,6 +279,24 @@ def test_members_that_torch_does_not_write(tmp_path):
         assert says in audit(path).verdict and bool(audit(path).findings) == bool(says)
 
 
+def test_archives_are_whole_and_end_with_their_index(tmp_path):
+    path, writer = tmp_path / "x.pt", TorchWriter()
+    whole = writer.dumps({"a": writer.tensor(np.zeros(2))})
+    path.write_bytes(whole)
+    assert audit(path).findings == ()
+    for data, says in (
+        (whole + b"x", "index is not where it says"),
+        (whole[:-2] + b"\1\0x", "index is not where it says"),
+        (whole.replace(b"/version", b"/byteord"), "member archive/byteord"),
+        (whole.replace(b"archive/", b"arch/ve/"), "not one that torch.save wrote"),
+    ):
+        path.write_bytes(data)
+        assert says in audit(path).verdict, says
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", dumps({}, 2))
+    assert "lacks the member version" in audit(path).verdict
+
+
 def test_a_name_with_an_end_inside_is_refused(tmp_path):
     path = tmp_path / "x.pt"
     with zipfile.ZipFile(path, "w") as archive:
