@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ MAX_MODULE_DEPTH = 32
 MAX_TENSORS = 100_000
 MAX_NAME = 1_000  # letters of a dotted name
 _MEMBERS = ("_parameters", "_buffers", "_modules")
-_HOOKS = re.compile(r"_hooks($|_)")  # functions that torch would call
 MAX_SOURCE = 1 << 22  # letters of a module's source text; NVIDIA's largest has 40,000
 
 
@@ -96,7 +94,7 @@ class NetworkWalk:
             if key in _MEMBERS:
                 continue
             names.append(key)
-            if _HOOKS.search(key) and item is not None and not isinstance(item, bool):
+            if (key.endswith("_hooks") or "_hooks_" in key) and item is not None and not isinstance(item, bool):
                 if not isinstance(item, dict) or item:
                     raise ValueProblem(f"module {shown(name, 60) or 'root'} has hooks ({shown(key, 60)})")
                 continue
