@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .reading.network_record import NetworkRecord
+from .reading.tensor_view import TensorView
 from .system.messages import printable, shown
 
 if TYPE_CHECKING:
@@ -345,14 +346,22 @@ def check_attribute(record: NetworkRecord, name: str, key: str, ours: object) ->
     if name not in record.modules or key not in record.modules[name].attributes:
         return
     value = record.modules[name].attributes[key]
-    same = ours == value
-    if isinstance(value, (int, float)) and isinstance(ours, (int, float)):
-        same = math.isclose(ours, value, rel_tol=1e-6)
-    if not same:
+    if not _alike(ours, value):
         raise HookError(
             f"{record.path}: {name or 'the network'} has {key} = {value!r:.40}, where the known "
             f"toolkits have {ours!r:.40}: a modified network, which would be rendered wrong"
         )
+
+
+def _alike(ours: object, value: object) -> bool:
+    """Whether an attribute has a value, but for rounding; lists may be arrays in the file."""
+    if isinstance(ours, (int, float)) and isinstance(value, (int, float)):
+        return math.isclose(ours, value, rel_tol=1e-6)
+    if not isinstance(ours, (list, tuple)):
+        return ours == value
+    if isinstance(value, TensorView) and value.shape == (len(ours),):
+        value = value.numpy().tolist()
+    return isinstance(value, (list, tuple)) and len(value) == len(ours) and all(map(_alike, ours, value))
 
 
 def find_hook(record: NetworkRecord, hooks: Iterable[Hook]) -> Hook:

@@ -27,7 +27,14 @@ SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names":
 
 
 def warn(text: str) -> None:
-    """Print a one-line warning to standard error."""
+    """Print a one-line warning to standard error.
+
+    Raises:
+        click.ClickException: instead of it, with ``--strict``.
+    """
+    context = click.get_current_context(silent=True)
+    if context is not None and context.params.get("strict"):
+        raise click.ClickException(f"{text} (refused because of --strict)")
     Progress.say(f"Warning: {one_line(without_secrets(text))}")
 
 

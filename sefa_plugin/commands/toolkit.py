@@ -12,13 +12,14 @@ import click
 
 from .. import __version__
 from . import options
+from .files import Folder
 from .shell import Command, report, warn
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 
 
 @click.command("register", cls=Command)
-@click.argument("path", metavar="PATH")
+@click.argument("path", type=Folder(there=True), metavar="PATH")
 @_dry_run
 @options.debug
 def register_command(path: str, dry_run: bool, debug: bool) -> None:
@@ -50,7 +51,7 @@ def register_command(path: str, dry_run: bool, debug: bool) -> None:
 
 
 @click.command("unregister", cls=Command)
-@click.argument("path", metavar="PATH")
+@click.argument("path", type=Folder(there=True), metavar="PATH")
 @_dry_run
 @options.debug
 def unregister_command(path: str, dry_run: bool, debug: bool) -> None:

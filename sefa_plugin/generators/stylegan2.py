@@ -87,6 +87,7 @@ class SynthesisLayer(nn.Module):
         activation: str = "lrelu",
     ) -> None:
         super().__init__()
+        self.resolution = resolution
         self.up = up
         self.use_noise = use_noise
         self.activation = activation
@@ -208,6 +209,7 @@ class SynthesisBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
+        self.is_last = is_last
         self.architecture = architecture
         self.use_fp16 = use_fp16
         self.num_conv = 1 if in_channels == 0 else 2

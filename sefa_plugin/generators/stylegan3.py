@@ -99,6 +99,12 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("up_filter", None if up is None else torch.as_tensor(up, dtype=torch.float32))
         self.register_buffer("down_filter", None if down is None else torch.as_tensor(down, dtype=torch.float32))
 
+    def toolkit_attributes(self) -> dict[str, object]:
+        """The attributes of NVIDIA's layers that are kept in the plan here."""
+        plan = self.plan
+        sizes = {key: [width(size, plan.square), size] for key, size in vars(plan).items() if key.endswith("_size")}
+        return {**vars(plan), **sizes, "padding": plan.padding}
+
     @property
     def out_cutoff(self) -> float:
         """As NVIDIA's layers have it: half the detail that this one can draw, in pixels."""

@@ -77,6 +77,8 @@ def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> Lo
     opened.check_unchanged()
     if held is record.tensors:
         _compare_attributes(G, record)
+        if not opened.source.startswith("unknown"):
+            _compare_classes(G, record)
     info = NetworkInfo(
         path=record.path,
         name=record.name,
@@ -127,10 +129,29 @@ _HARMLESS = {"training", "w_avg_beta", "magnitude_ema_beta", "use_fp16", "channe
 def _compare_attributes(G: nn.Module, record: NetworkRecord) -> None:
     """Compare attributes of the file's modules with those of the built ones: some forks change only a gain."""
     for name, module in G.named_modules():
-        for key, ours in module.__dict__.items():
-            plain = ours is None or isinstance(ours, (bool, int, float, str))  # None: no clamp
+        attributes = {**vars(module), **getattr(module, "toolkit_attributes", dict)()}
+        for key, ours in attributes.items():
+            plain = ours is None or isinstance(ours, (bool, int, float, str, list, tuple))  # None: no clamp
             if plain and not key.startswith("_") and key not in _HARMLESS:
                 check_attribute(record, name, key, ours)
+
+
+def _compare_classes(G: nn.Module, record: NetworkRecord) -> None:
+    """Compare classes of the file's modules, where it holds their source, with those of the built ones: each must stand
+    for one built class, and be called like no other one."""
+    built = dict(G.named_modules())
+    names = {type(module).__name__ for module in built.values()}
+    ours_of, theirs_of = dict[str, str](), dict[str, str]()
+    for name, module in built.items():
+        if name not in record.modules or not record.modules[name].source_digest:
+            continue
+        ours, theirs = type(module).__name__, record.modules[name].class_name
+        alone = ours_of.setdefault(theirs, ours) == ours and theirs_of.setdefault(ours, theirs) == theirs
+        if not alone or (theirs != ours and theirs in names):
+            raise HookError(
+                f"{record.path}: {name or 'the network'} is a {theirs}, where the known toolkits have a {ours}: "
+                "a modified network, which would be rendered wrong"
+            )
 
 
 _ASSIGNS = "assign" in inspect.signature(nn.Module.load_state_dict).parameters  # from torch 2.1 on

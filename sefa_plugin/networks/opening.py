@@ -94,7 +94,8 @@ def open_network(
     Args:
         path: a file, an ``http(s)`` address, or ``demo`` for the network that ships with this package.
         which: ``G_ema``, ``G`` or ``D``.
-        strict: refuse a network of unknown source text, instead of warning.
+        strict: refuse what is otherwise warned of, and a file that is not exactly what its writer writes, also where
+            the network needs no part of it (see ``reading.audit``).
         sha256: the digest that a downloaded file must have.
         progress: called while downloading, see ``download.fetch``.
         trust_pickle: run the file's own code where no hook recognises the network reliably.
@@ -128,22 +129,42 @@ def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwo
         record = error.record
         if not _only_layers(record):
             if trust_pickle:
-                return _run(local, which)
+                return _run(local, which, strict)
             raise ForeignNetworkError(_named(error, record) + f" ({_WAY_OUT})", record) from None
     runs = record.family == "module" and record.format != "safetensors"  # other files hold no code
     try:
         opened = _recognised(record)
-        if opened.warnings and strict:
-            raise HookError(f"{local}: {opened.warnings[0]} (refused because of --strict)")
+        if strict:
+            _refuse(local, opened.warnings or _unknown_parts(local))
     except HookError as error:
         if runs and trust_pickle:
-            return _run(local, which)
+            return _run(local, which, strict)
         text = _named(error, record) if isinstance(error, NoHookError) else str(error)
         raise HookError(f"{text} ({_WAY_OUT})" if runs else text) from None
     if not (runs and trust_pickle and (opened.warnings or opened.why_no_pictures)):
         return opened
     # The hook's layers are kept, so that directions are the same with and without rendering.
-    return _run(local, which, known=opened.layers if opened.why_no_pictures else None)
+    return _run(local, which, strict, known=opened.layers if opened.why_no_pictures else None)
+
+
+def _refuse(local: str, warnings: tuple[str, ...]) -> None:
+    """Refuse a network because of --strict.
+
+    Raises:
+        HookError: there is something that is otherwise warned of.
+    """
+    if warnings:
+        raise HookError(f"{local}: {warnings[0]} (refused because of --strict)")
+
+
+def _unknown_parts(local: str) -> tuple[str, ...]:
+    """What is not as its writer writes it, anywhere in the file, in one line; () if all is."""
+    from ..hooks.known_sources import origin
+    from ..reading.audit import audit
+
+    found = audit(local, origin).findings
+    more = f", and {len(found) - 1} more" if found[1:] else ""
+    return (f"{found[0]}{more}; `sefa info --audit` lists what is not known in the file",) if found else ()
 
 
 _WAY_OUT = (
@@ -196,7 +217,7 @@ def _recognised(record: NetworkRecord) -> OpenNetwork:
     return OpenNetwork(record, hook, listing, source, warnings, reason_of(record, hook))
 
 
-def _run(local: str, which: str, known: list[StyleLayer] | None = None) -> OpenNetwork:
+def _run(local: str, which: str, strict: bool, known: list[StyleLayer] | None = None) -> OpenNetwork:
     from .trusted import open_trusted
 
     record, hook, loaded = open_trusted(local, which)
@@ -205,7 +226,10 @@ def _run(local: str, which: str, known: list[StyleLayer] | None = None) -> OpenN
         layers = check_layers(known, listing.sizes["w_dim"], listing.sizes["num_ws"], hook.name)
         listing = listing._replace(layers=layers)
     source = f"the file's own, run with the modules of {loaded.modules_of}"
-    return OpenNetwork(record, hook, listing, source, (loaded.remark,) if loaded.remark else (), "")
+    warnings = (loaded.remark,) if loaded.remark else ()
+    if strict:
+        _refuse(local, warnings)
+    return OpenNetwork(record, hook, listing, source, warnings, "")
 
 
 def locate(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pickletools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,13 +18,13 @@ from ..system.messages import shown
 from ..system.regular_files import mapped
 from . import tf_networks
 from .array_file import ArrayFile, ArrayFileError
-from .containers import Parsed, hint, parse, without_cycle_collection
+from .containers import Parsed, hint, is_tar, parse, without_cycle_collection
 from .converted_file import KEY, ConvertedFileError, looks_converted, read
 from .module_walk import MAX_SOURCE, source_digest
 from .network_file import problems
 from .network_record import NetworkFileError
 from .pickle_forms import Source, is_known
-from .pickle_machine import Budget, InertPickleError
+from .pickle_machine import MAX_FINDINGS, Budget, InertPickleError
 from .pickle_values import ValueProblem
 from .torch_file import TorchFileError
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .tensor_view import Bytes
 
 MAX_TEXT = 64 << 20  # bytes of JSON that are parsed
+_DEFINED = re.compile(r"^(?:class|def) (\w+)", re.MULTILINE)
 _SHOWN = 40  # findings in an account for people
 _SHOWN_OWNERS = 4
 
@@ -90,7 +92,9 @@ def audit(path: str | os.PathLike[str], origin: Callable[[str], str]) -> Audit:
     """
     shown_path = os.fspath(path)
     data = mapped(shown_path, AuditError)
-    head = bytes(data[:16])
+    if is_tar(head := bytes(data[:512])):
+        found = ("it is a tar archive, too, which torch.load unpickles",)
+        return Audit(shown_path, len(data), "a tar archive", "a toolkit", (), found)
     if head[:6] == b"\x93NUMPY" or head[:4] == b"PK\x03\x04" and _is_npz(shown_path):
         return Audit(shown_path, len(data), "NumPy's arrays", "NumPy", (), tuple(_array_findings(shown_path)))
     if looks_converted(data):
@@ -106,7 +110,7 @@ def audit(path: str | os.PathLike[str], origin: Callable[[str], str]) -> Audit:
             findings.append(str(error).removeprefix(f"{shown_path}: "))
         except (InertPickleError, TorchFileError, ValueProblem) as error:
             findings.append(hint(error))
-        sources = _sources(file.loaded.sources if file else (), origin)
+        sources = _sources(file.loaded.sources if file else (), origin, findings)
         if file:
             findings += [*_of_parts(file, sources), *problems(shown_path, file)]
     kind = _format(file, head)
@@ -114,9 +118,10 @@ def audit(path: str | os.PathLike[str], origin: Callable[[str], str]) -> Audit:
     return Audit(shown_path, len(data), kind, _writer(file, sources), tuple(sources), tuple(lines))
 
 
-def _sources(found: Iterable[Source], origin: Callable[[str], str]) -> list[SourceText]:
-    """Each source text once."""
+def _sources(found: Iterable[Source], origin: Callable[[str], str], findings: list[str]) -> list[SourceText]:
+    """Each source text once; adds to ``findings`` what is said to be of a text and is not defined there."""
     held: dict[int, SourceText] = {}  # by ``id`` of texts that the file's value keeps
+    defined: dict[int, set[str]] = {}
     by_digest: dict[str, SourceText] = {}
     for text, owner, where in found:
         if id(text) not in held:
@@ -124,6 +129,9 @@ def _sources(found: Iterable[Source], origin: Callable[[str], str]) -> list[Sour
             size = len(text.encode("utf-8", "surrogatepass"))
             made = SourceText(digest, "" if not digest else origin(digest), size, where)
             held[id(text)] = by_digest.setdefault(digest, made)
+            defined[id(text)] = set(_DEFINED.findall(text))
+        if held[id(text)].origin and owner not in defined[id(text)] and len(findings) < MAX_FINDINGS:
+            findings.append(f"{where}: {shown(owner, 60)}, which its source text does not define")
         owners = held[id(text)].owners
         if len(owners) <= _SHOWN_OWNERS and shown(owner, 60) not in owners:
             owners.append(shown(owner, 60))

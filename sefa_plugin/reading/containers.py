@@ -129,6 +129,17 @@ def whole(loaded: Loaded, budget: Budget, kind: str) -> Parsed:
     return Parsed(loaded, Values(budget), kind)
 
 
+def is_tar(head: bytes) -> bool:
+    """Whether the first bytes of a file (512 or more) are those of a tar archive, whatever else they are."""
+    import tarfile
+
+    try:
+        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return False
+    return True
+
+
 def _refuse_other_kinds(path: str, head: bytes, wanted: str) -> None:
     """Refuse common files of other kinds, with what to do instead."""
     start = head.lstrip()[:200].lower()
@@ -144,6 +155,8 @@ def _refuse_other_kinds(path: str, head: bytes, wanted: str) -> None:
         what = f"is a picture, not a {wanted}"
     elif head.startswith(b"\x89HDF"):
         what = f"is an HDF5 (Keras) file, not a {wanted} pickle"
+    elif is_tar(head):
+        what = "is a tar archive, which torch.load reads as such; unpack it first"
     else:
         return
     raise NetworkFileError(f"{path}: {what}")

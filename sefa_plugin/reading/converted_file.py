@@ -114,7 +114,7 @@ def read(path: str | os.PathLike[str]) -> Converted:
     return _contents(metadata[KEY], tensors)
 
 
-class _About(Struct):
+class _About(Struct, forbid_unknown_fields=True):
     """The result of :func:`_about`; the oldest files have no family and no layout."""
 
     version: Literal[1]

@@ -69,13 +69,15 @@ class NetworkAddress:
         return text
 
 
-_PARTS = re.compile(r"(?i:(https?://))([^/?#]*)([^?#]*)(\?[^#]*)?")
+# Paths have one slash less. A quote ends an address unless more of it follows.
+_PARTS = re.compile(r"(?i:(https?:/{1,2}))([^/?#]*)([^?#]*)(\?[^#]*)?")
+_ADDRESS = re.compile(r"(?i:https?:/{1,2})(?:[^\s'\"`]|['\"`](?![\s,;:.)\]}>]|$))+")
 SHORTEST_SECRET = 6  # letters of a value of a query; shorter ones may be words of a message
 
 
 def without_secrets(text: str) -> str:
     """A text with the shown form of each address in it."""
-    return re.sub(r"(?i)https?://[^\s'\"`]+", lambda found: NetworkAddress(found[0]).shown, text)
+    return _ADDRESS.sub(lambda found: NetworkAddress(found[0]).shown, text)
 
 
 def _unquoted(text: str) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..system.messages import shown
-from .pickle_forms import Object, Persistent, UnknownGlobal, is_plain_module
+from .pickle_forms import MODULE_STATE, Object, Persistent, UnknownGlobal, is_plain_module
 from .pickle_values import ValueProblem, Values
 
 if TYPE_CHECKING:
@@ -21,11 +20,9 @@ if TYPE_CHECKING:
 
 MAX_MODULES = 20_000
 MAX_MODULE_DEPTH = 32
-MAX_ENTRIES = 1_000_000  # of all modules' states; a module that occurs twice counts twice
 MAX_TENSORS = 100_000
 MAX_NAME = 1_000  # letters of a dotted name
 _MEMBERS = ("_parameters", "_buffers", "_modules")
-_HOOKS = re.compile(r"_hooks($|_)")  # functions that torch would call
 MAX_SOURCE = 1 << 22  # letters of a module's source text; NVIDIA's largest has 40,000
 
 
@@ -77,7 +74,6 @@ class NetworkWalk:
         self.sources: dict[str, str] = {}
         self.unknown: list[UnknownGlobal] = []  # what the network needs and is not known
         self._digests: dict[int, str] = {}
-        self._entries = 0
 
     def module(self, value: object, name: str) -> None:
         """Collect a module and its submodules under a dotted name; '' is the root.
@@ -88,7 +84,7 @@ class NetworkWalk:
         class_name, source, state = self._open(value, name)
         if len(self.modules) >= MAX_MODULES or name.count(".") > MAX_MODULE_DEPTH:
             raise ValueProblem(f"the network has too many modules or too deep ones ({shown(name, 60)})")
-        self._count(state)
+        self.values.count(len(state))
         members = {kind: self._members(state, kind, name) for kind in _MEMBERS}
         names = [key for held in members.values() for key in held]
         attributes = {}
@@ -98,7 +94,7 @@ class NetworkWalk:
             if key in _MEMBERS:
                 continue
             names.append(key)
-            if _HOOKS.search(key) and item is not None and not isinstance(item, bool):
+            if (key.endswith("_hooks") or "_hooks_" in key) and item is not None and not isinstance(item, bool):
                 if not isinstance(item, dict) or item:
                     raise ValueProblem(f"module {shown(name, 60) or 'root'} has hooks ({shown(key, 60)})")
                 continue
@@ -115,11 +111,6 @@ class NetworkWalk:
         for key, item in members["_modules"].items():
             if item is not None:
                 self.module(item, self._joined(name, key))
-
-    def _count(self, held: Sized) -> None:
-        self._entries += len(held)
-        if self._entries > MAX_ENTRIES:
-            raise ValueProblem(f"the network's modules have more than {MAX_ENTRIES} entries")
 
     @staticmethod
     def _joined(name: str, key: str) -> str:
@@ -144,6 +135,8 @@ class NetworkWalk:
                 raise UnknownGlobal(value.kind)
             raise ValueProblem(f"{shown(name or 'the network', 60)} is {describe(value)}, not a network")
         state = value.state or {}
+        if missing := MODULE_STATE - state.keys():
+            raise ValueProblem(f"module {shown(name, 60) or 'root'} lacks {min(missing)}, which all of torch have")
         if isinstance(value, Persistent):
             return shown(value.class_name, 80), value.source, state
         if not is_plain_module(value.kind):
@@ -152,10 +145,10 @@ class NetworkWalk:
 
     def _members(self, state: dict[object, object], kind: str, name: str) -> dict[str, object]:
         """The entries of a module's ``_parameters``, ``_buffers`` or ``_modules``, by name."""
-        held = state.get(kind, {})
+        held = state[kind]
         if not isinstance(held, dict):
             raise ValueProblem(f"module {shown(name, 60) or 'root'} has a malformed {kind}")
-        self._count(held)
+        self.values.count(len(held))
         for key in held:
             if not isinstance(key, str) or not key or "." in key:
                 raise ValueProblem(f"module {shown(name, 60) or 'root'} has a malformed name in {kind}")

@@ -128,6 +128,8 @@ def _take_network(path: str, file: Parsed, which: str) -> NetworkRecord:
         _check_apart(network, file)
         return asked.record(networks, tf_networks.take(network, values), "tensorflow")
     if held := state_dicts.entries(value):
+        if isinstance(value, dict) and any(is_module(value.get(name)) for name in NETWORK_NAMES):
+            raise ValueProblem("it holds networks under the names of two toolkits, which read different ones")
         weights = asked.entry(held)
         _check_apart(weights.tensors, file)
         return asked.record(held, state_dicts.take(weights, values), "state_dict")
@@ -151,7 +153,9 @@ def problems(path: str, file: Parsed) -> list[str]:
         names: Iterable[str] = tf_networks.entries(value) or state_dicts.entries(value) or ()
         if not names:
             names = NETWORK_NAMES[-1:] if is_module(value) else _entries(path, value)
-    except (NetworkFileError, ValueProblem):
+    except ValueProblem as error:
+        return [str(error)]
+    except NetworkFileError:
         return []
     for which in names:
         try:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .pickle_machine import Budget, Global, Machine, OtherForm, ValueProblem
+from .pickle_machine import MAX_KEY_PARTS, Budget, Global, Machine, OtherForm, ValueProblem
 from .tensor_view import ELEMENT_TYPES, TensorError, TensorView, contiguous_strides
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ _CORES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERICS = ("numpy.core.numeric", "numpy._core.numeric")
 _CODES = {code[1:]: name for name, (_, code) in ELEMENT_TYPES.items() if code}
 _UNPACK = {"float16": "<e", "float32": "<f", "float64": "<d", "bool": "<?"}
-_MODULE_STATE = {"training", "_parameters", "_buffers", "_modules"}
+# What every version of torch gives a module; what it looks up beside, it sets where it is missing.
+MODULE_STATE = {"training", "_parameters", "_buffers", "_modules", "_forward_hooks", "_backward_hooks"}
 _META = ["type", "version", "module_src", "class_name", "state"]
 _TF_NETWORKS = {("tfutil", "Network"), ("dnnlib.tflib.network", "Network")}
 _TF_STATE = {"version", "name", "static_kwargs", "build_module_src", "build_func_name", "variables"}
@@ -221,6 +222,7 @@ class Reader(Machine):
         if not isinstance(func, Global):
             self.odd("calls what the file itself has made")
             return None
+        self.check_new(args, *args)
         make = _CALLS.get((func.module, func.name))
         if _of_a_toolkit(func) == "_reconstruct_persistent_obj":
             make = _persistent
@@ -271,6 +273,7 @@ class Reader(Machine):
         """Set the state of an object."""
         if id(target) in self.used:
             raise OtherForm(f"sets a state after something referred to the object at {self.where}")
+        self.check_new(state)
         try:
             if isinstance(target, Object) and type(target) is Object and target.state is None:
                 self._object_state(target, state)
@@ -296,7 +299,7 @@ class Reader(Machine):
         kind = target.kind
         if type(state) is not dict or not all(isinstance(key, str) for key in state):
             raise _Misfit("a state that is no dict of attributes")
-        if is_plain_module(kind) and not state.keys() >= _MODULE_STATE:
+        if is_plain_module(kind) and not state.keys() >= MODULE_STATE:
             raise _Misfit("a state that no module has")
         if is_network_of_tensorflow(kind):
             version = state.get("version")
@@ -306,6 +309,16 @@ class Reader(Machine):
             if isinstance(text, str) and isinstance(owner, str):
                 self.sources.append(Source(text, owner, self.where))
         target.state = state
+
+    def check_new(self, *values: object) -> None:
+        """Check that long containers were written where they are used, as picklers write them: so each is read once.
+
+        Raises:
+            OtherForm: one was recalled.
+        """
+        for value in values:
+            if isinstance(value, (tuple, list, dict)) and id(value) in self.used and len(value) > MAX_KEY_PARTS:
+                raise OtherForm(f"makes two things of one {type(value).__name__} at {self.where}")
 
     def fresh(self, value: str | bytes | memoryview) -> None:
         """Check that a text or bytes were written where they are used, as picklers write them: so each is read once.
@@ -374,6 +387,10 @@ def _ints(value: object) -> bool:
     return type(value) is tuple and all(type(n) is int for n in value)
 
 
+def _word(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_KEY_PARTS and value.isalnum()
+
+
 def _hooks(value: object) -> bool:
     return isinstance(value, Keyed) and value.kind == "OrderedDict" and not value
 
@@ -394,6 +411,7 @@ def _persistent(reader: Reader, func: Global, args: tuple[object, ...]) -> Persi
     if list(meta) != _META:
         raise _Misfit("another dict than a persistent object's")
     kind, _, source, name, state = _fitting(tuple(meta.values()), _one("class"), int, str, str, dict)
+    reader.check_new(state)
     reader.sources.append(Source(source, name, reader.where))
     return Persistent(func, name, source, state)
 
@@ -449,7 +467,7 @@ def _set(reader: Reader, func: Global, args: tuple[object, ...]) -> frozenset[ob
 
 
 def _device(reader: Reader, func: Global, args: tuple[object, ...]) -> str:
-    kinds = (str, int)[: max(1, len(args))]
+    kinds = (_word, int)[: max(1, len(args))]
     return ":".join(map(str, _fitting(args, *kinds)))
 
 

@@ -59,6 +59,7 @@ MAX_LINE = 65_536  # bytes of a text-mode argument
 MAX_ODD_KEYS = 4_096  # keys other than text and small numbers: hashes of long numbers can be made to collide
 MAX_KEY = 4_096  # letters of a key: equal keys are compared letter by letter
 MAX_KEY_PARTS = 16  # of a tuple as a key: its hash is not cached
+MAX_GLOBAL = 1_000  # letters of a global: they are compared in every call
 MAX_SETS = 100_000  # an empty one takes one byte in a file and over 200 in memory
 MAX_LONG = 512  # bytes of a whole number; torch's magic number has 10
 MAX_FINDINGS = 1_000
@@ -457,6 +458,8 @@ def _frozenset_of(machine: Machine) -> frozenset[object]:
 def _named(machine: Machine, module: object, name: object) -> object:
     if not isinstance(module, str) or not isinstance(name, str):
         raise machine.bad("names a global by something that is not text")
+    if len(module) + len(name) > MAX_GLOBAL:
+        raise machine.bad(f"a name of more than {MAX_GLOBAL} letters")
     return machine.name(module, name)
 
 

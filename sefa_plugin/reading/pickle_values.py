@@ -56,11 +56,9 @@ class Values:
             UnknownGlobal: it needs an unknown global.
             ValueProblem: it is nested too deeply, too large, or invalid.
         """
-        self._visited += 1
+        self.count(1)
         if depth > MAX_DEPTH:
             raise ValueProblem(f"values nested deeper than {MAX_DEPTH}")
-        if self._visited > self._most:
-            raise ValueProblem(f"more than {self._most} values")
         if value is None or isinstance(value, (bool, float)):
             return value
         if isinstance(value, int):
@@ -86,6 +84,16 @@ class Values:
         if isinstance(value, Object):
             raise UnknownGlobal(value.kind)
         raise ValueProblem(f"a {type(value).__name__.lower()} where a value was expected")
+
+    def count(self, values: int) -> None:
+        """Count values that are looked at.
+
+        Raises:
+            ValueProblem: there are more than so small a file can hold, since parts are shared.
+        """
+        self._visited += values
+        if self._visited > self._most:
+            raise ValueProblem(f"more than {self._most} values")
 
     def _counted(self, value: str | bytes | memoryview) -> str | bytes:
         self._letters += len(value)

@@ -46,15 +46,23 @@ def _dict(value: object) -> dict[object, object]:
 
 
 def entries(value: object) -> dict[str, Entry] | None:
-    """Networks by the names of NVIDIA's files; None where there are none."""
+    """Networks by the names of NVIDIA's files; None where there are none.
+
+    Raises:
+        ValueProblem: they are of an encoder, or under the names of more than one toolkit.
+    """
     held = _dict(value)
     if not held:
         return None
+    found = []
     for layout, names in LAYOUTS.items():
-        inside = _dict(held["models"]) if layout == "genforce" and "models" in held else held
-        found = {ours: _dict(inside.get(theirs)) for ours, theirs in names.items()}
-        if any(found.values()):
-            return {ours: Entry(layout, part, held.get(_EXTRA)) for ours, part in found.items() if part}
+        for inside in [held, _dict(held.get("models"))][: 2 if layout == "genforce" else 1]:
+            parts = {ours: part for ours, theirs in names.items() if (part := _dict(inside.get(theirs)))}
+            found += [{ours: Entry(layout, part, held.get(_EXTRA)) for ours, part in parts.items()}] if parts else []
+    if len(found) > 1:
+        raise ValueProblem("it holds networks under the names of two toolkits, which read different ones")
+    if found:
+        return found[0]
     inner = _dict(held.get("state_dict"))
     if inner and any(key.startswith("encoder.") for key in inner if isinstance(key, str)):
         raise ValueProblem(

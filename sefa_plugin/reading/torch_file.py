@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
+# What torch says of the machine that wrote a file.
+_MACHINE = {
+    "protocol_version": LEGACY_PROTOCOL,
+    "little_endian": True,
+    "type_sizes": {"short": 2, "int": 4, "long": 4},
+}
 _LEGACY_PARTS, _ZIP_PARTS = 6, 5  # of a reference to a storage
 _STORAGE_TYPES = {
     "FloatStorage": "float32",
@@ -41,7 +47,7 @@ _STORAGE_TYPES = {
     "ComplexDoubleStorage": "complex128",
     "UntypedStorage": "uint8",
 }
-_LOCATION = re.compile(r"(cpu|cuda|mps|xpu|hpu|npu|xla|meta|privateuseone)(:[0-9]{1,4})?")
+_LOCATION = re.compile(r"(cpu|cuda|mps|xpu|hpu|npu|xla|privateuseone)(:[0-9]{1,4})?")
 # What torch writes into an archive beside the pickle and the storages.
 _BESIDE = {"version", "byteorder", ".data/serialization_id", ".format_version", ".storage_alignment"}
 
@@ -158,7 +164,7 @@ def read_legacy(data: Bytes, budget: Budget | None = None, prefix: str = "") -> 
     machine = load(view, protocol.end, budget, prefix=prefix)
     if isinstance(machine.value, dict) and machine.value.get("little_endian") is False:
         raise OtherTorchFile("was written on a big-endian machine")
-    if not _is_machine(machine.value):
+    if machine.value != _MACHINE:
         raise OtherForm(f"describes its machine otherwise than torch does, at {prefix}byte {protocol.end}")
     storages = _Storages(_LEGACY_PARTS, lambda wanted: Storage(wanted.dtype))
     body = load(view, machine.end, budget, storages.resolve, prefix)
@@ -181,15 +187,6 @@ def read_legacy(data: Bytes, budget: Budget | None = None, prefix: str = "") -> 
     if pos != len(view):
         raise OtherForm(f"goes on for {len(view) - pos} bytes after its last storage, at {prefix}byte {pos}")
     return body
-
-
-def _is_machine(value: object) -> bool:
-    """Whether a value is what torch says of the machine that wrote a file."""
-    if type(value) is not dict or value.keys() != {"protocol_version", "little_endian", "type_sizes"}:
-        return False
-    sizes = value["type_sizes"]
-    plain = type(sizes) is dict and all(type(part) in (str, int) for pair in sizes.items() for part in pair)
-    return plain and type(value["protocol_version"]) is int and value["little_endian"] is True
 
 
 def read_blobs(blobs: list[Storage], budget: Budget) -> None:
@@ -249,7 +246,7 @@ def read_zip(data: Bytes, budget: Budget | None = None) -> Loaded:
     except ZipArchiveError as error:
         raise TorchFileError(str(error)) from None
     roots = [name[: -len("data.pkl")] for name in members if name.endswith("/data.pkl")]
-    if len(roots) != 1:
+    if len(roots) != 1 or roots[0].count("/") != 1:
         raise OtherTorchFile("is a zip archive, but not one that torch.save wrote")
     (root,) = roots
     order = members.get(root + "byteorder")
@@ -280,4 +277,6 @@ def read_zip(data: Bytes, budget: Budget | None = None) -> Loaded:
     expected = {root + name for name in (*_BESIDE, "data.pkl", *(f"data/{key}" for key in storages.held))}
     for name in members.keys() - expected:
         raise OtherForm(f"has a member {shown(name, 60)}, which torch.save does not write")
+    if root + "version" not in members:
+        raise OtherForm("lacks the member version, which torch.save writes")
     return body

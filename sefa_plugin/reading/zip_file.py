@@ -73,6 +73,8 @@ def open_zip(data: Bytes) -> zipfile.ZipFile:
     for member in archive.infolist():
         if "\0" in member.orig_filename:
             raise ZipArchiveError("is a zip archive with a name that programs cut at different places")
+        if member.filename != member.orig_filename:  # a second name, or separators of Windows
+            raise ZipArchiveError("is a zip archive with a name that not all programs read alike")
         name = member.filename.casefold().removesuffix(".npy")  # torch compares without case, NumPy without suffix
         if name in names:
             raise ZipArchiveError(f"is a zip archive that lists {member.filename!r:.60} twice")
@@ -83,12 +85,14 @@ def open_zip(data: Bytes) -> zipfile.ZipFile:
 
 
 def _is_declared_at(view: memoryview, found: int) -> bool:
-    """Whether the declared position of the index is ``found``, where Python finds it: just before the end records.
+    """Whether the declared position of the index is ``found``, where Python finds it: just before the end records, with
+    which the file ends.
 
     Other programs, such as torch's reader, use the declared position (PKWARE, APPNOTE.TXT, 4.3.14 to 4.3.16).
     """
-    start = max(0, len(view) - _END.size - (1 << 16))
-    end = start + bytes(view[start:]).rfind(b"PK\x05\x06")
+    end = len(view) - _END.size
+    if bytes(view[end : end + 4]) != b"PK\x05\x06":  # writers add no comment
+        return False
     declared: int = _END.unpack_from(view, end)[-2]
     locator = end - _LOCATOR.size
     if locator < 0 or bytes(view[locator : locator + 4]) != b"PK\x06\x07":

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 from ..directions.directions import Directions
 from ..directions.factorization import Factorisation, factorize_network
-from ..directions.file import DirectionsFileError
 from ..directions.kept import KeptDirections, adopting, files_of, known_files, sets_in
 from ..directions.layers import LayerGroup, select_layers
 from ..directions.sharp import POOL
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class SessionError(Exception):
-    """A network that cannot be rendered."""
+    """A network that cannot be rendered, or a warning under ``strict``."""
 
 
 def _warn(text: str) -> None:
@@ -56,6 +55,11 @@ def _warn(text: str) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
     warnings.warn(text, stacklevel=level)
+
+
+def _refuse(text: str) -> None:
+    """Raise an error instead of a warning."""
+    raise SessionError(f"{text} (refused because of --strict)")
 
 
 @dataclass(eq=False)
@@ -108,7 +112,7 @@ class Session:
         )
         for text in opened.warnings:
             warn(text)
-        return cls(opened, choice, warn, note)
+        return cls(opened, choice, _refuse if choice.strict else warn, note)
 
     @property
     def name(self) -> str:
@@ -214,8 +218,6 @@ class Session:
     def _of_file(self, path: Path) -> Directions:
         held = Directions.load(path)
         text = held.check_fits(network=self.name, digest=self.opened.record.digest(), **self.sizes)
-        if text and self.choice.strict:
-            raise DirectionsFileError(f"{text} (refused because of --strict)")
         if text:
             self.warn(text)
         return held

@@ -194,6 +194,8 @@ def test_no_output_and_no_message_has_a_secret(address, tmp_path, monkeypatch):
         gen("--network", address, "--sha256", "0" * 64),
         gen("--network", address, "--layers", "nose"),
         sefa("info", address.replace("127.0.0.1", "sesame-word:")),
+        sefa("register", address),
+        sefa("unregister", address),
     ]
     assert all(result.exit_code for result in printed[10:])
     for result in printed:

@@ -105,8 +105,8 @@ def test_what_is_no_toolkit_is_refused_in_a_line(tmp_path):
     filled(tmp_path, "a/b/dnnlib/util.py", "file.py")
     for command in ("register", "unregister"):
         refused(sefa(command, tmp_path), 1, str(tmp_path), "dnnlib/util.py", "torch_utils/persistence.py", "legacy.py")
-        refused(sefa(command, tmp_path / "file.py"), 1, "is no folder")
-        refused(sefa(command, tmp_path / "nothing"), 1, "is no folder")
+        refused(sefa(command, tmp_path / "file.py"), 1, "is a file, and no folder")
+        refused(sefa(command, tmp_path / "nothing"), 1, "no such folder")
     assert not list(tmp_path.rglob(NAME))
 
 

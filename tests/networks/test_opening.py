@@ -3,9 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pickle_writer import Global, call, dumps, module_state, network, persistent, tensor
 
 from sefa_plugin import load_network
+from sefa_plugin.hook import HookError
+from sefa_plugin.hooks import known_sources
 from sefa_plugin.networks.opening import demo_path, open_network
+from sefa_plugin.reading.module_walk import source_digest
 from sefa_plugin.reading.network_record import NetworkFileError
 
 
@@ -37,6 +41,68 @@ def test_the_bundled_network():
     assert img.shape == (64, 3, 64, 64)
     assert img.std(dim=0).mean() > 0.25  # they differ from each other
     assert abs(img).mean() < 1
+
+
+KNOWN = "class Part:\n    pass\nclass Generator(Part):\n    pass\n"
+
+
+@pytest.fixture
+def snapshot(golden, tmp_path, monkeypatch):
+    """Write a training snapshot of a network whose source text is known, with something beside it."""
+    monkeypatch.setitem(known_sources.KNOWN, source_digest(KNOWN), ("stylegan2_ada", "a toolkit"))
+    case = golden("sg2ada-orig-32")
+    G = network(case.state, case.info["init_kwargs"], source=KNOWN)
+
+    def write(**beside):
+        path = tmp_path / "net.pkl"
+        path.write_bytes(dumps({"G_ema": G, **beside}))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "beside, says",
+    [
+        ({"D": call("some.Discriminator", state={"a": 1})}, "the name some.Discriminator"),
+        ({"D": Global("some", "name")}, "the name some.name"),
+        ({"D": persistent("Discriminator", module_state(), "import os\n")}, "a source text that is not known"),
+        ({"D": persistent("Other", module_state(), KNOWN)}, "Other, which its source text does not define"),
+        ({"augment_pipe": persistent("Pipe", module_state(), "gain = 2\n")}, "a source text that is not known"),
+        ({"G": persistent("Generator", {}, KNOWN)}, "G: module root lacks _backward_hooks"),
+        ({"x": tensor(np.ones(4, "f4"), stride=(0,))}, "tensor"),
+    ],
+)
+def test_strict_is_for_the_whole_file(snapshot, beside, says):
+    path = snapshot(**beside)
+    assert open_network(path).warnings == ()
+    with pytest.raises(HookError, match=says) as caught:
+        open_network(path, strict=True)
+    assert "`sefa info --audit` lists" in str(caught.value) and "refused because of --strict" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_strict_takes_what_toolkits_write(snapshot, golden):
+    beside = {
+        "G": None,
+        "D": persistent("Part", module_state(), KNOWN),
+        "training_set_kwargs": call("dnnlib.util.EasyDict", pairs=(("path", "a.zip"), ("max_size", None))),
+        "augment_pipe": None,
+        "progress": call("argparse.Namespace", state={"cur_nimg": 25_000}),
+    }
+    assert open_network(snapshot(**beside), strict=True).source == "a toolkit"
+    for name in ("sg3t-64", "stylegan2-tf-32", "pggan-32"):
+        assert open_network(golden(name).pickle, strict=True).warnings == ()
+    assert open_network("demo", strict=True).source == "sefa_plugin demo"
+
+
+def test_what_is_assumed_of_a_state_dict_is_refused(golden, tmp_path):
+    assert open_network(golden("rosinality-32").pickle.with_suffix(".pt"), strict=True).warnings == ()
+    path = tmp_path / "net.pt"
+    torch.save({name: torch.tensor(value) for name, value in golden("sg2ada-orig-32").state.items()}, path)
+    assert "assumed" in open_network(path).warnings[0]
+    with pytest.raises(HookError, match="assumed: .*refused because of --strict"):
+        open_network(path, strict=True)
 
 
 def test_a_broken_download_tells_how_to_get_another(monkeypatch, tmp_path):

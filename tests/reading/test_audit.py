@@ -8,6 +8,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import tarfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ from sefa_plugin.commands.cli import sefa
 from sefa_plugin.hooks import known_sources
 from sefa_plugin.reading import audit as audits
 from sefa_plugin.reading.audit import AuditError
+from sefa_plugin.reading.network_file import read_network
+from sefa_plugin.reading.network_record import NetworkFileError
 
 HONEST = [*sorted(GOLDEN.glob("*.pkl")), *sorted(GOLDEN.glob("*.pt")), GOLDEN / "sg3t-64.npz", GOLDEN / "sefa.json"]
 
@@ -104,11 +107,14 @@ def test_sources(write, monkeypatch):
         assert [source.origin for source in found.sources] == [origin]
         assert len(found.findings) == findings
     G = network({}, {})
-    snapshot = write({"G_ema": G, "augment_pipe": persistent("AugmentPipe", {}, "import os\nos.abort()\n")})
+    text = "import os\nos.abort()\nclass AugmentPipe:\n    pass\n"
+    snapshot = write({"G_ema": G, "augment_pipe": persistent("AugmentPipe", {}, text)})
     assert "of AugmentPipe" in audit(snapshot).verdict
     digest = next(source.digest for source in audit(snapshot).sources if source.digest)
     monkeypatch.setitem(known_sources.BESIDE, digest, "a toolkit")
     assert (audit(snapshot).writer, audit(snapshot).findings) == ("a toolkit", ())
+    imported = write({"G_ema": G, "augment_pipe": persistent("os", {}, text)})
+    assert "os, which its source text does not define" in audit(imported).verdict
     of_tensorflow = tensorflow_network(4, "G", {}, {}, source="import os")
     assert "source text that is not known" in audit(write(of_tensorflow)).verdict
     assert audit(write(tensorflow_network(4, "G", {}, {}))).findings == ()
@@ -229,6 +235,22 @@ def test_a_file_of_two_formats(write):
     assert "member a/data.pkl" in audit(write(archive.getvalue(), ".pt")).verdict
 
 
+def test_a_pickle_that_is_a_tar_archive_too(write):
+    """torch.load tries tar before pickles, and unpickles what is in it."""
+    member = tarfile.TarInfo("x").tobuf(tarfile.USTAR_FORMAT)
+    head = b"\x80\x02X" + struct.pack("<I", 512 * 3 - 7)
+    block = bytearray((head + bytes(93))[:100] + member[100:148] + b" " * 8 + member[156:])
+    block[148:156] = b"%06o\0 " % sum(block)
+    whole = bytes(block) + bytes(1024) + b"q\x00."
+    with tarfile.open(fileobj=io.BytesIO(whole), mode="r:") as archive:
+        assert archive.getnames() and pickle.loads(whole)
+    path = write(whole)
+    assert "it is a tar archive, too" in audit(path).verdict
+    with pytest.raises(NetworkFileError, match="is a tar archive, which torch.load reads"):
+        read_network(path)
+    assert audit(write(whole[:148] + b"9" + whole[149:])).findings == ()
+
+
 def test_archives_that_say_where_their_index_is(tmp_path):
     """Also those of 4 GB and more, whose end says it in another place."""
     path = tmp_path / "x.pt"
@@ -255,6 +277,24 @@ def test_members_that_torch_does_not_write(tmp_path):
             archive.writestr("a/data.pkl", dumps({}, 2))
             archive.writestr(name, b"3\n")
         assert says in audit(path).verdict and bool(audit(path).findings) == bool(says)
+
+
+def test_archives_are_whole_and_end_with_their_index(tmp_path):
+    path, writer = tmp_path / "x.pt", TorchWriter()
+    whole = writer.dumps({"a": writer.tensor(np.zeros(2))})
+    path.write_bytes(whole)
+    assert audit(path).findings == ()
+    for data, says in (
+        (whole + b"x", "index is not where it says"),
+        (whole[:-2] + b"\1\0x", "index is not where it says"),
+        (whole.replace(b"/version", b"/byteord"), "member archive/byteord"),
+        (whole.replace(b"archive/", b"arch/ve/"), "not one that torch.save wrote"),
+    ):
+        path.write_bytes(data)
+        assert says in audit(path).verdict, says
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", dumps({}, 2))
+    assert "lacks the member version" in audit(path).verdict
 
 
 def test_a_name_with_an_end_inside_is_refused(tmp_path):

@@ -10,6 +10,7 @@ import struct
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -232,6 +233,40 @@ def test_a_text_is_encoded_once():
     noted = Budget([])
     with pytest.raises(OtherForm, match="does more than 1000 things"):
         load(b"\x80\x02(" + again + b"t.", budget=noted)
+
+
+LONG = b"(" + b"K\0" * 100 + b"tq\0"
+PAIRS = b"]q\0(" + b"".join(b"K%cN\x86" % number for number in range(100)) + b"e"
+ITEMS = b"]q\0(" + b"".join(b"K%c" % number for number in range(100)) + b"e"
+STATE = b"}q\0(" + b"".join(b"U\x02%02dN" % number for number in range(100)) + b"u"
+META = b"}(U\x04typeU\x05classU\x07versionK\x06U\nmodule_srcU\0U\nclass_nameU\1AU\x05stateh\0u\x85R"
+
+
+@pytest.mark.parametrize(
+    "held, name, use, kind",
+    [
+        (LONG, b"ctorch\nSize\n", b"h\0\x85R", "tuple"),
+        (LONG, b"cpathlib\nPosixPath\n", b"h\0R", "tuple"),
+        (PAIRS, b"ccollections\nOrderedDict\n", b"h\0\x85R", "list"),
+        (ITEMS, b"cbuiltins\nset\n", b"h\0\x85R", "list"),
+        (STATE, b"csome\nClass\n", b")\x81h\0b", "dict"),
+        (STATE, b"ctorch_utils.persistence\n_reconstruct_persistent_obj\n", META, "dict"),
+        (LONG, b"ctorch._utils\n_rebuild_tensor_v2\n", b"(Nh\0tR", ""),
+    ],
+)
+def test_long_parts_are_read_where_they_stand_once(held, name, use, kind):
+    """Each of many calls would go through them again."""
+    again = held + name + b"q\1" + b"h\1" + use
+    with pytest.raises(OtherForm, match=f"makes two things of one {kind}"):
+        load(b"\x80\x02(" + again + b"t.")
+
+
+def test_names_and_devices_are_short():
+    with pytest.raises(InertPickleError, match="a name of more than 1000 letters"):
+        load(b"\x80\x02c" + b"a" * 990 + b"\nEasyDict_____\n.")
+    with pytest.raises(OtherForm, match="calls torch.device with 'aaa"):
+        load(b"\x80\x02ctorch\ndevice\nU\x20" + b"a" * 32 + b"K\0\x86R.")
+    assert load(pickle.dumps(torch.device("cuda", 1), 2)).value == "cuda:1"
 
 
 def test_names_are_made_fit_for_a_message():

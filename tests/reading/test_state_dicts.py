@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from pickle_writer import call, dumps, ordered, tensor
+from pickle_writer import call, dumps, network, ordered, tensor
 
 from sefa_plugin.hook import HookError
 from sefa_plugin.networks.opening import open_network
+from sefa_plugin.reading.audit import audit
 from sefa_plugin.reading.network_file import read_network
 from sefa_plugin.reading.network_record import NetworkFileError
 
@@ -43,6 +44,22 @@ def test_known_surroundings(write, value, layout, entries, protocol):
     assert (record.family, record.layout, record.entries) == ("state_dict", layout, entries)
     assert list(record.tensors) == ["conv.weight"]
     assert record.which == "G_ema"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"g_ema": ONE, "generator_smooth": TWO},
+        {"g": ONE, "G_ema": TWO},
+        {"generator": ONE, "models": {"generator_smooth": TWO}},
+        {"g_ema": ONE, "G_ema": network({}, {})},
+        {"G": ONE, "G_ema": network({}, {})},
+    ],
+)
+def test_networks_of_two_toolkits_are_read_by_none(write, value):
+    with pytest.raises(NetworkFileError, match="under the names of two toolkits"):
+        read_network(write(value))
+    assert "under the names of two toolkits" in audit(write(value), str).findings[-1]
 
 
 def test_the_average_beside_the_network_comes_along(write):

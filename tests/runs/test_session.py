@@ -13,13 +13,12 @@ from scenes import pictures_along
 
 from sefa_plugin import Directions, factorize, load_network
 from sefa_plugin.directions.factorization import Factorisation
-from sefa_plugin.directions.file import DirectionsFileError
 from sefa_plugin.rendering.local import Local
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.shards import Shard
 from sefa_plugin.runs.each_direction import make_outputs
 from sefa_plugin.runs.output_settings import OutputSettings
-from sefa_plugin.runs.session import Session, SettingsError, device_of, indices_of
+from sefa_plugin.runs.session import Session, SessionError, SettingsError, device_of, indices_of
 from sefa_plugin.runs.settings import NetworkChoice, Wanted
 
 pytestmark = pytest.mark.command
@@ -108,7 +107,7 @@ def test_a_directions_file(session, tmp_path, net):
     said = []
     Session.open(NetworkChoice(net), warn=said.append).directions(wanted=Wanted(file=path))
     assert "were found in other" in said[0]
-    with pytest.raises(DirectionsFileError, match="--strict"):
+    with pytest.raises(SessionError, match="--strict"):
         Session.open(NetworkChoice(net, strict=True)).directions(wanted=Wanted(file=path))
 
 

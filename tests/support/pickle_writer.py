@@ -212,6 +212,7 @@ def module_state(parameters=(), buffers=(), modules=(), **attributes) -> dict:
         "_buffers": ordered(dict(buffers)),
         "_non_persistent_buffers_set": set(),
         "_forward_hooks": Call(ORDERED, ()),
+        "_backward_hooks": Call(ORDERED, ()),
         "_modules": ordered(dict(modules)),
         **attributes,
     }

@@ -45,4 +45,5 @@ class TorchWriter:
                 archive.writestr("archive/data.pkl", dumps(value, 2))
                 for key, data in enumerate(raw):
                     archive.writestr(f"archive/data/{key}", data)
+                archive.writestr("archive/version", "3\n")
         return file.getvalue()

@@ -91,6 +91,37 @@ _add(
     "source", lambda c: dumps({"G_ema": persistent("Generator", module_state(), "a b\n" * 3 * MILLION)}), "a source of"
 )
 
+# Long parts of many calls, each of which would go through them again.
+_LONG = b"(" + b"K\0" * 200_000 + b"tr\0\0\0\0"
+_PAIRS = b"]r\0\0\0\0(" + b"".join(b"J" + struct.pack("<i", i) + b"N\x86" for i in range(100_000)) + b"e"
+_STATE = b"}r\0\0\0\0(" + b"".join(text(f"k{i}") + b"N" for i in range(100_000)) + b"u"
+
+
+def _often(held: bytes, name: bytes, use: bytes, times: int = 20_000) -> bytes:
+    return whole(b"(" + held + name + b"r\1\0\0\0" + (b"j\1\0\0\0" + use) * times + b"t")
+
+
+_RECALLED = b"j\0\0\0\0"
+_add("shared-shape", _often(_LONG, named("torch", "Size"), _RECALLED + b"\x85R"), "two things of one tuple")
+_add("shared-arguments", _often(_LONG, named("pathlib", "PosixPath"), _RECALLED + b"R"), "two things of one tuple")
+_add(
+    "shared-pairs", _often(_PAIRS, named("collections", "OrderedDict"), _RECALLED + b"\x85R"), "two things of one list"
+)
+_add("shared-items", _often(_PAIRS, named("builtins", "set"), _RECALLED + b"\x85R"), "two things of one list")
+_add("shared-state", _often(_STATE, named("some", "Class"), b")\x81" + _RECALLED + b"b"), "two things of one dict")
+_add("shared-device", _often(text("a" * MILLION) + b"r\0\0\0\0", named("torch", "device"), _RECALLED + b"K\0\x86R"),
+     "calls torch.device with")  # fmt: skip
+_add("shared-name", whole(b"(" + text("a." * 500_000 + "dnnlib") + b"\x94" + text("EasyDict") + b"\x94\x93\x94"
+     + b"h\x02)\x81" * 100_000 + b"t", 4), "a name of more than 1000 letters")  # fmt: skip
+_add("shared-module-of-names", lambda c: _module_of_names(), "more than")
+
+
+def _module_of_names() -> bytes:
+    part = persistent("Part", module_state(**{f"{'_hook' * 790}{i}_hooks": {} for i in range(900)}))
+    state = module_state(modules={f"m{i}": part for i in range(1000)}, _init_args=(), _init_kwargs={})
+    return dumps({"G_ema": persistent("Generator", state)})
+
+
 _TEXT = "x" * 2**20
 _STORED = storage_file(2**18, b"\0" * 2**20).decode("latin-1")
 

@@ -187,7 +187,7 @@ for _name, _made, _says in (
     ("modules-of-tensor", _state(_modules=tensor(np.zeros(1, "<f4"))), "no hook fits|malformed"),
     ("modules-of-number", _state(_modules=ordered({"a": 7})), "a is a int, not a network"),
     ("modules-cyclic", _cycle(), "too many modules or too deep"),
-    ("attribute-by-number", _meta(state={7: 7}), "not named by text"),
+    ("attribute-by-number", _meta(state={**module_state(), 7: 7}), "not named by text"),
     ("kwargs-of-list", _state(_init_kwargs=[1]), "what its constructor was given"),
     ("args-of-number", _state(_init_args=7), "what its constructor was given"),
     ("kwargs-by-number", _state(_init_kwargs={7: 7}), "no hook fits"),

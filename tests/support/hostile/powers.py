@@ -156,6 +156,6 @@ CASES += [
     Hostile("magic-by-a-call", "network", ".pkl", _magic_by_a_call, _SAYS, armed=True),
     Hostile("handed-memo", "network", ".pkl", _memo, _SAYS, armed=True),
     Hostile("two-indexes", "network", ".pt", two_indexes, "index is not where it says", armed=True),
-    Hostile("old-tar", "network", ".pt", old_tar, _SAYS, armed=True),
+    Hostile("old-tar", "network", ".pt", old_tar, "is a tar archive", armed=True),
     Hostile("unnamed-array", "network", ".npz", unnamed_array, "not one that torch", armed=True),
 ]
