@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from sefa_plugin.hook import NetworkRecord
 
+from .buffers import TAPS
 from .planned import Held, Shapes
 from .stylegan2_parts import (
-    TAPS,
     BlockOptions,
     MappingOptions,
     StyleGAN2Plan,
@@ -37,10 +37,10 @@ class GenForce(StyleGAN2RenamedHook):
 
     def check(self, record: NetworkRecord) -> None:
         super().check(record)
-        check_filters(record, self.others(record, self.plan(record)))
+        check_filters(record, self.filters(record, self.plan(record)))
 
     def remarks(self, record: NetworkRecord) -> list[str]:
-        return [assumed("final_tanh off, use_wscale on, mapping_lr_mul 0.01")]
+        return [*super().remarks(record), assumed("final_tanh off, use_wscale on, mapping_lr_mul 0.01")]
 
     def plan(self, record: NetworkRecord) -> StyleGAN2Plan:
         blocks = widths(record, lambda index: f"synthesis.layer{2 * index}.weight")
@@ -68,8 +68,7 @@ class GenForce(StyleGAN2RenamedHook):
         flipped = ours.endswith(".conv0.weight")  # at run time, as in TensorFlow
         return Held(f"synthesis.{theirs}.{_PARTS.get(part, part)}", shape, flipped=flipped)
 
-    def others(self, record: NetworkRecord, plan: StyleGAN2Plan) -> Shapes:
-        """The filters."""
+    def filters(self, record: NetworkRecord, plan: StyleGAN2Plan) -> Shapes:
         names = [f"synthesis.layer{2 * index - 1}.filter.kernel" for index in range(1, len(plan.resolutions))]
         names += ["synthesis.upsample.kernel"] if plan.block.architecture == "skip" else []
         return dict.fromkeys(names, (1, 1, len(TAPS), len(TAPS)))

@@ -25,7 +25,7 @@ class StyleGAN2State(PlannedHook[StyleGAN2Plan]):
         return record.family == "state_dict" and all(part in record.tensors for part in parts)
 
     def remarks(self, record: NetworkRecord) -> list[str]:
-        return [assumed(f"conv_clamp {_CLAMP}, leaky ReLU, mapping lr_multiplier 0.01")]
+        return [*super().remarks(record), assumed(f"conv_clamp {_CLAMP}, leaky ReLU, mapping lr_multiplier 0.01")]
 
     def plan(self, record: NetworkRecord) -> StyleGAN2Plan:
         held = record.tensors
@@ -40,14 +40,13 @@ class StyleGAN2State(PlannedHook[StyleGAN2Plan]):
             architecture="resnet" if "synthesis.b8.skip.weight" in held else architecture,
             resample_filter=[1.0] * min(taps, _MAX_TAPS),  # only the length: the taps are in the state
             kernel_size=length(record, f"{_FIRST}.weight", 2, 4),
-            use_noise=f"{_FIRST}.noise_const" in held,
+            use_noise=any(f"{_FIRST}.{part}" in held for part in ("noise_const", "noise_strength")),
             conv_clamp=_CLAMP,
         )
         mapping = MappingOptions(
             num_layers=depth,
             embed_features=embed,
             layer_features=hidden if depth > 1 else None,
-            w_avg_beta=MappingOptions().w_avg_beta if "mapping.w_avg" in held else None,
         )
         w_dim = length(record, f"{_FIRST}.affine.weight", 1, 2)
         colours = length(record, f"synthesis.b{2 << len(blocks)}.torgb.weight", 0, 4)
