@@ -51,7 +51,8 @@ class Rosinality(StyleGAN2RenamedHook):
         blocks = widths(record, lambda index: f"{_convolution(4 << index, 'conv1')}.conv.weight", 1, 5)
         colours = length(record, "to_rgb1.conv.weight", 1, 5)
         mapping = MappingOptions(count(record, "style.{}.weight".format, first=1))
-        return plan_of((width, 0, width, colours), blocks, mapping, BlockOptions())
+        first = (length(record, "input.input", 2, 4), length(record, "input.input", 3, 4))
+        return plan_of((width, 0, width, colours), blocks, mapping, BlockOptions(first_size=first))
 
     def named(self, record: NetworkRecord, plan: StyleGAN2Plan, ours: str, shape: tuple[int, ...]) -> Held:
         if ours == "mapping.w_avg":

@@ -55,7 +55,7 @@ class BlockOptions(NamedTuple):
     kernel_size: int = 3
     use_noise: bool = True
     activation: str = "lrelu"
-    square: bool = True
+    first_size: tuple[int, int] = (4, 4)  # of the constant input
 
 
 class StyleGAN2Plan(NamedTuple):
@@ -113,9 +113,9 @@ class StyleGAN2Plan(NamedTuple):
             inputs = outputs
         return shapes
 
-    def _pixels(self, height: int) -> tuple[int, int]:
-        """Height and width; StyleGAN-Human's pictures are half as wide as high."""
-        return height, height if self.block.square else height // 2
+    def _pixels(self, resolution: int) -> tuple[int, int]:
+        """Height and width of a block."""
+        return self.block.first_size[0] * resolution // 4, self.block.first_size[1] * resolution // 4
 
     def _mapping_tensors(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         options = self.mapping

@@ -9,6 +9,7 @@ from .stylegan2_parts import BlockOptions, MappingOptions, StyleGAN2Plan, assume
 from .tensors import count, length, widths
 
 _EMBED = "mapping.embed.weight"
+_CONST = "synthesis.b4.const"
 _FIRST = "synthesis.b4.conv1"
 _FILTER = "synthesis.b4.resample_filter"
 _CLAMP = 256  # default of both toolkits' training
@@ -21,7 +22,7 @@ class StyleGAN2State(PlannedHook[StyleGAN2Plan]):
     name = "stylegan2_state"
 
     def fits(self, record: NetworkRecord) -> bool:
-        parts = ("synthesis.b4.const", f"{_FIRST}.affine.weight", f"{_FIRST}.weight")
+        parts = (_CONST, f"{_FIRST}.affine.weight", f"{_FIRST}.weight")
         return record.family == "state_dict" and all(part in record.tensors for part in parts)
 
     def remarks(self, record: NetworkRecord) -> list[str]:
@@ -42,6 +43,7 @@ class StyleGAN2State(PlannedHook[StyleGAN2Plan]):
             kernel_size=length(record, f"{_FIRST}.weight", 2, 4),
             use_noise=any(f"{_FIRST}.{part}" in held for part in ("noise_const", "noise_strength")),
             conv_clamp=_CLAMP,
+            first_size=_size(record),
         )
         mapping = MappingOptions(
             num_layers=depth,
@@ -51,6 +53,11 @@ class StyleGAN2State(PlannedHook[StyleGAN2Plan]):
         w_dim = length(record, f"{_FIRST}.affine.weight", 1, 2)
         colours = length(record, f"synthesis.b{2 << len(blocks)}.torgb.weight", 0, 4)
         return plan_of((inputs - (embed or 0), c_dim, w_dim, colours), blocks, mapping, block)
+
+
+def _size(record: NetworkRecord) -> tuple[int, int]:
+    """Height and width of the constant input."""
+    return length(record, _CONST, 1, 3), length(record, _CONST, 2, 3)
 
 
 HOOK = StyleGAN2State()

@@ -125,14 +125,14 @@ def _is_stylegan2(record: NetworkRecord) -> bool:
     synthesis = record.modules.get("synthesis")
     if synthesis is not None and "num_fp16_res" in synthesis.attributes:
         return True
-    flat = set(record.init_kwargs) & (set(STYLEGAN2_SYNTHESIS) | set(STYLEGAN2_BLOCK) - {"square"})
+    flat = set(record.init_kwargs) & (set(STYLEGAN2_SYNTHESIS) | set(STYLEGAN2_BLOCK))
     return bool(flat) and "synthesis_kwargs" not in record.init_kwargs and len(record.init_args) <= 6
 
 
 def _stylegan2_plan(record: NetworkRecord) -> StyleGAN2Plan:
     arguments = named_arguments(record)
     nested = arguments.pop("synthesis_kwargs", {})
-    keys = {*STYLEGAN2_SYNTHESIS, *STYLEGAN2_BLOCK} - {"square"}
+    keys = {*STYLEGAN2_SYNTHESIS, *STYLEGAN2_BLOCK}
     flat = {key: arguments.pop(key) for key in keys if key in arguments}
     if flat and nested:
         raise HookError(f"{record.path}: {record.class_name} was given synthesis keywords twice")

@@ -93,7 +93,7 @@ def open_network(
 
     Args:
         path: a file, an ``http(s)`` address, or ``demo`` for the network that ships with this package.
-        which: ``G_ema``, ``G`` or ``D``.
+        which: an entry of the file: ``G_ema``, ``G``, ``D``, or any name that its weights have there.
         strict: refuse a network of unknown source text, instead of warning.
         sha256: the digest that a downloaded file must have.
         progress: called while downloading, see ``download.fetch``.
@@ -123,7 +123,7 @@ def open_network(
 
 def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwork:
     try:
-        record = read_network(local, which)
+        record = read_network(local, which, _channels)
     except ForeignNetworkError as error:
         record = error.record
         if not _only_layers(record):
@@ -168,6 +168,17 @@ def known_hooks() -> Iterator[Hook]:
         ) from None
     hooks: Iterator[Hook] = all_hooks()
     return hooks
+
+
+def _channels(record: NetworkRecord) -> int:
+    """Channels of the pictures of a network that a hook fits; 0 where none does."""
+    hook = next((hook for hook in known_hooks() if hook.fits(record)), None)
+    if hook is None:
+        return 0
+    try:
+        return hook.describe(record)["channels"]
+    except (HookError, KeyError):  # it is damaged: opening it raises a better error
+        return 1
 
 
 def _only_layers(record: NetworkRecord) -> bool:

@@ -8,7 +8,8 @@ class's module and the module's ``__dict__``. :func:`read_network` reads one of 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..system.messages import quoted, shown
@@ -17,6 +18,7 @@ from . import converted_file, state_dicts, tf_networks
 from .containers import hint, parse, without_cycle_collection
 from .module_walk import ModuleRecord, NetworkWalk, describe, is_module
 from .network_record import (
+    DEFAULT,
     NETWORK_NAMES,
     ForeignNetworkError,
     NetworkFileError,
@@ -28,36 +30,39 @@ from .network_record import (
 from .pickle_forms import UnknownGlobal, is_known
 from .pickle_machine import InertPickleError
 from .pickle_values import ValueProblem, shared_parts
+from .tensor_view import TensorView
 from .torch_file import TorchFileError
 
 if TYPE_CHECKING:
     from .containers import Parsed
+    from .tensor_view import Bytes
 
     T = TypeVar("T")
+    Channels = Callable[[NetworkRecord], int]  # channels of the pictures of the network; 0 where no hook fits it
 
 __all__ = ["ForeignNetworkError", "NetworkFileError", "NetworkRecord", "read_network", "write_converted"]
+MAX_CHANNELS = 4  # of pictures; a generator of more is a part of a larger one
 MAX_SHARING = 4  # highest ratio of all tensors to the file: few networks share tensors between modules
 
 
-def read_network(path: str | os.PathLike[str], which: str = "G_ema") -> NetworkRecord:
+def read_network(path: str | os.PathLike[str], which: str = DEFAULT, channels: Channels | None = None) -> NetworkRecord:
     """Read one network of a file.
 
     Args:
-        path: a ``.pkl`` or ``.pt`` of a PyTorch toolkit, or a ``.safetensors`` of ``sefa convert``.
+        path: a ``.pkl``, ``.pt`` or ``.safetensors``.
         which: the entry to read; only its tensors are read.
+        channels: recognises networks by their tensors, so that weights under any name are found; None does not search.
 
     Raises:
         NetworkFileError: one line with what is wrong, where, and what to do.
     """
     shown_path = os.fspath(path)
-    if which not in NETWORK_NAMES:
-        raise NetworkFileError(f"--which {which}: choose one of {', '.join(NETWORK_NAMES)}")
     data = mapped(shown_path, NetworkFileError)
     try:
         if converted_file.looks_converted(data):
-            return _from_converted(shown_path, which)
+            return _from_safetensors(shown_path, data, which, channels)
         with without_cycle_collection():
-            record = _take_network(shown_path, parse(shown_path, data), which)
+            record = _take_network(shown_path, parse(shown_path, data), which, channels)
             _check_size(record, len(data))
             return record
     except UnknownGlobal as error:
@@ -94,10 +99,28 @@ class _Asked(NamedTuple):
         Raises:
             NetworkFileError: the file has no such entry.
         """
-        if self.which not in entries:
-            only = "only a discriminator" if set(entries) == {"D"} else f"no {self.which}"
-            raise NetworkFileError(f"{self.path}: holds {only}; it holds {', '.join(entries)} (choose with --which)")
-        return entries[self.which]
+        return entries[self.entry_name(entries)]
+
+    def entry_name(self, entries: Iterable[str]) -> str:
+        """The name of the entry that is asked for: exactly, by the end of its name, or the only one.
+
+        Raises:
+            NetworkFileError: there is none, or several.
+        """
+        names = list(entries)
+        if self.which in names:
+            return self.which
+        ends = [name for name in names if f".{name}".lower().endswith(f".{self.which}".lower())]
+        if not ends and self.which == DEFAULT and not set(names) & set(NETWORK_NAMES):
+            ends = names
+        if len(ends) == 1:
+            return ends[0]
+        only = "only a discriminator" if names == ["D"] else f"no {shown(self.which, 40)}"
+        makers = [shown(name, 60) for name in names if name != "D"]
+        several = "several" if len(ends) > 1 and self.which != DEFAULT else only
+        choice = f" (choose with --which {makers[0]})" if len(makers) == 1 else " (choose one with --which)"
+        listed = ", ".join(shown(name, 60) for name in names[:12])
+        raise NetworkFileError(f"{self.path}: holds {several}; it holds {listed}{choice if makers else ''}")
 
     def record(self, entries: Iterable[str], taken: Taken, family: str) -> NetworkRecord:
         """The record of a network from a file with these entries."""
@@ -119,7 +142,7 @@ class _Asked(NamedTuple):
         )
 
 
-def _take_network(path: str, file: Parsed, which: str) -> NetworkRecord:
+def _take_network(path: str, file: Parsed, which: str, channels: Channels | None = None) -> NetworkRecord:
     value, values = file.loaded.value, file.values
     others = tuple(sorted({name.path for name in file.loaded.globals if not is_known(name)}))
     asked = _Asked(path, which, file.format, others)
@@ -127,10 +150,8 @@ def _take_network(path: str, file: Parsed, which: str) -> NetworkRecord:
         network = asked.entry(networks)
         _check_apart(network, file)
         return asked.record(networks, tf_networks.take(network, values), "tensorflow")
-    if held := state_dicts.entries(value):
-        weights = asked.entry(held)
-        _check_apart(weights.tensors, file)
-        return asked.record(held, state_dicts.take(weights, values), "state_dict")
+    if record := _weights(asked, value, values.tensor, channels, lambda part: _check_apart(part, file)):
+        return record
     # A file may be the network itself.
     entries = {which: value} if is_module(value) else _entries(path, value)
     root = asked.entry(entries)
@@ -141,6 +162,49 @@ def _take_network(path: str, file: Parsed, which: str) -> NetworkRecord:
     if walk.unknown:
         raise ForeignNetworkError(f"{path}: refused: the network {walk.unknown[0]}", record)
     return record
+
+
+def _weights(
+    asked: _Asked,
+    value: object,
+    view: state_dicts.View,
+    channels: Channels | None,
+    check: Callable[[object], None] = lambda part: None,
+) -> NetworkRecord | None:
+    """The record of weights without their network; None where there are none.
+
+    Where they are not under a known name, or no hook fits what is there, they are searched for by their tensors.
+    """
+    held = state_dicts.entries(value)
+
+    def taken(entries: Mapping[str, state_dicts.Entry], which: str) -> NetworkRecord:
+        check(entries[which].tensors)
+        return asked._replace(which=which).record(entries, state_dicts.take(entries[which], view), "state_dict")
+
+    def is_generator(tensors: Mapping[str, TensorView]) -> bool:
+        part = asked.record((), Taken("state_dict", tensors, layout="bare"), "state_dict")
+        return channels is not None and 0 < channels(part) <= MAX_CHANNELS
+
+    record = taken(held, asked.which) if held and asked.which in held else None
+    if channels is None or (record is not None and channels(record)):
+        return record or (taken(held, asked.entry_name(held)) if held else None)
+    if record is not None and held is not None:
+        found = state_dicts.search(held[asked.which].tensors, view, is_generator)
+        own = held[asked.which]
+        if own.average is not None:
+            found = {name: replace(entry, average=entry.average or own.average) for name, entry in found.items()}
+    elif held and asked.which in NETWORK_NAMES and not any(entry.whole for entry in held.values()):
+        found = {}
+    else:
+        found = state_dicts.search(value, view, is_generator)
+    if found:
+        return taken(found, asked.entry_name(found))
+    if state_dicts.holds_encoder(value):
+        raise ValueProblem(
+            "it holds an encoder (pSp, e4e or ReStyle), which turns photographs into latents, and no generator as "
+            "decoder; give the generator's own file"
+        )
+    return record or (taken(held, asked.entry_name(held)) if held else None)
 
 
 def problems(path: str, file: Parsed) -> list[str]:
@@ -210,10 +274,21 @@ def _entries(path: str, value: object) -> dict[str, object]:
     )
 
 
-def _from_converted(path: str, which: str) -> NetworkRecord:
+def _from_safetensors(path: str, data: Bytes, which: str, channels: Channels | None) -> NetworkRecord:
+    """A network of ``sefa convert``, or weights by any other tool."""
+    if not converted_file.is_converted(data):
+        tensors = converted_file.plain_tensors(path, data)
+        record = _weights(_Asked(path, which, "safetensors", ()), tensors, _as_view, channels)
+        if record is None or channels is None or not channels(record):
+            names = ", ".join(shown(name, 40) for name in list(tensors)[:3])
+            raise converted_file.ConvertedFileError(
+                "is a safetensors file, but not a network written by `sefa convert`, nor does it hold the weights of a "
+                f"generator that is known here ({len(tensors)} tensors: {names}, ...)"
+            )
+        return record
     held = converted_file.read(path)
-    if which != held.which:
-        raise NetworkFileError(f"{path}: holds only {held.which}, not {which}")
+    if which != held.which and (which != DEFAULT or held.which in NETWORK_NAMES):
+        raise NetworkFileError(f"{path}: holds only {held.which}, not {shown(which, 40)} (--which {held.which})")
     return NetworkRecord(
         path=path,
         which=held.which,
@@ -229,6 +304,10 @@ def _from_converted(path: str, which: str) -> NetworkRecord:
         family=held.family,
         layout=held.layout,
     )
+
+
+def _as_view(item: object) -> TensorView | None:
+    return item if isinstance(item, TensorView) else None
 
 
 def write_converted(record: NetworkRecord, path: str | os.PathLike[str]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, TensorView | Array]
 
 NETWORK_NAMES = ("G", "D", "G_ema")
+DEFAULT = "G_ema"  # the entry that is read where none is asked for
 
 
 class NetworkFileError(Exception):
@@ -46,7 +47,7 @@ class NetworkRecord:
 
     Attributes:
         path: the file, as the user named it.
-        which: the entry of the file (``G_ema``).
+        which: the entry of the file (``G_ema``; ``decoder``, where it was found by its tensors).
         entries: names of all networks in the file.
         class_name: class of the root module.
         init_args, init_kwargs: the constructor's arguments, as plain values.

@@ -2,17 +2,19 @@
 
 Known layouts: rosinality's ``{"g_ema": ..., "latent_avg": ...}`` (training checkpoints hold ``g``, ``d``,
 optimisers and an ``argparse.Namespace`` beside), genforce's ``{"generator_smooth": ...}`` (training checkpoints:
-inside ``models``), NVIDIA's ``{"G_ema": ...}``, and the bare state dict.
+inside ``models``), NVIDIA's ``{"G_ema": ...}``, and the bare state dict. In other files, generators are searched for by
+their tensors: inside of dicts, and behind any prefix of their names (``decoder.`` in pSp and e4e).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..system.messages import shown
 from .network_record import Taken
 from .pickle_forms import Tensor
-from .pickle_values import ValueProblem, Values
+from .pickle_values import ValueProblem
 from .tensor_view import TensorView
 
 MAX_TENSORS = 100_000
@@ -24,6 +26,11 @@ LAYOUTS = {
 }
 _WRAPPERS = ("module.", "_orig_mod.")  # prefixes of DataParallel and of torch.compile
 _EXTRA = "latent_avg"  # average w, beside the network in rosinality's files
+_AVERAGES = (_EXTRA, "w_avg")
+_MAX_DEPTH = 3  # of dicts, and of parts of a name before the generator's own
+_MAX_DICTS = 1_000
+_UNNAMED = {"state_dict", "module", "_orig_mod"}  # say nothing about the network inside
+View = Callable[[object], "TensorView | None"]  # the tensor that an inert value is; None for other values
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +41,13 @@ class Entry:
         layout: a key of ``LAYOUTS``.
         tensors: the state_dict.
         average: the average w beside it, or None.
+        whole: whether this is the file itself, and no entry of it.
     """
 
     layout: str
     tensors: dict[object, object]
     average: object = None
+    whole: bool = False
 
 
 def _dict(value: object) -> dict[object, object]:
@@ -56,19 +65,91 @@ def entries(value: object) -> dict[str, Entry] | None:
         if any(found.values()):
             return {ours: Entry(layout, part, held.get(_EXTRA)) for ours, part in found.items() if part}
     inner = _dict(held.get("state_dict"))
-    if inner and any(key.startswith("encoder.") for key in inner if isinstance(key, str)):
-        raise ValueProblem(
-            "it holds an encoder (pSp, e4e or ReStyle), which turns photographs into latents; "
-            "give the generator's own file"
-        )
     bare = inner or held
-    if not all(isinstance(key, str) for key in bare) or not all(isinstance(v, Tensor) for v in list(bare.values())[:8]):
+    if not all(isinstance(key, str) for key in bare) or not all(map(_is_tensor, list(bare.values())[:8])):
         return None
-    return {"G_ema": Entry("bare", bare)}
+    average = held.get(_EXTRA) if inner and not any(str(key).endswith(_AVERAGES) for key in inner) else None
+    return {"G_ema": Entry("bare", bare, average, whole=True)}
 
 
-def take(entry: Entry, values: Values) -> Taken:
-    """Read the tensors of one network.
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, (Tensor, TensorView))
+
+
+def holds_encoder(value: object) -> bool:
+    """Whether a file has the weights of an encoder (pSp, e4e, ReStyle)."""
+    inner = _dict(_dict(value).get("state_dict"))
+    return any(key.startswith("encoder.") for key in inner if isinstance(key, str))
+
+
+def search(value: object, view: View, is_generator: Callable[[dict[str, TensorView]], bool]) -> dict[str, Entry]:
+    """Generators that are found by their tensors, in dicts up to three levels down and behind prefixes of names.
+
+    Args:
+        value: the file's value, or a part of it.
+        view: gives tensors.
+        is_generator: whether tensors are those of a generator, by their names in it.
+
+    Returns:
+        By name: the keys of the dicts and the parts of the prefix, joined by dots; ``G_ema`` for the value itself.
+    """
+    found: dict[str, Entry] = {}
+    for path, held, average in _dicts(value):
+        views = {name: tensor for name, item in held.items() if (tensor := _viewed(item, view)) is not None}
+        inside: list[str] = []
+        for prefix, names in _prefixes(views):
+            if not any(prefix.startswith(outer) for outer in inside) and is_generator(
+                {name[len(prefix) :]: views[name] for name in names}
+            ):
+                part: dict[object, object] = {name[len(prefix) :]: held[name] for name in names}
+                inside.append(prefix)
+                beside = None if any(name.endswith(_AVERAGES) for name in names) else average
+                found[_name(path, prefix, found)] = Entry("bare", part, beside)
+    return found
+
+
+def _dicts(
+    value: object, path: tuple[str, ...] = (), average: object = None
+) -> Iterator[tuple[tuple[str, ...], dict[str, object], object]]:
+    """A dict and those inside of it, each with the keys that lead there and the average w beside it."""
+    waiting = [(path, value, average)]
+    for _ in range(_MAX_DICTS):
+        if not waiting:
+            return
+        path, value, average = waiting.pop(0)
+        held = {key: item for key, item in _dict(value).items() if isinstance(key, str)}
+        average = held[_EXTRA] if _is_tensor(held.get(_EXTRA)) else average
+        if held and len(held) <= MAX_TENSORS:
+            yield path, held, average
+        if len(path) < _MAX_DEPTH:
+            waiting += [((*path, key), item, average) for key, item in held.items() if isinstance(item, dict)]
+
+
+def _viewed(item: object, view: View) -> TensorView | None:
+    try:
+        return view(item)
+    except ValueProblem:
+        return None
+
+
+def _prefixes(names: dict[str, TensorView]) -> Iterator[tuple[str, list[str]]]:
+    """Prefixes of names, each with the names that have it, short ones first."""
+    groups: dict[str, list[str]] = {"": list(names)}
+    for name in names:
+        parts = name.split(".")
+        for depth in range(1, min(len(parts), _MAX_DEPTH + 1)):
+            groups.setdefault(".".join(parts[:depth]) + ".", []).append(name)
+    yield from sorted(groups.items(), key=lambda group: group[0].count("."))
+
+
+def _name(path: tuple[str, ...], prefix: str, taken: dict[str, Entry]) -> str:
+    steps = [*path, *prefix.split(".")[:-1]]
+    short = ".".join(step for step in steps if step not in _UNNAMED) or "G_ema"
+    return ".".join(steps) if short in taken else short
+
+
+def take(entry: Entry, view: View) -> Taken:
+    """Read the tensors of one network; ``view`` gives tensors.
 
     Raises:
         ValueProblem: something among them is no tensor.
@@ -81,7 +162,7 @@ def take(entry: Entry, values: Values) -> Taken:
         if not isinstance(name, str):
             raise ValueProblem("a state_dict with a key that is no text")
         try:
-            tensor = values.tensor(item)
+            tensor = view(item)
         except ValueProblem as error:
             raise ValueProblem(f"tensor {shown(name, 80)}: {error}") from None
         if name in tensors:
