@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sefa_plugin.hook import NetworkRecord
+from sefa_plugin.hook import NetworkRecord, others_of
+
+_DISCRIMINATOR = "is a discriminator, which tells pictures apart and makes none"
+_NO_USE = (_DISCRIMINATOR, "is an augmentation pipeline", "is an encoder", "is a StyleGAN-T generator")
 
 
 def identify(record: NetworkRecord) -> str:
@@ -12,7 +15,13 @@ def identify(record: NetworkRecord) -> str:
 
     ``record`` may be incomplete: unknown plain classes are given by their dotted path.
     """
-    return next((text for known, text in _KNOWN if known(record)), "")
+    text = next((text for known, text in _KNOWN if known(record)), "")
+    return text + others_of(record) if text == _DISCRIMINATOR else text
+
+
+def never_renders(record: NetworkRecord) -> bool:
+    """Whether a network makes no pictures, or none that styles lead to, so that running its own code is of no use."""
+    return identify(record).startswith(_NO_USE)
 
 
 def _has(*parts: str, classes: tuple[str, ...] = (), roots: tuple[str, ...] = ()) -> Callable[[NetworkRecord], bool]:
@@ -49,7 +58,7 @@ _KNOWN: tuple[tuple[Callable[[NetworkRecord], bool], str], ...] = (
     ),
     (
         lambda record: _has("Model.ExtractionLayer.")(record) or "Discriminator" in record.class_name,
-        "is a discriminator, which tells pictures apart and makes none; choose G_ema with --which",
+        _DISCRIMINATOR,
     ),
     (
         _is_encoder,

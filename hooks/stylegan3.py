@@ -13,6 +13,7 @@ from . import stylegan2_ada
 from .arguments import MAX_LAYERS, MAX_POWER, Options, Sizes, completed, named_arguments, sizes
 from .planned import PlannedHook, Shapes, Weights
 from .stylegan2_parts import StyleGAN2Plan, dense_layers, first_mapping_layer, linear
+from .tensors import array
 
 if TYPE_CHECKING:
     from torch import nn
@@ -104,6 +105,9 @@ class StyleGAN3(PlannedHook[Union[StyleGAN3Plan, StyleGAN2Plan]]):
     def fits(self, record: NetworkRecord) -> bool:
         return record.class_name == "Generator" and (_is_stylegan3(record) or _is_stylegan2(record))
 
+    def remarks(self, record: NetworkRecord) -> list[str]:
+        return [*super().remarks(record), *kept_transform(record)]
+
     def plan(self, record: NetworkRecord) -> StyleGAN3Plan | StyleGAN2Plan:
         if not _is_stylegan3(record):
             return _stylegan2_plan(record)
@@ -111,6 +115,19 @@ class StyleGAN3(PlannedHook[Union[StyleGAN3Plan, StyleGAN2Plan]]):
         dims = sizes(record, arguments)
         mapping = completed(record, arguments.pop("mapping_kwargs", {}), MAPPING, "mapping_kwargs")
         return StyleGAN3Plan(dims, mapping_options(mapping), *synthesis_plan(record, dims, arguments))
+
+
+def kept_transform(record: NetworkRecord) -> list[str]:
+    """A line on the transform of the input, where the file stores another one than the identity."""
+    import numpy as np
+
+    held = record.tensors.get("synthesis.input.transform")
+    if held is None or tuple(held.shape) != (3, 3) or (array(held) == np.eye(3)).all():
+        return []
+    return [
+        "this file stores a transform of its input, which moves or turns every picture: it is kept, where the toolkit's "
+        "own scripts replace it; --translate and --rotate replace it here, too"
+    ]
 
 
 def _is_stylegan3(record: NetworkRecord) -> bool:

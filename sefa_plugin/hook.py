@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from .reading.network_record import NetworkRecord
+from .reading.network_record import NetworkRecord, chosen_by
 from .system.messages import printable, shown
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = [
     "check_layers",
     "find_hook",
     "listing_of",
+    "others_of",
     "reason_of",
     "remarks_of",
 ]
@@ -367,8 +368,16 @@ def find_hook(record: NetworkRecord, hooks: Iterable[Hook]) -> Hook:
             return hook
         tried.append(hook.name)
     if record.which == "D":
-        raise NoHookError(f"{record.path}: D is a discriminator, which makes no pictures; choose G_ema with --which")
+        raise NoHookError(f"{record.path}: D is a discriminator, which makes no pictures{others_of(record)}")
     raise NoHookError(f"{record.path}: no hook fits {_in_words(record)}; hooks tried: {', '.join(tried) or 'none'}")
+
+
+def others_of(record: NetworkRecord) -> str:
+    """How to choose another network of the same file, to be appended to a message; '' where there is none."""
+    names = sorted(
+        (name for name in record.entries if name not in ("D", record.which)), key=lambda name: name != "G_ema"
+    )
+    return f"; {chosen_by(names)}" if names else ""
 
 
 def _in_words(record: NetworkRecord) -> str:

@@ -129,7 +129,7 @@ def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwo
         if not _only_layers(record):
             if trust_pickle:
                 return _run(local, which)
-            raise ForeignNetworkError(_named(error, record) + f" ({_WAY_OUT})", record) from None
+            raise ForeignNetworkError(_named(error, record) + _way_out(record), record) from None
     runs = record.family == "module" and record.format != "safetensors"  # other files hold no code
     try:
         opened = _recognised(record)
@@ -139,7 +139,7 @@ def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwo
         if runs and trust_pickle:
             return _run(local, which)
         text = _named(error, record) if isinstance(error, NoHookError) else str(error)
-        raise HookError(f"{text} ({_WAY_OUT})" if runs else text) from None
+        raise HookError(text + _way_out(record) if runs else text) from None
     if not (runs and trust_pickle and (opened.warnings or opened.why_no_pictures)):
         return opened
     # The hook's layers are kept, so that directions are the same with and without rendering.
@@ -150,6 +150,13 @@ _WAY_OUT = (
     "--trust-pickle runs the code in the file, which can do anything to this computer: "
     "only for files whose maker you trust"
 )
+
+
+def _way_out(record: NetworkRecord) -> str:
+    """The last resort, to be appended to a refusal; '' where it is of no use."""
+    from ..hooks.others import never_renders
+
+    return "" if record.which == "D" or never_renders(record) else f" ({_WAY_OUT})"
 
 
 def known_hooks() -> Iterator[Hook]:

@@ -116,11 +116,11 @@ class _Asked(NamedTuple):
         if len(ends) == 1:
             return ends[0]
         only = "only a discriminator" if names == ["D"] else f"no {shown(self.which, 40)}"
-        makers = [shown(name, 60) for name in names if name != "D"]
+        makers = [name for name in names if name != "D"]
         several = "several" if len(ends) > 1 and self.which != DEFAULT else only
-        choice = f" (choose with --which {makers[0]})" if len(makers) == 1 else " (choose one with --which)"
         listed = ", ".join(shown(name, 60) for name in names[:12])
-        raise NetworkFileError(f"{self.path}: holds {several}; it holds {listed}{choice if makers else ''}")
+        choice = f" ({chosen_by(makers)})" if makers else ""
+        raise NetworkFileError(f"{self.path}: holds {several}; it holds {listed}{choice}")
 
     def record(self, entries: Iterable[str], taken: Taken, family: str) -> NetworkRecord:
         """The record of a network from a file with these entries."""

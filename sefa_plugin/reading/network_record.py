@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ..system.file_names import safe_name
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
 NETWORK_NAMES = ("G", "D", "G_ema")
 DEFAULT = "G_ema"  # the entry that is read where none is asked for
+
+
+def chosen_by(names: Sequence[str]) -> str:
+    """What to type for one of the networks of a file."""
+    return (
+        f"choose {'it' if len(names) == 1 else 'one'} with {' or '.join(f'--which {quote(one)}' for one in names[:4])}"
+    )
 
 
 class NetworkFileError(Exception):
