@@ -29,6 +29,7 @@ BUILT_IN = (
     "genforce_stylegan1",
     "genforce_pggan",
     "growing_state",
+    "lucidrains",
     "stylegan3_state",
     "stylegan2_state",
 )

@@ -125,8 +125,8 @@ def kept_transform(record: NetworkRecord) -> list[str]:
     if held is None or tuple(held.shape) != (3, 3) or (array(held) == np.eye(3)).all():
         return []
     return [
-        "this file stores a transform of its input, which moves or turns every picture: it is kept, where the toolkit's "
-        "own scripts replace it; --translate and --rotate replace it here, too"
+        "this file stores a transform of its input, which moves or turns every picture: it is kept here, "
+        "while the toolkit's own scripts replace it; --translate or --rotate replaces it"
     ]
 
 

@@ -374,9 +374,8 @@ def find_hook(record: NetworkRecord, hooks: Iterable[Hook]) -> Hook:
 
 def others_of(record: NetworkRecord) -> str:
     """How to choose another network of the same file, to be appended to a message; '' where there is none."""
-    names = sorted(
-        (name for name in record.entries if name not in ("D", record.which)), key=lambda name: name != "G_ema"
-    )
+    names = [name for name in dict.fromkeys(("G_ema", *record.entries)) if name in record.entries]
+    names = [name for name in names if name not in ("D", record.which)]
     return f"; {chosen_by(names)}" if names else ""
 
 

@@ -123,9 +123,8 @@ def _attempt(
         value = _unpickle(path, module_for)
         entries = _networks_in(value) or {which: value}
         if which not in entries:
-            raise TrustedFileError(
-                f"{path}: holds no {which}; it holds {', '.join(entries)} ({chosen_by([name for name in entries if name != 'D'])})"
-            )
+            choice = chosen_by([name for name in entries if name != "D"])
+            raise TrustedFileError(f"{path}: holds no {which}; it holds {', '.join(entries)} ({choice})")
         network = entries[which]
         absent = _first_absent(network)
         if absent is not None:

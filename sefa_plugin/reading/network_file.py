@@ -24,6 +24,7 @@ from .network_record import (
     NetworkFileError,
     NetworkRecord,
     Taken,
+    chosen_by,
     json_list,
     json_object,
 )

@@ -28,9 +28,7 @@ DEFAULT = "G_ema"  # the entry that is read where none is asked for
 
 def chosen_by(names: Sequence[str]) -> str:
     """What to type for one of the networks of a file."""
-    return (
-        f"choose {'it' if len(names) == 1 else 'one'} with {' or '.join(f'--which {quote(one)}' for one in names[:4])}"
-    )
+    return "choose with " + " or ".join(f"--which {quote(name)}" for name in names[:4])
 
 
 class NetworkFileError(Exception):

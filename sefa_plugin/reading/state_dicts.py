@@ -59,6 +59,8 @@ def entries(value: object) -> dict[str, Entry] | None:
     held = _dict(value)
     if not held:
         return None
+    if parts := _of_lucidrains(_dict(held.get("GAN")) or held):
+        return parts
     for layout, names in LAYOUTS.items():
         inside = _dict(held["models"]) if layout == "genforce" and "models" in held else held
         found = {ours: _dict(inside.get(theirs)) for ours, theirs in names.items()}
@@ -70,6 +72,19 @@ def entries(value: object) -> dict[str, Entry] | None:
         return None
     average = held.get(_EXTRA) if inner and not any(str(key).endswith(_AVERAGES) for key in inner) else None
     return {"G_ema": Entry("bare", bare, average, whole=True)}
+
+
+def _of_lucidrains(held: dict[object, object]) -> dict[str, Entry]:
+    """Networks of lucidrains/stylegan2-pytorch: generator and mapping network, as ``G.`` and ``S.``."""
+    found: dict[str, Entry] = {}
+    for name, prefixes in {"G_ema": {"GE.": "G.", "SE.": "S."}, "G": {"G.": "G.", "S.": "S."}}.items():
+        part: dict[object, object] = {}
+        for theirs, ours in prefixes.items():
+            inside = [key for key in held if isinstance(key, str) and key.startswith(theirs)]
+            part.update({ours + key[len(theirs) :]: held[key] for key in inside})
+        if "G.blocks.0.to_style1.weight" in part:
+            found[name] = Entry("lucidrains", part)
+    return found
 
 
 def _is_tensor(value: object) -> bool:
