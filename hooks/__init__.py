@@ -25,6 +25,8 @@ BUILT_IN = (
     "stylegan1",
     "stylegan2_tf",
     "rosinality",
+    "mmgeneration",
+    "hammer",
     "genforce",
     "genforce_stylegan1",
     "genforce_pggan",

@@ -29,8 +29,12 @@ class Rosinality(StyleGAN2RenamedHook):
 
     def fits(self, record: NetworkRecord) -> bool:
         held = record.tensors
-        first = "input.input" in held and "conv1.conv.modulation.weight" in held
+        first = self.theirs("input.input") in held and self.theirs("conv1.conv.modulation.weight") in held
         return record.family == "state_dict" and first
+
+    def theirs(self, name: str) -> str:
+        """The file's name for a tensor of rosinality's; repositories that renamed them override this."""
+        return name
 
     def check(self, record: NetworkRecord) -> None:
         super().check(record)
@@ -47,14 +51,19 @@ class Rosinality(StyleGAN2RenamedHook):
         ]
 
     def plan(self, record: NetworkRecord) -> StyleGAN2Plan:
-        width = length(record, "style.1.weight", 1, 2)
-        blocks = widths(record, lambda index: f"{_convolution(4 << index, 'conv1')}.conv.weight", 1, 5)
-        colours = length(record, "to_rgb1.conv.weight", 1, 5)
-        mapping = MappingOptions(count(record, "style.{}.weight".format, first=1))
-        first = (length(record, "input.input", 2, 4), length(record, "input.input", 3, 4))
+        width = length(record, self.theirs("style.1.weight"), 1, 2)
+        blocks = widths(record, lambda index: self.theirs(f"{_convolution(4 << index, 'conv1')}.conv.weight"), 1, 5)
+        colours = length(record, self.theirs("to_rgb1.conv.weight"), 1, 5)
+        mapping = MappingOptions(count(record, lambda index: self.theirs(f"style.{index}.weight"), first=1))
+        first = (length(record, self.theirs("input.input"), 2, 4), length(record, self.theirs("input.input"), 3, 4))
         return plan_of((width, 0, width, colours), blocks, mapping, BlockOptions(first_size=first))
 
     def named(self, record: NetworkRecord, plan: StyleGAN2Plan, ours: str, shape: tuple[int, ...]) -> Held:
+        held = self._named(ours, shape)
+        return held._replace(name=self.theirs(held.name))
+
+    @staticmethod
+    def _named(ours: str, shape: tuple[int, ...]) -> Held:
         if ours == "mapping.w_avg":
             return Held(_AVERAGE, shape)
         if ours == "synthesis.b4.const":
@@ -80,7 +89,7 @@ class Rosinality(StyleGAN2RenamedHook):
     def filters(self, record: NetworkRecord, plan: StyleGAN2Plan) -> Shapes:
         blocks = range(len(plan.resolutions) - 1)
         names = [f"convs.{2 * i}.conv.blur.kernel" for i in blocks] + [f"to_rgbs.{i}.upsample.kernel" for i in blocks]
-        return dict.fromkeys(names, (len(TAPS), len(TAPS)))
+        return dict.fromkeys(map(self.theirs, names), (len(TAPS), len(TAPS)))
 
 
 def _convolution(resolution: int, layer: str) -> str:

@@ -243,22 +243,22 @@ def is_filter(name: str) -> bool:
     return name.endswith(".resample_filter")
 
 
-def check_filters(record: NetworkRecord, names: Iterable[str]) -> None:
+def check_filters(record: NetworkRecord, names: Iterable[str], gain: float = 4) -> None:
     """Compare the filters of up-sampling layers in a file with the usual one; those that it lacks have no other.
 
-    Their sum is 4: doubling the size inserts zeros, so that the mean is a quarter.
+    Their sum is 4 in most toolkits: doubling the size inserts zeros, so that the mean is a quarter.
 
     Raises:
         HookError: names the first that is another one.
     """
     import numpy as np
 
-    wanted = low_pass() * 4
+    wanted = low_pass() * gain
     for name in names:
         if name not in record.tensors:
             continue
         held = array(record.tensors[name])
-        held = low_pass(held.tolist()) * 4 if held.ndim == 1 else held
+        held = low_pass(held.tolist()) * gain if held.ndim == 1 else held
         if (
             held.size != wanted.size or not np.abs(held.reshape(wanted.shape) - wanted).max() <= 0.02
         ):  # float16 differs by less, other taps by more
