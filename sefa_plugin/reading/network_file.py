@@ -102,8 +102,8 @@ class _Asked(NamedTuple):
         """
         return entries[self.entry_name(entries)]
 
-    def entry_name(self, entries: Iterable[str]) -> str:
-        """The name of the entry that is asked for: exactly, by the end of its name, or the only one.
+    def entry_name(self, entries: Iterable[str], searched: bool = False) -> str:
+        """The name of the entry that is asked for: exactly, by the end of its name, or the only one that was searched.
 
         Raises:
             NetworkFileError: there is none, or several.
@@ -112,7 +112,7 @@ class _Asked(NamedTuple):
         if self.which in names:
             return self.which
         ends = [name for name in names if f".{name}".lower().endswith(f".{self.which}".lower())]
-        if not ends and self.which == DEFAULT and not set(names) & set(NETWORK_NAMES):
+        if not ends and searched and self.which == DEFAULT:
             ends = names
         if len(ends) == 1:
             return ends[0]
@@ -194,12 +194,17 @@ def _weights(
         own = held[asked.which]
         if own.average is not None:
             found = {name: replace(entry, average=entry.average or own.average) for name, entry in found.items()}
+        if found and not own.whole:
+            (first, *more) = found.values()
+            if not more:
+                return taken({**held, asked.which: first}, asked.which)
+            found = {f"{asked.which}.{name}": entry for name, entry in found.items()}
     elif held and asked.which in NETWORK_NAMES and not any(entry.whole for entry in held.values()):
         found = {}
     else:
         found = state_dicts.search(value, view, is_generator)
     if found:
-        return taken(found, asked.entry_name(found))
+        return taken(found, asked.entry_name(found, searched=True))
     if state_dicts.holds_encoder(value):
         raise ValueProblem(
             "it holds an encoder (pSp, e4e or ReStyle), which turns photographs into latents, and no generator as "
