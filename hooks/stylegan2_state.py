@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sefa_plugin.hook import NetworkRecord
 
+from .buffers import TAPS
 from .planned import PlannedHook
 from .stylegan2_parts import BlockOptions, MappingOptions, StyleGAN2Plan, assumed, plan_of
 from .tensors import count, length, widths
@@ -36,7 +37,7 @@ class StyleGAN2State(PlannedHook[StyleGAN2Plan]):
         embed = length(record, _EMBED, 0, 2) if c_dim else None
         hidden, inputs = (length(record, "mapping.fc0.weight", axis, 2) for axis in (0, 1))
         architecture = "skip" if len(blocks) == 1 or "synthesis.b4.torgb.weight" in held else "orig"
-        taps = length(record, _FILTER, 0, len(held[_FILTER].shape) if _FILTER in held else 2)
+        taps = length(record, _FILTER, 0, len(held[_FILTER].shape)) if _FILTER in held else len(TAPS)
         block = BlockOptions(
             architecture="resnet" if "synthesis.b8.skip.weight" in held else architecture,
             resample_filter=[1.0] * min(taps, _MAX_TAPS),  # only the length: the taps are in the state

@@ -105,9 +105,6 @@ class StyleGAN3(PlannedHook[Union[StyleGAN3Plan, StyleGAN2Plan]]):
     def fits(self, record: NetworkRecord) -> bool:
         return record.class_name == "Generator" and (_is_stylegan3(record) or _is_stylegan2(record))
 
-    def remarks(self, record: NetworkRecord) -> list[str]:
-        return [*super().remarks(record), *kept_transform(record)]
-
     def plan(self, record: NetworkRecord) -> StyleGAN3Plan | StyleGAN2Plan:
         if not _is_stylegan3(record):
             return _stylegan2_plan(record)
@@ -117,17 +114,17 @@ class StyleGAN3(PlannedHook[Union[StyleGAN3Plan, StyleGAN2Plan]]):
         return StyleGAN3Plan(dims, mapping_options(mapping), *synthesis_plan(record, dims, arguments))
 
 
-def kept_transform(record: NetworkRecord) -> list[str]:
+def kept_transform(record: NetworkRecord) -> tuple[str, ...]:
     """A line on the transform of the input, where the file stores another one than the identity."""
     import numpy as np
 
     held = record.tensors.get("synthesis.input.transform")
     if held is None or tuple(held.shape) != (3, 3) or (array(held) == np.eye(3)).all():
-        return []
-    return [
+        return ()
+    return (
         "this file stores a transform of its input, which moves or turns every picture: it is kept here, "
-        "while the toolkit's own scripts replace it; --translate or --rotate replaces it"
-    ]
+        "while the toolkit's own scripts replace it; --translate or --rotate replaces it",
+    )
 
 
 def _is_stylegan3(record: NetworkRecord) -> bool:

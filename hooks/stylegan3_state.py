@@ -17,7 +17,7 @@ from sefa_plugin.hook import ArrayLike, HookError, NetworkRecord
 from .arguments import MAX_LAYERS, Sizes
 from .planned import PlannedHook
 from .stylegan2_parts import assumed
-from .stylegan3 import MappingOptions, StyleGAN3Plan, kept_transform
+from .stylegan3 import MappingOptions, StyleGAN3Plan
 from .tensors import array, count, length
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ class StyleGAN3State(PlannedHook[StyleGAN3Plan]):
         clamp, scale = DEFAULTS["conv_clamp"], DEFAULTS["output_scale"]
         return [
             *super().remarks(record),
-            *kept_transform(record),
             assumed(f"conv_clamp {clamp}, output_scale {scale}, mapping lr_multiplier 0.01"),
         ]
 

@@ -74,9 +74,6 @@ class StyleGANXL(PlannedHook[StyleGANXLPlan]):
         table = "synthesis.input.freqs" in held and _EMBED in held and "mapping.embed.bias" not in held
         return record.family == "module" and record.class_name in ("Generator", _SUPERRES) and table
 
-    def remarks(self, record: NetworkRecord) -> list[str]:
-        return [*super().remarks(record), *stylegan3.kept_transform(record)]
-
     def plan(self, record: NetworkRecord) -> StyleGANXLPlan:
         if record.class_name == _SUPERRES:
             dims, mapping, options, synthesis = _superres_parts(record)

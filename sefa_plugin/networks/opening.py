@@ -38,6 +38,7 @@ class OpenNetwork:
         warnings: one-line warnings for the user (an unknown source text, for example).
         why_no_pictures: '' if the network can be rendered, else one line with the reason why not.
         stamp: of the file when it was opened; None without a file.
+        notes: one-line notes on what is right, and may surprise.
     """
 
     record: NetworkRecord
@@ -47,6 +48,7 @@ class OpenNetwork:
     warnings: tuple[str, ...]
     why_no_pictures: str
     stamp: Stamp | None = None
+    notes: tuple[str, ...] = ()
 
     def check_unchanged(self) -> None:
         """Check that the file was not modified since it was opened: tensors are read when they are needed.
@@ -123,7 +125,7 @@ def open_network(
 
 def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwork:
     try:
-        record = read_network(local, which, _channels)
+        record = read_network(local, which, _Hooks())
     except ForeignNetworkError as error:
         record = error.record
         if not _only_layers(record):
@@ -177,15 +179,23 @@ def known_hooks() -> Iterator[Hook]:
     return hooks
 
 
-def _channels(record: NetworkRecord) -> int:
-    """Channels of the pictures of a network that a hook fits; 0 where none does."""
-    hook = next((hook for hook in known_hooks() if hook.fits(record)), None)
-    if hook is None:
-        return 0
-    try:
-        return hook.describe(record)["channels"]
-    except (HookError, KeyError):  # it is damaged: opening it raises a better error
-        return 1
+class _Hooks:
+    """Networks as the hooks recognise them; see ``network_file.Recognition``."""
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """Whether a hook fits."""
+        return any(hook.fits(record) for hook in known_hooks())
+
+    def channels(self, record: NetworkRecord) -> int:
+        """Channels of its pictures; 0 where no hook fits."""
+        hook = next((hook for hook in known_hooks() if hook.fits(record)), None)
+        if hook is None:
+            return 0
+        try:
+            hook.check(record)
+            return hook.describe(record).get("channels", 1)
+        except HookError:  # it is damaged: opening it raises the error again
+            return 1
 
 
 def _only_layers(record: NetworkRecord) -> bool:
@@ -203,6 +213,7 @@ def _named(error: Exception, record: NetworkRecord) -> str:
 
 def _recognised(record: NetworkRecord) -> OpenNetwork:
     from ..hooks.known_sources import source_of
+    from ..hooks.stylegan3 import kept_transform
 
     hook = find_hook(record, known_hooks())
     listing = listing_of(record, hook)
@@ -211,7 +222,8 @@ def _recognised(record: NetworkRecord) -> OpenNetwork:
         check_attribute(record, layer.name, "weight_gain", layer.weight_gain)
     source, warning = source_of(record, hook.name)
     warnings = ((warning,) if warning else ()) + remarks_of(record, hook)
-    return OpenNetwork(record, hook, listing, source, warnings, reason_of(record, hook))
+    why_no_pictures = reason_of(record, hook)
+    return OpenNetwork(record, hook, listing, source, warnings, why_no_pictures, notes=kept_transform(record))
 
 
 def _run(local: str, which: str, known: list[StyleLayer] | None = None) -> OpenNetwork:

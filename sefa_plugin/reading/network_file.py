@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from ..system.messages import quoted, shown
 from ..system.regular_files import mapped
@@ -39,20 +39,19 @@ if TYPE_CHECKING:
     from .tensor_view import Bytes
 
     T = TypeVar("T")
-    Channels = Callable[[NetworkRecord], int]  # channels of the pictures of the network; 0 where no hook fits it
 
 __all__ = ["ForeignNetworkError", "NetworkFileError", "NetworkRecord", "read_network", "write_converted"]
 MAX_CHANNELS = 4  # of pictures; a generator of more is a part of a larger one
 MAX_SHARING = 4  # highest ratio of all tensors to the file: few networks share tensors between modules
 
 
-def read_network(path: str | os.PathLike[str], which: str = DEFAULT, channels: Channels | None = None) -> NetworkRecord:
+def read_network(path: str | os.PathLike[str], which: str = DEFAULT, known: Recognition | None = None) -> NetworkRecord:
     """Read one network of a file.
 
     Args:
         path: a ``.pkl``, ``.pt`` or ``.safetensors``.
         which: the entry to read; only its tensors are read.
-        channels: recognises networks by their tensors, so that weights under any name are found; None does not search.
+        known: recognises networks by their tensors, so that weights under any name are found; None does not search.
 
     Raises:
         NetworkFileError: one line with what is wrong, where, and what to do.
@@ -61,9 +60,9 @@ def read_network(path: str | os.PathLike[str], which: str = DEFAULT, channels: C
     data = mapped(shown_path, NetworkFileError)
     try:
         if converted_file.looks_converted(data):
-            return _from_safetensors(shown_path, data, which, channels)
+            return _from_safetensors(shown_path, data, which, known)
         with without_cycle_collection():
-            record = _take_network(shown_path, parse(shown_path, data), which, channels)
+            record = _take_network(shown_path, parse(shown_path, data), which, known)
             _check_size(record, len(data))
             return record
     except UnknownGlobal as error:
@@ -84,6 +83,16 @@ def _check_size(record: NetworkRecord, size: int) -> None:
     held = sum(tensor.nbytes for tensor in record.tensors.values())
     if held > MAX_SHARING * size:
         raise ValueProblem(f"its tensors are together over {MAX_SHARING} times the size of the file: they share bytes")
+
+
+class Recognition(Protocol):
+    """Which records are networks that can be used: known to the caller, who knows the hooks."""
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """Whether a hook fits."""
+
+    def channels(self, record: NetworkRecord) -> int:
+        """Channels of its pictures; 0 where no hook fits."""
 
 
 class _Asked(NamedTuple):
@@ -143,7 +152,7 @@ class _Asked(NamedTuple):
         )
 
 
-def _take_network(path: str, file: Parsed, which: str, channels: Channels | None = None) -> NetworkRecord:
+def _take_network(path: str, file: Parsed, which: str, known: Recognition | None = None) -> NetworkRecord:
     value, values = file.loaded.value, file.values
     others = tuple(sorted({name.path for name in file.loaded.globals if not is_known(name)}))
     asked = _Asked(path, which, file.format, others)
@@ -151,7 +160,7 @@ def _take_network(path: str, file: Parsed, which: str, channels: Channels | None
         network = asked.entry(networks)
         _check_apart(network, file)
         return asked.record(networks, tf_networks.take(network, values), "tensorflow")
-    if record := _weights(asked, value, values.tensor, channels, lambda part: _check_apart(part, file)):
+    if record := _weights(asked, value, values.tensor, known, lambda part: _check_apart(part, file)):
         return record
     # A file may be the network itself.
     entries = {which: value} if is_module(value) else _entries(path, value)
@@ -169,7 +178,7 @@ def _weights(
     asked: _Asked,
     value: object,
     view: state_dicts.View,
-    channels: Channels | None,
+    known: Recognition | None,
     check: Callable[[object], None] = lambda part: None,
 ) -> NetworkRecord | None:
     """The record of weights without their network; None where there are none.
@@ -184,10 +193,10 @@ def _weights(
 
     def is_generator(tensors: Mapping[str, TensorView]) -> bool:
         part = asked.record((), Taken("state_dict", tensors, layout="bare"), "state_dict")
-        return channels is not None and 0 < channels(part) <= MAX_CHANNELS
+        return known is not None and 0 < known.channels(part) <= MAX_CHANNELS
 
     record = taken(held, asked.which) if held and asked.which in held else None
-    if channels is None or (record is not None and channels(record)):
+    if known is None or (record is not None and known.fits(record)):
         return record or (taken(held, asked.entry_name(held)) if held else None)
     if record is not None and held is not None:
         found = state_dicts.search(held[asked.which].tensors, view, is_generator)
@@ -280,12 +289,12 @@ def _entries(path: str, value: object) -> dict[str, object]:
     )
 
 
-def _from_safetensors(path: str, data: Bytes, which: str, channels: Channels | None) -> NetworkRecord:
+def _from_safetensors(path: str, data: Bytes, which: str, known: Recognition | None) -> NetworkRecord:
     """A network of ``sefa convert``, or weights by any other tool."""
     if not converted_file.is_converted(data):
         tensors = converted_file.plain_tensors(path, data)
-        record = _weights(_Asked(path, which, "safetensors", ()), tensors, _as_view, channels)
-        if record is None or channels is None or not channels(record):
+        record = _weights(_Asked(path, which, "safetensors", ()), tensors, _as_view, known)
+        if record is None or known is None or not known.fits(record):
             names = ", ".join(shown(name, 40) for name in list(tensors)[:3])
             raise converted_file.ConvertedFileError(
                 "is a safetensors file, but not a network written by `sefa convert`, nor does it hold the weights of a "
