@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from sefa_plugin.generators.stylegan3_plan import DEFAULTS, SynthesisOptions, SynthesisPlan, plan_synthesis
-from sefa_plugin.hook import SIZES, HookError, NetworkRecord, StyleLayer
+from sefa_plugin.hook import SIZES, ArrayLike, HookError, NetworkRecord, StyleLayer
+from sefa_plugin.reading.tensor_view import TensorView
 
 from . import stylegan2_ada
 from .arguments import MAX_LAYERS, MAX_POWER, Options, Sizes, completed, named_arguments, sizes
@@ -114,12 +116,21 @@ class StyleGAN3(PlannedHook[Union[StyleGAN3Plan, StyleGAN2Plan]]):
         return StyleGAN3Plan(dims, mapping_options(mapping), *synthesis_plan(record, dims, arguments))
 
 
-def kept_transform(record: NetworkRecord) -> tuple[str, ...]:
-    """A line on the transform of the input, where the file stores another one than the identity."""
+def _is_identity(matrix: ArrayLike) -> bool:
+    """Whether a matrix ``[3, 3]`` of a file is the identity; the usual one is compared without NumPy."""
+    if isinstance(matrix, TensorView) and (matrix.dtype, matrix.strides) == ("float32", (3, 1)):
+        start = 4 * matrix.offset
+        if bytes(matrix.data[start : start + 36]) == struct.pack("<9f", 1, 0, 0, 0, 1, 0, 0, 0, 1):
+            return True
     import numpy as np
 
+    return bool((array(matrix) == np.eye(3)).all())
+
+
+def kept_transform(record: NetworkRecord) -> tuple[str, ...]:
+    """A line on the transform of the input, where the file stores another one than the identity."""
     held = record.tensors.get("synthesis.input.transform")
-    if held is None or tuple(held.shape) != (3, 3) or (array(held) == np.eye(3)).all():
+    if held is None or tuple(held.shape) != (3, 3) or _is_identity(held):
         return ()
     return (
         "this file stores a transform of its input, which moves or turns every picture: it is kept here, "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from ..system.messages import quoted, shown
@@ -195,22 +194,19 @@ def _weights(
         part = asked.record((), Taken("state_dict", tensors, layout="bare"), "state_dict")
         return known is not None and 0 < known.channels(part) <= MAX_CHANNELS
 
-    record = taken(held, asked.which) if held and asked.which in held else None
-    if known is None or (record is not None and known.fits(record)):
-        return record or (taken(held, asked.entry_name(held)) if held else None)
-    if record is not None and held is not None:
-        found = state_dicts.search(held[asked.which].tensors, view, is_generator)
-        own = held[asked.which]
-        if own.average is not None:
-            found = {name: replace(entry, average=entry.average or own.average) for name, entry in found.items()}
-        if found and not own.whole:
+    own = held.get(asked.which) if held else None
+    record = taken(held, asked.which) if held and own else None
+    if record is not None and known is not None and known.fits(record):
+        return record
+    found: dict[str, state_dicts.Entry] = {}
+    if known is not None and own is not None:
+        found = state_dicts.search(own.tensors, view, is_generator, own.average)
+        if held and found and not own.whole:
             (first, *more) = found.values()
             if not more:
                 return taken({**held, asked.which: first}, asked.which)
             found = {f"{asked.which}.{name}": entry for name, entry in found.items()}
-    elif held and asked.which in NETWORK_NAMES and not any(entry.whole for entry in held.values()):
-        found = {}
-    else:
+    elif known is not None and (not held or asked.which not in NETWORK_NAMES or any(e.whole for e in held.values())):
         found = state_dicts.search(value, view, is_generator)
     if found:
         return taken(found, asked.entry_name(found, searched=True))

@@ -97,19 +97,22 @@ def holds_encoder(value: object) -> bool:
     return any(key.startswith("encoder.") for key in inner if isinstance(key, str))
 
 
-def search(value: object, view: View, is_generator: Callable[[dict[str, TensorView]], bool]) -> dict[str, Entry]:
+def search(
+    value: object, view: View, is_generator: Callable[[dict[str, TensorView]], bool], average: object = None
+) -> dict[str, Entry]:
     """Generators that are found by their tensors, in dicts up to three levels down and behind prefixes of names.
 
     Args:
         value: the file's value, or a part of it.
         view: gives tensors.
         is_generator: whether tensors are those of a generator, by their names in it.
+        average: the average w beside the value, or None.
 
     Returns:
         By name: the keys of the dicts and the parts of the prefix, joined by dots; ``G_ema`` for the value itself.
     """
     found: dict[str, Entry] = {}
-    for path, held, average in _dicts(value):
+    for path, held, beside in _dicts(value, average):
         views = {name: tensor for name, item in held.items() if (tensor := _viewed(item, view)) is not None}
         inside: list[str] = []
         for prefix, names in _prefixes(views):
@@ -118,26 +121,21 @@ def search(value: object, view: View, is_generator: Callable[[dict[str, TensorVi
             ):
                 part: dict[object, object] = {name[len(prefix) :]: held[name] for name in names}
                 inside.append(prefix)
-                beside = None if any(name.endswith(_AVERAGES) for name in names) else average
-                found[_name(path, prefix, found)] = Entry("bare", part, beside)
+                whole = any(name.endswith(_AVERAGES) for name in names)
+                found[_name(path, prefix, found)] = Entry("bare", part, None if whole else beside)
     return found
 
 
-def _dicts(
-    value: object, path: tuple[str, ...] = (), average: object = None
-) -> Iterator[tuple[tuple[str, ...], dict[str, object], object]]:
+def _dicts(value: object, average: object) -> Iterator[tuple[tuple[str, ...], dict[str, object], object]]:
     """A dict and those inside of it, each with the keys that lead there and the average w beside it."""
-    waiting = [(path, value, average)]
-    for _ in range(_MAX_DICTS):
-        if not waiting:
-            return
-        path, value, average = waiting.pop(0)
-        held = {key: item for key, item in _dict(value).items() if isinstance(key, str)}
-        average = held[_EXTRA] if _is_tensor(held.get(_EXTRA)) else average
+    waiting: list[tuple[tuple[str, ...], object, object]] = [((), value, average)]
+    for path, part, outer in waiting:  # grows
+        held = {key: item for key, item in _dict(part).items() if isinstance(key, str)}
+        beside = held[_EXTRA] if _is_tensor(held.get(_EXTRA)) else outer
         if held and len(held) <= MAX_TENSORS:
-            yield path, held, average
-        if len(path) < _MAX_DEPTH:
-            waiting += [((*path, key), item, average) for key, item in held.items() if isinstance(item, dict)]
+            yield path, held, beside
+        inside = [((*path, key), item, beside) for key, item in held.items() if isinstance(item, dict)]
+        waiting += inside[: _MAX_DICTS - len(waiting)] if len(path) < _MAX_DEPTH else []
 
 
 def _viewed(item: object, view: View) -> TensorView | None:
