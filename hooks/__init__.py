@@ -25,10 +25,13 @@ BUILT_IN = (
     "stylegan1",
     "stylegan2_tf",
     "rosinality",
+    "mmgeneration",
+    "hammer",
     "genforce",
     "genforce_stylegan1",
     "genforce_pggan",
     "growing_state",
+    "lucidrains",
     "stylegan3_state",
     "stylegan2_state",
 )

@@ -128,7 +128,9 @@ def named_arguments(record: NetworkRecord) -> dict[str, object]:
     twice = set(named) & set(record.init_kwargs)
     if twice:
         raise HookError(f"{record.path}: {record.class_name} was given {', '.join(sorted(twice))} twice")
-    return without_forks(record, {**named, **record.init_kwargs})
+    held = {**named, **record.init_kwargs}
+    first = {"init_res": held.pop("init_res")} if "init_res" in held else {}  # read where it changes pictures
+    return {**without_forks(record, held), **first}
 
 
 def sizes(record: NetworkRecord, arguments: dict[str, object]) -> Sizes:

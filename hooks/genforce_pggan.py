@@ -24,7 +24,7 @@ class GenForcePGGAN(RenamedHook[PGGANPlan]):
 
     def remarks(self, record: NetworkRecord) -> list[str]:
         fused = "" if len(set(self.plan(record).widths)) > 1 else "fused_scale off, "
-        return [assumed(f"{fused}final_tanh off, use_wscale on")]
+        return [*super().remarks(record), assumed(f"{fused}final_tanh off, use_wscale on")]
 
     def plan(self, record: NetworkRecord) -> PGGANPlan:
         blocks = widths(record, lambda index: f"layer{2 * index + 1}.weight")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sefa_plugin.hook import HookError, NetworkRecord
 
+from .buffers import low_pass
 from .growing_parts import FUSED_FROM, StyleGAN1Plan, StyleGAN1RenamedHook
 from .planned import Held, Shapes
-from .stylegan2_parts import assumed, low_pass
+from .stylegan2_parts import assumed
 from .tensors import array, count, length, widths
 
 _PARTS = {
@@ -29,12 +30,15 @@ class GenForceStyleGAN1(StyleGAN1RenamedHook):
 
     def check(self, record: NetworkRecord) -> None:
         super().check(record)
-        for name in self.others(record, self.plan(record)):
-            if not abs(array(record.tensors[name]) - low_pass((1, 2, 1))).max() <= 1e-3:
+        for name in self.filters(record, self.plan(record)):
+            if name in record.tensors and not abs(array(record.tensors[name]) - low_pass((1, 2, 1))).max() <= 1e-3:
                 raise HookError(f"{record.path}: {name} is not the filter 1, 2, 1: a modified network")
 
     def remarks(self, record: NetworkRecord) -> list[str]:
-        return [assumed("fused_scale auto, final_tanh off, mapping_lr_mul 0.01, use_wscale on")]
+        return [
+            *super().remarks(record),
+            assumed("fused_scale auto, final_tanh off, mapping_lr_mul 0.01, use_wscale on"),
+        ]
 
     def plan(self, record: NetworkRecord) -> StyleGAN1Plan:
         blocks = widths(record, lambda index: f"synthesis.layer{2 * index + 1}.weight")
@@ -65,7 +69,7 @@ class GenForceStyleGAN1(StyleGAN1RenamedHook):
             table[ours] = Held(theirs, shape, flipped=flipped)
         return table
 
-    def others(self, record: NetworkRecord, plan: StyleGAN1Plan) -> Shapes:
+    def filters(self, record: NetworkRecord, plan: StyleGAN1Plan) -> Shapes:
         """The filters after up-sampling."""
         numbered = enumerate(plan.widths[1:], start=1)
         return {f"synthesis.layer{2 * number}.blur.kernel": (width, 1, 3, 3) for number, width in numbered}

@@ -141,9 +141,9 @@ class StyleGAN1Plan(NamedTuple):
 class StyleGAN1RenamedHook(RenamedHook[StyleGAN1Plan]):
     """A hook of networks of the first StyleGAN whose tensors have other names."""
 
-    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
+    def arrays(self, record: NetworkRecord) -> dict[str, np.ndarray]:
         """Arrays by our generator's names; biases of the mapping network are divided (see generators.stylegan1)."""
-        made = super().state(record)
+        made = super().arrays(record)
         return {ours: held / GAIN if _is_mapping_bias(ours) else held for ours, held in made.items()}
 
 

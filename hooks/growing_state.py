@@ -27,8 +27,8 @@ class GrowingState(PlannedHook[Union[PGGANPlan, StyleGAN1Plan]]):
 
     def remarks(self, record: NetworkRecord) -> list[str]:
         if f"{DENSE}.weight" in record.tensors:
-            return []
-        return [assumed("blur_filter 1, 2, 1, mapping_lrmul 0.01, nonlinearity lrelu")]
+            return super().remarks(record)
+        return [*super().remarks(record), assumed("blur_filter 1, 2, 1, mapping_lrmul 0.01, nonlinearity lrelu")]
 
     def plan(self, record: NetworkRecord) -> PGGANPlan | StyleGAN1Plan:
         blocks = widths(record, lambda index: f"synthesis.b{4 << index}.conv1.weight")

@@ -53,6 +53,10 @@ KNOWN: dict[str, tuple[str, str]] = {
     "5b3f53a56c8ae2bbb795d91969c57271531de24e30ad6380547c052e71f53b59": ("stylegan3", "StyleGAN-XL (StyleGAN2)"),
     "b1203b2ed9fe89ba4b3af61f63b8197b8d52a058edbe5b979c91222205839d00": ("stylegan2_ada", "eps696"),
     "0e88e02f480bedbbcf6383df8a470a55452b6d4b7f5adababa7164b2dc6ff010": ("stylegan2_ada", "eps696"),
+    # Another discriminator; the first text has a mapping network besides that the generator does not use.
+    "262242296355ba7787a893287ecef5a7a860cdd50388383e223428ca997ec1da": ("stylegan2_ada", "Diffusion-GAN"),
+    "4efc0c566661842c86d539c4220664ee810c148a5578085d41b74f1988fcd455": ("stylegan2_ada", "Diffusion-GAN"),
+    "05d07c2aa50da28480260902c998201375eaaa06783fbd89fbd753f9915f1430": ("stylegan2_ada", "Diffusion-GAN (InsGen)"),
     # StyleGAN-Human, both generations.
     "9e3b9d0231a1150452910cbe003a69a4f282c17b5a2ad46a8a37a5552e027509": ("stylegan2_ada", "StyleGAN-Human (sg2)"),
     "5b389771a36bd999465f22a4667de28f4af44a06f4dd899b841d89d38efb964a": (

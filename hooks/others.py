@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sefa_plugin.hook import NetworkRecord
+from sefa_plugin.hook import NetworkRecord, others_of
+
+_DISCRIMINATOR = "is a discriminator, which tells pictures apart and makes none"
+_NO_USE = (_DISCRIMINATOR, "is an augmentation pipeline", "is an encoder", "is a StyleGAN-T generator")
 
 
 def identify(record: NetworkRecord) -> str:
@@ -12,7 +15,13 @@ def identify(record: NetworkRecord) -> str:
 
     ``record`` may be incomplete: unknown plain classes are given by their dotted path.
     """
-    return next((text for known, text in _KNOWN if known(record)), "")
+    text = next((text for known, text in _KNOWN if known(record)), "")
+    return text + others_of(record) if text == _DISCRIMINATOR else text
+
+
+def never_renders(record: NetworkRecord) -> bool:
+    """Whether a network makes no pictures, or none that styles lead to, so that running its own code is of no use."""
+    return identify(record).startswith(_NO_USE)
 
 
 def _has(*parts: str, classes: tuple[str, ...] = (), roots: tuple[str, ...] = ()) -> Callable[[NetworkRecord], bool]:
@@ -41,6 +50,16 @@ def _inside(checkout: str) -> str:
     return f"; inside a checkout of {checkout}, its own code can be run"
 
 
+def _in_python(what: str, loaded: str, ending: str) -> str:
+    """A toolkit whose networks are not read, and the Python line that makes directions of one in memory."""
+    chosen = f"{{n: p.detach() for n, p in G.named_parameters() if n.endswith('{ending}')}}"
+    return f"is {what}, which is not read here; in Python, with {loaded}: sefa_plugin.factorize({chosen})"
+
+
+def _is_of_adriansahlman(record: NetworkRecord) -> bool:
+    return "dlatent_avg" in record.tensors and set(record.tensors) <= {"dlatent_avg", "layer_psi"}
+
+
 # The first whose test passes is used. The facts are from the projects' repositories.
 _KNOWN: tuple[tuple[Callable[[NetworkRecord], bool], str], ...] = (
     (
@@ -49,7 +68,7 @@ _KNOWN: tuple[tuple[Callable[[NetworkRecord], bool], str], ...] = (
     ),
     (
         lambda record: _has("Model.ExtractionLayer.")(record) or "Discriminator" in record.class_name,
-        "is a discriminator, which tells pictures apart and makes none; choose G_ema with --which",
+        _DISCRIMINATOR,
     ),
     (
         _is_encoder,
@@ -86,6 +105,22 @@ _KNOWN: tuple[tuple[Callable[[NetworkRecord], bool], str], ...] = (
         _has("synthesis.to_big.", "synthesis.init.init.", classes=("FastganSynthesis", "FastganSynthesisCond")),
         "is a FastGAN generator (Projected GAN, StyleGAN-XL): it has no W, and z enters one transposed convolution"
         + _inside("projected-gan"),
+    ),
+    (
+        _is_of_adriansahlman,
+        _in_python(
+            "a generator of adriansahlman/stylegan2_pytorch",
+            "G = stylegan2.models.load(FILE) of that repository",
+            ".dense.layer.weight",
+        ),
+    ),
+    (
+        _has("style_mapping.", "constant_input."),
+        _in_python(
+            "a checkpoint of MMGeneration or mmagic, of another generator than its StyleGAN2",
+            "its generator_ema as G",
+            ".style_modulation.linear.weight_orig",
+        ),
     ),
     (
         lambda record: record.class_name == "TriPlaneGenerator",

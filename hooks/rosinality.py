@@ -5,15 +5,11 @@ A file is ``{"g_ema": ..., "latent_avg": ...}``; training checkpoints lack the a
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 from sefa_plugin.hook import NetworkRecord
 
+from .buffers import TAPS
 from .planned import Held, Shapes
 from .stylegan2_parts import (
-    TAPS,
     BlockOptions,
     MappingOptions,
     StyleGAN2Plan,
@@ -22,9 +18,6 @@ from .stylegan2_parts import (
     plan_of,
 )
 from .tensors import count, length, widths
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _AVERAGE = "latent_avg"
 
@@ -36,36 +29,41 @@ class Rosinality(StyleGAN2RenamedHook):
 
     def fits(self, record: NetworkRecord) -> bool:
         held = record.tensors
-        first = "input.input" in held and "conv1.conv.modulation.weight" in held
+        first = self.theirs("input.input") in held and self.theirs("conv1.conv.modulation.weight") in held
         return record.family == "state_dict" and first
+
+    def theirs(self, name: str) -> str:
+        """The file's name for a tensor of rosinality's; repositories that renamed them override this."""
+        return name
 
     def check(self, record: NetworkRecord) -> None:
         super().check(record)
-        check_filters(record, self.others(record, self.plan(record)))
+        check_filters(record, self.filters(record, self.plan(record)))
 
     def remarks(self, record: NetworkRecord) -> list[str]:
-        """Origin of the average w if the file has none."""
-        if _AVERAGE in record.tensors:
-            return []
+        """Buffers that are made anew; where it is only the average w, how."""
+        lines = super().remarks(record)
+        if len(lines) != 1 or not lines[0].startswith(f"this file lacks {_AVERAGE},"):
+            return lines
         return [
             "this file has no latent_avg, which truncation needs: it is the mean over 4096 random latents (seed 0), "
             "as its repository estimates it"
         ]
 
     def plan(self, record: NetworkRecord) -> StyleGAN2Plan:
-        width = length(record, "style.1.weight", 1, 2)
-        blocks = widths(record, lambda index: f"{_convolution(4 << index, 'conv1')}.conv.weight", 1, 5)
-        colours = length(record, "to_rgb1.conv.weight", 1, 5)
-        mapping = MappingOptions(count(record, "style.{}.weight".format, first=1))
-        return plan_of((width, 0, width, colours), blocks, mapping, BlockOptions())
-
-    def table(self, record: NetworkRecord, plan: StyleGAN2Plan) -> dict[str, Held]:
-        table = super().table(record, plan)
-        if _AVERAGE not in record.tensors:
-            del table["mapping.w_avg"]
-        return table
+        width = length(record, self.theirs("style.1.weight"), 1, 2)
+        blocks = widths(record, lambda index: self.theirs(f"{_convolution(4 << index, 'conv1')}.conv.weight"), 1, 5)
+        colours = length(record, self.theirs("to_rgb1.conv.weight"), 1, 5)
+        mapping = MappingOptions(count(record, lambda index: self.theirs(f"style.{index}.weight"), first=1))
+        first = (length(record, self.theirs("input.input"), 2, 4), length(record, self.theirs("input.input"), 3, 4))
+        return plan_of((width, 0, width, colours), blocks, mapping, BlockOptions(first_size=first))
 
     def named(self, record: NetworkRecord, plan: StyleGAN2Plan, ours: str, shape: tuple[int, ...]) -> Held:
+        held = self._named(ours, shape)
+        return held._replace(name=self.theirs(held.name))
+
+    @staticmethod
+    def _named(ours: str, shape: tuple[int, ...]) -> Held:
         if ours == "mapping.w_avg":
             return Held(_AVERAGE, shape)
         if ours == "synthesis.b4.const":
@@ -88,38 +86,14 @@ class Rosinality(StyleGAN2RenamedHook):
             return Held(f"{theirs}.noise.weight", (1,))
         return Held(f"{theirs}.bias", (1, *shape, 1, 1)) if layer == "torgb" else Held(f"{theirs}.activate.bias", shape)
 
-    def others(self, record: NetworkRecord, plan: StyleGAN2Plan) -> Shapes:
-        """The filters."""
+    def filters(self, record: NetworkRecord, plan: StyleGAN2Plan) -> Shapes:
         blocks = range(len(plan.resolutions) - 1)
         names = [f"convs.{2 * i}.conv.blur.kernel" for i in blocks] + [f"to_rgbs.{i}.upsample.kernel" for i in blocks]
-        return dict.fromkeys(names, (len(TAPS), len(TAPS)))
-
-    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
-        """Arrays by our generator's names; the average w is estimated where the file has none."""
-        made = super().state(record)
-        if _AVERAGE not in record.tensors:
-            options = self.plan(record).mapping
-            made["mapping.w_avg"] = _mean_w(made, options.num_layers, options.lr_multiplier)
-        return made
+        return dict.fromkeys(map(self.theirs, names), (len(TAPS), len(TAPS)))
 
 
 def _convolution(resolution: int, layer: str) -> str:
     return "conv1" if resolution == 4 else f"convs.{2 * (resolution.bit_length() - 4) + (layer == 'conv1')}"
-
-
-def _mean_w(state: Mapping[str, np.ndarray], layers: int, lr_multiplier: float) -> np.ndarray:
-    """Average w ``[w_dim]`` float32 of 4096 random latents (seed 0). StyleGAN (2019), appendix B."""
-    import numpy as np
-
-    width = state["mapping.fc0.weight"].shape[1]
-    x = np.random.RandomState(0).randn(4096, width).astype(np.float32)
-    x /= np.sqrt((x * x).mean(axis=1, keepdims=True) + 1e-8)
-    for index in range(layers):
-        weight, bias = state[f"mapping.fc{index}.weight"], state[f"mapping.fc{index}.bias"]
-        x = x @ weight.T * np.float32(lr_multiplier / math.sqrt(weight.shape[1])) + bias * np.float32(lr_multiplier)
-        x = np.where(x > 0, x, x * np.float32(0.2)) * np.float32(math.sqrt(2))
-    mean: np.ndarray = x.mean(axis=0)
-    return mean
 
 
 HOOK = Rosinality()

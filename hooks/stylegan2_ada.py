@@ -18,6 +18,7 @@ MAPPING = {
 }
 SYNTHESIS = {"channel_base": 32768, "channel_max": 512, "num_fp16_res": 0}
 BLOCK = {**BlockOptions()._asdict(), "fp16_channels_last": False}
+del BLOCK["first_size"]
 
 
 class StyleGAN2ADA(PlannedHook[StyleGAN2Plan]):
@@ -60,9 +61,7 @@ def make_plan(
         HookError: an argument is unknown, missing or invalid.
     """
     dims = sizes(record, arguments)
-    square = arguments.pop("square", True)  # of StyleGAN-Human
-    if type(square) is not bool or (isinstance(given, dict) and "square" in given):
-        raise HookError(f"{record.path}: square is {square!r:.40}, or not where it belongs")
+    first_size = _first_size(record, arguments)
     mapped = completed(record, arguments.pop("mapping_kwargs", {}), mapping, "mapping_kwargs")
     refuse(record, arguments)
     options = completed(record, given, {**synthesis, **block}, "synthesis_kwargs")
@@ -94,9 +93,20 @@ def make_plan(
             kernel_size=options.whole("kernel_size"),
             use_noise=options.flag("use_noise"),
             activation=options.text("activation"),
-            square=square,
+            first_size=first_size,
         ),
     )
+
+
+def _first_size(record: NetworkRecord, arguments: dict[str, object]) -> tuple[int, int]:
+    """Height and width of the constant input, which forks let differ: StyleGAN-Human, eps696."""
+    square = arguments.pop("square", True)
+    if type(square) is not bool:
+        raise HookError(f"{record.path}: square is {square!r:.40}, expected True or False")
+    size = arguments.pop("init_res", [4, 4 if square else 2])
+    if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(type(n) is int and 0 < n <= 64 for n in size):
+        raise HookError(f"{record.path}: init_res is {size!r:.40}, expected a height and a width")
+    return int(size[0]), int(size[1])
 
 
 HOOK = StyleGAN2ADA()

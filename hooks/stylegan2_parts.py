@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sefa_plugin.hook import SIZES, HookError, NetworkRecord, StyleLayer
 
+from .buffers import TAPS, low_pass
 from .planned import Held, RenamedHook, Shapes, Weights
 from .tensors import array
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 ARCHITECTURES = ("orig", "skip", "resnet")
-TAPS = (1, 3, 3, 1)  # of the usual low-pass filter, which layers that do not resample always have
 
 
 class MappingOptions(NamedTuple):
@@ -55,7 +55,7 @@ class BlockOptions(NamedTuple):
     kernel_size: int = 3
     use_noise: bool = True
     activation: str = "lrelu"
-    square: bool = True
+    first_size: tuple[int, int] = (4, 4)  # of the constant input
 
 
 class StyleGAN2Plan(NamedTuple):
@@ -113,9 +113,9 @@ class StyleGAN2Plan(NamedTuple):
             inputs = outputs
         return shapes
 
-    def _pixels(self, height: int) -> tuple[int, int]:
-        """Height and width; StyleGAN-Human's pictures are half as wide as high."""
-        return height, height if self.block.square else height // 2
+    def _pixels(self, resolution: int) -> tuple[int, int]:
+        """Height and width of a block."""
+        return self.block.first_size[0] * resolution // 4, self.block.first_size[1] * resolution // 4
 
     def _mapping_tensors(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         options = self.mapping
@@ -220,13 +220,13 @@ class StyleGAN2RenamedHook(RenamedHook[StyleGAN2Plan]):
         shapes = plan.tensors().items()
         return {ours: self.named(record, plan, ours, shape) for ours, shape in shapes if not is_filter(ours)}
 
-    def state(self, record: NetworkRecord) -> dict[str, np.ndarray]:
+    def arrays(self, record: NetworkRecord) -> dict[str, np.ndarray]:
         """Arrays by our generator's names, filters included.
 
         Toolkits that scale convolutions at run time add the demodulation's epsilon (section 2.2) to scaled
         weights; ours does not scale, so the factor is multiplied into the weights. ToRGB is scaled in both.
         """
-        made, plan = super().state(record), self.plan(record)
+        made, plan = super().arrays(record), self.plan(record)
         for name, shape in plan.tensors().items():
             if is_filter(name):
                 taps = plan.block.resample_filter or TAPS
@@ -243,29 +243,25 @@ def is_filter(name: str) -> bool:
     return name.endswith(".resample_filter")
 
 
-def low_pass(taps: Sequence[float] = TAPS) -> np.ndarray:
-    """A filter ``[n, n]`` float32 of sum 1."""
-    import numpy as np
+def check_filters(record: NetworkRecord, names: Iterable[str], gain: float = 4) -> None:
+    """Compare the filters of up-sampling layers in a file with the usual one; those that it lacks have no other.
 
-    kernel: np.ndarray = np.outer(taps, taps).astype(np.float32)
-    kernel /= kernel.sum()
-    return kernel
-
-
-def check_filters(record: NetworkRecord, names: Iterable[str]) -> None:
-    """Compare the filters of up-sampling layers in a file with the usual one.
-
-    Their sum is 4: doubling the size inserts zeros, so that the mean is a quarter.
+    Their sum is 4 in most toolkits: doubling the size inserts zeros, so that the mean is a quarter.
 
     Raises:
         HookError: names the first that is another one.
     """
     import numpy as np
 
-    wanted = low_pass() * 4
+    wanted = low_pass() * gain
     for name in names:
-        held = array(record.tensors[name]).reshape(wanted.shape)
-        if not np.abs(held - wanted).max() <= 0.02:  # float16 differs by less, other taps by more
+        if name not in record.tensors:
+            continue
+        held = array(record.tensors[name])
+        held = low_pass(held.tolist()) * gain if held.ndim == 1 else held
+        if (
+            held.size != wanted.size or not np.abs(held.reshape(wanted.shape) - wanted).max() <= 0.02
+        ):  # float16 differs by less, other taps by more
             raise HookError(f"{record.path}: {name} is not the filter 1, 3, 3, 1: a modified network")
 
 

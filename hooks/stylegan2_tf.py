@@ -10,8 +10,9 @@ from sefa_plugin.hook import HookError, NetworkRecord
 
 from . import tf_parts as tf
 from .arguments import Options
+from .buffers import TAPS
 from .planned import Held, Shapes
-from .stylegan2_parts import TAPS, BlockOptions, MappingOptions, StyleGAN2Plan, StyleGAN2RenamedHook, plan_of
+from .stylegan2_parts import BlockOptions, MappingOptions, StyleGAN2Plan, StyleGAN2RenamedHook, plan_of
 from .tensors import count, length
 
 _KNOWN: dict[str, tuple[object, ...]] = {

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from sefa_plugin.generators.stylegan3_plan import DEFAULTS, SynthesisOptions, SynthesisPlan, plan_synthesis
-from sefa_plugin.hook import SIZES, HookError, NetworkRecord, StyleLayer
+from sefa_plugin.hook import SIZES, ArrayLike, HookError, NetworkRecord, StyleLayer
+from sefa_plugin.reading.tensor_view import TensorView
 
 from . import stylegan2_ada
 from .arguments import MAX_LAYERS, MAX_POWER, Options, Sizes, completed, named_arguments, sizes
 from .planned import PlannedHook, Shapes, Weights
 from .stylegan2_parts import StyleGAN2Plan, dense_layers, first_mapping_layer, linear
+from .tensors import array
 
 if TYPE_CHECKING:
     from torch import nn
@@ -113,6 +116,28 @@ class StyleGAN3(PlannedHook[Union[StyleGAN3Plan, StyleGAN2Plan]]):
         return StyleGAN3Plan(dims, mapping_options(mapping), *synthesis_plan(record, dims, arguments))
 
 
+def _is_identity(matrix: ArrayLike) -> bool:
+    """Whether a matrix ``[3, 3]`` of a file is the identity; the usual one is compared without NumPy."""
+    if isinstance(matrix, TensorView) and (matrix.dtype, matrix.strides) == ("float32", (3, 1)):
+        start = 4 * matrix.offset
+        if bytes(matrix.data[start : start + 36]) == struct.pack("<9f", 1, 0, 0, 0, 1, 0, 0, 0, 1):
+            return True
+    import numpy as np
+
+    return bool((array(matrix) == np.eye(3)).all())
+
+
+def kept_transform(record: NetworkRecord) -> tuple[str, ...]:
+    """A line on the transform of the input, where the file stores another one than the identity."""
+    held = record.tensors.get("synthesis.input.transform")
+    if held is None or tuple(held.shape) != (3, 3) or _is_identity(held):
+        return ()
+    return (
+        "this file stores a transform of its input, which moves or turns every picture: it is kept here, "
+        "while the toolkit's own scripts replace it; --translate or --rotate replaces it",
+    )
+
+
 def _is_stylegan3(record: NetworkRecord) -> bool:
     held = record.tensors
     return "synthesis.input.freqs" in held and "synthesis.input.transform" in held
@@ -125,14 +150,14 @@ def _is_stylegan2(record: NetworkRecord) -> bool:
     synthesis = record.modules.get("synthesis")
     if synthesis is not None and "num_fp16_res" in synthesis.attributes:
         return True
-    flat = set(record.init_kwargs) & (set(STYLEGAN2_SYNTHESIS) | set(STYLEGAN2_BLOCK) - {"square"})
+    flat = set(record.init_kwargs) & (set(STYLEGAN2_SYNTHESIS) | set(STYLEGAN2_BLOCK))
     return bool(flat) and "synthesis_kwargs" not in record.init_kwargs and len(record.init_args) <= 6
 
 
 def _stylegan2_plan(record: NetworkRecord) -> StyleGAN2Plan:
     arguments = named_arguments(record)
     nested = arguments.pop("synthesis_kwargs", {})
-    keys = {*STYLEGAN2_SYNTHESIS, *STYLEGAN2_BLOCK} - {"square"}
+    keys = {*STYLEGAN2_SYNTHESIS, *STYLEGAN2_BLOCK}
     flat = {key: arguments.pop(key) for key in keys if key in arguments}
     if flat and nested:
         raise HookError(f"{record.path}: {record.class_name} was given synthesis keywords twice")

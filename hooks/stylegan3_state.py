@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from sefa_plugin.generators.stylegan3_plan import DEFAULTS, SynthesisOptions, SynthesisPlan, plan_synthesis
-from sefa_plugin.hook import HookError, NetworkRecord
+from sefa_plugin.hook import ArrayLike, HookError, NetworkRecord
 
 from .arguments import MAX_LAYERS, Sizes
 from .planned import PlannedHook
 from .stylegan2_parts import assumed
 from .stylegan3 import MappingOptions, StyleGAN3Plan
 from .tensors import array, count, length
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _LAYER = re.compile(r"synthesis\.(L(\d{1,3})_(\d{1,5})_(\d{1,5}))\.weight")
 _EMBED = "mapping.embed.weight"
@@ -32,7 +36,7 @@ class StyleGAN3State(PlannedHook[StyleGAN3Plan]):
     def fits(self, record: NetworkRecord) -> bool:
         """StyleGAN3's Fourier input, and none of StyleGAN-XL's additions."""
         held = record.tensors
-        first = "synthesis.input.freqs" in held and "synthesis.input.transform" in held
+        first = "synthesis.input.affine.weight" in held and "synthesis.input.weight" in held
         return record.family == "state_dict" and first and "mapping.embed_proj.weight" not in held
 
     def check(self, record: NetworkRecord) -> None:
@@ -41,7 +45,18 @@ class StyleGAN3State(PlannedHook[StyleGAN3Plan]):
 
     def remarks(self, record: NetworkRecord) -> list[str]:
         clamp, scale = DEFAULTS["conv_clamp"], DEFAULTS["output_scale"]
-        return [assumed(f"conv_clamp {clamp}, output_scale {scale}, mapping lr_multiplier 0.01")]
+        return [
+            *super().remarks(record),
+            assumed(f"conv_clamp {clamp}, output_scale {scale}, mapping lr_multiplier 0.01"),
+        ]
+
+    def state(self, record: NetworkRecord) -> Mapping[str, ArrayLike]:
+        """The tensors, with the default filters where they are missing."""
+        made = super().state(record)
+        if made is record.tensors:
+            return made
+        lacking = [pair for pair in _filters(self.plan(record).synthesis) if pair[0] not in record.tensors]
+        return {**made, **{name: filter.astype("f4") for name, filter in lacking}}
 
     def plan(self, record: NetworkRecord) -> StyleGAN3Plan:
         layers = _layers(record)
@@ -50,8 +65,6 @@ class StyleGAN3State(PlannedHook[StyleGAN3Plan]):
         c_dim = length(record, _EMBED, 1, 2) if _EMBED in record.tensors else 0
         z_dim = length(record, "mapping.fc0.weight", 1, 2) - (w_dim if c_dim else 0)
         mapping = MappingOptions(count(record, "mapping.fc{}.weight".format))
-        if "mapping.w_avg" not in record.tensors:
-            mapping = mapping._replace(w_avg_beta=None)
         _, resolution, colours = layers[-1]
         return StyleGAN3Plan(Sizes(z_dim, c_dim, w_dim, resolution, colours), mapping, options, synthesis)
 
@@ -68,15 +81,21 @@ def _layers(record: NetworkRecord) -> list[tuple[str, int, int]]:
 def _laid_out(record: NetworkRecord, layers: Sequence[tuple[str, int, int]]) -> tuple[SynthesisOptions, SynthesisPlan]:
     """Arguments for which the toolkit's layers have these names, and the layers."""
     (first, size, _), (_, resolution, colours) = layers[0], layers[-1]
-    taps = length(record, f"synthesis.{first}.up_filter", 0, 1)
+    kernel = length(record, f"synthesis.{first}.weight", 2, 4)
+    up = f"synthesis.{first}.up_filter"
+    taps = length(record, up, 0, 1) if up in record.tensors else DEFAULTS["filter_size"] * DEFAULTS["lrelu_upsampling"]
     downs = [f"synthesis.{layer}.down_filter" for layer, *_ in layers]
     options: SynthesisOptions = {
         **DEFAULTS,
         "num_layers": len(layers) - 1,
         "margin_size": (size - min(_FIRST_RATE, resolution)) // 2,
         "filter_size": taps // DEFAULTS["lrelu_upsampling"],
-        "conv_kernel": length(record, f"synthesis.{first}.weight", 2, 4),
-        "use_radial_filters": any(len(record.tensors[x].shape) == 2 for x in downs if x in record.tensors),
+        "conv_kernel": kernel,
+        "use_radial_filters": (
+            any(len(record.tensors[name].shape) == 2 for name in downs if name in record.tensors)
+            if any(name in record.tensors for name in downs)
+            else kernel == 1  # config R
+        ),
         "num_fp16_res": 0,  # changes no result in float32
     }
     for critical in sorted(range(min(len(layers) - 1, 8)), key=lambda n: abs(n - DEFAULTS["num_critical"])):
@@ -108,9 +127,8 @@ def _with_widths(
         return None
 
 
-def _check_filters(record: NetworkRecord, plan: SynthesisPlan) -> None:
-    import numpy as np
-
+def _filters(plan: SynthesisPlan) -> Iterator[tuple[str, np.ndarray]]:
+    """The filters of every layer, by name."""
     from sefa_plugin.generators.kaiser import lowpass
 
     for layer in plan.layers:
@@ -118,15 +136,24 @@ def _check_filters(record: NetworkRecord, plan: SynthesisPlan) -> None:
         up = lowpass(layer.up_taps, layer.in_cutoff, layer.in_half_width * 2, rate)
         down = lowpass(layer.down_taps, layer.out_cutoff, layer.out_half_width * 2, rate, layer.down_radial)
         for part, wanted in (("up_filter", up), ("down_filter", down)):
-            if wanted is None:
-                continue
-            key = f"synthesis.{layer.name}.{part}"
-            apart = np.abs(array(record.tensors[key]) - wanted).max()
-            if not apart <= 0.004 * np.abs(wanted).max():  # float16 differs by less
-                raise HookError(
-                    f"{record.path}: {key} is not the filter that belongs to this layer by default; "
-                    "a state_dict does not say how it was designed: use the network's own .pkl"
-                )
+            if wanted is not None:
+                yield f"synthesis.{layer.name}.{part}", wanted
+
+
+def _check_filters(record: NetworkRecord, plan: SynthesisPlan) -> None:
+    import numpy as np
+
+    for key, wanted in _filters(plan):
+        if key not in record.tensors:
+            continue
+        held = array(record.tensors[key])
+        if (
+            held.shape != wanted.shape or not np.abs(held - wanted).max() <= 0.004 * np.abs(wanted).max()
+        ):  # float16: less
+            raise HookError(
+                f"{record.path}: {key} is not the filter that belongs to this layer by default; "
+                "a state_dict does not say how it was designed: use the network's own .pkl"
+            )
 
 
 HOOK = StyleGAN3State()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sefa_plugin.hook import ArrayLike, HookError, NetworkRecord
@@ -57,8 +57,12 @@ def widths(record: NetworkRecord, kernels: Callable[[int], str], axis: int = 0, 
     return [length(record, kernels(block), axis, axes) for block in range(blocks)]
 
 
-def compare_tensors(record: NetworkRecord, expected: Mapping[str, Sequence[int]]) -> None:
+def compare_tensors(record: NetworkRecord, expected: Mapping[str, Sequence[int]], free: Collection[str] = ()) -> None:
     """Check that the record holds exactly the expected tensors, of real numbers.
+
+    Args:
+        expected: shapes by name.
+        free: names among them that may be missing or have other shapes.
 
     Raises:
         HookError: names the first tensor that is missing, extra, of another shape or of another type, and how many
@@ -67,9 +71,11 @@ def compare_tensors(record: NetworkRecord, expected: Mapping[str, Sequence[int]]
     held = {name: tuple(tensor.shape) for name, tensor in record.tensors.items()}
     kinds = {name: str(tensor.dtype).rpartition(".")[2] for name, tensor in record.tensors.items()}
     faults = {
-        "lacks": [name for name in expected if name not in held],
+        "lacks": [name for name in expected if name not in held and name not in free],
         "has extra": [name for name in held if name not in expected],
-        "has mis-shaped": [name for name in expected if name in held and held[name] != tuple(expected[name])],
+        "has mis-shaped": [
+            name for name in expected if name in held and name not in free and held[name] != tuple(expected[name])
+        ],
         "has non-real": [name for name, kind in kinds.items() if "float" not in kind],
     }
     for fault, names in faults.items():

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from .reading.network_record import NetworkRecord
+from .reading.network_record import NetworkRecord, chosen_by
 from .reading.tensor_view import TensorView
 from .system.messages import printable, shown
 
@@ -33,6 +33,7 @@ __all__ = [
     "check_layers",
     "find_hook",
     "listing_of",
+    "others_of",
     "reason_of",
     "remarks_of",
 ]
@@ -376,8 +377,15 @@ def find_hook(record: NetworkRecord, hooks: Iterable[Hook]) -> Hook:
             return hook
         tried.append(hook.name)
     if record.which == "D":
-        raise NoHookError(f"{record.path}: D is a discriminator, which makes no pictures; choose G_ema with --which")
+        raise NoHookError(f"{record.path}: D is a discriminator, which makes no pictures{others_of(record)}")
     raise NoHookError(f"{record.path}: no hook fits {_in_words(record)}; hooks tried: {', '.join(tried) or 'none'}")
+
+
+def others_of(record: NetworkRecord) -> str:
+    """How to choose another network of the same file, to be appended to a message; '' where there is none."""
+    names = [name for name in dict.fromkeys(("G_ema", *record.entries)) if name in record.entries]
+    names = [name for name in names if name not in ("D", record.which)]
+    return f"; {chosen_by(names)}" if names else ""
 
 
 def _in_words(record: NetworkRecord) -> str:

@@ -52,7 +52,7 @@ def info(
     opened = open_network(
         file, which=which, strict=strict, progress=download(), trust_pickle=trust_pickle, allow_local=allow_local
     )
-    for text in opened.warnings:
+    for text in (*opened.warnings, *opened.notes):
         warn(text)
     record = opened.record
     about = {

@@ -200,7 +200,13 @@ outdir = _outdir("sefa-out/NETWORK")
 outdir_of_edits = _outdir("a folder in sefa-out/NETWORK/edits")
 overwrite = overwriting("Make outputs again even where they are up to date.")
 replace_file = overwriting("Replace an existing file.")
-which = choice("--which", "G_ema G D", "Entry of the file.", default="G_ema")
+which = click.option(
+    "--which",
+    default="G_ema",
+    help="Entry of the file: G_ema, G, D, or a name that its weights have there (sefa info lists them).",
+    metavar="NAME",
+    show_default=True,
+)
 
 
 def _network(required: bool, help: str) -> Decorator:

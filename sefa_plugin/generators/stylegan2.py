@@ -66,6 +66,11 @@ def _added(x: Tensor, other: Tensor) -> Tensor:
     return x + other if torch.is_grad_enabled() else x.add_(other)
 
 
+def _pixels(resolution: int, first_size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of a block."""
+    return first_size[0] * resolution // 4, first_size[1] * resolution // 4
+
+
 class SynthesisLayer(nn.Module):
     """Styled convolution, optionally to twice the size; noise; activation."""
 
@@ -81,7 +86,7 @@ class SynthesisLayer(nn.Module):
         up: int,
         resample_filter: Sequence[float],
         conv_clamp: float | None,
-        square: bool,
+        first_size: tuple[int, int],
         kernel_size: int = 3,
         use_noise: bool = True,
         activation: str = "lrelu",
@@ -99,7 +104,7 @@ class SynthesisLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("resample_filter", ops.setup_filter(resample_filter))
         if use_noise:
-            self.register_buffer("noise_const", torch.randn(resolution, resolution if square else resolution // 2))
+            self.register_buffer("noise_const", torch.randn(_pixels(resolution, first_size)))
             self.noise_strength = nn.Parameter(torch.zeros([]))
 
     def forward(self, x: Tensor, w: Tensor, noise_mode: str = "random", gain: float = 1) -> Tensor:
@@ -180,13 +185,14 @@ class BlockKeywords(LayerKeywords, total=False):
     architecture: str
     resample_filter: Sequence[float]
     conv_clamp: float | None
-    square: bool
+    first_size: tuple[int, int]
 
 
 class SynthesisBlock(nn.Module):
     """One resolution: convolutions, and ToRGB if the architecture has it.
 
-    ``resolution`` is the height; the width is the same, or half of it where not ``square`` (StyleGAN-Human).
+    ``first_size`` is the height and width of the constant input: 4, 4, of StyleGAN-Human 4, 2. Those of the block are
+    ``resolution / 4`` times as large.
     """
 
     bfloat16_on_cpu = False  # see ops.working_dtype
@@ -204,7 +210,7 @@ class SynthesisBlock(nn.Module):
         resample_filter: Sequence[float] = (1, 3, 3, 1),
         conv_clamp: float | None = None,
         use_fp16: bool = False,
-        square: bool = True,
+        first_size: tuple[int, int] = (4, 4),
         **layer_kwargs: Unpack[LayerKeywords],
     ) -> None:
         super().__init__()
@@ -217,10 +223,12 @@ class SynthesisBlock(nn.Module):
         self.register_buffer("resample_filter", ops.setup_filter(resample_filter))
 
         def layer(inputs: int, up: int, taps: Sequence[float] = (1, 3, 3, 1)) -> SynthesisLayer:
-            return SynthesisLayer(inputs, out_channels, w_dim, resolution, up, taps, conv_clamp, square, **layer_kwargs)
+            return SynthesisLayer(
+                inputs, out_channels, w_dim, resolution, up, taps, conv_clamp, first_size, **layer_kwargs
+            )
 
         if in_channels == 0:
-            self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution if square else resolution // 2))
+            self.const = nn.Parameter(torch.randn(out_channels, *first_size))
         else:
             self.conv0 = layer(in_channels, 2, resample_filter)
         self.conv1 = layer(out_channels, 1)

@@ -38,6 +38,7 @@ class OpenNetwork:
         warnings: one-line warnings for the user (an unknown source text, for example).
         why_no_pictures: '' if the network can be rendered, else one line with the reason why not.
         stamp: of the file when it was opened; None without a file.
+        notes: one-line notes on what is right, and may surprise.
     """
 
     record: NetworkRecord
@@ -47,6 +48,7 @@ class OpenNetwork:
     warnings: tuple[str, ...]
     why_no_pictures: str
     stamp: Stamp | None = None
+    notes: tuple[str, ...] = ()
 
     def check_unchanged(self) -> None:
         """Check that the file was not modified since it was opened: tensors are read when they are needed.
@@ -93,7 +95,7 @@ def open_network(
 
     Args:
         path: a file, an ``http(s)`` address, or ``demo`` for the network that ships with this package.
-        which: ``G_ema``, ``G`` or ``D``.
+        which: an entry of the file: ``G_ema``, ``G``, ``D``, or any name that its weights have there.
         strict: refuse what is otherwise warned of, and a file that is not exactly what its writer writes, also where
             the network needs no part of it (see ``reading.audit``).
         sha256: the digest that a downloaded file must have.
@@ -124,13 +126,13 @@ def open_network(
 
 def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwork:
     try:
-        record = read_network(local, which)
+        record = read_network(local, which, _Hooks())
     except ForeignNetworkError as error:
         record = error.record
         if not _only_layers(record):
             if trust_pickle:
                 return _run(local, which, strict)
-            raise ForeignNetworkError(_named(error, record) + f" ({_WAY_OUT})", record) from None
+            raise ForeignNetworkError(_named(error, record) + _way_out(record), record) from None
     runs = record.family == "module" and record.format != "safetensors"  # other files hold no code
     try:
         opened = _recognised(record)
@@ -140,7 +142,7 @@ def _open(local: str, which: str, strict: bool, trust_pickle: bool) -> OpenNetwo
         if runs and trust_pickle:
             return _run(local, which, strict)
         text = _named(error, record) if isinstance(error, NoHookError) else str(error)
-        raise HookError(f"{text} ({_WAY_OUT})" if runs else text) from None
+        raise HookError(text + _way_out(record) if runs else text) from None
     if not (runs and trust_pickle and (opened.warnings or opened.why_no_pictures)):
         return opened
     # The hook's layers are kept, so that directions are the same with and without rendering.
@@ -173,6 +175,13 @@ _WAY_OUT = (
 )
 
 
+def _way_out(record: NetworkRecord) -> str:
+    """The last resort, to be appended to a refusal; '' where it is of no use."""
+    from ..hooks.others import never_renders
+
+    return "" if record.which == "D" or never_renders(record) else f" ({_WAY_OUT})"
+
+
 def known_hooks() -> Iterator[Hook]:
     """Every hook, in the order in which they are tried.
 
@@ -191,6 +200,25 @@ def known_hooks() -> Iterator[Hook]:
     return hooks
 
 
+class _Hooks:
+    """Networks as the hooks recognise them; see ``network_file.Recognition``."""
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """Whether a hook fits."""
+        return any(hook.fits(record) for hook in known_hooks())
+
+    def channels(self, record: NetworkRecord) -> int:
+        """Channels of its pictures; 0 where no hook fits."""
+        hook = next((hook for hook in known_hooks() if hook.fits(record)), None)
+        if hook is None:
+            return 0
+        try:
+            hook.check(record)
+            return hook.describe(record).get("channels", 1)
+        except HookError:  # it is damaged: opening it raises the error again
+            return 1
+
+
 def _only_layers(record: NetworkRecord) -> bool:
     """Whether a hook only lists the network's layers and never builds it, so that unknown classes are allowed."""
     return any(hook.fits(record) and reason_of(record, hook) for hook in known_hooks())
@@ -206,6 +234,7 @@ def _named(error: Exception, record: NetworkRecord) -> str:
 
 def _recognised(record: NetworkRecord) -> OpenNetwork:
     from ..hooks.known_sources import source_of
+    from ..hooks.stylegan3 import kept_transform
 
     hook = find_hook(record, known_hooks())
     listing = listing_of(record, hook)
@@ -214,7 +243,8 @@ def _recognised(record: NetworkRecord) -> OpenNetwork:
         check_attribute(record, layer.name, "weight_gain", layer.weight_gain)
     source, warning = source_of(record, hook.name)
     warnings = ((warning,) if warning else ()) + remarks_of(record, hook)
-    return OpenNetwork(record, hook, listing, source, warnings, reason_of(record, hook))
+    why_no_pictures = reason_of(record, hook)
+    return OpenNetwork(record, hook, listing, source, warnings, why_no_pictures, notes=kept_transform(record))
 
 
 def _run(local: str, which: str, strict: bool, known: list[StyleLayer] | None = None) -> OpenNetwork:

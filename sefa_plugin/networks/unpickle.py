@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import IO, NamedTuple, Optional
 
+from ..reading.network_record import chosen_by
+
 TOOLKIT = ("dnnlib", "torch_utils")
 _NAMES = ("G_ema", "G", "D")
 # Import name -> pip name of packages that networks' sources import; other imports may be modules of a toolkit.
@@ -121,7 +123,8 @@ def _attempt(
         value = _unpickle(path, module_for)
         entries = _networks_in(value) or {which: value}
         if which not in entries:
-            raise TrustedFileError(f"{path}: holds no {which}; it holds {', '.join(entries)} (choose with --which)")
+            choice = chosen_by([name for name in entries if name != "D"])
+            raise TrustedFileError(f"{path}: holds no {which}; it holds {', '.join(entries)} ({choice})")
         network = entries[which]
         absent = _first_absent(network)
         if absent is not None:

@@ -18,6 +18,7 @@ from msgspec import Meta, Struct, structs
 from ..system.messages import shown
 from .json_file import parsed
 from .module_walk import ModuleRecord
+from .tensor_view import TensorError, TensorView, contiguous_strides
 
 if TYPE_CHECKING:
     from .network_record import Tensors
@@ -25,6 +26,18 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 KEY = "sefa_network"
+_TYPES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
 MAX_HEADER = 100_000_000  # the limit of the format itself
 _Name = Annotated[str, Meta(max_length=200)]
 
@@ -55,6 +68,42 @@ def looks_converted(data: Bytes) -> bool:
         return False
     length = int.from_bytes(bytes(data[:8]), "little")
     return 2 <= length <= min(MAX_HEADER, len(data) - 8) and bytes(data[8:9]) == b"{"
+
+
+def is_converted(data: Bytes) -> bool:
+    """Whether a safetensors file says that ``sefa convert`` wrote it, or has no header that could be read."""
+    try:
+        header = json.loads(bytes(data[8 : 8 + int.from_bytes(bytes(data[:8]), "little")]))
+        return KEY in header.get("__metadata__", {})
+    except (ValueError, RecursionError, AttributeError, TypeError):
+        return True
+
+
+def plain_tensors(path: str | os.PathLike[str], data: Bytes) -> dict[str, TensorView]:
+    """The tensors of a safetensors file of any tool, as views of its bytes.
+
+    Raises:
+        ConvertedFileError: the file is broken, or holds a type that is not known here.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="np") as file:  # checks the header
+            names = list(file.keys())
+    except SafetensorError as error:
+        raise ConvertedFileError(f"is a broken safetensors file ({shown(str(error))})") from None
+    start = 8 + int.from_bytes(bytes(data[:8]), "little")
+    header = json.loads(bytes(data[8:start]))
+    body, found = memoryview(data), {}
+    for name in names:
+        about = header[name]
+        begin, end = about["data_offsets"]
+        kind, shape = _TYPES.get(about["dtype"], about["dtype"]), tuple(about["shape"])
+        try:
+            found[name] = TensorView(kind, shape, contiguous_strides(shape), 0, body[start + begin : start + end])
+        except TensorError as error:
+            raise ConvertedFileError(f"has a tensor that cannot be read, {shown(name, 80)}: {error}") from None
+    return found
 
 
 def write(path: str | os.PathLike[str], network: Converted) -> None:

@@ -8,8 +8,8 @@ class's module and the module's ``__dict__``. :func:`read_network` reads one of 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from ..system.messages import quoted, shown
 from ..system.regular_files import mapped
@@ -17,47 +17,51 @@ from . import converted_file, state_dicts, tf_networks
 from .containers import hint, parse, without_cycle_collection
 from .module_walk import ModuleRecord, NetworkWalk, describe, is_module
 from .network_record import (
+    DEFAULT,
     NETWORK_NAMES,
     ForeignNetworkError,
     NetworkFileError,
     NetworkRecord,
     Taken,
+    chosen_by,
     json_list,
     json_object,
 )
 from .pickle_forms import UnknownGlobal, is_known
 from .pickle_machine import InertPickleError
 from .pickle_values import ValueProblem, shared_parts
+from .tensor_view import TensorView
 from .torch_file import TorchFileError
 
 if TYPE_CHECKING:
     from .containers import Parsed
+    from .tensor_view import Bytes
 
     T = TypeVar("T")
 
 __all__ = ["ForeignNetworkError", "NetworkFileError", "NetworkRecord", "read_network", "write_converted"]
+MAX_CHANNELS = 4  # of pictures; a generator of more is a part of a larger one
 MAX_SHARING = 4  # highest ratio of all tensors to the file: few networks share tensors between modules
 
 
-def read_network(path: str | os.PathLike[str], which: str = "G_ema") -> NetworkRecord:
+def read_network(path: str | os.PathLike[str], which: str = DEFAULT, known: Recognition | None = None) -> NetworkRecord:
     """Read one network of a file.
 
     Args:
-        path: a ``.pkl`` or ``.pt`` of a PyTorch toolkit, or a ``.safetensors`` of ``sefa convert``.
+        path: a ``.pkl``, ``.pt`` or ``.safetensors``.
         which: the entry to read; only its tensors are read.
+        known: recognises networks by their tensors, so that weights under any name are found; None does not search.
 
     Raises:
         NetworkFileError: one line with what is wrong, where, and what to do.
     """
     shown_path = os.fspath(path)
-    if which not in NETWORK_NAMES:
-        raise NetworkFileError(f"--which {which}: choose one of {', '.join(NETWORK_NAMES)}")
     data = mapped(shown_path, NetworkFileError)
     try:
         if converted_file.looks_converted(data):
-            return _from_converted(shown_path, which)
+            return _from_safetensors(shown_path, data, which, known)
         with without_cycle_collection():
-            record = _take_network(shown_path, parse(shown_path, data), which)
+            record = _take_network(shown_path, parse(shown_path, data), which, known)
             _check_size(record, len(data))
             return record
     except UnknownGlobal as error:
@@ -80,6 +84,16 @@ def _check_size(record: NetworkRecord, size: int) -> None:
         raise ValueProblem(f"its tensors are together over {MAX_SHARING} times the size of the file: they share bytes")
 
 
+class Recognition(Protocol):
+    """Which records are networks that can be used: known to the caller, who knows the hooks."""
+
+    def fits(self, record: NetworkRecord) -> bool:
+        """Whether a hook fits."""
+
+    def channels(self, record: NetworkRecord) -> int:
+        """Channels of its pictures; 0 where no hook fits."""
+
+
 class _Asked(NamedTuple):
     """The network to read: its file and its name there; attributes as in :class:`NetworkRecord`."""
 
@@ -94,10 +108,28 @@ class _Asked(NamedTuple):
         Raises:
             NetworkFileError: the file has no such entry.
         """
-        if self.which not in entries:
-            only = "only a discriminator" if set(entries) == {"D"} else f"no {self.which}"
-            raise NetworkFileError(f"{self.path}: holds {only}; it holds {', '.join(entries)} (choose with --which)")
-        return entries[self.which]
+        return entries[self.entry_name(entries)]
+
+    def entry_name(self, entries: Iterable[str], searched: bool = False) -> str:
+        """The name of the entry that is asked for: exactly, by the end of its name, or the only one that was searched.
+
+        Raises:
+            NetworkFileError: there is none, or several.
+        """
+        names = list(entries)
+        if self.which in names:
+            return self.which
+        ends = [name for name in names if f".{name}".lower().endswith(f".{self.which}".lower())]
+        if not ends and searched and self.which == DEFAULT:
+            ends = names
+        if len(ends) == 1:
+            return ends[0]
+        only = "only a discriminator" if names == ["D"] else f"no {shown(self.which, 40)}"
+        makers = [name for name in names if name != "D"]
+        several = "several" if len(ends) > 1 and self.which != DEFAULT else only
+        listed = ", ".join(shown(name, 60) for name in names[:12])
+        choice = f" ({chosen_by(makers)})" if makers else ""
+        raise NetworkFileError(f"{self.path}: holds {several}; it holds {listed}{choice}")
 
     def record(self, entries: Iterable[str], taken: Taken, family: str) -> NetworkRecord:
         """The record of a network from a file with these entries."""
@@ -119,7 +151,7 @@ class _Asked(NamedTuple):
         )
 
 
-def _take_network(path: str, file: Parsed, which: str) -> NetworkRecord:
+def _take_network(path: str, file: Parsed, which: str, known: Recognition | None = None) -> NetworkRecord:
     value, values = file.loaded.value, file.values
     others = tuple(sorted({name.path for name in file.loaded.globals if not is_known(name)}))
     asked = _Asked(path, which, file.format, others)
@@ -127,12 +159,14 @@ def _take_network(path: str, file: Parsed, which: str) -> NetworkRecord:
         network = asked.entry(networks)
         _check_apart(network, file)
         return asked.record(networks, tf_networks.take(network, values), "tensorflow")
-    if held := state_dicts.entries(value):
-        if isinstance(value, dict) and any(is_module(value.get(name)) for name in NETWORK_NAMES):
-            raise ValueProblem("it holds networks under the names of two toolkits, which read different ones")
-        weights = asked.entry(held)
-        _check_apart(weights.tensors, file)
-        return asked.record(held, state_dicts.take(weights, values), "state_dict")
+    if (
+        state_dicts.entries(value)
+        and isinstance(value, dict)
+        and any(is_module(value.get(name)) for name in NETWORK_NAMES)
+    ):
+        raise ValueProblem("it holds networks under the names of two toolkits, which read different ones")
+    if record := _weights(asked, value, values.tensor, known, lambda part: _check_apart(part, file)):
+        return record
     # A file may be the network itself.
     entries = {which: value} if is_module(value) else _entries(path, value)
     root = asked.entry(entries)
@@ -143,6 +177,51 @@ def _take_network(path: str, file: Parsed, which: str) -> NetworkRecord:
     if walk.unknown:
         raise ForeignNetworkError(f"{path}: refused: the network {walk.unknown[0]}", record)
     return record
+
+
+def _weights(
+    asked: _Asked,
+    value: object,
+    view: state_dicts.View,
+    known: Recognition | None,
+    check: Callable[[object], None] = lambda part: None,
+) -> NetworkRecord | None:
+    """The record of weights without their network; None where there are none.
+
+    Where they are not under a known name, or no hook fits what is there, they are searched for by their tensors.
+    """
+    held = state_dicts.entries(value)
+
+    def taken(entries: Mapping[str, state_dicts.Entry], which: str) -> NetworkRecord:
+        check(entries[which].tensors)
+        return asked._replace(which=which).record(entries, state_dicts.take(entries[which], view), "state_dict")
+
+    def is_generator(tensors: Mapping[str, TensorView]) -> bool:
+        part = asked.record((), Taken("state_dict", tensors, layout="bare"), "state_dict")
+        return known is not None and 0 < known.channels(part) <= MAX_CHANNELS
+
+    own = held.get(asked.which) if held else None
+    record = taken(held, asked.which) if held and own else None
+    if record is not None and known is not None and known.fits(record):
+        return record
+    found: dict[str, state_dicts.Entry] = {}
+    if known is not None and own is not None:
+        found = state_dicts.search(own.tensors, view, is_generator, own.average)
+        if held and found and not own.whole:
+            (first, *more) = found.values()
+            if not more:
+                return taken({**held, asked.which: first}, asked.which)
+            found = {f"{asked.which}.{name}": entry for name, entry in found.items()}
+    elif known is not None and (not held or asked.which not in NETWORK_NAMES or any(e.whole for e in held.values())):
+        found = state_dicts.search(value, view, is_generator)
+    if found:
+        return taken(found, asked.entry_name(found, searched=True))
+    if state_dicts.holds_encoder(value):
+        raise ValueProblem(
+            "it holds an encoder (pSp, e4e or ReStyle), which turns photographs into latents, and no generator as "
+            "decoder; give the generator's own file"
+        )
+    return record or (taken(held, asked.entry_name(held)) if held else None)
 
 
 def problems(path: str, file: Parsed) -> list[str]:
@@ -214,10 +293,21 @@ def _entries(path: str, value: object) -> dict[str, object]:
     )
 
 
-def _from_converted(path: str, which: str) -> NetworkRecord:
+def _from_safetensors(path: str, data: Bytes, which: str, known: Recognition | None) -> NetworkRecord:
+    """A network of ``sefa convert``, or weights by any other tool."""
+    if not converted_file.is_converted(data):
+        tensors = converted_file.plain_tensors(path, data)
+        record = _weights(_Asked(path, which, "safetensors", ()), tensors, _as_view, known)
+        if record is None or known is None or not known.fits(record):
+            names = ", ".join(shown(name, 40) for name in list(tensors)[:3])
+            raise converted_file.ConvertedFileError(
+                "is a safetensors file, but not a network written by `sefa convert`, nor does it hold the weights of a "
+                f"generator that is known here ({len(tensors)} tensors: {names}, ...)"
+            )
+        return record
     held = converted_file.read(path)
-    if which != held.which:
-        raise NetworkFileError(f"{path}: holds only {held.which}, not {which}")
+    if which != held.which and (which != DEFAULT or held.which in NETWORK_NAMES):
+        raise NetworkFileError(f"{path}: holds only {held.which}, not {shown(which, 40)} (--which {held.which})")
     return NetworkRecord(
         path=path,
         which=held.which,
@@ -233,6 +323,10 @@ def _from_converted(path: str, which: str) -> NetworkRecord:
         family=held.family,
         layout=held.layout,
     )
+
+
+def _as_view(item: object) -> TensorView | None:
+    return item if isinstance(item, TensorView) else None
 
 
 def write_converted(record: NetworkRecord, path: str | os.PathLike[str]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ..system.file_names import safe_name
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, TensorView | Array]
 
 NETWORK_NAMES = ("G", "D", "G_ema")
+DEFAULT = "G_ema"  # the entry that is read where none is asked for
+
+
+def chosen_by(names: Sequence[str]) -> str:
+    """What to type for one of the networks of a file."""
+    return "choose with " + " or ".join(f"--which {quote(name)}" for name in names[:4])
 
 
 class NetworkFileError(Exception):
@@ -46,7 +53,7 @@ class NetworkRecord:
 
     Attributes:
         path: the file, as the user named it.
-        which: the entry of the file (``G_ema``).
+        which: the entry of the file (``G_ema``; ``decoder``, where it was found by its tensors).
         entries: names of all networks in the file.
         class_name: class of the root module.
         init_args, init_kwargs: the constructor's arguments, as plain values.

@@ -2,17 +2,19 @@
 
 Known layouts: rosinality's ``{"g_ema": ..., "latent_avg": ...}`` (training checkpoints hold ``g``, ``d``,
 optimisers and an ``argparse.Namespace`` beside), genforce's ``{"generator_smooth": ...}`` (training checkpoints:
-inside ``models``), NVIDIA's ``{"G_ema": ...}``, and the bare state dict.
+inside ``models``), NVIDIA's ``{"G_ema": ...}``, and the bare state dict. In other files, generators are searched for by
+their tensors: inside of dicts, and behind any prefix of their names (``decoder.`` in pSp and e4e).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..system.messages import shown
 from .network_record import Taken
 from .pickle_forms import Tensor
-from .pickle_values import ValueProblem, Values
+from .pickle_values import ValueProblem
 from .tensor_view import TensorView
 
 MAX_TENSORS = 100_000
@@ -24,6 +26,11 @@ LAYOUTS = {
 }
 _WRAPPERS = ("module.", "_orig_mod.")  # prefixes of DataParallel and of torch.compile
 _EXTRA = "latent_avg"  # average w, beside the network in rosinality's files
+_AVERAGES = (_EXTRA, "w_avg")
+_MAX_DEPTH = 3  # of dicts, and of parts of a name before the generator's own
+_MAX_DICTS = 1_000
+_UNNAMED = {"state_dict", "module", "_orig_mod"}  # say nothing about the network inside
+View = Callable[[object], "TensorView | None"]  # the tensor that an inert value is; None for other values
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +41,13 @@ class Entry:
         layout: a key of ``LAYOUTS``.
         tensors: the state_dict.
         average: the average w beside it, or None.
+        whole: whether this is the file itself, and no entry of it.
     """
 
     layout: str
     tensors: dict[object, object]
     average: object = None
+    whole: bool = False
 
 
 def _dict(value: object) -> dict[object, object]:
@@ -54,6 +63,8 @@ def entries(value: object) -> dict[str, Entry] | None:
     held = _dict(value)
     if not held:
         return None
+    if networks := _of_lucidrains(_dict(held.get("GAN")) or held):
+        return networks
     found = []
     for layout, names in LAYOUTS.items():
         for inside in [held, _dict(held.get("models"))][: 2 if layout == "genforce" else 1]:
@@ -64,19 +75,102 @@ def entries(value: object) -> dict[str, Entry] | None:
     if found:
         return found[0]
     inner = _dict(held.get("state_dict"))
-    if inner and any(key.startswith("encoder.") for key in inner if isinstance(key, str)):
-        raise ValueProblem(
-            "it holds an encoder (pSp, e4e or ReStyle), which turns photographs into latents; "
-            "give the generator's own file"
-        )
     bare = inner or held
-    if not all(isinstance(key, str) for key in bare) or not all(isinstance(v, Tensor) for v in list(bare.values())[:8]):
+    if not all(isinstance(key, str) for key in bare) or not all(map(_is_tensor, list(bare.values())[:8])):
         return None
-    return {"G_ema": Entry("bare", bare)}
+    average = held.get(_EXTRA) if inner and not any(str(key).endswith(_AVERAGES) for key in inner) else None
+    return {"G_ema": Entry("bare", bare, average, whole=True)}
 
 
-def take(entry: Entry, values: Values) -> Taken:
-    """Read the tensors of one network.
+def _of_lucidrains(held: dict[object, object]) -> dict[str, Entry]:
+    """Networks of lucidrains/stylegan2-pytorch: generator and mapping network, as ``G.`` and ``S.``."""
+    found: dict[str, Entry] = {}
+    for name, prefixes in {"G_ema": {"GE.": "G.", "SE.": "S."}, "G": {"G.": "G.", "S.": "S."}}.items():
+        part: dict[object, object] = {}
+        for theirs, ours in prefixes.items():
+            inside = [key for key in held if isinstance(key, str) and key.startswith(theirs)]
+            part.update({ours + key[len(theirs) :]: held[key] for key in inside})
+        if "G.blocks.0.to_style1.weight" in part:
+            found[name] = Entry("lucidrains", part)
+    return found
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, (Tensor, TensorView))
+
+
+def holds_encoder(value: object) -> bool:
+    """Whether a file has the weights of an encoder (pSp, e4e, ReStyle)."""
+    inner = _dict(_dict(value).get("state_dict"))
+    return any(key.startswith("encoder.") for key in inner if isinstance(key, str))
+
+
+def search(
+    value: object, view: View, is_generator: Callable[[dict[str, TensorView]], bool], average: object = None
+) -> dict[str, Entry]:
+    """Generators that are found by their tensors, in dicts up to three levels down and behind prefixes of names.
+
+    Args:
+        value: the file's value, or a part of it.
+        view: gives tensors.
+        is_generator: whether tensors are those of a generator, by their names in it.
+        average: the average w beside the value, or None.
+
+    Returns:
+        By name: the keys of the dicts and the parts of the prefix, joined by dots; ``G_ema`` for the value itself.
+    """
+    found: dict[str, Entry] = {}
+    for path, held, beside in _dicts(value, average):
+        views = {name: tensor for name, item in held.items() if (tensor := _viewed(item, view)) is not None}
+        inside: list[str] = []
+        for prefix, names in _prefixes(views):
+            if not any(prefix.startswith(outer) for outer in inside) and is_generator(
+                {name[len(prefix) :]: views[name] for name in names}
+            ):
+                part: dict[object, object] = {name[len(prefix) :]: held[name] for name in names}
+                inside.append(prefix)
+                whole = any(name.endswith(_AVERAGES) for name in names)
+                found[_name(path, prefix, found)] = Entry("bare", part, None if whole else beside)
+    return found
+
+
+def _dicts(value: object, average: object) -> Iterator[tuple[tuple[str, ...], dict[str, object], object]]:
+    """A dict and those inside of it, each with the keys that lead there and the average w beside it."""
+    waiting: list[tuple[tuple[str, ...], object, object]] = [((), value, average)]
+    for path, part, outer in waiting:  # grows
+        held = {key: item for key, item in _dict(part).items() if isinstance(key, str)}
+        beside = held[_EXTRA] if _is_tensor(held.get(_EXTRA)) else outer
+        if held and len(held) <= MAX_TENSORS:
+            yield path, held, beside
+        inside = [((*path, key), item, beside) for key, item in held.items() if isinstance(item, dict)]
+        waiting += inside[: _MAX_DICTS - len(waiting)] if len(path) < _MAX_DEPTH else []
+
+
+def _viewed(item: object, view: View) -> TensorView | None:
+    try:
+        return view(item)
+    except ValueProblem:
+        return None
+
+
+def _prefixes(names: dict[str, TensorView]) -> Iterator[tuple[str, list[str]]]:
+    """Prefixes of names, each with the names that have it, short ones first."""
+    groups: dict[str, list[str]] = {"": list(names)}
+    for name in names:
+        parts = name.split(".")
+        for depth in range(1, min(len(parts), _MAX_DEPTH + 1)):
+            groups.setdefault(".".join(parts[:depth]) + ".", []).append(name)
+    yield from sorted(groups.items(), key=lambda group: group[0].count("."))
+
+
+def _name(path: tuple[str, ...], prefix: str, taken: dict[str, Entry]) -> str:
+    steps = [*path, *prefix.split(".")[:-1]]
+    short = ".".join(step for step in steps if step not in _UNNAMED) or "G_ema"
+    return ".".join(steps) if short in taken else short
+
+
+def take(entry: Entry, view: View) -> Taken:
+    """Read the tensors of one network; ``view`` gives tensors.
 
     Raises:
         ValueProblem: something among them is no tensor.
@@ -89,7 +183,7 @@ def take(entry: Entry, values: Values) -> Taken:
         if not isinstance(name, str):
             raise ValueProblem("a state_dict with a key that is no text")
         try:
-            tensor = values.tensor(item)
+            tensor = view(item)
         except ValueProblem as error:
             raise ValueProblem(f"tensor {shown(name, 80)}: {error}") from None
         if name in tensors:

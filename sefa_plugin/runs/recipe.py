@@ -234,7 +234,7 @@ class _Part(Struct, frozen=True, forbid_unknown_fields=True):
 class _Network(_Part, frozen=True):
     path: _Text
     name: _Text
-    which: Literal["G_ema", "G", "D"]
+    which: str
     digest: _Text
 
 

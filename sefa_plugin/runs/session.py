@@ -110,7 +110,7 @@ class Session:
             trust_pickle=choice.trust_pickle,
             allow_local=choice.allow_local,
         )
-        for text in opened.warnings:
+        for text in (*opened.warnings, *opened.notes):
             warn(text)
         return cls(opened, choice, _refuse if choice.strict else warn, note)
 

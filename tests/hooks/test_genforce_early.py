@@ -149,8 +149,11 @@ def test_tensors_must_be_exactly_those_of_the_network(remade):
         return lambda state: state.update({key: value})
 
     for name, change, says in (
-        (STYLEGAN1, lambda s: s.pop("synthesis.layer3.apply_noise.noise"), "lacks tensor synthesis.layer3.apply_noise"),
-        (STYLEGAN1, lambda s: s.pop("synthesis.layer4.blur.kernel"), "lacks tensor synthesis.layer4.blur.kernel"),
+        (
+            STYLEGAN1,
+            lambda s: s.pop("synthesis.layer3.apply_noise.weight"),
+            "lacks tensor synthesis.layer3.apply_noise",
+        ),
         (STYLEGAN1, wrong("mapping.label_weight", torch.zeros(5, 10)), "has extra tensor mapping.label_weight"),
         (STYLEGAN1, wrong("truncation.w_avg", torch.zeros(72)), "mis-shaped tensor truncation.w_avg (72,)"),
         (STYLEGAN1, wrong("synthesis.layer2.weight", torch.zeros(9, 9, 5, 5)), "mis-shaped tensor synthesis.layer2"),

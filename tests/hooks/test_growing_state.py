@@ -58,8 +58,8 @@ def test_labels(saved, golden, tmp_path):
         ("pggan-32", lambda s: s.update(extra=torch.zeros(1)), "has extra tensor extra"),
         (
             "stylegan1-32",
-            lambda s: s.pop("synthesis.b4.conv0.noise_const"),
-            "lacks tensor synthesis.b4.conv0.noise_const",
+            lambda s: s.pop("synthesis.b4.conv0.noise_strength"),
+            "lacks tensor synthesis.b4.conv0.noise_strength",
         ),
         ("stylegan1-32", lambda s: s.update({"mapping.w_avg": torch.zeros(3)}), "mis-shaped tensor mapping.w_avg"),
         ("stylegan1-32", lambda s: s.update({"mapping.fc0.weight": torch.zeros(3)}), "mis-shaped tensor mapping.fc0"),

@@ -194,7 +194,7 @@ def test_tensors_must_be_exactly_those_of_the_network(remade):
 
     for change, says in (
         (lambda s: s.pop("convs.1.activate.bias"), "lacks tensor convs.1.activate.bias"),
-        (lambda s: s.pop("noises.noise_3"), "lacks tensor noises.noise_3"),
+        (lambda s: s.pop("convs.2.noise.weight"), "lacks tensor convs.2.noise.weight"),
         (lambda s: s.pop("style.4.weight"), "has extra tensor style.4.bias"),
         (lambda s: s.pop("convs.2.conv.weight"), "lacks tensor convs.2.conv.weight"),
         (lambda s: s.pop("to_rgbs.1.bias"), "lacks tensor to_rgbs.1.bias"),

@@ -418,8 +418,8 @@ def test_missing_files_and_folders(tmp_path):
     assert "folder" in refusal(tmp_path)
 
 
-def test_which_must_be_a_network_of_the_toolkits(golden):
-    with pytest.raises(NetworkFileError, match="choose one of G, D, G_ema"):
+def test_which_must_be_a_network_of_the_file(golden):
+    with pytest.raises(NetworkFileError, match=r"holds no H; it holds .* \(choose with --which "):
         read_network(golden("sg3t-64").pickle, "H")
 
 
