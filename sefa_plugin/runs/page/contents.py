@@ -6,30 +6,48 @@ import base64
 import hashlib
 import io
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...directions.directions import Direction
 from ...directions.kept import sets_in
 from ...directions.layers import Label
+from ...rendering.look import Look
 from ...system.messages import spans
 from ...system.whole_files import alone_in
 from ..command_line import line, place_of
-from ..record import About, Manifest
-from .html import Card, Section, write_page
+from ..record import About, Entry, Manifest
+from .edited import edited
+from .html import Card, Section, Star, write_page
+from .playing import Made, play_of, play_of_plane
 from .scores import scored
 from .sheets import sheet_of
 
-PAGE = "index.html"
+PAGE, SINGLE = "index.html", "index-single.html"
+STARS = "stars.json"  # the file that the page offers
 MARK = b'<meta name="generator" content="sefa_plugin">'  # in every page, also of older versions
 UNEDITED = "sheets/unedited.jpg"
 _CARD = {"label", "index", "direction", "layers"}  # settings of outputs that have a card
 _TOGETHER = {  # outputs of several directions, by a setting that only they have: title and text of their section
     "grid": ("All directions at once", "Subjects down, directions across."),
     "plane": ("Two directions at once", "One across, one down."),
+}
+_EDITED = ("Edits", "Pictures of `sefa edit`, and videos of `sefa render --recipe`.")
+_LOOK = {  # parts of a look, in words
+    "trunc": "psi",
+    "trunc_cutoff": "psi up to row",
+    "noise_mode": "noise",
+    "label": "class",
+    "translate": "shift",
+    "rotate": "turned by",
+    "camera": "camera",
+    "fov": "field of view",
+    "force_fp32": "float32",
+    "bf16": "bfloat16",
 }
 _ORDER = ("all", "coarse", "middle", "fine")
 _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "StyleGAN3's input"}
@@ -83,8 +101,13 @@ def is_foreign_page(path: Path) -> bool:
         return MARK not in stream.read(1 << 16)
 
 
-def write_report(manifest: Manifest, busy: bool = False) -> Path:
+def write_report(manifest: Manifest, busy: bool = False, single: bool = False) -> Path:
     """Write ``index.html`` of all that the record holds; returns its path.
+
+    Args:
+        manifest: the record.
+        busy: whether more is being made.
+        single: write ``index-single.html``, which holds its pictures and videos.
 
     Raises:
         OSError: it cannot be written; an older page stays.
@@ -92,7 +115,7 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
     manifest.outdir.mkdir(parents=True, exist_ok=True)
     with alone_in(manifest.outdir):  # with two runs in one folder, the last page shows the outputs of both
         manifest.refresh()
-        return _write_report(manifest, busy)
+        return _write_report(manifest, busy, single)
 
 
 @dataclass
@@ -111,24 +134,23 @@ class _Found:
     made: dict[str, str] = field(default_factory=dict)
 
 
-def _write_report(manifest: Manifest, busy: bool) -> Path:
+def _write_report(manifest: Manifest, busy: bool, single: bool) -> Path:
     by_label, by_rows = _entries(manifest.outdir)
     found: dict[str, dict[int, _Found]] = {}
-    together: dict[str, list[Card]] = {word: [] for word in _TOGETHER}
-    for name, entry in manifest.outputs.items():
+    together: dict[str, list[tuple[str, str]]] = {word: [] for word in _TOGETHER}
+    looks = _Looks()
+    for kind, name, entry in _shown(manifest):
         settings, about = entry.settings, entry.about
-        if not about.get("title") or not (manifest.outdir / name).exists():
-            continue
-        kind = "sheet" if name.startswith("sheets/") else "video"
         word = next((word for word in _TOGETHER if word in settings), None)
         if word:
-            anchor = f"{word}{len(together[word])}"
-            together[word].append(_card(manifest, anchor, about["title"], about, {kind: name}))
+            together[word].append((kind, name))
+            looks.add(name, entry)
         elif settings.keys() >= _CARD and "name" in about:
             one = found.setdefault(settings["label"], {}).setdefault(settings["index"], _Found())
             one.digest, one.layers = settings["direction"], settings["layers"]
             one.about = about if kind == "sheet" else {**about, **one.about}
             one.made[kind] = name
+            looks.add(name, entry)
     shown = {label: {index: one.digest for index, one in held.items()} for label, held in found.items()}
     for label, held in found.items():  # the file may hold the same set under another label: coarse, 0-2
         for index, one in held.items():
@@ -143,30 +165,81 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
         for index, one in sorted(held.items()):
             key = label, index, one.digest
             now = by_label.get(key)
-            name, star = (one.about["name"], "") if now is None else (now.name, " ★" if now.starred else "")
-            facts = [("moves", scores.moves[key])] if key in scores.moves else []
-            if now is not None:
-                facts += [] if now.purity is None else [("name", f"by re-scoring, purity {now.purity:.2f}")]
-                facts += [("your note", now.note)] if now.note else []
-            title = f"Direction {index}{star}"
-            cards.append(_card(manifest, f"{label}-dir{index:02d}", title, one.about, one.made, name, facts))
+            name = one.about["name"] if now is None else now.name
+            facts = [("your note", now.note)] if now is not None and now.note else []
+            facts += [("moves", scores.moves[key])] if key in scores.moves else []
+            if now is not None and now.purity is not None:
+                facts += [("name", f"by re-scoring, purity {now.purity:.2f}")]
+            star = Star(label, index, one.digest, now is not None and now.starred)
+            anchor = f"{label}-dir{index:02d}"
+            facts += looks.of(next(iter(one.made.values())))
+            cards.append(_card(manifest, anchor, f"Direction {index}", one.about, one.made, name, facts, star))
         sections.append(Section(f"layers-{label}", _section_title(label), text, cards))
-    sections += [Section(f"{word}s", *_TOGETHER[word], cards) for word, cards in together.items() if cards]
+    for word, made in together.items():
+        cards = []
+        for at, (kind, name) in enumerate(made):
+            about = manifest.outputs[name].about
+            cards.append(_card(manifest, f"{word}{at}", about["title"], about, {kind: name}, "", looks.of(name)))
+        sections += [Section(f"{word}s", *_TOGETHER[word], cards)] if cards else []
+    edits = edited(manifest)
+    sections += [Section("edits", *_EDITED, edits)] if edits else []
     network = manifest.network
     unedited = manifest.outputs.get(UNEDITED)
-    path = manifest.outdir / PAGE
+    path = manifest.outdir / (SINGLE if single else PAGE)
     write_page(
         path,
         title=f"Editing directions of {network['name']}",
-        facts=[("network", network["name"]), ("class", f"{network['class']} ({network['hook']})")],
+        facts=[("network", network["name"]), ("class", f"{network['class']} ({network['hook']})"), *looks.common],
         sections=sections,
         unedited=sheet_of(manifest.outdir, UNEDITED, unedited.about) if unedited and unedited.about else None,
         command=line(manifest.command),
         place=place_of(manifest.place) if manifest.place else "",
         busy=busy,
         matrices=scores.matrices,
+        naming=line(["sefa", "name", manifest.place or ".", "--from", STARS]),
+        single=single,
     )
     return path
+
+
+def _shown(manifest: Manifest) -> Iterator[tuple[str, str, Entry]]:
+    """Outputs of a run: ``sheet`` or ``video``, name and entry."""
+    for name, entry in manifest.outputs.items():
+        if entry.about.get("title") and (manifest.outdir / name).exists():
+            yield "sheet" if name.startswith("sheets/") else "video", name, entry
+
+
+class _Looks:
+    """Truncation, class, noise and so on of the outputs of a page, in words."""
+
+    def __init__(self) -> None:
+        self._usual = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(Look()).items()}
+        self._held: dict[str, dict[str, Any]] = {}
+
+    def add(self, name: str, entry: Entry) -> None:
+        """Add an output of the record."""
+        look = entry.settings.get("look")
+        self._held[name] = {**self._usual, **look} if isinstance(look, dict) else self._usual
+
+    @property
+    def _differing(self) -> set[str]:
+        return {key for key in _LOOK if len({repr(look[key]) for look in self._held.values()}) > 1}
+
+    @property
+    def common(self) -> list[tuple[str, str]]:
+        """What is the same in all outputs, and not usual."""
+        look = next(iter(self._held.values()), self._usual)
+        return [_in_words(key, look) for key in _LOOK if key not in self._differing and look[key] != self._usual[key]]
+
+    def of(self, name: str) -> list[tuple[str, str]]:
+        """What of an output is not the same in all of them."""
+        return [_in_words(key, self._held[name]) for key in _LOOK if key in self._differing]
+
+
+def _in_words(key: str, look: Mapping[str, Any]) -> tuple[str, str]:
+    value = look[key]
+    text = ", ".join(f"{one:g}" for one in value) if isinstance(value, list) else str(value)
+    return _LOOK[key], {"None": "none", "True": "yes", "False": "no"}.get(text, text.removesuffix(".0"))
 
 
 def _section_title(label: str) -> str:
@@ -187,22 +260,29 @@ def _card(
     title: str,
     about: About,
     made: Mapping[str, str],
-    name: str = "",
-    facts: Sequence[tuple[str, str]] = (),
+    name: str,
+    facts: Sequence[tuple[str, str]],
+    star: Star | None = None,
 ) -> Card:
-    """A card with the files of ``made`` (``sheet``, ``video``); ``facts`` follow those of the record."""
+    """A card with the files of ``made`` (``sheet``, ``video``)."""
+    sheet = sheet_of(manifest.outdir, made["sheet"], about) if "sheet" in made else None
+    held = {kind: Made(name, manifest.outputs[name], sheet.pictures if sheet else None) for kind, name in made.items()}
+    terms = {"eigenvalue": "eigenvalue", "range": "range", "note": "remark"}
     return Card(
         anchor=anchor,
         title=title,
         name=name,
         words=about.get("words", ()),
         where=about.get("where", ""),
-        facts=[*((key, about[key]) for key in ("eigenvalue", "note", "range") if about.get(key)), *facts],
+        facts=facts,
+        details=[(term, about[key]) for key, term in terms.items() if about.get(key)],
         command=about.get("command", ""),
         place="" if about.get("outdir", "") in ("", manifest.place) else place_of(about["outdir"]),
         heat=about.get("heat", ""),
-        sheet=sheet_of(manifest.outdir, made["sheet"], about) if "sheet" in made else None,
+        sheet=sheet,
         video=made.get("video", ""),
+        play=play_of(held.get("sheet"), held.get("video")) if star else play_of_plane(held["sheet"]) if sheet else None,
+        star=star,
     )
 
 
