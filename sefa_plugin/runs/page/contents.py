@@ -170,7 +170,7 @@ def _write_report(manifest: Manifest, busy: bool, single: bool) -> Path:
             facts += [("moves", scores.moves[key])] if key in scores.moves else []
             if now is not None and now.purity is not None:
                 facts += [("name", f"by re-scoring, purity {now.purity:.2f}")]
-            star = Star(label, index, one.digest, now is not None and now.starred)
+            star = Star(label, index, one.digest, one.layers, now is not None and now.starred)
             anchor = f"{label}-dir{index:02d}"
             facts += looks.of(next(iter(one.made.values())))
             cards.append(_card(manifest, anchor, f"Direction {index}", one.about, one.made, name, facts, star))

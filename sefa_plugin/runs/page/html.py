@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Star:
-    """A direction that can have a star: its set and number, the digest of its vector, whether it has one."""
+    """A direction that can have a star: label of its set, number, digest of its vector, rows, whether it has one."""
 
     set: str
     index: int
     direction: str
+    layers: Sequence[int] = ()
     starred: bool = False
 
 

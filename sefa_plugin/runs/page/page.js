@@ -467,6 +467,10 @@ function mark() {
 if (bar && links.size) {
   let waits = false;
   bar.classList.add("live");
+  new ResizeObserver(() => { // what is jumped to stands below the bar
+    const stuck = getComputedStyle(bar).display === "contents" ? bar.querySelector("nav") : bar;
+    document.documentElement.style.scrollPaddingTop = `${stuck.offsetHeight + 12}px`;
+  }).observe(bar.querySelector("nav"));
   addEventListener("scroll", () => {
     if (waits) return;
     waits = true;

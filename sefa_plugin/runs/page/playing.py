@@ -86,6 +86,7 @@ class _Film(Struct):
     high: float = 0
     fps: float = 30
     max_width: Optional[int] = None
+    captions: bool = False
 
 
 class _Shown(Struct):
@@ -111,7 +112,10 @@ def play_of(sheet: Made | None, clip: Made | None) -> Play | None:
         shown = _shown(clip.entry)
         first = {round(at, _DIGITS): frame for frame, at in reversed(list(enumerate(clip.entry.distances)))}
         at = _thinned(sorted(first))
-        fits = cells is None or sheet is None or shown.pictures == _shown(sheet.entry).pictures
+        if cells is None or sheet is None:
+            fits = not shown.film.captions  # how high a picture is without them is not known
+        else:
+            fits = shown.pictures == _shown(sheet.entry).pictures
         if shown.subjects and len(at) > 1 and fits:
             frames = Clip([first[one] for one in at], shown.film.fps, shown.film.max_width or 0)
             return Play(shown.subjects, at, cells=cells, clip=frames)
