@@ -88,7 +88,9 @@ def _as_json(directions: Directions, path: Path) -> dict[str, object]:
 @click.option("--star/--unstar", "starred", default=None, help="Mark the direction, also on the page.")
 @click.option("--note", help='One line about the direction; "" takes it away.', metavar="TEXT")
 @click.option("--undo", is_flag=True, help="Take back the last change of a name, star or note in this set.")
-@click.option("--from", "stars", type=File("any"), help="Set the stars that a page has saved: stars.json.", metavar="FILE")
+@click.option(
+    "--from", "stars", type=File("any"), help="Set the stars that a page has saved: stars.json.", metavar="FILE"
+)
 @click.option("--json", "as_json", is_flag=True, help="List as one JSON object.")
 @options.debug
 def name(

@@ -14,10 +14,10 @@ from .command_line import from_outputs
 from .folder import Made, Reporter, check_folder, claim, folder_of, own_folder
 from .making import Making
 from .output_settings import OutputSettings
+from .page.edited import EDITS
 from .plan import RENDERER, Latents, Output, Plan, Still, Text, Video
 from .recipe import NAME, Recipe, RecipeError
 from .record import Manifest
-from .page.edited import EDITS
 from .renaming import refresh_page
 from .reproduce import of_edits
 from .settings import settings_checked

@@ -1,4 +1,4 @@
-"""Cards of edited pictures and of the videos of recipes: those of a folder, and those of the folders in its ``edits``."""
+"""Cards of edited pictures and of videos of recipes: those of a folder, and of the folders in its ``edits``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KINDS = {  # of videos of recipes, by ``animate`` in their settings
 
 def edited(manifest: Manifest) -> list[Card]:
     """A card for each recipe, with its pictures and its videos."""
-    cards = []
+    cards: list[Card] = []
     for folder, held in _records(manifest):
         found: dict[str, dict[str, Entry]] = {}
         for name, entry in held.outputs.items():

@@ -133,12 +133,13 @@ class Player {
     box.querySelector(".go").onclick = () => this.play(!this.timer);
     box.querySelector(".large").onclick = () => enlarge([this.card]);
     slider.input.addEventListener("input", () => this.play(false));
-    const map = box.querySelector(".map"), over = box.querySelector(".over"), heat = this.card.querySelector(".heat img");
-    map.hidden = !heat;
+    const map = box.querySelector(".map"), over = this.card.querySelector(".heat img")?.cloneNode();
+    map.hidden = !over;
     map.onclick = () => {
-      over.src = heat.src;
-      over.hidden = !over.hidden;
-      map.setAttribute("aria-pressed", !over.hidden);
+      over.className = "over";
+      if (over.isConnected) over.remove();
+      else this.canvas.after(over);
+      map.setAttribute("aria-pressed", over.isConnected);
     };
     if (this.sheet) this.sheet.addEventListener("load", () => this.draw());
     if (this.clip) {
