@@ -9,7 +9,9 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from typed_commands import sefa
 
+from sefa_plugin import Directions
 from sefa_plugin.media.effect import heat_picture
 from sefa_plugin.media.sheet import write_sheet
 from sefa_plugin.media.video import write_video
@@ -63,7 +65,9 @@ SHADES = [20 * place for place in range(13)]  # of those frames; each subject is
 
 def play_of(pictures, clip):
     cells = Cells(pictures.left, pictures.top, pictures.size, pictures.step, list(range(-3, 4)))
-    return Play(pictures.rows, AT if clip else cells.at, cells=cells, clip=Clip(list(range(13)), 12, 1920) if clip else None)
+    return Play(
+        pictures.rows, AT if clip else cells.at, cells=cells, clip=Clip(list(range(13)), 12, 1920) if clip else None
+    )
 
 
 @pytest.fixture(scope="module")
@@ -549,3 +553,75 @@ def test_without_scripts_everything_is_there(opened):
     # What does nothing is not shown.
     assert tab.locator("button:visible, input:visible, select:visible, canvas, dialog:visible").count() == 0
     assert "<b>smile</b>" in tab.locator("h3").first.inner_text() and not said
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """What `sefa demo --single-file` makes."""
+    folder = tmp_path_factory.mktemp("run")
+    words = [
+        "demo",
+        "-K",
+        "2",
+        "--seeds",
+        "4,5",
+        "--frames",
+        "20",
+        "--distance",
+        "1",
+        "--outdir",
+        folder,
+        "--single-file",
+    ]
+    result = sefa(*words)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_stars_go_from_the_page_of_a_run_into_its_directions_file(browser, run):
+    context = browser.new_context(reduced_motion="reduce")
+    tab = context.new_page()
+    tab.goto((run / "index.html").as_uri())
+    tab.locator("#all-dir01 .star").click()
+    with tab.expect_download() as saved:
+        tab.locator(".keep").click()
+    saved.value.save_as(run / "stars.json")
+    assert "--from stars.json" in tab.locator(".say").inner_text()
+    assert "1 set" in sefa("name", run, "--from", run / "stars.json").stdout
+    assert Directions.load(run / "directions.safetensors").starred == (False, True)
+    context.close()
+    context = browser.new_context()  # another person's
+    tab = context.new_page()
+    tab.goto((run / "index.html").as_uri())
+    assert tab.locator("#all-dir01 .star").get_attribute("aria-pressed") == "true"
+    context.close()
+
+
+def test_the_page_in_one_file_needs_no_other(browser, run, tmp_path):
+    alone = tmp_path / "mail.html"
+    shutil.copy(run / "index-single.html", alone)
+    context = browser.new_context(reduced_motion="reduce")
+    asked, said, tab = [], [], context.new_page()
+    tab.on("request", lambda request: asked.append(request.url[:40]))
+    tab.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.goto(alone.as_uri())
+    tab.evaluate("for (const one of document.images) one.loading = 'eager'")
+    until(tab, "Array.from(document.images).every(one => one.complete && one.naturalWidth > 0)")
+    slider = tab.locator("#all-dir00 input[type=range]")
+    slider.focus()
+    tab.keyboard.press("Home")
+    low = None
+    for _ in range(50):  # the clip inside it is played with
+        tab.wait_for_timeout(200)
+        low = tab.evaluate("document.querySelector('#all-dir00 video').currentTime")
+        if low:
+            break
+    left = seen(tab, "#all-dir00 canvas")
+    tab.keyboard.press("End")
+    tab.wait_for_timeout(1000)
+    assert low and np.abs(seen(tab, "#all-dir00 canvas") - left).mean() > 2
+    tab.locator("header a.zoom").click()
+    assert tab.locator("dialog[open] img").count() == 1
+    assert [url for url in asked if not url.startswith("data:")] == [alone.as_uri()[:40]] and not said
+    context.close()

@@ -189,7 +189,11 @@ def _write_report(manifest: Manifest, busy: bool, single: bool) -> Path:
     write_page(
         path,
         title=f"Editing directions of {network['name']}",
-        facts=[("network", network["name"]), ("class", f"{network['class']} ({network['hook']})"), *looks.common],
+        facts=[
+            ("network", network["name"]),
+            ("architecture", f"{network['class']} ({network['hook']})"),
+            *looks.common,
+        ],
         sections=sections,
         unedited=sheet_of(manifest.outdir, UNEDITED, unedited.about) if unedited and unedited.about else None,
         command=line(manifest.command),
