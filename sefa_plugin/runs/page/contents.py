@@ -184,16 +184,13 @@ def _write_report(manifest: Manifest, busy: bool, single: bool) -> Path:
     edits = edited(manifest)
     sections += [Section("edits", *_EDITED, edits)] if edits else []
     network = manifest.network
+    facts = [("network", network["name"]), ("architecture", f"{network['class']} ({network['hook']})")]
     unedited = manifest.outputs.get(UNEDITED)
     path = manifest.outdir / (SINGLE if single else PAGE)
     write_page(
         path,
         title=f"Editing directions of {network['name']}",
-        facts=[
-            ("network", network["name"]),
-            ("architecture", f"{network['class']} ({network['hook']})"),
-            *looks.common,
-        ],
+        facts=facts + looks.common,
         sections=sections,
         unedited=sheet_of(manifest.outdir, UNEDITED, unedited.about) if unedited and unedited.about else None,
         command=line(manifest.command),
