@@ -6,23 +6,22 @@ import base64
 import hashlib
 import io
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...directions.directions import Direction
 from ...directions.kept import sets_in
 from ...directions.layers import Label
-from ...rendering.look import Look
 from ...system.messages import spans
 from ...system.whole_files import alone_in
 from ..command_line import line, place_of
 from ..record import About, Entry, Manifest
 from .edited import edited
-from .html import Card, Section, Star, write_page
+from .html import Card, Matrix, Section, Star, write_page
+from .looks import Looks
 from .playing import Made, play_of, play_of_plane
 from .scores import scored
 from .sheets import sheet_of
@@ -36,19 +35,7 @@ _TOGETHER = {  # outputs of several directions, by a setting that only they have
     "grid": ("All directions at once", "Subjects down, directions across."),
     "plane": ("Two directions at once", "One across, one down."),
 }
-_EDITED = ("Edits", "Pictures of `sefa edit`, and videos of `sefa render --recipe`.")
-_LOOK = {  # parts of a look, in words
-    "trunc": "psi",
-    "trunc_cutoff": "psi up to row",
-    "noise_mode": "noise",
-    "label": "class",
-    "translate": "shift",
-    "rotate": "turned by",
-    "camera": "camera",
-    "fov": "field of view",
-    "force_fp32": "float32",
-    "bf16": "bfloat16",
-}
+_EDITED = ("Edits", "Pictures made with sefa edit, and videos made of them with sefa render.")
 _ORDER = ("all", "coarse", "middle", "fine")
 _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "StyleGAN3's input"}
 
@@ -135,22 +122,59 @@ class _Found:
 
 
 def _write_report(manifest: Manifest, busy: bool, single: bool) -> Path:
+    outputs = {name: entry for name, entry in manifest.outputs.items() if _is_shown(manifest, name, entry)}
+    looks = Looks(outputs)
+    sections, matrices = _directions(manifest, outputs, looks)
+    for word, (title, text) in _TOGETHER.items():
+        made = [(name, entry.about) for name, entry in outputs.items() if word in entry.settings]
+        cards = [
+            _card(manifest, f"{word}{at}", about["title"], about, {_kind(name): name}, "", looks.of(name))
+            for at, (name, about) in enumerate(made)
+        ]
+        sections += [Section(f"{word}s", title, text, cards)] if cards else []
+    edits = edited(manifest)
+    sections += [Section("edits", *_EDITED, edits)] if edits else []
+    network, unedited = manifest.network, manifest.outputs.get(UNEDITED)
+    path = manifest.outdir / (SINGLE if single else PAGE)
+    write_page(
+        path,
+        title=f"Editing directions of {network['name']}",
+        facts=[("network", network["name"]), ("architecture", f"{network['class']} ({network['hook']})")]
+        + looks.common,
+        sections=sections,
+        unedited=sheet_of(manifest.outdir, UNEDITED, unedited.about) if unedited and unedited.about else None,
+        command=line(manifest.command),
+        place=place_of(manifest.place) if manifest.place else "",
+        busy=busy,
+        matrices=matrices,
+        naming=line(["sefa", "name", manifest.place or ".", "--from", STARS]),
+        single=single,
+    )
+    return path
+
+
+def _is_shown(manifest: Manifest, name: str, entry: Entry) -> bool:
+    return bool(entry.about.get("title")) and (manifest.outdir / name).exists()
+
+
+def _kind(name: str) -> str:
+    return "sheet" if name.startswith("sheets/") else "video"
+
+
+def _directions(
+    manifest: Manifest, outputs: Mapping[str, Entry], looks: Looks
+) -> tuple[list[Section], Sequence[Matrix]]:
+    """A section for each group of layers, and the tables of scores."""
     by_label, by_rows = _entries(manifest.outdir)
     found: dict[str, dict[int, _Found]] = {}
-    together: dict[str, list[tuple[str, str]]] = {word: [] for word in _TOGETHER}
-    looks = _Looks()
-    for kind, name, entry in _shown(manifest):
+    for name, entry in outputs.items():
         settings, about = entry.settings, entry.about
-        word = next((word for word in _TOGETHER if word in settings), None)
-        if word:
-            together[word].append((kind, name))
-            looks.add(name, entry)
-        elif settings.keys() >= _CARD and "name" in about:
-            one = found.setdefault(settings["label"], {}).setdefault(settings["index"], _Found())
-            one.digest, one.layers = settings["direction"], settings["layers"]
-            one.about = about if kind == "sheet" else {**about, **one.about}
-            one.made[kind] = name
-            looks.add(name, entry)
+        if not settings.keys() >= _CARD or "name" not in about or _TOGETHER.keys() & settings.keys():
+            continue
+        one = found.setdefault(settings["label"], {}).setdefault(settings["index"], _Found())
+        one.digest, one.layers = settings["direction"], settings["layers"]
+        one.about = about if _kind(name) == "sheet" else {**about, **one.about}
+        one.made[_kind(name)] = name
     shown = {label: {index: one.digest for index, one in held.items()} for label, held in found.items()}
     for label, held in found.items():  # the file may hold the same set under another label: coarse, 0-2
         for index, one in held.items():
@@ -170,77 +194,12 @@ def _write_report(manifest: Manifest, busy: bool, single: bool) -> Path:
             facts += [("moves", scores.moves[key])] if key in scores.moves else []
             if now is not None and now.purity is not None:
                 facts += [("name", f"by re-scoring, purity {now.purity:.2f}")]
+            facts += looks.of(next(iter(one.made.values())))
             star = Star(label, index, one.digest, one.layers, now is not None and now.starred)
             anchor = f"{label}-dir{index:02d}"
-            facts += looks.of(next(iter(one.made.values())))
             cards.append(_card(manifest, anchor, f"Direction {index}", one.about, one.made, name, facts, star))
         sections.append(Section(f"layers-{label}", _section_title(label), text, cards))
-    for word, made in together.items():
-        cards = []
-        for at, (kind, name) in enumerate(made):
-            about = manifest.outputs[name].about
-            cards.append(_card(manifest, f"{word}{at}", about["title"], about, {kind: name}, "", looks.of(name)))
-        sections += [Section(f"{word}s", *_TOGETHER[word], cards)] if cards else []
-    edits = edited(manifest)
-    sections += [Section("edits", *_EDITED, edits)] if edits else []
-    network = manifest.network
-    facts = [("network", network["name"]), ("architecture", f"{network['class']} ({network['hook']})")]
-    unedited = manifest.outputs.get(UNEDITED)
-    path = manifest.outdir / (SINGLE if single else PAGE)
-    write_page(
-        path,
-        title=f"Editing directions of {network['name']}",
-        facts=facts + looks.common,
-        sections=sections,
-        unedited=sheet_of(manifest.outdir, UNEDITED, unedited.about) if unedited and unedited.about else None,
-        command=line(manifest.command),
-        place=place_of(manifest.place) if manifest.place else "",
-        busy=busy,
-        matrices=scores.matrices,
-        naming=line(["sefa", "name", manifest.place or ".", "--from", STARS]),
-        single=single,
-    )
-    return path
-
-
-def _shown(manifest: Manifest) -> Iterator[tuple[str, str, Entry]]:
-    """Outputs of a run: ``sheet`` or ``video``, name and entry."""
-    for name, entry in manifest.outputs.items():
-        if entry.about.get("title") and (manifest.outdir / name).exists():
-            yield "sheet" if name.startswith("sheets/") else "video", name, entry
-
-
-class _Looks:
-    """Truncation, class, noise and so on of the outputs of a page, in words."""
-
-    def __init__(self) -> None:
-        self._usual = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(Look()).items()}
-        self._held: dict[str, dict[str, Any]] = {}
-
-    def add(self, name: str, entry: Entry) -> None:
-        """Add an output of the record."""
-        look = entry.settings.get("look")
-        self._held[name] = {**self._usual, **look} if isinstance(look, dict) else self._usual
-
-    @property
-    def _differing(self) -> set[str]:
-        return {key for key in _LOOK if len({repr(look[key]) for look in self._held.values()}) > 1}
-
-    @property
-    def common(self) -> list[tuple[str, str]]:
-        """What is the same in all outputs, and not usual."""
-        look = next(iter(self._held.values()), self._usual)
-        return [_in_words(key, look) for key in _LOOK if key not in self._differing and look[key] != self._usual[key]]
-
-    def of(self, name: str) -> list[tuple[str, str]]:
-        """What of an output is not the same in all of them."""
-        return [_in_words(key, self._held[name]) for key in _LOOK if key in self._differing]
-
-
-def _in_words(key: str, look: Mapping[str, Any]) -> tuple[str, str]:
-    value = look[key]
-    text = ", ".join(f"{one:g}" for one in value) if isinstance(value, list) else str(value)
-    return _LOOK[key], {"None": "none", "True": "yes", "False": "no"}.get(text, text.removesuffix(".0"))
+    return sections, scores.matrices
 
 
 def _section_title(label: str) -> str:
