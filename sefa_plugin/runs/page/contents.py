@@ -183,8 +183,10 @@ def _directions(
     scores = scored(manifest, {key: entry.name for key, entry in by_label.items()}, shown)
     sections = []
     for label, held in sorted(found.items(), key=_rank):
-        rows = next(iter(held.values())).layers
-        text = f"Edits change {'row' if len(rows) == 1 else 'rows'} {spans(rows)} of ws."
+        first = next(iter(held.values()))
+        rows, origin = first.layers, first.about.get("origin")
+        found_by = f"Imported: {origin}." if origin else "Found by SeFa, in closed form from the weights."
+        text = f"{found_by} Edits change {'row' if len(rows) == 1 else 'rows'} {spans(rows)} of ws."
         cards = []
         for index, one in sorted(held.items()):
             key = label, index, one.digest

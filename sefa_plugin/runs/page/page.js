@@ -11,6 +11,12 @@ const recent = []; // players that hold frames
 const MOST_RECENT = 4;
 let names = 0;
 
+// On a narrow screen a sheet is wider than its box: what is marked on it comes into view.
+function centre(box) {
+  const view = box.closest(".view");
+  if (view.scrollWidth > view.clientWidth) view.scrollLeft = box.offsetLeft + box.offsetWidth / 2 - view.clientWidth / 2;
+}
+
 function tell(text) {
   say.textContent = text;
   say.hidden = !text;
@@ -267,6 +273,7 @@ for (const card of all("article[data-play]")) {
   player.point = (x) => {
     here.style.setProperty("--column", nearest(at, x));
     here.style.setProperty("--row", player.second ? player.second.place : player.row);
+    centre(here);
   };
   player.draw();
   link.addEventListener("click", (event) => {
@@ -282,11 +289,8 @@ for (const card of all("article[data-play]")) {
   });
 }
 
-// On a narrow screen a sheet is wider than its box: the unedited column comes into view.
-for (const view of all(".view")) {
-  const mark = view.querySelector(".mark");
-  if (mark) view.scrollLeft = mark.offsetLeft + mark.offsetWidth / 2 - view.clientWidth / 2;
-}
+for (const mark of all(".view .mark")) centre(mark);
+addEventListener("beforeprint", () => { for (const one of all("details")) one.open = true; });
 
 // --- enlarged: one card, two side by side, or a picture --------------------------------------------
 
