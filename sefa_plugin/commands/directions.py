@@ -88,6 +88,9 @@ def _as_json(directions: Directions, path: Path) -> dict[str, object]:
 @click.option("--star/--unstar", "starred", default=None, help="Mark the direction, also on the page.")
 @click.option("--note", help='One line about the direction; "" takes it away.', metavar="TEXT")
 @click.option("--undo", is_flag=True, help="Take back the last change of a name, star or note in this set.")
+@click.option(
+    "--from", "stars", type=File("any"), help="Set the stars that a page has saved: stars.json.", metavar="FILE"
+)
 @click.option("--json", "as_json", is_flag=True, help="List as one JSON object.")
 @options.debug
 def name(
@@ -97,6 +100,7 @@ def name(
     starred: bool | None,
     note: str | None,
     undo: bool,
+    stars: str | None,
     as_json: bool,
     debug: bool,
 ) -> None:
@@ -111,16 +115,19 @@ def name(
       sefa name sefa-out/ffhq/directions.safetensors 3 "brush size"
       sefa render --network ffhq.pkl --directions "brush size" --seeds 7
       sefa name sefa-out/ffhq coarse:0 pose --star --note "up to +3"
+      sefa name sefa-out/ffhq --from stars.json
       sefa name sefa-out/ffhq --undo
       sefa name sefa-out/ffhq
     """
-    from ..runs.renaming import listed, listed_as_json, rename, take_back
+    from ..runs.renaming import listed, listed_as_json, rename, set_stars, take_back
 
     for word in (file, index, name):
         if word and word.startswith("--"):
             raise click.NoSuchOption(word)
     sets = starred is not None or note is not None
     with usage():
+        if stars and (index is not None or sets or undo or as_json):
+            raise ValueError("--from sets the stars of a file; give no direction, star, note, --undo or --json with it")
         if undo and (name is not None or sets):
             raise ValueError("--undo takes back the last change of a set; give no name, star or note with it")
         if not undo and name is None and index is not None and not sets:
@@ -129,7 +136,10 @@ def name(
             raise ValueError("--star and --note are of one direction: say which, like 3 or coarse:0")
         if as_json and (undo or index is not None):
             raise ValueError("--json lists names; it sets none")
-        if undo:
+        if stars:
+            for line in set_stars(file, stars):
+                click.echo(line)
+        elif undo:
             click.echo(take_back(file, index))
         elif index is not None:
             click.echo(rename(file, index, name, starred=starred, note=note))

@@ -90,6 +90,7 @@ def edit(**given: Any) -> None:
 @options.video_of_planes
 @options.rendering
 @options.outdir
+@options.single_file
 @options.overwrite
 @options.strict
 @options.debug
@@ -119,7 +120,7 @@ def plane(**given: Any) -> None:
             made = make_plane(
                 session, view, moved, typed, output, one["path"], folder, command, progress, one["overwrite"]
             )
-        print_made(made, page=True)
+        print_made(made, page=True, single=given["single_file"])
 
 
 def _path(text: str | None) -> Path | None:
@@ -172,6 +173,8 @@ def _check_with_recipe(ctx: click.Context, given: Given, typed: set[str]) -> Non
         raise click.UsageError(
             f"{called[name]} is stored in the recipe: leave it out, or make a new recipe with `sefa edit`"
         )
+    if "single_file" in typed:
+        raise click.UsageError("--single-file is for the page of a run; leave it out with --recipe")
     if "grid" in typed:
         raise click.UsageError("--grid is for runs of several directions, not for a recipe; leave it out")
     if given["animate"] is None and typed & _OF_VIDEOS:

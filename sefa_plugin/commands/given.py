@@ -242,10 +242,15 @@ def print_remarks(groups: Iterable[KeptDirections]) -> None:
             note(line)
 
 
-def print_made(made: Made, page: bool) -> None:
-    """Print the outputs of a run."""
+def print_made(made: Made, page: bool, single: bool = False) -> None:
+    """Print the outputs of a run; if ``single``, its page is also written with all pictures and clips inside."""
     report(f"{made.outdir}: {len(made.names)} outputs made, {made.kept} kept")
     for name in made.names:
         report(f"  {made.outdir / name}")
     if page:
         report(f"Look at {made.outdir / 'index.html'}")
+    if single:
+        from ..runs.folder import single_page
+
+        path = single_page(made.outdir)
+        report(f"{path}: {path.stat().st_size / 1e6:.1f} MB, with its pictures and clips inside")

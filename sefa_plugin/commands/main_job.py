@@ -35,6 +35,7 @@ def _run_options(video: options.Decorator = options.video) -> options.Decorator:
         video,
         options.rendering,
         options.outdir,
+        options.single_file,
         options.overwrite,
         options.strict,
         options.debug,
@@ -151,4 +152,4 @@ def _run(given: Given, sheet: bool) -> None:
                 reporter=progress,
                 overwrite=one["overwrite"],
             )
-        print_made(made, page=True)
+        print_made(made, page=True, single=given["single_file"])

@@ -200,6 +200,11 @@ outdir = _outdir("sefa-out/NETWORK")
 outdir_of_edits = _outdir("a folder in sefa-out/NETWORK/edits")
 overwrite = overwriting("Make outputs again even where they are up to date.")
 replace_file = overwriting("Replace an existing file.")
+single_file = click.option(
+    "--single-file",
+    is_flag=True,
+    help="Write index-single.html as well: the page with its pictures and clips inside, for a mail.",
+)
 which = click.option(
     "--which",
     default="G_ema",

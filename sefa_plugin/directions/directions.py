@@ -530,7 +530,21 @@ class Directions:
         renamed = self if name is None else self._renamed(self._names.by_person(index, name))
         entry = renamed.entries[index]
         starred, note = entry.starred if starred is None else starred, entry.note if note is None else note
-        made = renamed.with_entries({index: replace(entry, starred=starred, note=note)})
+        return self._stepped(renamed.with_entries({index: replace(entry, starred=starred, note=note)}))
+
+    def with_stars(self, starred: Mapping[int, bool]) -> Directions:
+        """With the stars that a person sets, and takes away, in one step.
+
+        Raises:
+            ValueError: there is no such direction.
+        """
+        held = {self.index(key): star for key, star in starred.items()}
+        return self._stepped(
+            self.with_entries({index: replace(self.entries[index], starred=star) for index, star in held.items()})
+        )
+
+    def _stepped(self, made: Directions) -> Directions:
+        """``made`` as one more change by a person; the same directions where nothing has changed."""
         step = tuple(past for past, now in zip(self._past, made._past) if past != now)
         return replace(made, history=(*self.history, step)[-STEPS:]) if step else self
 

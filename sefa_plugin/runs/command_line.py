@@ -120,7 +120,7 @@ TAKING = (
     *("-K", "--num-directions", "--layers", "--directions", "--distance", "--outdir"),
     *("--edit", "--across", "--down", "--class"),
 )
-NOT_AGAIN = ("--overwrite", "--debug", "--quiet")  # flags that a stored command lacks
+NOT_AGAIN = ("--overwrite", "--debug", "--quiet", "--single-file")  # flags that a stored command lacks
 
 
 # --- text -----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ..reading.download import is_url
 from ..system.whole_files import keep_inside, sweep
-from .page.contents import PAGE, is_foreign_page
+from .page.contents import PAGE, SINGLE, is_foreign_page, write_report
 from .record import NAME, Manifest, is_foreign_record, networks_in
 from .settings import SettingsError
 
@@ -188,3 +188,18 @@ def check_folder(path: Path) -> None:
     except OSError as error:
         error.filename = str(path)
         raise
+
+
+def single_page(folder: Path) -> Path:
+    """Write ``index-single.html``, the page of a folder with its pictures and videos inside; returns its path.
+
+    Raises:
+        SettingsError: there is a file of this name that was not made here, or the folder has no record of a run.
+        OSError: it cannot be written, or a picture cannot be read.
+    """
+    if is_foreign_page(folder / SINGLE):
+        raise SettingsError(f"{folder / SINGLE}: was not made by this program, and would be replaced; move it away")
+    manifest = Manifest.of(folder)
+    if manifest is None:
+        raise SettingsError(f"{folder}: has no record of a run, so there is no page")
+    return write_report(manifest, single=True)

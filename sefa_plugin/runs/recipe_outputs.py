@@ -14,9 +14,11 @@ from .command_line import from_outputs
 from .folder import Made, Reporter, check_folder, claim, folder_of, own_folder
 from .making import Making
 from .output_settings import OutputSettings
+from .page.edited import EDITS
 from .plan import RENDERER, Latents, Output, Plan, Still, Text, Video
 from .recipe import NAME, Recipe, RecipeError
 from .record import Manifest
+from .renaming import refresh_page
 from .reproduce import of_edits
 from .settings import settings_checked
 
@@ -75,11 +77,11 @@ def make_recipe(
         EditingError: a file of one of these names was not made from this recipe, or was changed.
         VideoError, FramesError, OSError: an output could not be made; those before it are whole.
     """
-    usual = folder_for(folder_of(session.about()) / "edits", recipe) if outdir is None else outdir
+    usual = folder_for(folder_of(session.about()) / EDITS, recipe) if outdir is None else outdir
     shown = {**recipe.network, "path": from_outputs(recipe.network["path"], usual)}
     outputs, network = _outputs(view, replace(recipe, network=shown), animated, command), session.about()
     if outdir is None:
-        outdir = folder_for(own_folder(network, command) / "edits", recipe)
+        outdir = folder_for(own_folder(network, command) / EDITS, recipe)
         check_folder(outdir)
     else:
         claim(outdir, network, command)
@@ -87,6 +89,9 @@ def make_recipe(
     current = _keeping_others(recipe, manifest, reporter, overwrite)
     making = Making(view, engine or session.engine(), manifest, reporter, current, begins=True)
     made, kept = making.make(outputs)
+    refresh_page(outdir)
+    if outdir.parent.name == EDITS:  # of a network's folder, whose page shows them
+        refresh_page(outdir.parent.parent)
     return Made(outdir, tuple(made), kept)
 
 

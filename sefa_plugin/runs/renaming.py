@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
 
 from ..directions.directions import Directions
 from ..directions.file import DirectionsFileError
 from ..directions.kept import change, sets_in
 from ..directions.keys import Key
 from ..directions.ties import remarks
+from ..reading.json_file import parsed, read_bounded
+from ..system.messages import printable
 from ..system.whole_files import keep_inside
 from .page.contents import PAGE, is_foreign_page, write_report
 from .record import NAME, Manifest
 
 ALL = "all"
+_MOST_STARS = 1 << 26  # bytes
 _LISTED = ("name", "named_by", "purity", "starred", "note", "range")  # of a direction, as JSON
 
 
@@ -159,6 +166,65 @@ def rename(
     if note is not None:
         changes.append("has a note" if held.note else "has no note now")
     return f"{one.file}: direction {index} {', '.join(changes)}"
+
+
+class _Star(Struct):
+    set: Annotated[str, Meta(max_length=150)]
+    index: Annotated[int, Meta(ge=0)]
+    direction: str
+    layers: tuple[int, ...]
+    starred: bool
+
+
+class _Stars(Struct):
+    format: Literal["sefa_stars"]
+    version: Literal[1]
+    stars: Annotated[tuple[_Star, ...], Meta(max_length=100_000)]
+
+
+def set_stars(path: str | os.PathLike[str], file: str | os.PathLike[str]) -> list[str]:
+    """Set the stars of a file that was saved on a page; returns lines for the user.
+
+    Directions are found by their vectors and rows. Each set is changed in one step; pages beside them are updated.
+
+    Args:
+        path: a directions file, or a folder of them.
+        file: as the page saves it.
+
+    Raises:
+        DirectionsFileError: a directions file cannot be read.
+        ValueError: the stars cannot be read, or none is of a direction of these files.
+        OSError: a file cannot be read or written.
+    """
+    try:
+        stars: _Stars = parsed(read_bounded(Path(file), _MOST_STARS), _Stars)
+    except ValueError as error:
+        raise ValueError(f"{file}: is no file of stars that a page has saved: {error}") from None
+    left, lines, sets = {(one.direction, one.layers): one for one in stars.stars}, [], named_sets(path)
+    for one in sets:
+        held = one.directions
+        digests = [hashlib.sha256(entry.vector.tobytes()).hexdigest() for entry in held.entries]
+        found = [left.pop((digest, held.layers), None) for digest in digests]
+        wanted = {index: star.starred for index, star in enumerate(found) if star is not None}
+        if not wanted:
+            continue
+        change(one.file, partial(_with_stars, wanted))
+        new = [index for index, star in wanted.items() if star != held.entries[index].starred]
+        set_now, gone = sum(wanted[index] for index in new), sum(not wanted[index] for index in new)
+        parts = [f"{set_now} set"] * bool(set_now) + [f"{gone} taken away"] * bool(gone)
+        lines.append(f"{one.file}: stars: {', '.join(parts) or 'as they were'}")
+    if stars.stars and not lines:
+        raise ValueError(f"{file}: none of its directions is in {path}; is it of the page of another folder?")
+    if left:
+        those = ", ".join(f"{printable(star.set)}:{star.index}" for star in left.values())
+        lines.append(f"not in these files, left out: {those}")
+    for folder in {one.file.parent for one in sets}:
+        refresh_page(folder)
+    return lines or [f"{file}: holds no star"]
+
+
+def _with_stars(wanted: dict[int, bool], held: Directions) -> Directions:
+    return held.with_stars(wanted)
 
 
 def take_back(path: str | os.PathLike[str], called: str | None = None) -> str:

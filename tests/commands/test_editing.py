@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -66,6 +67,46 @@ def test_what_an_edit_makes(net, here):
     command, place = told.splitlines()
     assert (command[: len(start)], command[-len(end) :]) == (start, end)
     assert place.startswith(f"# run in the folder that holds {out}; sefa_plugin ")
+
+
+def test_the_page_of_a_network_shows_its_edits(net, here):
+    """Those in its folder of edits, and those that were made in the folder itself."""
+    run = ["--network", net, "--seeds", "5", "-K", "1", "--distance", "1"]
+    assert sefa("sheet", *run).exit_code == 0
+    out = Path("sefa-out/sg2ada-skip-64")
+    page = out / "index.html"
+    assert 'href="#edits"' not in page.read_text("utf-8")
+    folder = made(sefa("edit", "--network", net, "--seeds", "5,3", *TWO))
+    assert sefa("render", "--recipe", folder, "--animate", "walk", "--frames", "4", "--outdir", folder).exit_code == 0
+    text = page.read_text("utf-8")
+    place = quote(folder.relative_to(out).as_posix())
+    assert f'src="{place}/seed0003.png"' in text and f'src="{place}/seed0005.png"' in text
+    assert f'src="{place}/walk.mp4"' in text and f'href="{place}/recipe.json"' in text
+    assert "0=+2.5, coarse:1=-1" in text and "From seed to seed, edited" in text
+    assert text.count("<article") == 2
+    made(sefa("edit", "--network", net, "--seeds", "5", "--edit", "0=1", "--outdir", out))
+    text = page.read_text("utf-8")
+    assert 'src="seed0005.png"' in text and "0=+1<" in text and text.count("<article") == 3
+    (folder / "seed0003.png").unlink()
+    assert sefa("sheet", *run, "--single-file").exit_code == 0
+    assert "seed0003.png" not in page.read_text("utf-8")
+    single = (out / "index-single.html").read_text("utf-8")
+    assert single.count("data:image/png;base64,") == 1 + 2 and single.count("data:video/mp4;base64,") == 1
+
+
+def test_a_page_in_one_file_says_its_size(net, here):
+    run = ["sheet", "--network", net, "--seeds", "5", "-K", "1", "--distance", "1", "--outdir", "out"]
+    result = sefa(*run, "--single-file")
+    file = Path("out/index-single.html")
+    size = f"{file.stat().st_size / 1e6:.1f} MB"
+    assert result.exit_code == 0 and f"{file}: {size}, with its pictures and clips inside" in result.stdout
+    record = json.loads(Path("out/run.json").read_text())["outputs"]["sheets/all-dir00.jpg"]
+    assert "--single-file" not in record["about"]["command"]
+    file.write_text("mine")
+    refused(sefa(*run, "--single-file"), 2, "index-single.html: was not made by this program")
+    assert file.read_text() == "mine"
+    recipe = made(sefa("edit", "--network", net, "--seeds", "5", "--edit", "0=1"))
+    refused(sefa("render", "--recipe", recipe, "--single-file"), 2, "--single-file")
 
 
 def test_company_changes_nothing(net, tmp_path):

@@ -1,7 +1,9 @@
 """What a person types about directions stays with them, in whatever order commands run."""
 
+import html
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -113,7 +115,7 @@ def test_stars_notes_and_taking_back(here):
     fine("factorize", "--network", net, "--layers", "coarse")
     fine("name", out, "all:0", "pose", "--star", "--note", "up to +3, then ears")
     page = (out / "index.html").read_text("utf-8")
-    assert "Direction 0 ★" in page and "up to +3, then ears" in page
+    assert 'aria-label="starred">★</span>' in page and "up to +3, then ears" in page
     fine("name", out, "all:0", "--unstar")
     assert "no longer 'pose'" in fine("name", out, "all:0", "head").stdout
     fine("factorize", "--network", net)
@@ -149,6 +151,22 @@ def test_stars_notes_and_taking_back(here):
     refused(sefa("name", out, "odd:0", "three"), 2, "no set of directions here, which holds coarse, fine")
     refused(sefa("name", out, "--star"), 2, "of one direction")
     refused(sefa("name", out, "fine:0", "--note", "two\nlines"), 2, "line break")
+
+
+def test_stars_that_a_page_has_saved(here):
+    net, out = f"first/{FILE}", Path("sefa-out/network-snapshot-000200")
+    gen("--network", net, *FAST, "--video", "none")
+    page = (out / "index.html").read_text("utf-8")
+    assert f"sefa name {out} --from stars.json" in page
+    stars = [json.loads(html.unescape(found)) for found in re.findall(r"data-star='(.*?)'", page)]
+    stars[1]["starred"] = True
+    Path("stars.json").write_text(json.dumps({"format": "sefa_stars", "version": 1, "stars": stars}))
+    assert "stars: 1 set" in fine("name", out, "--from", "stars.json").stdout
+    assert Directions.load(out / "directions.safetensors").starred == (False, True)
+    assert 'aria-label="starred"' in (out / "index.html").read_text("utf-8")
+    refused(sefa("name", out, "0", "x", "--from", "stars.json"), 2, "--from")
+    refused(sefa("name", out, "--from", "none.json"), 1, "none.json: no such file")
+    refused(sefa("name", out, "--from", out / "run.json"), 2, "no file of stars")
 
 
 def test_names_given_to_directions_of_an_experiment_stay(here):

@@ -1,3 +1,5 @@
+import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 
 from sefa_plugin.directions.directions import Directions
 from sefa_plugin.directions.file import DirectionsFileError
-from sefa_plugin.runs.renaming import listed, rename
+from sefa_plugin.runs.renaming import listed, rename, set_stars, take_back
 
 
 @pytest.fixture
@@ -140,3 +142,64 @@ def test_names_of_the_same_directions_elsewhere(file):
     typed = other.named(0, "mine").with_names_of(held)  # what a person types for this very set stays
     assert typed.names == ("mine", "own", "skin", "b")
     assert other.named(3, "hair").with_names_of(held).names == ("", "own", "skin", "hair")
+
+
+def stars_of(directions, starred, file):
+    """A file as the page saves it."""
+    digests = [hashlib.sha256(vector.tobytes()).hexdigest() for vector in directions.vectors]
+    stars = [
+        {
+            "set": directions.label,
+            "index": index,
+            "direction": digests[index],
+            "layers": directions.layers,
+            "starred": on,
+        }
+        for index, on in starred.items()
+    ]
+    file.write_text(json.dumps({"format": "sefa_stars", "version": 1, "stars": stars}))
+    return file
+
+
+def test_stars_of_a_page(file, tmp_path):
+    rename(file, "3", starred=True)
+    held = Directions.load(file)
+    stars = stars_of(held, {1: True, 2: True, 3: False}, tmp_path / "stars.json")
+    assert set_stars(tmp_path, stars) == [f"{file}: stars: 2 set, 1 taken away"]
+    assert Directions.load(file).starred == (False, True, True, False)
+    assert set_stars(file, stars) == [f"{file}: stars: as they were"]
+    assert "taken back" in take_back(file)  # all of them, in one step
+    assert Directions.load(file).starred == (False, False, False, True)
+
+
+def test_stars_are_of_vectors_and_rows_whatever_the_label_is(file, tmp_path):
+    other = Directions.of(np.eye(4)[::-1], np.arange(4, 0, -1), (2, 3), label="2-3")
+    other.save(tmp_path / "directions-2-3.safetensors")
+    stars = stars_of(replace(other, label="fine"), {0: True}, tmp_path / "stars.json")
+    (line,) = set_stars(tmp_path, stars)
+    assert "directions-2-3" in line and Directions.load(tmp_path / "directions-2-3.safetensors").starred[0]
+    assert not any(Directions.load(file).starred)
+
+
+def test_stars_of_other_directions_are_said(file, tmp_path):
+    held = Directions.load(file)
+    stranger = Directions.of(np.roll(np.eye(4), 1, 0)[:1] * -1, np.ones(1), (0, 1), label="x")
+    stars = stars_of(stranger, {0: True}, tmp_path / "stars.json")
+    with pytest.raises(ValueError, match="none of its directions"):
+        set_stars(file, stars)
+    both = json.loads(stars.read_text())
+    both["stars"] += json.loads(stars_of(held, {0: True}, stars).read_text())["stars"]
+    stars.write_text(json.dumps(both))
+    assert set_stars(file, stars)[1:] == ["not in these files, left out: x:0"]
+    stars_of(held, {}, stars)
+    assert set_stars(file, stars) == [f"{stars}: holds no star"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "sefa_stars", "version": 2, "stars": []}', "[" * 9999])
+def test_what_is_no_file_of_stars(file, tmp_path, text):
+    stars = tmp_path / "stars.json"
+    stars.write_text(text)
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match="no file of stars"):
+        set_stars(file, stars)
+    assert file.read_bytes() == before

@@ -18,12 +18,16 @@ from ...directions.layers import Label
 from ...system.messages import spans
 from ...system.whole_files import alone_in
 from ..command_line import line, place_of
-from ..record import About, Manifest
-from .html import Card, Section, write_page
+from ..record import About, Entry, Manifest
+from .edited import edited
+from .html import Card, Matrix, Section, Star, write_page
+from .looks import Looks
+from .playing import Made, play_of, play_of_plane
 from .scores import scored
 from .sheets import sheet_of
 
-PAGE = "index.html"
+PAGE, SINGLE = "index.html", "index-single.html"
+STARS = "stars.json"  # the file that the page offers
 MARK = b'<meta name="generator" content="sefa_plugin">'  # in every page, also of older versions
 UNEDITED = "sheets/unedited.jpg"
 _CARD = {"label", "index", "direction", "layers"}  # settings of outputs that have a card
@@ -31,6 +35,7 @@ _TOGETHER = {  # outputs of several directions, by a setting that only they have
     "grid": ("All directions at once", "Subjects down, directions across."),
     "plane": ("Two directions at once", "One across, one down."),
 }
+_EDITED = ("Edits", "Pictures made with sefa edit, and videos made of them with sefa render.")
 _ORDER = ("all", "coarse", "middle", "fine")
 _TITLES = {"all": "All layers", "z": "Z, before the mapping network", "input": "StyleGAN3's input"}
 
@@ -83,8 +88,13 @@ def is_foreign_page(path: Path) -> bool:
         return MARK not in stream.read(1 << 16)
 
 
-def write_report(manifest: Manifest, busy: bool = False) -> Path:
+def write_report(manifest: Manifest, busy: bool = False, single: bool = False) -> Path:
     """Write ``index.html`` of all that the record holds; returns its path.
+
+    Args:
+        manifest: the record.
+        busy: whether more is being made.
+        single: write ``index-single.html``, which holds its pictures and videos.
 
     Raises:
         OSError: it cannot be written; an older page stays.
@@ -92,7 +102,7 @@ def write_report(manifest: Manifest, busy: bool = False) -> Path:
     manifest.outdir.mkdir(parents=True, exist_ok=True)
     with alone_in(manifest.outdir):  # with two runs in one folder, the last page shows the outputs of both
         manifest.refresh()
-        return _write_report(manifest, busy)
+        return _write_report(manifest, busy, single)
 
 
 @dataclass
@@ -111,24 +121,60 @@ class _Found:
     made: dict[str, str] = field(default_factory=dict)
 
 
-def _write_report(manifest: Manifest, busy: bool) -> Path:
+def _write_report(manifest: Manifest, busy: bool, single: bool) -> Path:
+    outputs = {name: entry for name, entry in manifest.outputs.items() if _is_shown(manifest, name, entry)}
+    looks = Looks(outputs)
+    sections, matrices = _directions(manifest, outputs, looks)
+    for word, (title, text) in _TOGETHER.items():
+        made = [(name, entry.about) for name, entry in outputs.items() if word in entry.settings]
+        cards = [
+            _card(manifest, f"{word}{at}", about["title"], about, {_kind(name): name}, "", looks.of(name))
+            for at, (name, about) in enumerate(made)
+        ]
+        sections += [Section(f"{word}s", title, text, cards)] if cards else []
+    edits = edited(manifest)
+    sections += [Section("edits", *_EDITED, edits)] if edits else []
+    network, unedited = manifest.network, manifest.outputs.get(UNEDITED)
+    path = manifest.outdir / (SINGLE if single else PAGE)
+    write_page(
+        path,
+        title=f"Editing directions of {network['name']}",
+        facts=[("network", network["name"]), ("architecture", f"{network['class']} ({network['hook']})")]
+        + looks.common,
+        sections=sections,
+        unedited=sheet_of(manifest.outdir, UNEDITED, unedited.about) if unedited and unedited.about else None,
+        command=line(manifest.command),
+        place=place_of(manifest.place) if manifest.place else "",
+        busy=busy,
+        matrices=matrices,
+        naming=line(["sefa", "name", manifest.place or ".", "--from", STARS]),
+        single=single,
+    )
+    return path
+
+
+def _is_shown(manifest: Manifest, name: str, entry: Entry) -> bool:
+    return bool(entry.about.get("title")) and (manifest.outdir / name).exists()
+
+
+def _kind(name: str) -> str:
+    return "sheet" if name.startswith("sheets/") else "video"
+
+
+def _directions(
+    manifest: Manifest, outputs: Mapping[str, Entry], looks: Looks
+) -> tuple[list[Section], Sequence[Matrix]]:
+    """A section for each group of layers, and the tables of scores."""
     by_label, by_rows = _entries(manifest.outdir)
     found: dict[str, dict[int, _Found]] = {}
-    together: dict[str, list[Card]] = {word: [] for word in _TOGETHER}
-    for name, entry in manifest.outputs.items():
+    for name, entry in outputs.items():
         settings, about = entry.settings, entry.about
-        if not about.get("title") or not (manifest.outdir / name).exists():
+        if not settings.keys() >= _CARD or "name" not in about or _TOGETHER.keys() & settings.keys():
             continue
-        kind = "sheet" if name.startswith("sheets/") else "video"
-        word = next((word for word in _TOGETHER if word in settings), None)
-        if word:
-            anchor = f"{word}{len(together[word])}"
-            together[word].append(_card(manifest, anchor, about["title"], about, {kind: name}))
-        elif settings.keys() >= _CARD and "name" in about:
-            one = found.setdefault(settings["label"], {}).setdefault(settings["index"], _Found())
-            one.digest, one.layers = settings["direction"], settings["layers"]
-            one.about = about if kind == "sheet" else {**about, **one.about}
-            one.made[kind] = name
+        one = found.setdefault(settings["label"], {}).setdefault(settings["index"], _Found())
+        one.digest, one.layers = settings["direction"], settings["layers"]
+        one.about = about if _kind(name) == "sheet" else {**about, **one.about}
+        one.made[_kind(name)] = name
     shown = {label: {index: one.digest for index, one in held.items()} for label, held in found.items()}
     for label, held in found.items():  # the file may hold the same set under another label: coarse, 0-2
         for index, one in held.items():
@@ -137,36 +183,25 @@ def _write_report(manifest: Manifest, busy: bool) -> Path:
     scores = scored(manifest, {key: entry.name for key, entry in by_label.items()}, shown)
     sections = []
     for label, held in sorted(found.items(), key=_rank):
-        rows = next(iter(held.values())).layers
-        text = f"Edits change {'row' if len(rows) == 1 else 'rows'} {spans(rows)} of ws."
+        first = next(iter(held.values()))
+        rows, origin = first.layers, first.about.get("origin")
+        found_by = f"Imported: {origin}." if origin else "Found by SeFa, in closed form from the weights."
+        text = f"{found_by} Edits change {'row' if len(rows) == 1 else 'rows'} {spans(rows)} of ws."
         cards = []
         for index, one in sorted(held.items()):
             key = label, index, one.digest
             now = by_label.get(key)
-            name, star = (one.about["name"], "") if now is None else (now.name, " ★" if now.starred else "")
-            facts = [("moves", scores.moves[key])] if key in scores.moves else []
-            if now is not None:
-                facts += [] if now.purity is None else [("name", f"by re-scoring, purity {now.purity:.2f}")]
-                facts += [("your note", now.note)] if now.note else []
-            title = f"Direction {index}{star}"
-            cards.append(_card(manifest, f"{label}-dir{index:02d}", title, one.about, one.made, name, facts))
+            name = one.about["name"] if now is None else now.name
+            facts = [("your note", now.note)] if now is not None and now.note else []
+            facts += [("moves", scores.moves[key])] if key in scores.moves else []
+            if now is not None and now.purity is not None:
+                facts += [("name", f"by re-scoring, purity {now.purity:.2f}")]
+            facts += looks.of(next(iter(one.made.values())))
+            star = Star(label, index, one.digest, one.layers, now is not None and now.starred)
+            anchor = f"{label}-dir{index:02d}"
+            cards.append(_card(manifest, anchor, f"Direction {index}", one.about, one.made, name, facts, star))
         sections.append(Section(f"layers-{label}", _section_title(label), text, cards))
-    sections += [Section(f"{word}s", *_TOGETHER[word], cards) for word, cards in together.items() if cards]
-    network = manifest.network
-    unedited = manifest.outputs.get(UNEDITED)
-    path = manifest.outdir / PAGE
-    write_page(
-        path,
-        title=f"Editing directions of {network['name']}",
-        facts=[("network", network["name"]), ("class", f"{network['class']} ({network['hook']})")],
-        sections=sections,
-        unedited=sheet_of(manifest.outdir, UNEDITED, unedited.about) if unedited and unedited.about else None,
-        command=line(manifest.command),
-        place=place_of(manifest.place) if manifest.place else "",
-        busy=busy,
-        matrices=scores.matrices,
-    )
-    return path
+    return sections, scores.matrices
 
 
 def _section_title(label: str) -> str:
@@ -187,22 +222,29 @@ def _card(
     title: str,
     about: About,
     made: Mapping[str, str],
-    name: str = "",
-    facts: Sequence[tuple[str, str]] = (),
+    name: str,
+    facts: Sequence[tuple[str, str]],
+    star: Star | None = None,
 ) -> Card:
-    """A card with the files of ``made`` (``sheet``, ``video``); ``facts`` follow those of the record."""
+    """A card with the files of ``made`` (``sheet``, ``video``)."""
+    sheet = sheet_of(manifest.outdir, made["sheet"], about) if "sheet" in made else None
+    held = {kind: Made(name, manifest.outputs[name], sheet.pictures if sheet else None) for kind, name in made.items()}
+    terms = {"eigenvalue": "eigenvalue", "range": "range", "note": "remark"}
     return Card(
         anchor=anchor,
         title=title,
         name=name,
         words=about.get("words", ()),
         where=about.get("where", ""),
-        facts=[*((key, about[key]) for key in ("eigenvalue", "note", "range") if about.get(key)), *facts],
+        facts=facts,
+        details=[(term, about[key]) for key, term in terms.items() if about.get(key)],
         command=about.get("command", ""),
         place="" if about.get("outdir", "") in ("", manifest.place) else place_of(about["outdir"]),
         heat=about.get("heat", ""),
-        sheet=sheet_of(manifest.outdir, made["sheet"], about) if "sheet" in made else None,
+        sheet=sheet,
         video=made.get("video", ""),
+        play=play_of(held.get("sheet"), held.get("video")) if star else play_of_plane(held["sheet"]) if sheet else None,
+        star=star,
     )
 
 

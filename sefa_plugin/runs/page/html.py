@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import mimetypes
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -16,6 +18,7 @@ import numpy as np
 
 from ...media.effect import heat_picture
 from ...system.whole_files import whole_file
+from .playing import Play
 from .sheets import Sheet
 
 if TYPE_CHECKING:
@@ -23,19 +26,35 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Star:
+    """A direction that can have a star: label of its set, number, digest of its vector, rows, whether it has one."""
+
+    set: str
+    index: int
+    direction: str
+    layers: Sequence[int] = ()
+    starred: bool = False
+
+
+@dataclass(frozen=True)
 class Card:
-    """One direction.
+    """One direction, or another output.
 
     Attributes:
         anchor: fit for an id, ``all-dir00``.
         title, name: ``Direction 3``, and its name or ``''``.
         words, where: what it changes and where, as measured.
-        facts: pairs of a term and its value.
+        facts: pairs of a term and its value; those that everybody reads.
+        details: likewise; those that are shown when asked for.
         command: makes it again.
         place: the folder where it runs, in words, where that is not the place of the page's command.
         heat: a grey PNG in base64, ``''`` where there is none.
         sheet: its sheet, None where there is none.
         video: path relative to the page, ``''`` where there is none.
+        play: what its large picture steps through, None where it has none.
+        star: None for what is no direction.
+        shots, clips: pictures and videos, as pairs of a path and a caption.
+        files: paths of other files.
     """
 
     anchor: str
@@ -44,11 +63,17 @@ class Card:
     words: Sequence[str] = ()
     where: str = ""
     facts: Sequence[tuple[str, str]] = ()
+    details: Sequence[tuple[str, str]] = ()
     command: str = ""
     place: str = ""
     heat: str = ""
     sheet: Sheet | None = None
     video: str = ""
+    play: Play | None = None
+    star: Star | None = None
+    shots: Sequence[tuple[str, str]] = ()
+    clips: Sequence[tuple[str, str]] = ()
+    files: Sequence[str] = ()
 
     @property
     def called(self) -> str:
@@ -106,6 +131,8 @@ def write_page(
     place: str = "",
     busy: bool = False,
     matrices: Sequence[Matrix] = (),
+    naming: str = "",
+    single: bool = False,
 ) -> None:
     """Write the page; it appears whole or not at all.
 
@@ -117,11 +144,17 @@ def write_page(
         place: the folder where the commands of the page run, in words; '' where it is not known.
         busy: whether the run is not finished; the page then shows that.
         matrices: tables of scores.
+        naming: the command that reads the stars of the page.
+        single: whether pictures and videos are inside the page, and it links to no file.
 
     Raises:
-        OSError: the place cannot be written; an older page stays.
+        OSError: the place cannot be written, or a picture not be read; an older page stays.
     """
+    folder = Path(path).parent
     text = _template().render(
+        source=(lambda name: _inside(folder, name)) if single else _link,
+        single=single,
+        naming=naming,
         title=title,
         facts=facts,
         sections=sections,
@@ -143,7 +176,7 @@ def _template() -> Template:
 
     held = {name: files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "page.js")}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["link"] = _link
+    environment.filters.update(link=_link, plain=asdict)
     environment.globals.update(
         style=Markup(held["page.css"]),
         script=Markup(held["page.js"]),
@@ -157,3 +190,9 @@ def _template() -> Template:
 def _link(path: str) -> str:
     """A path as the address of the file; as bytes, since a file's name need not be valid text."""
     return quote(os.fsencode(path.replace("\\", "/")))
+
+
+def _inside(folder: Path, path: str) -> str:
+    """The content of a file as an address."""
+    kind = mimetypes.guess_type(f"x{Path(path).suffix.lower()}")[0] or "application/octet-stream"
+    return f"data:{kind};base64,{base64.b64encode((folder / path).read_bytes()).decode('ascii')}"

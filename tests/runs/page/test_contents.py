@@ -1,4 +1,7 @@
+import base64
 import hashlib
+import html
+import json
 import re
 import time
 
@@ -7,10 +10,12 @@ import pytest
 
 from sefa_plugin.directions.directions import Directions
 from sefa_plugin.media.sheet import write_sheet
+from sefa_plugin.runs.folder import single_page
 from sefa_plugin.runs.page.contents import Pages, packed, write_report
 from sefa_plugin.runs.record import Entry, Manifest
-from sefa_plugin.runs.renaming import refresh_page, rename
+from sefa_plugin.runs.renaming import refresh_page, rename, set_stars
 from sefa_plugin.runs.reproduce import about_direction
+from sefa_plugin.runs.settings import SettingsError
 from sefa_plugin.system.messages import spans
 
 
@@ -116,6 +121,78 @@ def test_naming_one_of_a_hundred_directions_opens_no_picture(tmp_path, monkeypat
     assert '<bdi class="name">brush &amp; ink</bdi>' in text and "name 7<" not in text
     assert len(text) < 1_000_000
     assert taken < 2  # 0.1 s on the cores this was measured on
+
+
+def facts(folder, card):
+    """Terms and values that everybody reads on a card."""
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    head = text.partition(f'<article id="{card}"')[2].partition('<div class="rest">')[0]
+    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", head))
+
+
+def with_looks(folder, *looks):
+    held = json.loads((folder / "run.json").read_text())
+    for index, look in enumerate(looks):
+        held["outputs"][f"sheets/all-dir{index:02d}.jpg"]["settings"]["look"] = look
+    (folder / "run.json").write_text(json.dumps(held))
+    refresh_page(folder)
+    head = (folder / "index.html").read_text(encoding="utf-8").partition("<main")[0]
+    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", head))
+
+
+def test_truncation_class_and_noise_are_shown_where_cards_differ(tmp_path):
+    folder = folder_of(tmp_path)
+    top = with_looks(folder, {"trunc": 0.7, "label": 3}, {"trunc": 0.5, "label": 3}, {"trunc": 0.7, "label": 3})
+    assert top["class"] == "3" and "psi" not in top
+    assert [facts(folder, f"all-dir{index:02d}").get("psi") for index in range(3)] == ["0.7", "0.5", "0.7"]
+    assert "class" not in facts(folder, "all-dir00")
+    top = with_looks(folder, *[{"trunc": 0.7, "noise_mode": "none", "translate": [0.5, 0]}] * 3)
+    assert (top["psi"], top["noise"], top["shift"]) == ("0.7", "none", "0.5, 0") and not facts(folder, "all-dir00")
+    top = with_looks(folder, *[{}] * 3)
+    assert not {"psi", "noise", "class"} & top.keys()
+
+
+def test_what_is_shown_when_asked_for(tmp_path):
+    text = (folder_of(tmp_path) / "index.html").read_text(encoding="utf-8")
+    card = text.partition('<article id="all-dir00"')[2].partition("</article>")[0]
+    head, _, details = card.partition("<details>")
+    assert "-1 to +1 units of w" in details and "units of w" not in head
+    assert "brighter" in head
+
+
+def test_stars_can_be_set_on_the_page(tmp_path):
+    folder = folder_of(tmp_path)
+    rename(folder, "1", starred=True)
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    stars = [json.loads(html.unescape(found)) for found in re.findall(r"data-star='(.*?)'", text)]
+    held = Directions.load(folder / "directions.safetensors")
+    assert [(one["set"], one["index"], one["starred"]) for one in stars] == [("all", at, at == 1) for at in range(3)]
+    assert [one["direction"] for one in stars] == [hashlib.sha256(row.tobytes()).hexdigest() for row in held.vectors]
+    assert stars[0]["layers"] == list(held.layers)
+    (folder / "stars.json").write_text(
+        json.dumps({"format": "sefa_stars", "version": 1, "stars": [{**one, "starred": True} for one in stars]})
+    )
+    set_stars(folder, folder / "stars.json")
+    assert (folder / "index.html").read_text(encoding="utf-8").count('aria-label="starred"') == 3
+
+
+def test_a_page_with_everything_inside(tmp_path):
+    folder = folder_of(tmp_path)
+    path = single_page(folder)
+    assert path == folder / "index-single.html"
+    text = path.read_text(encoding="utf-8")
+    sheet = base64.b64encode((folder / "sheets/all-dir01.jpg").read_bytes()).decode()
+    assert text.count(f'src="data:image/jpeg;base64,{sheet}"') == 4  # all sheets are of one picture, each once
+    links = re.findall(r'(?:href|src)="([^"]*)"', text)
+    assert links and all(link.startswith(("#", "data:image/")) for link in links)
+    assert "file:" not in text.partition("</head>")[0]
+    assert (folder / "index.html").read_text(encoding="utf-8").count("data:image/jpeg") == 0
+    path.write_text("mine")
+    with pytest.raises(SettingsError, match=r"index-single\.html: was not made by this program"):
+        single_page(folder)
+    assert path.read_text() == "mine"
+    with pytest.raises(SettingsError, match="no record"):
+        single_page(folder / "sheets")
 
 
 def test_the_page_takes_little_of_the_time(tmp_path, monkeypatch):
