@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -329,3 +330,12 @@ def test_every_picture_is_made_by_a_command_and_shown():
         assert f"images/{name}" in text
     for options in (*pictures_of_docs.PICTURES, pictures_of_docs.PLANE, pictures_of_docs.EDIT, pictures_of_docs.WALK):
         assert options.split(" --video")[0] in text
+
+
+def test_the_first_pictures_of_the_readme_are_large_and_a_plane_is_among_them():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    first = re.findall(r"!\[[^]]*\]\((docs/images/[^)]+)\)", text)[:3]
+    assert "docs/images/plane.jpg" in first
+    for name in first:
+        with Image.open(ROOT / name) as picture:
+            assert picture.width >= 640, name
