@@ -295,9 +295,10 @@ class Making:
             before = [fit(picture, CELL) for picture in self._unedited()[:DESCRIBED]]
             low, high = (cells[:everyone][:DESCRIBED], cells[-everyone:][:DESCRIBED])
             effect = describe(before, low if distances[0] < 0 else None, high if distances[-1] > 0 else None)
-            words = f"towards +: {', '.join(effect.words)}; " if effect.words else ""
-            text, heat = f"{text}; {words}changes: {effect.where}", heat_picture(effect.heat)
+            words = f"Towards +: {', '.join(effect.words)}. " if effect.words else ""
+            text, heat = f"{words}Changes: {effect.where}. Range: {text}.", heat_picture(effect.heat)
             about = {"words": list(effect.words), "where": effect.where, "numbers": effect.numbers}
+            about["kinds"] = effect.kinds
             about["heat"] = packed(effect.heat)
         about["boxes"] = write_sheet(
             path,

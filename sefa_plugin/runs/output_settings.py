@@ -9,7 +9,7 @@ from ..media.mp4 import check_ffmpeg
 from ..media.video import KINDS
 from ..rendering.paths import EASINGS
 from ..rendering.shards import Shard
-from ..rendering.timelines import PATH_LOOPS, Schedule, pick, schedule, spread
+from ..rendering.timelines import PATH_LOOPS, Schedule, pick, round_steps, schedule, spread
 from .plan import Video
 from .settings import SettingsError
 
@@ -124,7 +124,12 @@ class OutputSettings:
         """The video's distances over a range."""
         return schedule(low, high, self.frames, self.loop, self.easing)
 
-    def columns(self, low: float, high: float) -> tuple[float, ...]:
-        """A sheet's distances: some of its video where there are enough, so that these are rendered once."""
+    def columns(self, low: float, high: float, measured: bool = False) -> tuple[float, ...]:
+        """A sheet's distances: round numbers for a range that was measured, else from end to end.
+
+        Those of a typed range are some of its video where there are enough, so that these are rendered once.
+        """
+        if measured:
+            return round_steps(low, high, COLUMNS)
         steps = self.timeline(low, high).distances
         return pick(steps, COLUMNS) if self.video != "none" and len(steps) >= COLUMNS else spread(low, high, COLUMNS)

@@ -12,20 +12,22 @@ from ..directions.ties import remark_on
 from ..rendering.edits import Edit
 from ..rendering.look import Look
 from ..rendering.shards import View
-from ..rendering.typed_edits import TypedAxis, TypedEdit, parse_edit
+from ..rendering.typed_edits import AGAIN, TypedAxis, TypedEdit, parse_edit
 from .command_line import NOT_AGAIN, line, portable, values_of, with_options
 from .output_settings import OutputSettings
 from .record import About
 from .settings import NetworkChoice, Wanted
 
 
-def of_direction(command: Sequence[str], directions: Directions, index: int, ends: tuple[float, float]) -> str:
+def of_direction(
+    command: Sequence[str], directions: Directions, index: int, ends: tuple[float, float], measured: bool
+) -> str:
     """The command that makes the outputs of one direction again, from the command that made those of several."""
     values = {"-K": [], "--num-directions": [], "--outdir": [], "--directions": [f"{index}"]}
     found = Label.of(directions.label).layers
     if directions.space == "w" and not any(word.startswith("--directions-file") for word in command):
         values["--layers"] = [] if found == "all" else [found.replace("_", ",")]
-    values["--distance"] = [",".join(map(number, ends))]
+    values["--distance"] = [_range(ends, measured)]
     return line(with_options(command, values, (*NOT_AGAIN, "--grid")))
 
 
@@ -43,7 +45,7 @@ def of_plane(
     command: Sequence[str], typed: Sequence[TypedAxis], edits: Sequence[Edit], ends: Sequence[tuple[float, float]]
 ) -> str:
     """The command that makes the outputs of a plane again, with its ranges."""
-    ranges = (",".join(map(number, span)) for span in ends)
+    ranges = (_range(span, one.measured) for one, span in zip(typed, ends))
     across, down = map(_direction, typed, edits, ranges)
     return line(with_options(command, {"--outdir": [], "--across": [across], "--down": [down]}, NOT_AGAIN))
 
@@ -57,6 +59,10 @@ def _direction(typed: TypedEdit | TypedAxis, edit: Edit, distance: str) -> str:
     """A direction with its number, since names change, and its layers as typed."""
     group, rows = (f"{typed.group}:" if typed.group else ""), (f"@{typed.rows}" if typed.rows else "")
     return f"{group}{edit.index}={distance}{rows}"
+
+
+def _range(ends: tuple[float, float], measured: bool) -> str:
+    return f"{AGAIN if measured else ''}{','.join(map(number, ends))}"
 
 
 def number(value: float) -> str:
@@ -80,7 +86,7 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
     if entry.range == ends and entry.broken:  # measured, not typed
         sized += _BREAKS[entry.broken]
     return {
-        "title": f"direction {index}{f' ({entry.name})' if entry.name else ''} of {place}",
+        "title": f"Direction {index}{f' ({entry.name})' if entry.name else ''}, {place}",
         "name": entry.name,
         "eigenvalue": "not known" if directions.origin and not entry.eigenvalue else f"{entry.eigenvalue:.4g}",
         "range": f"{low} to {high} units of {directions.space}{sized}",
