@@ -39,8 +39,9 @@ NOTICED: dict[str, dict[str, tuple[float, str, str]]] = {
         "shift_y": (2.0, "moves down by {} %", "moves up by {} %"),
         "zoom": (3.0, "grows by {} %", "shrinks by {} %"),
         "rotation": (2.0, "tilts clockwise by {}°", "tilts anticlockwise by {}°"),
-        "turn_x": (2.0, "turns to the right", "turns to the left"),
-        "turn_y": (2.0, "turns down", "turns up"),
+        # A quarter of a shift: the windows of ``local_motion`` blend the middle with the outline that it moves against.
+        "turn_x": (0.5, "turns to the right", "turns to the left"),
+        "turn_y": (0.5, "turns down", "turns up"),
     },
     "shape": {"detail": (20.0, "{} % more fine detail", "{} % less fine detail")},
     "colour": _tone("colour", "subject "),
