@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from ..media.mp4 import check_ffmpeg
+from ..media.pictures import CANVASES
 from ..media.video import KINDS
 from ..rendering.paths import EASINGS
 from ..rendering.shards import Shard
@@ -19,6 +20,11 @@ RATES = {"gif": 15.0}  # default frames per second
 WIDTH, RATE = 1920, 30.0
 
 
+def _usual_scale(video: str, width: int | str | None) -> int | None:
+    """Frames as PNGs, and whatever is wanted in the network's own size, are exact."""
+    return 1 if video == "png" or width == "native" else None
+
+
 @dataclass(frozen=True)
 class OutputSettings:
     """The outputs of each direction.
@@ -26,7 +32,9 @@ class OutputSettings:
     Attributes:
         frames, fps, loop, easing: of the video; see ``timelines.schedule``.
         video: ``mp4``, ``gif``, ``png`` or ``none``.
-        max_width: of the video in pixels; None keeps the network's size.
+        max_width: of the video in pixels; None sets no limit.
+        scale: how many times pictures are enlarged; None enlarges those of small networks, see ``media.pictures.Size``.
+        canvas: the format of the video, ``1080p`` or ``square``; '' takes that of the pictures.
         max_bytes: of a GIF; it is reduced until it fits. None sets no limit.
         captions: whether direction and distance are written below the frames.
         grid: whether one more video shows all directions at once.
@@ -39,6 +47,8 @@ class OutputSettings:
     easing: str = "linear"
     video: str = "mp4"
     max_width: int | None = WIDTH
+    scale: int | None = 1
+    canvas: str = ""
     max_bytes: int | None = None
     captions: bool = False
     grid: bool = False
@@ -54,6 +64,8 @@ class OutputSettings:
         loop: str = "pingpong",
         easing: str = "linear",
         width: int | str | None = None,
+        scale: int | None = None,
+        canvas: str | None = None,
         max_mb: float = 10.0,
         captions: bool = False,
         grid: bool = False,
@@ -62,7 +74,9 @@ class OutputSettings:
         """Settings with the defaults of a kind of video: a GIF is smaller and has fewer frames per second.
 
         Args:
-            fps, width: None takes the default; ``native`` keeps the network's width.
+            fps, width: None takes the default; ``native`` keeps the network's size.
+            scale: None enlarges the pictures of small networks, but not in PNGs and in the ``native`` size.
+            canvas: None takes the format of the pictures.
             max_mb: of a GIF, in megabytes.
             video, frames, loop, easing, captions, grid, sheet: as the attributes.
         """
@@ -73,6 +87,8 @@ class OutputSettings:
             easing=easing,
             video=video,
             max_width=None if width == "native" else WIDTHS.get(video, WIDTH) if width is None else int(width),
+            scale=_usual_scale(video, width) if scale is None else scale,
+            canvas=canvas or "",
             max_bytes=int(max_mb * 1e6) if video == "gif" else None,
             captions=captions,
             grid=grid,
@@ -92,6 +108,10 @@ class OutputSettings:
                 f"{self.frames} frames, {self.fps} fps, video {self.video!r:.20}, loop {self.loop!r:.20}, easing "
                 f"{self.easing!r:.20}: choose of {', '.join(KINDS)}; {', '.join(PATH_LOOPS)}; {', '.join(EASINGS)}"
             )
+        if self.canvas and (self.canvas not in CANVASES or self.scale not in (1, None)):
+            raise SettingsError(
+                f"canvas {self.canvas!r:.20}: choose of {', '.join(CANVASES)}, which decide the size; leave out a scale"
+            )
         if self.video == "mp4":
             check_ffmpeg()
 
@@ -99,6 +119,10 @@ class OutputSettings:
         """The settings that determine a video, for its record."""
         held = asdict(self)
         del held["sheet"], held["grid"]
+        if not self.canvas:
+            del held["canvas"]
+        if self.scale in (1, None):  # as in records of versions that could not enlarge
+            del held["scale"]
         return held
 
     def video_named(self, stem: str) -> str:
@@ -116,6 +140,8 @@ class OutputSettings:
             fps=self.fps,
             captions=tuple(map(tuple, captions)) if self.captions else (),
             max_width=self.max_width,
+            scale=self.scale,
+            canvas=self.canvas,
             max_bytes=self.max_bytes,
             comment=comment,
         )

@@ -164,6 +164,9 @@ def _output_words(output: OutputSettings) -> list[str]:
             words += [f"--{key}", f"{getattr(output, key)}"]
     if output.max_width != usual.max_width:
         words += ["--size", f"{output.max_width or 'native'}"]
+    if output.scale != OutputSettings.of_kind(output.video, width=output.max_width or "native").scale:
+        words += ["--scale", f"{output.scale or 1}"]
+    words += ["--canvas", output.canvas] if output.canvas else []
     if output.video == "gif" and output.max_bytes != usual.max_bytes:
         words += ["--max-mb", number((output.max_bytes or 1e12) / 1e6)]
     return words + ["--captions"] * output.captions + ["--grid"] * output.grid

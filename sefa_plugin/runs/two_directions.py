@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 PATHS = ("ellipse", "corners")
-_SHOWN = ("frames", "fps", "video", "max_width", "max_bytes", "captions")  # of the settings of outputs, in a video
+_SHOWN = ("frames", "fps", "video", "max_width", "scale", "canvas", "max_bytes", "captions")  # of the settings of outputs, in a video
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ class Plane:
 
     def _video(self, output: OutputSettings, shape: str) -> Output:
         line, subjects = round_trip(*self.axes, output.frames, shape), range(len(self.view))
-        shown = {key: getattr(output, key) for key in _SHOWN}
+        shown = {key: value for key, value in output.of_video().items() if key in _SHOWN}
         settings = self._settings({"film": shown, "path": shape}, subjects)
         about = self._about(f"{self.across.called} and {self.down.called}, all round")
         largest = [max(-axis.low, axis.high) for axis in self.axes]
