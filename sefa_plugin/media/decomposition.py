@@ -167,7 +167,9 @@ def _start(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     rows, columns = np.mgrid[:high, :wide]
     x, y = columns - (wide - 1) / 2, rows - (high - 1) / 2
     cos, sin = found.zoom * np.cos(angle), found.zoom * np.sin(angle)
-    return np.stack([cos * x - sin * y + found.shift_x * side - x, sin * x + cos * y + found.shift_y * side - y], axis=-1)
+    return np.stack(
+        [cos * x - sin * y + found.shift_x * side - x, sin * x + cos * y + found.shift_y * side - y], axis=-1
+    )
 
 
 def _light(parts: Split, before: np.ndarray, change: np.ndarray) -> np.ndarray:
@@ -183,11 +185,11 @@ def _light(parts: Split, before: np.ndarray, change: np.ndarray) -> np.ndarray:
     chroma, shift = before[..., 1] + 1j * before[..., 2], change[..., 1] + 1j * change[..., 2]
     tint = _fitted(np.stack([ones, chroma], axis=-1), shift)
     light = np.stack([_fitted(lightness, change[..., 0]), tint.real, tint.imag], axis=-1)
-    if all(_power(change - light, part) <= (1 - SHARED) * _power(change, part) for part in (parts.subject, parts.backdrop)):
+    if all(
+        _power(change - light, part) <= (1 - SHARED) * _power(change, part) for part in (parts.subject, parts.backdrop)
+    ):
         return light
-    one, other = (
-        np.linalg.lstsq(ramp[part], change[part], rcond=None)[0] for part in (parts.subject, parts.backdrop)
-    )
+    one, other = (np.linalg.lstsq(ramp[part], change[part], rcond=None)[0] for part in (parts.subject, parts.backdrop))
     both = np.where(one * other > 0, np.sign(one) * np.minimum(np.abs(one), np.abs(other)), 0.0)
     both[1:, 1:] = 0  # light that comes from a side has no colour of its own
     shared: np.ndarray = ramp @ both
@@ -223,7 +225,8 @@ def _structure(picture: np.ndarray) -> np.ndarray:
 
     smooth = [gaussian_filter(one, max(picture.shape) / 10, mode="nearest") for one in np.moveaxis(picture, 2, 0)]
     rest: np.ndarray = picture - np.stack(smooth, axis=-1)
-    return rest / (rest.std() + 1e-3)
+    rest /= rest.std() + 1e-3
+    return rest
 
 
 def _halved(picture: np.ndarray) -> np.ndarray:
@@ -240,4 +243,5 @@ def _resized(motion: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if factors == [1.0, 1.0]:
         return motion
     larger: np.ndarray = zoom(motion, (*factors, 1), order=1, mode="nearest", grid_mode=True)
-    return larger * np.array(factors[::-1])
+    larger *= np.array(factors[::-1])
+    return larger

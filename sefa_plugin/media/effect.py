@@ -30,7 +30,9 @@ _HUES = {29.0: "redder", 103.0: "yellower", 143.0: "greener", 264.0: "bluer"}  #
 
 def _tone(kind: str, whose: str) -> dict[str, tuple[float, str, str]]:
     start = f"{kind}_" if whose else ""
-    return {f"{start}{name}": (least, more.format(whose), less.format(whose)) for name, (least, more, less) in _TONE.items()}
+    return {
+        f"{start}{name}": (least, more.format(whose), less.format(whose)) for name, (least, more, less) in _TONE.items()
+    }
 
 
 NOTICED: dict[str, dict[str, tuple[float, str, str]]] = {
@@ -281,7 +283,9 @@ def _words(
             else:
                 agreeing = sum(one * value > 0 for one in values)
             if abs(value) >= threshold and agreeing >= CONSISTENT * count:
-                phrases.append((abs(value) / threshold, _phrase(more if value > 0 else less, value, hues.get(name, []))))
+                phrases.append(
+                    (abs(value) / threshold, _phrase(more if value > 0 else less, value, hues.get(name, [])))
+                )
         said += [words for _, words in sorted(phrases, reverse=True)[: MOST_WORDS // 2]]
         said = said or [_OTHERWISE[kind]]
     return tuple(said[:MOST_WORDS])

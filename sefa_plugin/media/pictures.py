@@ -24,7 +24,8 @@ class Size:
 
     Attributes:
         width: of a whole frame, at most, in pixels; None sets no limit.
-        scale: how many times pictures are enlarged; None: as many whole times as bring them to ``SMALL``, if at all.
+        scale: how many times pictures are enlarged; None: as many whole times as bring them to ``SMALL``, unless there
+            is no limit of the width either.
         canvas: a key of ``CANVASES``: frames have that size, pictures as large as fit; '' for none.
     """
 
@@ -37,11 +38,13 @@ class Size:
         high, wide = shape[:2]
         if self.canvas:
             room, tall = CANVASES[self.canvas]
-            factors = [min(room / (columns * wide), tall / (-(-count // columns) * high)) for columns in range(1, count + 1)]
+            factors = [
+                min(room / (columns * wide), tall / (-(-count // columns) * high)) for columns in range(1, count + 1)
+            ]
             factor = max(factors)
             # Of arrangements that are as good the widest.
             return max(1, int(high * factor)), max(1, int(wide * factor)), count - factors[::-1].index(factor)
-        times = -(-SMALL // max(high, wide)) if self.scale is None else self.scale
+        times = self.scale or (1 if self.width is None else -(-SMALL // max(high, wide)))
         high2, wide2 = high * times, wide * times
         if self.width is not None and wide2 * count > self.width:
             wide2 = max(1, self.width // count)
@@ -69,7 +72,9 @@ def side_by_side(pictures: Sequence[np.ndarray], size: Size | None = None) -> np
     result = _paper(-(-len(colours) // columns) * high, columns * wide)
     for place, colour in enumerate(colours):
         row, column = divmod(place, columns)
-        left = (columns - min(columns, len(colours) - row * columns)) * wide // 2  # a row with fewer stands in the middle
+        left = (
+            (columns - min(columns, len(colours) - row * columns)) * wide // 2
+        )  # a row with fewer stands in the middle
         result[row * high :, left + column * wide :][:high, :wide] = colour
     return result
 
@@ -79,7 +84,9 @@ def on_canvas(frame: np.ndarray, canvas: str) -> np.ndarray:
     wide, high = CANVASES[canvas]
     factor = min(high / frame.shape[0], wide / frame.shape[1])
     if factor < 1 or factor >= 1.02:  # a row of pixels that is missing is no reason to resample all
-        frame = _resized(frame, *(max(1, min(most, round(side * factor))) for side, most in zip(frame.shape, (high, wide))))
+        frame = _resized(
+            frame, *(max(1, min(most, round(side * factor))) for side, most in zip(frame.shape, (high, wide)))
+        )
     result = _paper(high, wide)
     top, left = ((most - side) // 2 for side, most in zip(frame.shape, (high, wide)))
     result[top : top + frame.shape[0], left : left + frame.shape[1]] = frame

@@ -26,7 +26,7 @@ AGAIN = "auto:"  # before a range, in commands that make outputs again
 
 
 class MeasuredRange(NamedTuple):
-    """A range that ``auto`` has measured before: its ends are as accurate as that is, so columns need not be at them."""
+    """A range that ``auto`` has measured before: no more accurate than that, so columns need not be at its ends."""
 
     low: float
     high: float

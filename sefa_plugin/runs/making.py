@@ -323,7 +323,9 @@ class Making:
         parts = [self._frames(shard, size, store, later) for shard in layout.shards]
         first = [next(part) for part in parts]
         rows = zip(*(chain([frame], part) for frame, part in zip(first, parts)))
-        frames = (row[0] if alone else stacked(row, len(self.view), layout.max_width) for row in rows)
+        frames: Iterator[np.ndarray] = (
+            row[0] if alone else stacked(row, len(self.view), layout.max_width) for row in rows
+        )
         if layout.captions:
             frames = (captioned(frame, *texts) for frame, texts in zip(frames, layout.captions))
         if layout.canvas:
@@ -334,9 +336,7 @@ class Making:
         frames = replay(frames, layout.order)
         write_video(path, frames, layout.fps, layout.kind, comment=about, max_bytes=layout.max_bytes)
 
-    def _frames(
-        self, shard: Shard, size: Size, store: FrameStore, later: Sequence[Output]
-    ) -> Iterator[np.ndarray]:
+    def _frames(self, shard: Shard, size: Size, store: FrameStore, later: Sequence[Output]) -> Iterator[np.ndarray]:
         """The distinct frames of a shard; frames in the store are not rendered again."""
         names = (self._name(shard, row) for row in shard.rows())
         held = {name for name in names if (name, size) in store}

@@ -20,11 +20,6 @@ RATES = {"gif": 15.0}  # default frames per second
 WIDTH, RATE = 1920, 30.0
 
 
-def _usual_scale(video: str, width: int | str | None) -> int | None:
-    """Frames as PNGs, and whatever is wanted in the network's own size, are exact."""
-    return 1 if video == "png" or width == "native" else None
-
-
 @dataclass(frozen=True)
 class OutputSettings:
     """The outputs of each direction.
@@ -33,7 +28,8 @@ class OutputSettings:
         frames, fps, loop, easing: of the video; see ``timelines.schedule``.
         video: ``mp4``, ``gif``, ``png`` or ``none``.
         max_width: of the video in pixels; None sets no limit.
-        scale: how many times pictures are enlarged; None enlarges those of small networks, see ``media.pictures.Size``.
+        scale: how many times pictures are enlarged; None enlarges those of small networks (see ``media.pictures.Size``),
+            but not in PNGs and without a ``max_width``.
         canvas: the format of the video, ``1080p`` or ``square``; '' takes that of the pictures.
         max_bytes: of a GIF; it is reduced until it fits. None sets no limit.
         captions: whether direction and distance are written below the frames.
@@ -47,7 +43,7 @@ class OutputSettings:
     easing: str = "linear"
     video: str = "mp4"
     max_width: int | None = WIDTH
-    scale: int | None = 1
+    scale: int | None = None
     canvas: str = ""
     max_bytes: int | None = None
     captions: bool = False
@@ -75,10 +71,9 @@ class OutputSettings:
 
         Args:
             fps, width: None takes the default; ``native`` keeps the network's size.
-            scale: None enlarges the pictures of small networks, but not in PNGs and in the ``native`` size.
             canvas: None takes the format of the pictures.
             max_mb: of a GIF, in megabytes.
-            video, frames, loop, easing, captions, grid, sheet: as the attributes.
+            video, frames, loop, easing, scale, captions, grid, sheet: as the attributes.
         """
         return cls(
             frames=frames,
@@ -87,7 +82,7 @@ class OutputSettings:
             easing=easing,
             video=video,
             max_width=None if width == "native" else WIDTHS.get(video, WIDTH) if width is None else int(width),
-            scale=_usual_scale(video, width) if scale is None else scale,
+            scale=scale,
             canvas=canvas or "",
             max_bytes=int(max_mb * 1e6) if video == "gif" else None,
             captions=captions,
@@ -121,7 +116,7 @@ class OutputSettings:
         del held["sheet"], held["grid"]
         if not self.canvas:
             del held["canvas"]
-        if self.scale in (1, None):  # as in records of versions that could not enlarge
+        if self.scale is None:
             del held["scale"]
         return held
 
@@ -140,7 +135,7 @@ class OutputSettings:
             fps=self.fps,
             captions=tuple(map(tuple, captions)) if self.captions else (),
             max_width=self.max_width,
-            scale=self.scale,
+            scale=1 if self.scale is None and self.video == "png" else self.scale,
             canvas=self.canvas,
             max_bytes=self.max_bytes,
             comment=comment,

@@ -20,9 +20,14 @@ from .settings import NetworkChoice, Wanted
 
 
 def of_direction(
-    command: Sequence[str], directions: Directions, index: int, ends: tuple[float, float], measured: bool
+    command: Sequence[str], directions: Directions, index: int, ends: tuple[float, float], measured: bool = False
 ) -> str:
-    """The command that makes the outputs of one direction again, from the command that made those of several."""
+    """The command that makes the outputs of one direction again, from the command that made those of several.
+
+    Args:
+        command, directions, index: the command, and which direction.
+        ends, measured: its range, and whether that was measured.
+    """
     values = {"-K": [], "--num-directions": [], "--outdir": [], "--directions": [f"{index}"]}
     found = Label.of(directions.label).layers
     if directions.space == "w" and not any(word.startswith("--directions-file") for word in command):
@@ -164,8 +169,7 @@ def _output_words(output: OutputSettings) -> list[str]:
             words += [f"--{key}", f"{getattr(output, key)}"]
     if output.max_width != usual.max_width:
         words += ["--size", f"{output.max_width or 'native'}"]
-    if output.scale != OutputSettings.of_kind(output.video, width=output.max_width or "native").scale:
-        words += ["--scale", f"{output.scale or 1}"]
+    words += ["--scale", f"{output.scale}"] if output.scale else []
     words += ["--canvas", output.canvas] if output.canvas else []
     if output.video == "gif" and output.max_bytes != usual.max_bytes:
         words += ["--max-mb", number((output.max_bytes or 1e12) / 1e6)]

@@ -33,7 +33,16 @@ if TYPE_CHECKING:
     from .session import Session
 
 PATHS = ("ellipse", "corners")
-_SHOWN = ("frames", "fps", "video", "max_width", "scale", "canvas", "max_bytes", "captions")  # of the settings of outputs, in a video
+_SHOWN = (
+    "frames",
+    "fps",
+    "video",
+    "max_width",
+    "scale",
+    "canvas",
+    "max_bytes",
+    "captions",
+)  # of the settings of outputs, in a video
 
 
 @dataclass(frozen=True)
