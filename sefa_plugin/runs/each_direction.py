@@ -187,8 +187,9 @@ class EachDirection:
             self.ranges.unedited = dict(unedited)
             return self._of(place, job)
 
-        steps = {*self._columns(-0.97, 1.05)} if self.output.sheet else set()  # about as a measured range has
-        steps |= {*self.output.timeline(-1, 1).distances} if self.output.video != "none" else set()
+        low, high = -0.97, 1.05  # as uneven as measured ranges are, so that columns and frames are as distinct
+        steps = {*self._columns(low, high)} if self.output.sheet else set()
+        steps |= {*self.output.timeline(low, high).distances} if self.output.video != "none" else set()
         order = (SHEETS if self.output.sheet else VIDEOS, place)
         return Later(order, self.ranges.pictures(first) + len(steps - {0.0}) * len(self.view), settle)
 

@@ -225,7 +225,7 @@ def test_the_map_gets_lighter_with_the_change():
 
 
 def scene(seed, *, shift=0.0, degrees=0.0, squeeze=1.0, paint=0.0, ground=0.0, lamp=0.0):
-    """A striped body with a mark on a plain ground, uint8 ``[96, 96, 3]``; each argument plants a change of one kind."""
+    """A striped body with a mark on a plain ground, uint8 ``[96, 96, 3]``; arguments plant changes of one kind."""
     rng = np.random.RandomState(seed)
     body, stripe, back = rng.uniform(40, 200, (3, 3))
     y, x = (np.mgrid[:384, :384] + 0.5) / 384 * 2 - 1
