@@ -183,6 +183,8 @@ def output_settings(
         loop=given.get("loop") or loop,
         easing=given.get("easing") or easing,
         width=given["size"],
+        scale=given["scale"],
+        canvas=given["canvas"],
         **{name: given[name] for name in ("video", "fps", "max_mb", "captions")},
         grid=given.get("grid", False),
         sheet=sheet,

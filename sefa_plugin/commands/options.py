@@ -350,6 +350,13 @@ clips = stack(
         "--size", type=WIDTH, help="Largest video width, or native.  [default: 1920, gif 480]", metavar="PIXELS"
     ),
     click.option(
+        "--scale",
+        type=click.IntRange(1, 4),
+        help="Enlarge pictures 2, 3 or 4 times.  [default: mp4 and gif of networks below 256 px to 256 or more]",
+        metavar="INT",
+    ),
+    choice("--canvas", "1080p square", "Format of a video: 1920x1080, or 1080x1080; pictures as large as fit."),
+    click.option(
         "--max-mb",
         type=within(0.01),
         default=10.0,

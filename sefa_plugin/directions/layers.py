@@ -196,8 +196,13 @@ class Label(NamedTuple):
 
     @property
     def words(self) -> str:
-        """For display: ``layers coarse, sharpened by layers, edited at 4-7``."""
-        found = f"layers {self.layers}" if self.is_selection else self.layers
+        """For display: ``coarse layers, sharpened by layers, edited at 4-7``."""
+        found = self.layers
+        if found in ("all", *GROUPS, "input"):
+            found = f"{found} layers"
+        elif self.is_selection and found != "z":
+            rows = found.replace("layer", "").lstrip("0") or "0"
+            found = f"layer {rows}" if rows.isdigit() else f"layers {found.replace('_', ',')}"
         sharpened = "" if self.sharpen == "none" else f", sharpened by {self.sharpen}"
         return f"{found}{sharpened}{f', edited at {self.rows}' if self.rows else ''}"
 

@@ -1,8 +1,9 @@
-"""Pictures as arrays: convert to RGB, reduce, join side by side."""
+"""Pictures as arrays: convert to RGB, resize, join side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +13,53 @@ if TYPE_CHECKING:
     from PIL.PngImagePlugin import PngInfo
 
 
-def side_by_side(pictures: Sequence[np.ndarray], max_width: int | None = 1920) -> np.ndarray:
-    """Join pictures of one size in a row, without gaps.
+SMALL = 256  # pixels of the longer side: smaller pictures are enlarged in clips, unless a scale is given
+CANVASES = {"1080p": (1920, 1080), "square": (1080, 1080)}  # width and height
+PAPER = (18, 18, 20)  # of a canvas, where there is no picture
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of the pictures of a clip: the one place where it is decided.
+
+    Attributes:
+        width: of a whole frame, at most, in pixels; None sets no limit.
+        scale: how many times pictures are enlarged; None: as many whole times as bring them to ``SMALL``, unless there
+            is no limit of the width either.
+        canvas: a key of ``CANVASES``: frames have that size, pictures as large as fit; '' for none.
+    """
+
+    width: int | None = 1920
+    scale: int | None = 1
+    canvas: str = ""
+
+    def of(self, shape: Sequence[int], count: int) -> tuple[int, int, int]:
+        """Height and width of each of ``count`` pictures of a shape ``(H, W, ...)``, and how many are in a row."""
+        high, wide = shape[:2]
+        if self.canvas:
+            room, tall = CANVASES[self.canvas]
+            factors = [
+                min(room / (columns * wide), tall / (-(-count // columns) * high)) for columns in range(1, count + 1)
+            ]
+            factor = max(factors)
+            # Of arrangements that are as good the widest.
+            return max(1, int(high * factor)), max(1, int(wide * factor)), count - factors[::-1].index(factor)
+        times = self.scale or (1 if self.width is None else -(-SMALL // max(high, wide)))
+        high2, wide2 = high * times, wide * times
+        if self.width is not None and wide2 * count > self.width:
+            wide2 = max(1, self.width // count)
+            high2 = max(1, round(high * wide2 / wide))
+        return high2, wide2, count
+
+
+def side_by_side(pictures: Sequence[np.ndarray], size: Size | None = None) -> np.ndarray:
+    """Join pictures of one size in a row, or in rows on a canvas, without gaps.
+
+    They are resized by Lanczos' filter, each on its own, so that neighbours do not blend at their edges.
 
     Args:
         pictures: uint8 ``[H, W, C]``, C 1 to 4.
-        max_width: reduce so that the row is at most this wide (pixels); None keeps the size.
+        size: that of the result; None: as they are, but at most 1920 pixels wide.
 
     Returns:
         uint8 RGB ``[H', W', 3]``; every picture equally wide.
@@ -25,32 +67,57 @@ def side_by_side(pictures: Sequence[np.ndarray], max_width: int | None = 1920) -
     Raises:
         ValueError: as :func:`as_rgb`.
     """
+    high, wide, columns = (size or Size()).of(pictures[0].shape, len(pictures))
+    colours = [_resized(as_rgb(picture), high, wide) for picture in pictures]
+    result = _paper(-(-len(colours) // columns) * high, columns * wide)
+    for place, colour in enumerate(colours):
+        row, column = divmod(place, columns)
+        left = (
+            (columns - min(columns, len(colours) - row * columns)) * wide // 2
+        )  # a row with fewer stands in the middle
+        result[row * high :, left + column * wide :][:high, :wide] = colour
+    return result
+
+
+def on_canvas(frame: np.ndarray, canvas: str) -> np.ndarray:
+    """A frame, uint8 RGB ``[H, W, 3]``, in the middle of a canvas of ``CANVASES``; as large as fits."""
+    wide, high = CANVASES[canvas]
+    factor = min(high / frame.shape[0], wide / frame.shape[1])
+    if factor < 1 or factor >= 1.02:  # a row of pixels that is missing is no reason to resample all
+        frame = _resized(
+            frame, *(max(1, min(most, round(side * factor))) for side, most in zip(frame.shape, (high, wide)))
+        )
+    result = _paper(high, wide)
+    top, left = ((most - side) // 2 for side, most in zip(frame.shape, (high, wide)))
+    result[top : top + frame.shape[0], left : left + frame.shape[1]] = frame
+    return result
+
+
+def _paper(high: int, wide: int) -> np.ndarray:
+    return np.broadcast_to(np.array(PAPER, np.uint8), (high, wide, 3)).copy()
+
+
+def _resized(colour: np.ndarray, high: int, wide: int) -> np.ndarray:
     from PIL import Image
 
-    (height, width), count = pictures[0].shape[:2], len(pictures)
-    colours = [as_rgb(picture) for picture in pictures]
-    if max_width is not None and width * count > max_width:
-        # One by one, so that neighbours do not blend at their edges.
-        wide = max(1, max_width // count)
-        high = max(1, round(height * wide / width))
-        small = [Image.fromarray(colour).resize((wide, high), 1) for colour in colours]  # 1: Lanczos
-        colours = [np.asarray(image) for image in small]
-    return np.concatenate(colours, axis=1)
+    if colour.shape[:2] == (high, wide):
+        return colour
+    return np.asarray(Image.fromarray(colour).resize((wide, high), 1))  # 1: Lanczos
 
 
-def stacked(rows: Sequence[np.ndarray], count: int, max_width: int | None = 1920) -> np.ndarray:
+def stacked(rows: Sequence[np.ndarray], count: int, width: int | None = 1920) -> np.ndarray:
     """Turn rows of pictures into columns, side by side.
 
     Args:
         rows: uint8 RGB ``[H, W, 3]``, of one size, each ``count`` pictures side by side.
-        max_width: as in :func:`side_by_side`.
+        width: of the result, at most, in pixels; None keeps the size.
 
     Returns:
         uint8 RGB: a column for each row, a row for each picture.
     """
     wide = rows[0].shape[1] // count
     columns = [np.concatenate([row[:, i * wide : (i + 1) * wide] for i in range(count)]) for row in rows]
-    return side_by_side(columns, max_width)
+    return side_by_side(columns, Size(width))
 
 
 def fit(picture: np.ndarray, longest: int) -> np.ndarray:

@@ -23,6 +23,7 @@ NARROW = 480  # smallest width of a sheet with a title
 LARGEST = 16384  # pixels per side, about; larger sheets get smaller pictures
 PAPER, INK, FAINT, MARK = (250, 250, 248), (40, 40, 44), (105, 105, 112), (20, 90, 160)
 GAP, MARGIN = 4, 12
+LINES = 3  # of the text, at least
 ASIDE = "where"
 
 
@@ -81,7 +82,8 @@ def write_sheet(
         path: the file.
         rows: pictures, uint8 ``[H, W, C]``, C 1 to 4, all of one size; every row equally long.
         row_labels, column_labels: captions, one for each row and column.
-        title, text: a line above and a smaller one below it, wrapped where they are too long.
+        title, text: a line above and smaller ones below it, wrapped where they are too long, in an area for three
+            lines that has the same height whether they fill it or not.
         aside: a small picture (the heat map) right of the first row, uint8 RGB.
         marked: the column, or the row and column of the one picture, that is framed (the unedited); None frames none.
         cell: longest side of a picture on the sheet, in pixels.
@@ -131,7 +133,7 @@ class _Plan:
         self.title = wrapped(legible(title), self.large, width - 2 * MARGIN)
         self.text = wrapped(legible(text), self.font, width - 2 * MARGIN)
         self.line = self.letter + 9
-        above = len(self.title) + len(self.text)
+        above = len(self.title) + (max(LINES, len(self.text)) if self.text else 0)
         self.captions = MARGIN + above * self.line + (GAP if above else 0)
         self.top = self.captions + self.letter + 2 * GAP
         self.size = width, self.top + (self.high + GAP) * len(rows) - GAP + MARGIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -54,15 +55,19 @@ def wrapped(text: str, font: Font, width: int) -> list[str]:
 
 
 GAP = "   "
+WIDEST = "-00.00"
 PAPER, INK = (18, 18, 20), (235, 235, 232)
 
 
 def captioned(frame: np.ndarray, *texts: str) -> np.ndarray:
-    """Add a strip with texts, each centred below its equal share of the width, cut where it is too long.
+    """Add a strip with texts, each below its equal share of the width, cut where it is too long.
+
+    A text alone is centred; where it ends with a distance (after the last ``GAP``) the words begin at the left edge and
+    the distance ends at the right one, so that neither moves when its digits change.
 
     Args:
         frame: uint8 ``[H, W, C]``, C 1 to 4.
-        texts: the part after the last ``GAP``, a distance, is cut only when the part before it is gone.
+        texts: a distance is cut only when the words before it are gone.
 
     Returns:
         uint8 RGB ``[H + h, W, 3]``; h depends on the width and the number of texts alone.
@@ -75,9 +80,20 @@ def captioned(frame: np.ndarray, *texts: str) -> np.ndarray:
     font = font_of(size)
     strip = Image.new("RGB", (wide, 2 * (size * 9 // 10)), PAPER)
     pen = ImageDraw.Draw(strip)
+    margin = size / 4
     for index, text in enumerate(texts):
-        text = _cut(text, font, share - 2)
-        pen.text((int(share * index + (share - width_of(font, text)) / 2), size // 4), text, INK, font=font)
+        words, gap, distance = text.rpartition(GAP)
+        if not gap:
+            words = _cut(distance, font, share - 2 * margin)
+            places = [(words, (share - width_of(font, words)) / 2)]
+        else:
+            distance = _cut(distance, font, share - 2 * margin)
+            # Room for the widest distance, so that words are cut at the same letter in all frames.
+            room = max(width_of(font, distance), width_of(font, WIDEST)) + size / 2
+            places = [(_cut(words, font, share - 2 * margin - room), margin)]
+            places.append((distance, share - margin - width_of(font, distance)))
+        for part, left in places:
+            pen.text((int(share * index + left), size // 4), part, INK, font=font)
     return np.concatenate([as_rgb(frame), np.asarray(strip)])
 
 
@@ -86,13 +102,15 @@ def signed(distance: float) -> str:
     return "0" if distance == 0 else f"{distance:+.3g}"
 
 
+def in_steps(distance: float, largest: float) -> str:
+    """A distance for display beside others of up to ``largest``, all with the same decimals: ``+1.50``, ``-0.25``."""
+    decimals = max(0, 2 - math.floor(math.log10(largest))) if largest > 0 else 0
+    return f"{distance:+.{min(decimals, 9)}f}"
+
+
 def _cut(text: str, font: Font, room: float) -> str:
-    """The part of a text that fits into ``room`` pixels: first the words are cut, then the distance behind them."""
-    words, _, distance = text.rpartition(GAP)
-    words, distance = legible(words), legible(distance)
-    while words and width_of(font, f"{words} {distance}") > room:
-        words = words[:-1].rstrip()
-    text = f"{words} {distance}".strip()
-    while len(text) > 1 and width_of(font, text) > room:
-        text = text[:-1]
+    """The part of a text that fits into ``room`` pixels."""
+    text = legible(text)
+    while text and width_of(font, text) > room:
+        text = text[:-1].rstrip()
     return text

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 LOOPS = ("pingpong", "once")
 EASINGS = ("linear", "sine")
 PATH_LOOPS = (*LOOPS, "closed")  # through key frames
+BEYOND = 0.15  # share of a side by which a round number may lie beyond its end
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,30 @@ def _spaced(steps: int, stretches: int) -> tuple[float, ...]:
     for stretch, (start, end) in enumerate(zip(starts, starts[1:])):
         positions += [stretch + step / (end - start) for step in range(end - start)]
     return (*positions, float(stretches))
+
+
+def round_steps(low: float, high: float, count: int) -> tuple[float, ...]:
+    """Round, evenly spaced numbers from about ``low`` to about ``high``: ``count``, or up to two fewer or one more.
+
+    They are multiples of a number of one digit (or of 25), so that 0 is one of them where the range has it. Of all such
+    numbers those that come nearest to both ends; an end of 0 stays.
+    """
+    power = math.floor(math.log10(max(abs(low), abs(high))))
+    best, least = spread(low, high, count), math.inf
+    for width in (digit * 10.0**tens for tens in (power - 1, power) for digit in (1.0, 2.0, 2.5, 3.0, 4.0, 5.0)):
+        for first, last in product(_near(low, width), _near(high, width)):
+            off = (abs(first * width - low) + abs(last * width - high)) / (high - low)
+            off += 0.02 * abs(last - first + 1 - count)  # of nearly equal ones, the usual number
+            if count - 2 <= last - first + 1 <= count + 1 and off < least:
+                best, least = tuple(float(f"{place * width:.9g}") for place in range(first, last + 1)), off
+    return best
+
+
+def _near(end: float, width: float) -> set[int]:
+    """How many widths come next to an end, within or not far beyond."""
+    within = math.trunc(end / width)
+    beyond = within + (1 if end > 0 else -1 if end < 0 else 0)
+    return {within, beyond} if abs(beyond * width) <= (1 + BEYOND) * abs(end) else {within}
 
 
 def pick(steps: Sequence[float], count: int) -> tuple[float, ...]:

@@ -22,15 +22,28 @@ def parse_seeds(text: str) -> list[int]:
     return parse_numbers(text, "seed", MAX_SEED)
 
 
-def parse_distance(text: str) -> tuple[float, float] | None:
+AGAIN = "auto:"  # before a range, in commands that make outputs again
+
+
+class MeasuredRange(NamedTuple):
+    """A range that ``auto`` has measured before: no more accurate than that, so columns need not be at its ends."""
+
+    low: float
+    high: float
+
+
+def parse_distance(text: str) -> tuple[float, float] | MeasuredRange | None:
     """Read ``3`` (from -3 to 3) or ``-5,5``, in units of w along a unit direction; None for ``auto``.
+
+    ``auto:-5,5`` is what ``auto`` has measured before.
 
     Raises:
         ValueError: the text cannot be read, or the first number is not below the second.
     """
     if str(text).strip() == "auto":
         return None
-    parts = str(text).split(",")
+    again = str(text).startswith(AGAIN)
+    parts = str(text)[len(AGAIN) * again :].split(",")
     try:
         numbers = [float(part) for part in parts]
     except ValueError:
@@ -43,7 +56,7 @@ def parse_distance(text: str) -> tuple[float, float] | None:
         raise ValueError(f"distance {text!r:.60}: {cure}")
     if max(abs(low), abs(high)) > MAX_DISTANCE:
         raise ValueError(f"distance {text!r:.60}: at most {MAX_DISTANCE:g} can be used")
-    return low, high
+    return MeasuredRange(low, high) if again else (low, high)
 
 
 class TypedEdit(NamedTuple):
@@ -87,8 +100,13 @@ class TypedAxis(NamedTuple):
 
     group: str
     key: Key
-    ends: tuple[float, float] | None
+    ends: tuple[float, float] | MeasuredRange | None
     rows: str
+
+    @property
+    def measured(self) -> bool:
+        """Whether its range is one that ``auto`` measures, or has measured."""
+        return self.ends is None or isinstance(self.ends, MeasuredRange)
 
 
 def parse_axis(text: str) -> TypedAxis:

@@ -16,12 +16,13 @@ import numpy as np
 
 from ..directions.kept import KeptDirections
 from ..directions.layers import Label
-from ..media.text import GAP, signed
+from ..media.text import GAP, in_steps, signed
 from ..rendering.edits import edit_of
 from ..rendering.engine import Engine
 from ..rendering.ranges import SUSPICIOUS, Ranges
 from ..rendering.shards import NO_Z, Shard, View
 from ..rendering.timelines import Schedule, spread
+from ..rendering.typed_edits import MeasuredRange
 from ..system.file_names import safe_name
 from .folder import Made, Reporter, Silent, claim
 from .making import Making, is_current, settled
@@ -190,8 +191,9 @@ class EachDirection:
             self.ranges.unedited = dict(unedited)
             return self._of(place, job)
 
-        steps = {*self.output.columns(-1, 1)} if self.output.sheet else set()
-        steps |= {*self.output.timeline(-1, 1).distances} if self.output.video != "none" else set()
+        low, high = -0.97, 1.05  # as uneven as measured ranges are, so that columns and frames are as distinct
+        steps = {*self._columns(low, high)} if self.output.sheet else set()
+        steps |= {*self.output.timeline(low, high).distances} if self.output.video != "none" else set()
         order = (SHEETS if self.output.sheet else VIDEOS, place)
         return Later(order, self.ranges.pictures(first) + len(steps - {0.0}) * len(self.view), settle)
 
@@ -200,11 +202,20 @@ class EachDirection:
         sheet = [self._sheet(place, job)] if self.output.sheet else []
         return sheet + ([self._video(place, job)] if self.output.video != "none" else [])
 
+    @property
+    def measured(self) -> bool:
+        """Whether the ranges are measured ones, also such as a command states again."""
+        return self.ranges.fixed is None or isinstance(self.ranges.fixed, MeasuredRange)
+
+    def _columns(self, low: float, high: float) -> tuple[float, ...]:
+        """The distances of a sheet."""
+        return self.output.columns(low, high, self.measured)
+
     def settings(self, job: Job, kind: str) -> Settings:
         """All settings that determine an output."""
         (group, index), (low, high) = job, self.ranges.of(*job)
         held, output = group.directions, self.output
-        shown = output.of_video() if kind == "video" else {"columns": list(output.columns(low, high))}
+        shown = output.of_video() if kind == "video" else {"columns": list(self._columns(low, high))}
         return {
             **common_settings(self.view, self.network),
             "direction": hashlib.sha256(held.vectors[index].tobytes()).hexdigest(),
@@ -232,16 +243,16 @@ class EachDirection:
 
     def _sheet(self, place: int, job: Job) -> Output:
         (group, index), ends = job, self.ranges.of(*job)
-        held, columns, settings = group.directions, self.output.columns(*ends), self.settings(job, "sheet")
+        held, columns, settings = group.directions, self._columns(*ends), self.settings(job, "sheet")
         about = about_direction(held, index, ends)
-        about["command"] = of_direction(self.command, held, index, ends)
+        about["command"] = of_direction(self.command, held, index, ends, self.measured)
         about |= {"rows": self.view.labels, "columns": [signed(distance) for distance in columns]}
         sheet = Sheet(
             shard=Shard.along(self.view, edit_of(held, index, 1.0), columns),
             row_labels=tuple(about["rows"]),
             column_labels=tuple(about["columns"]),
-            title=f"{self.network['name']}: {about['title']}, eigenvalue {about['eigenvalue']}",
-            text=about["range"],
+            title=f"{self.network['name']}: {about['title']}",
+            text=f"{about['range']}; eigenvalue {about['eigenvalue']}",
             by_columns=True,
             marked=columns.index(0.0) if 0.0 in columns else None,
             comment=about["command"],
@@ -253,8 +264,9 @@ class EachDirection:
         (group, index), ends = job, self.ranges.of(*job)
         held, line, settings = group.directions, self.output.timeline(*ends), self.settings(job, "video")
         about = about_direction(held, index, ends)
-        about["command"] = of_direction(self.command, held, index, ends)
-        captions = ((f"{about['title']}{GAP}{signed(distance)}",) for distance in line.distances)
+        about["command"] = of_direction(self.command, held, index, ends, self.measured)
+        far = max(map(abs, ends))
+        captions = ((f"{about['title']}{GAP}{in_steps(distance, far)}",) for distance in line.distances)
         shard = Shard.along(self.view, edit_of(held, index, 1.0), line.distances)
         name = self.output.video_named(f"videos/{stem_of(*job)}")
         video = self.output.layout((shard,), line.order, captions, about["command"])

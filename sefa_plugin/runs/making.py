@@ -5,13 +5,14 @@ An output that is up to date is kept. Sheets, videos and the grid share their pi
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import heapq
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from msgspec.structs import replace
 
 from ..media.effect import describe, heat_picture
 from ..media.frame_store import FrameStore, replay
-from ..media.pictures import as_image, fit, png_text, side_by_side, stacked
+from ..media.pictures import Size, as_image, fit, on_canvas, png_text, side_by_side, stacked
 from ..media.sheet import CELL, write_sheet
 from ..media.text import captioned
 from ..media.video import write_video
@@ -125,6 +126,7 @@ class Making:
     page: Callable[[bool], None] = lambda busy: None
     begins: bool = False
     _before: list[np.ndarray] = field(default_factory=list, init=False)
+    _native: tuple[int, ...] = field(default=(), init=False)  # shape of the pictures, once there is one
     _named: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     def make(self, planned: Sequence[Planned]) -> tuple[list[str], int]:
@@ -213,6 +215,7 @@ class Making:
         """The unedited pictures of all subjects."""
         if not self._before:
             self._before = list(self.engine.pictures(self.view, Shard.of_everyone(self.view)))
+            self._native = self._before[0].shape
             self.reporter.advance(len(self._before))
         return self._before
 
@@ -229,6 +232,7 @@ class Making:
                 yield name, [] if skipped(name) else self._unedited()
                 continue
             pictures = list(islice(flat, len(row)))
+            self._native = pictures[0].shape
             self.reporter.advance(len(pictures))
             yield name, pictures
 
@@ -278,12 +282,12 @@ class Making:
     ) -> About:
         """Write a sheet; returns what is measured, for the record."""
         everyone = len(self.view)
-        videos = [(self._names(video), video.layout.max_width) for video in later if isinstance(video.layout, Video)]
+        videos = [(self._names(video), video.layout.size) for video in later if isinstance(video.layout, Video)]
         cells: list[np.ndarray] = []
         for name, pictures in self._rows(layout.shard):
             cells += [fit(picture, CELL) for picture in pictures]
-            for width in {width for names, width in videos if name in names}:
-                store.put((name, width), side_by_side(pictures, width))
+            for size in {size for names, size in videos if name in names}:
+                store.put((name, size), side_by_side(pictures, size))
         rows, columns = len(layout.row_labels), len(layout.column_labels)
         if layout.by_columns:
             table = [[cells[column * rows + row] for column in range(columns)] for row in range(rows)]
@@ -295,9 +299,10 @@ class Making:
             before = [fit(picture, CELL) for picture in self._unedited()[:DESCRIBED]]
             low, high = (cells[:everyone][:DESCRIBED], cells[-everyone:][:DESCRIBED])
             effect = describe(before, low if distances[0] < 0 else None, high if distances[-1] > 0 else None)
-            words = f"towards +: {', '.join(effect.words)}; " if effect.words else ""
-            text, heat = f"{text}; {words}changes: {effect.where}", heat_picture(effect.heat)
+            words = f"Towards +: {', '.join(effect.words)}. " if effect.words else ""
+            text, heat = f"{words}Changes: {effect.where}. Range: {text}.", heat_picture(effect.heat)
             about = {"words": list(effect.words), "where": effect.where, "numbers": effect.numbers}
+            about["kinds"] = effect.kinds
             about["heat"] = packed(effect.heat)
         about["boxes"] = write_sheet(
             path,
@@ -313,27 +318,34 @@ class Making:
         return about
 
     def _video(self, path: Path, layout: Video, store: FrameStore, later: Sequence[Output]) -> None:
-        parts = [self._frames(shard, layout.max_width, store, later) for shard in layout.shards]
-        frames = parts[0]
-        if len(parts) > 1:
-            frames = (stacked(row, len(self.view), layout.max_width) for row in zip(*parts))
+        alone = len(layout.shards) == 1
+        size = layout.size if alone else dataclasses.replace(layout.size, canvas="")
+        parts = [self._frames(shard, size, store, later) for shard in layout.shards]
+        first = [next(part) for part in parts]
+        rows = zip(*(chain([frame], part) for frame, part in zip(first, parts)))
+        frames: Iterator[np.ndarray] = (
+            row[0] if alone else stacked(row, len(self.view), layout.max_width) for row in rows
+        )
         if layout.captions:
             frames = (captioned(frame, *texts) for frame, texts in zip(frames, layout.captions))
+        if layout.canvas:
+            frames = (on_canvas(frame, layout.canvas) for frame in frames)
+        high, *_ = size.of(self._native, len(self.view))
+        words = f"# pictures enlarged {high / self._native[0]:.3g} times by Lanczos' filter"
+        about = "\n".join(filter(None, (layout.comment, words if high > self._native[0] else "")))
         frames = replay(frames, layout.order)
-        write_video(path, frames, layout.fps, layout.kind, comment=layout.comment, max_bytes=layout.max_bytes)
+        write_video(path, frames, layout.fps, layout.kind, comment=about, max_bytes=layout.max_bytes)
 
-    def _frames(
-        self, shard: Shard, width: int | None, store: FrameStore, later: Sequence[Output]
-    ) -> Iterator[np.ndarray]:
+    def _frames(self, shard: Shard, size: Size, store: FrameStore, later: Sequence[Output]) -> Iterator[np.ndarray]:
         """The distinct frames of a shard; frames in the store are not rendered again."""
         names = (self._name(shard, row) for row in shard.rows())
-        held = {name for name in names if (name, width) in store}
+        held = {name for name in names if (name, size) in store}
         wanted = frozenset[str]().union(*(self._names(output) for output in later))
         for name, pictures in self._rows(shard, lambda name: name in held):
             if not pictures:
-                yield store.get((name, width))
+                yield store.get((name, size))
                 continue
-            frame = side_by_side(pictures, width)
+            frame = side_by_side(pictures, size)
             if name in wanted:
-                store.put((name, width), frame)
+                store.put((name, size), frame)
             yield frame

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from ..media.mp4 import check_ffmpeg
+from ..media.pictures import CANVASES
 from ..media.video import KINDS
 from ..rendering.paths import EASINGS
 from ..rendering.shards import Shard
-from ..rendering.timelines import PATH_LOOPS, Schedule, pick, schedule, spread
+from ..rendering.timelines import PATH_LOOPS, Schedule, pick, round_steps, schedule, spread
 from .plan import Video
 from .settings import SettingsError
 
@@ -26,7 +27,10 @@ class OutputSettings:
     Attributes:
         frames, fps, loop, easing: of the video; see ``timelines.schedule``.
         video: ``mp4``, ``gif``, ``png`` or ``none``.
-        max_width: of the video in pixels; None keeps the network's size.
+        max_width: of the video in pixels; None sets no limit.
+        scale: how many times pictures are enlarged; None enlarges small networks' (``media.pictures.Size``), but
+            not in PNGs and without a ``max_width``.
+        canvas: the format of the video, ``1080p`` or ``square``; '' takes that of the pictures.
         max_bytes: of a GIF; it is reduced until it fits. None sets no limit.
         captions: whether direction and distance are written below the frames.
         grid: whether one more video shows all directions at once.
@@ -39,6 +43,8 @@ class OutputSettings:
     easing: str = "linear"
     video: str = "mp4"
     max_width: int | None = WIDTH
+    scale: int | None = None
+    canvas: str = ""
     max_bytes: int | None = None
     captions: bool = False
     grid: bool = False
@@ -54,6 +60,8 @@ class OutputSettings:
         loop: str = "pingpong",
         easing: str = "linear",
         width: int | str | None = None,
+        scale: int | None = None,
+        canvas: str | None = None,
         max_mb: float = 10.0,
         captions: bool = False,
         grid: bool = False,
@@ -62,9 +70,10 @@ class OutputSettings:
         """Settings with the defaults of a kind of video: a GIF is smaller and has fewer frames per second.
 
         Args:
-            fps, width: None takes the default; ``native`` keeps the network's width.
+            fps, width: None takes the default; ``native`` keeps the network's size.
+            canvas: None takes the format of the pictures.
             max_mb: of a GIF, in megabytes.
-            video, frames, loop, easing, captions, grid, sheet: as the attributes.
+            video, frames, loop, easing, scale, captions, grid, sheet: as the attributes.
         """
         return cls(
             frames=frames,
@@ -73,6 +82,8 @@ class OutputSettings:
             easing=easing,
             video=video,
             max_width=None if width == "native" else WIDTHS.get(video, WIDTH) if width is None else int(width),
+            scale=scale,
+            canvas=canvas or "",
             max_bytes=int(max_mb * 1e6) if video == "gif" else None,
             captions=captions,
             grid=grid,
@@ -92,6 +103,10 @@ class OutputSettings:
                 f"{self.frames} frames, {self.fps} fps, video {self.video!r:.20}, loop {self.loop!r:.20}, easing "
                 f"{self.easing!r:.20}: choose of {', '.join(KINDS)}; {', '.join(PATH_LOOPS)}; {', '.join(EASINGS)}"
             )
+        if self.canvas and (self.canvas not in CANVASES or self.scale not in (1, None)):
+            raise SettingsError(
+                f"canvas {self.canvas!r:.20}: choose of {', '.join(CANVASES)}, which decide the size; leave out a scale"
+            )
         if self.video == "mp4":
             check_ffmpeg()
 
@@ -99,6 +114,10 @@ class OutputSettings:
         """The settings that determine a video, for its record."""
         held = asdict(self)
         del held["sheet"], held["grid"]
+        if not self.canvas:
+            del held["canvas"]
+        if self.scale is None:
+            del held["scale"]
         return held
 
     def video_named(self, stem: str) -> str:
@@ -116,6 +135,8 @@ class OutputSettings:
             fps=self.fps,
             captions=tuple(map(tuple, captions)) if self.captions else (),
             max_width=self.max_width,
+            scale=1 if self.scale is None and self.video == "png" else self.scale,
+            canvas=self.canvas,
             max_bytes=self.max_bytes,
             comment=comment,
         )
@@ -124,7 +145,12 @@ class OutputSettings:
         """The video's distances over a range."""
         return schedule(low, high, self.frames, self.loop, self.easing)
 
-    def columns(self, low: float, high: float) -> tuple[float, ...]:
-        """A sheet's distances: some of its video where there are enough, so that these are rendered once."""
+    def columns(self, low: float, high: float, measured: bool = False) -> tuple[float, ...]:
+        """A sheet's distances: round numbers for a range that was measured, else from end to end.
+
+        Those of a typed range are some of its video where there are enough, so that these are rendered once.
+        """
+        if measured:
+            return round_steps(low, high, COLUMNS)
         steps = self.timeline(low, high).distances
         return pick(steps, COLUMNS) if self.video != "none" and len(steps) >= COLUMNS else spread(low, high, COLUMNS)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Optional, Union
 import msgspec
 import numpy as np
 
+from ..media.pictures import Size
 from ..rendering.arithmetic import Arithmetic
 from ..rendering.shards import Shard, View
 from ..system.whole_files import whole_file
@@ -68,7 +69,7 @@ class Video(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         order: for each frame of the video the index of its distinct frame.
         captions: texts below each distinct frame; () for none.
         kind: ``mp4``, ``gif`` or ``png``.
-        fps, max_width, max_bytes: see ``OutputSettings``.
+        fps, max_width, scale, canvas, max_bytes: see ``OutputSettings``.
         comment: the command that makes it again.
     """
 
@@ -78,8 +79,15 @@ class Video(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     fps: float
     captions: tuple[tuple[str, ...], ...] = ()
     max_width: Optional[int] = None
+    scale: Optional[int] = 1
+    canvas: str = ""
     max_bytes: Optional[int] = None
     comment: str = ""
+
+    @property
+    def size(self) -> Size:
+        """The size of its pictures."""
+        return Size(self.max_width, self.scale, self.canvas)
 
 
 class Still(_OfOneShard, frozen=True, kw_only=True, tag=True):

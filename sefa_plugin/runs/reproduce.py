@@ -12,7 +12,7 @@ from ..directions.ties import remark_on
 from ..rendering.edits import Edit
 from ..rendering.look import Look
 from ..rendering.shards import View
-from ..rendering.typed_edits import TypedAxis, TypedEdit, parse_edit
+from ..rendering.typed_edits import AGAIN, TypedAxis, TypedEdit, parse_edit
 from .command_line import NOT_AGAIN, line, portable, program_of, values_of, with_options
 from .output_settings import OutputSettings
 from .recipe import Recipe
@@ -20,14 +20,21 @@ from .record import About
 from .settings import NetworkChoice, Wanted
 
 
-def of_direction(command: Sequence[str], directions: Directions, index: int, ends: tuple[float, float]) -> str:
-    """The command that makes the outputs of one direction again, from the command that made those of several."""
+def of_direction(
+    command: Sequence[str], directions: Directions, index: int, ends: tuple[float, float], measured: bool = False
+) -> str:
+    """The command that makes the outputs of one direction again, from the command that made those of several.
+
+    Args:
+        command, directions, index: the command, and which direction.
+        ends, measured: its range, and whether that was measured.
+    """
     values = {"-K": [], "--num-directions": [], "--outdir": [], "--directions": [f"{index}"]}
     found = Label.of(directions.label).layers
     if directions.space == "w" and not any(word.startswith("--directions-file") for word in command):
         usual = found == "all" and program_of(command)[-1:] != ["demo"]  # which takes other layers where none are typed
         values["--layers"] = [] if usual else [found.replace("_", ",")]
-    values["--distance"] = [",".join(map(number, ends))]
+    values["--distance"] = [_range(ends, measured)]
     return line(with_options(command, values, (*NOT_AGAIN, "--grid")))
 
 
@@ -45,7 +52,7 @@ def of_plane(
     command: Sequence[str], typed: Sequence[TypedAxis], edits: Sequence[Edit], ends: Sequence[tuple[float, float]]
 ) -> str:
     """The command that makes the outputs of a plane again, with its ranges."""
-    ranges = (",".join(map(number, span)) for span in ends)
+    ranges = (_range(span, one.measured) for one, span in zip(typed, ends))
     across, down = map(_direction, typed, edits, ranges)
     return line(with_options(command, {"--outdir": [], "--across": [across], "--down": [down]}, NOT_AGAIN))
 
@@ -59,6 +66,10 @@ def _direction(typed: TypedEdit | TypedAxis, edit: Edit, distance: str) -> str:
     """A direction with its number, since names change, and its layers as typed."""
     group, rows = (f"{typed.group}:" if typed.group else ""), (f"@{typed.rows}" if typed.rows else "")
     return f"{group}{edit.index}={distance}{rows}"
+
+
+def _range(ends: tuple[float, float], measured: bool) -> str:
+    return f"{AGAIN if measured else ''}{','.join(map(number, ends))}"
 
 
 def number(value: float) -> str:
@@ -82,7 +93,7 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
     if entry.range == ends and entry.broken:  # measured, not typed
         sized += _BREAKS[entry.broken]
     return {
-        "title": f"direction {index}{f' ({entry.name})' if entry.name else ''} of {place}",
+        "title": f"Direction {index}{f' ({entry.name})' if entry.name else ''}, {place}",
         "name": entry.name,
         "eigenvalue": "not known" if directions.origin and not entry.eigenvalue else f"{entry.eigenvalue:.4g}",
         "range": f"{low} to {high} units of {directions.space}{sized}",
@@ -185,6 +196,8 @@ def _output_words(output: OutputSettings) -> list[str]:
             words += [f"--{key}", f"{getattr(output, key)}"]
     if output.max_width != usual.max_width:
         words += ["--size", f"{output.max_width or 'native'}"]
+    words += ["--scale", f"{output.scale}"] if output.scale else []
+    words += ["--canvas", output.canvas] if output.canvas else []
     if output.video == "gif" and output.max_bytes != usual.max_bytes:
         words += ["--max-mb", number((output.max_bytes or 1e12) / 1e6)]
     return words + ["--captions"] * output.captions + ["--grid"] * output.grid

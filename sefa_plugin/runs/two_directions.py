@@ -13,13 +13,13 @@ import numpy as np
 
 from ..directions.kept import KeptDirections
 from ..directions.layers import Label
-from ..media.text import signed
+from ..media.text import GAP, in_steps, signed
 from ..rendering.edits import Edit, edit_of
 from ..rendering.engine import Engine
 from ..rendering.paths import path
 from ..rendering.ranges import SUSPICIOUS
 from ..rendering.shards import Shard, View
-from ..rendering.timelines import spread, timeline
+from ..rendering.timelines import round_steps, spread, timeline
 from .folder import Announced, Made, Reporter, Silent, claim
 from .making import Making, is_current
 from .output_settings import COLUMNS, OutputSettings
@@ -34,7 +34,16 @@ if TYPE_CHECKING:
     from .session import Session
 
 PATHS = ("ellipse", "corners")
-_SHOWN = ("frames", "fps", "video", "max_width", "max_bytes", "captions")  # of the settings of outputs, in a video
+_SHOWN = (
+    "frames",
+    "fps",
+    "video",
+    "max_width",
+    "scale",
+    "canvas",
+    "max_bytes",
+    "captions",
+)  # of the settings of outputs, in a video
 
 
 @dataclass(frozen=True)
@@ -44,11 +53,18 @@ class Axis:
     Attributes:
         edit: along it, at distance 1.
         low, high: its range.
+        measured: whether the range is a measured one.
     """
 
     edit: Edit
     low: float
     high: float
+    measured: bool = False
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """The distances of a sheet's columns, or rows."""
+        return (round_steps if self.measured else spread)(self.low, self.high, COLUMNS)
 
     @property
     def label(self) -> str:
@@ -70,7 +86,7 @@ class Axis:
         """Number, name and layers."""
         name = f" ({self.edit.name})" if self.edit.name else ""
         place = "Z" if self.edit.space == "z" else Label.of(self.edit.label).words
-        return f"direction {self.edit.index}{name} of {place}"
+        return f"direction {self.edit.index}{name}, {place}"
 
     @property
     def span(self) -> str:
@@ -195,7 +211,7 @@ def _plane(
             measured = session.ranges(view, engine, advance=reporter.advance)
             measured.warn_if_far(group, index, max(one.ends[::-1], key=abs), session.warn)
         ends = session.ranges(view, engine, one.ends, reporter.advance).of(group, index)
-        axes.append(Axis(edit_of(group.directions, one.key, 1.0), *ends))
+        axes.append(Axis(edit_of(group.directions, one.key, 1.0), *ends, one.measured))
     across, down = axes
     again = of_plane(command, typed, [axis.edit for axis in axes], [(axis.low, axis.high) for axis in axes])
     return Plane(view, session.about(), across, down, again)
@@ -245,7 +261,7 @@ class Plane:
         return Shard(shots, (self.across.edit, self.down.edit), row)
 
     def _sheet(self, who: int, label: str) -> Output:
-        columns, rows = (spread(axis.low, axis.high, COLUMNS) for axis in self.axes)
+        columns, rows = (axis.steps for axis in self.axes)
         settings = self._settings({"sheet": [list(columns), list(rows)]}, [who])
         about = self._about(f"{self.across.called} across, {self.down.called} down, {label}")
         about["rows"], about["columns"] = ([signed(step) for step in steps] for steps in (rows, columns))
@@ -254,7 +270,7 @@ class Plane:
             shard=self._shard([(who, x, y) for y in rows for x in columns], len(columns)),
             row_labels=tuple(about["rows"]),
             column_labels=tuple(about["columns"]),
-            title=f"{self.network['name']}, {label}: {self.across.words} across, {self.down.words} down",
+            title=f"{self.network['name']}, {label}: {self.across.words}, across; {self.down.words}, down",
             text=about["range"],
             marked=(rows.index(0.0), columns.index(0.0)) if 0.0 in rows and 0.0 in columns else None,
             comment=about["command"],
@@ -264,11 +280,12 @@ class Plane:
 
     def _video(self, output: OutputSettings, shape: str) -> Output:
         line, subjects = round_trip(*self.axes, output.frames, shape), range(len(self.view))
-        shown = {key: getattr(output, key) for key in _SHOWN}
+        shown = {key: value for key, value in output.of_video().items() if key in _SHOWN}
         settings = self._settings({"film": shown, "path": shape}, subjects)
         about = self._about(f"{self.across.called} and {self.down.called}, all round")
+        largest = [max(-axis.low, axis.high) for axis in self.axes]
         captions = (
-            ("   ".join(f"{axis.called} {signed(round(far, 3))}" for axis, far in zip(self.axes, place)),)
+            (GAP.join(f"{axis.called} {in_steps(*far)}" for axis, *far in zip(self.axes, place, largest)),)
             for place in line
         )
         shard = self._shard([(who, x, y) for x, y in line for who in subjects], len(subjects))

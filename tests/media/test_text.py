@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sefa_plugin.media.text import GAP, captioned, font_of, legible, signed, width_of, wrapped
+from sefa_plugin.media.text import GAP, captioned, font_of, in_steps, legible, signed, width_of, wrapped
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -28,7 +28,22 @@ def test_words_give_way_to_the_distance():
     frame = np.zeros((10, 64, 3), np.uint8)
     strips = [captioned(frame, f"direction 3 of layers middle{GAP}{distance}") for distance in ("+1.5", "+1.6")]
     assert not np.array_equal(*strips)
-    assert np.array_equal(captioned(frame, f"{'W' * 50}{GAP}{'1' * 50}"), captioned(frame, "1" * 50))
+    assert np.array_equal(captioned(frame, f"{'W' * 50}{GAP}{'1' * 50}"), captioned(frame, f"{GAP}{'1' * 50}"))
+
+
+def test_words_stand_still_while_the_distance_changes():
+    frame = np.zeros((10, 300, 3), np.uint8)
+    strips = [captioned(frame, f"Direction 3, middle layers{GAP}{far}")[10:].max(axis=2) for far in ("-1.5", "+11.25")]
+    assert np.array_equal(strips[0][:, :200], strips[1][:, :200])
+    assert not np.array_equal(*strips)
+    ends = [np.flatnonzero((strip > 100).any(axis=0)).max() for strip in strips]
+    assert abs(ends[0] - ends[1]) <= 2  # the last digits, at the right edge
+
+
+def test_distances_of_a_clip_have_the_same_decimals():
+    assert [in_steps(x, 2.1) for x in (-1.5, 0.0, 2.1, 0.333)] == ["-1.50", "+0.00", "+2.10", "+0.33"]
+    assert in_steps(3.0, 12) == "+3.0"
+    assert in_steps(150.0, 170) == "+150"
 
 
 def test_lettering():

@@ -11,6 +11,7 @@ from sefa_plugin.rendering.local import Local
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.ranges import Ranges
 from sefa_plugin.rendering.shards import View
+from sefa_plugin.rendering.timelines import round_steps
 from sefa_plugin.runs import making
 from sefa_plugin.runs.each_direction import UNEDITED, EachDirection
 from sefa_plugin.runs.making import Making, is_current
@@ -218,15 +219,20 @@ def test_ranges_are_measured_once_and_saved(run_of, directions):
     output = OutputSettings(frames=8, video="png")
     run = run_of(output, ends=None)
     assert len(made_by(run, group, 0, 2)) == 5
-    # The unedited ones, those of the calibration's further seeds; the sheets' six distances, the videos' two others.
-    others = 2 + 6 + 2 * (6 + 2) * 2
-    assert run.reporter.expected == others + 2 * 8
+    record = json.loads((run.manifest.outdir / "run.json").read_text())["outputs"]
+    shown = [
+        {*record[f"sheets/all-dir{i:02d}.jpg"]["distances"], *record[f"videos/all-dir{i:02d}"]["distances"]}
+        for i in (0, 2)
+    ]
+    # The unedited ones, those of the calibration's further seeds; the sheets' round distances, the videos' own ones.
+    others = 2 + 6 + sum(len(steps - {0.0}) for steps in shown) * 2
+    assert run.reporter.expected == 2 + 6 + 2 * (4 + 4) * 2 + 2 * 8  # about: how many columns is not known before
     assert (run.reporter.done - others) / 8 in (2, 3)  # a first guess may be far off
     assert [held.ranges[0] is not None for held in saved] == [True, True]
     assert saved[-1].ranges[1] is None
     low, high = saved[-1].ranges[2]
-    record = json.loads((run.manifest.outdir / "run.json").read_text())["outputs"]
-    assert record["sheets/all-dir02.jpg"]["distances"][0] == low
+    columns = record["sheets/all-dir02.jpg"]["distances"]
+    assert list(round_steps(low, high, 7)) == columns and 0.0 in columns
     assert max(record["videos/all-dir02"]["distances"]) == high
 
     again = run_of(output, ends=None)

@@ -8,7 +8,7 @@ from sefa_plugin.directions.kept import KeptDirections
 from sefa_plugin.rendering.edits import edit_of
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.shards import View
-from sefa_plugin.rendering.typed_edits import parse_axis
+from sefa_plugin.rendering.typed_edits import MeasuredRange, parse_axis, parse_distance
 from sefa_plugin.runs.output_settings import OutputSettings
 from sefa_plugin.runs.reproduce import from_python, number, of_direction, of_edits, of_plane, of_run
 from sefa_plugin.runs.settings import NetworkChoice, Wanted
@@ -25,6 +25,9 @@ TYPED = ["gen-sefa", "--network", "ffhq.pkl", "--seeds", "0,7", "--layers", "coa
 def test_the_command_of_one_direction():
     command = of_direction([*TYPED, "--outdir=out", "--overwrite"], directions(label="0-1_5"), 2, (-1.5, 2.0))
     assert command == "gen-sefa --network ffhq.pkl --seeds 0,7 --directions 2 --layers 0-1,5 --distance=-1.5,2"
+    again = of_direction(TYPED, directions(label="0-1_5"), 2, (-1.5, 2.0), measured=True)
+    assert again.endswith("--layers 0-1,5 --distance auto:-1.5,2")
+    assert parse_distance("auto:-1.5,2") == MeasuredRange(-1.5, 2.0) == parse_distance("-1.5,2")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,7 @@ def test_the_command_of_a_plane_has_its_ranges():
     held = directions(names=("", "smile", "", ""))
     edits, typed = [edit_of(held, "smile", 1), edit_of(held, 3, 1)], [parse_axis("smile"), parse_axis("fine:-1=2@0-3")]
     words = ["sefa", "plane", "--across", "smile", "--down=fine:-1=2@0-3", "--debug"]
-    want = "sefa plane --across 1=-0.1,1.25 --down fine:3=-2,2@0-3"
+    want = "sefa plane --across 1=auto:-0.1,1.25 --down fine:3=-2,2@0-3"
     assert of_plane(words, typed, edits, [(-0.1, 1.25), (-2.0, 2.0)]) == want
 
 

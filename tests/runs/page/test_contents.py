@@ -31,7 +31,7 @@ def manifest_of(tmp_path, path="/home/somebody/nets/ffhq.pkl"):
 def test_words_about_a_direction():
     held = directions(names=("", "smile", "", "")).with_range(1, 0.5, -1, 2)
     about = about_direction(held, 1, held.ranges[1])
-    assert about["title"] == "direction 1 (smile) of layers 0-1_3"
+    assert about["title"] == "Direction 1 (smile), layers 0-1,3"
     assert about["range"] == "-1 to +2 units of w (-2.0 to +4.0 sigmas)"
     assert about["eigenvalue"] == "3"
     assert about_direction(held, 0, (0.0, 2.5))["range"] == "0 to +2.5 units of w"

@@ -1,0 +1,29 @@
+"""The words of sheets against exact and against read truth."""
+
+import pytest
+
+from demo import words
+
+
+@pytest.mark.command
+def test_the_kind_of_each_drawn_factor():
+    """Faces that are drawn anew with one factor changed, so that the truth is exact."""
+    effects = words.drawn()
+    assert {name: effect.kind for name, effect in effects.items()} == words.KINDS
+    assert effects["light"].words[0] == "lit from the right"
+    assert effects["size"].words[0].startswith("grows")
+    assert effects["x"].words[0].startswith("moves right")
+    assert effects["tilt"].words[0].startswith("tilts clockwise")
+
+
+@pytest.mark.hard
+@pytest.mark.parametrize("group", words.GROUPS)
+def test_the_kind_of_the_factor_that_changes_most(group):
+    """On seeds that the words were not made with; a factor that changes as much, within its error, is right as well."""
+    found = words.judge([group])
+    assert sum(one.right for one in found) >= RIGHT[group]
+    assert sum(one.tied for one in found) >= 8
+    assert len(found) == 10
+
+
+RIGHT = {"all": 7, "coarse": 8, "middle": 8, "fine": 8}  # without ties
