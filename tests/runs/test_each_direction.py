@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -202,7 +203,9 @@ def test_a_new_name_concerns_a_sheet(run_of, directions):
 def test_other_directions_of_the_same_name_are_other_settings(run_of, G, directions):
     output = OutputSettings(frames=4, video="none")
     made_by(run_of(output), directions)
-    assert made_by(run_of(output), factorize(G, normalize=False, num_directions=3)) == ["sheets/all-dir00.jpg"]
+    others = factorize(G, normalize=False, num_directions=3)
+    assert made_by(run_of(output), others) == ["sheets/all-raw-dir00.jpg"]
+    assert made_by(run_of(output), replace(others, normalize=True)) == ["sheets/all-dir00.jpg"]
 
 
 # --- ranges that are measured ---------------------------------------------------------------------
