@@ -11,7 +11,7 @@ HEADINGS = {
     "Directions": (
         *("edits", "across", "down", "num_directions", "directions", "directions_file", "edit_layers", "distance"),
         *("layers", "space", "normalize", "torgb", "sharpen", "code_samples", "rows", "vectors"),
-        *("starred", "note", "undo"),
+        *("starred", "note", "undo", "stars"),
     ),
     "Pictures": (
         *("seeds", "projected_w", "classes", "label", "trunc", "trunc_cutoff", "noise_mode"),
@@ -23,7 +23,7 @@ HEADINGS = {
         *("methods", "variants", "sets", "samples", "first_seed", "train_samples", "seed"),
         *("only", "condition", "files", "no_names"),
     ),
-    "Output": ("outdir", "output", "layout", "overwrite", "as_json", "dry_run"),
+    "Output": ("outdir", "output", "layout", "single_file", "overwrite", "as_json", "dry_run"),
 }
 OTHERS = "Running"
 FEW = 8

@@ -140,7 +140,9 @@ def test_layers_and_distances(net, here):
     auto = Recipe.load(made(sefa(*words, "--edit", "nose=auto", "--edit", "nose=-50%")) / "recipe.json")
     assert [one.distance for one in auto.edits] == [high, low / 2]
     assert auto.edits[0].name == "nose"
-    assert before.items() <= digests("sefa-out/sg2ada-skip-64").items()  # nothing there was touched
+    (page,) = [name for name in before if Path(name).name == "index.html"]
+    del before[page]  # it shows the edit
+    assert before.items() <= digests("sefa-out/sg2ada-skip-64").items()  # nothing else there was touched
     # Measured for another truncation: the file keeps what it has.
     out = made(sefa(*words, "--edit", "nose=auto", "--trunc", "0.5"))
     assert Recipe.load(out / "recipe.json").edits[0].distance > 0

@@ -474,7 +474,7 @@ if (bar && links.size) {
   bar.classList.add("live");
   new ResizeObserver(() => { // what is jumped to stands below the bar
     const stuck = getComputedStyle(bar).display === "contents" ? bar.querySelector("nav") : bar;
-    document.documentElement.style.scrollPaddingTop = `${stuck.offsetHeight + 12}px`;
+    document.documentElement.style.setProperty("--bar", `${stuck.offsetHeight + 12}px`);
   }).observe(bar.querySelector("nav"));
   addEventListener("scroll", () => {
     if (waits) return;
