@@ -156,7 +156,7 @@ def test_a_class_reaches_the_mapping_network(load):
     first, third = (Scene(G, View(Look(label=label), [0])).ws for label in (0, 3))
     assert torch.equal(third, G.mapping(z, labelled(3, G.c_dim, 1)))
     assert (first - third).abs().max() > 1e-3
-    with pytest.raises(ValueError, match=r"choose a class \(label\), 0-9"):
+    with pytest.raises(ValueError, match=r"choose a class with --class 0-9"):
         Scene(G, View(Look(), [0]))
 
 

@@ -304,7 +304,7 @@ class Directions:
         return "\n".join(
             (
                 self._title,
-                f"layers: {Label.of(self.label).words.removeprefix('layers ')} ({changed})",
+                f"changes: {Label.of(self.label).words} ({changed})",
                 f"space: {self.space}, {self.dim} components",
                 f"method: {self.method}",
                 f"first: {', '.join(listed)}{', ...' if len(self) > PRINTED else ''}",

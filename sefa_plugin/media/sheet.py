@@ -23,7 +23,7 @@ NARROW = 480  # smallest width of a sheet with a title
 LARGEST = 16384  # pixels per side, about; larger sheets get smaller pictures
 PAPER, INK, FAINT, MARK = (250, 250, 248), (40, 40, 44), (105, 105, 112), (20, 90, 160)
 GAP, MARGIN = 4, 12
-LINES = 3  # of the text, at least
+LINES = 3  # of the text, at least, where there is a map: words that are measured differ in length
 ASIDE = "where"
 
 
@@ -133,7 +133,7 @@ class _Plan:
         self.title = wrapped(legible(title), self.large, width - 2 * MARGIN)
         self.text = wrapped(legible(text), self.font, width - 2 * MARGIN)
         self.line = self.letter + 9
-        above = len(self.title) + (max(LINES, len(self.text)) if self.text else 0)
+        above = len(self.title) + max(LINES * aside, len(self.text))
         self.captions = MARGIN + above * self.line + (GAP if above else 0)
         self.top = self.captions + self.letter + 2 * GAP
         self.size = width, self.top + (self.high + GAP) * len(rows) - GAP + MARGIN

@@ -28,8 +28,8 @@ class OutputSettings:
         frames, fps, loop, easing: of the video; see ``timelines.schedule``.
         video: ``mp4``, ``gif``, ``png`` or ``none``.
         max_width: of the video in pixels; None sets no limit.
-        scale: how many times pictures are enlarged; None enlarges small networks' (``media.pictures.Size``), but
-            not in PNGs and without a ``max_width``.
+        scale: how many times pictures are enlarged; None enlarges those of small networks (see ``Size``),
+            but not in PNGs and without a ``max_width``.
         canvas: the format of the video, ``1080p`` or ``square``; '' takes that of the pictures.
         max_bytes: of a GIF; it is reduced until it fits. None sets no limit.
         captions: whether direction and distance are written below the frames.

@@ -273,7 +273,7 @@ def test_a_set_prints_in_five_lines():
     held = held.named(1, "smile").with_range(1, 0.5, -2.0, 3.5)
     assert str(held).splitlines() == [
         "8 directions of ffhq",
-        "layers: middle (rows 1-3 of ws)",
+        "changes: middle layers (rows 1-3 of ws)",
         "space: w, 8 components",
         "method: SeFa, closed form",
         "first: 0 (8), 1 smile (7), 2 (6), 3 (5), 4 (4), ...",
@@ -293,7 +293,7 @@ def test_a_set_prints_in_five_lines():
 def test_a_notebook_shows_a_table():
     held = Directions.of(np.eye(12), np.arange(12.0, 0, -1), (0,), network="<i>net</i>").named(0, "a & <b>")
     table = held.with_range(0, 0.5, -2.0, 3.5)._repr_html_()
-    assert "<p>12 directions of &lt;i&gt;net&lt;/i&gt;, layers all; SeFa, closed form</p>" in table
+    assert "<p>12 directions of &lt;i&gt;net&lt;/i&gt;, all layers; SeFa, closed form</p>" in table
     row = "<tr><td>0</td><td>a &amp; &lt;b&gt;</td><td>12</td><td>-2 to +3.5</td><td>0.5</td></tr>"
     assert row in table and table.count("<tr>") == 1 + 10 and table.endswith("<p>and 2 more</p>")
     imported = Directions.of(np.eye(2), [0.0, 0.0], (0,), origin="GANSpace")

@@ -143,3 +143,13 @@ def test_one_framed_picture(composed):
     rest = touched[~inside]  # its labels: left of its row, and above its column
     assert len(rest)
     assert all(x < left - wide or y < top - high for y, x in rest)
+
+
+def test_pictures_stand_at_the_same_place_whatever_is_said(tmp_path):
+    heat = np.zeros((4, 4, 3), np.uint8)
+    labels = {"row_labels": ["seed 0"], "column_labels": ["-1", "0", "+1"], "title": "Direction 0", "aside": heat}
+    places = [
+        write_sheet(tmp_path / f"{len(text)}.png", grid(1, 3), text=text, **labels)
+        for text in ("Short.", "Towards +: turns to the right, tilts clockwise by 5°, subject darker by 14 %. " * 2)
+    ]
+    assert places[0] == places[1]

@@ -178,7 +178,7 @@ def test_files_that_are_no_boundaries(tmp_path):
     (tmp_path / "x.npy").write_bytes(b"\x93NUMPY")
     refused("not a .npy file")
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    refused("not a .npy file")
+    refused("holds objects, expected floats")
     np.savez(tmp_path / "x.npz", a=np.ones(3))
     refused("expected floats", "x.npz")
     for bad, text in ((np.ones((2, 3)), "expected floats"), (np.ones(3, int), "not floating point")):
