@@ -123,7 +123,7 @@ def test_denormal_and_huge_weights_have_the_same_directions(tmp_path, scale):
 
 
 @given(hnp.arrays(np.float64, (5, 3), elements=st.floats(-9, 9)), st.integers(-290, 290))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_rows_of_any_size_come_to_length(rows, exponent):
     scaled = rows * 10.0**exponent
     if (
@@ -227,7 +227,7 @@ def test_directions_that_nothing_responds_to():
 
 
 @given(st.integers(2, 24), st.integers(0, 2**32 - 1), st.integers(1, 6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_tolerance_is_what_rounding_to_float32_can_do(dim, seed, rank):
     """Of weights with a planted tie and a planted rank, rounded as files round them, both are found again."""
     rng = np.random.RandomState(seed)

@@ -278,7 +278,7 @@ def test_a_set_prints_in_five_lines():
         "method: SeFa, closed form",
         "first: 0 (8), 1 smile (7), 2 (6), 3 (5), 4 (4), ...",
     ]
-    assert repr([held]) == "[<8 directions of ffhq, layers middle>]"
+    assert repr([held]) == "[<8 directions of ffhq, middle layers>]"
     raw = Directions.of(np.eye(2)[:1], [1.0], (0,), normalize=False, torgb="always", label="0")
     assert str(raw).splitlines()[::3] == [
         "1 direction of an unnamed network",

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sefa_plugin.directions.matching import angles, group_sizes, match, ties
@@ -11,7 +11,6 @@ def orthonormal(count, dim, seed):
 
 
 @given(st.integers(1, 24), st.integers(0, 10**6), st.data())
-@settings(deadline=None)
 def test_permuted_and_turned_round_is_matched_back_exactly(dim, seed, data):
     count = data.draw(st.integers(1, dim))
     order = np.array(data.draw(st.permutations(range(count))))

@@ -54,7 +54,7 @@ def test_seeds_are_honest(name):
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.differing_executors])
 @given(st.data())
 def test_changed_files_are_read_or_refused_in_one_line(name, data):
     held = data.draw(st.sampled_from(honest(TARGETS[name].seeds)))

@@ -24,7 +24,7 @@ def test_as_scikit_learn():
     assert found.count == 2000
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 50), min_size=2, max_size=6), st.integers(0, 1000))
 def test_batches_do_not_matter(sizes, seed):
     held = codes(sum(sizes), 5, seed).astype(np.float32) + 1000  # far from 0: sums of squares would lose it

@@ -131,7 +131,7 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
         train_boundary(codes, scores)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.integers(0, 5))
 def test_a_projected_boundary_is_orthogonal_to_all_conditions(seed, count):
     rng = np.random.RandomState(seed)

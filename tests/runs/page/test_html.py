@@ -124,7 +124,7 @@ def plain_shape(folder):
     return Parsed(everywhere(folder, "plain")).shape
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.text(max_size=12)
     .flatmap(lambda around: st.sampled_from([*HOSTILE, "<", "&amp;", "]]>", "<!--"]).map(lambda bad: around + bad))
@@ -303,7 +303,6 @@ def test_paths_are_encoded(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names there are text")
-@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=20).filter(lambda raw: not {0, 92} & set(raw)))
 def test_a_path_that_is_no_text_is_linked_by_its_bytes(folder, raw):
     found = Parsed(written(folder, [card(name=os.fsdecode(raw), sheet=Sheet(os.fsdecode(raw)))]))

@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("sheets")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(high=st.integers(8, 300), wide=st.integers(8, 300), rows=st.integers(1, 4), columns=st.integers(1, 5))
 def test_pictures_stand_where_the_sheet_has_them(folder, high, wide, rows, columns):
     about = sheet(folder, high, wide, rows, columns, title="t", comment="x" * 300)
