@@ -287,7 +287,7 @@ def test_a_set_prints_in_five_lines():
     assert altered(held, origin="GANSpace").method == "imported from GANSpace"
     assert "imported" not in str(held) and replace(held, sharpen="layers").method == "SeFa, sharpened by layers"
     in_z = Directions.of(np.eye(2), [2.0, 1.0], (0,), space="z", label="z")
-    assert str(in_z).splitlines()[1] == "layers: z (of the mapping network)"
+    assert str(in_z).splitlines()[1] == "changes: z (of the mapping network)"
 
 
 def test_a_notebook_shows_a_table():
