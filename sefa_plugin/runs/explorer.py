@@ -196,8 +196,9 @@ class Explorer:
             group = KeptDirections(held)
             ends = self._ranges.of(group, index)
             self._sets[label] = group.directions
-        low, high = ends
-        step = 10.0 ** math.floor(math.log10((high - low) / 50))
+        step = 10.0 ** math.floor(math.log10((ends[1] - ends[0]) / 50))
+        # A browser counts steps from the low end, and 0 must be one of them.
+        low, high = (round(round(end / step) * step, 6) for end in ends)
         name = held.names[index] or f"direction {index}"
         slider = self._widgets.FloatSlider(value=0.0, min=low, max=high, step=step, description=name)
         slider.style.description_width = "initial"

@@ -82,6 +82,8 @@ def test_directions_that_are_given_keep_their_names_and_ranges(net):
     first, second = explorer.sliders
     assert (first.description, first.min, first.max) == ("a <pose>", -2.5, 1.5)
     assert second.description == "direction 1" and second.min < second.max
+    odd = explore(G, named.with_range(1, 1.0, -1.2345, 5.6)).sliders[1]  # 0 is a whole number of steps from its end
+    assert (odd.min, odd.max, odd.step) == (-1.2, 5.6, 0.1)
     first.value = 1.0
     assert command_of(explorer).endswith("--edit coarse:0=+1")
     # Found another way than by a factorisation of this network, they are in no command.
