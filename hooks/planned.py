@@ -96,7 +96,8 @@ class PlannedHook(Hook, Generic[SomePlan]):
         if record.family != "state_dict":
             return ""
         plan = self.plan(record)
-        names = [held.name for ours, held in self._odd(record, plan).items() if buffers.kind(ours) == "lost"]
+        odd, taken = self._odd(record, plan), self._taken(record, plan)
+        names = [held.name for ours, held in odd.items() if buffers.kind(ours) == "lost" and ours not in taken]
         if not names:
             return ""
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""

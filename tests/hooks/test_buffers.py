@@ -160,3 +160,13 @@ def test_the_first_stylegan(golden, tmp_path):
 def test_a_stored_transform_is_said(saved, name, transforms):
     notes = open_network(saved(name, lambda state: None)).notes
     assert [line[:27] for line in notes] == ["this file stores a transfor"] * transforms
+
+
+def test_a_number_with_an_axis_is_that_number(golden, saved):
+    case = golden("sg3t-64")
+
+    def change(state):
+        state.update({key: value.reshape(1) for key, value in state.items() if key.endswith("magnitude_ema")})
+
+    G = load_network(saved("sg3t-64", change))
+    near(G.synthesis(torch.from_numpy(case["out/ws"]), noise_mode="const"), case["out/img_const"])

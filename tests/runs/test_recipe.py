@@ -142,6 +142,7 @@ def changed(path, value):
         (["version"], ..., "missing required field `version`"),
         (["extra"], 1, "unknown field `extra`"),
         (["network"], "x", "network: Expected `object`, got `str`"),
+        (["network", "which"], 3, r"network\.which: Expected .str., got .int."),
         (["network", "digest"], 5, r"network\.digest: Expected `str`"),
         (["network", "path"], "a\0b", "network: path is not a printable text"),
         (["seeds"], [1.5], r"seeds\[0\]: Expected `int`, got `float`"),
