@@ -21,6 +21,7 @@ _TERMS = {
     "fov": "field of view",
     "force_fp32": "float32",
     "bf16": "bfloat16",
+    "background": "background",
 }
 _WORDS = {"None": "none", "True": "yes", "False": "no"}
 _USUAL = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(Look()).items()}
