@@ -512,7 +512,7 @@ def document(name):
 def test_figures_of_the_method_are_those_of_the_code():
     weyl = ROUNDING * np.sqrt(512)
     share, _, scale, turn = alignment.FARTHEST
-    words = {name: threshold for name, (threshold, *_) in effect.NOTICED.items()}
+    words = {name: threshold for kind in effect.NOTICED.values() for name, (threshold, *_) in kind.items()}
     assert [*calibration.SEEDS] == [*range(4)] and [*calibration.MORE_SEEDS] == [*range(8)]  # "four seeds (eight ..."
     assert (change.CLIPPED, calibration.ONE_SIDED, effect.CONSISTENT, share) == (0.1, 0.25, 2 / 3, 0.25)
     text = document("docs/method.md")
@@ -530,10 +530,10 @@ def test_figures_of_the_method_are_those_of_the_code():
         f"on at most {effect.LONGEST} pixels",
         f"it leaves at most {100 * alignment.EXPLAINED:.0f} % of the difference",
         f"then correlate by {alignment.CORRELATED} or more",
-        f"({words['brightness']:.0f} points of lightness, {words['contrast']:.0f} % of contrast, "
-        f"{words['saturation']:.0f} % of saturation, {words['hue']:.0f}° of hue, {words['detail']:.0f} % of detail, "
-        f"{words['shift_x']:.0f} % of shift, {words['zoom']:.0f} % of zoom, {words['rotation']:.0f}° of rotation)",
-        f"beyond a quarter of the picture, {np.exp(scale):.1f} times the size or {np.degrees(turn):.0f}° are",
+        f"({words['brightness']:.0f} points of lightness, {words['saturation']:.0f} % of saturation, "
+        f"{words['hue']:.0f}° of hue, {words['contrast']:.0f} % of contrast, {words['detail']:.0f} % of detail, "
+        f"{words['shift_x']:.0f} % of shift, {words['zoom']:.0f} % of zoom, {words['rotation']:.0f}° of tilt)",
+        f"beyond a quarter of the picture, {np.exp(scale):.1f} times the size or {np.degrees(turn):.0f}° are ignored",
         f"For 512 components that is {2 * weyl:.1e} and {weyl:.1e}".replace("e-0", "e-"),
         f"takes eigenvalues within {matching.EQUAL:.0e} as equal".replace("e-0", "e-"),
         "w agrees to 1e-5 and pictures to 1e-5 of their largest value",  # tests/generators/test_generators.py

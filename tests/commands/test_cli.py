@@ -60,7 +60,7 @@ def test_videos_have_their_frames_and_move(finished):
     out, _ = finished
     frames = decode(out / "videos" / "all-dir00.mp4")
     assert len(frames) == 6
-    assert frames[0].shape == (64, 128, 3)
+    assert frames[0].shape == (256, 512, 3)  # enlarged four times
     assert abs(frames[0].astype(int) - frames[3]).mean() > 2
     record = json.loads((out / "run.json").read_text())["outputs"]["videos/all-dir00.mp4"]
     assert record["distances"] == pytest.approx([-4, -4 / 3, 0, 4, 0, -4 / 3])
@@ -286,8 +286,8 @@ def test_a_grid_with_captions_and_easing(net, tmp_path):
     assert gen(*words).exit_code == 0
     frames = decode(tmp_path / "videos" / "all-grid.mp4")
     assert len(frames) == 6
-    assert frames[0].shape[1] == 2 * 64
-    assert frames[0].shape[0] > 2 * 64  # the captions
+    assert frames[0].shape[1] == 2 * 256
+    assert frames[0].shape[0] > 2 * 256  # the captions
     distances = json.loads((tmp_path / "run.json").read_text())["outputs"]["videos/all-dir00.mp4"]["distances"]
     assert distances == pytest.approx([-4, -2, 2, 4, 2, -2], abs=2.1)
     assert "outputs made" in gen(*words, "--video", "gif", "--frames", "4").stdout

@@ -310,7 +310,7 @@ def test_animations(net, here):
     assert sefa(*render, "--animate", "edit", "--frames", "6").exit_code == 0
     frames = decode(Path("out/edit.mp4"))
     assert len(frames) == 6
-    assert frames[0].shape == (64, 192, 3)
+    assert frames[0].shape == (256, 768, 3)  # enlarged four times
     # Exact frames: the stills are among them.
     assert sefa(*render, "--animate", "walk", "--frames", "7", "--video", "png").exit_code == 0
     shown = [pixels(path) for path in sorted(Path("out/walk").iterdir())]

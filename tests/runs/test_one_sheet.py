@@ -35,8 +35,10 @@ def test_ranges_and_names_of_the_directions_are_used(net):
     G = load_network(net)
     directions = calibrate(G, factorize(G, num_directions=3), [2], seeds=(0, 1, 2, 3, 4, 5, 6, 7)).named(2, "pose")
     made = contact_sheet(G, directions, "pose", seeds=(3,))
-    typed = contact_sheet(G, directions, 2, seeds=(3,), distance=directions.ranges[2])
-    assert np.array_equal(np.asarray(made), np.asarray(typed))
+    low, high = directions.ranges[2]
+    wider = directions.with_range(2, directions.sigmas[2], 3 * low, 3 * high)
+    assert np.array_equal(np.asarray(made), np.asarray(contact_sheet(G, directions, 2, seeds=(3,))))
+    assert not np.array_equal(np.asarray(made), np.asarray(contact_sheet(G, wider, 2, seeds=(3,))))
     assert not np.array_equal(np.asarray(made), np.asarray(contact_sheet(G, directions, 1, seeds=(3,))))
     with pytest.raises(ValueError, match="direction smile asked for"):
         contact_sheet(G, directions, "smile")
@@ -56,7 +58,8 @@ def test_the_example_of_the_documentation_prints_what_it_says(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     exec(compile(code.replace(", explore", ""), "docs/python.md", "exec"), {})
     assert capsys.readouterr().out == printed
-    assert Image.open("hair.jpg").width > 900
+    with Image.open("hair.jpg") as sheet:
+        assert sheet.width > 900
 
 
 def test_the_example_of_the_readme(tmp_path, monkeypatch):

@@ -49,7 +49,7 @@ def stored(folder: Path) -> Iterator[tuple[str, list[str], str]]:
     """Commands that an output folder holds, the names of the pictures that each belongs to, and where it was found."""
     made = pictures_in(folder)
     for name, path in made.items():
-        command, place = comment_of(path).splitlines()
+        command, place, *_ = comment_of(path).splitlines()
         assert place.startswith("# run in the folder "), place
         yield command, [name], f"metadata of {name}"
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
