@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "rendering": "directions networks generators media reading system",
     "runs": "rendering directions networks media reading system",
     "evaluate": "runs rendering directions networks media reading system",
-    "commands": "evaluate runs rendering directions networks hook hooks media reading system",
+    "studio": "runs rendering directions networks media reading system",
+    "commands": "studio evaluate runs rendering directions networks hook hooks media reading system",
     "start": "commands system",
     "__main__": "start",
 }

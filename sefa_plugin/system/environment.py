@@ -27,6 +27,8 @@ EXTRAS = {
     "transformers": "transformers",
     "open_clip_torch": "open_clip",
     "onnxruntime": "onnxruntime",
+    "starlette": "starlette",
+    "uvicorn": "uvicorn",
 }
 KEPT = ("torch", "numpy")  # never upgraded in place: a toolkit may not work with newer versions
 
