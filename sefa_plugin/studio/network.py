@@ -238,6 +238,10 @@ class Network:
 
     # --- pictures ---------------------------------------------------------------------------------
 
+    def warm(self) -> None:
+        """Build the generator and the first picture, so that the first visitor waits less."""
+        self.picture(self.recipe(State(self.id, 0, self.look.trunc, self.look.label)))
+
     def picture(self, recipe: Recipe, who: int = 0) -> np.ndarray:
         """The picture of a recipe, as `sefa edit` makes it.
 

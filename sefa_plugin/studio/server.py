@@ -77,6 +77,7 @@ class Studio:
 
     def start(self) -> None:
         """Build the first network's generator, and measure ranges, in threads."""
+        self.turns.warm(self.networks[0].warm)
         threading.Thread(target=self._measure, name="studio-measure", daemon=True).start()
 
     def stop(self) -> None:
@@ -171,7 +172,7 @@ class Studio:
         def made() -> bytes:
             return as_jpeg(network.preview(asked.state, asked.moving))
 
-        return Response(await self._turn(request, made, newest=True), media_type="image/jpeg")
+        return Response(await self._turn(request, made, "preview", ("preview", "strip")), media_type="image/jpeg")
 
     async def picture_of_state(self, request: Request) -> Response:
         """The full PNG of a state."""
@@ -204,7 +205,7 @@ class Studio:
             pictures = {"strip": _data("jpeg", as_jpeg(tiles, 80)), "heat": _data("png", heat)}
             return {**pictures, "words": list(effect.words), "where": effect.where}
 
-        return JSONResponse(await self._turn(request, made, newest=True))
+        return JSONResponse(await self._turn(request, made, "strip", ("strip",)))
 
     async def recipe(self, request: Request) -> Response:
         """The recipe of a state."""
@@ -283,9 +284,11 @@ class Studio:
         data, kind, name = await run_in_threadpool(self.recorder.find(request.path_params["id"]).content)
         return Response(data, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
-    async def _turn(self, request: Request, work: Callable[[], T], newest: bool = False) -> T:
+    async def _turn(
+        self, request: Request, work: Callable[[], T], kind: str = "", over: Sequence[str] = ()
+    ) -> T:
         visitor = request.headers.get("x-sefa-visitor", "")[:64]
-        return await self.turns.take(visitor, work, newest)
+        return await self.turns.take(visitor, work, kind, over)
 
     # --- the application --------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,7 +39,7 @@ class Stopped(Exception):
 @dataclass(eq=False)
 class _Turn:
     work: Callable[[], Any]
-    newest: bool
+    kind: str
     future: asyncio.Future[Any]
 
 
@@ -53,13 +53,14 @@ class Turns:
         self._last = 0.0
         self.closed = threading.Event()
 
-    async def take(self, visitor: str, work: Callable[[], T], newest: bool = False) -> T:
+    async def take(self, visitor: str, work: Callable[[], T], kind: str = "", over: Sequence[str] = ()) -> T:
         """Do some work in the render thread, when it is this visitor's turn.
 
         Args:
             visitor: whose turn it is.
             work: called without arguments.
-            newest: replaces this visitor's earlier work of this kind, if it still waits.
+            kind: of work, for ``over``.
+            over: kinds of this visitor's earlier work that is no longer wanted, if it still waits.
 
         Raises:
             Superseded: replaced by newer work.
@@ -70,14 +71,13 @@ class Turns:
             if len(self._waiting) >= VISITORS:
                 raise TooMany("the studio is busy: too many visitors at once; try again in a moment")
             queue = self._waiting[visitor] = deque()
-        if newest:
-            for older in [turn for turn in queue if turn.newest]:
-                queue.remove(older)
-                if not older.future.done():
-                    older.future.set_exception(Superseded())
+        for older in [turn for turn in queue if turn.kind in over]:
+            queue.remove(older)
+            if not older.future.done():
+                older.future.set_exception(Superseded())
         if len(queue) >= WAITING:
             raise TooMany("too many pictures are asked for at once; wait for some of them")
-        turn = _Turn(work, newest, asyncio.get_running_loop().create_future())
+        turn = _Turn(work, kind, asyncio.get_running_loop().create_future())
         queue.append(turn)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
@@ -105,6 +105,10 @@ class Turns:
                     turn.future.set_result(made)
             self._last = time.monotonic()
         self._running = None
+
+    def warm(self, work: Callable[[], object]) -> None:
+        """Do some work in the render thread before the first turn; its errors are those of the first turn, too."""
+        self._thread.submit(work)
 
     def wait_for_calm(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Wait in a background thread until nobody renders, or the longest wait is over.
