@@ -128,14 +128,16 @@ export class Sliders {
       this.hand(row);
       this.tell.moved(this.layers, row.index, at, hold);
     };
-    row.input.addEventListener("pointerdown", () => { dragging = true; });
-    row.input.addEventListener("input", () => to(Number(row.input.value), dragging));
-    row.input.addEventListener("change", () => {
-      const pointer = dragging;
-      dragging = false;
-      if (pointer) this.tell.settled();
+    row.input.addEventListener("pointerdown", () => {
+      dragging = true;
+      const end = () => {
+        dragging = false;
+        for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, end);
+        this.tell.settled();
+      };
+      for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, end);
     });
-    row.input.addEventListener("pointerup", () => { dragging = false; });
+    row.input.addEventListener("input", () => to(Number(row.input.value), dragging));
     row.input.addEventListener("dblclick", () => { to(0, false); this.tell.settled(); });
     row.input.addEventListener("focus", () => this.hand(row));
     row.input.addEventListener("keydown", (event) => {
@@ -192,6 +194,7 @@ export class Sliders {
     };
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === "Escape") {
+        event.preventDefault(); // else the key presses the button that has the focus next
         end(event.key === "Enter");
         row.rename.focus();
       }
