@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..media.pictures import fit
 from ..runs.folder import Silent
 from ..runs.recipe import NAME, Recipe, RecipeError
 from ..runs.recipe_outputs import file_name, folder_for, make_recipe
 from ..runs.settings import SettingsError
 from .lines import command_of
-from .network import ID, Network, as_jpeg, fit
+from .network import ID, Network, as_jpeg
 from .state import State
 
 FOLDER = "studio"  # of what is kept here, in the network's folder

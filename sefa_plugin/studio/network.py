@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import structs
 
 from ..directions.directions import Directions
 from ..directions.factorization import Factorisation
@@ -19,6 +20,7 @@ from ..directions.kept import KeptDirections, adopting, sets_in
 from ..directions.layers import GROUPS, Label, select_layers
 from ..media.effect import Effect, describe
 from ..media.pictures import as_image, as_rgb, fit, side_by_side
+from ..reading.json_file import fitting
 from ..rendering.edits import Edit, edit_of
 from ..rendering.look import Look
 from ..rendering.shards import Shard, View
@@ -174,9 +176,9 @@ class Network:
         if group.path is None or not group.path.exists():
             group.save()
         assert group.path is not None  # the studio's sessions have a folder
-        return rename(
-            group.path, str(naming.index), naming.name, starred=naming.starred, note=naming.note
-        ).partition(": ")[2]
+        return rename(group.path, str(naming.index), naming.name, starred=naming.starred, note=naming.note).partition(
+            ": "
+        )[2]
 
     # --- states and recipes -----------------------------------------------------------------------
 
@@ -217,11 +219,12 @@ class Network:
         Raises:
             RecipeError: it is of another network, or of edits or subjects that the studio has no control for.
         """
-        recipe.check_fits(name=self.session.name, digest=self.digest, **self.session.sizes)
+        recipe.check_fits(name=self.session.name, digest=self.digest, other=False, **self.session.sizes)
         look = recipe.look
         if recipe.ws is not None or not recipe.seeds:
             raise RecipeError("this recipe is of projected ws, the studio shows seeds; `sefa render --recipe` makes it")
-        state = State(self.id, recipe.seeds[0], look.trunc, look.label, look.noise_mode)
+        about = {"trunc": look.trunc, "class": look.label, "noise": look.noise_mode}
+        state: State = fitting({"network": self.id, "seed": recipe.seeds[0], **about}, State)
         if state.look != look:
             raise RecipeError("this recipe has settings beside truncation, class and noise; `sefa render` makes it")
         sliders = []
@@ -254,7 +257,7 @@ class Network:
             FramesError: pixels are NaN or infinite.
         """
         if recipe.ws is None:
-            recipe.check_fits(name=self.session.name, digest=self.digest, **self.session.sizes)
+            recipe.check_fits(name=self.session.name, digest=self.digest, other=False, **self.session.sizes)
             view = self.view(recipe.seeds, recipe.look)
         else:
             view = view_of(self.session, recipe, None, False)
@@ -304,7 +307,7 @@ class Network:
 
 def replace_edits(state: State, sliders: Sequence[Slider]) -> State:
     """A state with other edits."""
-    return State(state.network, state.seed, state.trunc, state.label, state.noise, tuple(sliders))
+    return structs.replace(state, edits=tuple(sliders))
 
 
 def as_jpeg(picture: np.ndarray, quality: int = 90) -> bytes:

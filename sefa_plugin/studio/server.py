@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import secrets
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..media.effect import heat_picture
+from ..reading.json_file import parsed
 from ..rendering.look import Look
 from ..rendering.shards import FramesError
 from ..runs.recipe import Recipe, RecipeError
@@ -34,7 +34,7 @@ from .gallery import Gallery
 from .guard import LOOPBACK, App, Guard
 from .network import Network, as_jpeg, as_png
 from .recording import Recorder, Recording
-from .state import Choice, Ends, Naming, Preview, Record, Sent, State, parsed
+from .state import Choice, Ends, Naming, Preview, Record, Sent, State
 from .turns import Patient, Stopped, Superseded, TooMany, Turns
 
 PORT, PORTS = 8765, 100  # the usual port, and how many after it are tried to name a free one
@@ -284,9 +284,7 @@ class Studio:
         data, kind, name = await run_in_threadpool(self.recorder.find(request.path_params["id"]).content)
         return Response(data, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
-    async def _turn(
-        self, request: Request, work: Callable[[], T], kind: str = "", over: Sequence[str] = ()
-    ) -> T:
+    async def _turn(self, request: Request, work: Callable[[], T], kind: str = "", over: Sequence[str] = ()) -> T:
         visitor = request.headers.get("x-sefa-visitor", "")[:64]
         return await self.turns.take(visitor, work, kind, over)
 
@@ -453,9 +451,7 @@ def serve(
     asyncio.run(_served(studio, host, port, allowed, ready))
 
 
-async def _served(
-    studio: Studio, host: str, port: int, allowed: Sequence[str], ready: Callable[[str], None]
-) -> None:
+async def _served(studio: Studio, host: str, port: int, allowed: Sequence[str], ready: Callable[[str], None]) -> None:
     try:
         sockets = await _bound(host, port)
     except OverflowError:

@@ -6,7 +6,6 @@ from typing import Annotated, Literal, Optional
 
 from msgspec import Meta, Struct, field
 
-from ..reading.json_file import parsed
 from ..rendering.look import Look
 from ..rendering.typed_edits import MAX_DISTANCE, MAX_SEED
 
@@ -92,6 +91,3 @@ class Record(Sent, frozen=True):
     easing: Literal["linear", "sine", "cubic", "spherical"] = "linear"
     video: Literal["mp4", "gif", "png"] = "mp4"
     size: Optional[Annotated[int, Meta(ge=2, le=16384)]] = None
-
-
-__all__ = ["Choice", "Ends", "Naming", "Preview", "Record", "Sent", "Slider", "State", "parsed"]

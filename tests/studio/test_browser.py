@@ -317,7 +317,8 @@ def test_it_fits_the_window_and_can_be_read(visit, wide, scheme):
         assert tab.evaluate("document.documentElement.scrollWidth") <= wide
     named = tab.evaluate(
         """() => [...document.querySelectorAll("button, input, select")].filter((one) => one.offsetParent
-          && !(one.labels?.length || one.getAttribute("aria-label") || one.textContent.trim())).map((one) => one.outerHTML)"""
+          && !(one.labels?.length || one.getAttribute("aria-label") || one.textContent.trim()))
+          .map((one) => one.outerHTML)"""
     )
     assert named == []
     dark = tab.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -26,7 +26,9 @@ def test_it_prints_one_line_serves_and_ends_on_ctrl_c(tmp_path):
         assert address.startswith("http://127.0.0.1:") and len(token) >= 32
         (one,) = json.loads(ask(address, token, "/api/studio"))["networks"]
         assert one["name"] == "demo"
-        assert ask(address, token, "/api/frame", json.dumps({"network": one["id"], "seed": 1}).encode())[:4] == b"\x89PNG"
+        assert (
+            ask(address, token, "/api/frame", json.dumps({"network": one["id"], "seed": 1}).encode())[:4] == b"\x89PNG"
+        )
         with pytest.raises(urllib.error.HTTPError, match="403"):
             ask(address, "", "/api/studio")
     assert process.returncode == 0
@@ -37,7 +39,9 @@ def test_it_prints_one_line_serves_and_ends_on_ctrl_c(tmp_path):
 def test_hundreds_of_idle_and_slow_connections_leave_it_usable(tmp_path):
     with running(tmp_path, "--network", "demo", "--port", 0) as (process, address, token):
         host, port = address.removeprefix("http://").split(":")
-        head = f"POST /api/frame HTTP/1.1\r\nHost: {host}:{port}\r\nX-Sefa-Token: {token}\r\nContent-Length: 100\r\n\r\n"
+        head = (
+            f"POST /api/frame HTTP/1.1\r\nHost: {host}:{port}\r\nX-Sefa-Token: {token}\r\nContent-Length: 100\r\n\r\n"
+        )
         held = []
         for place in range(500):
             one = socket.create_connection((host, int(port)), timeout=60)

@@ -41,9 +41,9 @@ def studio(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     clients = []
 
-    def start(*networks, look=Look()):
+    def start(*networks):
         sessions = [Session.open(NetworkChoice(str(network))) for network in networks or (SKIP,)]
-        made = Studio(networks_of([(one, own_folder(one.about(), ["sefa"])) for one in sessions], look), TOKEN)
+        made = Studio(networks_of([(one, own_folder(one.about(), ["sefa"])) for one in sessions], Look()), TOKEN)
         client = testclient.TestClient(made.app(), base_url="http://127.0.0.1:8765", headers=HEAD)
         client.__enter__()
         clients.append(client)
@@ -299,7 +299,11 @@ def test_requests_from_elsewhere_are_refused(studio, headers):
 
 def test_the_page_needs_no_token_and_holds_nothing(studio):
     made, client = studio()
-    for path, kind in (("/", "text/html"), ("/static/studio.js", "text/javascript"), ("/static/studio.css", "text/css")):
+    for path, kind in (
+        ("/", "text/html"),
+        ("/static/studio.js", "text/javascript"),
+        ("/static/studio.css", "text/css"),
+    ):
         response = client.get(path, headers={"X-Sefa-Token": ""})
         assert response.status_code == 200 and response.headers["content-type"].startswith(kind)
         policy = response.headers["content-security-policy"]
@@ -366,9 +370,12 @@ def test_recipes_of_other_networks_and_broken_ones_are_refused(studio):
     for body in (json.dumps(recipe).encode(), b"{}", b"", b"\x80\x04."):
         for path in ("/api/picture", "/api/open"):
             assert answered(client.post(path, content=body), 400)["error"]
-    assert "counted from 0" in answered(
-        client.post("/api/picture?subject=7", content=client.post("/api/recipe", json=state(made)).content), 400
-    )["error"]
+    assert (
+        "counted from 0"
+        in answered(
+            client.post("/api/picture?subject=7", content=client.post("/api/recipe", json=state(made)).content), 400
+        )["error"]
+    )
 
 
 def test_bodies_are_bounded_before_they_are_read(studio, monkeypatch):
