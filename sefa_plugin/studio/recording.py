@@ -127,6 +127,7 @@ class Recorder:
             if made.cancelled.is_set():
                 raise Stopped
             made.state = "running"
+            self._turns.share_threads()
             engine = Patient(network.session.engine(), self._turns, made.cancelled.is_set)
             view = network.session.view(recipe.look, recipe.seeds)
             outdir = folder_for(network.folder / FOLDER, recipe)

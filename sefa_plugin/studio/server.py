@@ -96,6 +96,7 @@ class Studio:
                     return
                 network, layers, index = self._wanted.pop()
             try:
+                self.turns.share_threads()
                 network.measure(layers, index)
             except Stopped:
                 return

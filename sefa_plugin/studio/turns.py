@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 VISITORS, WAITING = 64, 8  # visitors with renders that wait, and renders of each that do
-CALM, PATIENCE = 0.6, 4.0  # seconds without a render before one in the background, and the longest wait for that
+CALM, PATIENCE = 0.6, 20.0  # seconds without a render before one in the background, and the longest wait for that
 
 
 class Superseded(Exception):
@@ -51,6 +51,7 @@ class Turns:
         self._thread = ThreadPoolExecutor(1, "studio-render")
         self._running: asyncio.Task[None] | None = None
         self._last = 0.0
+        self._threads: int | None = None  # of torch
         self.closed = threading.Event()
 
     async def take(self, visitor: str, work: Callable[[], T], kind: str = "", over: Sequence[str] = ()) -> T:
@@ -108,7 +109,20 @@ class Turns:
 
     def warm(self, work: Callable[[], object]) -> None:
         """Do some work in the render thread before the first turn; its errors are those of the first turn, too."""
-        self._thread.submit(work)
+
+        def first() -> None:
+            import torch
+
+            self._threads = torch.get_num_threads()
+            work()
+
+        self._thread.submit(first)
+
+    def share_threads(self) -> None:
+        """Let torch use as many threads in this thread as in the render thread, so that pictures have the same bits."""
+        from ..rendering.previews import use_threads
+
+        use_threads(self._threads)
 
     def wait_for_calm(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Wait in a background thread until nobody renders, or the longest wait is over.

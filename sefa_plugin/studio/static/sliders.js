@@ -103,7 +103,7 @@ export class Sliders {
         <button class="rename" type="button" title="Rename"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="m4 20 1-4L16 5l3 3L8 19z"/></svg></button>
         <output for="${id}"></output>
       </div>
-      <div class="way"><img class="strip" alt="" hidden><div class="track"><input id="${id}" type="range"></div></div>
+      <div class="way"><div class="place"><img class="strip" alt="" hidden></div><div class="track"><input id="${id}" type="range"></div></div>
       <div class="said" hidden>
         <img class="heat" alt="Where it changes the picture" hidden>
         <div><p class="words"></p><label>Note <input class="note" type="text" maxlength="1000"></label></div>
