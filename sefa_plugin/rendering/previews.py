@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from .look import Look
     from .scene import Scene
 
-USUAL, LEAST = 256, 128  # pixels of the first preview, and of the smallest
+USUAL, LEAST = 256, 64  # pixels of the first preview, and of the smallest
 SLOW, QUICK = 0.12, 0.02  # seconds of a preview above and below which the next ones have half or twice the pixels
+COARSE, CRAWLING = 128, 0.5  # pixels from which on down only previews of so many seconds are halved
 RETRY = 25  # previews after which the other number of threads is measured again
 ROOM = 256 << 20  # bytes of kept features
 
@@ -95,7 +96,7 @@ class Previews:
         seconds, size = min(self._seconds.values()), self.size
         if size is None:
             return
-        if seconds > SLOW and size > LEAST:
+        if seconds > (SLOW if size > COARSE else CRAWLING) and size > LEAST:
             size //= 2
         elif seconds < QUICK:
             size = min(2 * size, full)

@@ -56,10 +56,14 @@ def test_the_size_follows_the_time(monkeypatch):
     scene = Scene(G, View(Look(), (5,)))
     made = Previews()
     monkeypatch.setattr(previews, "LEAST", 16)
+    monkeypatch.setattr(previews, "COARSE", 32)
     monkeypatch.setattr(previews, "SLOW", -1.0)
+    monkeypatch.setattr(previews, "CRAWLING", -1.0)
+    monkeypatch.setattr(previews, "QUICK", -1.0)
     shapes = [made.picture(scene, []).shape[0] for _ in range(6)]
     assert shapes[0] == 64 and shapes[-1] == 16
     monkeypatch.setattr(previews, "SLOW", 1e9)
+    monkeypatch.setattr(previews, "CRAWLING", 1e9)
     monkeypatch.setattr(previews, "QUICK", 1e9)
     shapes = [made.picture(scene, []).shape[0] for _ in range(6)]
     assert shapes[-1] == 64
