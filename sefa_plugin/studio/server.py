@@ -30,9 +30,10 @@ from ..runs.session import Session
 from ..runs.settings import SettingsError
 from ..system.messages import one_line
 from . import lines
-from .gallery import Gallery
+from .gallery import FOLDER, Gallery
 from .guard import LOOPBACK, App, Guard
 from .network import Network, as_jpeg, as_png
+from .presets import Setting, presets_in, set_preset
 from .recording import Recorder, Recording
 from .state import Choice, Ends, Naming, Preview, Record, Sent, State
 from .turns import Patient, Stopped, Superseded, TooMany, Turns
@@ -238,6 +239,17 @@ class Studio:
         network = self.network(naming.network)
         return JSONResponse({"line": await run_in_threadpool(network.rename, naming)})
 
+    async def presets(self, request: Request) -> Response:
+        """Positions of sliders with names."""
+        network = self.network(request.query_params.get("network", ""))
+        return _json({"presets": await run_in_threadpool(presets_in, network.folder / FOLDER)})
+
+    async def set_preset(self, request: Request) -> Response:
+        """Add, replace or remove a preset."""
+        setting = _sent(await request.body(), Setting)
+        network = self.network(setting.network)
+        return _json({"presets": await run_in_threadpool(set_preset, network.folder / FOLDER, setting)})
+
     async def kept(self, request: Request) -> Response:
         """The gallery of a network."""
         gallery = self.gallery(request.query_params.get("network", ""))
@@ -314,6 +326,7 @@ class Studio:
             "/api/kept": self.kept,
             "/api/kept/{id}": self.thumbnail,
             "/api/export": self.export,
+            "/api/presets": self.presets,
             "/api/record/{id}": self.recording,
             "/api/record/{id}/file": self.recorded,
         }
@@ -326,6 +339,7 @@ class Studio:
             "/api/lines": self.lines,
             "/api/open": self.open_recipe,
             "/api/name": self.name,
+            "/api/presets": self.set_preset,
             "/api/keep": self.keep,
             "/api/remove": self.remove,
             "/api/record": self.record,

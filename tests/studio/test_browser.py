@@ -222,6 +222,25 @@ def test_names_stars_kept_pictures_and_links(visit):
     until(lambda: tab.locator("#kept li").count() == 0)
 
 
+def test_presets(visit):
+    tab = visit()
+    settled(tab)
+    calibrated(tab)
+    slider(tab).focus()
+    tab.keyboard.press("End")
+    edited = settled(tab, lambda state: state["edits"])
+    tab.get_by_text("Presets").click()
+    tab.fill("#preset", "far")
+    tab.keyboard.press("Enter")
+    tab.get_by_role("button", name="far", exact=True).wait_for()
+    tab.click("#reset")
+    settled(tab, lambda state: not state["edits"])
+    tab.get_by_role("button", name="far", exact=True).click()
+    assert settled(tab, lambda state: state["edits"]) == edited
+    tab.get_by_role("button", name="Remove the preset far").click()
+    until(lambda: tab.locator("#presets li").count() == 0)
+
+
 def test_before_and_after(visit):
     tab = visit()
     settled(tab)

@@ -186,6 +186,26 @@ def test_kept_pictures_are_folders_of_the_edit_command(studio, tmp_path):
     assert [one["seed"] for one in answered(client.get(f"/api/kept?network={network}"))["kept"]] == [9]
 
 
+def test_presets_are_one_file_that_can_be_passed_on(studio, tmp_path):
+    made, client = studio()
+    network = made.networks[0].id
+    path, file = f"/api/presets?network={network}", tmp_path / "sefa-out/sg2ada-skip-64/studio/presets.json"
+    assert answered(client.get(path))["presets"] == []
+    for name, edits in (("old", EDITS[:1]), ("young", EDITS[1:]), ("old", EDITS)):
+        sliders = state(made, *edits)["edits"]
+        answered(client.post("/api/presets", json={"network": network, "name": name, "edits": sliders}))
+    held = answered(client.get(path))["presets"]
+    assert [(one["name"], len(one["edits"])) for one in held] == [("young", 2), ("old", 3)]
+    text = file.read_text()
+    answered(client.post("/api/presets", json={"network": network, "name": "old"}))
+    assert [one["name"] for one in answered(client.get(path))["presets"]] == ["young"]
+    file.write_text(text)  # from somebody else
+    assert answered(client.get(path))["presets"] == held
+    file.write_text("{}")
+    assert "presets.json: holds no presets" in answered(client.get(path), 400)["error"]
+    assert answered(client.post("/api/presets", json={"network": network, "name": "a\nb", "edits": sliders}), 400)
+
+
 @pytest.mark.parametrize("kind, video", [("edit", "mp4"), ("walk", "gif"), ("sequence", "png")])
 def test_a_video_is_that_of_the_command(studio, tmp_path, kind, video):
     made, client = studio()

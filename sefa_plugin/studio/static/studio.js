@@ -101,6 +101,7 @@ async function enter() {
   await pick("all");
   if (!at("gallery").hidden) await gallery.show(state.network);
   gallery.network = state.network;
+  showPresets((await json(`/api/presets?network=${state.network}`)).presets);
 }
 
 async function pick(group) {
@@ -210,6 +211,34 @@ async function showLines() {
   at("python").textContent = python;
 }
 
+function showPresets(held) {
+  at("presets").replaceChildren(...held.map((one) => {
+    const item = document.createElement("li");
+    const go = document.createElement("button");
+    const off = document.createElement("button");
+    Object.assign(go, { type: "button", textContent: one.name });
+    Object.assign(off, { type: "button", textContent: "×" });
+    off.setAttribute("aria-label", `Remove the preset ${one.name}`);
+    go.addEventListener("click", trying(() => open({ ...state, edits: one.edits }, true)));
+    off.addEventListener("click", trying(() => setPreset(one.name, [])));
+    item.append(go, off);
+    return item;
+  }));
+}
+
+async function setPreset(name, edits) {
+  const { presets } = await json("/api/presets", { network: state.network, name, edits });
+  showPresets(presets);
+}
+
+async function savePreset(event) {
+  event.preventDefault();
+  const name = at("preset").value.trim();
+  if (!state.edits.length) throw new Error("all sliders are at 0: move one first");
+  await setPreset(name, state.edits);
+  at("preset").value = "";
+}
+
 function sure(text) {
   at("ask-text").textContent = text;
   at("ask").returnValue = "no";
@@ -282,6 +311,7 @@ function listen() {
     later();
   });
   on("reset", "click", () => { state = unedited(state); sliders.refresh(); settle(); });
+  on("preset-form", "submit", savePreset);
   on("export", "click", () => gallery.export());
   on("empty", "click", () => gallery.removeAll());
   on("save-png", "click", async () => save(await blob("/api/frame", state), `seed${String(state.seed).padStart(4, "0")}.png`));
