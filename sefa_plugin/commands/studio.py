@@ -13,7 +13,7 @@ from ..system.environment import require_extra
 from . import options
 from .files import File
 from .given import open_for_pictures
-from .shell import Command, note, typed_command, warn
+from .shell import Command, note, warn
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -65,7 +65,8 @@ def studio(**given: Any) -> None:
     from ..runs.folder import own_folder
     from ..studio.server import Studio, networks_of, serve
 
-    pairs = [(session, own_folder(session.about(), typed_command())) for session in sessions]
+    # Not the command as it was typed: it may hold the token.
+    pairs = [(one, own_folder(one.about(), ["sefa", "studio", "--network", one.about()["path"]])) for one in sessions]
     look = Look(trunc=given["trunc"], label=given["label"])
     made = Studio(networks_of(pairs, look), token or secrets.token_urlsafe(24).replace("_", "-"), warn)
 

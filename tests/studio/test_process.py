@@ -22,8 +22,10 @@ def ask(address, token, path, body=None):
 
 
 def test_it_prints_one_line_serves_and_ends_on_ctrl_c(tmp_path):
-    with running(tmp_path, "--network", "demo", "--port", 0) as (process, address, token):
-        assert address.startswith("http://127.0.0.1:") and len(token) >= 32
+    chosen = "a-token-of-ours"
+    with running(tmp_path, "--network", "demo", "--port", 0, "--token", chosen) as (process, address, token):
+        assert address.startswith("http://127.0.0.1:") and token == chosen
+        assert chosen not in (tmp_path / "sefa-out/demo/run.json").read_text()
         (one,) = json.loads(ask(address, token, "/api/studio"))["networks"]
         assert one["name"] == "demo"
         assert (

@@ -21,7 +21,7 @@ export class Gallery {
     const open = document.createElement("button");
     Object.assign(open, { type: "button", className: "open", disabled: !one.state });
     const image = document.createElement("img");
-    image.alt = one.label;
+    image.alt = ""; // the words below say it
     const words = document.createElement("span");
     words.textContent = one.label;
     open.title = one.state ? "Show it again" : "Has settings that the studio has no control for";
