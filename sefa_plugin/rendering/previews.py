@@ -93,15 +93,16 @@ class Previews:
 
     def _follow(self, full: int) -> None:
         """Set the size of the next preview."""
-        seconds, size = min(self._seconds.values()), self.size
-        if size is None:
+        if self.size is None:
             return
+        seconds, size = min(self._seconds.values()), self.size
         if seconds > (SLOW if size > COARSE else CRAWLING) and size > LEAST:
             size //= 2
         elif seconds < QUICK:
             size = min(2 * size, full)
-        if size != self.size:
-            self.size, self._seconds = size, {}
+        # About as many times the seconds as the pixels of a side; the next previews measure them.
+        self._seconds = {count: held * size / self.size for count, held in self._seconds.items()}
+        self.size = size
 
 
 def use_threads(count: int | None) -> None:

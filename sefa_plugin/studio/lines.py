@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ..directions.layers import Label
+from ..rendering.edits import Edit
 from ..runs.command_line import line, portable
 from ..runs.recipe import Recipe
 from .state import Record, State
@@ -20,7 +22,7 @@ def command_of(recipe: Recipe, program: Sequence[str] = ("sefa",)) -> list[str]:
     if look.noise_mode != "const":
         words += ["--noise-mode", look.noise_mode]
     for edit in recipe.edits:
-        words += _option("--edit", edit.typed_with(_signed(edit.distance)))
+        words += _option("--edit", _typed(edit))
     return words
 
 
@@ -30,6 +32,12 @@ def video_of(recipe: Recipe, record: Record, file: str) -> list[str]:
     words += ["--frames", str(record.frames), "--fps", _number(record.fps), "--loop", record.loop]
     words += ["--easing", record.easing, "--video", record.video]
     return [*words, "--size", str(record.size)] if record.size else words
+
+
+def _typed(edit: Edit) -> str:
+    if Label.of(edit.label).sharpen == "none":
+        return edit.typed_with(_signed(edit.distance))
+    return f"{edit.label.replace('_', ',')}:{edit.name or edit.index}={_signed(edit.distance)}"
 
 
 def _network(recipe: Recipe) -> list[str]:
@@ -54,8 +62,14 @@ def shown(words: Sequence[str]) -> str:
     return line(words)
 
 
-def python_of(recipe: Recipe, state: State) -> str:
-    """Lines of Python that make a recipe's first picture and save it."""
+def python_of(recipe: Recipe, state: State, files: Mapping[str, str]) -> str:
+    """Lines of Python that make a recipe's first picture and save it.
+
+    Args:
+        recipe: of one seed.
+        state: which the recipe is of.
+        files: by layers, directions files of those groups that are not found by default settings.
+    """
     groups = list(dict.fromkeys(one.layers for one in state.edits if one.distance))
     look = {"trunc": recipe.look.trunc, "noise_mode": recipe.look.noise_mode, "label": recipe.look.label}
     usual = {"trunc": 1.0, "noise_mode": "const", "label": None}
@@ -68,10 +82,16 @@ def python_of(recipe: Recipe, state: State) -> str:
     ]
     edits = "[]"
     if groups:
-        imports = ["Factorisation", *imports]
-        lines += ["found = {}", f"for layers in {groups!r}:"]
-        lines += ["    (group,) = session.directions(Factorisation(layers=layers))"]
-        lines += ["    found[layers] = group.directions"]
+        lines += ["found = {}"]
+        plain, kept = [one for one in groups if one not in files], [one for one in groups if one in files]
+        if plain:
+            imports = ["Factorisation", *imports]
+            lines += [f"for layers in {plain!r}:"]
+            lines += ["    (group,) = session.directions(Factorisation(layers=layers))"]
+            lines += ["    found[layers] = group.directions"]
+        if kept:
+            imports = ["Directions", *imports]
+            lines += [f"found[{one!r}] = Directions.load({files[one]!r})" for one in kept]
         made = [
             f"    edit_of(found[{one.layers!r}], {one.index}, {_number(one.distance)}),\n"
             for one in state.edits

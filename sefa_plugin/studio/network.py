@@ -18,6 +18,7 @@ from ..directions.directions import Directions
 from ..directions.factorization import Factorisation
 from ..directions.kept import KeptDirections, adopting, sets_in
 from ..directions.layers import GROUPS, Label, select_layers
+from ..directions.sharpening import known_groups
 from ..media.effect import Effect, describe
 from ..media.pictures import as_image, as_rgb, fit, side_by_side
 from ..reading.json_file import fitting
@@ -25,6 +26,7 @@ from ..rendering.edits import Edit, edit_of
 from ..rendering.look import Look
 from ..rendering.shards import Shard, View
 from ..runs.chosen_edits import recipe_of, view_of
+from ..runs.command_line import portable
 from ..runs.recipe import Recipe, RecipeError
 from ..runs.renaming import rename
 from ..runs.session import Session
@@ -80,10 +82,15 @@ class Network:
             with suppress(ValueError):
                 select_layers(self.session.opened.layers, name)
                 found.append(name)
-        for held in sets_in(self.folder).values():
+        opened, sets = self.session.opened, sets_in(self.folder).values()
+        for held in sets:
             label = Label.of(held.label)
-            if held.digest == self.digest and label.is_selection and label.sharpen != "none" and not label.rows:
-                found.append(held.label.replace("_", ","))
+            layers = label.layers.replace("_", ",")
+            if label.sharpen == "none" or label.rows or not label.is_selection:
+                continue
+            usual = Factorisation(layers=layers, sharpen=label.sharpen)  # as the commands have it
+            if held in known_groups(sets, opened.layers, usual, self.digest, opened.sizes["w_dim"]):
+                found.append(str(Label(layers, label.sharpen)))
         return found
 
     def group(self, layers: str) -> KeptDirections:
@@ -212,6 +219,11 @@ class Network:
         """
         view = self.view(seeds or [state.seed], state.look)
         return recipe_of(self.session, view, self.edits(state.edits))
+
+    def files(self, state: State) -> dict[str, str]:
+        """The files of the sharp directions of a state, by layers."""
+        names = {one.layers for one in state.edits if Label.of(one.layers).sharpen != "none"}
+        return {layers: portable(path) for layers in names if (path := self.group(layers).path) is not None}
 
     def state_of(self, recipe: Recipe) -> State:
         """The state of a recipe, whose edits are those of sliders.

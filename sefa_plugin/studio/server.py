@@ -223,7 +223,10 @@ class Studio:
 
         def made() -> dict[str, str]:
             recipe = network.recipe(state)
-            return {"command": lines.shown(lines.command_of(recipe)), "python": lines.python_of(recipe, state)}
+            return {
+                "command": lines.shown(lines.command_of(recipe)),
+                "python": lines.python_of(recipe, state, network.files(state)),
+            }
 
         return JSONResponse(await run_in_threadpool(made))
 

@@ -186,6 +186,25 @@ def test_kept_pictures_are_folders_of_the_edit_command(studio, tmp_path):
     assert [one["seed"] for one in answered(client.get(f"/api/kept?network={network}"))["kept"]] == [9]
 
 
+def test_sharp_directions_that_were_found_have_sliders(studio, tmp_path):
+    made, client = studio()
+    sharp = state(made, ("all-sharp", 1, 0.75))
+    assert "found by `sefa factorize` first" in answered(client.post("/api/frame", json=sharp), 400)["error"]
+    for samples, groups in ((["--code-samples", 2048], []), ([], ["all-sharp"])):
+        assert sefa("factorize", "--network", SKIP, "--sharpen", "layers", "-K", 4, *samples).exit_code == 0
+        about = answered(client.get("/api/studio"))["networks"][0]
+        assert about["groups"][4:] == groups  # of the usual settings only
+    lines = answered(client.post("/api/lines", json=sharp))
+    assert "--edit all-sharp:1=+0.75" in lines["command"]
+    assert sefa(*shlex.split(lines["command"])[1:], "--outdir", "typed").exit_code == 0
+    shown = pixels(client.post("/api/frame", json=sharp).content)
+    edited = pixels((tmp_path / "typed/seed0005.png").read_bytes())
+    unedited = pixels(client.post("/api/frame", json=state(made)).content)
+    assert np.array_equal(shown, edited) and not np.array_equal(shown, unedited)
+    exec(compile(lines["python"], "lines", "exec"), {})
+    assert np.array_equal(pixels((tmp_path / "seed0005.png").read_bytes()), shown)
+
+
 def test_presets_are_one_file_that_can_be_passed_on(studio, tmp_path):
     made, client = studio()
     network = made.networks[0].id
