@@ -255,7 +255,8 @@ class Network:
 
     def warm(self) -> None:
         """Build the generator and the first picture, so that the first visitor waits less."""
-        self.picture(self.recipe(State(self.id, 0, self.look.trunc, self.look.label)))
+        label = self.look.label if isinstance(self.look.label, int) else None
+        self.picture(self.recipe(State(self.id, 0, self.look.trunc, label)))
 
     def picture(self, recipe: Recipe, who: int = 0) -> np.ndarray:
         """The picture of a recipe, as `sefa edit` makes it.
