@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "rendering": "directions networks generators media reading system",
     "runs": "rendering directions networks media reading system",
     "evaluate": "runs rendering directions networks media reading system",
-    "commands": "evaluate runs rendering directions networks hook hooks media reading system",
+    "studio": "runs rendering directions networks media reading system",
+    "commands": "studio evaluate runs rendering directions networks hook hooks media reading system",
     "start": "commands system",
     "__main__": "start",
 }
@@ -250,6 +251,8 @@ def test_the_wheel_holds_everything_it_needs(tmp_path):
     assert {"sefa_plugin/data/demo.pkl", "sefa_plugin/data/predictor.safetensors"} <= set(names)
     assert "sefa_plugin/py.typed" in names
     assert {f"sefa_plugin/runs/page/page.{suffix}" for suffix in ("html.j2", "css", "js")} <= set(names)
+    static = {f"sefa_plugin/studio/static/{path.name}" for path in (PACKAGE / "studio/static").iterdir()}
+    assert len(static) > 8 and static <= set(names)
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r})\n"
         "import sefa_plugin, sefa_plugin.hooks.stylegan3 as h, sefa_plugin.third_party.dnnlib\n"

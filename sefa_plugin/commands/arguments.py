@@ -13,7 +13,7 @@ _SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors")
 # Of `sefa`, for those who type them after gen-sefa; there demo is taken for the network.
 COMMANDS = (
     *("render", "sheet", "edit", "plane", "compare", "import", "export", "info", "factorize", "name", "convert"),
-    *("evaluate", "register", "unregister"),
+    *("studio", "evaluate", "register", "unregister"),
 )
 _ONCE = ("network", "directions_file", "projected_w", "recipe")  # parameters of one file
 _LISTS = ("LIST", "LAYERS")  # metavars of options that take several, separated by commas

@@ -100,7 +100,11 @@ class ArrayFile:
     @contextmanager
     def _part(self, name: str) -> Iterator[IO[bytes]]:
         with open_regular(self.path) as stream, _one_line():
-            with _archive(stream).open(f"{name}.npy") if name or self.names != [""] else stream as part:
+            if not name and self.names == [""]:
+                yield stream
+                return
+            archive = _archive(stream)
+            with archive.open(_member(archive, name, os.fstat(stream.fileno()).st_size)) as part:
                 yield part
 
     def holds_objects(self, name: str) -> bool:

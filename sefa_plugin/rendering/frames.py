@@ -57,6 +57,8 @@ def render(
     noise_mode: str = "const",
     force_fp32: bool = False,
     unchanged_rows: int = 0,
+    prefixes: Prefixes | None = None,
+    up_to: int | None = None,
 ) -> Iterator[np.ndarray]:
     """Render a schedule of intermediate latents.
 
@@ -71,6 +73,8 @@ def render(
             float32 anyway) or bfloat16 ones (see ``use_bfloat16``).
         unchanged_rows: how many leading rows of ws repeat among the frames: a StyleGAN2 or StyleGAN3 computes their
             layers once. The pictures are the same.
+        prefixes: a cache of such layers that is kept from call to call; ``unchanged_rows`` is then unused.
+        up_to: stop at this resolution, where the network can (``sums_pictures``); None renders in full.
 
     Yields:
         uint8 ``[H, W, C]``, C as the network has it.
@@ -88,8 +92,11 @@ def render(
     force_fp32 = force_fp32 or (device.type != "cuda" and not uses_bfloat16(network))
     rows = _rows(ws_schedule)
     reuse: dict[str, Prefixes] = {}
-    if unchanged_rows and getattr(network.synthesis, "takes_prefixes", False):
-        reuse = {"prefixes": Prefixes(unchanged_rows)}
+    if prefixes is None and unchanged_rows:
+        prefixes = Prefixes(unchanged_rows)
+    if prefixes is not None and getattr(network.synthesis, "takes_prefixes", False):
+        reuse = {"prefixes": prefixes}
+    less: dict[str, object] = {} if up_to is None else {"up_to": up_to}
     cure = _cure(network, device, force_fp32)
     # Random noise depends on the place in the batch, so frames are rendered one at a time.
     size = 1 if noise_mode == "random" else batch_size
@@ -97,7 +104,8 @@ def render(
     def pictures(ws: list[Tensor]) -> np.ndarray:
         stacked = torch.stack([row.to(device) for row in ws])
         with torch.no_grad(), evaluating(network.synthesis), _same_noise(noise_mode == "random", device):
-            return to_uint8(network.synthesis(stacked, noise_mode=noise_mode, force_fp32=force_fp32, **reuse), cure)
+            img = network.synthesis(stacked, noise_mode=noise_mode, force_fp32=force_fp32, **reuse, **less)
+            return to_uint8(img, cure)
 
     while True:
         batch = list(islice(rows, size))

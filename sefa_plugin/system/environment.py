@@ -28,6 +28,8 @@ EXTRAS = {
     "open_clip_torch": "open_clip",
     "onnxruntime": "onnxruntime",
     "ipywidgets": "ipywidgets",
+    "starlette": "starlette",
+    "uvicorn": "uvicorn",
 }
 KEPT = ("torch", "numpy")  # never upgraded in place: a toolkit may not work with newer versions
 

@@ -562,6 +562,8 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     words = [
         "demo",
+        "--layers",
+        "all",
         "-K",
         "2",
         "--seeds",

@@ -101,6 +101,7 @@ def test_commands_of_the_documents_run_as_they_are_printed(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     shutil.copy(ROOT / "sefa_plugin" / "data" / "demo.pkl", "ffhq.pkl")
+    shutil.copy(ROOT / "tests" / "golden" / "sg2ada-cond-32.pkl", "animals.pkl")  # ten classes
     for name in TOOLKIT:
         file = tmp_path / "stylegan3" / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)

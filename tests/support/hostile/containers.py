@@ -86,7 +86,7 @@ for _name, _content, _says in (
     ("version-2", _network(version=2), "version: Invalid enum value 2.*run `sefa convert` again"),
     ("class-of-escapes", _network(class_name="\x1b]0;owned\x07\n" * 9), "not a printable text"),
     ("class-of-number", _network(class_name=7), "class_name: Expected `str`"),
-    ("which-of-path", _network(which="../../x"), "holds only"),
+    ("which-of-path", _network(which="../../x"), "no hook fits"),
     ("modules-of-text", _network(modules={"": "os"}), r"modules\[...\]: Expected `array`"),
     ("modules-of-calls", _network(modules={"": ["os.system", ["x"], ""]}), r"modules\[...\]\[1\]: Expected `object`"),
     ("family-unknown", _network(family="pickle"), "no hook fits"),

@@ -1,0 +1,168 @@
+"""Videos that are rendered in the background, one at a time, while visitors are served first."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import threading
+import time
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..runs.output_settings import OutputSettings
+from ..runs.recipe import NAME, Recipe
+from ..runs.recipe_outputs import folder_for, make_recipe
+from ..runs.settings import SettingsError
+from ..system.messages import readable
+from .gallery import FOLDER
+from .lines import video_of
+from .network import Network
+from .state import Record
+from .turns import Patient, Stopped, TooMany, Turns
+
+MOST = 8  # recordings that wait, and as many that are remembered
+
+
+@dataclass(eq=False)
+class Recording:
+    """A video that waits, is rendered, or is done; also the :class:`Reporter` of its run.
+
+    Attributes:
+        id: to ask for it.
+        words: the command that makes the same file, once its recipe is saved.
+        state: ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``.
+        message: why it failed.
+        done, total: pictures.
+        file: what was made: a video, or a folder of PNGs.
+    """
+
+    id: str
+    words: list[str] = field(default_factory=list)
+    state: str = "waiting"
+    message: str = ""
+    done: int = 0
+    total: int = 0
+    file: Path | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    _began: float = 0.0
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def expect(self, pictures: int) -> None:
+        """The amount of work is known; the time begins."""
+        self.total, self._began = self.total + pictures, self._began or time.monotonic()
+
+    def advance(self, pictures: int) -> None:
+        """Some pictures are done."""
+        self.done += pictures
+
+    @property
+    def left(self) -> str:
+        """The time to go in words; '' where it is not known."""
+        if self.state != "running" or not self.done:
+            return ""
+        return readable((time.monotonic() - self._began) / self.done * max(0, self.total - self.done))
+
+    def content(self) -> tuple[bytes, str, str]:
+        """The bytes of what was made, their type, and a name for them; a folder becomes a zip.
+
+        Raises:
+            SettingsError: it is not done, or its file is gone.
+        """
+        if self.state != "done" or self.file is None or not self.file.exists():
+            raise SettingsError("this video is not there")
+        if self.file.is_file():
+            kind = {".mp4": "video/mp4", ".gif": "image/gif"}[self.file.suffix]
+            return self.file.read_bytes(), kind, self.file.name
+        held = io.BytesIO()
+        with zipfile.ZipFile(held, "w", zipfile.ZIP_STORED) as archive:
+            for picture in sorted(self.file.iterdir()):
+                archive.write(picture, picture.name)
+        return held.getvalue(), "application/zip", f"{self.file.name}.zip"
+
+
+class Recorder:
+    """Renders recordings in a thread of its own."""
+
+    def __init__(self, turns: Turns, log: Callable[[str], None], explain: Callable[[BaseException], str]) -> None:
+        self._turns, self._log, self._explain = turns, log, explain
+        self._thread = ThreadPoolExecutor(1, "studio-record")
+        self._all: OrderedDict[str, Recording] = OrderedDict()
+
+    def start(self, network: Network, record: Record) -> Recording:
+        """Queue a video.
+
+        Raises:
+            SettingsError, ValueError, VideoError: it cannot be made with these settings.
+            TooMany: others wait already.
+        """
+        output = OutputSettings.of_kind(
+            record.video, frames=record.frames, fps=record.fps, loop=record.loop, easing=record.easing, sheet=False,
+            width=record.size,
+        )  # fmt: skip
+        output.check()
+        recipe = network.recipe(record.state, record.seeds if record.kind == "walk" else ())
+        if record.kind == "walk" and len(set(record.seeds)) < 2:
+            raise SettingsError("a walk goes from seed to seed: choose two or more")
+        if record.kind != "walk" and not recipe.edits:
+            raise SettingsError("this video goes along directions: move a slider first, or choose a walk")
+        for id in [id for id, one in self._all.items() if one.state in ("done", "failed", "cancelled")][: -MOST + 1]:
+            del self._all[id]
+        if len(self._all) >= 2 * MOST:
+            raise TooMany("other videos wait already; cancel one, or wait")
+        made = Recording(secrets.token_hex(8))
+        self._all[made.id] = made
+        self._thread.submit(self._render, made, network, recipe, record, output)
+        return made
+
+    def _render(
+        self, made: Recording, network: Network, recipe: Recipe, record: Record, output: OutputSettings
+    ) -> None:
+        try:
+            if made.cancelled.is_set():
+                raise Stopped
+            made.state = "running"
+            self._turns.share_threads()
+            engine = Patient(network.session.engine(), self._turns, made.cancelled.is_set)
+            view = network.session.view(recipe.look, recipe.seeds)
+            outdir = folder_for(network.folder / FOLDER, recipe)
+            if not (outdir / NAME).exists():
+                recipe.save(outdir / NAME)
+            made.words = video_of(recipe, record, str(outdir))
+            make_recipe(
+                network.session, view, recipe, outdir, made.words, made, animated=(record.kind, output), engine=engine
+            )
+            made.file, made.state = outdir / output.video_named(record.kind), "done"
+        except Stopped:
+            made.state = "cancelled"
+        except Exception as error:  # of any kind: the studio lives on
+            made.state, made.message = "failed", self._explain(error)
+            self._log(f"a video failed: {made.message}")
+
+    def find(self, id: str) -> Recording:
+        """A recording.
+
+        Raises:
+            SettingsError: there is none of this id.
+        """
+        if id not in self._all:
+            raise SettingsError("there is no such video")
+        return self._all[id]
+
+    def cancel(self, id: str) -> None:
+        """Stop a recording before its next picture."""
+        made = self.find(id)
+        made.cancelled.set()
+        if made.state == "waiting":
+            made.state = "cancelled"
+
+    def close(self) -> None:
+        """Stop all."""
+        for made in self._all.values():
+            made.cancelled.set()
+        self._thread.shutdown(wait=False, cancel_futures=True)

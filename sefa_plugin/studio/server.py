@@ -1,0 +1,516 @@
+"""The server of the studio: what the page asks for, and the address it is opened at."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ..media.effect import heat_picture
+from ..reading.json_file import parsed
+from ..rendering.look import Look
+from ..rendering.shards import FramesError
+from ..runs.recipe import Recipe, RecipeError
+from ..runs.session import Session
+from ..runs.settings import SettingsError
+from ..system.messages import one_line
+from . import lines
+from .gallery import FOLDER, Gallery
+from .guard import LOOPBACK, App, Guard
+from .network import Network, as_jpeg, as_png
+from .presets import Setting, presets_in, set_preset
+from .recording import Recorder, Recording
+from .state import Choice, Ends, Naming, Preview, Record, Sent, State
+from .turns import Patient, Stopped, Superseded, TooMany, Turns
+
+PORT, PORTS = 8765, 100  # the usual port, and how many after it are tried to name a free one
+REQUEST_WITHIN = 10.0  # seconds after which a connection without a request is closed
+STATIC = Path(__file__).parent / "static"
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+Kind = TypeVar("Kind", bound=Sent)
+T = TypeVar("T")
+
+
+class StudioError(Exception):
+    """The studio cannot be opened at this address."""
+
+
+@dataclass(eq=False)
+class Studio:
+    """The networks of a studio, and what is common to its visitors.
+
+    Args:
+        networks: at least one, each with its folder.
+        token: what requests must bring along.
+        log: called with one line on what failed.
+    """
+
+    networks: Sequence[Network]
+    token: str
+    log: Callable[[str], None] = lambda text: None
+    turns: Turns = field(default_factory=Turns)
+
+    def __post_init__(self) -> None:
+        self._galleries = {network.id: Gallery(network) for network in self.networks}
+        self.recorder = Recorder(self.turns, self.log, _explained)
+        self._wanted: list[tuple[Network, str, int]] = []  # ranges to measure, the next one last
+        self._failed: set[tuple[str, str, int]] = set()
+        self._more = threading.Condition()
+        for network in self.networks:
+            network.measure_with(Patient(network.session.engine(), self.turns))
+
+    # --- background -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Build the first network's generator, and measure ranges, in threads."""
+        self.turns.warm(self.networks[0].warm)
+        threading.Thread(target=self._measure, name="studio-measure", daemon=True).start()
+
+    def stop(self) -> None:
+        """End all work."""
+        self.turns.close()
+        self.recorder.close()
+        with self._more:
+            self._more.notify_all()
+
+    def _measure(self) -> None:
+        while not self.turns.closed.is_set():
+            with self._more:
+                while not self._wanted and not self.turns.closed.is_set():
+                    self._more.wait()
+                if self.turns.closed.is_set():
+                    return
+                network, layers, index = self._wanted.pop()
+            try:
+                self.turns.share_threads()
+                network.measure(layers, index)
+            except Stopped:
+                return
+            except Exception as error:  # of any kind: the slider keeps its first range
+                self._failed.add((network.id, layers, index))
+                self.log(f"the range of direction {index} of {layers} was not measured: {_explained(error)}")
+
+    def want_ranges(self, network: Network, layers: str, indices: Sequence[int]) -> None:
+        """Measure some ranges, in this order, before those that were wanted earlier."""
+        some = [(network, layers, index) for index in reversed(indices)]
+        with self._more:
+            some = [one for one in some if (one[0].id, *one[1:]) not in self._failed]
+            self._wanted = [one for one in self._wanted if one not in some] + some
+            self._more.notify_all()
+
+    # --- what is asked for ------------------------------------------------------------------------
+
+    def network(self, id: str) -> Network:
+        """The network of an id, which may be longer or shorter than ours.
+
+        Raises:
+            SettingsError: there is none.
+        """
+        for network in self.networks:
+            if network.digest.startswith(id) and len(id) >= 8:
+                return network
+        raise SettingsError("this studio was not started with that network")
+
+    def gallery(self, id: str) -> Gallery:
+        """The kept pictures of a network."""
+        return self._galleries[self.network(id).id]
+
+    async def about(self, request: Request) -> Response:
+        """The networks, for the page's controls."""
+        found = []
+        for network in self.networks:
+            opened = network.session.opened
+            found.append(
+                {
+                    "id": network.id,
+                    "name": network.session.name,
+                    "class": opened.record.class_name,
+                    "resolution": opened.sizes["resolution"],
+                    "classes": opened.sizes["c_dim"],
+                    "noise": any(layer.kind == "input" for layer in opened.layers) is False,
+                    "groups": network.groups,
+                    "trunc": network.look.trunc,
+                    "label": network.look.label,
+                }
+            )
+        return JSONResponse({"networks": found})
+
+    async def directions(self, request: Request) -> Response:
+        """Directions of a group, with their ranges; those that are not known yet are measured."""
+        asked = request.query_params
+        network, layers = self.network(asked.get("network", "")), asked.get("layers", "all")
+        first, count = _whole(asked.get("first", "0"), 10**5), _whole(asked.get("count", "6"), 64)
+
+        def listed() -> dict[str, Any]:
+            found = network.listed(layers, first, count)
+            missing = [int(str(one["index"])) for one in found if not one["measured"]]
+            self.want_ranges(network, layers, missing)
+            for one in found:
+                one["measuring"] = not one["measured"] and (network.id, layers, one["index"]) not in self._failed
+            return {"directions": found, "total": len(network.group(layers).directions)}
+
+        return JSONResponse(await run_in_threadpool(listed))
+
+    async def preview(self, request: Request) -> Response:
+        """A JPEG of a state in less time; 204 where a newer one was asked for meanwhile."""
+        asked = _sent(await request.body(), Preview)
+        network = self.network(asked.state.network)
+
+        def made() -> bytes:
+            return as_jpeg(network.preview(asked.state, asked.moving))
+
+        return Response(await self._turn(request, made, "preview", ("preview", "strip")), media_type="image/jpeg")
+
+    async def picture_of_state(self, request: Request) -> Response:
+        """The full PNG of a state."""
+        state = _sent(await request.body(), State)
+        network = self.network(state.network)
+
+        def made() -> bytes:
+            return as_png(network.picture(network.recipe(state)))
+
+        return Response(await self._turn(request, made), media_type="image/png")
+
+    async def picture(self, request: Request) -> Response:
+        """The PNG of a recipe, of its first subject or of ``?subject=1``."""
+        recipe = _recipe(await request.body())
+        network, who = self.network(recipe.network["digest"]), _whole(request.query_params.get("subject", "0"), 10**6)
+
+        def made() -> bytes:
+            return as_png(network.picture(recipe, who))
+
+        return Response(await self._turn(request, made), media_type="image/png")
+
+    async def strip(self, request: Request) -> Response:
+        """Small pictures along a direction, and what it changes."""
+        ends = _sent(await request.body(), Ends)
+        network = self.network(ends.state.network)
+
+        def made() -> dict[str, Any]:
+            tiles, effect = network.strip(ends)
+            heat = as_png(heat_picture(effect.heat))
+            pictures = {"strip": _data("jpeg", as_jpeg(tiles, 80)), "heat": _data("png", heat)}
+            return {**pictures, "words": list(effect.words), "where": effect.where}
+
+        return JSONResponse(await self._turn(request, made, "strip", ("strip",)))
+
+    async def recipe(self, request: Request) -> Response:
+        """The recipe of a state."""
+        state = _sent(await request.body(), State)
+        network = self.network(state.network)
+        data = await run_in_threadpool(lambda: network.recipe(state).data())
+        return Response(data, media_type="application/json")
+
+    async def lines(self, request: Request) -> Response:
+        """The command and the Python lines of a state."""
+        state = _sent(await request.body(), State)
+        network = self.network(state.network)
+
+        def made() -> dict[str, str]:
+            recipe = network.recipe(state)
+            return {
+                "command": lines.shown(lines.command_of(recipe)),
+                "python": lines.python_of(recipe, state, network.files(state)),
+            }
+
+        return JSONResponse(await run_in_threadpool(made))
+
+    async def open_recipe(self, request: Request) -> Response:
+        """The state of a recipe that is uploaded."""
+        recipe = _recipe(await request.body())
+        network = self.network(recipe.network["digest"])
+        return _json({"state": await run_in_threadpool(network.state_of, recipe)})
+
+    async def name(self, request: Request) -> Response:
+        """Set name, star or note of a direction."""
+        naming = _sent(await request.body(), Naming)
+        network = self.network(naming.network)
+        return JSONResponse({"line": await run_in_threadpool(network.rename, naming)})
+
+    async def presets(self, request: Request) -> Response:
+        """Positions of sliders with names."""
+        network = self.network(request.query_params.get("network", ""))
+        return _json({"presets": await run_in_threadpool(presets_in, network.folder / FOLDER)})
+
+    async def set_preset(self, request: Request) -> Response:
+        """Add, replace or remove a preset."""
+        setting = _sent(await request.body(), Setting)
+        network = self.network(setting.network)
+        return _json({"presets": await run_in_threadpool(set_preset, network.folder / FOLDER, setting)})
+
+    async def kept(self, request: Request) -> Response:
+        """The gallery of a network."""
+        gallery = self.gallery(request.query_params.get("network", ""))
+        return _json({"kept": await run_in_threadpool(gallery.listed)})
+
+    async def keep(self, request: Request) -> Response:
+        """Keep the picture of a state."""
+        state = _sent(await request.body(), State)
+        gallery = self.gallery(state.network)
+        return JSONResponse({"id": await self._turn(request, partial(gallery.keep, state))})
+
+    async def remove(self, request: Request) -> Response:
+        """Remove a kept picture, or all."""
+        choice = _sent(await request.body(), Choice)
+        return JSONResponse({"removed": await run_in_threadpool(self.gallery(choice.network).remove, choice.id)})
+
+    async def thumbnail(self, request: Request) -> Response:
+        """A small JPEG of a kept picture."""
+        gallery = self.gallery(request.query_params.get("network", ""))
+        made = await run_in_threadpool(gallery.thumbnail, request.path_params["id"])
+        return Response(made, media_type="image/jpeg")
+
+    async def export(self, request: Request) -> Response:
+        """A zip of the gallery."""
+        gallery = self.gallery(request.query_params.get("network", ""))
+        return Response(await run_in_threadpool(gallery.exported), media_type="application/zip")
+
+    async def record(self, request: Request) -> Response:
+        """Begin a video."""
+        record = _sent(await request.body(), Record)
+        network = self.network(record.state.network)
+        return _about_recording(await run_in_threadpool(self.recorder.start, network, record))
+
+    async def recording(self, request: Request) -> Response:
+        """How far a video is."""
+        return _about_recording(self.recorder.find(request.path_params["id"]))
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop a video."""
+        self.recorder.cancel(request.path_params["id"])
+        return _about_recording(self.recorder.find(request.path_params["id"]))
+
+    async def recorded(self, request: Request) -> Response:
+        """A video, once it is done."""
+        data, kind, name = await run_in_threadpool(self.recorder.find(request.path_params["id"]).content)
+        return Response(data, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    async def _turn(self, request: Request, work: Callable[[], T], kind: str = "", over: Sequence[str] = ()) -> T:
+        visitor = request.headers.get("x-sefa-visitor", "")[:64]
+        return await self.turns.take(visitor, work, kind, over)
+
+    # --- the application --------------------------------------------------------------------------
+
+    def app(self, hosts: Sequence[str] = LOOPBACK, any_address: bool = False) -> App:
+        """The ASGI application, guarded; see :class:`Guard`."""
+
+        @asynccontextmanager
+        async def life(app: Starlette) -> AsyncIterator[None]:
+            self.start()
+            yield
+            self.stop()
+
+        files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in _TYPES}
+
+        async def static(request: Request) -> Response:
+            name = request.path_params.get("name", "index.html")
+            if name not in files:
+                return JSONResponse({"error": "there is no such page"}, 404)
+            return Response(files[name], media_type=_TYPES[Path(name).suffix])
+
+        get: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/api/studio": self.about,
+            "/api/directions": self.directions,
+            "/api/kept": self.kept,
+            "/api/kept/{id}": self.thumbnail,
+            "/api/export": self.export,
+            "/api/presets": self.presets,
+            "/api/record/{id}": self.recording,
+            "/api/record/{id}/file": self.recorded,
+        }
+        post: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/api/preview": self.preview,
+            "/api/frame": self.picture_of_state,
+            "/api/picture": self.picture,
+            "/api/strip": self.strip,
+            "/api/recipe": self.recipe,
+            "/api/lines": self.lines,
+            "/api/open": self.open_recipe,
+            "/api/name": self.name,
+            "/api/presets": self.set_preset,
+            "/api/keep": self.keep,
+            "/api/remove": self.remove,
+            "/api/record": self.record,
+            "/api/record/{id}/cancel": self.cancel,
+        }
+        routes = [Route("/", static), Route("/static/{name}", static)]
+        routes += [Route(path, self._answering(answer), methods=["GET"]) for path, answer in get.items()]
+        routes += [Route(path, self._answering(answer), methods=["POST"]) for path, answer in post.items()]
+        return Guard(Starlette(routes=routes, lifespan=life), self.token, hosts, any_address)
+
+    def _answering(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint whose errors are one line, with a status that fits."""
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except Superseded:
+                return Response(status_code=204)
+            except TooMany as error:
+                return JSONResponse({"error": str(error)}, 503)
+            except (RecipeError, ValueError) as error:  # settings too
+                return JSONResponse({"error": one_line(str(error))}, 400)
+            except FramesError as error:
+                return JSONResponse({"error": one_line(str(error))}, 422)
+            except Exception as error:  # of any kind: the studio lives on
+                line = _explained(error)
+                self.log(f"{request.url.path}: {line}")
+                return JSONResponse({"error": line}, 500)
+
+        return answered
+
+
+def _about_recording(one: Recording) -> Response:
+    about: dict[str, object] = {key: getattr(one, key) for key in ("id", "state", "message", "done", "total", "left")}
+    return JSONResponse({**about, "command": lines.shown(one.words) if one.words else ""})
+
+
+def _explained(error: BaseException) -> str:
+    """An error as one line."""
+    if type(error).__module__.startswith("sefa_plugin"):
+        return one_line(str(error))
+    if isinstance(error, OSError):
+        return one_line(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
+    return one_line(f"unexpected {type(error).__name__}: {error}")
+
+
+def _sent(body: bytes, kind: type[Kind]) -> Kind:
+    held: Kind = parsed(body, kind)
+    return held
+
+
+def _recipe(body: bytes) -> Recipe:
+    try:
+        return Recipe.parse(body)
+    except ValueError as error:
+        raise RecipeError(f"this is not a recipe that can be used: {error}") from None
+
+
+def _whole(text: str, most: int) -> int:
+    if not text.isdecimal() or len(text) > 9 or int(text) > most:
+        raise ValueError(f"{text!r:.40}: expected a whole number up to {most}")
+    return int(text)
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _data(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+# --- serving ------------------------------------------------------------------------------------------
+
+
+class _Connection(H11Protocol):
+    """Closes a connection that brings no request."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(REQUEST_WITHIN, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
+
+
+class _Server(uvicorn.Server):
+    """Calls ``ready`` once connections are accepted."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: Any = None) -> None:
+        """As uvicorn's."""
+        await super().startup(sockets)
+        self._ready()
+
+
+def networks_of(sessions: Sequence[tuple[Session, Path]], look: Look) -> list[Network]:
+    """Networks for a studio, each with the folder of its outputs."""
+    return [Network(session, folder, look) for session, folder in sessions]
+
+
+def serve(
+    studio: Studio,
+    host: str = LOOPBACK[0],
+    port: int = PORT,
+    allowed: Sequence[str] = (),
+    ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Serve until the process is interrupted.
+
+    Args:
+        studio: what is served.
+        host, port: where it listens; port 0 takes a free one.
+        allowed: further names that it may be called by.
+        ready: called with the address, once it is served.
+
+    Raises:
+        StudioError: the port is in use, or the host is none of this computer.
+    """
+    asyncio.run(_served(studio, host, port, allowed, ready))
+
+
+async def _served(studio: Studio, host: str, port: int, allowed: Sequence[str], ready: Callable[[str], None]) -> None:
+    try:
+        sockets = await _bound(host, port)
+    except OverflowError:
+        raise StudioError(f"--port {port}: a port is a number up to 65535") from None
+    except OSError as error:
+        raise StudioError(await _why_not(host, port, error)) from None
+    port = sockets[0].getsockname()[1]
+    everywhere = host in ("0.0.0.0", "::", "")
+    hosts = [*LOOPBACK, *allowed, *([] if everywhere else [host])]
+    config = uvicorn.Config(
+        studio.app(hosts, everywhere),
+        http=_Connection,
+        ws="none",
+        log_level="critical",
+        access_log=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=1,
+        server_header=False,
+    )
+    named = LOOPBACK[0] if everywhere else f"[{host}]" if ":" in host else host
+    address = f"http://{named}:{port}/#token={studio.token}"
+    await _Server(config, lambda: ready(address)).serve(sockets)
+
+
+async def _bound(host: str, port: int) -> list[Any]:
+    """Sockets at an address, which nobody else can take any more."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    sockets = [held.dup() for held in server.sockets]
+    server.close()
+    return sockets
+
+
+async def _why_not(host: str, port: int, error: OSError) -> str:
+    """A line on an address that cannot be used, with the next free port where the port is the reason."""
+    for other in range(port + 1, min(port + PORTS, 65536)):
+        try:
+            sockets = await _bound(host, other)
+        except OSError:
+            continue
+        for held in sockets:
+            held.close()
+        return f"port {port} is in use; type --port {other}, which is free"
+    return f"--host {host} --port {port}: {error.strerror or error}"

@@ -1,0 +1,102 @@
+// Videos: rendered in the background, with progress, and downloaded.
+
+import { blob, json } from "./api.js";
+import { save } from "./files.js";
+
+const POLL = 700;
+
+export class Film {
+  constructor(form, list, { state, seeds, said }) {
+    Object.assign(this, { form, list, tell: { state, seeds, said } });
+    const kind = form.querySelector("#kind");
+    const loop = form.querySelector("#loop");
+    const easing = form.querySelector("#easing");
+    kind.addEventListener("change", () => {
+      loop.value = kind.value === "edit" ? "pingpong" : "closed";
+      easing.value = kind.value === "walk" ? "cubic" : "sine";
+      form.querySelector("#frames-count").value = kind.value === "edit" ? 60 : 180;
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.start();
+    });
+  }
+
+  async start() {
+    const of = (id) => this.form.querySelector(id).value;
+    const record = {
+      state: this.tell.state(), kind: of("#kind"), frames: Number(of("#frames-count")), fps: Number(of("#fps")),
+      loop: of("#loop"), easing: of("#easing"), video: of("#video"),
+    };
+    if (of("#width")) record.size = Number(of("#width"));
+    if (record.kind === "walk") record.seeds = await this.tell.seeds();
+    try {
+      const made = await json("/api/record", record);
+      this.follow(made, record.video);
+    } catch (error) {
+      this.tell.said(error.message, true);
+    }
+  }
+
+  follow(made, kind) {
+    const item = document.createElement("li");
+    item.innerHTML = `
+      <div class="head"><span class="what"></span><button class="cancel" type="button">Cancel</button></div>
+      <progress max="1" value="0"></progress>
+      <div class="result" hidden></div>`;
+    this.list.prepend(item);
+    const what = item.querySelector(".what");
+    const bar = item.querySelector("progress");
+    const cancel = item.querySelector(".cancel");
+    bar.setAttribute("aria-label", "Progress of the video");
+    cancel.addEventListener("click", () => json(`/api/record/${made.id}/cancel`, {}).catch(() => {}));
+    const watch = async () => {
+      let now;
+      try {
+        now = await json(`/api/record/${made.id}`);
+      } catch (error) {
+        what.textContent = error.message;
+        return;
+      }
+      bar.value = now.total ? now.done / now.total : 0;
+      const left = now.left ? `, ${now.left} to go` : "";
+      const words = { waiting: "waits", running: `${now.done} of ${now.total || "…"} pictures${left}`, done: "ready" };
+      what.textContent = words[now.state] || (now.state === "failed" ? now.message : "cancelled");
+      item.dataset.state = now.state;
+      if (now.state === "waiting" || now.state === "running") {
+        setTimeout(watch, POLL);
+        return;
+      }
+      cancel.remove();
+      bar.remove();
+      if (now.state === "done") await this.result(item, now, kind);
+    };
+    watch();
+  }
+
+  async result(item, now, kind) {
+    const held = item.querySelector(".result");
+    const made = await blob(`/api/record/${now.id}/file`);
+    const url = URL.createObjectURL(made);
+    if (kind === "mp4") {
+      const video = document.createElement("video");
+      Object.assign(video, { src: url, controls: true, loop: true, muted: true, playsInline: true });
+      video.autoplay = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+      held.append(video);
+    } else if (kind === "gif") {
+      const image = document.createElement("img");
+      Object.assign(image, { src: url, alt: "The video" });
+      held.append(image);
+    }
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `Save ${kind === "png" ? "PNGs (zip)" : kind.toUpperCase()}`;
+    button.addEventListener("click", () => save(made, `video.${kind === "png" ? "zip" : kind}`));
+    const words = document.createElement("pre");
+    words.tabIndex = 0;
+    words.textContent = now.command;
+    held.append(button, words);
+    held.hidden = false;
+    this.tell.said("The video is ready");
+  }
+}

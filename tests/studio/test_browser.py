@@ -1,0 +1,344 @@
+"""The studio in a real browser: drag, keys, undo over a reload, names, kept pictures, videos, two visitors, errors."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from studio_process import running
+
+sync = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+pytestmark = pytest.mark.hard
+WIDE = {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium")
+    with sync.sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A studio of the bundled network."""
+    folder = tmp_path_factory.mktemp("studio")
+    with running(folder, "--network", "demo", "--port", 0) as (process, address, token):
+        yield f"{address}/#token={token}"
+    assert "Traceback" not in (folder / "studio.log").read_text()
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Open the page; at the end nothing was asked of another host, and the console is empty."""
+    contexts, asked, said = [], [], []
+
+    def open_in(size=WIDE, to=address, **options):
+        context = browser.new_context(viewport=size, **options)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.goto(to)
+        return tab
+
+    open_in.said = said
+    yield open_in
+    for context in contexts:
+        context.close()
+    host = address.partition("/#")[0]
+    assert asked and all(url.startswith((host, f"blob:{host}", "data:image/")) for url in asked)
+    assert not said
+
+
+def until(true, seconds=60):
+    """Wait; Playwright's own wait evaluates text inside the page, which the page's policy forbids."""
+    for _ in range(seconds * 20):
+        if true():
+            return
+        time.sleep(0.05)
+    pytest.fail("never true")
+
+
+def shown(tab):
+    """The state of the picture, and whether it is in full."""
+    held = tab.get_attribute("#picture", "data-state")
+    number, kind, state = held.split(" ", 2) if held else ("0", "", "{}")
+    return int(number), kind, json.loads(state)
+
+
+def settled(tab, true=lambda state: True):
+    """Wait for a full picture of a state; gives the state."""
+    until(lambda: shown(tab)[1] == "full" and true(shown(tab)[2]))
+    return shown(tab)[2]
+
+
+def edits(state):
+    return {(one["layers"], one["index"]): one["distance"] for one in state["edits"]}
+
+
+def picture(tab):
+    """The pixels of the picture, uint8 RGB."""
+    code = """() => {
+      const picture = document.getElementById("picture");
+      const canvas = new OffscreenCanvas(picture.naturalWidth, picture.naturalHeight);
+      const context = canvas.getContext("2d");
+      context.drawImage(picture, 0, 0);
+      return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
+    }"""
+    return np.array(tab.evaluate(code), np.uint8).reshape(64, 64, 4)[..., :3]
+
+
+def calibrated(tab):
+    until(lambda: tab.locator("input[type=range]").count() == 6 and tab.locator(".measuring").count() == 0)
+
+
+def slider(tab, name="Direction 0"):
+    return tab.get_by_role("slider", name=name, exact=True)
+
+
+def test_a_drag_changes_the_picture_at_once_and_ends_in_full(visit):
+    tab = visit()
+    first = settled(tab)
+    calibrated(tab)
+    box = slider(tab).bounding_box()
+    before, numbers = shown(tab)[0], set()
+    middle = box["y"] + box["height"] / 2
+    tab.mouse.move(box["x"] + box["width"] / 2, middle)
+    tab.mouse.down()
+    for step in range(40):
+        tab.mouse.move(box["x"] + box["width"] * (0.5 + 0.4 * step / 40), middle)
+        time.sleep(0.02)
+        number, kind, _ = shown(tab)
+        if kind == "preview":
+            numbers.add(number)
+    tab.mouse.up()
+    last = settled(tab, lambda state: state["edits"])
+    value = edits(last)["all", 0]
+    assert value == pytest.approx(float(slider(tab).input_value()))
+    assert value > 0.5 and last != first and len(numbers) >= 2 and shown(tab)[0] > before
+    slider(tab).dblclick()
+    assert not settled(tab, lambda state: not state["edits"])["edits"]
+
+
+def test_sixty_keys_in_a_second_end_in_the_right_picture(visit):
+    tab = visit()
+    settled(tab)
+    calibrated(tab)
+    slider(tab, "Direction 1").focus()
+    for _ in range(60):
+        tab.keyboard.press("ArrowRight")
+    value = float(slider(tab, "Direction 1").input_value())
+    last = settled(tab, lambda state: edits(state).get(("all", 1)) == pytest.approx(value))
+    assert value == pytest.approx(0.6)
+    code = """async (state) => {
+      const headers = { "X-Sefa-Token": sessionStorage.getItem("sefa-studio-token") };
+      const answer = await fetch("/api/frame", { method: "POST", headers, body: JSON.stringify(state) });
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      return btoa(Array.from(bytes, (one) => String.fromCharCode(one)).join(""));
+    }"""
+    again = np.asarray(Image.open(io.BytesIO(base64.b64decode(tab.evaluate(code, last)))))
+    assert np.array_equal(picture(tab), again)
+
+
+def test_undo_and_redo_survive_a_reload(visit):
+    tab = visit()
+    settled(tab)
+    calibrated(tab)
+    tab.fill("#seed", "7")
+    settled(tab, lambda state: state["seed"] == 7)
+    slider(tab).focus()
+    tab.keyboard.press("PageUp")
+    edited = settled(tab, lambda state: state["edits"])
+    tab.reload()
+    assert settled(tab) == edited
+    tab.keyboard.press("Control+z")
+    assert not settled(tab, lambda state: state["seed"] == 7 and not state["edits"])["edits"]
+    tab.click("#undo")
+    settled(tab, lambda state: state["seed"] == 0)
+    tab.keyboard.press("Control+Shift+z")
+    tab.click("#redo")
+    assert settled(tab, lambda state: state["edits"]) == edited
+    assert float(slider(tab).input_value()) == edits(edited)["all", 0]
+
+
+def test_names_stars_kept_pictures_and_links(visit):
+    tab = visit()
+    settled(tab)
+    calibrated(tab)
+    tab.get_by_role("button", name="Rename Direction 2", exact=True).click()
+    tab.keyboard.type("hair")
+    tab.keyboard.press("Enter")
+    slider(tab, "hair").wait_for()
+    tab.get_by_role("button", name="Star hair", exact=True).click()
+    until(lambda: tab.get_by_role("button", name="Star hair").get_attribute("aria-pressed") == "true")
+    slider(tab, "hair").focus()
+    for _ in range(3):
+        tab.keyboard.press("PageUp")
+    kept = settled(tab, lambda state: edits(state).get(("all", 2)) == pytest.approx(0.3))
+    tab.click("#keep")
+    tab.get_by_role("tab", name="Kept").click()
+    until(lambda: tab.locator("#kept img[src]").count() == 1)
+    tab.get_by_role("tab", name="Directions").click()
+    tab.click("#reset")
+    settled(tab, lambda state: not state["edits"])
+    tab.get_by_role("tab", name="Kept").click()
+    tab.locator("#kept .open").click()
+    assert settled(tab, lambda state: state["edits"]) == kept
+
+    tab.get_by_role("tab", name="Take along").click()
+    until(lambda: "--edit hair=+" in tab.text_content("#command"))
+    assert "edit_of(found['all'], 2" in tab.text_content("#python")
+    with tab.expect_download() as saved:
+        tab.click("#save-recipe")
+    recipe = saved.value.path().read_bytes()
+    assert json.loads(recipe)["format"] == "sefa_recipe"
+    tab.click("#undo")
+    settled(tab, lambda state: state != kept)
+    tab.set_input_files("#open-recipe", {"name": "recipe.json", "mimeType": "application/json", "buffer": recipe})
+    assert settled(tab, lambda state: state["edits"]) == kept
+
+    text = base64.urlsafe_b64encode(json.dumps({**kept, "seed": 11}).encode()).decode().rstrip("=")
+    tab.evaluate("(text) => { location.hash = `state=${text}`; }", text)
+    assert edits(settled(tab, lambda state: state["seed"] == 11)) == edits(kept)
+    assert tab.evaluate("location.hash") == ""
+
+    tab.get_by_role("tab", name="Kept").click()
+    tab.get_by_role("button", name="Remove all").click()
+    tab.locator("#ask").get_by_role("button", name="Yes").click()
+    until(lambda: tab.locator("#kept li").count() == 0)
+
+
+def test_presets(visit):
+    tab = visit()
+    settled(tab)
+    calibrated(tab)
+    slider(tab).focus()
+    tab.keyboard.press("End")
+    edited = settled(tab, lambda state: state["edits"])
+    tab.get_by_text("Presets").click()
+    tab.fill("#preset", "far")
+    tab.keyboard.press("Enter")
+    tab.get_by_role("button", name="far", exact=True).wait_for()
+    tab.click("#reset")
+    settled(tab, lambda state: not state["edits"])
+    tab.get_by_role("button", name="far", exact=True).click()
+    assert settled(tab, lambda state: state["edits"]) == edited
+    tab.get_by_role("button", name="Remove the preset far").click()
+    until(lambda: tab.locator("#presets li").count() == 0)
+
+
+def test_before_and_after(visit):
+    tab = visit()
+    settled(tab)
+    calibrated(tab)
+    slider(tab).focus()
+    tab.keyboard.press("End")
+    settled(tab, lambda state: state["edits"])
+    frame = tab.locator("#unedited-frame")
+    tab.keyboard.down("b")
+    until(frame.is_visible)
+    tab.keyboard.up("b")
+    until(lambda: not frame.is_visible())
+    tab.keyboard.press("s")
+    until(lambda: frame.is_visible() and tab.evaluate("document.getElementById('unedited').naturalWidth") == 64)
+    left, right = frame.bounding_box(), tab.locator("#picture").bounding_box()
+    assert left["x"] + left["width"] <= right["x"] + 1
+
+
+def test_a_video_is_made_while_the_page_stays_usable(visit):
+    tab = visit()
+    settled(tab)
+    calibrated(tab)
+    slider(tab).focus()
+    tab.keyboard.press("End")
+    settled(tab, lambda state: state["edits"])
+    tab.get_by_role("tab", name="Video").click()
+    tab.fill("#frames-count", "12")
+    tab.click("#record button")
+    tab.keyboard.press("]")
+    settled(tab, lambda state: state["seed"] == 1)
+    until(lambda: tab.locator("#recordings video").count() == 1)
+    until(lambda: tab.evaluate("document.querySelector('#recordings video').readyState") >= 2)
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="Save MP4").click()
+    assert saved.value.path().read_bytes()[4:8] == b"ftyp"
+    assert "sefa render --recipe" in tab.text_content("#recordings pre")
+
+    tab.fill("#frames-count", "3000")
+    tab.click("#record button")
+    tab.get_by_role("button", name="Cancel").click()
+    until(lambda: tab.locator("#recordings [data-state=cancelled]").count() == 1)
+
+
+def test_two_visitors_have_pictures_of_their_own(visit):
+    one, other = visit(), visit()
+    for tab in (one, other):
+        settled(tab)
+        calibrated(tab)
+    slider(one).focus()
+    slider(other, "Direction 3").focus()
+    for _ in range(10):
+        one.keyboard.press("ArrowRight")
+        other.keyboard.press("ArrowLeft")
+    assert set(edits(settled(one, lambda state: state["edits"]))) == {("all", 0)}
+    assert set(edits(settled(other, lambda state: state["edits"]))) == {("all", 3)}
+
+
+def test_a_broken_picture_is_a_line_and_the_page_lives_on(visit):
+    tab = visit()
+    settled(tab)
+    calibrated(tab)
+    tab.route("**/api/frame", lambda route: route.fulfill(status=200, content_type="image/png", body=b"not a picture"))
+    tab.keyboard.press("]")
+    until(lambda: "cannot be shown" in tab.text_content("#status"))
+    tab.unroute("**/api/frame")
+    tab.route("**/api/frame", lambda route: route.fulfill(status=422, json={"error": "NaN <b>pixels</b>"}))
+    tab.keyboard.press("]")
+    until(lambda: tab.text_content("#status") == "NaN <b>pixels</b>")
+    tab.unroute("**/api/frame")
+    tab.keyboard.press("]")
+    settled(tab, lambda state: state["seed"] == 3)
+    until(lambda: tab.text_content("#status") == "")
+    visit.said[:] = [line for line in visit.said if "422" not in line]  # the browser's own line on that answer
+
+
+def test_without_the_token_it_asks_for_the_address(visit, address):
+    tab = visit(to=address.partition("#")[0])
+    tab.locator("#lost").wait_for()
+    tab.fill("#token", address)
+    tab.keyboard.press("Enter")
+    settled(tab)
+    assert "token" not in tab.url
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("wide", [360, 768, 1280, 2560])
+def test_it_fits_the_window_and_can_be_read(visit, wide, scheme):
+    tab = visit({"width": wide, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
+    settled(tab)
+    calibrated(tab)
+    for name in ("Kept", "Video", "Take along", "Directions"):
+        tab.get_by_role("tab", name=name).click()
+        assert tab.evaluate("document.documentElement.scrollWidth") <= wide
+    named = tab.evaluate(
+        """() => [...document.querySelectorAll("button, input, select")].filter((one) => one.offsetParent
+          && !(one.labels?.length || one.getAttribute("aria-label") || one.textContent.trim()))
+          .map((one) => one.outerHTML)"""
+    )
+    assert named == []
+    dark = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (max(map(int, re.findall(r"\d+", dark)[:3])) < 60) == (scheme == "dark")
