@@ -82,7 +82,8 @@ def test_import_and_what_can_be_done_with_it(run, network, tmp_path):
     assert (tmp_path / "out/sheets/smile-dir00.jpg").exists()
     outputs = json.loads((tmp_path / "out/run.json").read_text())["outputs"]
     about = outputs["sheets/smile-dir00.jpg"]["about"]
-    assert about["title"] == "Direction 0, smile" and "--directions-file smile-directions.safetensors" in about["command"]
+    assert about["title"] == "Direction 0, smile"
+    assert "--directions-file smile-directions.safetensors" in about["command"]
     assert "--layers" not in about["command"]
     run("edit", *words, "--edit", "0=+2", "--outdir", "edited")
 
