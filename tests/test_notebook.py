@@ -32,7 +32,7 @@ def test_it_runs_and_shows_its_videos(tmp_path, monkeypatch):
     assert all("data:video/mp4;base64," in html for html in videos)
     assert sum("image/jpeg" in data for data in shown) == 3
     tables = [data["text/html"] for data in shown if "<table>" in data.get("text/html", "")]
-    assert len(tables) == 1 and "3 directions of demo, layers middle" in tables[0] and "backdrop" in tables[0]
+    assert len(tables) == 1 and "3 directions of demo, middle layers" in tables[0] and "backdrop" in tables[0]
     explorers = [data for data in shown if "application/vnd.jupyter.widget-view+json" in data]
     assert len(explorers) == (importlib.util.find_spec("ipywidgets") is not None)
     assert any("backdrop" in output.get("text", "") for output in outputs)

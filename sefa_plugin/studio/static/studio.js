@@ -339,6 +339,7 @@ function listen() {
   document.addEventListener("keydown", trying(key));
   document.addEventListener("keyup", trying((event) => event.key.toLowerCase() === "b" && showBefore(false)));
   window.addEventListener("hashchange", trying(follow));
+  window.addEventListener("pagehide", () => history.push(state));  // a change that is shown and not yet kept
 }
 
 async function back(step) {
