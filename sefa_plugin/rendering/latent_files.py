@@ -177,10 +177,10 @@ class _Latents:
             )
         return np.broadcast_to(ws, (len(ws), num_ws, self.w_dim))
 
-    def _with_an_axis(self, given: list[int], name: str) -> str:
+    def _with_an_axis(self, shape: list[int], name: str) -> str:
         """How to say that rows are latents: what to type, where that is one line."""
-        if self.file.container not in ("npy", "npz") or len(given) != 2:
-            return f"save them as {[given[0], 1, given[-1]]}"
+        if self.file.container not in ("npy", "npz") or len(shape) != 2:
+            return f"save them as {[shape[0], 1, shape[-1]]}"
         command = _python(f"import numpy as np; np.savez('each.npz', w={self._loaded(name)}[:, None])")
         return f"type {command} and --projected-w each.npz"
 
