@@ -352,7 +352,7 @@ clips = stack(
     click.option(
         "--scale",
         type=click.IntRange(1, 4),
-        help="Enlarge pictures 2, 3 or 4 times.  [default: mp4 and gif of networks below 256 px to 256 or more]",
+        help="Enlarge pictures of sheets and videos 2, 3 or 4 times.  [default: videos below 256 px to 256 or more]",
         metavar="INT",
     ),
     choice("--canvas", "1080p square", "Format of a video: 1920x1080, or 1080x1080; pictures as large as fit."),

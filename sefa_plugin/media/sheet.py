@@ -74,6 +74,7 @@ def write_sheet(
     aside: np.ndarray | None = None,
     marked: int | tuple[int, int] | None = None,
     cell: int = CELL,
+    scale: int = 1,
     comment: str = "",
 ) -> list[list[list[int]]]:
     """Write a contact sheet as JPEG (full colour resolution) or PNG, by the suffix of ``path``.
@@ -86,7 +87,8 @@ def write_sheet(
             lines that has the same height whether they fill it or not.
         aside: a small picture (the heat map) right of the first row, uint8 RGB.
         marked: the column, or the row and column of the one picture, that is framed (the unedited); None frames none.
-        cell: longest side of a picture on the sheet, in pixels.
+        cell: longest side of a picture on the sheet before it is enlarged, in pixels.
+        scale: how many times pictures are larger than that, by Lanczos' filter where they have fewer pixels.
         comment: goes into the metadata of the file: the command that made it.
 
     Returns:
@@ -100,8 +102,8 @@ def write_sheet(
     kind = formats.get(Path(path).suffix.lower())
     if kind is None:
         raise ValueError(f"{path}: a sheet is written as one of {', '.join(formats)}")
-    cell = max(1, min(cell, LARGEST // len(rows), LARGEST // len(rows[0])))
-    cells = [[_cell(picture, cell) for picture in row] for row in rows]
+    cell = max(1, min(cell, LARGEST // (scale * len(rows)), LARGEST // (scale * len(rows[0]))))
+    cells = [[_cell(picture, cell, scale) for picture in row] for row in rows]
     plan = _Plan(cells[0][0].size, row_labels, column_labels, title, text, aside is not None)
     sheet = _draw(plan, cells, aside, marked)
     data = io.BytesIO()  # on a full disk Pillow writes a truncated JPEG without an error
@@ -147,9 +149,12 @@ class _Plan:
         return self.top + (self.high + GAP) * row
 
 
-def _cell(picture: np.ndarray, limit: int) -> PillowImage:
+def _cell(picture: np.ndarray, limit: int, scale: int) -> PillowImage:
     from PIL import Image
 
     image = Image.fromarray(fit(picture, limit))
     times = max(1, min(TINY, limit) // max(image.size))
-    return image.resize([side * times for side in image.size], 0)  # every pixel as it is
+    if scale == 1:
+        return image.resize([side * times for side in image.size], 0)  # every pixel as it is
+    size = [side * times * scale for side in image.size]
+    return Image.fromarray(fit(picture, limit * scale)).resize(size, 1)  # 1: Lanczos

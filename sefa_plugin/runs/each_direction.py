@@ -215,7 +215,8 @@ class EachDirection:
         """All settings that determine an output."""
         (group, index), (low, high) = job, self.ranges.of(*job)
         held, output = group.directions, self.output
-        shown = output.of_video() if kind == "video" else {"columns": list(self._columns(low, high))}
+        columns = {"columns": list(self._columns(low, high)), **output.of_sheet()}
+        shown = output.of_video() if kind == "video" else columns
         return {
             **common_settings(self.view, self.network),
             "direction": hashlib.sha256(held.vectors[index].tobytes()).hexdigest(),
@@ -257,6 +258,7 @@ class EachDirection:
             marked=columns.index(0.0) if 0.0 in columns else None,
             comment=about["command"],
             described=True,
+            scale=self.output.scale or 1,
         )
         return Output(f"sheets/{stem_of(*job)}.jpg", sheet, settings, columns, about, (SHEETS, place))
 

@@ -285,7 +285,7 @@ class Making:
         videos = [(self._names(video), video.layout.size) for video in later if isinstance(video.layout, Video)]
         cells: list[np.ndarray] = []
         for name, pictures in self._rows(layout.shard):
-            cells += [fit(picture, CELL) for picture in pictures]
+            cells += [fit(picture, CELL * layout.scale) for picture in pictures]
             for size in {size for names, size in videos if name in names}:
                 store.put((name, size), side_by_side(pictures, size))
         rows, columns = len(layout.row_labels), len(layout.column_labels)
@@ -297,7 +297,8 @@ class Making:
         about: About = {}
         if layout.described:
             before = [fit(picture, CELL) for picture in self._unedited()[:DESCRIBED]]
-            low, high = (cells[:everyone][:DESCRIBED], cells[-everyone:][:DESCRIBED])
+            ends = (cells[:everyone][:DESCRIBED], cells[-everyone:][:DESCRIBED])
+            low, high = ([fit(picture, CELL) for picture in end] for end in ends)
             effect = describe(before, low if distances[0] < 0 else None, high if distances[-1] > 0 else None)
             words = f"Towards +: {', '.join(effect.words)}. " if effect.words else ""
             text, heat = f"{words}Changes: {effect.where}. Range: {text}.", heat_picture(effect.heat)
@@ -313,6 +314,7 @@ class Making:
             text=text,
             aside=heat,
             marked=layout.marked,
+            scale=layout.scale,
             comment=layout.comment,
         )
         return about

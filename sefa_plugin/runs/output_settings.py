@@ -120,6 +120,10 @@ class OutputSettings:
             del held["scale"]
         return held
 
+    def of_sheet(self) -> dict[str, object]:
+        """The settings that determine a sheet, beside its columns."""
+        return {} if self.scale in (None, 1) else {"scale": self.scale}
+
     def video_named(self, stem: str) -> str:
         """The name of a video: a file, or for ``png`` a folder."""
         return stem if self.video == "png" else f"{stem}.{self.video}"

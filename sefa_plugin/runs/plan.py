@@ -49,6 +49,7 @@ class Sheet(_OfOneShard, frozen=True, kw_only=True, tag=True):
         marked: the column, or the row and the column, of the unedited pictures.
         comment: the command that makes it again.
         described: whether changes at the ends are described in words, with a map of the changed places.
+        scale: how many times pictures are larger than usual.
     """
 
     row_labels: tuple[str, ...]
@@ -59,6 +60,7 @@ class Sheet(_OfOneShard, frozen=True, kw_only=True, tag=True):
     marked: Union[int, tuple[int, int], None] = None
     comment: str = ""
     described: bool = False
+    scale: int = 1
 
 
 class Video(msgspec.Struct, frozen=True, kw_only=True, tag=True):

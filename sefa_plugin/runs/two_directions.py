@@ -252,7 +252,7 @@ class Plane:
         Raises:
             ValueError: an unknown path.
         """
-        outputs = [self._sheet(who, label) for who, label in enumerate(self.view.labels)]
+        outputs = [self._sheet(output, who, label) for who, label in enumerate(self.view.labels)]
         return outputs + ([self._video(output, shape)] if output.video != "none" else [])
 
     def _shard(self, places: Sequence[tuple[int, float, float]], row: int) -> Shard:
@@ -260,9 +260,9 @@ class Plane:
         shots = tuple((float(who), ((0, x), (1, y))) for who, x, y in places)
         return Shard(shots, (self.across.edit, self.down.edit), row)
 
-    def _sheet(self, who: int, label: str) -> Output:
+    def _sheet(self, output: OutputSettings, who: int, label: str) -> Output:
         columns, rows = (axis.steps for axis in self.axes)
-        settings = self._settings({"sheet": [list(columns), list(rows)]}, [who])
+        settings = self._settings({"sheet": [list(columns), list(rows)], **output.of_sheet()}, [who])
         about = self._about(f"{self.across.called} across, {self.down.called} down, {label}")
         about["rows"], about["columns"] = ([signed(step) for step in steps] for steps in (rows, columns))
         about["axes"] = f"{self.down.called} down, {self.across.called} across"
@@ -274,6 +274,7 @@ class Plane:
             text=about["range"],
             marked=(rows.index(0.0), columns.index(0.0)) if 0.0 in rows and 0.0 in columns else None,
             comment=about["command"],
+            scale=output.scale or 1,
         )
         name = f"sheets/{self.stem}-{label.replace(' ', '')}.jpg"
         return Output(name, sheet, settings, columns, about, (SHEETS, who))

@@ -153,3 +153,18 @@ def test_pictures_stand_at_the_same_place_whatever_is_said(tmp_path):
         for text in ("Short.", "Towards +: turns to the right, tilts clockwise by 5°, subject darker by 14 %. " * 2)
     ]
     assert places[0] == places[1]
+
+
+@pytest.mark.parametrize(("side", "shown"), [(64, 384), (100, 300), (512, 768)])
+def test_enlarged_pictures(tmp_path, side, shown):
+    """Three times as large as usual; pictures that were reduced show more of their pixels."""
+    fine = np.indices((side, side)).sum(axis=0)[..., None].repeat(3, axis=2) % 2 * 255
+    picture = np.where(np.arange(side)[:, None, None] < side // 2, fine, 90).astype(np.uint8)
+    (((left, top, wide, high),),) = write_sheet(
+        tmp_path / "a.png", [[picture]], row_labels=[""], column_labels=[""], scale=3
+    )
+    assert (wide, high) == (shown, shown)
+    with Image.open(tmp_path / "a.png") as sheet:
+        found = np.asarray(sheet)[top : top + high, left : left + wide]
+    assert found.shape == (shown, shown, 3) and (found[-shown // 4 :] == 90).all()
+    assert found[: shown // 3].std() > 30  # the pattern of single pixels is there
