@@ -31,9 +31,9 @@ def test_a_preview_of_all_pixels_is_the_picture_and_what_is_kept_does_not_change
         scene, made = Scene(G, View(Look(), (5,))), Previews()
         for distance in (0.5, 1.0, 1.5):
             edits = [edit(G, (0, 1), 1.0), edit(G, tuple(range(6, G.num_ws)), distance)]
-            assert np.array_equal(made.picture(scene, edits, unchanged=6), whole(scene, edits))
+            assert np.array_equal(made.picture(scene, edits, unchanged=6, size=64), whole(scene, edits))
         edits = [edit(G, (0, 1), -1.0), *edits[1:]]  # other early rows: nothing stale is used
-        assert np.array_equal(made.picture(scene, edits, unchanged=6), whole(scene, edits))
+        assert np.array_equal(made.picture(scene, edits, unchanged=6, size=64), whole(scene, edits))
 
 
 def test_fewer_pixels_are_the_running_sum_of_the_network():
