@@ -70,7 +70,7 @@ CASES = {
     "stylegan3": ("gen-sefa --network sg3.pkl --translate=-0.1,0.123456789 --rotate 15 --seeds 0 -K 1 --video none",),
     "z": (f"gen-sefa --network {NET} --space z {FEW} --video png --which G_ema --device cpu --easing sine",),
     "demo": (
-        "sefa demo --frames 3 --max-mb 1 --video gif",
+        "sefa demo --seeds 13 -K 1 --frames 3 --max-mb 1 --video gif",
         "sefa demo --seeds 0 -K 1 --layers all,fine --video none --outdir all",
     ),
     "scores": ("sefa evaluate rescore --network demo --samples 8 -K 1 --distance 1 --outdir scores",),

@@ -5,6 +5,7 @@ import pytest
 from demo import words
 
 
+@pytest.mark.hard
 @pytest.mark.command
 def test_the_kind_of_each_drawn_factor():
     """Faces that are drawn anew with one factor changed, so that the truth is exact."""
