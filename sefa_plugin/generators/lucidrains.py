@@ -45,10 +45,7 @@ class MappingNetwork(BaseMapping):
         for index in range(self.num_layers):
             layer = getattr(self, f"fc{index}")
             x = F.leaky_relu(F.linear(x, layer.weight * self.lr_multiplier, layer.bias * self.lr_multiplier), 0.2)
-        ws = x.unsqueeze(1).repeat(1, self.num_ws, 1)
-        if truncation_psi != 1:
-            ws[:, :truncation_cutoff] = torch.lerp(self.w_avg, ws[:, :truncation_cutoff], truncation_psi)
-        return ws
+        return self.truncated(x, self.w_avg, truncation_psi, truncation_cutoff)
 
 
 class StyledConv(nn.Module):

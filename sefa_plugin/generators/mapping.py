@@ -94,7 +94,11 @@ class BaseMapping(nn.Module):
         """The linear layers, then truncation towards ``average``, which can be broadcast to ``[N, num_ws, w_dim]``."""
         for index in range(self.num_layers):
             x = getattr(self, f"fc{index}")(x)
-        ws = x.unsqueeze(1).repeat(1, self.num_ws, 1)
+        return self.truncated(x, average, psi, cutoff)
+
+    def truncated(self, w: Tensor, average: Tensor | None, psi: float, cutoff: int | None) -> Tensor:
+        """w ``[N, w_dim]`` for every row of ws, truncated as :meth:`layers` says."""
+        ws = w.unsqueeze(1).repeat(1, self.num_ws, 1)
         if psi != 1:
             if average is None:
                 raise ValueError("this network keeps no average w, so truncation is not possible")
