@@ -25,7 +25,7 @@ SAMPLES_SEED = 7  # as the sheets that the training writes
 SEEDS = "--seeds 13,16,10,5"  # faces that turned out well
 PLANE = "--across middle:2 --down middle:1 --seeds 16 --video none"  # of sefa plane --network demo
 EDIT = "--seeds 5,16,18,4 --edit 2=+1.9 --edit coarse:0=-1"  # of sefa edit --network demo
-WALK = "--animate walk --frames 60 --video gif"  # of sefa render --recipe, which EDIT wrote
+WALK = "--animate walk --frames 40 --video gif"  # of sefa render --recipe, which EDIT wrote
 GIF = "--video gif --size"
 
 # options of gen_sefa.py --network demo -> picture -> what it is called there
@@ -43,10 +43,10 @@ PICTURES = {
         "fixed1.jpg": "sheets/all-dir01.jpg",
         "fixed7.jpg": "sheets/all-dir07.jpg",
     },
-    f"--layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions --easing sine --frames 30 {GIF} 512": {
+    f"--layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions --easing sine --frames 16 {GIF} 420": {
         "grid.gif": "videos/coarse-grid.gif"
     },
-    f"--layers middle --directions 2 {SEEDS} --frames 40 {GIF} 768": {"demo.gif": "videos/middle-dir02.gif"},
+    f"--layers middle --directions 2 {SEEDS} --frames 24 {GIF} 640": {"demo.gif": "videos/middle-dir02.gif"},
 }
 
 
