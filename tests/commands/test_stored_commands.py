@@ -25,14 +25,14 @@ CASES = {
     "auto": (f"gen-sefa --network '../a \"net\"/it''s $HOME.pkl' {FEW} --grid --video gif --outdir ../out",),
     "layers": (f"gen-sefa --network {NET} --seeds 0 --layers coarse,0-1,5 -K1 --video png --captions --frames 3",),
     "each": (f"sefa sheet --network {NET} --seeds 0 --layers each --directions=0 --distance 2 --outdir=each",),
-    "absolute": (f"gen-sefa --network 'HERE/work/my net.pkl' {FEW} --size 60 --loop once --outdir 'HERE/the out'",),
+    "absolute": (f"gen-sefa --network 'HERE/typed/my net.pkl' {FEW} --size 60 --loop once --outdir 'HERE/the out'",),
     "mp4": (f"sefa render --network {NET} {FEW} --distance=-1.234567891,2 --no-normalize --torgb never --fps 12.5",),
     "weakest": (f"gen-sefa --network {NET} --seeds 0 --directions 0,-1 --edit-layers 0-1 --video none --overwrite",),
     "file": (
         f"sefa factorize --network {NET} --layers coarse -K 3 --outdir kept",
         f"sefa render --network {NET} --directions-file kept/directions-coarse.safetensors --seeds 1"
         " --frames 3 --video gif --directions 1 --trunc 0.7 --trunc-cutoff 4 --noise-mode none",
-        f"sefa edit --network {NET} --directions-file 'HERE/work/kept/directions-coarse.safetensors' --edit 2=auto"
+        f"sefa edit --network {NET} --directions-file 'HERE/typed/kept/directions-coarse.safetensors' --edit 2=auto"
         " --edit 0=1@2-3 --seeds 4",
     ),
     "edit": (
@@ -43,7 +43,7 @@ CASES = {
         f"sefa edit --network {NET} --seeds 3 --edit 'brush size=-50%' --edit 0=2 --edit-layers fine --outdir still",
         f"sefa edit --network {NET} --seeds 3 --space z --edit 0=0.5 --edit 1=0.25 --outdir zet",
         "sefa render --recipe still --seeds 7,8 --outdir others",
-        "sefa render --recipe 'HERE/work/still/recipe.json' --animate edit --frames 4 --video gif",
+        "sefa render --recipe 'HERE/typed/still/recipe.json' --animate edit --frames 4 --video gif",
         "sefa render --recipe still --animate walk --seeds 3,5 --frames 4 --outdir still --easing spherical",
         f"sefa plane --network {NET} --across 'brush size' --down=-2@0-3 --seeds 4 --frames 3 --path corners",
         f"sefa plane --network {NET} --across coarse:0=1 --down 'fine:0=-1,2' --seeds 4 --video gif --frames 3",
@@ -51,7 +51,7 @@ CASES = {
     "projected": (
         f"sefa edit --network {NET} --seeds 3 --edit 0=1 --outdir 'a w'",
         f"gen-sefa --network {NET} --projected-w 'a w/seed0003.npz' --directions 0 --distance 2 --frames 3",
-        f"sefa edit --network {NET} --projected-w 'HERE/work/a w/seed0003.npz' --seeds 1 --edit 1=1 --outdir more",
+        f"sefa edit --network {NET} --projected-w 'HERE/typed/a w/seed0003.npz' --seeds 1 --edit 1=1 --outdir more",
         "sefa render --recipe 'a w' --projected-w more/proj00.npz --outdir again",
         f"sefa plane --network {NET} --projected-w more/proj00.npz --across 0 --down 1 --video none --outdir plane",
     ),
@@ -88,10 +88,10 @@ def typed(command, here):
 @pytest.fixture(scope="module")
 def networks(golden, tmp_path_factory):
     here = tmp_path_factory.mktemp("networks")
-    (here / "work").mkdir()
+    (here / "typed").mkdir()
     (here / 'a "net"').mkdir()
-    names = {"work/my net.pkl": "sg2ada-skip-64", 'a "net"/its $HOME.pkl': "sg2ada-skip-64"}
-    names |= {"work/classes.pkl": "sg2ada-cond-32", "work/sg3.pkl": "sg3t-64"}
+    names = {"typed/my net.pkl": "sg2ada-skip-64", 'a "net"/its $HOME.pkl': "sg2ada-skip-64"}
+    names |= {"typed/classes.pkl": "sg2ada-cond-32", "typed/sg3.pkl": "sg3t-64"}
     for name, case in names.items():
         shutil.copy(golden(case).pickle, here / name)
     return here
@@ -117,7 +117,7 @@ LONG = ("classes", "edit", "each", "projected", "absolute", "z", "class", "auto"
 def test_every_stored_command_makes_the_same_pixels(networks, tmp_path, monkeypatch, case):
     here = tmp_path / "here"
     shutil.copytree(networks, here)
-    monkeypatch.chdir(here / "work")
+    monkeypatch.chdir(here / "typed")
     for command in CASES[case]:
         typed(command, here)
     commands = {}
@@ -131,7 +131,7 @@ def test_every_stored_command_makes_the_same_pixels(networks, tmp_path, monkeypa
     for number, (command, (places, names)) in enumerate(commands.items()):
         again = tmp_path / f"again{number}"
         without_pictures(here, again)
-        monkeypatch.chdir(again / "work")
+        monkeypatch.chdir(again / "typed")
         typed(command, again)
         for name in names:
             assert (again / name).is_file(), f"{command}\nof {places} does not make {name}"
@@ -216,13 +216,13 @@ def test_a_recipe_finds_a_network_of_elsewhere(networks, tmp_path, monkeypatch):
     """An absolute path is stored relative to the recipe, so that no name of a home is in it."""
     shutil.copytree(networks, tmp_path / "nets")
     monkeypatch.chdir(tmp_path)
-    net = tmp_path / "nets" / "work" / "my net.pkl"
+    net = tmp_path / "nets" / "typed" / "my net.pkl"
     assert (
         sefa("edit", "--network", net, "--edit", "0=1", "--seeds", "1", "--outdir", tmp_path / "a" / "still").exit_code
         == 0
     )
     recipe = tmp_path / "a" / "still" / "recipe.json"
-    assert Recipe.load(recipe).network["path"] == os.path.join("..", "..", "nets", "work", "my net.pkl")
+    assert Recipe.load(recipe).network["path"] == os.path.join("..", "..", "nets", "typed", "my net.pkl")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert sefa("render", "--recipe", recipe, "--outdir", "again").exit_code == 0

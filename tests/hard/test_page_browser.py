@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+from chromium import chromium
 from PIL import Image
 from typed_commands import sefa
 
@@ -20,7 +21,6 @@ from sefa_plugin.runs.page.html import Card, Matrix, Section, Star, write_page
 from sefa_plugin.runs.page.playing import Cells, Clip, Play
 from sefa_plugin.runs.page.sheets import sheet_of
 
-sync = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.hard
 WINDOWS = {
     "phone": {"width": 360, "height": 740},
@@ -35,13 +35,8 @@ PREFERS = "matchMedia('(prefers-color-scheme: dark)').matches"
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium")
-    with sync.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 def until(tab, true, seconds=20):
