@@ -1,0 +1,143 @@
+"""Train the network of vases by regression: ``python -m demo.fit``.
+
+The world of ``vases.py`` draws the picture of every latent, so no discriminator is needed: the generator's picture
+of a latent is brought close to the drawn one, in absolute differences at three sizes; Adam, a moving average of the weights.
+Interrupted runs go on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from demo import checkpoint
+from demo.network import Generator
+from demo.vases import SIZE, Z_DIM, draw, factors_of
+
+CHECKPOINT = "checkpoint.safetensors"
+BATCH = 16
+RATE = 0.004  # at the start; it falls as a cosine to nothing
+KEPT = 0.998  # of the moving average, in a step
+UNSEEN = 1_000_000  # from this seed on latents judge
+
+
+def generator() -> Generator:
+    """A fresh generator."""
+    sizes = {"channel_base": 2048, "channel_max": 64}
+    return Generator(Z_DIM, 0, 64, SIZE, 3, {"num_layers": 3}, sizes)
+
+
+def latents(seed: int, count: int) -> torch.Tensor:
+    """Latents ``[count, Z_DIM]`` of a seed."""
+    return torch.from_numpy(np.random.RandomState(seed).randn(count, Z_DIM))
+
+
+def loss_of(img: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+    """Mean absolute difference of pictures ``[N, 3, H, W]`` in full, half and quarter size."""
+    total = F.l1_loss(img, drawn)
+    for _ in range(2):
+        img, drawn = F.avg_pool2d(img, 2), F.avg_pool2d(drawn, 2)
+        total = total + F.l1_loss(img, drawn)
+    return total
+
+
+class Fit:
+    """Generator, its moving average, optimiser and counter; one :meth:`step` at a time."""
+
+    def __init__(self, steps: int, seed: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.G = generator()
+        self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
+        self.optimiser = torch.optim.Adam(self.G.parameters(), RATE, betas=(0.9, 0.99), eps=1e-8)
+        self.seed, self.steps, self.done = seed, steps, 0
+
+    def step(self) -> float:
+        """One update; gives the loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = RATE * min(1.0, (self.done + 1) / 100) * 0.5 * (1 + np.cos(np.pi * self.done / self.steps))
+        z = latents(self.seed * 500_000 + self.done, BATCH)
+        loss = loss_of(self.G(z, noise_mode="none"), draw(factors_of(z)))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        keep = min(KEPT, (1 + self.done) / (10 + self.done))
+        with torch.no_grad():
+            for held, new in zip(self.G_ema.parameters(), self.G.parameters()):
+                held.lerp_(new, 1 - keep)
+            self.G_ema.mapping.w_avg.copy_(self.G.mapping.w_avg)
+        self.done += 1
+        return float(loss.detach())
+
+    def state(self) -> dict:
+        """All that a later run needs to go on."""
+        parts = {name: getattr(self, name).state_dict() for name in ("G", "G_ema", "optimiser")}
+        return {"seed": self.seed, "steps": self.steps, "done": self.done, **parts}
+
+    def restore(self, state: dict) -> None:
+        """Go on from :meth:`state`."""
+        for name in ("G", "G_ema", "optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.done = state["done"]
+
+
+def accuracy(G: Generator, count: int = 64) -> tuple[float, float]:
+    """PSNR in decibels of the pictures of unseen latents against the drawn ones: the median and the lowest."""
+    z = latents(UNSEEN, count)
+    with torch.no_grad():
+        error = (G(z, noise_mode="none").clamp(-1, 1) - draw(factors_of(z))).square().mean((1, 2, 3))
+    decibels = 10 * torch.log10(4 / error)
+    return float(decibels.median()), float(decibels.min())
+
+
+def sheet(G: Generator, columns: int = 6) -> Image.Image:
+    """Drawn pictures and those of the network, in turns of rows."""
+    z = latents(UNSEEN + 1, 2 * columns)
+    with torch.no_grad():
+        both = torch.stack([draw(factors_of(z)), G(z, noise_mode="none")])
+    both = (both * 127.5 + 128).clamp(0, 255).to(torch.uint8).reshape(2, 2, columns, 3, SIZE, SIZE)
+    return Image.fromarray(both.permute(1, 0, 4, 2, 5, 3).reshape(4 * SIZE, columns * SIZE, 3).numpy())
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--outdir", type=click.Path(file_okay=False, path_type=Path), default="sefa-out/vases-training")
+@click.option("--steps", type=click.IntRange(min=1), default=12_000, help=f"Of {BATCH} pictures each.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the weights and the latents.")
+@click.option("--minutes", type=click.FloatRange(min=0), default=3, help="Between checkpoints.")
+def main(outdir: Path, steps: int, seed: int, minutes: float) -> None:
+    """Train on drawn vases. Run it again to go on after an interruption."""
+    outdir.mkdir(parents=True, exist_ok=True)
+    fit, path = Fit(steps, seed), outdir / CHECKPOINT
+    if path.exists():
+        state = checkpoint.read(path)
+        if (state["seed"], state["steps"]) != (seed, steps):
+            raise click.ClickException(f"{path}: has --seed {state['seed']} --steps {state['steps']}")
+        fit.restore(state)
+        click.echo(f"going on from step {fit.done}")
+
+    def save() -> None:
+        checkpoint.write(path, fit.state())
+        sheet(fit.G_ema).save(outdir / "samples.png")
+
+    start = saved = time.time()
+    first = fit.done
+    while fit.done < steps:
+        loss = fit.step()
+        if fit.done % 50 == 0:
+            left = (steps - fit.done) * (time.time() - start) / (fit.done - first) / 60
+            click.echo(f"step {fit.done}  loss {loss:.4f}  {left:.0f} min left")
+        if time.time() - saved > minutes * 60:
+            save()
+            saved = time.time()
+    save()
+    click.echo("PSNR against the drawn pictures: median {:.1f} dB, lowest {:.1f} dB".format(*accuracy(fit.G_ema)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The drawn vases, and the training of their network by regression."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from demo import checkpoint, fit
+from demo.vases import FACTORS, NAMES, SIZE, draw, factors_of
+
+
+def middle(**changes: float) -> torch.Tensor:
+    """The factors of a vase in the middle of all ranges, but for those given: ``[1, len(NAMES)]``."""
+    return torch.tensor([[changes.get(name, sum(FACTORS[name]) / 2) for name in NAMES]])
+
+
+def test_factors_are_independent_and_uniform():
+    factors = factors_of(fit.latents(5, 20_000))
+    low, high = torch.tensor(list(FACTORS.values()), dtype=torch.float64).T
+    assert (factors > low).all() and (factors < high).all()
+    shares = (factors - low) / (high - low)
+    assert (shares.mean(0) - 0.5).abs().max() < 0.01 and (shares.std(0) - 12**-0.5).abs().max() < 0.01
+    assert (torch.corrcoef(shares.T) - torch.eye(len(NAMES))).abs().max() < 0.03
+
+
+def test_the_length_of_a_latent_means_nothing():
+    z = fit.latents(6, 3)
+    assert torch.allclose(factors_of(z), factors_of(3 * z), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_factor_changes_the_picture(name):
+    low, high = (draw(middle(**{name: value})) for value in FACTORS[name])
+    assert low.shape == (1, 3, SIZE, SIZE) and low.abs().max() <= 1
+    assert (low - high).abs().mean() > 0.004
+
+
+def test_factors_change_what_they_are_named_after():
+    base = draw(middle())[0]
+    wall = (slice(None), slice(0, 20), slice(0, 20))
+    for name in ("tilt", "belly", "glaze", "bands", "gloss"):
+        assert torch.equal(draw(middle(**{name: FACTORS[name][1]}))[0][wall], base[wall]), name
+    assert (draw(middle(background=1.0))[0][wall] - base[wall]).abs().min() > 0.01
+    lit, dark = draw(middle(light=1.0))[0], draw(middle(light=-1.0))[0]
+    left, right = (slice(None), slice(50, 80), slice(48, 60)), (slice(None), slice(50, 80), slice(68, 80))
+    assert lit[right].mean() > dark[right].mean() and lit[left].mean() < dark[left].mean()
+
+
+def test_training_goes_on_as_if_never_interrupted(tmp_path, monkeypatch):
+    monkeypatch.setattr(fit, "BATCH", 2)
+    whole = fit.Fit(steps=3)
+    losses = [whole.step() for _ in range(3)]
+    assert len(set(losses)) == 3
+    first = fit.Fit(steps=3)
+    first.step()
+    checkpoint.write(tmp_path / "one", first.state())
+    second = fit.Fit(steps=3)
+    second.restore(checkpoint.read(tmp_path / "one"))
+    assert [second.step() for _ in range(2)] == losses[1:]
+    assert all(torch.equal(a, b) for a, b in zip(whole.G_ema.parameters(), second.G_ema.parameters()))
+
+
+@pytest.mark.hard
+def test_training_brings_pictures_closer_to_the_drawn_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(fit, "BATCH", 4)
+    before = fit.accuracy(fit.Fit(steps=1).G_ema, 8)[0]
+    result = CliRunner().invoke(fit.main, ["--outdir", str(tmp_path), "--steps", "60"], catch_exceptions=False)
+    after = float(result.output.split("median ")[1].split()[0])
+    assert result.exit_code == 0 and after > before + 1.5
+    again = CliRunner().invoke(fit.main, ["--outdir", str(tmp_path), "--steps", "60"])
+    assert "going on from step 60" in again.output
+    other = CliRunner().invoke(fit.main, ["--outdir", str(tmp_path), "--steps", "61"])
+    assert other.exit_code == 1 and "has --seed 0 --steps 60" in other.output
