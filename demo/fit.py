@@ -1,8 +1,8 @@
 """Train the network of vases by regression: ``python -m demo.fit``.
 
 The world of ``vases.py`` draws the picture of every latent, so no discriminator is needed: the generator's picture
-of a latent is brought close to the drawn one, in absolute differences at three sizes; Adam, a moving average of the weights.
-Interrupted runs go on from the last checkpoint.
+of a latent is brought close to the drawn one, in absolute differences at three sizes. Adam, and a moving average of
+the weights. Interrupted runs go on from the last checkpoint.
 """
 
 from __future__ import annotations
