@@ -73,7 +73,7 @@ CASES = {
         "sefa demo --seeds 13 -K 1 --frames 3 --max-mb 1 --video gif",
         "sefa demo --seeds 0 -K 1 --layers all,fine --video none --outdir all",
     ),
-    "scores": ("sefa evaluate rescore --network demo --samples 8 -K 1 --distance 1 --outdir scores",),
+    "scores": ("sefa evaluate rescore --network demo --samples 4 -K 1 --distance 1 --outdir scores",),
 }
 
 
@@ -90,7 +90,7 @@ def networks(golden, tmp_path_factory):
     here = tmp_path_factory.mktemp("networks")
     (here / "typed").mkdir()
     (here / 'a "net"').mkdir()
-    names = {"typed/my net.pkl": "sg2ada-skip-64", 'a "net"/its $HOME.pkl': "sg2ada-skip-64"}
+    names = {"typed/my net.pkl": "sg2-in-sg3-32", 'a "net"/its $HOME.pkl': "sg2-in-sg3-32"}
     names |= {"typed/classes.pkl": "sg2ada-cond-32", "typed/sg3.pkl": "sg3t-64"}
     for name, case in names.items():
         shutil.copy(golden(case).pickle, here / name)
@@ -108,7 +108,8 @@ def without_pictures(here, again):
         path.unlink()
 
 
-LONG = ("classes", "edit", "each", "projected", "absolute", "z", "class", "auto")  # many commands, or many sheets
+# Many commands, many sheets, or the bundled network.
+LONG = ("classes", "edit", "each", "projected", "absolute", "z", "class", "auto", "layers", "variants", "demo", "weakest")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def address(golden, monkeypatch, tmp_path):
     """Of a network that needs a password and a token."""
     monkeypatch.setenv("DNNLIB_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")
-    Server.content = golden("sg2ada-skip-64").pickle.read_bytes()
+    Server.content = golden("sg2-in-sg3-32").pickle.read_bytes()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -175,7 +176,7 @@ def test_no_output_and_no_message_has_a_secret(address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     printed = [
         gen("--network", address, "--seeds", "0", "-K", "1", "--frames", "2", "--video", "mp4", "--grid"),
-        sefa("render", f"--network={address}", "--seeds", "0", "-K", "1", "--frames", "2", "--video", "gif"),
+        sefa("render", f"--network={address}", "--seeds", "0", "-K", "1", "--frames", "2", "--video", "gif", "--size", "native"),
         sefa("edit", "--network", address, "--seeds", "0", "--edit", "0=1"),
         sefa("plane", "--network", address, "--seeds", "0", "--across", "0=1", "--down", "1=1", "--video", "none"),
         sefa("factorize", "--network", address),

@@ -14,7 +14,7 @@ from sefa_plugin.rendering.latents import z_from_seeds
 @pytest.fixture(scope="module")
 def faces():
     G = load_network("demo")
-    ws = G.mapping(z_from_seeds(range(3), G.z_dim), None)
+    ws = G.mapping(z_from_seeds(range(2), G.z_dim), None)
     return list(render(G, [ws], batch_size=3))
 
 
@@ -100,7 +100,7 @@ def test_hue(faces):
     ],
 )
 def test_motions_are_said(faces, motion, name, amount, word):
-    pairs = [moved(Image.fromarray(face).convert("L").resize((256, 256), 3), **motion) for face in faces]
+    pairs = [moved(Image.fromarray(face).convert("L").resize((256, 256), 3), **motion) for face in faces[:1]]
     before, after = ([np.rint(255 * pair[i]).astype(np.uint8)[..., None] for pair in pairs] for i in (0, 1))
     effect = describe(before, None, after)
     assert effect.numbers[name] == pytest.approx(amount, abs=0.8)
@@ -258,14 +258,14 @@ def scene(seed, *, shift=0.0, degrees=0.0, squeeze=1.0, paint=0.0, ground=0.0, l
 )
 def test_the_kind_of_a_planted_change(change, kind, word):
     """As told by pictures that have nothing of the bundled network."""
-    seeds = range(4)
+    seeds = range(2)
     effect = describe([scene(s) for s in seeds], None, [scene(s, **change) for s in seeds])
     assert effect.kind == kind
     assert effect.words[0].startswith(word.rstrip(" %°0123456789"))
 
 
 def test_the_subject_is_named_before_a_weaker_change_of_the_backdrop():
-    seeds = range(4)
+    seeds = range(2)
     effect = describe([scene(s) for s in seeds], None, [scene(s, shift=0.2, ground=0.8) for s in seeds])
     assert effect.words[0].startswith("moves right by")
     assert any("background" in words for words in effect.words[1:])

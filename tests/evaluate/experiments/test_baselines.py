@@ -13,17 +13,21 @@ from sefa_plugin.evaluate.samples.bench import Bench
 pytestmark = pytest.mark.command
 
 
+def measured(count, scored, codes):
+    bench = Bench(Planted(), Reader(), count=count)
+    found = baselines.find(bench, METHODS, 6, scored=scored, codes=codes, first=50_000)
+    floor = baselines.floors(bench, Reader(), portraits=count)
+    return bench, baselines.compare(bench, found, Reader(), portraits=count), floor
+
+
 @pytest.fixture(scope="module")
 def compared():
-    bench = Bench(Planted(), Reader(), count=120)
-    found = baselines.find(bench, METHODS, 6, scored=3000, codes=4000, first=50_000)
-    floor = baselines.floors(bench, Reader(), portraits=120)
-    return bench, baselines.compare(bench, found, Reader(), portraits=120), floor
+    return measured(30, 500, 500)
 
 
 @pytest.mark.hard
-def test_sefa_is_purest_where_layers_respond_to_one_attribute_each(compared):
-    _, outcomes, _ = compared
+def test_sefa_is_purest_where_layers_respond_to_one_attribute_each():
+    _, outcomes, _ = measured(120, 3000, 4000)
     by = {one.found.method: one for one in outcomes}
     share = {method: one.summary.mean("share").value for method, one in by.items()}
     assert share["sefa"] > 0.95
@@ -79,7 +83,7 @@ def test_real_pictures_as_reference(compared):
     bench, outcomes, (floor, none) = compared
     far = bench.features(Reader()) + 10
     found = [outcomes[0].found]
-    again = baselines.compare(bench, found, Reader(), far, portraits=120)
+    again = baselines.compare(bench, found, Reader(), far, portraits=30)
     assert none is None and again[0].real.value > 100 * floor.value
     assert again[0].frechet.value == outcomes[0].frechet.value
-    assert "Frechet, real" in baselines.table_of(again, baselines.floors(bench, Reader(), far, 120)).columns
+    assert "Frechet, real" in baselines.table_of(again, baselines.floors(bench, Reader(), far, 30)).columns
