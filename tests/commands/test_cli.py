@@ -21,6 +21,7 @@ from sefa_plugin.reading.network_file import read_network
 from sefa_plugin.rendering.frames import render
 
 SMALL = ["--seeds", "0-1", "--num-directions", "2", "--frames", "6", "--distance", "4"]
+TWO = ["--seeds", "0", "--num-directions", "2", "--frames", "6", "--distance", "4"]
 FEW = ["--seeds", "0", "--num-directions", "1", "--distance", "4"]
 ONE = [*FEW, "--frames", "6"]
 
@@ -114,7 +115,7 @@ def test_a_second_run_renders_nothing(net, tmp_path):
 
 def test_other_settings_render_again_and_a_damaged_output_is_replaced(net, tmp_path):
     out = tmp_path / "out"
-    words = ["--network", net, *SMALL, "--seeds", "0", "--size", "native", "--outdir", out]
+    words = ["--network", net, *TWO, "--size", "native", "--outdir", out]
     gen(*words)
     first = (out / "videos" / "all-dir00.mp4").read_bytes()
     changed = gen(*words, "--trunc", "0.6")
@@ -215,7 +216,7 @@ def test_z_space(net, tmp_path):
 
 @pytest.mark.parametrize("kind", ["gif", "none"])
 def test_kinds_of_video(net, tmp_path, kind):
-    gen("--network", net, *SMALL, "--seeds", "0", "--size", "native", "--video", kind, "--outdir", tmp_path)
+    gen("--network", net, *TWO, "--size", "native", "--video", kind, "--outdir", tmp_path)
     made = [p.name for p in (tmp_path / "videos").iterdir()] if (tmp_path / "videos").exists() else []
     assert sorted(made) == (["all-dir00.gif", "all-dir01.gif"] if kind == "gif" else [])
 
@@ -275,11 +276,11 @@ def test_a_name_works_like_a_number(net, tmp_path):
 def test_a_longer_file_is_not_cut_short(net, tmp_path):
     sefa("factorize", "--network", net, "-K", "9", "--outdir", tmp_path)
     sefa("name", tmp_path, "8", "last")
-    gen("--network", net, *SMALL, "--seeds", "0", "--outdir", tmp_path, "--video", "none")
+    gen("--network", net, *TWO, "--outdir", tmp_path, "--video", "none")
     held = Directions.load(tmp_path / "directions.safetensors")
     assert len(held) == 9
     assert held.names[8] == "last"
-    result = gen("--network", net, *SMALL, "--seeds", "0", "--outdir", tmp_path, "--video", "none", "--directions", "last,0")
+    result = gen("--network", net, *TWO, "--outdir", tmp_path, "--video", "none", "--directions", "last,0")
     assert "all-dir08.jpg" in result.stdout
 
 

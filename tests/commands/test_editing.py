@@ -505,14 +505,15 @@ def test_the_amount_of_work_comes_before_any_picture(net, here, monkeypatch, wor
     assert sum(lines) - 16 <= events.count(1) <= sum(lines) + 2 * 16  # two probes may be repeated
 
 
-def test_variants_of_one_set_do_not_replace_each_other(net, here):
+@pytest.mark.parametrize("more", [(), pytest.param(("raw", "torgb-never"), marks=pytest.mark.hard)])
+def test_variants_of_one_set_do_not_replace_each_other(net, here, more):
     words = ["--network", net, "--seeds", "0", "--outdir", "out"]
     native = ["--size", "native"]
-    options = ([], ["--no-normalize"], ["--torgb", "never"], ["--no-normalize", "--torgb", "always"])
-    for some in options:
+    options = {"raw": ["--no-normalize"], "torgb-never": ["--torgb", "never"]}
+    for some in ([], ["--no-normalize", "--torgb", "always"], *(options[name] for name in more)):
         assert gen(*words, "-K", "1", "--distance", "1", "--frames", "2", "--grid", *native, *some).exit_code == 0
         assert sefa("plane", *words, "--across", "0=1", "--down", "1=1", "--video", "none", *some).exit_code == 0
-    stems = ["all", "all-raw", "all-torgb-never", "all-raw-torgb-always"]
+    stems = ["all", "all-raw-torgb-always", *(f"all-{name}" for name in more)]
     record = json.loads(Path("out/run.json").read_text())["outputs"]
     endings = ("sheets/{}-dir00.jpg", "videos/{}-dir00.mp4", "videos/{}-grid.mp4", "sheets/{}-dir00-dir01-seed0.jpg")
     want = {ending.format(stem) for stem in stems for ending in endings}

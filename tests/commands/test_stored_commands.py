@@ -108,12 +108,11 @@ def without_pictures(here, again):
         path.unlink()
 
 
-# Many commands, many sheets, or the bundled network.
-LONG = ("classes", "edit", "each", "projected", "absolute", "z", "class", "auto", "layers", "variants", "demo", "weakest")
+QUICK = ("file", "mp4")  # the others are of many commands, many sheets or the bundled network
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.hard) if case in LONG else case for case in CASES]
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.hard) for case in CASES]
 )
 def test_every_stored_command_makes_the_same_pixels(networks, tmp_path, monkeypatch, case):
     here = tmp_path / "here"
