@@ -83,7 +83,7 @@ def test_a_picture_its_recipe_its_command_and_its_python_lines_are_the_same_to_t
     made, client = studio()
     asked = state(made, *EDITS, trunc=0.7)
     shown = pixels(client.post("/api/frame", json=asked).content)
-    assert shown.shape == (64, 64, 3)
+    assert shown.shape == (32, 32, 3)
 
     recipe = client.post("/api/recipe", json=asked).content
     assert np.array_equal(pixels(client.post("/api/picture", content=recipe).content), shown)
@@ -125,7 +125,7 @@ def test_a_preview_is_the_picture_in_less_quality(studio):
     for _ in range(3):  # the second one resumes from what is kept
         answer = client.post("/api/preview", json={"state": asked, "moving": "fine"})
         assert answer.headers["content-type"] == "image/jpeg"
-        assert answer.content == as_jpeg(full)  # a network of 64 pixels is shown whole
+        assert answer.content == as_jpeg(full)  # a network of 32 pixels is shown whole
 
 
 def test_directions_have_calibrated_ranges_which_the_command_uses(studio, tmp_path):
@@ -172,7 +172,7 @@ def test_kept_pictures_are_folders_of_the_edit_command(studio, tmp_path):
     shown = pixels(client.post("/api/frame", json=asked).content)
     (folder,) = (tmp_path / "sefa-out/sg2-in-sg3-32/studio").iterdir()
     assert np.array_equal(pixels((folder / "seed0005.png").read_bytes()), shown)
-    assert pixels(client.get(f"/api/kept/{kept}?network={network}").content).shape == (64, 64, 3)
+    assert pixels(client.get(f"/api/kept/{kept}?network={network}").content).shape == (32, 32, 3)
 
     with zipfile.ZipFile(io.BytesIO(client.get(f"/api/export?network={network}").content)) as archive:
         assert len(archive.namelist()) == 4
