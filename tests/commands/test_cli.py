@@ -299,7 +299,8 @@ def test_a_grid_with_captions_and_easing(net, tmp_path):
 
 def test_a_gif_is_small_by_default(golden, tmp_path):
     net = golden("sg2ada-skip-64").pickle
-    words = ["render", "--network", net, "--seeds", "0-9", "-K", "1", "--frames", "4", "--distance", "3", "--video", "gif"]
+    words = ["render", "--network", net, "--seeds", "0-9", "-K", "1", "--frames", "4", "--distance", "3"]
+    words += ["--video", "gif"]
     sefa(*words, "--outdir", tmp_path)
     path = tmp_path / "videos" / "all-dir00.gif"
     from PIL import Image

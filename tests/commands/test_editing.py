@@ -322,7 +322,8 @@ def test_animations(net, here):
     for who, still in enumerate(stills):
         assert (shown[places.index(who)] == still).all()
     assert record["settings"]["film"]["easing"] == "cubic"
-    assert sefa(*render, "--animate", "sequence", "--frames", "5", "--video", "gif", "--size", "native", "--captions").exit_code == 0
+    gif = ["--video", "gif", "--size", "native", "--captions"]
+    assert sefa(*render, "--animate", "sequence", "--frames", "5", *gif).exit_code == 0
     with Image.open("out/sequence.gif") as gif:
         assert gif.n_frames == 5
     # Up to date, or made anew where it was asked for otherwise.

@@ -173,9 +173,10 @@ def address(golden, monkeypatch, tmp_path):
 
 def test_no_output_and_no_message_has_a_secret(address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    gif = ["--video", "gif", "--size", "native"]
     printed = [
         gen("--network", address, "--seeds", "0", "-K", "1", "--frames", "2", "--video", "mp4", "--grid"),
-        sefa("render", f"--network={address}", "--seeds", "0", "-K", "1", "--frames", "2", "--video", "gif", "--size", "native"),
+        sefa("render", f"--network={address}", "--seeds", "0", "-K", "1", "--frames", "2", *gif),
         sefa("edit", "--network", address, "--seeds", "0", "--edit", "0=1"),
         sefa("plane", "--network", address, "--seeds", "0", "--across", "0=1", "--down", "1=1", "--video", "none"),
         sefa("factorize", "--network", address),

@@ -276,8 +276,9 @@ def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
 
 
 def test_a_grid_of_kept_videos(run_of, directions, tmp_path):
-    made_by(run_of(OutputSettings(frames=6, video="png", sheet=False)), directions, 0, 1)
-    assert made_by(run_of(OutputSettings(frames=6, video="png", sheet=False, grid=True)), directions, 0, 1) == ["videos/all-grid"]
+    output = OutputSettings(frames=6, video="png", sheet=False)
+    made_by(run_of(output), directions, 0, 1)
+    assert made_by(run_of(replace(output, grid=True)), directions, 0, 1) == ["videos/all-grid"]
 
 
 # --- words ----------------------------------------------------------------------------------------

@@ -69,18 +69,18 @@ def test_sheets_and_a_video(net, tmp_path):
     ws = G.mapping(torch.from_numpy(np.random.RandomState(6).randn(1, 48)), None, truncation_psi=0.8)
     sheet = np.asarray(Image.open(tmp_path / "sheets" / f"{stem}-seed6.jpg")).astype(float)
     assert len(about["rows"]) == len(about["columns"]) == COLUMNS
+
+    def cell_at(x, y, wide, high):
+        """A cell of the sheet at the network's own size."""
+        return sheet[y : y + high, x : x + wide].reshape(32, high // 32, 32, wide // 32, 3).mean(axis=(1, 3))
+
     for row, column in ((0, 6), (6, 0), (3, 2), (about["rows"].index("0"), about["columns"].index("0"))):
         a, b = float(about["columns"][column]), float(about["rows"][row])
         (want,) = render(G, edit(edit(ws, across, {0: a}), down, {31: b}))
-        x, y, wide, high = about["boxes"][row][column]
-        cell = sheet[y : y + high, x : x + wide].reshape(32, high // 32, 32, wide // 32, 3).mean(axis=(1, 3))
+        box = about["boxes"][row][column]
+        cell = cell_at(*box)
         assert abs(cell - want).mean() < 12  # JPEG, and labels are rounded
-        others = [
-            abs(cell - sheet[v : v + high, u : u + wide].reshape(32, high // 32, 32, wide // 32, 3).mean(axis=(1, 3))).mean()
-            for line in about["boxes"]
-            for u, v, *_ in line
-            if (u, v) != (x, y)
-        ]
+        others = [abs(cell - cell_at(*one)).mean() for line in about["boxes"] for one in line if one != box]
         assert abs(cell - want).mean() < min(others)
     record = outputs[f"videos/{stem}"]
     frame = np.asarray(Image.open(tmp_path / "videos" / stem / "frame0002.png"))
