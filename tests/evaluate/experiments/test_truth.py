@@ -43,7 +43,7 @@ FEW = [variant for variant in CHOSEN if variant.name in ("SeFa (default)", "coar
 @pytest.fixture(scope="module")
 def units(tmp_path_factory):
     """Of few variants and samples, where the values are not looked at."""
-    return measured(tmp_path_factory.mktemp("few"), FEW, 6, 100)
+    return measured(tmp_path_factory.mktemp("few"), FEW, 10, 500)
 
 
 @pytest.fixture(scope="module")
