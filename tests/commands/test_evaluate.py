@@ -173,7 +173,8 @@ def test_a_directions_file_gets_the_names(net, scorer, tmp_path):
     assert [row["index"] for row in table["directions"]] == [2, 0]
 
 
-def test_the_page_of_a_run_shows_the_table_and_the_names(net, scorer, tmp_path):
+def test_the_page_of_a_run_shows_the_table_and_the_names(golden, scorer, tmp_path):
+    net = golden("sg2ada-skip-64").pickle  # whose names are not those of attributes
     sefa("sheet", "--network", net, "--seeds", 0, "-K", "2", "--distance", "2", "--outdir", tmp_path)
     before = (tmp_path / "index.html").read_text()
     rescore(net, scorer, tmp_path)
