@@ -26,7 +26,10 @@ CASES = {
     "layers": (f"gen-sefa --network {NET} --seeds 0 --layers coarse,0-1,5 -K1 --video png --captions --frames 3",),
     "each": (f"sefa sheet --network {NET} --seeds 0 --layers each --directions=0 --distance 2 --outdir=each",),
     "absolute": (f"gen-sefa --network 'HERE/typed/my net.pkl' {FEW} --size 60 --loop once --outdir 'HERE/the out'",),
-    "mp4": (f"sefa render --network {NET} --seeds 0 -K 1 --frames 4 --distance=-1.234567891,2 --no-normalize --torgb never --fps 12.5",),
+    "mp4": (
+        f"sefa render --network {NET} --seeds 0 -K 1 --frames 4 --distance=-1.234567891,2"
+        " --no-normalize --torgb never --fps 12.5",
+    ),
     "weakest": (f"gen-sefa --network {NET} --seeds 0 --directions 0,-1 --edit-layers 0-1 --video none --overwrite",),
     "file": (
         f"sefa factorize --network {NET} --layers coarse -K 3 --outdir kept",
