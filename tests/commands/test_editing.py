@@ -340,7 +340,7 @@ def test_a_closed_walk_has_no_seam(net, here):
     sefa("edit", "--network", net, "--seeds", "1-3", "--edit", "0=1", "--outdir", "out")
     render = ["render", "--recipe", "out/recipe.json", "--outdir", "out", "--animate", "walk", "--video", "png"]
     for easing in ("cubic", "spherical"):
-        assert sefa(*render, "--frames", "24", "--easing", easing).exit_code == 0
+        assert sefa(*render, "--frames", "12", "--easing", easing).exit_code == 0
         frames = np.stack([pixels(path).astype(float) for path in sorted(Path("out/walk").iterdir())])
         steps = abs(frames - np.roll(frames, 1, axis=0)).mean(axis=(1, 2, 3))
         assert steps[0] < 2 * np.median(steps)  # from the last to the first as between any two
@@ -444,9 +444,9 @@ def test_an_edit_without_edits_is_the_picture(net, here):
     ],
     ids=["edit", "edits", "sheet", "plane"],
 )
-def test_a_distance_far_outside_has_one_line_that_names_the_range(here, words, says):
+def test_a_distance_far_outside_has_one_line_that_names_the_range(net, here, words, says):
     """It is rendered all the same; the line gives a distance that is of use."""
-    result = sefa(*words, "--network", "demo", "--seeds", 0, "--outdir", "out")
+    result = sefa(*words, "--network", net, "--seeds", 0, "--outdir", "out")
     assert result.exit_code == 0, result.output
     warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning: ")]
     assert len(warnings) == 1 and says in warnings[0]

@@ -78,6 +78,7 @@ def test_help_imports_nothing_heavy():
 def test_quiet_prints_nothing_and_makes_the_same_files(golden, tmp_path, monkeypatch):
     net = golden("sg2-in-sg3-32").pickle
     small = ["--network", net, "--seeds", 0, "-K", 1, "--distance", 2, "--frames", 2, "--video", "gif"]
+    small += ["--size", "native"]
     for name, more in (("loud", []), ("quiet", ["--quiet"])):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
