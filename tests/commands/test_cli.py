@@ -192,10 +192,12 @@ def test_a_class_that_is_not_needed_is_only_warned_of(net, tmp_path):
 
 
 def test_stylegan3_with_its_input_moved(golden, tmp_path):
-    words = ["sheet", "--network", golden("sg3t-64").pickle, "--seeds", "0", "-K", "1", "--distance", "2"]
+    from PIL import Image
+
+    words = ["edit", "--network", golden("sg3t-64").pickle, "--seeds", "0", "--edit", "0=2"]
     for name, moved in (("a", []), ("b", ["--translate", "0.2,0"]), ("c", ["--rotate", "10"])):
         assert sefa(*words, *moved, "--outdir", tmp_path / name).exit_code == 0
-    assert len({(tmp_path / name / "sheets" / "all-dir00.jpg").read_bytes() for name in "abc"}) == 3
+    assert len({Image.open(tmp_path / name / "seed0000.png").tobytes() for name in "abc"}) == 3
 
 
 def test_projected_ws(net, tmp_path):
