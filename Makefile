@@ -22,7 +22,8 @@ test-command: $(VENV)/ready
 test-quick: $(VENV)/ready
 	$(RUN) -m pytest -m "not hard and not command" -n auto --dist worksteal
 
-# Forks, signals, full disks, a browser, one after the other, since some watch the clock; the reference run, builds.
+# Forks, signals, full disks, a browser, one after the other, since some watch the clock; the
+# reference run, builds, trainings, whole experiments.
 test-hard: $(VENV)/ready
 	$(RUN) -m pytest -m hard tests/hard
 	$(RUN) -m pytest -m hard --ignore tests/hard -n auto --dist worksteal

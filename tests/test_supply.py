@@ -92,6 +92,7 @@ except RuntimeError:
 """
 
 
+@pytest.mark.hard  # seconds
 def test_importing_asks_no_network():
     """Every module, with whatever it imports in turn."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}

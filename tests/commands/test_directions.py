@@ -151,7 +151,8 @@ def test_what_cannot_be_imported_is_one_line(run, network, words, code, says):
         assert file.read().endswith(b"{there")
 
 
-def test_sharp_directions_have_a_file_names_and_outputs_of_their_own(run, network, tmp_path):
+def test_sharp_directions_have_a_file_names_and_outputs_of_their_own(run, golden, tmp_path):
+    network = golden("sg2-in-sg3-32").pickle
     arguments = ("--network", network, "--outdir", "out", "--layers", "middle", "-K", "1", "--seeds", "1")
     run("sheet", *arguments)
     run("name", "out", "0", "plain")

@@ -103,20 +103,20 @@ def test_names_with_signs_can_be_typed(finished, net, tmp_path):
 
 
 def test_a_second_run_renders_nothing_and_a_persons_name_stays(net, scorer, tmp_path):
-    out = tmp_path / "out"
-    rescore(net, scorer, out)
+    out, few = tmp_path / "out", ["--samples", "8", *SMALL[2:]]
+    rescore(net, scorer, out, *few)
     sefa("name", out, 0, "mine")
-    again = rescore(net, scorer, out)
+    again = rescore(net, scorer, out, *few)
     assert "everything was scored by an earlier run" in again.stderr
     assert "pictures to render" not in again.stderr
     held = Directions.load(out / "directions.safetensors")
     assert held.names[0] == "mine" and held.named_by[0] == "person"
     assert "0  mine" in again.stdout
-    more = rescore(net, scorer, out, *SMALL, "--no-names", "--samples", "30", "-K", "3")
+    more = rescore(net, scorer, out, *few, "--no-names", "--samples", "10", "-K", "3")
     assert "pictures to render" in more.stderr
     assert Directions.load(out / "directions.safetensors").names[:2] == held.names[:2]
-    anew = rescore(net, scorer, out, *SMALL, "--overwrite")
-    assert "120 pictures to render" in anew.stderr
+    anew = rescore(net, scorer, out, *few, "--overwrite")
+    assert "40 pictures to render" in anew.stderr
 
 
 def test_a_scorer_whose_helper_has_changed_scores_all_anew(net, tmp_path, monkeypatch):
@@ -256,7 +256,7 @@ def test_the_bundled_network_needs_the_base_install_only(tmp_path):
     code = (
         f"import sys\nfor name in {absent}: sys.modules[name] = None\n"
         "from sefa_plugin.commands.cli import sefa\n"
-        "sefa(['evaluate', 'rescore', '--network', 'demo', '--samples', '12', '-K', '2', '--outdir', 'out'])"
+        "sefa(['evaluate', 'rescore', '--network', 'demo', '--samples', '4', '-K', '2', '--outdir', 'out'])"
     )
     result = subprocess.run(
         [sys.executable, "-c", code],

@@ -51,6 +51,7 @@ def rows_of(path):
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
+@pytest.mark.hard  # seconds
 def test_baselines(tmp_path, scorer):
     few = ["--samples", 4, "--train-samples", 100, "--code-samples", 50, "-K", 2, "--scorer", scorer]
     printed = run(tmp_path, "baselines", *few)
@@ -100,6 +101,7 @@ def test_mistakes_are_one_line(tmp_path, scorer):
     assert not (tmp_path / "out" / "evaluate" / "baselines.csv").exists()
 
 
+@pytest.mark.hard  # seconds
 def test_hierarchy(tmp_path, scorer):
     run(tmp_path, "hierarchy", "--samples", 4, "-K", 1, "--scorer", scorer)
     folder = tmp_path / "out" / "evaluate"

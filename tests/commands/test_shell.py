@@ -169,7 +169,8 @@ def test_a_current_folder_that_is_gone(tmp_path, words):
 
 @pytest.mark.skipif(os.name == "nt", reason="the shell's way to close streams")
 def test_closed_streams_are_no_failure(tmp_path):
-    words = f'gen_sefa.py --network demo --seeds 0 -K 1 --frames 2 --outdir "{tmp_path}"'
+    words = "gen_sefa.py --network tests/golden/sg2-in-sg3-32.pkl --seeds 0 -K 1 --distance 1 --frames 2"
+    words += f' --outdir "{tmp_path}"'
     command = f'exec "{sys.executable}" {words} <&- >&- 2>&-'
     assert subprocess.run(["sh", "-c", command], cwd=ROOT, timeout=100).returncode == 0
     assert {path.suffix for path in tmp_path.rglob("*.*")} == {".html", ".jpg", ".json", ".mp4", ".safetensors"}

@@ -26,7 +26,10 @@ CASES = {
     "layers": (f"gen-sefa --network {NET} --seeds 0 --layers coarse,0-1,5 -K1 --video png --captions --frames 3",),
     "each": (f"sefa sheet --network {NET} --seeds 0 --layers each --directions=0 --distance 2 --outdir=each",),
     "absolute": (f"gen-sefa --network 'HERE/typed/my net.pkl' {FEW} --size 60 --loop once --outdir 'HERE/the out'",),
-    "mp4": (f"sefa render --network {NET} {FEW} --distance=-1.234567891,2 --no-normalize --torgb never --fps 12.5",),
+    "mp4": (
+        f"sefa render --network {NET} --seeds 0 -K 1 --frames 4 --distance=-1.234567891,2"
+        " --no-normalize --torgb never --fps 12.5",
+    ),
     "weakest": (f"gen-sefa --network {NET} --seeds 0 --directions 0,-1 --edit-layers 0-1 --video none --overwrite",),
     "file": (
         f"sefa factorize --network {NET} --layers coarse -K 3 --outdir kept",
@@ -73,7 +76,7 @@ CASES = {
         "sefa demo --seeds 13 -K 1 --frames 3 --max-mb 1 --video gif",
         "sefa demo --seeds 0 -K 1 --layers all,fine --video none --outdir all",
     ),
-    "scores": ("sefa evaluate rescore --network demo --samples 8 -K 1 --distance 1 --outdir scores",),
+    "scores": ("sefa evaluate rescore --network demo --samples 4 -K 1 --distance 1 --outdir scores",),
 }
 
 
@@ -90,7 +93,7 @@ def networks(golden, tmp_path_factory):
     here = tmp_path_factory.mktemp("networks")
     (here / "typed").mkdir()
     (here / 'a "net"').mkdir()
-    names = {"typed/my net.pkl": "sg2ada-skip-64", 'a "net"/its $HOME.pkl': "sg2ada-skip-64"}
+    names = {"typed/my net.pkl": "sg2-in-sg3-32", 'a "net"/its $HOME.pkl': "sg2-in-sg3-32"}
     names |= {"typed/classes.pkl": "sg2ada-cond-32", "typed/sg3.pkl": "sg3t-64"}
     for name, case in names.items():
         shutil.copy(golden(case).pickle, here / name)
@@ -108,11 +111,11 @@ def without_pictures(here, again):
         path.unlink()
 
 
-LONG = ("classes", "edit", "each", "projected", "absolute", "z", "class", "auto")  # many commands, or many sheets
+QUICK = ("file", "mp4")  # the others are of many commands, many sheets or the bundled network
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.hard) if case in LONG else case for case in CASES]
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.hard) for case in CASES]
 )
 def test_every_stored_command_makes_the_same_pixels(networks, tmp_path, monkeypatch, case):
     here = tmp_path / "here"
@@ -161,7 +164,7 @@ def address(golden, monkeypatch, tmp_path):
     """Of a network that needs a password and a token."""
     monkeypatch.setenv("DNNLIB_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")
-    Server.content = golden("sg2ada-skip-64").pickle.read_bytes()
+    Server.content = golden("sg2-in-sg3-32").pickle.read_bytes()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -173,9 +176,10 @@ def address(golden, monkeypatch, tmp_path):
 
 def test_no_output_and_no_message_has_a_secret(address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    gif = ["--video", "gif", "--size", "native"]
     printed = [
         gen("--network", address, "--seeds", "0", "-K", "1", "--frames", "2", "--video", "mp4", "--grid"),
-        sefa("render", f"--network={address}", "--seeds", "0", "-K", "1", "--frames", "2", "--video", "gif"),
+        sefa("render", f"--network={address}", "--seeds", "0", "-K", "1", "--frames", "2", *gif),
         sefa("edit", "--network", address, "--seeds", "0", "--edit", "0=1"),
         sefa("plane", "--network", address, "--seeds", "0", "--across", "0=1", "--down", "1=1", "--video", "none"),
         sefa("factorize", "--network", address),

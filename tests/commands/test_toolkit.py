@@ -299,8 +299,9 @@ def test_it_works_from_a_bare_checkout_and_imports_nothing_of_the_toolkit(toolki
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert ascii(str(copy / "sefa_plugin")) in (toolkit / NAME).read_text()
-    network = ROOT / "tests" / "golden" / "sg2ada-skip-64.pkl"
-    words = ("--network", network, "--seeds=7", "--trunc=0.7", "--video", "none", "-K", "1", "--outdir", tmp_path / "o")
+    network = ROOT / "tests" / "golden" / "sg2-in-sg3-32.pkl"
+    words = ("--network", network, "--seeds=7", "--trunc=0.7", "--video", "none", "-K", "1", "--distance=1")
+    words += ("--outdir", tmp_path / "o")
     mine = filled(tmp_path / "parent", "sefa_plugin/readme.txt")  # a mere folder of our name is not the package
     result = run(toolkit / NAME, *words, cwd=tmp_path, PYTHONPATH=os.pathsep.join([str(toolkit), str(mine)]))
     assert result.returncode == 0, result.stderr

@@ -79,6 +79,7 @@ def weights(training):
     return {k: v for net in (training.G, training.D, training.G_ema) for k, v in net.state_dict().items()}
 
 
+@pytest.mark.hard  # seconds
 def test_training_changes_the_networks_and_goes_on_as_if_never_interrupted(pictures, tmp_path):
     straight, first = train.Training(TINY, pictures), train.Training(TINY, pictures)
     start = {key: value.clone() for key, value in straight.G_ema.state_dict().items()}
@@ -106,6 +107,7 @@ def first_stage(pictures):
     return training.state()
 
 
+@pytest.mark.hard  # seconds
 def test_the_second_stage_goes_on_as_if_never_interrupted(pictures, first_stage, tmp_path):
     def begin():
         reader = refine.the_reader(STAGE.reader, pictures, TINY, tmp_path / refine.READER)
@@ -195,6 +197,7 @@ def test_a_checkpoint_becomes_a_network_file(pictures, tmp_path):
     assert abs(G.mapping.w_avg - mean).max() < 1e-5
 
 
+@pytest.mark.hard  # seconds
 def test_the_one_command_trains_and_writes_equal_bytes_for_equal_seeds(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "Recipe", lambda seed=0, **sizes: replace(TINY, seed=seed))
     monkeypatch.setattr(refine, "Recipe", lambda: STAGE)
@@ -231,6 +234,7 @@ def test_the_command_stops_and_goes_on(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("samples-*.png"))) >= 1
 
 
+@pytest.mark.hard  # seconds
 def test_the_commands_explain_themselves():
     """As ``python demo/train.py`` starts them, one after the other: importing PyTorch takes seconds."""
     code = (

@@ -118,9 +118,9 @@ def test_what_cannot_be_sharpened_is_said():
 
 @pytest.mark.command
 @pytest.mark.parametrize("way", ["layers", "pictures"])
-def test_direction_3_is_the_same_however_many_are_asked_for(way, monkeypatch):
+def test_direction_3_is_the_same_however_many_are_asked_for(golden, way, monkeypatch):
     monkeypatch.setattr("sefa_plugin.directions.sharpening.SAMPLES", 2)
-    G = load_network("demo")
+    G = load_network(golden("sg2-in-sg3-32").pickle)
     held = factorize(G, "middle", sharpen=way)
     assert len(held) == POOL and held.label == str(Label("middle", way)) and held.sharpen == way
     assert held.layers == factorize(G, "middle").layers

@@ -216,7 +216,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path, name):
         return size
 
     peak(2)  # imports
-    assert peak(48) < peak(6) + 200_000  # 42 frames more are 516,096 bytes
+    assert peak(32) < peak(6) + 200_000  # 26 frames more are 319,488 bytes
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif", "frames"])

@@ -185,27 +185,27 @@ def test_whatever_changes_a_video_makes_it_again(run_of, directions, change):
 
 
 def test_fps_does_not_concern_a_sheet(run_of, directions):
-    made_by(run_of(OutputSettings(frames=4, video="none")), directions)
-    assert make(run_of(OutputSettings(frames=4, fps=5, video="none")), directions) == ([], 1)
-    again = made_by(run_of(OutputSettings(frames=4, video="none"), overwrite=True), directions)
+    made_by(run_of(OutputSettings(frames=4, video="none"), seeds=[0]), directions)
+    assert make(run_of(OutputSettings(frames=4, fps=5, video="none"), seeds=[0]), directions) == ([], 1)
+    again = made_by(run_of(OutputSettings(frames=4, video="none"), overwrite=True, seeds=[0]), directions)
     assert again == [UNEDITED, "sheets/all-dir00.jpg"]
 
 
 def test_a_new_name_concerns_a_sheet(run_of, directions):
     output = OutputSettings(frames=4, video="png")
-    made_by(run_of(output), directions)
+    made_by(run_of(output, seeds=[0]), directions)
     named = directions.named(0, "smile")
-    assert made_by(run_of(output), named) == ["sheets/all-dir00.jpg"]
-    about = run_of(output).manifest.outputs["sheets/all-dir00.jpg"].about
+    assert made_by(run_of(output, seeds=[0]), named) == ["sheets/all-dir00.jpg"]
+    about = run_of(output, seeds=[0]).manifest.outputs["sheets/all-dir00.jpg"].about
     assert "smile" in about["title"]
 
 
 def test_other_directions_of_the_same_name_are_other_settings(run_of, G, directions):
     output = OutputSettings(frames=4, video="none")
-    made_by(run_of(output), directions)
+    made_by(run_of(output, seeds=[0]), directions)
     others = factorize(G, normalize=False, num_directions=3)
-    assert made_by(run_of(output), others) == ["sheets/all-raw-dir00.jpg"]
-    assert made_by(run_of(output), replace(others, normalize=True)) == ["sheets/all-dir00.jpg"]
+    assert made_by(run_of(output, seeds=[0]), others) == ["sheets/all-raw-dir00.jpg"]
+    assert made_by(run_of(output, seeds=[0]), replace(others, normalize=True)) == ["sheets/all-dir00.jpg"]
 
 
 # --- ranges that are measured ---------------------------------------------------------------------
@@ -276,8 +276,9 @@ def test_a_grid_of_seeds_and_directions(run_of, directions, tmp_path):
 
 
 def test_a_grid_of_kept_videos(run_of, directions, tmp_path):
-    made_by(run_of(OutputSettings(frames=6, video="png")), directions, 0, 1)
-    assert made_by(run_of(OutputSettings(frames=6, video="png", grid=True)), directions, 0, 1) == ["videos/all-grid"]
+    output = OutputSettings(frames=6, video="png", sheet=False)
+    made_by(run_of(output), directions, 0, 1)
+    assert made_by(run_of(replace(output, grid=True)), directions, 0, 1) == ["videos/all-grid"]
 
 
 # --- words ----------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from sefa_plugin.system.environment import MissingExtra
 @pytest.fixture(scope="module")
 def net(golden):
     pytest.importorskip("ipywidgets")
-    return golden("sg2ada-skip-64").pickle
+    return golden("sg2-in-sg3-32").pickle
 
 
 def shown(explorer):
@@ -46,33 +46,33 @@ def test_the_picture_follows_the_controls(net, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     explorer = explore(net, seed=3)
     first = shown(explorer)
-    assert first.shape == (384, 384, 3)  # six times as large, each pixel as it is
-    assert np.array_equal(first[::6, ::6], rendered(net, Look(), 3, []))
-    assert np.array_equal(first, first[::6, ::6].repeat(6, axis=0).repeat(6, axis=1))
+    assert first.shape == (384, 384, 3)  # twelve times as large, each pixel as it is
+    assert np.array_equal(first[::12, ::12], rendered(net, Look(), 3, []))
+    assert np.array_equal(first, first[::12, ::12].repeat(12, axis=0).repeat(12, axis=1))
     G = load_network(net)
     assert explorer.layers.options == ("all", "coarse", "middle", "fine")
     assert len(explorer.sliders) == 6 and all(slider.min < 0 < slider.max for slider in explorer.sliders)
     explorer.sliders[1].value = explorer.sliders[1].max
     all_of_it = (factorize(G), 1, explorer.sliders[1].max)
     assert not np.array_equal(shown(explorer), first)
-    assert np.array_equal(shown(explorer)[::6, ::6], rendered(net, Look(), 3, [all_of_it]))
+    assert np.array_equal(shown(explorer)[::12, ::12], rendered(net, Look(), 3, [all_of_it]))
     explorer.layers.value = "middle"
     explorer.seed.value, explorer.trunc.value = 5, 0.7
     explorer.sliders[0].value = -0.5
     middle = (factorize(G, "middle"), 0, -0.5)
-    assert np.array_equal(shown(explorer)[::6, ::6], rendered(net, Look(trunc=0.7), 5, [all_of_it, middle]))
+    assert np.array_equal(shown(explorer)[::12, ::12], rendered(net, Look(trunc=0.7), 5, [all_of_it, middle]))
     # The command and the recipe make the same picture.
     result = sefa(*shlex.split(command_of(explorer))[1:], "--outdir", "again")
     assert result.exit_code == 0, result.output
-    assert np.array_equal(np.asarray(Image.open("again/seed0005.png")), shown(explorer)[::6, ::6])
+    assert np.array_equal(np.asarray(Image.open("again/seed0005.png")), shown(explorer)[::12, ::12])
     explorer.save.click()
     (saved,) = tmp_path.glob("*.json")
     assert f"sefa render --recipe {saved.name}" in explorer.widget.children[-1].value
     assert sefa("render", "--recipe", saved, "--outdir", "recipe").exit_code == 0
-    assert np.array_equal(np.asarray(Image.open("recipe/seed0005.png")), shown(explorer)[::6, ::6])
+    assert np.array_equal(np.asarray(Image.open("recipe/seed0005.png")), shown(explorer)[::12, ::12])
     explorer.reset.click()
     assert {slider.value for slider in explorer.sliders} == {0.0} and "--edit" not in command_of(explorer)
-    assert np.array_equal(shown(explorer)[::6, ::6], rendered(net, Look(trunc=0.7), 5, []))
+    assert np.array_equal(shown(explorer)[::12, ::12], rendered(net, Look(trunc=0.7), 5, []))
 
 
 def test_directions_that_are_given_keep_their_names_and_ranges(net):
@@ -113,7 +113,7 @@ def test_a_generator_in_memory(net):
     G = Plain(load_network(net))
     explorer = explore(G, seed=3)
     explorer.sliders[0].value = 0.5
-    assert np.array_equal(shown(explorer)[::6, ::6], rendered(net, Look(), 3, [(factorize(G), 0, 0.5)]))
+    assert np.array_equal(shown(explorer)[::12, ::12], rendered(net, Look(), 3, [(factorize(G), 0, 0.5)]))
     assert explorer.command.value == "" and explorer.save.disabled
 
 

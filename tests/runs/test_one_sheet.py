@@ -15,20 +15,20 @@ from sefa_plugin import Look, calibrate, contact_sheet, factorize, load_network
 
 @pytest.fixture(scope="module")
 def net(golden):
-    return golden("sg2ada-skip-64").pickle
+    return golden("sg2-in-sg3-32").pickle
 
 
 def test_it_is_the_sheet_of_the_command(net, tmp_path):
-    words = ("--seeds", "3,5", "--layers", "middle", "--directions", "1", "--trunc", "0.7", "--outdir", tmp_path)
+    words = ("--seeds", "3", "--layers", "middle", "--directions", "1", "--trunc", "0.7", "--outdir", tmp_path)
     assert sefa("sheet", "--network", net, *words).exit_code == 0
     written = Image.open(tmp_path / "sheets" / "middle-dir01.jpg").convert("RGB")
     G = load_network(net)
     directions = factorize(G, "middle")
-    made = contact_sheet(G, directions, 1, seeds=(3, 5), look=Look(trunc=0.7))
+    made = contact_sheet(G, directions, 1, seeds=(3,), look=Look(trunc=0.7))
     assert made.size == written.size and np.array_equal(np.asarray(made), np.asarray(written))
     assert directions.ranges[1] is None  # what was given is unchanged
     for other in (directions.with_range(1, 1.0, -1.0, 1.0), calibrate(G, directions, [1])):  # of another truncation
-        assert np.array_equal(contact_sheet(G, other, 1, seeds=(3, 5), look=Look(trunc=0.7)), np.asarray(made))
+        assert np.array_equal(contact_sheet(G, other, 1, seeds=(3,), look=Look(trunc=0.7)), np.asarray(made))
 
 
 def test_ranges_and_names_of_the_directions_are_used(net):

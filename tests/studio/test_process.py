@@ -21,6 +21,7 @@ def ask(address, token, path, body=None):
         return answer.read()
 
 
+@pytest.mark.hard  # seconds
 def test_it_prints_one_line_serves_and_ends_on_ctrl_c(tmp_path):
     chosen = "a-token-of-ours"
     with running(tmp_path, "--network", "demo", "--port", 0, "--token", chosen) as (process, address, token):

@@ -30,7 +30,7 @@ from sefa_plugin.studio.network import as_jpeg  # noqa: E402
 from sefa_plugin.studio.server import Studio, networks_of  # noqa: E402
 
 pytestmark = pytest.mark.command
-SKIP, CONDITIONAL = GOLDEN / "sg2ada-skip-64.pkl", GOLDEN / "sg2ada-cond-32.pkl"
+SMALL, CONDITIONAL = GOLDEN / "sg2-in-sg3-32.pkl", GOLDEN / "sg2ada-cond-32.pkl"
 TOKEN = "a-token-of-this-test"
 HEAD = {"X-Sefa-Token": TOKEN, "X-Sefa-Visitor": "somebody"}
 
@@ -42,7 +42,7 @@ def studio(tmp_path, monkeypatch):
     clients = []
 
     def start(*networks):
-        sessions = [Session.open(NetworkChoice(str(network))) for network in networks or (SKIP,)]
+        sessions = [Session.open(NetworkChoice(str(network))) for network in networks or (SMALL,)]
         made = Studio(networks_of([(one, own_folder(one.about(), ["sefa"])) for one in sessions], Look()), TOKEN)
         client = testclient.TestClient(made.app(), base_url="http://127.0.0.1:8765", headers=HEAD)
         client.__enter__()
@@ -83,7 +83,7 @@ def test_a_picture_its_recipe_its_command_and_its_python_lines_are_the_same_to_t
     made, client = studio()
     asked = state(made, *EDITS, trunc=0.7)
     shown = pixels(client.post("/api/frame", json=asked).content)
-    assert shown.shape == (64, 64, 3)
+    assert shown.shape == (32, 32, 3)
 
     recipe = client.post("/api/recipe", json=asked).content
     assert np.array_equal(pixels(client.post("/api/picture", content=recipe).content), shown)
@@ -112,7 +112,7 @@ def test_a_state_comes_back_from_its_recipe(studio):
 
 def test_a_recipe_that_has_no_sliders_is_said(studio, tmp_path):
     made, client = studio()
-    assert sefa("edit", "--network", SKIP, "--seeds", 1, "--edit", "0=1@4-7", "--outdir", "out").exit_code == 0
+    assert sefa("edit", "--network", SMALL, "--seeds", 1, "--edit", "0=1@4-7", "--outdir", "out").exit_code == 0
     recipe = (tmp_path / "out/recipe.json").read_bytes()
     assert "no slider for 0=+1@4-7" in answered(client.post("/api/open", content=recipe), 400)["error"]
     assert client.post("/api/picture", content=recipe).status_code == 200  # any recipe has pictures
@@ -125,7 +125,7 @@ def test_a_preview_is_the_picture_in_less_quality(studio):
     for _ in range(3):  # the second one resumes from what is kept
         answer = client.post("/api/preview", json={"state": asked, "moving": "fine"})
         assert answer.headers["content-type"] == "image/jpeg"
-        assert answer.content == as_jpeg(full)  # a network of 64 pixels is shown whole
+        assert answer.content == as_jpeg(full)  # a network of 32 pixels is shown whole
 
 
 def test_directions_have_calibrated_ranges_which_the_command_uses(studio, tmp_path):
@@ -135,10 +135,10 @@ def test_directions_have_calibrated_ranges_which_the_command_uses(studio, tmp_pa
     path = f"/api/directions?network={about[0]['id']}&layers=coarse&count=2"
     assert [one["index"] for one in answered(client.get(path))["directions"]] == [0, 1]
     until(lambda: all(one["measured"] for one in answered(client.get(path))["directions"]))
-    held = Directions.load(tmp_path / "sefa-out/sg2ada-skip-64/directions-coarse.safetensors")
+    held = Directions.load(tmp_path / "sefa-out/sg2-in-sg3-32/directions-coarse.safetensors")
     found = answered(client.get(path))["directions"]
     assert [(one["low"], one["high"]) for one in found] == list(held.ranges[:2])
-    assert sefa("edit", "--network", SKIP, "--seeds", 1, "--edit", "coarse:0=auto", "--outdir", "out").exit_code == 0
+    assert sefa("edit", "--network", SMALL, "--seeds", 1, "--edit", "coarse:0=auto", "--outdir", "out").exit_code == 0
     assert Recipe.load("out/recipe.json").edits[0].distance == held.ranges[0][1]
 
 
@@ -147,7 +147,7 @@ def test_names_are_those_of_the_command_line_at_once(studio, tmp_path):
     network = made.networks[0].id
     what = {"network": network, "layers": "all", "index": 2}
     answered(client.post("/api/name", json={**what, "name": "hair", "starred": True, "note": "from fair to dark"}))
-    folder = tmp_path / "sefa-out/sg2ada-skip-64"
+    folder = tmp_path / "sefa-out/sg2-in-sg3-32"
     assert "hair" in sefa("name", folder).stdout
     assert sefa("name", folder, "0", "turn").exit_code == 0
     found = answered(client.get(f"/api/directions?network={network}&layers=all&count=3"))["directions"]
@@ -165,14 +165,14 @@ def test_kept_pictures_are_folders_of_the_edit_command(studio, tmp_path):
     asked = state(made, *EDITS)
     kept = answered(client.post("/api/keep", json=asked))["id"]
     assert answered(client.post("/api/keep", json=asked))["id"] == kept  # the same again is kept once
-    assert sefa("edit", "--network", SKIP, "--seeds", 9, "--edit", "0=1").exit_code == 0
+    assert sefa("edit", "--network", SMALL, "--seeds", 9, "--edit", "0=1").exit_code == 0
     listed = answered(client.get(f"/api/kept?network={network}"))["kept"]
     assert [(one["seed"], one["ours"]) for one in listed] == [(9, False), (5, True)]
     assert listed[1]["state"] == {**asked, "class": None, "trunc": 1.0, "noise": "const"}
     shown = pixels(client.post("/api/frame", json=asked).content)
-    (folder,) = (tmp_path / "sefa-out/sg2ada-skip-64/studio").iterdir()
+    (folder,) = (tmp_path / "sefa-out/sg2-in-sg3-32/studio").iterdir()
     assert np.array_equal(pixels((folder / "seed0005.png").read_bytes()), shown)
-    assert pixels(client.get(f"/api/kept/{kept}?network={network}").content).shape == (64, 64, 3)
+    assert pixels(client.get(f"/api/kept/{kept}?network={network}").content).shape == (32, 32, 3)
 
     with zipfile.ZipFile(io.BytesIO(client.get(f"/api/export?network={network}").content)) as archive:
         assert len(archive.namelist()) == 4
@@ -182,7 +182,7 @@ def test_kept_pictures_are_folders_of_the_edit_command(studio, tmp_path):
     of_command = {"network": network, "id": listed[0]["id"]}
     assert "does not remove" in answered(client.post("/api/remove", json=of_command), 400)["error"]
     assert answered(client.post("/api/remove", json={"network": network}))["removed"] == 1
-    assert not folder.exists() and (tmp_path / "sefa-out/sg2ada-skip-64/edits").is_dir()
+    assert not folder.exists() and (tmp_path / "sefa-out/sg2-in-sg3-32/edits").is_dir()
     assert [one["seed"] for one in answered(client.get(f"/api/kept?network={network}"))["kept"]] == [9]
 
 
@@ -191,7 +191,7 @@ def test_sharp_directions_that_were_found_have_sliders(studio, tmp_path):
     sharp = state(made, ("all-sharp", 1, 0.75))
     assert "found by `sefa factorize` first" in answered(client.post("/api/frame", json=sharp), 400)["error"]
     for samples, groups in ((["--code-samples", 2048], []), ([], ["all-sharp"])):
-        assert sefa("factorize", "--network", SKIP, "--sharpen", "layers", "-K", 4, *samples).exit_code == 0
+        assert sefa("factorize", "--network", SMALL, "--sharpen", "layers", "-K", 4, *samples).exit_code == 0
         about = answered(client.get("/api/studio"))["networks"][0]
         assert about["groups"][4:] == groups  # of the usual settings only
     lines = answered(client.post("/api/lines", json=sharp))
@@ -208,7 +208,7 @@ def test_sharp_directions_that_were_found_have_sliders(studio, tmp_path):
 def test_presets_are_one_file_that_can_be_passed_on(studio, tmp_path):
     made, client = studio()
     network = made.networks[0].id
-    path, file = f"/api/presets?network={network}", tmp_path / "sefa-out/sg2ada-skip-64/studio/presets.json"
+    path, file = f"/api/presets?network={network}", tmp_path / "sefa-out/sg2-in-sg3-32/studio/presets.json"
     assert answered(client.get(path))["presets"] == []
     for name, edits in (("old", EDITS[:1]), ("young", EDITS[1:]), ("old", EDITS)):
         sliders = state(made, *edits)["edits"]
@@ -273,7 +273,7 @@ def test_a_video_can_be_cancelled_and_a_failing_one_is_said(studio, monkeypatch)
 
 
 def test_a_conditional_network_shows_its_first_class_and_others(studio):
-    made, client = studio(SKIP, CONDITIONAL)
+    made, client = studio(SMALL, CONDITIONAL)
     about = answered(client.get("/api/studio"))["networks"]
     assert about[1]["label"] == 0 and about[1]["classes"] > 1 and about[0]["classes"] == 0
     one, other = (client.post("/api/frame", json=state(made, place=1, **{"class": c})).content for c in (0, 1))

@@ -39,6 +39,7 @@ class Child(torch.nn.Module):
 """
 
 
+@pytest.mark.hard  # seconds
 def test_persistent_objects_carry_their_source_and_their_arguments(tmp_path):
     """Written in one process, where the class exists; read in another, where it does not."""
     (tmp_path / "nets.py").write_text(MODULE)

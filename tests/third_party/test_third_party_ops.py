@@ -313,7 +313,7 @@ def resamplings():
 @pytest.mark.command
 @pytest.mark.parametrize("name, up, down, size, groups, flips", list(resamplings()))
 def test_conv2d_resample(name, up, down, size, groups, flips):
-    x, w, f = noise(2, 4, 6, 7), noise(6, 4 // groups, *size, seed=1), FILTERS[name]
+    x, w, f = noise(1, 2, 6, 7), noise(4, 2 // groups, *size, seed=1), FILTERS[name]
     high, wide = taps(f, False).shape
     for padding, sides in ((1, (1, 1, 1, 1)), ([3, -1, 2, 4], (3, -1, 2, 4))):
         left, right, top, bottom = sides
@@ -365,7 +365,7 @@ def test_gradients_of_the_resampling_operators():
         (lambda x, w: conv2d_resample.conv2d_resample(x, w, f, 1, 2, 1), (x, w)),
     ):
         assert gradcheck(function, inputs)
-        assert gradgradcheck(function, inputs)
+        assert gradgradcheck(function, inputs, fast_mode=True)
 
 
 def test_convolutions_and_the_switch_for_their_weights(monkeypatch):

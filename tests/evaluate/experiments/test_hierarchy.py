@@ -13,7 +13,7 @@ pytestmark = pytest.mark.command
 
 
 def test_every_attribute_is_found_in_its_layer():
-    bench = Bench(Planted(), Reader(), count=60)
+    bench = Bench(Planted(), Reader(), count=20)
     directions = hierarchy.factorised(bench.G, 2)
     assert [held.label for held in directions] == ["layer00", "layer01", "layer02", "coarse", "middle", "fine", "all"]
     found = hierarchy.levels(bench, directions)

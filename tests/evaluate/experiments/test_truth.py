@@ -21,21 +21,34 @@ CHOSEN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def units(tmp_path_factory):
-    parts = Parts(tmp_path_factory.mktemp("parts"))
-    units = []
+def measured(folder, variants, count, scored):
+    """Two networks with two sets of ``count`` samples each."""
+    parts, units = Parts(folder), []
     for network in (0, 1):
-        bench = Bench(Planted(network), Reader(), count=40, parts=parts)
+        bench = Bench(Planted(network), Reader(), count=count, parts=parts)
         for seed in (0, 1):
-            unit = bench.replace(first=1000 + 40 * seed)
-            units.append(truth.measure_unit(unit, CHOSEN, 6, 1000, 1000, seed=seed, network=network))
+            unit = bench.replace(first=1000 + count * seed)
+            units.append(truth.measure_unit(unit, variants, 6, scored, scored, seed=seed, network=network))
     return units
 
 
 @pytest.fixture(scope="module")
-def results(units):
-    return truth.gather(units, CHOSEN)
+def results(tmp_path_factory):
+    return truth.gather(measured(tmp_path_factory.mktemp("parts"), CHOSEN, 40, 1000), CHOSEN)
+
+
+FEW = [variant for variant in CHOSEN if variant.name in ("SeFa (default)", "coarse only", "chance")]
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory):
+    """Of few variants and samples, where the values are not looked at."""
+    return measured(tmp_path_factory.mktemp("few"), FEW, 10, 500)
+
+
+@pytest.fixture(scope="module")
+def few(units):
+    return truth.gather(units, FEW)
 
 
 @pytest.mark.hard
@@ -51,6 +64,7 @@ def test_planted_factors_are_recovered(results):
     assert set(default.factors["share"]) == set(ATTRIBUTES)
 
 
+@pytest.mark.hard
 def test_differences_are_clear_where_they_are_and_not_where_there_are_none(results):
     by = {result.variant: result for result in results}
     assert by["chance"].differences["share"].high < -0.2
@@ -59,26 +73,30 @@ def test_differences_are_clear_where_they_are_and_not_where_there_are_none(resul
     apart = by["groups together"].differences["share"]
     assert apart.low <= 0.02 and apart.high >= -0.02  # both find each attribute
     assert by["SeFa (default)"].differences["share"].as_list() == [0, 0, 0]
+
+
+def test_differences_are_those_of_the_values(few):
+    default, *_ = few
+    assert default.variant == "SeFa (default)"
     for measure in truth.COMPARED:
-        for result in results:
-            found = result.differences[measure]
-            expected = result.values[measure].value - by["SeFa (default)"].values[measure].value
-            assert found.value == pytest.approx(expected, abs=1e-9)
+        for result in few:
+            expected = result.values[measure].value - default.values[measure].value
+            assert result.differences[measure].value == pytest.approx(expected, abs=1e-9)
 
 
-def test_what_is_written(results):
-    table = truth.table_of(results)
-    assert [row[0] for row in table.rows] == [variant.name for variant in CHOSEN]
-    assert len(truth.differences(results).rows) == len(CHOSEN) - 1
-    json.loads(table.json(truth.details(results)))
-    drawn = truth.heatmap(results, "correlation", "title")
-    assert drawn.matrix.shape == (len(drawn.row_labels), len(drawn.column_labels)) == (len(CHOSEN), 6)
-    factors = truth.by_factor(results, "share", "How purely")
-    assert factors.rows[0][1].value == results[0].factors["share"]["turn"].value
+def test_what_is_written(few):
+    table = truth.table_of(few)
+    assert [row[0] for row in table.rows] == [variant.name for variant in FEW]
+    assert len(truth.differences(few).rows) == len(FEW) - 1
+    json.loads(table.json(truth.details(few)))
+    drawn = truth.heatmap(few, "correlation", "title")
+    assert drawn.matrix.shape == (len(drawn.row_labels), len(drawn.column_labels)) == (len(FEW), 6)
+    factors = truth.by_factor(few, "share", "How purely")
+    assert factors.rows[0][1].value == few[0].factors["share"]["turn"].value
 
 
-def test_any_two_variants_can_be_compared(units, results):
-    by = {result.variant: result for result in results}
+def test_any_two_variants_can_be_compared(units, few):
+    by = {result.variant: result for result in few}
     found = truth.between(units, "chance", "coarse only", "share")
     apart = by["chance"].values["share"].value - by["coarse only"].values["share"].value
     assert found.value == pytest.approx(apart)

@@ -217,6 +217,7 @@ def test_what_is_saved_is_read(tmp_path):
     assert np.allclose(made.features(pictures), features, atol=0.02 * features.max())
 
 
+@pytest.mark.hard  # seconds
 def test_the_package_alone_reads():
     """Without demo/, from anywhere."""
     code = (
