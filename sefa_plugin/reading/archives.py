@@ -256,7 +256,12 @@ def _unzipped(file: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def _kind(path: str, head: bytes) -> Callable[[str, int], _Zip | _Tar | _Gzip] | None:
-    """The kind of an archive of networks by its first bytes; None for other files, archives of one network included."""
+    """The kind of an archive of networks by its first bytes; None for other files.
+
+    What is called as a network or as arrays is none: of these, other programs read some archives in ways of their own.
+    """
+    if path.lower().endswith((*NETWORKS, ".npz")):
+        return None
     if head.startswith(b"PK\x03\x04"):
         return _Zip if _holds_files(mapped(path, NetworkFileError)) else None
     if head.startswith(b"\x1f\x8b"):

@@ -11,6 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from pickle_writer import call, dumps
 
 from sefa_plugin import load_network
 from sefa_plugin.networks.opening import locate, open_network
@@ -101,6 +102,22 @@ def test_one_of_several_is_chosen(tmp_path, golden, network, name):
         open_network(f"{path}#two.pkl")
     with pytest.raises(NetworkFileError, match=r"is an archive with no four.pkl: x/one.pkl"):
         open_network(f"{path}#four.pkl")
+
+
+@pytest.mark.parametrize("name, says", [("zip", "not one that torch.save"), ("tar", "a tar"), ("pkl.gz", "with gzip")])
+def test_what_is_called_as_a_network_is_no_archive(tmp_path, cache, network, name, says):
+    path = make(tmp_path / f"a.{name}", {"net.pkl": network}).rename(tmp_path / "net.pt")
+    with pytest.raises(NetworkFileError, match=says):
+        open_network(path)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tgz", "a.pkl.gz"])
+def test_nothing_of_a_network_in_an_archive_is_run(tmp_path, name):
+    path = make(tmp_path / name, {"net.pkl": dumps(call("os.mkdir", str(tmp_path / "run")), 2)})
+    with pytest.raises(NetworkFileError, match="needs os.mkdir"):
+        open_network(path)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tgz"])

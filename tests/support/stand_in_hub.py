@@ -162,11 +162,20 @@ def about(name: str, held: Repo, commit: str, files: dict[str, bytes], blobs: bo
     return {"id": name, "sha": commit, "private": held.private, "gated": gated, "tags": tags, "siblings": siblings}
 
 
+class Quiet(http.server.ThreadingHTTPServer):
+    """A server that says nothing of clients that hang up."""
+
+    daemon_threads = True
+
+    def handle_error(self, *args: object) -> None:
+        """Nothing."""
+
+
 @contextmanager
 def running():
     """A Hub that runs for the block."""
     hub = Hub()
-    servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub, host)) for host in ("hub", "cdn")]
+    servers = [Quiet(("127.0.0.1", 0), _handler(hub, host)) for host in ("hub", "cdn")]
     hub.address, hub.elsewhere = (f"http://127.0.0.1:{server.server_address[1]}" for server in servers)
     threads = [threading.Thread(target=server.serve_forever, args=[0.01], daemon=True) for server in servers]
     for thread in threads:
