@@ -24,6 +24,7 @@ from ..hook import (
 from ..reading import download
 from ..reading.network_file import read_network
 from ..reading.network_record import ForeignNetworkError, NetworkFileError
+from ..reading.state_dicts import is_average
 from ..system.regular_files import Stamp
 
 if TYPE_CHECKING:
@@ -133,6 +134,10 @@ def open_network(
         if download.is_url(path) and _on_hub(str(path)) is None:  # the cached copy would be used again
             raise NetworkFileError(f"{error} (to have it fetched anew, delete this copy)") from None
         raise
+    record = opened.record
+    others = [name for name in record.entries if name not in (record.which, "D")]
+    if record.family == "state_dict" and others and is_average(record.which):
+        note(f"{record.which} is taken, an average of weights; the file also holds {', '.join(others)} (--which)")
     return replace(opened, stamp=stamp)
 
 

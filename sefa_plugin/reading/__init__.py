@@ -5,5 +5,5 @@ No code of a file is run, sizes are checked before memory is allocated, and torc
 
 Doors: ``network_file``, ``network_record``, ``pickle_values``, ``tensors_file``, ``array_file``,
 ``json_file``, ``safetensors_header``, ``tensor_view``, ``module_walk``, ``torch_file``, ``download``,
-``hub``, ``archives``, ``audit``.
+``hub``, ``archives``, ``state_dicts``, ``audit``.
 """
