@@ -110,8 +110,8 @@ def _list(place: HubPlace, as_json: bool) -> None:
     files = [(str(replace(place, path=file.path)), file) for file in found.candidates]
     if as_json:
         listed = [{"network": name, "size": file.size, "by_name": file.says} for name, file in files]
-        about = {"repository": str(place), "commit": found.commit, "licence": found.licence, "files": listed}
-        click.echo(json.dumps(about, indent=1))
+        about = {"repository": str(place), "commit": found.commit, "licence": found.licence}
+        click.echo(json.dumps({**about, "gated": found.gated, "files": listed}, indent=1))
         return
     count = (
         f"{len(files)} of {len(found.files)} files may be networks" if files else "no file is a network, by its name"
@@ -123,7 +123,9 @@ def _list(place: HubPlace, as_json: bool) -> None:
     click.echo(f"{'MB':>9}  {'network':<{width}}  by its name")
     for name, file in files:
         click.echo(f"{file.size / 1e6:9.1f}  {printable(name):<{width}}  {file.says}")
-    click.echo(f"{files[0][1].says if len(files) == 1 else 'One of them'}: sefa info {shlex.quote(files[0][0])}")
+    if len(files) == 1:
+        click.echo(f"The only one, which --network {shlex.quote(str(place))} takes, too:")
+    click.echo(f"sefa info {shlex.quote(files[0][0])}")
 
 
 def _audit(file: str, as_json: bool, allow_local: bool) -> None:

@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, Union
 
 from ..system.messages import shown
 from ..system.regular_files import mapped, open_regular, reading
-from ..system.whole_files import whole_file
+from ..system.whole_files import whole_folder
 from .download import CHUNK, NETWORKS, cache_folder
 from .network_record import NetworkFileError
 from .zip_file import ZipArchiveError, open_zip
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .tensor_view import Bytes
 
 SUFFIXES = (*NETWORKS, ".zip", ".tar", ".tar.gz", ".tgz", *(f"{suffix}.gz" for suffix in NETWORKS))
+BESIDE, MOST_BESIDE = "config.json", 1 << 20  # comes along with a network: sizes that weights do not show; bytes
 MAX_UNFOLDING = 20  # highest ratio of what is unpacked to the archive; weights are packed to half at most
 FEW_BYTES = 16 << 20  # small archives may unfold to this
 MAX_MEMBERS = 20_000  # of a tar archive, folders and links included
@@ -50,12 +51,12 @@ class Member(NamedTuple):
     size: int
 
 
-def unpacked(path: str, member: str = "", typed: str = "", note: Callable[[str], None] = lambda text: None) -> str:
+def unpacked(path: str, asked: str = "", typed: str = "", note: Callable[[str], None] = lambda text: None) -> str:
     """The path of the network in an archive, which is unpacked first; that of any other file as it is.
 
     Args:
         path: a file.
-        member: which network of the archive: its path there, or the end of it; '' for the only one.
+        asked: which network of the archive: its path there, or the end of it; '' for the only one.
         typed: the archive as the user named it, for messages; '' for ``path``.
         note: called with a line on what is unpacked.
 
@@ -68,34 +69,47 @@ def unpacked(path: str, member: str = "", typed: str = "", note: Callable[[str],
         at = os.fstat(file.fileno())
     kind = _kind(path, head)
     if kind is None:
-        if member:
-            raise NetworkFileError(f"{typed}: is no archive; type it without #{shown(member, 60)}")
+        if asked:
+            raise NetworkFileError(f"{typed}: is no archive; type it without #{shown(asked, 60)}")
         return path
     with _one_line(typed):
         archive = kind(path, max(FEW_BYTES, MAX_UNFOLDING * at.st_size))
-        found = _chosen(typed, archive.members(), member)
+        members = archive.members()
+        found = _chosen(typed, members, asked)
         key = f"{os.path.abspath(path)}\n{at.st_size} {at.st_mtime_ns}\n{found.name}"
-        name = re.sub(r"[^0-9A-Za-z._-]", "_", found.name.rpartition("/")[2])[-80:]
-        target = cache_folder() / f"{hashlib.md5(key.encode('utf-8', 'surrogateescape')).hexdigest()}_{name}"
-        if target.is_file():
-            return str(target)
-        if found.size > archive.limit:
-            raise _too_much(typed, found.name)
-        if found.size > _room(target.parent):
-            raise NetworkFileError(f"{typed}: there is no room for {found.size:,} bytes in {target.parent}")
-        note(f"{typed}: unpacking {shown(found.name, 80)}" + (f", {found.size / 1e6:,.1f} MB" if found.size else ""))
-        try:
-            with whole_file(target) as part, open(part, "wb") as output, archive.opened(found.name) as source:
-                for chunk in iter(lambda: source.read(CHUNK), b""):
-                    output.write(chunk)
-        except _Unbounded:
-            raise _too_much(typed, found.name) from None
+        folder = cache_folder() / hashlib.md5(key.encode("utf-8", "surrogateescape")).hexdigest()
+        target = folder / re.sub(r"[^0-9A-Za-z._-]", "_", found.name.rpartition("/")[2])[-80:]
+        if not target.is_file():
+            note(
+                f"{typed}: unpacking {shown(found.name, 80)}" + (f", {found.size / 1e6:,.1f} MB" if found.size else "")
+            )
+            with whole_folder(folder) as part:
+                _unpack(archive, found, part / target.name, typed)
+                beside = f"{found.name.rpartition('/')[0]}/{BESIDE}".lstrip("/")
+                for member in members:
+                    if member.name == beside and member.size <= MOST_BESIDE:
+                        _unpack(archive, member, part / BESIDE, typed)
     return str(target)
 
 
-def _room(folder: Path) -> int:
-    nearest = next(place for place in (folder, *folder.parents) if place.exists())
-    return shutil.disk_usage(nearest).free
+def _unpack(archive: _Archive, member: Member, target: Path, typed: str) -> None:
+    """Write a member of an archive to a file.
+
+    Raises:
+        NetworkFileError: there is no room, or it unfolds too far.
+    """
+    if member.size > archive.limit:
+        raise _too_much(typed, member.name)
+    if member.size > (free := shutil.disk_usage(target.parent).free):
+        raise NetworkFileError(
+            f"{typed}: {member.size:,} bytes, and {cache_folder()} has room for {free:,}; DNNLIB_CACHE_DIR moves it"
+        )
+    try:
+        with open(target, "wb") as output, archive.opened(member.name) as source:
+            for chunk in iter(lambda: source.read(CHUNK), b""):
+                output.write(chunk)
+    except _Unbounded:
+        raise _too_much(typed, member.name) from None
 
 
 def _chosen(typed: str, members: list[Member], member: str) -> Member:
@@ -255,7 +269,10 @@ def _unzipped(file: IO[bytes]) -> Iterator[IO[bytes]]:
         yield stream  # type: ignore[misc]
 
 
-def _kind(path: str, head: bytes) -> Callable[[str, int], _Zip | _Tar | _Gzip] | None:
+_Archive = Union[_Zip, _Tar, _Gzip]
+
+
+def _kind(path: str, head: bytes) -> Callable[[str, int], _Archive] | None:
     """The kind of an archive of networks by its first bytes; None for other files.
 
     What is called as a network or as arrays is none: of these, other programs read some archives in ways of their own.

@@ -20,8 +20,8 @@ from urllib.parse import quote, unquote
 
 from ..system.messages import shown
 from ..system.whole_files import whole_file
-from .archives import SUFFIXES
-from .download import DownloadError, Expected, NetworkAddress, UnreachableError, fetch_to, text_of
+from .archives import BESIDE, MOST_BESIDE, SUFFIXES
+from .download import NETWORKS, DownloadError, Expected, NetworkAddress, UnreachableError, fetch_to, text_of
 
 HUB = "https://huggingface.co"
 FORM = "hf://owner/name[@revision][/path]"
@@ -131,6 +131,7 @@ class Repository(NamedTuple):
         place: of the repository, or of a folder in it.
         commit: of the revision.
         licence: its tag; '' where there is none.
+        gated: whether only accounts that have accepted its licence are given files.
         files: all files at the place.
         kept: whether this is what the cache has, and the Hub was not asked or did not answer.
     """
@@ -139,17 +140,20 @@ class Repository(NamedTuple):
     commit: str
     licence: str
     files: tuple[HubFile, ...]
+    gated: bool = False
     kept: bool = False
 
     @property
     def candidates(self) -> list[HubFile]:
-        """Files that may be networks, or archives of them, by their names."""
-        return [file for file in self.files if file.path.lower().endswith(SUFFIXES) and not _OTHERS.search(file.path)]
+        """Files that may be networks, or behind those archives of them, by their names."""
+        found = [f for f in self.files if f.path.lower().endswith(SUFFIXES) and not _OTHERS.search(f.path)]
+        return sorted(found, key=lambda file: not file.path.lower().endswith(NETWORKS))
 
     @property
     def about(self) -> str:
         """Licence and revision in words."""
         licence = f"licence tag {shown(self.licence, 60)}" if self.licence else "no licence tag"
+        licence += f", gated: to be accepted at {self.place.web}" if self.gated else ""
         first = "from the cache, the Hub was not asked" if self.kept else licence
         return f"{first}; revision {self.place.revision} is {self.commit[:12]}"
 
@@ -306,7 +310,7 @@ def _described(place: HubPlace, held: object) -> Repository:
     tags = [tag.partition(":")[2] for tag in map(str, about.get("tags") or ()) if tag.startswith("license:")]
     card = about.get("cardData")
     licence = tags[0] if tags else str((card if isinstance(card, dict) else {}).get("license") or "")
-    return Repository(place, commit, licence, tuple(sorted(files)))
+    return Repository(place, commit, licence, tuple(sorted(files)), gated=bool(about.get("gated")))
 
 
 def _explained(place: HubPlace, error: DownloadError) -> DownloadError:
@@ -379,9 +383,10 @@ def fetch(
     file = next((file for file in here.files if file.path == place.path), None) or _only(here)
     place = replace(place, path=file.path)
     note(f"{place}: {here.about}")
-    pointer = _in_cache(place, found.commit)
-    if pointer.is_file():
-        return pointer
+    beside = f"{file.path.rpartition('/')[0]}/{BESIDE}".lstrip("/")
+    for other in found.files:
+        if other.path == beside and other.size <= MOST_BESIDE:
+            _fetched(replace(place, path=beside), found.commit, other, None, allow_local)
     return _fetched(place, found.commit, file, progress, allow_local)
 
 
@@ -404,13 +409,17 @@ def _only(here: Repository) -> HubFile:
 def _fetched(
     place: HubPlace, commit: str, file: HubFile, progress: Callable[[int, int], None] | None, allow_local: bool
 ) -> Path:
+    """The copy in the cache, fetched where it is not there."""
+    pointer = _in_cache(place, commit)
+    if pointer.is_file():
+        return pointer
     if _DIGEST.fullmatch(file.digest):
         expected = Expected(file.digest)
     elif _COMMIT.fullmatch(file.digest):
         expected = Expected(file.digest, file.size)
     else:
         raise DownloadError(f"{place}: {_host(place.endpoint)} does not say which digest the file has")
-    blob, pointer = _folder(place) / "blobs" / file.digest, _in_cache(place, commit)
+    blob = _folder(place) / "blobs" / file.digest
     kind = "" if place.kind == "models" else f"{place.kind}/"
     url = f"{place.endpoint}/{kind}{place.repo}/resolve/{commit}/{quote(place.path)}"
     try:

@@ -5,8 +5,10 @@ import io
 import os
 import re
 import shlex
+import shutil
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,7 +67,7 @@ def test_the_only_network_is_taken(tmp_path, cache, network, name):
     assert (opened.record.name, opened.sizes["num_ws"]) == ("net", 16)
     (note,) = notes
     assert re.match(rf"{re.escape(str(path))}: unpacking (folder/)?net\.pkl", note)
-    assert [kept.read_bytes() == network for kept in cache.iterdir()] == [True]
+    assert [kept.read_bytes() == network for kept in cache.glob("*/*")] == [True]
     open_network(path, note=notes.append)  # once
     assert len(notes) == 1
     os.utime(path, ns=(1, 1))  # another archive of that name
@@ -233,15 +235,26 @@ def test_links_and_devices_in_a_tar_are_no_networks(tmp_path):
 def test_a_name_in_an_archive_never_becomes_a_path(tmp_path, cache, network):
     path = make(tmp_path / "a.tar", {"a.txt": b"", "../../evil\x1b[31m.pkl": network})
     open_network(path)
-    (kept,) = cache.iterdir()
-    assert re.fullmatch(r"[0-9a-f]{32}_evil__31m\.pkl", kept.name)
+    (kept,) = cache.glob("*/*")
+    assert kept.name == "evil__31m.pkl"
 
 
 def test_no_room(tmp_path, cache, network, monkeypatch):
     path = make(tmp_path / "a.zip", {"net.pkl": network})
-    monkeypatch.setattr(archives, "_room", lambda folder: 1000)
-    with pytest.raises(NetworkFileError, match="there is no room for"):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**6, 10**6, 1000))
+    with pytest.raises(NetworkFileError, match="has room for 1,000; DNNLIB_CACHE_DIR moves it"):
         open_network(path)
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tgz"])
+def test_the_configuration_comes_along(tmp_path, network, name):
+    path = make(tmp_path / name, {"x/net.pkl": network, "x/config.json": b"{}", "config.json": b"[]"})
+    local = Path(locate(path))
+    assert {kept.name: kept.read_bytes() for kept in local.parent.iterdir()} == {
+        "net.pkl": network,
+        "config.json": b"{}",
+    }
 
 
 def test_a_cache_that_cannot_be_written_to(tmp_path, network):

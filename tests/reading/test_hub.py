@@ -105,6 +105,14 @@ def test_what_git_keeps_itself_has_its_digest(site):
     assert fetch(place("hf://o/n/net.pt")).read_bytes() == OTHER
 
 
+def test_the_configuration_comes_along(site):
+    files = {"x/pytorch_model.bin": BODY, "x/config.json": b"{}", "config.json": b"[]"}
+    site.repos["o/n"] = repo(files, small={"x/config.json", "config.json"})
+    path = fetch(place("hf://o/n/x/pytorch_model.bin"))
+    assert (path.with_name("config.json").read_bytes(), path.read_bytes()) == (b"{}", BODY)
+    assert not (path.parent.parent / "config.json").exists()
+
+
 def test_revisions(site):
     site.repos["o/n"] = Repo(
         {"main": (COMMIT, {"net.pkl": BODY, "more.pkl": BODY}), "refs/pr/2": (LATER, {"net.pkl": OTHER})}
