@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from .tensor_view import Bytes
 
 SUFFIXES = (*NETWORKS, ".zip", ".tar", ".tar.gz", ".tgz", *(f"{suffix}.gz" for suffix in NETWORKS))
-BESIDE, MOST_BESIDE = "config.json", 1 << 20  # comes along with a network: sizes that weights do not show; bytes
+BESIDE = ("config.json", ".config.json")  # come along with a network: its sizes, which weights may not show
+MOST_BESIDE = 1 << 20  # bytes of one
 MAX_UNFOLDING = 20  # highest ratio of what is unpacked to the archive; weights are packed to half at most
 FEW_BYTES = 16 << 20  # small archives may unfold to this
 MAX_MEMBERS = 20_000  # of a tar archive, folders and links included
@@ -85,11 +86,16 @@ def unpacked(path: str, asked: str = "", typed: str = "", note: Callable[[str], 
             )
             with whole_folder(folder) as part:
                 _unpack(archive, found, part / target.name, typed)
-                beside = f"{found.name.rpartition('/')[0]}/{BESIDE}".lstrip("/")
                 for member in members:
-                    if member.name == beside and member.size <= MOST_BESIDE:
-                        _unpack(archive, member, part / BESIDE, typed)
+                    if member.name in beside(found.name) and member.size <= MOST_BESIDE:
+                        _unpack(archive, member, part / member.name.rpartition("/")[2], typed)
     return str(target)
+
+
+def beside(name: str) -> tuple[str, ...]:
+    """Files that come along with one of this name."""
+    folder = name[: name.rfind("/") + 1]
+    return tuple(folder + other for other in BESIDE)
 
 
 def _unpack(archive: _Archive, member: Member, target: Path, typed: str) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote
 
 from ..system.messages import shown
 from ..system.whole_files import whole_file
-from .archives import BESIDE, MOST_BESIDE, SUFFIXES
+from .archives import MOST_BESIDE, SUFFIXES, beside
 from .download import NETWORKS, DownloadError, Expected, NetworkAddress, UnreachableError, fetch_to, text_of
 
 HUB = "https://huggingface.co"
@@ -383,10 +383,9 @@ def fetch(
     file = next((file for file in here.files if file.path == place.path), None) or _only(here)
     place = replace(place, path=file.path)
     note(f"{place}: {here.about}")
-    beside = f"{file.path.rpartition('/')[0]}/{BESIDE}".lstrip("/")
     for other in found.files:
-        if other.path == beside and other.size <= MOST_BESIDE:
-            _fetched(replace(place, path=beside), found.commit, other, None, allow_local)
+        if other.path in beside(file.path) and other.size <= MOST_BESIDE:
+            _fetched(replace(place, path=other.path), found.commit, other, None, allow_local)
     return _fetched(place, found.commit, file, progress, allow_local)
 
 

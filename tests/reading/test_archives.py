@@ -249,11 +249,11 @@ def test_no_room(tmp_path, cache, network, monkeypatch):
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tgz"])
 def test_the_configuration_comes_along(tmp_path, network, name):
-    path = make(tmp_path / name, {"x/net.pkl": network, "x/config.json": b"{}", "config.json": b"[]"})
+    path = make(tmp_path / name, {"x/net.pkl": network, "x/.config.json": b"{}", "config.json": b"[]"})
     local = Path(locate(path))
     assert {kept.name: kept.read_bytes() for kept in local.parent.iterdir()} == {
         "net.pkl": network,
-        "config.json": b"{}",
+        ".config.json": b"{}",
     }
 
 
