@@ -37,7 +37,10 @@ MAX_UNFOLDING = 20  # highest ratio of what is unpacked to the archive; weights 
 FEW_BYTES = 16 << 20  # small archives may unfold to this
 MAX_MEMBERS = 20_000  # of a tar archive, folders and links included
 LISTED = 8  # members that a message names
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, ValueError)
+_BROKEN = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile),
+    *(ValueError, NotImplementedError),
+)
 
 
 class Member(NamedTuple):

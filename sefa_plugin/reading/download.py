@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..system.messages import printable
-from ..system.whole_files import whole_file
+from ..system.whole_files import alone_in, whole_file
 
 if TYPE_CHECKING:
     import ssl
@@ -213,19 +213,19 @@ def fetch_to(
         DownloadError: as :func:`fetch`.
     """
     kept = target.with_name(f"{target.name}.incomplete")
-    with _cache_errors(address, target.parent), whole_file(target) as part:
-        with suppress(FileNotFoundError):
-            os.replace(kept, part)  # no other process goes on with it, too
-        begun = part.stat().st_size if part.exists() else 0
-        try:
+    with _cache_errors(address, target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with alone_in(target.parent):  # another process waits, and has the file then
+            if target.is_file():
+                return
+            begun = kept.stat().st_size if kept.exists() else 0
             with _resumed(address, allow_local, begun) as answer:
-                _receive(address, answer, part, expected, progress, begun if answer.status == 206 else 0)
-        except _OtherDigest:
-            raise
-        except BaseException:
-            if part.exists() and part.stat().st_size:
-                os.replace(part, kept)
-            raise
+                try:
+                    _receive(address, answer, kept, expected, progress, begun if answer.status == 206 else 0)
+                except _OtherDigest:
+                    kept.unlink()
+                    raise
+            os.replace(kept, target)
 
 
 def _resumed(address: NetworkAddress, allow_local: bool, begun: int) -> HTTPResponse:

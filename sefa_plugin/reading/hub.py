@@ -154,7 +154,7 @@ class Repository(NamedTuple):
         """Licence and revision in words."""
         licence = f"licence tag {shown(self.licence, 60)}" if self.licence else "no licence tag"
         licence += f", gated: to be accepted at {self.place.web}" if self.gated else ""
-        first = "from the cache, the Hub was not asked" if self.kept else licence
+        first = "from the cache" if self.kept else licence
         return f"{first}; revision {self.place.revision} is {self.commit[:12]}"
 
 

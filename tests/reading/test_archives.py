@@ -207,6 +207,7 @@ BROKEN = {
     "xz.zip": (lambda n: zip_of({"net.pkl": n}, zipfile.ZIP_LZMA), "packs in a way that is not read here; unpack it"),
     "sparse.tar": (lambda n: sparse(), "unfolds to over 20 times"),
     "encrypted.zip": (lambda n: encrypted(), "encrypted"),
+    "strongly.zip": (lambda n: zip_of({"net.pkl": n}).replace(b"PK\3\4\x14\0\0", b"PK\3\4\x14\0\x40"), "encryption"),
 }
 
 

@@ -226,7 +226,7 @@ def test_offline(site, monkeypatch):
     asked = len(site.asked)
     notes = []
     assert fetch(place("hf://o/n"), note=notes.append) == path
-    assert "from the cache, the Hub was not asked" in notes[0]
+    assert "from the cache; revision main" in notes[0]
     for text in ("hf://o/n/b.pkl", "hf://o/other/net.pkl"):
         refused(text, "is not in", "HF_HUB_OFFLINE forbids to fetch it; unset it")
     assert len(site.asked) == asked
