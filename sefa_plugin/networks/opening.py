@@ -137,7 +137,7 @@ def open_network(
     record = opened.record
     others = [name for name in record.entries if name not in (record.which, "D")]
     if record.family == "state_dict" and others and is_average(record.which):
-        note(f"{record.which} is taken, an average of weights; the file also holds {', '.join(others)} (--which)")
+        note(f"{record.which} is taken, an average of weights; the file also holds {', '.join(others)} (--which NAME)")
     return replace(opened, stamp=stamp)
 
 

@@ -144,6 +144,19 @@ def test_the_token_goes_to_the_hub_alone(site, monkeypatch):
     ]
 
 
+def test_a_renamed_repository_is_followed_without_the_token(site, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    site.renamed["o/old"] = "o/n"
+    assert fetch(place("hf://o/old/a/net.pkl")).read_bytes() == BODY
+    asked = {(path.partition("?")[0], token) for host, path, token, _ in site.asked if host == "hub"}
+    assert asked == {
+        ("/api/models/o/old/revision/main", f"Bearer {TOKEN}"),
+        ("/api/models/o/n/revision/main", None),
+        (f"/o/old/resolve/{COMMIT}/a/net.pkl", f"Bearer {TOKEN}"),
+        (f"/o/n/resolve/{COMMIT}/a/net.pkl", None),
+    }
+
+
 def test_a_hub_that_is_not_that_of_the_token_gets_none(site, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setattr(hub, "HUB", site.address)
@@ -254,6 +267,22 @@ def test_what_huggingface_hub_has_fetched_is_there(site, tmp_path, monkeypatch):
         path.write_bytes(text)
     assert fetch(place("hf://o/n/a/net.pkl")).read_bytes() == BODY
     assert site.asked == []
+
+
+def test_huggingface_hub_finds_what_was_fetched_here(site, tmp_path):
+    theirs = pytest.importorskip("huggingface_hub")
+    site.repos["o/n"].revisions["refs/pr/2"] = (LATER, {"b.pkl": OTHER})
+    ours = [fetch(place("hf://o/n/a/net.pkl")), fetch(place("hf://o/n@refs/pr/2/b.pkl"))]
+    folder = tmp_path / "home" / "hub"
+    asked = [("a/net.pkl", None), ("a/net.pkl", COMMIT), ("b.pkl", "refs/pr/2")]
+    found = [
+        theirs.hf_hub_download("o/n", name, revision=revision, cache_dir=folder, local_files_only=True)
+        for name, revision in asked
+    ]
+    assert found == [str(ours[0]), str(ours[0]), str(ours[1])]
+    scanned = theirs.scan_cache_dir(folder)
+    assert not scanned.warnings and [held.repo_id for held in scanned.repos] == ["o/n"]
+    assert scanned.size_on_disk == len(BODY) + len(OTHER)
 
 
 def test_several_candidates(site):

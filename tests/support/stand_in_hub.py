@@ -48,6 +48,7 @@ class Hub:
         known: all valid tokens.
         cut: bytes after which the other host ends an answer; None: never.
         ranges: whether it gives a part of a file.
+        renamed: repositories under their older names.
         status: instead of an answer of the API.
     """
 
@@ -58,6 +59,7 @@ class Hub:
         self.known: set[str] = {TOKEN}
         self.cut: int | None = None
         self.ranges = True
+        self.renamed: dict[str, str] = {}
         self.status = 0
         self.address, self.elsewhere = address, elsewhere
 
@@ -96,6 +98,10 @@ def _handler(hub: Hub, host: str) -> type[http.server.BaseHTTPRequestHandler]:
                 name, revision, _ = page.groups()
             else:
                 return self.refuse(404, "", "not found")
+            if name in hub.renamed:
+                self.send_response(307)
+                self.send_header("Location", self.path.replace(name, hub.renamed[name], 1))
+                return self.end_headers()
             if hub.status:
                 return self.refuse(hub.status, "", "busy")
             token = (self.headers["Authorization"] or "").removeprefix("Bearer ")
