@@ -17,7 +17,7 @@ from .progress import download
 from .shell import Command, note, report, warn
 
 if TYPE_CHECKING:
-    from ..reading.hub import HubPlace
+    from ..reading.hub import Repository
 
 _OF_LAYERS = ("name", "ws_index", "weight_gain", "style_gain", "channels", "size", "kind")
 
@@ -54,12 +54,16 @@ def info(
         return _audit(file, as_json, allow_local)
     check_file(file, "", "network")
     from ..networks.opening import open_network
-    from ..reading import hub
-    from ..reading.download import without_secrets
+    from ..reading.download import is_url, without_secrets
 
-    place = hub.place_of(file)
-    if place is not None and not place.names_a_file:
-        return _list(place, as_json)
+    if is_url(file):
+        from ..reading import hub
+
+        place = hub.place_of(file)
+        if place is not None and not place.names_a_file:
+            found = hub.inside(place, hub.look(place))
+            if [held.path for held in found.files] != [place.path]:
+                return _list(found, as_json)
     opened = open_network(
         file,
         which=which,
@@ -102,11 +106,9 @@ def info(
         click.echo(f"  {layer.ws_index:2d}  {layer.kind:<7}{layer.size:6d}{layer.channels:10d}  {layer.name}")
 
 
-def _list(place: HubPlace, as_json: bool) -> None:
+def _list(found: Repository, as_json: bool) -> None:
     """Print which files of a repository may be networks."""
-    from ..reading import hub
-
-    found = hub.inside(place, hub.look(place))
+    place = found.place
     files = [(str(replace(place, path=file.path)), file) for file in found.candidates]
     if as_json:
         listed = [{"network": name, "size": file.size, "by_name": file.says} for name, file in files]

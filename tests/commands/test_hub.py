@@ -69,7 +69,8 @@ def test_info_lists_what_a_repository_has(site):
     listed = json.loads(run("info", "hf://o/many/s", "--json").stdout)
     assert [entry["by_name"] for entry in listed["files"]] == ["a snapshot of a training", "StyleGAN3"]
     assert listed["commit"] == COMMIT and listed["licence"] == "" and listed["gated"] is False
-    site.repos["o/none"] = repo({"README.md": b"#"})
+    site.repos["o/none"] = repo({"README.md": b"#", "weights": site.repos["o/many"].at("main")[1]["s/stylegan3-t.pkl"]})
+    assert "num_ws     10" in run("info", "hf://o/none/weights").stdout
     assert "no file is a network, by its name" in run("info", "hf://o/none").stdout
 
 
