@@ -89,7 +89,8 @@ class HubPlace:
     def __str__(self) -> str:
         """As it is typed."""
         kind = "" if self.kind == "models" else f"{self.kind}/"
-        revision = "" if self.revision == "main" else f"@{self.revision}"
+        plain = re.fullmatch(_REVISION, self.revision)
+        revision = "" if self.revision == "main" else f"@{self.revision if plain else quote(self.revision, safe='')}"
         return f"hf://{kind}{self.repo}{revision}{'/' if self.path else ''}{self.path}"
 
     @property
@@ -285,7 +286,7 @@ def look(place: HubPlace) -> Repository:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DownloadError(f"{place}: {_host(place.endpoint)} does not answer as the Hub does") from None
     except DownloadError as error:
-        if held is not None and (isinstance(error, UnreachableError) or error.code >= 500):
+        if held is not None and (isinstance(error, UnreachableError) or error.code == 429 or error.code >= 500):
             return held
         raise _explained(place, error) from None
 
@@ -408,10 +409,26 @@ def _only(here: Repository) -> HubFile:
 def _fetched(
     place: HubPlace, commit: str, file: HubFile, progress: Callable[[int, int], None] | None, allow_local: bool
 ) -> Path:
-    """The copy in the cache, fetched where it is not there."""
-    pointer = _in_cache(place, commit)
-    if pointer.is_file():
-        return pointer
+    """The copy in the cache, fetched where it is not there; the cache notes the commit of the revision, too."""
+    pointer, reference = _in_cache(place, commit), _folder(place) / "refs" / place.revision
+    try:
+        if not pointer.is_file():
+            _point(pointer, _blob(place, commit, file, progress, allow_local))
+        if place.revision != commit and not (reference.is_file() and reference.read_bytes() == commit.encode()):
+            with whole_file(reference) as part:
+                part.write_text(commit, encoding="utf-8")
+    except OSError as error:
+        raise DownloadError(
+            f"{place}: cannot be kept as {error.filename or pointer} ({error.strerror or error}); "
+            "HF_HUB_CACHE names another place for it"
+        ) from None
+    return pointer
+
+
+def _blob(
+    place: HubPlace, commit: str, file: HubFile, progress: Callable[[int, int], None] | None, allow_local: bool
+) -> Path:
+    """The bytes of a file, fetched where the cache does not have them."""
     if _DIGEST.fullmatch(file.digest):
         expected = Expected(file.digest)
     elif _COMMIT.fullmatch(file.digest):
@@ -426,17 +443,7 @@ def _fetched(
             fetch_to(blob, _address(place, url), expected, progress, allow_local)
     except DownloadError as error:
         raise _explained(place, error) from None
-    try:
-        _point(pointer, blob)
-        if place.revision != commit:
-            with whole_file(_folder(place) / "refs" / place.revision) as part:
-                part.write_text(commit, encoding="utf-8")
-    except OSError as error:
-        raise DownloadError(
-            f"{place}: cannot be kept as {error.filename or pointer} ({error.strerror or error}); "
-            "HF_HUB_CACHE names another place for it"
-        ) from None
-    return pointer
+    return blob
 
 
 def _point(pointer: Path, blob: Path) -> None:

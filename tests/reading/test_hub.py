@@ -127,6 +127,20 @@ def test_revisions(site):
     refused("hf://o/n@v9/net.pkl", "o/n has no revision v9")
 
 
+def test_what_is_printed_of_a_place_can_be_typed():
+    for revision in ("main", "v1", "refs/pr/3", "feature/x"):
+        typed = HubPlace("spaces", "o/n", revision, "a/net.pkl", hub.endpoint())
+        assert place(str(typed)) == typed
+    assert str(typed) == "hf://spaces/o/n@feature%2Fx/a/net.pkl"
+
+
+def test_a_commit_that_was_fetched_by_its_name_is_that_of_the_branch(site, monkeypatch):
+    path = fetch(place(f"hf://o/n@{COMMIT}/a/net.pkl"))
+    assert fetch(place("hf://o/n/a/net.pkl")) == path and len(site.downloads()) == 1
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert fetch(place("hf://o/n/a/net.pkl")) == path
+
+
 def test_a_revision_that_has_moved_on_is_fetched_anew(site):
     assert fetch(place("hf://o/n/a/net.pkl")).read_bytes() == BODY
     site.repos["o/n"].revisions["main"] = (LATER, {"a/net.pkl": OTHER})
