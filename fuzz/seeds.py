@@ -5,11 +5,14 @@ The writers are those of the tests (``tests/support/pickle_writer.py``, ``tests/
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import pickle
 import sys
+import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -163,6 +166,27 @@ def arrays() -> Iterator[bytes]:
     yield _written(lambda path: np.savez_compressed(path, lat_comp=_BASIS[:, None], lat_stdev=np.ones(3)))
 
 
+def archives() -> Iterator[bytes]:
+    """Zip, tar and gzip archives of one network."""
+    files = {"a/net.pkl": bytes(range(256)) * 4, "a/config.json": b"{}", "README.md": b"text"}
+    for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", packing) as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        yield file.getvalue()
+    for kind in (tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT):
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w", format=kind) as archive:
+            for name, data in files.items():
+                member = tarfile.TarInfo(name)
+                member.size, member.mtime = len(data), 0.5 if kind == tarfile.PAX_FORMAT else 0
+                archive.addfile(member, io.BytesIO(data))
+        yield file.getvalue()
+        yield gzip.compress(file.getvalue())
+    yield gzip.compress(files["a/net.pkl"])
+
+
 def foreign() -> Iterator[bytes]:
     """Directions of other tools."""
     from safetensors.numpy import save
@@ -252,6 +276,6 @@ MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     maker.__name__: maker
     for maker in (
         networks, torch_zips, torch_legacies, converted, pickles, arrays,
-        foreign, latents, directions, recipes, jsons, typed,
+        archives, foreign, latents, directions, recipes, jsons, typed,
     )
 }  # fmt: skip

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 Reader = Callable[[bytes], Any]
 NUM_WS, W_DIM = 4, 8  # of the network that seeds are made for
@@ -137,6 +139,21 @@ def _arrays() -> tuple[Reader, tuple]:
     return _in_a_file(read, ".npz"), (ArrayFileError,)
 
 
+def _archives() -> tuple[Reader, tuple]:
+    from sefa_plugin.reading import archives
+    from sefa_plugin.reading.network_record import NetworkFileError
+
+    def read(path: str) -> None:
+        made = _place() / "made"
+        with mock.patch.object(archives, "cache_folder", lambda: made):
+            try:
+                archives.unpacked(path)
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
+
+    return _in_a_file(read, ".archive"), (NetworkFileError,)
+
+
 def _directions() -> tuple[Reader, tuple]:
     from sefa_plugin.directions.directions import Directions
     from sefa_plugin.directions.file import DirectionsFileError
@@ -243,6 +260,7 @@ TARGETS = {
         Target("info", "network files and their hooks", _opened, (*_NETWORKS, "converted")),
         Target("converted", "networks as safetensors", _converted, ("converted",)),
         Target("arrays", ".npy and .npz", _arrays, ("arrays",)),
+        Target("archives", "archives of networks", _archives, ("archives",)),
         Target("directions", "directions files", _directions, ("directions",)),
         Target("foreign", "directions of other tools", _foreign, ("foreign",)),
         Target("recipe", "recipes", _recipe, ("recipes",)),

@@ -162,10 +162,12 @@ def check_file(path: str, called: str, role: str) -> None:
     Raises:
         click.ClickException: it is missing, cannot be read, or is of another kind.
     """
-    from ..reading.download import is_url
+    from ..reading.download import is_url, parted
 
-    if role in ("network", "side", "any") and (is_url(path) or (path == "demo" and not os.path.exists(path))):
-        return
+    if role in ("network", "side", "any"):
+        if is_url(path) or (path == "demo" and not os.path.exists(path)):
+            return
+        path = parted(path)[0]
     with reading(path, click.ClickException):
         kind = kind_of(path)
     needed, taken = ROLES[role]

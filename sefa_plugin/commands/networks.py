@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..system.messages import printable
 from . import options
 from .files import File, Output, check_file, output_path
 from .given import open_session
 from .progress import download
-from .shell import Command, report, warn
+from .shell import Command, note, report, warn
+
+if TYPE_CHECKING:
+    from ..reading.hub import Repository
 
 _OF_LAYERS = ("name", "ws_index", "weight_gain", "style_gain", "channels", "size", "kind")
 
@@ -40,6 +46,7 @@ def info(
       sefa info ffhq.pkl
       sefa info ffhq.pkl --json
       sefa info ffhq.pkl --audit
+      sefa info hf://owner/name
     """
     if audit:
         if trust_pickle:
@@ -47,10 +54,24 @@ def info(
         return _audit(file, as_json, allow_local)
     check_file(file, "", "network")
     from ..networks.opening import open_network
-    from ..reading.download import without_secrets
+    from ..reading.download import is_url, without_secrets
 
+    if is_url(file):
+        from ..reading import hub
+
+        place = hub.place_of(file)
+        if place is not None and not place.names_a_file:
+            found = hub.inside(place, hub.look(place))
+            if [held.path for held in found.files] != [place.path]:
+                return _list(found, as_json)
     opened = open_network(
-        file, which=which, strict=strict, progress=download(), trust_pickle=trust_pickle, allow_local=allow_local
+        file,
+        which=which,
+        strict=strict,
+        progress=download(),
+        trust_pickle=trust_pickle,
+        allow_local=allow_local,
+        note=note,
     )
     for text in (*opened.warnings, *opened.notes):
         warn(text)
@@ -85,12 +106,36 @@ def info(
         click.echo(f"  {layer.ws_index:2d}  {layer.kind:<7}{layer.size:6d}{layer.channels:10d}  {layer.name}")
 
 
+def _list(found: Repository, as_json: bool) -> None:
+    """Print which files of a repository may be networks."""
+    place = found.place
+    files = [(str(replace(place, path=file.path)), file) for file in found.candidates]
+    if as_json:
+        listed = [{"network": name, "size": file.size, "by_name": file.says} for name, file in files]
+        about = {"repository": str(place), "commit": found.commit, "licence": found.licence}
+        click.echo(json.dumps({**about, "gated": found.gated, "files": listed}, indent=1))
+        return
+    count = (
+        f"{len(files)} of {len(found.files)} files may be networks" if files else "no file is a network, by its name"
+    )
+    click.echo(f"{place}: {count}; {found.about}")
+    if not files:
+        return
+    width = max(len(name) for name, _ in files)
+    click.echo(f"{'MB':>9}  {'network':<{width}}  by its name")
+    for name, file in files:
+        click.echo(f"{file.size / 1e6:9.1f}  {printable(name):<{width}}  {file.says}")
+    if len(files) == 1:
+        click.echo(f"The only one, which --network {shlex.quote(str(place))} takes, too:")
+    click.echo(f"sefa info {shlex.quote(files[0][0])}")
+
+
 def _audit(file: str, as_json: bool, allow_local: bool) -> None:
     from ..hooks.known_sources import origin
     from ..networks.opening import locate
     from ..reading import audit
 
-    found = audit.audit(locate(file, progress=download(), allow_local=allow_local), origin)
+    found = audit.audit(locate(file, progress=download(), allow_local=allow_local, note=note), origin)
     text = json.dumps(audit.as_json(found), indent=1) if as_json else "\n".join(audit.lines(found))
     click.echo(text)
     click.get_current_context().exit(1 if found.findings else 0)

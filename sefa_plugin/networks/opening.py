@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..hook import (
     Hook,
@@ -23,7 +24,15 @@ from ..hook import (
 from ..reading import download
 from ..reading.network_file import read_network
 from ..reading.network_record import ForeignNetworkError, NetworkFileError
+from ..reading.state_dicts import is_average
 from ..system.regular_files import Stamp
+
+if TYPE_CHECKING:
+    from ..reading.hub import HubPlace
+
+
+def _nothing(text: str) -> None:
+    """Ignore a line."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +99,14 @@ def open_network(
     progress: Callable[[int, int], None] | None = None,
     trust_pickle: bool = False,
     allow_local: bool = False,
+    note: Callable[[str], None] = _nothing,
 ) -> OpenNetwork:
     """Read a network and find its hook; needs no torch and runs no code of the file (without ``trust_pickle``).
 
     Args:
-        path: a file, an ``http(s)`` address, or ``demo`` for the network that ships with this package.
+        path: a file, an ``http(s)`` address, ``hf://owner/name[@revision][/path]`` on the Hugging Face Hub, or ``demo``
+            for the network that ships with this package. In a zip, tar or gzip archive the only network, or that which
+            is named after ``#``.
         which: an entry of the file: ``G_ema``, ``G``, ``D``, or any name that its weights have there.
         strict: refuse what is otherwise warned of, and a file that is not exactly what its writer writes, also where
             the network needs no part of it (see ``reading.audit``).
@@ -102,13 +114,14 @@ def open_network(
         progress: called while downloading, see ``download.fetch``.
         trust_pickle: run the file's own code where no hook recognises the network reliably.
         allow_local: see ``download.fetch``.
+        note: called with lines on what is taken: the licence tag, a network of an archive or of a checkpoint.
 
     Raises:
         NetworkFileError, HookError, DownloadError: one line with what is wrong and what to do.
         TrustedFileError: the file's code was run, and failed.
     """
     known_hooks()  # fails before anything is read or fetched
-    local = locate(path, sha256=sha256, progress=progress, allow_local=allow_local)
+    local = locate(path, sha256=sha256, progress=progress, allow_local=allow_local, note=note)
     try:
         stamp = Stamp(local)
     except (OSError, ValueError):  # reading it raises a better error
@@ -118,9 +131,13 @@ def open_network(
     except ForeignNetworkError:
         raise
     except NetworkFileError as error:
-        if download.is_url(path):  # the cached copy would be used again
+        if download.is_url(path) and _on_hub(str(path)) is None:  # the cached copy would be used again
             raise NetworkFileError(f"{error} (to have it fetched anew, delete this copy)") from None
         raise
+    record = opened.record
+    others = [name for name in record.entries if name not in (record.which, "D")]
+    if record.family == "state_dict" and others and is_average(record.which):
+        note(f"{record.which} is taken, an average of weights; the file also holds {', '.join(others)} (--which NAME)")
     return replace(opened, stamp=stamp)
 
 
@@ -268,22 +285,42 @@ def locate(
     sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     allow_local: bool = False,
+    note: Callable[[str], None] = _nothing,
 ) -> str:
-    """Give the local file for a path, an address, or ``demo``.
+    """Give the local file for a path, an address, or ``demo``; of an archive that of its network.
 
     Raises:
-        NetworkFileError, DownloadError: the file has another digest, or cannot be fetched.
+        NetworkFileError, DownloadError: the file has another digest, cannot be fetched, or is an archive without one
+            network that is asked for.
     """
-    if download.is_url(path):
-        return str(download.fetch(str(path), sha256, progress, allow_local=allow_local))
-    local = os.fspath(path)
-    if local == "demo" and not os.path.isfile(local):
+    from ..reading.archives import unpacked
+
+    typed, member = download.parted(path)
+    local, place = typed, _on_hub(typed)
+    if place is not None:
+        from ..reading import hub
+
+        local = str(hub.fetch(place, progress, allow_local, note))
+    elif download.is_url(typed):
+        local = str(download.fetch(typed, sha256, progress, allow_local=allow_local))
+    elif local == "demo" and not os.path.isfile(local):
         local = demo_path()
-    if sha256 is not None and os.path.isfile(local):
+    if not os.path.isfile(local):  # reading it raises a better error
+        return local
+    if sha256 is not None and (place is not None or not download.is_url(typed)):
         found = download.file_digest(local)
         if found != sha256.lower():
             raise NetworkFileError(f"{local}: has SHA-256 {found}, not the {sha256.lower()} asked for")
-    return local
+    return unpacked(local, member, download.without_secrets(typed), note)
+
+
+def _on_hub(path: str) -> HubPlace | None:
+    """The place on the Hub that a path names; None for any other."""
+    if not download.is_url(path):
+        return None
+    from ..reading import hub
+
+    return hub.place_of(path)
 
 
 def demo_path() -> str:

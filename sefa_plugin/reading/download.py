@@ -1,7 +1,7 @@
 """Network files from the web, kept in the cache folder that NVIDIA's toolkits use.
 
 The names in the cache follow those toolkits (MD5 of the address, then the file's name), so a network
-that one of them has fetched already is not fetched again.
+that one of them has fetched already is not fetched again. Files of the Hub (``hub``) are in its own cache.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..system.messages import printable
-from ..system.whole_files import whole_file
+from ..system.whole_files import alone_in, whole_file
 
 if TYPE_CHECKING:
     import ssl
@@ -29,15 +29,39 @@ CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without a byte
 SLOWEST = 1000  # bytes a second, measured over TIMEOUT; below it the download is stopped
 LARGEST = 64 << 30  # bytes; for answers without a length
+NETWORKS = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".safetensors")  # ends of their names
+LONGEST_TEXT = 64 << 20  # bytes; a list of 100,000 files
 
 
 class DownloadError(Exception):
-    """A network file could not be fetched; nothing is left in the cache."""
+    """A network file could not be fetched.
+
+    Attributes:
+        code: of the server's answer, such as 404; 0 where none came.
+        kind: the Hub's own name of the error, such as ``GatedRepo``; '' of other servers.
+    """
+
+    def __init__(self, message: str, code: int = 0, kind: str = "") -> None:
+        super().__init__(message)
+        self.code, self.kind = code, kind
+
+
+class UnreachableError(DownloadError):
+    """No answer came."""
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:
-    """Tell whether ``path`` is an ``http`` or ``https`` address."""
-    return str(path).lower().startswith(("http://", "https://"))
+    """Tell whether ``path`` is an ``http``, ``https`` or ``hf`` address."""
+    return str(path).lower().startswith(("http://", "https://", "hf://"))
+
+
+def parted(path: str | os.PathLike[str]) -> tuple[str, str]:
+    """A path or an address, and the network of the archive there that is named after ``#``; '' without one."""
+    text = os.fspath(path)
+    before, mark, member = text.partition("#")
+    if mark and (is_url(text) or (os.path.isfile(before) and not os.path.exists(text))):
+        return before, member if not is_url(text) or member.lower().endswith(NETWORKS) else ""
+    return text, ""
 
 
 class NetworkAddress:
@@ -46,20 +70,37 @@ class NetworkAddress:
     Attributes:
         typed: as it was typed.
         url: to fetch: without user, password and fragment.
-        shown: for outputs and messages: ``http://<password>@host/x.pkl?<token>``.
+        shown: for outputs and messages: ``http://<password>@host/x.pkl?<token>``. A fragment is shown where it names
+            a network in an archive.
         login: ``user:password``, or ''.
+        token: sent to this host as ``Authorization: Bearer``, never on a redirection; or ''.
+        moved_by: the variable that names another folder for the copy.
     """
 
-    def __init__(self, typed: str | os.PathLike[str]) -> None:
-        self.typed = str(typed)
-        start, authority, path, query = _PARTS.findall(self.typed)[0]
+    def __init__(
+        self,
+        typed: str | os.PathLike[str],
+        token: str = "",
+        shown: str = "",
+        moved_by: str = "DNNLIB_CACHE_DIR",
+    ) -> None:
+        self.typed, self.token, self.moved_by = str(typed), token, moved_by
+        start, authority, path, query, member = _PARTS.findall(self.typed)[0]
         self.login, at, host = authority.rpartition("@")
         self.url = f"{start}{host}{path}{query}"
         place = host if re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(:\d*)?", host) else "<host>"
-        self.shown = f"{start}{'<password>@' if at else ''}{place}{path}{'?<token>' if query else ''}"
+        self.shown = shown or f"{start}{'<password>@' if at else ''}{place}{path}{'?<token>' if query else ''}{member}"
         # The longest first: a part of another one is replaced after it.
         values = [value for value in re.split(r"[&;]|[^&;=]*=", query[1:]) if len(value) >= SHORTEST_SECRET]
-        secrets = {query, query[1:], authority if at else "", self.login, self.login.partition(":")[2], *values} - {""}
+        secrets = {
+            query,
+            query[1:],
+            authority if at else "",
+            self.login,
+            self.login.partition(":")[2],
+            token,
+            *values,
+        } - {""}
         self._secrets = sorted({*secrets, *map(_unquoted, secrets)}, key=len, reverse=True)
 
     def hidden(self, text: str) -> str:
@@ -70,7 +111,10 @@ class NetworkAddress:
 
 
 # Paths have one slash less. A quote ends an address unless more of it follows.
-_PARTS = re.compile(r"(?i:(https?:/{1,2}))([^/?#]*)([^?#]*)(\?[^#]*)?")
+_PARTS = re.compile(
+    r"(?i:(https?:/{1,2}))([^/?#]*)([^?#]*)(\?[^#]*)?"
+    rf"((?i:#[^#]*(?:{'|'.join(map(re.escape, NETWORKS))}))\W*$)?"
+)
 _ADDRESS = re.compile(r"(?i:https?:/{1,2})(?:[^\s'\"`]|['\"`](?![\s,;:.)\]}>]|$))+")
 SHORTEST_SECRET = 6  # letters of a value of a query; shorter ones may be words of a message
 
@@ -131,41 +175,122 @@ def fetch(
         held = cached(url, folder)
         if held is not None and (sha256 is None or file_digest(held) == sha256.lower()):
             return held
-    answer = _requested(address, allow_local)
-    with answer:
-        if answer.status != 200:  # 206 is a partial file
-            raise DownloadError(
-                f"{address.shown}: the server answers {answer.status} and no whole file; check the address"
-            )
+    with _requested(address, allow_local) as answer:
         target = folder / (_prefix(url) + _file_name(address, answer.headers.get("Content-Disposition")))
         with _cache_errors(address, folder), whole_file(target) as part:
-            _receive(address, answer, part, sha256, progress)
+            _receive(address, answer, part, Expected("" if sha256 is None else sha256.lower()), progress)
     return target
 
 
-def _requested(address: NetworkAddress, allow_local: bool) -> HTTPResponse:
-    """The server's answer, after its headers were received."""
+class Expected(NamedTuple):
+    """A digest that a file must have.
+
+    Attributes:
+        digest: in hex; '' for any file.
+        size: of the file, where the digest is that of git (SHA-1 of ``blob SIZE``, NUL and the file); None: SHA-256.
+    """
+
+    digest: str
+    size: int | None = None
+
+    def total(self) -> hashlib._Hash:
+        """The hash, before the file."""
+        return hashlib.sha256() if self.size is None else hashlib.sha1(b"blob %d\0" % self.size)
+
+
+def fetch_to(
+    target: Path,
+    address: NetworkAddress,
+    expected: Expected,
+    progress: Callable[[int, int], None] | None = None,
+    allow_local: bool = False,
+) -> None:
+    """Fetch a file of a known digest to ``target``, going on where an earlier try has stopped.
+
+    What has come so far is kept as ``<target>.incomplete``.
+
+    Raises:
+        DownloadError: as :func:`fetch`.
+    """
+    kept = target.with_name(f"{target.name}.incomplete")
+    with _cache_errors(address, target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with alone_in(target.parent):  # another process waits, and has the file then
+            if target.is_file():
+                return
+            begun = kept.stat().st_size if kept.exists() else 0
+            with _resumed(address, allow_local, begun) as answer:
+                try:
+                    _receive(address, answer, kept, expected, progress, begun if answer.status == 206 else 0)
+                except _OtherDigest:
+                    kept.unlink()
+                    raise
+            os.replace(kept, target)
+
+
+def _resumed(address: NetworkAddress, allow_local: bool, begun: int) -> HTTPResponse:
+    """The answer for the rest of a file, or, where the server does not give that, for all of it."""
+    if not begun:
+        return _requested(address, allow_local)
+    try:
+        answer = _requested(address, allow_local, {"Range": f"bytes={begun}-"}, (200, 206))
+    except DownloadError as error:
+        if error.code != 416:  # there is no rest
+            raise
+        return _requested(address, allow_local)
+    if answer.status == 206 and not (answer.headers.get("Content-Range") or "").startswith(f"bytes {begun}-"):
+        answer.close()
+        return _requested(address, allow_local)
+    return answer
+
+
+def text_of(address: NetworkAddress, allow_local: bool = False) -> bytes:
+    """The body of a short answer.
+
+    Raises:
+        DownloadError: there is none, or it is longer than ``LONGEST_TEXT``.
+    """
+    held = b""
+    with _requested(address, allow_local) as answer:
+        for chunk in _chunks(address, answer):
+            held += chunk
+            if len(held) > LONGEST_TEXT:
+                raise DownloadError(f"{address.shown}: the server's list does not end after {len(held):,} bytes")
+    return held
+
+
+def _requested(
+    address: NetworkAddress,
+    allow_local: bool,
+    more: dict[str, str] | None = None,
+    codes: tuple[int, ...] = (200,),
+) -> HTTPResponse:
+    """The server's answer with one of these codes, after its headers were received; ``more`` headers are sent."""
     # Imported here: slower than reading a small local file.
     import base64
     import urllib.error
     import urllib.request
 
     with _server_errors(address):
-        headers = {"User-Agent": "sefa_plugin", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": "sefa_plugin", "Accept-Encoding": "identity", **(more or {})}
         request = urllib.request.Request(address.url, headers=headers)
-        if address.login:
+        if address.token:
+            request.add_unredirected_header("Authorization", f"Bearer {address.token}")
+        elif address.login:
             login = base64.b64encode(_unquoted(address.login).encode()).decode()
             request.add_unredirected_header("Authorization", f"Basic {login}")
         try:
             answer: HTTPResponse = _opener(allow_local).open(request, timeout=TIMEOUT)
-            return answer
         except urllib.error.HTTPError as error:
             error.close()
             reason = address.hidden(_line(error.reason))
             reason = "and leads in a circle" if "infinite loop" in reason else reason
-            raise DownloadError(
-                f"{address.shown}: the server answers {error.code} {reason}; check the address"
-            ) from None
+            line = f"{address.shown}: the server answers {error.code} {reason}; check the address"
+            raise DownloadError(line, error.code, error.headers.get("X-Error-Code") or "") from None
+    if answer.status not in codes:  # 206 is a part of a file
+        answer.close()
+        raise DownloadError(f"{address.shown}: the server answers {answer.status} and no whole file; check the address")
+    return answer
 
 
 def _line(message: object) -> str:
@@ -203,7 +328,7 @@ def _server_errors(address: NetworkAddress) -> Iterator[None]:
         if isinstance(error, http.client.InvalidURL):  # quotes a part of an address, maybe of a redirection
             reason = "this is no address"
         reason = address.hidden(_line(reason))
-        raise DownloadError(
+        raise UnreachableError(
             f"{address.shown}: cannot be fetched ({reason}); check the address and the connection"
         ) from None
 
@@ -216,7 +341,7 @@ def _cache_errors(address: NetworkAddress, folder: Path) -> Iterator[None]:
     except OSError as error:
         reason, place = error.strerror or error, error.filename or folder
         raise DownloadError(
-            f"{address.shown}: cannot be kept as {place} ({reason}); DNNLIB_CACHE_DIR names another place for it"
+            f"{address.shown}: cannot be kept as {place} ({reason}); {address.moved_by} names another place for it"
         ) from None
 
 
@@ -316,9 +441,11 @@ def _receive(
     address: NetworkAddress,
     answer: HTTPResponse,
     part: Path,
-    sha256: str | None,
+    expected: Expected,
     progress: Callable[[int, int], None] | None,
+    begun: int = 0,
 ) -> None:
+    """Write the body of an answer to a file; of one that was ``begun``, to its end."""
     page = f"{address.shown}: gives a web page, not a file (the link wants a click or a login)"
     if "text/html" in (answer.headers.get("Content-Type") or ""):
         raise DownloadError(page)
@@ -330,15 +457,17 @@ def _receive(
     lengths = {length.strip() for held in answer.headers.get_all("Content-Length", []) for length in held.split(",")}
     if len(lengths) > 1:
         raise DownloadError(f"{address.shown}: the server gives several lengths of the file; try another server")
-    size = answer.length or 0  # None where the header is missing or malformed
+    size = begun + answer.length if answer.length else 0  # None where the header is missing or malformed
     free = shutil.disk_usage(part.parent).free
-    if size > free:
+    if size - begun > free:
         raise DownloadError(
-            f"{address.shown}: has {size:,} bytes, and {part.parent} has room for {free:,}; DNNLIB_CACHE_DIR moves it"
+            f"{address.shown}: has {size:,} bytes, and {part.parent} has room for {free:,}; {address.moved_by} moves it"
         )
-    total, digest = 0, hashlib.sha256()
+    total, digest = begun, expected.total()
     pace = _Pace()
-    with open(part, "wb") as file:
+    with open(part, "r+b" if begun else "wb") as file:
+        for chunk in iter(lambda: file.read(CHUNK), b"") if begun else ():
+            digest.update(chunk)
         for chunk in _chunks(address, answer):
             if not total and re.match(rb"\s*<(!doctype html|html)\b", chunk[:200], re.I):
                 raise DownloadError(page)
@@ -355,8 +484,13 @@ def _receive(
         raise DownloadError(f"{address.shown}: the download stopped at {total} of {size} bytes; run the command again")
     if not total:
         raise DownloadError(f"{address.shown}: the file is empty")
-    if sha256 is not None and digest.hexdigest() != sha256.lower():
-        raise DownloadError(f"{address.shown}: has SHA-256 {digest.hexdigest()}, not the {sha256.lower()} asked for")
+    if expected.digest and digest.hexdigest() != expected.digest:
+        kind = "SHA-256" if expected.size is None else "git's SHA-1"
+        raise _OtherDigest(f"{address.shown}: has {kind} {digest.hexdigest()}, not the {expected.digest} asked for")
+
+
+class _OtherDigest(DownloadError):
+    """A whole file that is not the one asked for."""
 
 
 class _Pace:

@@ -111,7 +111,8 @@ class _Asked(NamedTuple):
         return entries[self.entry_name(entries)]
 
     def entry_name(self, entries: Iterable[str], searched: bool = False) -> str:
-        """The name of the entry that is asked for: exactly, by the end of its name, or the only one that was searched.
+        """The name of the entry that is asked for: exactly, by the end of its name, or of those that
+        were searched the only one, or the only average.
 
         Raises:
             NetworkFileError: there is none, or several.
@@ -121,7 +122,7 @@ class _Asked(NamedTuple):
             return self.which
         ends = [name for name in names if f".{name}".lower().endswith(f".{self.which}".lower())]
         if not ends and searched and self.which == DEFAULT:
-            ends = names
+            ends = [name for name in names if state_dicts.is_average(name)] or names
         if len(ends) == 1:
             return ends[0]
         only = "only a discriminator" if names == ["D"] else f"no {shown(self.which, 40)}"
@@ -197,7 +198,7 @@ def _weights(
         return asked._replace(which=which).record(entries, state_dicts.take(entries[which], view), "state_dict")
 
     def is_generator(tensors: Mapping[str, TensorView]) -> bool:
-        part = asked.record((), Taken("state_dict", tensors, layout="bare"), "state_dict")
+        part = asked.record((), Taken("state_dict", state_dicts.unwrapped(tensors), layout="bare"), "state_dict")
         return known is not None and 0 < known.channels(part) <= MAX_CHANNELS
 
     own = held.get(asked.which) if held else None
@@ -214,6 +215,9 @@ def _weights(
             found = {f"{asked.which}.{name}": entry for name, entry in found.items()}
     elif known is not None and (not held or asked.which not in NETWORK_NAMES or any(e.whole for e in held.values())):
         found = state_dicts.search(value, view, is_generator)
+    elif known is not None and own is None and asked.which == DEFAULT:  # an average beside other networks
+        searched = state_dicts.search(value, view, is_generator)
+        found = searched if any(map(state_dicts.is_average, searched)) else {}
     if found:
         return taken(found, asked.entry_name(found, searched=True))
     if state_dicts.holds_encoder(value):

@@ -3,12 +3,14 @@
 Known layouts: rosinality's ``{"g_ema": ..., "latent_avg": ...}`` (training checkpoints hold ``g``, ``d``,
 optimisers and an ``argparse.Namespace`` beside), genforce's ``{"generator_smooth": ...}`` (training checkpoints:
 inside ``models``), NVIDIA's ``{"G_ema": ...}``, and the bare state dict. In other files, generators are searched for by
-their tensors: inside of dicts, and behind any prefix of their names (``decoder.`` in pSp and e4e).
+their tensors: inside of dicts, and behind any prefix of their names (``decoder.`` in pSp and e4e). Of several
+the one that is called as a moving average is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..system.messages import shown
@@ -24,7 +26,10 @@ LAYOUTS = {
     "genforce": {"G_ema": "generator_smooth", "G": "generator", "D": "discriminator"},
     "bare": {"G_ema": "G_ema", "G": "G", "D": "D"},
 }
-_WRAPPERS = ("module.", "_orig_mod.")  # prefixes of DataParallel and of torch.compile
+# Parts of names that are wrappers' own: of DataParallel and DDP, torch.compile, FSDP, checkpointed activations.
+_WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+_COUNTER = "n_averaged"  # beside a network that torch's AveragedModel wraps
+_OF_AVERAGES = re.compile(r"EMA|(?<![A-Za-z])[Ee]ma(?![a-z])|(?i:avg|averag|smooth|shadow|running)")
 _EXTRA = "latent_avg"  # average w, beside the network in rosinality's files
 _AVERAGES = (_EXTRA, "w_avg")
 _MAX_DEPTH = 3  # of dicts, and of parts of a name before the generator's own
@@ -97,6 +102,11 @@ def _of_lucidrains(held: dict[object, object]) -> dict[str, Entry]:
 
 def _is_tensor(value: object) -> bool:
     return isinstance(value, (Tensor, TensorView))
+
+
+def is_average(name: str) -> bool:
+    """Whether a network of this name is a moving average of weights (``params_ema``, ``g_running``)."""
+    return _OF_AVERAGES.search(name) is not None
 
 
 def holds_encoder(value: object) -> bool:
@@ -191,14 +201,11 @@ def take(entry: Entry, view: View) -> Taken:
         if tensor is None:
             raise ValueProblem(f"a state_dict in which {shown(name, 80)} is no tensor")
         tensors[name] = tensor
-    return Taken("state_dict", _unwrapped(tensors), layout=entry.layout)
+    return Taken("state_dict", unwrapped(tensors), layout=entry.layout)
 
 
-def _unwrapped(tensors: dict[str, TensorView]) -> dict[str, TensorView]:
-    """Tensors by names without the wrappers' prefixes."""
-    for _ in range(len(_WRAPPERS)):  # wrappers may be nested
-        for prefix in _WRAPPERS:
-            inside = [name for name in tensors if name != _EXTRA]
-            if inside and all(name.startswith(prefix) for name in inside):
-                tensors = {name if name == _EXTRA else name[len(prefix) :]: item for name, item in tensors.items()}
-    return tensors
+def unwrapped(tensors: Mapping[str, TensorView]) -> Mapping[str, TensorView]:
+    """Tensors by names without the parts that wrappers of the network, or of modules inside, have put there."""
+    names = [name for name in tensors if name != _COUNTER]
+    plain = {".".join(part for part in name.split(".") if part not in _WRAPPERS): name for name in names}
+    return {name: tensors[held] for name, held in plain.items()} if len(plain) == len(names) else tensors

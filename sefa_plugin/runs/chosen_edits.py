@@ -181,11 +181,13 @@ def network_of(recipe: Recipe, path: Path) -> str:
         raise RecipeError(f"{held}: a recipe does not hold passwords and tokens; give the address with --network")
     if held == "demo" or is_url(held):
         return held
-    if Path(held).is_file():
-        return held
-    for place in (path.parent / held, path.parent / re.split(r"[/\\]", held)[-1]):
-        if place.is_file():
-            return os.path.abspath(place)
+    archive, mark, member = held.partition("#")
+    for file, inside in ((held, ""), (archive, mark + member)):
+        if Path(file).is_file():
+            return file + inside
+        for place in (path.parent / file, path.parent / re.split(r"[/\\]", file)[-1]):
+            if place.is_file():
+                return os.path.abspath(place) + inside
     raise RecipeError(f"{held}: the network of this recipe is not there; type --network FILE")
 
 

@@ -95,7 +95,7 @@ class Session:
             choice: which network.
             warn: called with each warning, one line, now and later; by default Python's ``warnings``.
             progress: called while downloading, with the bytes received and those expected (0: not known).
-            note: called with a line on what will take long.
+            note: called with a line on what is taken, or will take long.
 
         Raises:
             NetworkFileError, HookError, DownloadError: it cannot be opened; the message is one line.
@@ -109,6 +109,7 @@ class Session:
             progress=progress,
             trust_pickle=choice.trust_pickle,
             allow_local=choice.allow_local,
+            note=note,
         )
         for text in (*opened.warnings, *opened.notes):
             warn(text)

@@ -38,6 +38,7 @@ READ = {
     "torch_legacy",
     "network",
     "converted",
+    "archives",
     "arrays",
     "directions",
     "recipe",

@@ -76,15 +76,65 @@ def test_weights_under_any_name(golden, weights, write, case):
 
 
 def test_several_candidates_are_listed_and_chosen(golden, weights, write):
-    path = write({"params": weights(sign=-1), "params_ema": weights()})
-    with pytest.raises(NetworkFileError, match=r"holds no G_ema; it holds params, params_ema \(choose with") as caught:
+    path = write({"first": weights(sign=-1), "second": weights()})
+    with pytest.raises(NetworkFileError, match=r"holds no G_ema; it holds first, second \(choose with") as caught:
         open_network(path)
     typed = re.findall(r"--which (\S+?)(?=\)| )", str(caught.value))
-    assert typed == ["params", "params_ema"]
+    assert typed == ["first", "second"]
     assert picture(load_network(path, which=typed[1]), golden) < 1e-5
     assert picture(load_network(path, which=typed[0]), golden) > 0.1
     both = write({"state_dict": {**weights(prefix="G."), **weights(prefix="G_ema.", sign=-1)}})
     assert picture(load_network(both, which="G"), golden) < 1e-5
+
+
+AVERAGES = {
+    "params_ema": lambda raw, ema: {"params": raw(), "params_ema": ema()},
+    "netG_ema": lambda raw, ema: {"netG": raw(), "netD": {"x": torch.ones(1)}, "netG_ema": ema(), "epoch": 3},
+    "g_running": lambda raw, ema: {"generator": raw(), "discriminator": {"x": torch.ones(1)}, "g_running": ema()},
+    "avgG": lambda raw, ema: {"G": raw(), "avgG": ema()},
+    "ema_model": lambda raw, ema: {**raw("online_model."), **ema("ema_model."), "step": torch.ones(1)},
+    "generator_ema": lambda raw, ema: {"state_dict": {**raw("generator."), **ema("generator_ema.module.")}},
+    "model_ema": lambda raw, ema: {
+        "model": raw("module."),
+        "model_ema": {"n_averaged": torch.ones(1), **ema("module._orig_mod.")},
+        "optimizer": {"state": {0: {"step": torch.ones(1)}}},
+    },
+}
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_of_a_training_the_average_is_taken_and_this_is_said(golden, weights, write, name):
+    path = write(
+        AVERAGES[name](lambda prefix="": weights(prefix=prefix, sign=-1), lambda prefix="": weights(prefix=prefix))
+    )
+    notes = []
+    opened = open_network(path, note=notes.append)
+    assert opened.record.which == name
+    assert len(notes) == 1 and notes[0].startswith(f"{name} is taken, an average of weights; the file also holds ")
+    assert picture(load_network(path), golden) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda key: f"module.{key}",
+        lambda key: f"_orig_mod.module.{key}",
+        lambda key: key.replace("synthesis.", "synthesis._orig_mod."),
+        lambda key: f"G_ema.module.{key.replace('mapping.', 'mapping.module.')}",
+        lambda key: re.sub(r"(b\d+)\.", r"\1._checkpoint_wrapped_module.", f"_fsdp_wrapped_module.{key}"),
+    ],
+)
+def test_wrappers_of_a_network_and_of_its_parts(golden, weights, write, wrap):
+    path = write({wrap(key): value for key, value in weights().items()})
+    assert picture(load_network(path), golden) < 1e-5
+
+
+@pytest.mark.parametrize("dtype, closest", [(torch.float16, 0.01), (torch.bfloat16, 0.1)])
+def test_half_copies_are_widened(golden, weights, write, dtype, closest):
+    path = write({"G_ema": {key: value.to(dtype) for key, value in weights(prefix="module.").items()}})
+    G = load_network(path)
+    assert {part.dtype for part in G.parameters()} == {torch.float32}
+    assert picture(G, golden) < closest
 
 
 def test_the_generator_of_psp_and_e4e(golden, write):
@@ -148,7 +198,7 @@ def test_other_safetensors_are_named(tmp_path):
 
 HINTED = {
     "only G": lambda get: {"g": get("rosinality-32"), "d": {"x": torch.ones(1)}},
-    "several": lambda get: {"params": get(), "params_ema": get()},
+    "several": lambda get: {"params": get(), "others": get()},
     "an odd name": lambda get: {"my net": get(), "x;y": get()},
 }
 
