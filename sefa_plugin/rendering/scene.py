@@ -100,7 +100,8 @@ class Scene:
         self, z: Tensor, changes: Sequence[Edit], weights: Weights | None = None, who: Sequence[int] = (0,)
     ) -> Tensor:
         """As :meth:`edited`, of latents ``[N, z_dim]`` with the classes of ``who``."""
-        return edited_rows(self._mapped(edited_z(z, changes, weights), who), changes, weights)
+        moved = edited_z(z, changes, weights, getattr(self.G, "normalizes_z", True))
+        return edited_rows(self._mapped(moved, who), changes, weights)
 
     def latents(self, shard: Shard) -> np.ndarray:
         """The ws of each shot: float32 ``[N, num_ws, w_dim]``.
@@ -189,7 +190,7 @@ class Scene:
         """
         z = z_from_seeds(range(SAMPLES), self.G.z_dim)
         if directions.space == "z":
-            codes = normalize_z(z)
+            codes = normalize_z(z) if getattr(self.G, "normalizes_z", True) else z
         else:
             c = labelled(0 if self.look.label is None else self.look.label, self.G.c_dim, SAMPLES)
             with torch.no_grad():
