@@ -19,11 +19,7 @@ _FIRST, _SHARED = "synthesis.first", "shared.weight"
 _GAIN = "blocks.0.0.bn1.gain.weight"
 _ATTENTION = {"queries": "theta", "keys": "phi", "values": "g", "out": "o"}
 # Of each normalisation: their own, those of its "mybn", and those across graphics cards.
-_STATISTICS = (
-    ("stored_mean", "stored_var"),
-    ("bn.stored_mean", "bn.stored_var"),
-    ("bn.running_mean", "bn.running_var"),
-)
+_STATISTICS = ("stored_{}", "bn.stored_{}", "bn.running_{}")
 _COUNTERS = (".accumulation_counter", ".num_batches_tracked")
 
 
@@ -212,12 +208,12 @@ def _statistic(record: NetworkRecord, normalisation: str, part: str) -> str:
     """The name of the mean or the variance of a normalisation."""
     if part not in ("mean", "var"):
         return f"{normalisation}.{part}"
-    names = [f"{normalisation}.{pair[part == 'var']}" for pair in _STATISTICS]
+    names = [f"{normalisation}.{name.format(part)}" for name in _STATISTICS]
     return next((name for name in names if name in record.tensors), names[0])
 
 
 def _without_norm(weight: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """A weight divided by its largest singular value, as estimated by one power iteration from ``u`` ``[1, outputs]``."""
+    """A weight divided by its largest singular value: one power iteration from ``u`` ``[1, outputs]`` estimates it."""
     import numpy as np
 
     matrix = weight.reshape(len(weight), -1)

@@ -1,4 +1,4 @@
-"""State dicts of BigGAN-deep as the transformers' makers released it: ``pytorch_model.bin``, ``config.json`` beside it."""
+"""State dicts of BigGAN-deep, of pytorch-pretrained-BigGAN: ``pytorch_model.bin``, with ``config.json`` beside it."""
 
 from __future__ import annotations
 
@@ -119,13 +119,10 @@ class BigGANDeep(RenamedHook[BigGANDeepPlan]):
         first = length(record, "generator.gen_z.weight_orig", 0, 2) // 16
         widths = [length(record, f"generator.layers.{number}.conv_3.weight_orig", 0, 4) for number in numbers]
         levels = length(record, "generator.bn.running_means", 0, 2)
-        ups, eps = [index % 2 == 1 for index in range(len(numbers))], EPS
-        layers = config.get("layers")
-        if layers is not None:
-            ups = (
-                [bool(layer[0]) for layer in layers] if isinstance(layers, list) and all(map(_is_layer, layers)) else []
-            )
-        eps = config.get("eps", EPS)
+        layers, eps = config.get("layers"), config.get("eps", EPS)
+        ups = [index % 2 == 1 for index in range(len(numbers))]
+        if isinstance(layers, list):
+            ups = [bool(layer[0]) for layer in layers if isinstance(layer, list) and layer]
         if len(ups) != len(numbers) or not isinstance(eps, float) or not 0 <= eps < 1:
             raise HookError(f"{record.path}: the {_CONFIG} beside it is of another network")
         gap = [number for number in range(len(numbers) + 1) if number not in numbers]
@@ -176,10 +173,6 @@ def _numbers(record: NetworkRecord) -> list[int]:
 
 def _attends(record: NetworkRecord, gap: int) -> int:
     return gap if f"generator.layers.{gap}.gamma" in record.tensors else -1
-
-
-def _is_layer(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 3
 
 
 def _config(record: NetworkRecord) -> dict[str, object]:

@@ -64,7 +64,8 @@ class ConditionalNorm(nn.Module):
         """``[N, channels, h, w]`` and ``[N, code_dim]`` to features; ``level``: see :func:`at_level`."""
         mean, var = (self.mean[None], self.var[None]) if level is None else at_level(level, self.mean, self.var)
         gain = (1 + self.scale(code)) * (var + self.eps).rsqrt()
-        return x * gain[:, :, None, None] + (self.shift(code) - mean * gain)[:, :, None, None]
+        made: Tensor = x * gain[:, :, None, None] + (self.shift(code) - mean * gain)[:, :, None, None]
+        return made
 
 
 def at_level(level: Tensor, *statistics: Tensor) -> list[Tensor]:

@@ -25,9 +25,8 @@ def z_from_seeds(seeds: Sequence[int], z_dim: int, within: float | None = None) 
         return torch.from_numpy(np.stack([generator.randn(z_dim) for generator in drawn]))
     from scipy.stats import truncnorm
 
-    return torch.from_numpy(
-        np.concatenate([truncnorm.rvs(-within, within, (1, z_dim), random_state=one) for one in drawn])
-    )
+    codes = [truncnorm.rvs(-within, within, size=(1, z_dim), random_state=generator) for generator in drawn]
+    return torch.from_numpy(np.concatenate(codes))
 
 
 def drawn_z(G: Generator, seeds: Sequence[int]) -> Tensor:
