@@ -2,7 +2,7 @@
 
 A linear or convolutional map belongs to them if all that changes in its input, when z changes, are numbers of z: z
 itself, a chunk of it, or either beside an embedding of the label. Each is a row of ws; maps of one module that also
-takes features (scale and shift of a conditional normalisation) share a row.
+takes features (scales and shifts of a block) share a row.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class _Seen:
     name: str
     run: Callable[..., Any]
     given: Tensor
-    group: _Call | None
+    groups: tuple[_Call, ...]  # the calls around it that take features, outer ones first
     is_product: bool = False
     size: int = 0
 
@@ -121,9 +121,10 @@ def _in_rows(
     rows: dict[object, int] = {}
     modules: list[list[str]] = [[]]
     layers: list[StyleLayer] = []
+    shared = _shared([one.groups for at in weights if (one := seen[at]).groups])
     for at in sorted(weights):
         one = seen[at]
-        key: object = one.group or one
+        key: object = (*one.groups[shared:], *one.groups[-1:], one)[0]
         if not layers or one.is_product:
             row = rows.setdefault(key, 0) if not layers else 0
         else:
@@ -143,6 +144,11 @@ def _in_rows(
     if len(modules) < 2:  # one row has no groups of layers
         layers = [replace(layer, detail=None) for layer in layers]
     return Entered(layers, tuple(map(tuple, modules)), normalises)
+
+
+def _shared(chains: Sequence[tuple[_Call, ...]]) -> int:
+    """How many of the outer calls are around all layers, and so do not group them."""
+    return next((depth for depth, calls in enumerate(zip(*chains)) if len(set(calls)) > 1), 0)
 
 
 def _weight(one: _Seen, item: Input, z_dim: int) -> tuple[np.ndarray, float] | None:
@@ -186,8 +192,8 @@ def _recorded(network: nn.Module, run: Run, code: Tensor) -> list[_Seen]:
     def note(name: str, made: Callable[..., Any], given: Tensor, is_product: bool) -> None:
         if given.ndim < 2 or len(given) != 1 or given.numel() > _MOST_NUMBERS or not given.is_floating_point():
             return
-        group = next((call for call in reversed(calls) if call.takes_features), None)
-        item = _Seen(name, made, given.detach().clone(), group, is_product)
+        groups = tuple(call for call in calls if call.takes_features)
+        item = _Seen(name, made, given.detach().clone(), groups, is_product)
         seen.append(item)
         for call in calls:
             call.inside.append(item)

@@ -53,20 +53,26 @@ class PlainCall(NamedTuple):
 
 @dataclass(frozen=True)
 class _Widths:
-    """Numbers that may be widths of z or of labels: of the weights, and of the network's own attributes."""
+    """Numbers that may be widths of z or of labels.
+
+    Attributes:
+        weights: sides of the weights, inputs first.
+        all: these, and whole numbers that the modules have as attributes.
+    """
 
     weights: tuple[int, ...]
-    attributes: tuple[int, ...]
+    all: tuple[int, ...]
 
     @classmethod
     def of(cls, network: nn.Module) -> _Widths:
         shapes = [tuple(tensor.shape) for tensor in network.state_dict().values() if tensor.ndim >= 2]
-        held = [value for value in vars(network).values() if isinstance(value, int) and not isinstance(value, bool)]
-        return cls(_some(side for shape in shapes for side in (shape[1], shape[0])), _some(held))
+        weights = _some(side for shape in shapes for side in (shape[1], shape[0]))
+        inside = [number for part in network.modules() for number in _attributes(part)]
+        return cls(weights, _some([*_attributes(network), *weights, *inside]))
 
-    @property
-    def all(self) -> tuple[int, ...]:
-        return _some((*self.weights, *self.attributes))
+
+def _attributes(module: nn.Module) -> list[int]:
+    return [value for value in vars(module).values() if isinstance(value, int) and not isinstance(value, bool)]
 
 
 def _some(numbers: Iterator[int] | Sequence[int]) -> tuple[int, ...]:
@@ -129,29 +135,31 @@ def _labelled_way(
         kinds = ("numbers", "index") if c_dim else ("numbers",)
         ways = (PlainCall(z, c_dim, axes, kind) for z in _latents(widths, z_dim) for axes in (2, 4) for kind in kinds)
         return next((way for way in ways if works(way)), None)
-    classes = [part.num_embeddings for part in network.modules() if isinstance(part, nn.Embedding)]
-    for count in _some(classes):
-        few = [z_dim] if z_dim else _less(widths, [part.embedding_dim for part in _embeddings(network)])
-        found = next((w for z in few for axes in (2, 4) if works(w := PlainCall(z, count, axes, "index"))), None)
+    tables = [part for part in network.modules() if isinstance(part, nn.Embedding)]
+    for classes in _some(table.num_embeddings for table in tables):
+        # z may be concatenated with the embedding
+        few = [width - table.embedding_dim for width in widths.weights for table in tables]
+        ways = (
+            PlainCall(z, classes, axes, "index")
+            for z in ([z_dim] if z_dim else _some([*few, *_latents(widths, 0)]))
+            for axes in (2, 4)
+        )
+        found = next((way for way in ways if works(way)), None)
         if found:
             return found
-    if z_dim:
-        labels = _some([*widths.attributes, *(width - z_dim for width in widths.weights), *widths.weights])
-        ways = (PlainCall(z_dim, c, axes, "numbers") for c in labels for axes in (2, 4))
-        return next((way for way in ways if works(way)), None)
-    some = widths.all[:MAX_LABELS]
-    pairs = [PlainCall(z, c, axes, "numbers") for z in some for c in some for axes in (2, 4)]
-    found_all = [way for way in pairs if works(way)]
-    return found_all[0] if len(found_all) == 1 else None
-
-
-def _embeddings(network: nn.Module) -> list[nn.Embedding]:
-    return [part for part in network.modules() if isinstance(part, nn.Embedding)]
-
-
-def _less(widths: _Widths, embedded: Sequence[int]) -> tuple[int, ...]:
-    """Widths of z where it may be concatenated with an embedding of a label."""
-    return _some([*widths.all, *(width - less for width in widths.weights for less in embedded)])
+    for axes in (2, 4):
+        if z_dim:
+            labels = _some([*(width - z_dim for width in widths.weights), *widths.all])
+            found = next((way for c in labels if works(way := PlainCall(z_dim, c, axes, "numbers"))), None)
+            if found:
+                return found
+        else:
+            some = widths.all[:MAX_LABELS]
+            pairs = [PlainCall(z, c, axes, "numbers") for z in some for c in some]
+            several = [way for way in pairs if works(way)]
+            if several:
+                return several[0] if len(several) == 1 else None
+    return None
 
 
 def _follows_z(way: PlainCall, call: Callable[[PlainCall, Tensor], Tensor]) -> bool:
