@@ -147,9 +147,8 @@ class BigGAN(RenamedHook[BigGANPlan]):
         classes, embed = (length(record, _SHARED, axis, 2) for axis in (0, 1))
         chunk, code = length(record, "linear.weight", 1, 2), length(record, _GAIN, 1, 2)
         if code not in (embed, embed + chunk):
-            raise HookError(
-                f"{record.path}: {_GAIN} takes {code} numbers, expected the class's {embed}, and a chunk of z"
-            )
+            wanted = f"{embed} of the class, or with a chunk of z {embed + chunk}"
+            raise HookError(f"{record.path}: {_GAIN} takes {code} numbers, expected {wanted}")
         hierarchical = code > embed
         attends = [index for index in range(blocks) if f"blocks.{index}.1.theta.weight" in record.tensors]
         first = length(record, "blocks.0.0.conv1.weight", 1, 4)
