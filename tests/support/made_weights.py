@@ -1,4 +1,4 @@
-"""Weights that depend on nothing but names and shapes, for golden numbers that other code has made with the same ones."""
+"""Weights that depend on names and shapes alone, for golden numbers that other code has made with the same ones."""
 
 import zlib
 from collections.abc import Mapping, Sequence
