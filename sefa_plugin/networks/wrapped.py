@@ -128,7 +128,8 @@ class EmbeddedGenerator(nn.Module):
 
     def _called(self, way: PlainCall, code: Tensor, random: bool = False) -> Tensor:
         """The picture ``[1, C, H, W]`` of a plain generator for a code ``[1, z_dim + c_dim]``, in its own numbers."""
-        with torch.random.fork_rng(devices=[code.device] if code.device.type == "cuda" else [], enabled=not random):
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices, enabled=not random):
             if not random:  # so that each call draws the same noise
                 torch.manual_seed(_NOISE_SEED)
             made = _first(self._in_its_type("synthesis", self.network, *way.arguments(code.to(self.device))))
