@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 MAX_WIDTH = 1024  # of latents whose width no weight shows: chunks of z are narrower than z
 MAX_LABELS = 32  # widths of labels that are tried, where no embedding shows their number
 _LARGEST = 1 << 16  # of a number that may be a width
+_ways: WeakKeyDictionary[nn.Module, PlainCall] = WeakKeyDictionary()  # found before: searching may take seconds
 
 
 class CallError(Exception):
@@ -108,17 +110,23 @@ def find_call(
             problem[0] = problem[0] or " ".join(f"{type(error).__name__}: {error}".split())[:150]
             return False
 
+    known = _ways.get(network)
+    if known is not None and z_dim in (0, known.z_dim) and c_dim in (None, known.c_dim) and works(known):
+        return known
     if len(needed) < 2 and not (c_dim and len(places) > 1):
         ways = (PlainCall(z, axes=axes) for z in _latents(widths, z_dim) for axes in (2, 4))
         found = next((way for way in ways if works(way)), None)
     else:
         found = _labelled_way(network, works, widths, z_dim, c_dim)
     if found is None and z_dim:
-        raise CallError(f"called with z of {z_dim} numbers it gives no picture that depends on them ({problem[0]})")
+        reason = f" ({problem[0]})" if problem[0] else ""
+        raise CallError(f"called with z of {z_dim} numbers it gives no picture that depends on them{reason}")
     if found is None and c_dim is None and len(needed) > 1:
         raise CallError("it does not show the widths of z and of its labels: set its attributes z_dim and c_dim first")
     if found is None:
         raise CallError("it has no z_dim (size of its latents), and with latents of no size does it give a picture")
+    assert found is not None
+    _ways[network] = found
     return found
 
 

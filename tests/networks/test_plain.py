@@ -1,6 +1,8 @@
 """Plain generators, ``G(z)`` and ``G(z, c)``: called the right way, whatever their parts are named."""
 
+import importlib
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,11 +11,12 @@ import toys
 from click.testing import CliRunner
 from torch import nn
 
-from sefa_plugin import calibrate, contact_sheet, edit, factorize, render, style_layers
+from sefa_plugin import calibrate, contact_sheet, edit, factorize, load_network, render, style_layers
 from sefa_plugin.commands.cli import sefa
 from sefa_plugin.hook import HookError
 from sefa_plugin.networks.plain import shown_range
 from sefa_plugin.networks.style_layers import generator_of, mapping_layer
+from sefa_plugin.networks.unpickle import TrustedFileError
 from sefa_plugin.rendering.look import Look
 
 Z, LABELS = 6, 3
@@ -234,6 +237,36 @@ def test_products_of_parameters():
     assert (first.ws_index, later.ws_index) == (0, 0)
     np.testing.assert_allclose(first.weight, G.first.detach(), atol=1e-5)
     np.testing.assert_allclose(later.weight, G.later.detach(), atol=1e-5)
+
+
+OWN = """
+import torch
+
+class Own(torch.nn.Sequential):
+    def __init__(self):
+        super().__init__(torch.nn.ConvTranspose2d(6, 3, 4), torch.nn.Tanh())
+"""
+
+
+def test_classes_of_the_working_folder(tmp_path, monkeypatch):
+    """What ``torch.save(G)`` stores names a class; its module is where the command runs, or was a script."""
+    (tmp_path / "own_gan.py").write_text(OWN)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        kind = importlib.import_module("own_gan").Own
+        torch.save(kind(), tmp_path / "net.pt")
+        patch.setattr(kind, "__module__", "__main__")
+        patch.setattr(sys.modules["__main__"], "Own", kind, raising=False)
+        torch.save(kind(), tmp_path / "script.pt")
+        del sys.modules["own_gan"]
+    with pytest.raises(TrustedFileError, match="imports own_gan, which is not here"):
+        load_network(tmp_path / "net.pt", trust_pickle=True)
+    monkeypatch.chdir(tmp_path)
+    assert load_network(tmp_path / "net.pt", trust_pickle=True).z_dim == Z
+    with pytest.raises(TrustedFileError, match="its class was defined in the script that saved it"):
+        load_network(tmp_path / "script.pt", trust_pickle=True)
+    sys.modules.pop("own_gan")
 
 
 @pytest.mark.command
