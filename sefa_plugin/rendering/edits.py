@@ -47,8 +47,9 @@ def edit(codes: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]
         raise ValueError("these directions are of Z; edit latents with edit_z before the mapping network")
     edits = [edit_of(directions, key, distance) for key, distance in amounts.items()]
     width = codes.shape[1] if codes.ndim == 4 else codes.shape[-1]
-    is_z = codes.ndim == 4 or (codes.ndim == 2 and (width < directions.dim or len(codes) != directions.num_ws > 0))
-    if not is_z:
+    narrower = width < directions.dim and not directions.vectors[..., width:].any()  # without a label
+    rows_apart = codes.ndim == 2 and len(codes) == directions.num_ws and not narrower
+    if codes.ndim == 3 or rows_apart or not directions.num_ws:
         return edited_rows(codes, edits)
     if any(edit.rows != tuple(range(directions.num_ws)) or edit.vector.ndim == 2 for edit in edits):
         some = f"{spans(directions.layers)} of the {directions.num_ws} rows of ws"
