@@ -32,6 +32,9 @@ BUILT_IN = (
     "genforce_pggan",
     "growing_state",
     "lucidrains",
+    "dcgan",
+    "biggan",
+    "biggan_deep",
     "stylegan3_state",
     "stylegan2_state",
 )

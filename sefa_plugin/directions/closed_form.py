@@ -137,11 +137,20 @@ def factorize_weights(
 
     Raises:
         ValueError: as :func:`stack`, or ``num_directions`` is outside 1 to ``dim``.
+
+    Numbers of the code that no matrix uses (labels beside z, chunks of z for other layers) are in no direction, so
+    there are as many directions as numbers that are used.
     """
     A = stack(weights, normalize, names)
     dim = A.shape[1]
     if num_directions is not None and not 1 <= num_directions <= dim:
         raise ValueError(f"{num_directions} directions asked for, this space has 1-{dim}")
-    vectors, values, _ = decompose(A)
-    kept = dim if num_directions is None else num_directions
+    used = A.any(axis=0)
+    apart = used.any() and not used.all()
+    vectors, values, _ = decompose(A[:, used] if apart else A)
+    if apart:
+        wide = np.zeros((len(vectors), dim))
+        wide[:, used] = vectors
+        vectors, dim = wide, len(vectors)
+    kept = dim if num_directions is None else min(num_directions, dim)
     return Factors(vectors[:kept], values[:kept], float(values[kept]) if kept < dim else None)

@@ -1,4 +1,4 @@
-"""Generators in memory: any module with ``mapping`` and ``synthesis``, of any toolkit.
+"""Generators in memory: any module with ``mapping`` and ``synthesis``, of any toolkit, and any ``G(z)`` or ``G(z, c)``.
 
 Their layers are found with forward hooks during one run (``probe``), which leaves the modules unchanged.
 """
@@ -6,10 +6,9 @@ Their layers are found with forward hooks during one run (``probe``), which leav
 from __future__ import annotations
 
 import random
-import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -18,9 +17,11 @@ import torch
 from torch import nn
 
 from ..hook import HookError, NetworkRecord, StyleLayer
+from ..system.messages import warn
 from .module_record import record_of
+from .plain import CallError, normalises_batches
 from .probe import ProbeError, style_and_mapping
-from .wrapped import EmbeddedError, EmbeddedGenerator, called_as_usual, unwrapped
+from .wrapped import EmbeddedError, EmbeddedGenerator, called_as_usual, not_compiled, unwrapped
 
 if TYPE_CHECKING:
     from .generator import Generator
@@ -45,8 +46,12 @@ class LiveGenerator(EmbeddedGenerator):
     sefa: NetworkInfo
 
     def __init__(self, network: nn.Module) -> None:
+        was_training = normalises_batches(network)
         with _explained(network), undisturbed(network):
-            super().__init__(network)
+            super().__init__(network, was_training)
+        if not self.styled:
+            for note in self.notes:
+                warn(f"{type(network).__name__}: {note}")
 
     def look(self) -> tuple[list[StyleLayer], StyleLayer | None]:
         """Find its style layers, with their weights, and its first mapping layer (None where there is none).
@@ -54,7 +59,7 @@ class LiveGenerator(EmbeddedGenerator):
         Raises:
             LiveError: no style layer is found.
         """
-        with _explained(self.network), undisturbed(self.network), _not_compiled():
+        with _explained(self.network), undisturbed(self.network), not_compiled():
             layers, first = style_and_mapping(self)
         usual = [_named_as_usual(self.network, layer) for layer in layers]
         return usual, first and _named_as_usual(self.network, first)
@@ -76,20 +81,21 @@ def adopt(G: object) -> LiveGenerator:
 
     Args:
         G: an object with ``mapping(z, c) -> ws`` ``[N, num_ws, w_dim]`` or ``w`` ``[N, w_dim]``, and
-            ``synthesis(ws) -> pictures`` ``[N, C, H, W]``; ``c`` and the usual keywords may be missing.
+            ``synthesis(ws) -> pictures`` ``[N, C, H, W]``; ``c`` and the usual keywords may be missing. Or a module
+            that is called with z, ``[N, z_dim]`` or ``[N, z_dim, 1, 1]``, and perhaps a label (see ``plain``).
 
     Raises:
-        LiveError: it has no such parts, is on the meta device, or cannot be called this way.
+        LiveError: it is neither, is on the meta device, or cannot be called this way.
     """
     G = unwrapped(G)
     if isinstance(G, LiveGenerator):
         return G
     name = type(G).__name__
     missing = [part for part in _PARTS if not callable(getattr(G, part, None))]
-    if missing:
+    if len(missing) == 1 or (missing and not isinstance(G, nn.Module)):
         raise LiveError(
             f"{name} is not a generator: it has no {' and no '.join(missing)}; give one with mapping(z, c) and "
-            "synthesis(ws), or load its file with load_network"
+            "synthesis(ws), a module G(z), or load its file with load_network"
         )
     network = G if isinstance(G, nn.Module) else _held(G)
     network = network.network if isinstance(network, EmbeddedGenerator) else network
@@ -127,11 +133,12 @@ def _explained(network: nn.Module) -> Iterator[None]:
         raise
     except (EmbeddedError, ProbeError) as error:
         raise LiveError(f"{name}: {error}") from None
+    except CallError as error:
+        raise LiveError(f"{name} is not a generator: it has no mapping and no synthesis, and {error}") from None
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise LiveError(
-            f"{name} cannot be run as mapping(z, c) -> ws, synthesis(ws) -> pictures: {_place(error)}{reason}"
-        ) from error
+        how = "mapping(z, c) -> ws, synthesis(ws) -> pictures" if hasattr(network, "synthesis") else "G(z) -> pictures"
+        raise LiveError(f"{name} cannot be run as {how}: {_place(error)}{reason}") from error
 
 
 def _held(G: object) -> nn.Module:
@@ -175,12 +182,6 @@ def evaluating(module: object) -> Iterator[None]:
     finally:
         for part, flag in flags.items():
             part.training = flag
-
-
-def _not_compiled() -> AbstractContextManager[object]:
-    """Run compiled modules eagerly within the block, so that their hooks are called."""
-    stance = getattr(sys.modules.get("torch.compiler"), "set_stance", None)  # from torch 2.6 on
-    return nullcontext() if stance is None else stance("force_eager")
 
 
 @contextmanager

@@ -276,7 +276,8 @@ def _run(local: str, which: str, strict: bool, known: list[StyleLayer] | None = 
     warnings = (loaded.remark,) if loaded.remark else ()
     if strict:
         _refuse(local, warnings)
-    return OpenNetwork(record, hook, listing, source, warnings, "")
+    notes = () if hook.G.styled else hook.G.notes
+    return OpenNetwork(record, hook, listing, source, warnings, "", notes=notes)
 
 
 def locate(

@@ -8,10 +8,10 @@ are computed at run time. If a larger module multiplies a row by a matrix itself
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -37,21 +37,47 @@ _Hook = Callable[[nn.Module, "tuple[object, ...]"], None]  # called with a modul
 
 
 @dataclass(eq=False)
-class _RowCall:
-    """A call of a module with a row of ws."""
+class Input:
+    """An input that has numbers of a code, and the module that takes it.
+
+    Attributes:
+        name: of the module.
+        run: the module, or a function of its input.
+        given: the input, of one picture.
+        places, columns: where the input, flattened, has which numbers of the code; None: it begins with the code.
+        scale: factor between the code and the input.
+    """
 
     name: str
-    module: nn.Module
-    row: int
-    given: Tensor  # the module's input
-    scale: float = 1.0  # factor between the row and the input
-    size: int = 0  # height of the output of the module's parent; 0 if that is not a picture
-    matrix: Tensor | None = None  # by which the module multiplies the row, if it takes more inputs than the row
+    run: Callable[[Tensor], Tensor]
+    given: Tensor
+    places: Tensor | None = None
+    columns: Tensor | None = None
+    scale: float = 1.0
 
     @property
     def coarser(self) -> float:
         """Factor on the tolerances for the input's dtype; 1 for float32."""
-        return _COARSER.get(self.given.dtype, 1)
+        return coarser(self.given)
+
+
+def coarser(tensor: Tensor) -> float:
+    """Factor on tolerances for a tensor's dtype; 1 for float32."""
+    return _COARSER.get(tensor.dtype, 1)
+
+
+@dataclass(eq=False)
+class _RowCall(Input):
+    """A call of a module with a row of ws."""
+
+    row: int = 0
+    size: int = 0  # height of the output of the module's parent; 0 if that is not a picture
+    matrix: Tensor | None = None  # by which the module multiplies the row, if it takes more inputs than the row
+
+    @property
+    def module(self) -> nn.Module:
+        """The module."""
+        return cast(nn.Module, self.run)
 
 
 def style_layers(
@@ -81,7 +107,7 @@ def style_layers(
     for item in [*sorted(modules, key=lambda held: held.name.count(".")), *products]:
         if any(item.row == row and (item.name == name or item.name.startswith(f"{name}.")) for name, row in done):
             continue
-        weight = _weight(item, rows.shape[1])
+        weight = _row_weight(item, rows.shape[1])
         if weight is not None:
             done.append((item.name, item.row))
             found[calls.index(item)] = _layer(network, item, *weight, img_channels)
@@ -120,19 +146,25 @@ def mapping_layer(network: nn.Module, run: Callable[[Tensor], object], z: Tensor
     with _recorded(network, z[None]) as calls:
         run(z[None])
     for item in sorted(calls, key=lambda held: held.matrix is not None):
-        found = _weight(item, len(z))
+        found = _row_weight(item, len(z))
         if found is not None:
             return StyleLayer(item.name, found[0], -1, "mapping", found[1])
     return None
 
 
-def _weight(item: _RowCall, width: int) -> tuple[np.ndarray, float] | None:
-    """The weight of a module's affine part and its gain at run time; None if it is not affine."""
+def _row_weight(item: _RowCall, width: int) -> tuple[np.ndarray, float] | None:
+    """The weight of an item and its gain at run time; None if it is not affine."""
     if item.matrix is not None:
         return (item.matrix.to(torch.float32) * item.scale).cpu().numpy(), 1.0
-    if next(item.module.parameters(), None) is None and next(item.module.buffers(), None) is None:
+    return weight_of(item, width)
+
+
+def weight_of(item: Input, width: int) -> tuple[np.ndarray, float] | None:
+    """The weight ``[outputs, width]`` of a module's affine part and its gain at run time; None if it is not affine."""
+    module = cast(nn.Module, item.run)
+    if next(module.parameters(), None) is None and next(module.buffers(), None) is None:
         return None  # no weights: dropout, an identity
-    matrix = _matrix(item, width)
+    matrix = matrix_of(item, width)
     return _before_activation(item, width) if matrix is None else _stored(item, matrix)
 
 
@@ -164,43 +196,51 @@ def _recorded(network: nn.Module, rows: Tensor) -> Iterator[list[_RowCall]]:
             match = _row_of(tensors[0], rows) if len(tensors) == 1 else None
             if match is None or not name or any((item.name, item.row) == (name, match[0]) for item in seen):
                 return
-            note(_RowCall(name, module, match[0], tensors[0].detach(), match[1]), calls[:-1])
+            note(_RowCall(name, module, tensors[0].detach(), scale=match[1], row=match[0]), calls[:-1])
 
         return hook
 
     def leaving(module: nn.Module, args: tuple[object, ...], output: object) -> None:
         call = calls.pop()
-        heights = map(_height, output if isinstance(output, (tuple, list)) else [output])
+        heights = map(height_of, output if isinstance(output, (tuple, list)) else [output])
         height = next((height for height in heights if height), 0)
         for item in call.inside:
             if height and not item.size:  # the innermost enclosing module that gives pictures
                 item.size = height
 
-    def multiplied(left: Tensor, right: Tensor) -> None:
-        if not calls or not calls[-1].name:
+    def multiplied(kind: str, func: Operator, args: Sequence[object], keywords: Mapping[str, object]) -> None:
+        factors = [arg for arg in {"mm": args[:2], "addmm": args[1:3]}.get(kind, ()) if isinstance(arg, Tensor)]
+        if not calls or not calls[-1].name or len(factors) < 2:
             return
+        left, right = factors
         for vector, matrix in ((left, right.t()), (right.t(), left)):
             match = _row_of(vector, rows) if vector.shape == (1, rows.shape[1]) else None
             if match is not None:
                 call = calls[-1]
-                note(
-                    _RowCall(call.name, call.module, match[0], vector, match[1], matrix=matrix.detach().clone()), calls
-                )
+                held = matrix.detach().clone()
+                note(_RowCall(call.name, call.module, vector, scale=match[1], row=match[0], matrix=held), calls)
                 return
 
     for name, module in network.named_modules():
         handles.append(module.register_forward_pre_hook(entering(name)))
         handles.append(module.register_forward_hook(leaving))
     try:
-        with _products(multiplied):
+        with operators(multiplied):
             yield seen
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _products(multiplied: Callable[[Tensor, Tensor], None]) -> AbstractContextManager[object]:
-    """Call ``multiplied`` with the factors of every matrix product within the block; nothing before torch 1.13."""
+Operator = Callable[..., object]
+Called = Callable[[str, Operator, "tuple[object, ...]", "Mapping[str, object]"], None]
+
+
+def operators(called: Called) -> AbstractContextManager[object]:
+    """Before each of torch's operators within the block, call ``called`` with its name, itself and its arguments.
+
+    Nothing before torch 1.13.
+    """
     try:
         from torch.utils._python_dispatch import TorchDispatchMode
     except ImportError:
@@ -209,22 +249,18 @@ def _products(multiplied: Callable[[Tensor, Tensor], None]) -> AbstractContextMa
     class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves its methods without types
         def __torch_dispatch__(
             self,
-            func: Callable[..., object],
+            func: Operator,
             types: object,
             args: tuple[object, ...] = (),
             kwargs: Mapping[str, object] | None = None,
         ) -> object:
-            kind = str(func).split(".")[1] if "." in str(func) else ""
-            factors = {"mm": args[:2], "addmm": args[1:3]}.get(kind, ())
-            tensors = [factor for factor in factors if isinstance(factor, Tensor)]
-            if len(tensors) == 2:
-                multiplied(*tensors)
+            called(str(func).split(".")[1] if "." in str(func) else "", func, args, kwargs or {})
             return func(*args, **(kwargs or {}))
 
     return Watch()  # type: ignore[no-untyped-call]  # as above
 
 
-def _height(value: object) -> int:
+def height_of(value: object) -> int:
     """Height in pixels of a picture; 0 for anything else."""
     return int(value.shape[-2]) if isinstance(value, Tensor) and value.ndim == 4 and value.shape[-1] > 1 else 0
 
@@ -246,20 +282,25 @@ def _row_of(tensor: Tensor, rows: Tensor) -> tuple[int, float] | None:
     return (best, 1.0 if abs(scale - 1) <= same else scale) if alike else None
 
 
-def _apply(item: _RowCall, vectors: Tensor) -> Tensor:
-    """Outputs ``[N, outputs]`` of a module for ``[N, width]`` in place of its row."""
-    batch = item.given.expand(len(vectors), *item.given.shape[1:]).clone()
-    batch.reshape(len(vectors), -1)[:, : vectors.shape[1]] = vectors.to(batch)
-    made: Tensor = item.module(batch)
+def _apply(item: Input, vectors: Tensor) -> Tensor:
+    """Outputs ``[N, outputs]`` of a module for codes ``[N, width]`` in place of the numbers of its code."""
+    flat = item.given.reshape(1, -1).repeat(len(vectors), 1)
+    if item.places is None or item.columns is None:
+        flat[:, : vectors.shape[1]] = vectors.to(flat)
+    else:
+        flat[:, item.places] = vectors.to(flat)[:, item.columns]
+    made = item.run(flat.reshape(len(vectors), *item.given.shape[1:]))
     return made.reshape(len(vectors), -1).to(torch.float32)
 
 
-def _matrix(item: _RowCall, width: int) -> np.ndarray | None:
+def matrix_of(item: Input, width: int) -> np.ndarray | None:
     """The matrix ``[outputs, width]`` of an affine module, float32; None if it is not affine."""
     device = item.given.device
     try:
         with torch.no_grad():
             zero = _apply(item, torch.zeros(1, width, device=device))
+            if not _may_be_affine(item, width):
+                return None
             if zero.shape[1] > _MAX_OUTPUTS:
                 return None
             steps = torch.eye(width, device=device)
@@ -275,9 +316,19 @@ def _matrix(item: _RowCall, width: int) -> np.ndarray | None:
     return (matrix.t() * item.scale).contiguous().cpu().numpy()
 
 
-def _before_activation(item: _RowCall, width: int) -> tuple[np.ndarray, float] | None:
+def _may_be_affine(item: Input, width: int) -> bool:
+    """Whether a module passes a quick test: most of those that are not affine are whole networks, and slow."""
+    one, two = torch.randn(2, width, generator=torch.Generator().manual_seed(1)).to(item.given.device)
+    none, first, second, both = _apply(item, torch.stack([torch.zeros_like(one), one, two, one + two]))
+    most = 1e-2 * item.coarser * float((both - none).abs().max())
+    return float((both - first - second + none).abs().max()) <= most
+
+
+def _before_activation(item: Input, width: int) -> tuple[np.ndarray, float] | None:
     """The weight of a module that activates its affine output, if its Jacobian is that weight with scaled rows."""
-    weight = getattr(item.module, "weight", None)
+    weight = getattr(item.run, "weight", None)
+    if item.places is not None and (len(item.places) != width or not item.places.equal(cast(Tensor, item.columns))):
+        return None
     if not isinstance(weight, Tensor) or weight.ndim != 2 or weight.shape[1] < width:
         return None
     point = item.given.detach().reshape(-1)[:width].to(torch.float32)
@@ -297,19 +348,19 @@ def _before_activation(item: _RowCall, width: int) -> tuple[np.ndarray, float] |
     # A step across the kink of a rectifier changes a row's direction; few rows have it.
     if not bool(alive.any()) or float((alike[alive].abs() > 0.99).float().mean()) < 0.9:
         return None
-    gain = getattr(item.module, "weight_gain", 1.0)
+    gain = getattr(item.run, "weight_gain", 1.0)
     return held.cpu().numpy(), float(gain) if isinstance(gain, (int, float)) else 1.0
 
 
-def _stored(item: _RowCall, matrix: np.ndarray) -> tuple[np.ndarray, float]:
+def _stored(item: Input, matrix: np.ndarray) -> tuple[np.ndarray, float]:
     """The module's weight and its gain if their product is ``matrix``, else ``matrix`` and 1."""
-    weight = getattr(item.module, "weight", None)
+    weight = getattr(item.run, "weight", None)
     if isinstance(weight, Tensor) and tuple(weight.shape) == matrix.shape:
         held = weight.detach().to(torch.float32).cpu().numpy()
         gain = float((held * matrix).sum() / max(float((held * held).sum()), 1e-30))
         most = _STORED * item.coarser
         if gain > 0 and np.abs(matrix - gain * held).max() <= most * np.abs(matrix).max():
-            named = getattr(item.module, "weight_gain", 1.0)  # exact, unlike the measured gain
+            named = getattr(item.run, "weight_gain", 1.0)  # exact, unlike the measured gain
             exact = isinstance(named, (int, float)) and abs(gain - named) <= most * gain
             return held, float(named) if exact else gain
     return matrix, 1.0
@@ -343,20 +394,14 @@ def style_and_mapping(G: EmbeddedGenerator) -> tuple[list[StyleLayer], StyleLaye
     Raises:
         ProbeError: no style layer is found.
     """
+    if G.entered is not None:
+        return G.entered.layers, G.entered.mapping(G.z_dim)
     generator = torch.Generator().manual_seed(0)
     # Of mean square 1, so that the network's normalisation does not change them and inputs can be recognised.
-    z = _unit(torch.randn(1, G.z_dim, generator=generator))[0]
-
-    def run_mapping(z: Tensor) -> None:
-        ws = G.mapping(z)
-        if not G.styled:
-            G.synthesis(ws)
-
+    z = unit(torch.randn(1, G.z_dim, generator=generator))[0]
     with torch.no_grad():
-        mapping = mapping_layer(G.network, run_mapping, z)
-        if not G.styled:
-            return [_first_layer(G, mapping)], mapping
-        rows = _unit(torch.randn(G.num_ws, G.w_dim, generator=generator))
+        mapping = mapping_layer(G.network, G.mapping, z)
+        rows = unit(torch.randn(G.num_ws, G.w_dim, generator=generator))
         layers = style_layers(G.network, G.synthesis, rows, G.img_channels)
     if mapping is None and len(layers) == 1 and G.z_dim == G.w_dim:
         # The mapping is the identity, so the style layer is also z's first layer (FastGAN).
@@ -364,15 +409,6 @@ def style_and_mapping(G: EmbeddedGenerator) -> tuple[list[StyleLayer], StyleLaye
     return layers, mapping
 
 
-def _unit(rows: Tensor) -> Tensor:
+def unit(rows: Tensor) -> Tensor:
     """Rows of mean square 1."""
     return rows * rows.square().mean(dim=1, keepdim=True).rsqrt()
-
-
-def _first_layer(G: EmbeddedGenerator, mapping: StyleLayer | None) -> StyleLayer:
-    """The layer that z enters, as a style layer; columns of the label, which follow those of z, become 0."""
-    if mapping is None:
-        raise ProbeError("no affine layer that is fed by z was found in it")
-    weight = np.asarray(mapping.weight)
-    weight = np.pad(weight, ((0, 0), (0, G.w_dim - weight.shape[1])))
-    return replace(mapping, weight=weight, ws_index=0, kind="conv", size=G.img_resolution)

@@ -7,6 +7,7 @@ from torch import nn
 from ..hook import Hook, NetworkRecord, StyleLayer
 from .generator import GENERATOR_SIZES
 from .module_record import record_of
+from .plain import normalises_batches
 from .probe import style_and_mapping
 from .unpickle import Loaded, run_file
 from .wrapped import EmbeddedError, EmbeddedGenerator
@@ -56,8 +57,9 @@ def open_trusted(path: str, which: str) -> tuple[NetworkRecord, EmbeddedHook, Lo
     def check(network: object) -> None:
         if not isinstance(network, nn.Module):
             raise EmbeddedError(f"holds a {type(network).__name__}, not a network")
+        was_training = normalises_batches(network)
         network.eval().requires_grad_(False)
-        made.append(EmbeddedHook(EmbeddedGenerator(network)))
+        made.append(EmbeddedHook(EmbeddedGenerator(network, was_training)))
 
     loaded = run_file(path, which, check)
     hook = made[-1]  # a file may be run twice, with other modules

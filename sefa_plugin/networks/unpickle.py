@@ -94,6 +94,8 @@ def run_file(path: str, which: str, check: Callable[[object], None]) -> Loaded:
     """
     host = host_folder()
     if host is None:
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())  # where the modules of a plain network may be
         return _attempt(path, which, check, _ours, "sefa_plugin")
     if str(host) not in sys.path:
         sys.path.insert(0, str(host))  # also for what the network imports later
@@ -135,6 +137,11 @@ def _attempt(
     except ImportError as error:
         raise TrustedFileError(f"{path}: {_missing(error)}") from error
     except Exception as error:  # the file's own code may raise anything
+        if isinstance(error, AttributeError) and "__main__" in str(error):
+            raise TrustedFileError(
+                f"{path}: its class was defined in the script that saved it (__main__), which a file cannot name: "
+                "save it again from a script that imports the class, or use the network in memory"
+            ) from error
         reason = " ".join(str(error).split())[:200]
         raise TrustedFileError(f"{path}: its own code fails ({type(error).__name__}: {reason})") from error
     return Loaded(network, tuple(entries), modules_of)

@@ -6,6 +6,7 @@ The class is unknown, so keywords are tried, sizes are taken from outputs, and p
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
@@ -15,11 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from . import eg3d_camera, generator
+from .entered import Entered, find_entered, given_to, inputs_of
+from .plain import USUAL, PlainCall, find_call, shown_range
 
 _SIZES = ("z_dim", "c_dim", "w_dim", "num_ws")
 _ROWS = ("num_layers", "n_latent")  # other names of num_ws in toolkits
 _MOST_ROWS = 64
 _NOISE_SEED = 0
+_SHOWN_SEEDS = 4  # of the pictures that show the range of a plain generator
 
 
 class EmbeddedError(Exception):
@@ -43,24 +47,36 @@ class _Part:
 
 
 class EmbeddedGenerator(nn.Module):
-    """NVIDIA's interface around ``network``, an ``nn.Module`` of any class.
+    """NVIDIA's interface around ``network``, an ``nn.Module`` of any class, in evaluation mode.
 
-    * A network without ``mapping`` and ``synthesis``: ws is its z, followed by its label (one row).
+    * A plain generator, without ``mapping`` and ``synthesis``: rows of ws are its z, followed by its label. There is
+      one for each layer that z enters (see ``entered``). Pictures are scaled to -1 to 1.
     * A network that is conditioned on a camera (EG3D): pictures are rendered from ``camera`` ``[1, 25]``, the mapping
       gets the frontal camera, and ``c_dim`` is 0.
 
+    Args:
+        network: the module.
+        was_training: whether its batch normalisation was in training mode before.
+
+    Attributes:
+        entered: the layers of a plain generator that z enters; None for others.
+        normalizes_z: whether the network scales z itself.
+        notes: what may surprise in its pictures, a line each.
+
     Raises:
-        EmbeddedError: the size of its latents or its arguments cannot be determined.
+        EmbeddedError, CallError: the size of its latents or its arguments cannot be determined.
+        ProbeError: no layer is found that z enters.
     """
 
     z_dim: int
     c_dim: int
+    notes: tuple[str, ...]
     w_dim: int
     num_ws: int
     front: Tensor
     camera: Tensor
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, was_training: bool = False) -> None:
         super().__init__()
         self.network = network
         parts = (getattr(network, "mapping", None), getattr(network, "synthesis", None))
@@ -68,15 +84,21 @@ class EmbeddedGenerator(nn.Module):
         self.flat = False  # whether synthesis takes w itself, [N, w_dim]
         self._refused: set[str] = set()  # keywords
         self._types: dict[str, torch.dtype] = {}  # of the inputs of each part
+        self.entered: Entered | None = None
+        self.normalizes_z = True
+        self.notes = (TRAINING,) if was_training else ()
         for name in _SIZES:
             held = (getattr(owner, name, None) for owner in (network, *map(unwrapped, parts)))
             setattr(self, name, next((int(n) for n in held if isinstance(n, (int, np.integer)) and n >= 0), 0))
         self.labels = self.c_dim  # of the network itself
-        if self.styled and not self.z_dim:
+        if not self.styled:
+            self._find_out()
+            return
+        if not self.z_dim:
             self.z_dim = self._width_of_z()
         if not self.z_dim:
             raise EmbeddedError(f"{type(network).__name__} has no z_dim (size of its latents): is it a generator?")
-        if self.styled and self.labels == eg3d_camera.SIZE and "c" in _needed(self._own("synthesis"), 1):
+        if self.labels == eg3d_camera.SIZE and "c" in _needed(self._own("synthesis"), 1):
             self.c_dim = 0
             self.register_buffer("front", self.seen_from(0, 0), persistent=False)
             self.register_buffer("camera", self.front.clone(), persistent=False)
@@ -85,6 +107,60 @@ class EmbeddedGenerator(nn.Module):
             ws, img = self._first_picture(ws)
         self.num_ws, self.w_dim = int(ws.shape[1]), int(ws.shape[2])
         self.img_channels, self.img_resolution = int(img.shape[1]), int(img.shape[2])
+
+    def _find_out(self) -> None:
+        """How a plain generator is called, the layers that z enters, and what its pictures' numbers mean."""
+        network = self.network
+        has_labels = isinstance(getattr(network, "c_dim", None), (int, np.integer))
+        with torch.no_grad(), not_compiled():
+            self._plain = find_call(network, self._called, self.z_dim, self.c_dim if has_labels else None)
+            self.z_dim, self.c_dim = self._plain.z_dim, self._plain.c_dim
+            code = self._plain.labelled(torch.zeros(1, self.z_dim))
+            self.entered = find_entered(network, lambda code: self._called(self._plain, code), code, self.z_dim)
+            drawn = [np.random.RandomState(seed).randn(1, self.z_dim) for seed in range(_SHOWN_SEEDS)]
+            codes = [self._plain.labelled(torch.from_numpy(z).float()) for z in drawn]
+            pictures = [self._called(self._plain, code) for code in codes]
+        self.labels, self.w_dim, self.num_ws = self.c_dim, self.z_dim + self.c_dim, len(self.entered.modules)
+        self.normalizes_z, self._shown = self.entered.normalises, shown_range(torch.cat(pictures))
+        self.img_channels, self.img_resolution = int(pictures[0].shape[1]), int(pictures[0].shape[2])
+        if self._shown is not USUAL:
+            self.notes += (f"its pictures are numbers from {self._shown.words}, which are scaled to -1 to 1",)
+
+    def _called(self, way: PlainCall, code: Tensor, random: bool = False) -> Tensor:
+        """The picture ``[1, C, H, W]`` of a plain generator for a code ``[1, z_dim + c_dim]``, in its own numbers."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices, enabled=not random):
+            if not random:  # so that each call draws the same noise
+                torch.manual_seed(_NOISE_SEED)
+            made = _first(self._in_its_type("synthesis", self.network, *way.arguments(code.to(self.device))))
+        return made.to(torch.float32)
+
+    def _of_rows(self, rows: Tensor, random: bool) -> Tensor:
+        """The picture of rows of ws ``[num_ws, w_dim]`` of a plain generator.
+
+        Layers of a row that differs from the first one are given what they are given when the network is called with
+        that row.
+        """
+        assert self.entered is not None
+        codes = rows.to(torch.float32)
+        others: dict[int, list[str]] = {}
+        for row in range(1, len(codes)):
+            same = next(known for known in range(row + 1) if torch.equal(codes[known], codes[row]))
+            if same:
+                others.setdefault(same, []).extend(self.entered.modules[row])
+        inputs: dict[str, list[tuple[object, ...]]] = {}
+        with not_compiled() if others else nullcontext():
+            for row, names in others.items():
+                code = codes[row : row + 1]
+                inputs.update(inputs_of(self.network, names, lambda c: self._called(self._plain, c, random), code))
+            with given_to(self.network, inputs):
+                made = self._called(self._plain, codes[:1], random)
+        return made * self._shown.scale + self._shown.shift
+
+    @property
+    def rows_are_z(self) -> bool:
+        """Whether rows of ws are z, followed by its label."""
+        return not self.styled
 
     @property
     def mapping(self) -> generator.Mapping:
@@ -117,7 +193,7 @@ class EmbeddedGenerator(nn.Module):
 
     def _first_picture(self, ws: Tensor) -> tuple[Tensor, Tensor]:
         """ws and their picture; finds ``num_ws`` by trying where the mapping gives only w."""
-        if not self.styled or self.num_ws or ws.shape[1] > 1:
+        if self.num_ws or ws.shape[1] > 1:
             return ws, self.synthesis(ws)
         hints = [getattr(owner, name, 0) for owner in (self.network, self._own("synthesis")) for name in _ROWS]
         counts = [n for n in hints if isinstance(n, int) and 0 < n <= _MOST_ROWS] + [*range(1, _MOST_ROWS + 1)]
@@ -176,7 +252,7 @@ class EmbeddedGenerator(nn.Module):
         if not self.styled:
             if truncation_psi != 1:
                 raise ValueError("this network has no mapping and keeps no average, so truncation is not possible")
-            return torch.cat([z, c], dim=1)[:, None]
+            return torch.cat([z, c], dim=1)[:, None].repeat(1, self.num_ws, 1)
         module = self._own("mapping")
         keywords = {"truncation_psi": truncation_psi, "truncation_cutoff": truncation_cutoff}
         taken = _accepted(module, keywords)
@@ -227,13 +303,10 @@ class EmbeddedGenerator(nn.Module):
         return torch.cat(pictures)
 
     def _picture(self, ws: Tensor, keywords: Mapping[str, object]) -> Tensor:
-        call: Callable[..., object]
         if not self.styled:
-            z, c = ws[:, 0, : self.z_dim], ws[:, 0, self.z_dim :]
-            call, given = self.network, [z, c] if _places(self.network) > 1 else [z]
-        else:
-            extras = [self._extra(name, ws) for name in _needed(self._own("synthesis"), 1)]
-            call, given = self._own("synthesis"), [ws[:, 0] if self.flat else ws, *extras]
+            return self._of_rows(ws[0], keywords["noise_mode"] == "random")
+        extras = [self._extra(name, ws) for name in _needed(self._own("synthesis"), 1)]
+        call, given = self._own("synthesis"), [ws[:, 0] if self.flat else ws, *extras]
         held = {key: value for key, value in _accepted(call, keywords).items() if key not in self._refused}
         while True:
             try:
@@ -253,6 +326,19 @@ class EmbeddedGenerator(nn.Module):
         if name == "t":
             return torch.zeros(len(ws), 1, device=ws.device)
         raise EmbeddedError(f"its synthesis network needs {name!r}, an argument that is not known here")
+
+
+TRAINING = (
+    "it was in training mode; its pictures are those of evaluation mode (running averages of batch normalisation)"
+)
+
+
+def not_compiled() -> AbstractContextManager[object]:
+    """Run compiled modules eagerly within the block, so that their hooks are called."""
+    if "torch._dynamo" not in sys.modules:  # nothing is compiled, and importing it takes seconds
+        return nullcontext()
+    stance = getattr(sys.modules.get("torch.compiler"), "set_stance", None)  # from torch 2.6 on
+    return nullcontext() if stance is None else stance("force_eager")
 
 
 def unwrapped(module: object) -> object:

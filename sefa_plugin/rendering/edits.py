@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, Union
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from ..directions.keys import Key
 from ..directions.layers import Label
+from ..system.messages import spans
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,25 +25,37 @@ Weights = Union[Sequence[float], np.ndarray]  # for each edit a factor of its di
 SomeKey = TypeVar("SomeKey", bound=Key)  # numbers, names, or both
 
 
-def edit(ws: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -> Tensor:
+def edit(codes: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -> Tensor:
     """Add directions to ws at exactly the rows whose layers were factorised.
 
     CVPR 2021, equation 2 (``z' = z + alpha n``), in W. ``ws`` are final, so truncation never scales an edit.
 
     Args:
-        ws: ``[N, num_ws, w_dim]`` or ``[num_ws, w_dim]``, already truncated.
+        codes: ws ``[N, num_ws, w_dim]`` or ``[num_ws, w_dim]``, already truncated. Or, of a generator ``G(z)`` without
+            W, z ``[N, z_dim]`` or ``[N, z_dim, 1, 1]``, which all of its layers share.
         directions: a ``Directions`` of space ``w``.
         amounts: number or name of a direction -> distance, in units of w along the unit vector.
 
     Returns:
-        A new tensor of the shape of ``ws``.
+        A new tensor of the shape of ``codes``.
 
     Raises:
-        ValueError: the directions are of Z, of another width, or there is no such direction.
+        ValueError: the directions are of Z, of another width, or there is no such direction; or they change only some
+            of the rows, and ``codes`` are shared by all.
     """
     if directions.space != "w":
         raise ValueError("these directions are of Z; edit latents with edit_z before the mapping network")
-    return edited_rows(ws, [edit_of(directions, key, distance) for key, distance in amounts.items()])
+    edits = [edit_of(directions, key, distance) for key, distance in amounts.items()]
+    width = codes.shape[1] if codes.ndim == 4 else codes.shape[-1]
+    narrower = width < directions.dim and not directions.vectors[..., width:].any()  # without a label
+    rows_apart = codes.ndim == 2 and len(codes) == directions.num_ws and not narrower
+    if codes.ndim == 3 or rows_apart or not directions.num_ws:
+        return edited_rows(codes, edits)
+    if any(edit.rows != tuple(range(directions.num_ws)) or edit.vector.ndim == 2 for edit in edits):
+        some = f"{spans(directions.layers)} of the {directions.num_ws} rows of ws"
+        raise ValueError(f"these directions change {some}, codes {list(codes.shape)} are shared by all: give ws")
+    rows = codes.reshape(len(codes), 1, width).repeat(1, directions.num_ws, 1)
+    return edited_rows(rows, [edit.narrowed(width) for edit in edits])[:, 0].reshape(codes.shape)
 
 
 def edit_z(z: Tensor, directions: Directions, amounts: Mapping[SomeKey, float]) -> Tensor:
@@ -112,6 +125,10 @@ class Edit:
         """Components of the space that it is in."""
         return int(self.vector.shape[-1])
 
+    def narrowed(self, width: int) -> Edit:
+        """Without the components from ``width`` on, which are those of a label, if all are 0."""
+        return self if self.vector[..., width:].any() else replace(self, vector=self.vector[..., :width])
+
     @property
     def typed(self) -> str:
         """As typed after ``--edit``, to four digits: ``smile=-1``, ``coarse:0=+2.5``, ``3=+1@4-7``."""
@@ -170,8 +187,10 @@ def edited_rows(ws: Tensor, edits: Sequence[Edit], weights: Weights | None = Non
     return result
 
 
-def edited_z(z: Tensor, edits: Sequence[Edit], weights: Weights | None = None) -> Tensor:
+def edited_z(z: Tensor, edits: Sequence[Edit], weights: Weights | None = None, normalized: bool = True) -> Tensor:
     """Normalise latents ``[N, z_dim]`` and add edits of Z; z unchanged if all distances are 0.
+
+    ``normalized``: whether the network normalises z; if not, z is taken as it is.
 
     Raises:
         ValueError: an edit is of another width.
@@ -182,7 +201,7 @@ def edited_z(z: Tensor, edits: Sequence[Edit], weights: Weights | None = None) -
     step = steps[-1]
     if len(step) != z.shape[-1]:
         raise ValueError(f"z has {z.shape[-1]} components, the directions {len(step)}")
-    return normalize_z(z) + z.new_tensor(step)
+    return (normalize_z(z) if normalized else z) + z.new_tensor(step)
 
 
 def normalize_z(z: Tensor) -> Tensor:

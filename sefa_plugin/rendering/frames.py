@@ -66,7 +66,8 @@ def render(
         G: a generator with NVIDIA's interface, of which only ``G.synthesis`` is used; or any module in memory
             with ``mapping`` and ``synthesis`` (see ``in_memory.adopt``).
         ws_schedule: ``[num_ws, w_dim]`` tensors, or ``[N, num_ws, w_dim]`` ones whose rows are N frames;
-            any iterable, pulled as frames are needed.
+            any iterable, pulled as frames are needed. Of a generator ``G(z)`` without W also z, ``[N, z_dim]`` or
+            ``[N, z_dim, 1, 1]``, N frames (of class 0, where it is conditional).
         batch_size: frames rendered at once; fewer once a batch has not fitted into memory.
         noise_mode: ``const``, ``none``, or ``random``: drawn once, then the same in every frame.
         force_fp32: float32 even where the network has float16 layers (on CUDA; elsewhere these are computed in
@@ -90,7 +91,7 @@ def render(
     network: Generator = usable(G)
     device = _device(network)
     force_fp32 = force_fp32 or (device.type != "cuda" and not uses_bfloat16(network))
-    rows = _rows(ws_schedule)
+    rows = _rows(ws_schedule, network)
     reuse: dict[str, Prefixes] = {}
     if prefixes is None and unchanged_rows:
         prefixes = Prefixes(unchanged_rows)
@@ -143,13 +144,19 @@ def _cure(G: Generator, device: torch.device, force_fp32: bool) -> str:
     return "leave --precision bf16 out" if torch.bfloat16 in kinds else _IN_FLOAT32
 
 
-def _rows(ws_schedule: Iterable[Tensor | np.ndarray]) -> Iterator[Tensor]:
+def _rows(ws_schedule: Iterable[Tensor | np.ndarray], G: Generator) -> Iterator[Tensor]:
     """Each frame's ws ``[num_ws, w_dim]``."""
     for item in [ws_schedule] if isinstance(ws_schedule, (Tensor, np.ndarray)) else ws_schedule:
         ws = torch.as_tensor(item)
+        if getattr(G, "rows_are_z", False) and (ws.ndim == 4 or tuple(ws.shape) == (len(ws), G.z_dim) != _shape(G)):
+            ws = G.mapping(ws.flatten(1), None)
         if ws.ndim not in (2, 3):
             raise ValueError(f"a schedule of ws holds {list(ws.shape)}, expected [num_ws, w_dim]")
         yield from ws if ws.ndim == 3 else [ws]
+
+
+def _shape(G: Generator) -> tuple[int, int]:
+    return G.num_ws, G.w_dim
 
 
 def _release(device: torch.device) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,10 +11,27 @@ from torch import Tensor
 
 from .look import Label, check_label
 
+if TYPE_CHECKING:
+    from ..networks.generator import Generator
 
-def z_from_seeds(seeds: Sequence[int], z_dim: int) -> Tensor:
-    """Latents as the toolkits draw them: float64 ``[N, z_dim]``, one generator per seed."""
-    return torch.from_numpy(np.stack([np.random.RandomState(seed).randn(z_dim) for seed in seeds]))
+
+def z_from_seeds(seeds: Sequence[int], z_dim: int, within: float | None = None) -> Tensor:
+    """Latents as the toolkits draw them: float64 ``[N, z_dim]``, one generator per seed.
+
+    ``within``: the bound of a truncated normal distribution, as BigGAN-deep's toolkit has it (see ``drawn_z``).
+    """
+    drawn = [np.random.RandomState(seed) for seed in seeds]
+    if within is None:
+        return torch.from_numpy(np.stack([generator.randn(z_dim) for generator in drawn]))
+    from scipy.stats import truncnorm
+
+    codes = [truncnorm.rvs(-within, within, size=(1, z_dim), random_state=generator) for generator in drawn]
+    return torch.from_numpy(np.concatenate(codes))
+
+
+def drawn_z(G: Generator, seeds: Sequence[int]) -> Tensor:
+    """The latents of seeds for a generator: float64 ``[N, z_dim]``."""
+    return z_from_seeds(seeds, G.z_dim, getattr(G, "drawn_within", None))
 
 
 def classes_from_seeds(seeds: Sequence[int], z_dim: int, c_dim: int) -> list[int]:

@@ -14,7 +14,7 @@ from ..media.pictures import as_rgb
 from .arithmetic import arithmetic_of
 from .edits import Edit, Weights, edited_rows, edited_z, normalize_z
 from .frames import render
-from .latents import classes_from_seeds, labelled, z_from_seeds
+from .latents import classes_from_seeds, drawn_z, labelled
 from .paths import Path, path
 from .set_up import rendering_as
 from .shards import NO_Z, Shard, Shot, View
@@ -50,7 +50,7 @@ class Scene:
                 wanted = f"[N, {G.num_ws}, {G.w_dim}]"
                 raise ValueError(f"projected ws {list(view.ws.shape)}: this network needs {wanted}")
             ws.append(torch.from_numpy(view.ws).to(self.device))
-        self._z = z_from_seeds(seeds, G.z_dim).to(self.device) if seeds else None
+        self._z = drawn_z(G, seeds).to(self.device) if seeds else None
         self.c: Tensor | None = None
         if seeds and view.draws_classes and G.c_dim and look.label is None:
             drawn = torch.tensor(classes_from_seeds(seeds, G.z_dim, G.c_dim))
@@ -100,7 +100,8 @@ class Scene:
         self, z: Tensor, changes: Sequence[Edit], weights: Weights | None = None, who: Sequence[int] = (0,)
     ) -> Tensor:
         """As :meth:`edited`, of latents ``[N, z_dim]`` with the classes of ``who``."""
-        return edited_rows(self._mapped(edited_z(z, changes, weights), who), changes, weights)
+        moved = edited_z(z, changes, weights, getattr(self.G, "normalizes_z", True))
+        return edited_rows(self._mapped(moved, who), changes, weights)
 
     def latents(self, shard: Shard) -> np.ndarray:
         """The ws of each shot: float32 ``[N, num_ws, w_dim]``.
@@ -187,9 +188,9 @@ class Scene:
 
         Of a direction with a row for each layer the root mean square over them.
         """
-        z = z_from_seeds(range(SAMPLES), self.G.z_dim)
+        z = drawn_z(self.G, range(SAMPLES))
         if directions.space == "z":
-            codes = normalize_z(z)
+            codes = normalize_z(z) if getattr(self.G, "normalizes_z", True) else z
         else:
             c = labelled(0 if self.look.label is None else self.look.label, self.G.c_dim, SAMPLES)
             with torch.no_grad():

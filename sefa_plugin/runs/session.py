@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +28,7 @@ from ..directions.sharpening import PICTURES, known_groups, nothing
 from ..networks.opening import OpenNetwork, open_network
 from ..reading.download import without_secrets
 from ..rendering.look import Look, check_label
+from ..system.messages import warn as warn_caller
 from .settings import NetworkChoice, SettingsError, Wanted, settings_checked
 
 if TYPE_CHECKING:
@@ -47,14 +46,6 @@ if TYPE_CHECKING:
 
 class SessionError(Exception):
     """A network that cannot be rendered, or a warning under ``strict``."""
-
-
-def _warn(text: str) -> None:
-    """Issue a Python warning at the line that called into this package."""
-    package, level, frame = __name__.partition(".")[0], 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, stacklevel=level)
 
 
 def _refuse(text: str) -> None:
@@ -75,7 +66,7 @@ class Session:
 
     opened: OpenNetwork
     choice: NetworkChoice
-    warn: Callable[[str], None] = _warn
+    warn: Callable[[str], None] = warn_caller
     note: Callable[[str], None] = lambda text: None
     _generator: Generator | None = field(default=None, init=False)
     _building: Lock = field(default_factory=Lock, init=False)
@@ -85,7 +76,7 @@ class Session:
         cls,
         choice: NetworkChoice,
         *,
-        warn: Callable[[str], None] = _warn,
+        warn: Callable[[str], None] = warn_caller,
         progress: Callable[[int, int], None] | None = None,
         note: Callable[[str], None] = lambda text: None,
     ) -> Session:

@@ -1,8 +1,18 @@
-"""Text for messages: printable lines, durations and number ranges."""
+"""Text for messages: printable lines, durations and number ranges; warnings."""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Sequence
+
+
+def warn(text: str) -> None:
+    """Issue a Python warning at the line that called into this package."""
+    package, level, frame = __name__.partition(".")[0], 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
 
 
 def shown(text: str, limit: int = 200) -> str:

@@ -110,5 +110,5 @@ def test_layers_have_the_weights_of_the_moment(golden):
 
 
 def test_other_modules_are_refused():
-    with pytest.raises(HookError, match="Linear is not a generator"):
+    with pytest.raises(HookError, match="Linear is not a generator: it has no mapping and no synthesis"):
         style_layers(torch.nn.Linear(2, 2))

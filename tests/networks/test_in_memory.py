@@ -274,7 +274,7 @@ class Square(Synthesis):
 @pytest.mark.parametrize(
     ("G", "says"),
     [
-        (nn.Linear(2, 2), "Linear is not a generator: it has no mapping and no synthesis; give one with mapping"),
+        (nn.Linear(2, 2), "Linear is not a generator: it has no mapping and no synthesis, and it has no z_dim"),
         (NoMapping(), "NoMapping is not a generator: it has no mapping; give"),
         (3, "int is not a generator"),
         (changed(lambda G: G.to("meta")), "Own is on the meta device"),

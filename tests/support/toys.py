@@ -203,3 +203,24 @@ def write(path: Path, content: object, monkeypatch, *, torch_save: bool = False,
         else:
             path.write_bytes(pickle.dumps(content, protocol=4))
     return path
+
+
+# A plain generator with labels as indices and pictures from 0 to 1; all of z enters two layers.
+PLAIN = """
+import torch
+from torch_utils import persistence
+
+
+@persistence.persistent_class
+class Plain(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.names = torch.nn.Embedding(3, 2)
+        self.entry, self.second = torch.nn.Linear(7, 12), torch.nn.Linear(5, 3)
+        self.norm = torch.nn.BatchNorm2d(3)
+
+    def forward(self, noise, labels):
+        x = self.entry(torch.cat([self.names(labels), noise], dim=1)).view(-1, 3, 2, 2)
+        x = torch.relu(self.norm(x)) + self.second(noise)[:, :, None, None]
+        return torch.sigmoid(torch.nn.functional.interpolate(x, scale_factor=8))
+"""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...rendering.edits import edit_of
 from ...rendering.engine import Engine
-from ...rendering.latents import classes_from_seeds, labelled, z_from_seeds
+from ...rendering.latents import classes_from_seeds, drawn_z, labelled
 from ...rendering.local import Local
 from ...rendering.look import Look
 from ...rendering.shards import Shard, View
@@ -129,7 +129,7 @@ class Samples:
         for start in range(0, len(self), 1024):
             seeds = self.seeds[start : start + 1024]
             with torch.no_grad():
-                w = G.mapping(z_from_seeds(seeds, G.z_dim).to(device), self._labels(seeds, device))[:, -1]
+                w = G.mapping(drawn_z(G, seeds).to(device), self._labels(seeds, device))[:, -1]
             rows.append(w.float().cpu().numpy())
         return np.concatenate(rows)
 
