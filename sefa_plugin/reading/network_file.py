@@ -215,9 +215,9 @@ def _weights(
             found = {f"{asked.which}.{name}": entry for name, entry in found.items()}
     elif known is not None and (not held or asked.which not in NETWORK_NAMES or any(e.whole for e in held.values())):
         found = state_dicts.search(value, view, is_generator)
-    elif known is not None and own is None and asked.which == DEFAULT:  # an average beside other networks
+    elif known is not None and own is None and asked.which == DEFAULT:  # beside networks of known names
         searched = state_dicts.search(value, view, is_generator)
-        found = searched if any(map(state_dicts.is_average, searched)) else {}
+        found = searched if len(searched) == 1 or any(map(state_dicts.is_average, searched)) else {}
     if found:
         return taken(found, asked.entry_name(found, searched=True))
     if state_dicts.holds_encoder(value):

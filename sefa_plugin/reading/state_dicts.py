@@ -75,10 +75,11 @@ def entries(value: object) -> dict[str, Entry] | None:
         for inside in [held, _dict(held.get("models"))][: 2 if layout == "genforce" else 1]:
             parts = {ours: part for ours, theirs in names.items() if (part := _dict(inside.get(theirs)))}
             found += [{ours: Entry(layout, part, held.get(_EXTRA)) for ours, part in parts.items()}] if parts else []
-    if len(found) > 1:
+    generators = [parts for parts in found if parts.keys() != {"D"}]
+    if len(generators) > 1:
         raise ValueProblem("it holds networks under the names of two toolkits, which read different ones")
     if found:
-        return found[0]
+        return (generators or found)[0]
     inner = _dict(held.get("state_dict"))
     bare = inner or held
     if not all(isinstance(key, str) for key in bare) or not all(map(_is_tensor, list(bare.values())[:8])):

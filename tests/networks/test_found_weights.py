@@ -197,7 +197,6 @@ def test_other_safetensors_are_named(tmp_path):
 
 
 HINTED = {
-    "only G": lambda get: {"g": get("rosinality-32"), "d": {"x": torch.ones(1)}},
     "several": lambda get: {"params": get(), "others": get()},
     "an odd name": lambda get: {"my net": get(), "x;y": get()},
 }
@@ -206,6 +205,16 @@ HINTED = {
 @pytest.mark.parametrize("case", HINTED)
 def test_every_hint_is_typed(weights, write, case):
     follow_hints([str(write(HINTED[case](weights)))])
+
+
+@pytest.mark.parametrize("beside", ["d", "D", "netD", "discriminator"])
+@pytest.mark.parametrize("name", ["g", "generator", "netG", "G", "model"])
+def test_the_only_generator_is_taken_and_said_to_be_no_average(weights, write, name, beside):
+    notes: list[str] = []
+    path = str(write({name: weights("rosinality-32"), beside: {"x": torch.ones(1)}, "epoch": 3}))
+    opened = open_network(path, note=notes.append)
+    assert opened.record.which in (name, "G")
+    assert notes == [f"{opened.record.which} is taken; the file holds no average of its weights"]
 
 
 @pytest.mark.parametrize("name", ["sg2ada-skip-64", "sg2ada-cond-32", "stylegan2-tf-32"])
