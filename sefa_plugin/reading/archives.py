@@ -199,7 +199,7 @@ class _Zip:
 
     def __init__(self, path: str, limit: int) -> None:
         self.limit = limit
-        self._archive = open_zip(mapped(path, NetworkFileError))
+        self._archive = open_zip(mapped(path, NetworkFileError), commented=True)
 
     def members(self) -> list[Member]:
         """Its files."""
@@ -303,7 +303,7 @@ def _kind(path: str, head: bytes) -> Callable[[str, int], _Archive] | None:
 def _holds_files(data: Bytes) -> bool:
     """Whether a zip archive is one of files: not of ``torch.save``, nor of NumPy."""
     try:
-        with open_zip(data) as archive:
+        with open_zip(data, commented=True) as archive:
             names = [member.filename for member in archive.infolist() if not member.is_dir()]
     except ZipArchiveError:  # its reader says what is wrong
         return False

@@ -53,8 +53,8 @@ class _Window(io.RawIOBase):
         return chunk
 
 
-def open_zip(data: Bytes) -> zipfile.ZipFile:
-    """Open an archive in memory (or a mapped one).
+def open_zip(data: Bytes, commented: bool = False) -> zipfile.ZipFile:
+    """Open an archive in memory (or a mapped one), with a comment at its end if it may be ``commented``.
 
     Archives with duplicate names or with two central directories are refused: programs differ in which one they use.
 
@@ -67,7 +67,8 @@ def open_zip(data: Bytes) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(_Window(view))
     except _TORN as error:
         raise ZipArchiveError(f"is no readable zip archive ({shown(' '.join(str(error).split()), 100)})") from None
-    if not _is_declared_at(view, archive.start_dir):
+    comment = archive.comment if commented and b"PK\x05\x06" not in archive.comment else b""
+    if not _is_declared_at(view, archive.start_dir, len(comment)):
         raise ZipArchiveError("is a zip archive whose index is not where it says")
     names: set[str] = set()
     for member in archive.infolist():
@@ -84,14 +85,14 @@ def open_zip(data: Bytes) -> zipfile.ZipFile:
     return archive
 
 
-def _is_declared_at(view: memoryview, found: int) -> bool:
+def _is_declared_at(view: memoryview, found: int, comment: int) -> bool:
     """Whether the declared position of the index is ``found``, where Python finds it: just before the end records, with
-    which the file ends.
+    which, and with a comment of ``comment`` bytes, the file ends.
 
     Other programs, such as torch's reader, use the declared position (PKWARE, APPNOTE.TXT, 4.3.14 to 4.3.16).
     """
-    end = len(view) - _END.size
-    if bytes(view[end : end + 4]) != b"PK\x05\x06":  # writers add no comment
+    end = len(view) - _END.size - comment
+    if bytes(view[end : end + 4]) != b"PK\x05\x06":
         return False
     declared: int = _END.unpack_from(view, end)[-2]
     locator = end - _LOCATOR.size

@@ -274,3 +274,14 @@ def test_pictures_are_those_of_the_network(tmp_path, golden, network):
         np.abs(made - golden("sg3t-64")["out/img_const" if "out/img_const" in case.arrays else "out/img"]).max() < 1e-4
     )
     assert download.cache_folder().exists()
+
+
+def test_a_zip_with_a_comment_as_repositories_are_downloaded(tmp_path, network):
+    path = make(tmp_path / "main.zip", {"main/net.pkl": network})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"0123456789abcdef"
+    assert open_network(path).record.family == "module"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"PK\x05\x06" + bytes(18)
+    with pytest.raises(NetworkFileError, match=r"main\.zip: .*index is not where it says|no readable zip"):
+        open_network(path)
