@@ -23,7 +23,7 @@ else:
 
 # Kind -> what it is, and what takes it.
 KINDS = {
-    "picture": ("a picture", ""),
+    "picture": ("a picture", "`sefa project` takes it"),
     "video": ("a video", ""),
     "text": ("a text file", ""),
     "json": ("a JSON file", ""),
@@ -49,12 +49,10 @@ ROLES = {
     ),
     "boundary": ("a boundary of InterFaceGAN (.npy)", {"arrays"}),
     "side": ("a directions file or a network", {"directions", "network", "pickle", "arrays", "torch", "folder"}),
+    "picture": ("a picture (.jpg, .png, .webp)", {"picture", "folder"}),
     "any": ("a file", set(KINDS)),
 }
-PROJECT = (
-    "is a picture; project it first: in stylegan2-ada-pytorch, python projector.py --target {} --network NET.pkl "
-    "--outdir out; then type {} out/projected_w.npz"
-)
+PROJECT = "is a picture; project it first: sefa project {} --network NETWORK --outdir out; then type {} out/projected_w.npz"
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
 _BY_SUFFIX = {
     "picture": (".bmp", ".heic", ".webp"),
@@ -173,7 +171,7 @@ def check_file(path: str, called: str, role: str) -> None:
         return
     start = f"{called} {path}: ".lstrip()
     if kind == "picture" and role == "latents":
-        raise click.ClickException(start + PROJECT.format(path, called))
+        raise click.ClickException(start + PROJECT.format(shlex.quote(path), called))
     what, taker = _held(path) or KINDS[kind] if kind in ("arrays", "torch", "pickle", "json") else KINDS[kind]
     raise click.ClickException(f"{start}is {what}" + (f" ({taker})" if taker else "") + f"; expected {needed}")
 
