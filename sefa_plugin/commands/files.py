@@ -52,7 +52,9 @@ ROLES = {
     "picture": ("a picture (.jpg, .png, .webp)", {"picture", "folder"}),
     "any": ("a file", set(KINDS)),
 }
-PROJECT = "is a picture; project it first: sefa project {} --network NETWORK --outdir out; then type {} out/projected_w.npz"
+PROJECT = (
+    "is a picture; project it first: sefa project {} --network NETWORK --outdir out; then type {} out/projected_w.npz"
+)
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
 _BY_SUFFIX = {
     "picture": (".bmp", ".heic", ".webp"),

@@ -22,14 +22,13 @@ from .progress import quiet
 from .shell import Command, note, report, typed_command, usage
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ..projecting.folder import Outcome
+    from ..projecting.folder import Outcome, Projecting
     from ..projecting.projector import Projector
     from ..projecting.settings import HowToProject
     from ..runs.session import Session
 
 _TUNED = 300  # steps of --tune
+TUNED = "tuned.safetensors"
 
 
 @click.command(cls=Command)
@@ -65,10 +64,16 @@ _TUNED = 300  # steps of --tune
 )
 @click.option("--seed", "sample_seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of the samples.")
 @click.option(
-    "--class", "classes", type=options.CLASSES, help="Class of a conditional network.  [default: searched]", metavar="INT"
+    "--class",
+    "classes",
+    type=options.CLASSES,
+    help="Class of a conditional network.  [default: searched]",
+    metavar="INT",
 )
 @click.option("--label", type=options.LABEL, help="A whole label instead of a class.", metavar="NUMBERS|FILE")
-@click.option("--noise", "noise_maps", is_flag=True, help="Search noise maps too; they are kept in a network of --tune.")
+@click.option(
+    "--noise", "noise_maps", is_flag=True, help="Search noise maps as well; needs --tune, whose network keeps them."
+)
 @click.option("--encoder", is_flag=True, help="Begin with an encoder of this network, trained once (minutes) and kept.")
 @click.option(
     "--tune",
@@ -116,6 +121,7 @@ def project(**given: Any) -> None:
         )
     places = _places(given["pictures"], Path(given["outdir"]))
     session = open_for_pictures(given)
+    from ..projecting.folder import WS
     from ..projecting.functions import landmarks, perceptual
     from ..projecting.projector import Projector
     from ..projecting.settings import HowToProject
@@ -143,9 +149,9 @@ def project(**given: Any) -> None:
         made = _one(given, session, projector, how, detector, picture, folder)
         report(f"{made.folder}: {made.line}{', kept' if made.kept else ''}")
         report(f"  {made.sentence}")
-        network = made.folder / "tuned.safetensors" if how.tune else session.about()["path"]
-        words = ["sefa", "edit", "--network", portable(network), "--projected-w", portable(made.folder / "projected_w.npz")]
-        report(f"  {shlex.join([*words, '--edit', '0=auto'])}")
+        network = made.folder / TUNED if how.tune else session.about()["path"]
+        words = ["--network", portable(network), "--projected-w", portable(made.folder / WS), "--edit", "0=auto"]
+        report(f"  {shlex.join(['sefa', 'edit', *words])}")
 
 
 def _places(pictures: tuple[str, ...], outdir: Path) -> list[tuple[str, Path]]:
@@ -221,8 +227,24 @@ def _one(
     with _bar(Path(picture).name, descent.total - done, lambda: f"PSNR {descent.psnr():.1f} dB") as advance:
         for _ in work.run(advance):
             pass
-    ws, G = descent.ws, projector.G
-    return work.write(G, ws)
+    if not how.tune:
+        return work.write(projector.G, descent.ws)
+    return _tuned(session, projector, work)
+
+
+def _tuned(session: Session, projector: Projector, work: Projecting) -> Outcome:
+    """Tune the network to a projected picture, and write it beside the outputs."""
+    from ..projecting.tuning import Tuning, tuned_record
+    from ..reading.network_file import write_converted
+
+    tuning = Tuning(work.descent, projector.perceptual)
+    with _bar("tuning", tuning.total) as advance:
+        while not tuning.is_done:
+            tuning.step()
+            advance(1)
+    G = tuning.finished()
+    write_converted(tuned_record(session.opened.record, G), work.folder / TUNED)
+    return work.write(G, tuning.ws)
 
 
 @contextmanager
@@ -239,6 +261,7 @@ def _bar(name: str, length: int, shown: Any = None) -> Iterator[Any]:
             last, text = time.monotonic(), shown()
         bar.update(done)
 
+    bar: Any
     with click.progressbar(
         length=length, label=name[:30], file=sys.stderr, width=30, item_show_func=lambda item: text
     ) as bar:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -23,7 +24,6 @@ from msgspec import Struct
 from .. import __version__
 from ..media.pictures import as_image, side_by_side
 from ..media.video import write_video
-from ..reading.array_file import ArrayFileError
 from ..reading.json_file import parsed, read_bounded
 from ..rendering.frames import to_uint8
 from ..system.interrupts import postponed
@@ -56,7 +56,6 @@ class Outcome:
 
     Attributes:
         folder: which one.
-        quality: the figures; of a kept one as they were recorded.
         sentence: what they mean.
         line: the figures in one line.
         kept: whether it was complete already.
@@ -157,7 +156,7 @@ class Projecting:
             way = state.pop("way")
             self.descent.resume(state)
             self._way = list(way)
-        except (OSError, ValueError, KeyError, EOFError, ArrayFileError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return 0
         return self.descent.done
 

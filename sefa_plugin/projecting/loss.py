@@ -71,5 +71,3 @@ def ssim(made: Tensor, target: Tensor) -> Tensor:
     ratio = (2 * mean_a * mean_b + first) * (2 * both + second)
     ratio = ratio / ((mean_a**2 + mean_b**2 + first) * (var_a + var_b + second))
     return ratio.mean(dim=(1, 2, 3))
-
-

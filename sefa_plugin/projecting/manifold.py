@@ -76,7 +76,7 @@ def drawn(G: Generator, seed: int, count: int) -> Tensor:
 def codes(G: Generator, label: Label, z: Tensor) -> Tensor:
     """ws ``[N, num_ws, w_dim]`` of latents and a class, without truncation."""
     with torch.no_grad():
-        made = [G.mapping(part, _labels(G, label, part)) for part in z.split(1000)]
+        made = [G.mapping(part, _labels(G, label, part)) for part in torch.split(z, 1000)]
     return torch.cat(made)
 
 
@@ -125,7 +125,7 @@ class Samples:
     def nearest(self, target: Tensor, count: int) -> list[int]:
         """The numbers of the samples whose pictures are most like a target ``[1, C, H, W]``, the nearest first."""
         small = at_height(target, self.pictures.shape[-2])
-        far = torch.cat([difference(part, small) for part in self.pictures.split(BATCH)])
+        far = torch.cat([difference(part, small) for part in torch.split(self.pictures, BATCH)])
         found: list[int] = far.argsort()[:count].tolist()
         return found
 
@@ -149,4 +149,3 @@ def usual_samples(G: Generator) -> int:
     if getattr(G.synthesis, "sums_pictures", False) or G.img_resolution <= QUICK:
         return SAMPLES
     return max(32, SAMPLES * QUICK**2 // G.img_resolution**2)
-

@@ -160,7 +160,9 @@ def target_of(
         )
     cut = _cut(picture, corners, height, width)
     if channels == 1:
-        return np.rint(cut.astype(np.float32) @ np.float32([0.299, 0.587, 0.114])).astype(np.uint8)[:, :, None]
+        return np.rint(cut.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.uint8)[
+            :, :, None
+        ]
     if channels == 4 and cut.shape[2] == 3:
         return np.concatenate([cut, np.full_like(cut[:, :, :1], 255)], axis=2)
     return cut
@@ -221,7 +223,7 @@ def _cut(picture: np.ndarray, corners: np.ndarray, height: int, width: int) -> n
     padded = _mirrored(part, before, after, 0.02 * size / factor)
     origin = inner_low / factor - before
     quad = (corners / factor - origin).ravel()
-    made = _image(padded).transform((FINER * width, FINER * height), 3, tuple(map(float, quad)), 2)  # quad, bilinear
+    made = _image(padded).transform((FINER * width, FINER * height), 3, tuple(map(float, quad)), 2)  # type: ignore[arg-type] # quad, bilinear
     return _resized(np.asarray(made), (width, height), None)
 
 
@@ -231,16 +233,16 @@ def _mirrored(part: np.ndarray, before: np.ndarray, after: np.ndarray, blur: flo
         return part
     from PIL import ImageFilter
 
-    around = ((before[1], after[1]), (before[0], after[0]), (0, 0))
-    mode = "reflect" if min(part.shape[:2]) > 1 else "edge"
-    padded = np.pad(part, around, mode=mode)
+    around = ((int(before[1]), int(after[1])), (int(before[0]), int(after[0])), (0, 0))
+    padded = np.pad(part, around, "reflect") if min(part.shape[:2]) > 1 else np.pad(part, around, "edge")
     soft = np.asarray(_image(padded).filter(ImageFilter.GaussianBlur(max(1.0, blur))), np.float32)
     rows, columns = (
         np.maximum(first - np.arange(count), np.arange(count) - (count - 1 - last)).clip(0)
         for count, (first, last) in zip(padded.shape, around[:2])
     )
     share = np.minimum(np.maximum(rows[:, None], columns[None]) / max(3.0, 2 * blur), 1)[:, :, None]
-    return np.rint(padded * (1 - share) + soft * share).astype(np.uint8)
+    mixed: np.ndarray = np.rint(padded * (1 - share) + soft * share).astype(np.uint8)
+    return mixed
 
 
 def _image(pixels: np.ndarray) -> PillowImage:
@@ -249,7 +251,5 @@ def _image(pixels: np.ndarray) -> PillowImage:
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def _resized(
-    pixels: np.ndarray, size: tuple[int, int], box: tuple[float, ...] | None
-) -> np.ndarray:
+def _resized(pixels: np.ndarray, size: tuple[int, int], box: tuple[float, ...] | None) -> np.ndarray:
     return np.asarray(_image(pixels).resize(size, 1, box=box))  # type: ignore[arg-type] # 1: Lanczos

@@ -42,7 +42,7 @@ class Projector:
         perceptual: Perceptual | None = None,
         encoder: Encoder | None = None,
     ) -> None:
-        self.G, self.how, self._perceptual, self._encoder = G, how, perceptual, encoder
+        self.G, self.how, self.perceptual, self._encoder = G, how, perceptual, encoder
         self._samples: Samples | None = None
         self._manifolds: dict[Label, Manifold] = {}
         self._shape: tuple[int, int, int] | None = None
@@ -83,7 +83,7 @@ class Projector:
             samples = samples.of_class(label)
         start = None if self._encoder is None else self._encoder.ws_of(wanted)
         how = replace(self.how, label=label)
-        return Descent(self.G, self.manifold(label), samples, wanted, how, start, self._perceptual)
+        return Descent(self.G, self.manifold(label), samples, wanted, how, start, self.perceptual)
 
 
 def as_target(picture: np.ndarray, device: torch.device | None = None) -> Tensor:
@@ -92,7 +92,7 @@ def as_target(picture: np.ndarray, device: torch.device | None = None) -> Tensor
 
 
 def seconds_of(descent: Descent) -> float:
-    """About how long a projection takes, measured by a step of each phase; sets torch's threads to the faster number."""
+    """About how long a projection takes, by a step of each phase; sets torch's threads to the faster number."""
     usual = torch.get_num_threads()
     phases = descent.phases[descent.phase :]
     if usual > 1 and phases and phases[-1].height <= FEW and descent.target.device.type == "cpu":

@@ -61,9 +61,11 @@ class Quality:
     def sentence(self) -> str:
         """What may be expected of edits."""
         if self.difference > LIKENESS:
-            return "this network draws nothing like this picture: is it aligned, and of what the network was trained on?"
+            return "this network draws nothing like it: is the picture aligned, and of what the network was trained on?"
         if self.distance > LIKE_A_SAMPLE:
-            return "edits may break: the code is far from those that the network draws itself; a larger --prior may help"
+            return (
+                "edits may break: the code is far from those of the network's own pictures; a larger --prior may help"
+            )
         return "edits will look like edits of a sample"
 
     def as_json(self) -> dict[str, object]:
