@@ -143,8 +143,9 @@ def project(**given: Any) -> None:
     detector = landmarks(given["landmarks"]) if given["landmarks"] else None
     loss = perceptual(given["perceptual"]) if given["perceptual"] else None
     G = session.generator(Look())
-    encoder = _encoder(session, G) if given["encoder"] else None
-    projector = Projector(G, how, loss, encoder)
+    projector = Projector(G, how, loss)
+    if how.encoder:
+        _encoder(session, projector)
     for picture, folder in places:
         made = _one(given, session, projector, how, detector, picture, folder)
         report(f"{made.folder}: {made.line}{', kept' if made.kept else ''}")
@@ -152,6 +153,22 @@ def project(**given: Any) -> None:
         network = made.folder / TUNED if how.tune else session.about()["path"]
         words = ["--network", portable(network), "--projected-w", portable(made.folder / WS), "--edit", "0=auto"]
         report(f"  {shlex.join(['sefa', 'edit', *words])}")
+
+
+def _encoder(session: Session, projector: Projector) -> None:
+    """Load the encoder of a network, or train it."""
+    from ..projecting.encoder import STEPS
+
+    sizes = session.opened.sizes
+    if sizes["num_ws"] == 1 or (sizes["c_dim"] and projector.how.label is None):
+        raise click.UsageError(
+            "--encoder finds w of one class: type --class" if sizes["c_dim"] else "--encoder finds w, PGGAN has z only"
+        )
+    began = time.monotonic()
+    with _bar("training an encoder", STEPS) as advance:
+        projector.encoder(session.about()["digest"], advance)
+    if time.monotonic() - began > 5:
+        note("the encoder is kept for the next pictures")
 
 
 def _places(pictures: tuple[str, ...], outdir: Path) -> list[tuple[str, Path]]:
@@ -266,7 +283,3 @@ def _bar(name: str, length: int, shown: Any = None) -> Iterator[Any]:
         length=length, label=name[:30], file=sys.stderr, width=30, item_show_func=lambda item: text
     ) as bar:
         yield advance
-
-
-def _encoder(session: Session, G: Any) -> Any:
-    return None

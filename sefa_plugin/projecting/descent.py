@@ -89,7 +89,7 @@ class Descent:
         samples: to begin with.
         target: ``[1, C, H, W]``, -1 to 1.
         how: settings.
-        start: ws ``[num_ws, w_dim]`` to begin at as well, from an encoder.
+        start: whitened ``[1, w_dim]`` to begin at as well, from an encoder.
         perceptual: a loss of the user: pictures ``[N, 3, H, W]``, 0 to 1, and targets to ``[N]``.
     """
 
@@ -117,7 +117,7 @@ class Descent:
         else:
             begun = manifold.u_of(codes(G, manifold.label, nearest)[:, :1])
             if start is not None:
-                begun = torch.cat([manifold.u_of(start[None].mean(dim=1, keepdim=True)), begun[:-1]])
+                begun = torch.cat([start[None], begun[:-1]])
         self._begin(begun, begun.new_zeros(len(begun), G.num_ws, begun.shape[-1]))
 
     # --- what is searched -------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def less_memory(G: Generator, height: int) -> Iterator[None]:
     changed = []
     for module in _layers(cast("nn.Module", G.synthesis)):
         plain = module.forward
-        module.forward = partial(_checkpointed, plain)  # type: ignore[method-assign]
+        module.forward = partial(_checkpointed, plain)
         changed.append(module)
     try:
         yield

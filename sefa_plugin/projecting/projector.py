@@ -32,7 +32,6 @@ class Projector:
         G: the generator; float32 is used.
         how: settings, of all pictures.
         perceptual: a loss of the user.
-        encoder: of this network.
     """
 
     def __init__(
@@ -40,11 +39,11 @@ class Projector:
         G: Generator,
         how: HowToProject,
         perceptual: Perceptual | None = None,
-        encoder: Encoder | None = None,
     ) -> None:
-        self.G, self.how, self.perceptual, self._encoder = G, how, perceptual, encoder
+        self.G, self.how, self.perceptual = G, how, perceptual
         self._samples: Samples | None = None
         self._manifolds: dict[Label, Manifold] = {}
+        self._encoder: Encoder | None = None
         self._shape: tuple[int, int, int] | None = None
         self.device = next(iter(G.synthesis.parameters())).device
 
@@ -74,6 +73,22 @@ class Projector:
             self._manifolds[label] = Manifold.of(self.G, label, self.how.seed)
         return self._manifolds[label]
 
+    def encoder(self, digest: str, advance: Callable[[int], None] = lambda done: None) -> None:
+        """Begin with an encoder of this network, which is trained where there is none yet.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        from . import encoder
+
+        label, channels = self.how.label, self.shape[2]
+        path = encoder.place_of(digest, label, self.how.seed)
+        self._encoder = encoder.load(path, channels, self.G.w_dim)
+        if self._encoder is None:
+            self._encoder = encoder.train(self.G, self.manifold(label), channels, self.how.seed, advance)
+            encoder.save(path, self._encoder)
+        self._encoder.to(self.device)
+
     def descent(self, target: np.ndarray) -> Descent:
         """The projection of a target, uint8 ``[H, W, C]`` of the network's shape, not begun yet."""
         wanted = as_target(target, self.device)
@@ -81,7 +96,7 @@ class Projector:
         if samples.classes:  # of a conditional network without a class: that of the nearest sample
             label = samples.classes[samples.nearest(wanted, 1)[0]]
             samples = samples.of_class(label)
-        start = None if self._encoder is None else self._encoder.ws_of(wanted)
+        start = None if self._encoder is None else self._encoder.u_of(wanted)
         how = replace(self.how, label=label)
         return Descent(self.G, self.manifold(label), samples, wanted, how, start, self.perceptual)
 

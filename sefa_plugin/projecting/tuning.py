@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ..reading.network_record import NetworkRecord
     from .descent import Descent, Perceptual
 
-RATE = 1e-3  # of Adam, falling to a tenth
-LOCALITY = 1.0  # weight of the pictures around
+RATE = 5e-3  # of Adam, falling to a tenth
+LOCALITY = 0.1  # weight of the pictures around
 AROUND = 0.5  # of the way to a sample, where they are looked at
 NOISE, ROUGH = 0.1, 1e5  # rate for noise maps, and weight of their correlation, as NVIDIA's projector has it
 SMALLEST_NOISE = 8
@@ -52,8 +52,8 @@ class Tuning:
             part.requires_grad_(True)
         buffers = synthesis.named_buffers()
         self._noise = [part for name, part in buffers if name.endswith("noise_const")] if descent.how.noise else []
-        for part in self._noise:
-            part.requires_grad_(True)
+        for noise in self._noise:
+            noise.requires_grad_(True)
         groups = [{"params": self._weights, "lr": RATE}]
         groups += [{"params": self._noise, "lr": NOISE}] if self._noise else []
         self._adam = torch.optim.Adam(groups)
