@@ -23,10 +23,15 @@ from sefa_plugin.rendering.frames import to_uint8
 from sefa_plugin.rendering.latent_files import load_projected_w
 
 
+SLOW = pytest.param("sg3t-64", marks=pytest.mark.hard)
+
+
 @pytest.fixture(autouse=True)
 def few_samples(monkeypatch):
-    monkeypatch.setattr(manifold, "SAMPLES", 48)
-    monkeypatch.setattr(manifold, "CODES", 600)
+    monkeypatch.setattr(manifold, "SAMPLES", 24)
+    monkeypatch.setattr(manifold, "CODES", 400)
+    monkeypatch.setattr(descents, "STARTS", 4)
+    monkeypatch.setattr(descents, "BEST", 2)
 
 
 def own_picture(G, seed=3, label=None):
@@ -54,26 +59,26 @@ def test_the_networks_own_picture_is_found_again():
     """Also that more steps are better, and that the code is one of the network's."""
     G = load_network("demo")
     target = own_picture(G)
-    few, more = (projected(G, target, steps=steps) for steps in (5, 60))
-    assert more.psnr() > 26
+    few, more = (projected(G, target, steps=steps) for steps in (4, 40))
+    assert more.psnr() > 22
     assert more.psnr() > few.psnr() + 3
     assert Quality.of(G, more.manifold, more.ws, as_target(target)).distance < 2
 
 
 @pytest.mark.parametrize(
     "name",
-    ["sg2ada-skip-64", "sg3t-64", "stylegan1-32", "pggan-32", "sg2ada-cond-32", "stylegan2-tf-32", "rosinality-32"],
+    ["sg2-in-sg3-32", SLOW, "stylegan1-32", "pggan-32", "sg2ada-cond-32", "stylegan2-tf-32", "rosinality-32"],
 )
 def test_every_family_is_projected_into(golden, name):
     """The picture comes nearer than the best sample; ws are of the network's shape, of PGGAN normalised z."""
     path = golden(name).pickle
     G = load_network(path if path.is_file() else path.with_suffix(".pt"))
     target = own_picture(G, label=0 if G.c_dim else None)
-    begun = Projector(G, HowToProject(steps=12)).descent(target)
-    before = begun.psnr()
+    begun = Projector(G, HowToProject(steps=10)).descent(target)
+    before = loss.difference(begun.picture(), begun.target)
     while not begun.is_done:
         begun.step()
-    assert begun.psnr() > before
+    assert loss.difference(begun.picture(), begun.target) < before  # not clamped: these networks have random weights
     assert begun.ws.shape == (G.num_ws, G.w_dim)
     if name == "pggan-32":
         assert torch.allclose(begun.ws.square().mean(), torch.ones(()), atol=1e-3)
@@ -83,8 +88,8 @@ def test_every_family_is_projected_into(golden, name):
 
 @pytest.mark.parametrize("space", ["w", "z"])
 def test_w_and_z_have_one_row_for_all_layers(golden, space):
-    G = load_network(golden("sg2ada-skip-64").pickle)
-    found = projected(G, own_picture(G), steps=8, space=space).ws
+    G = load_network(golden("sg2-in-sg3-32").pickle)
+    found = projected(G, own_picture(G), steps=4, space=space).ws
     assert torch.equal(found, found[:1].expand_as(found))
 
 
@@ -93,7 +98,7 @@ def test_a_large_network_is_projected_on_its_partial_picture_first(golden, monke
     monkeypatch.setattr(descents, "EARLY", 16)
     monkeypatch.setattr(descents, "CHECKPOINTED", 64)  # full pictures are computed again for gradients
     G = load_network(golden("sg2ada-skip-64").pickle)
-    found = projected(G, own_picture(G), steps=8)
+    found = projected(G, own_picture(G), steps=4)
     assert [phase.height for phase in found.phases] == [16, 16, 32, 64]
     assert "forward" not in vars(G.synthesis.b4)
 
@@ -112,19 +117,19 @@ def test_less_memory_gives_the_same_gradients(golden, monkeypatch):
 
 
 def test_a_larger_prior_stays_nearer_to_the_networks_codes(golden):
-    G = load_network("demo")
-    target = np.random.RandomState(0).randint(0, 255, (64, 64, 3), np.uint8)
-    free, held = (projected(G, target, steps=40, prior=prior) for prior in (0.0, 50.0))
+    G = load_network(golden("sg2-in-sg3-32").pickle)
+    target = np.random.RandomState(0).randint(0, 255, (32, 32, 3), np.uint8)
+    free, held = (projected(G, target, steps=15, prior=prior) for prior in (0.0, 50.0))
     far, near = (Quality.of(G, one.manifold, one.ws, as_target(target)) for one in (free, held))
     assert near.distance < 0.7 * far.distance
     assert "draws nothing like it" in far.sentence  # noise is no face
 
 
 def test_a_stopped_projection_goes_on_to_the_same_result(golden, tmp_path):
-    G = load_network(golden("sg2ada-skip-64").pickle)
-    target, how = own_picture(G), HowToProject(steps=20)
-    whole = projected(G, target, steps=20).ws
-    for stop in (0, 2, 7, 22):
+    G = load_network(golden("sg2-in-sg3-32").pickle)
+    target, how = own_picture(G), HowToProject(steps=10)
+    whole = projected(G, target, steps=10).ws
+    for stop in (0, 1, 7):
         work = Projecting(tmp_path / str(stop), Projector(G, how).descent(target), target, "k", {}, film=True)
         steps = work.run()
         for _ in range(stop + 1):
@@ -136,12 +141,12 @@ def test_a_stopped_projection_goes_on_to_the_same_result(golden, tmp_path):
         assert again.resume() == stop + 1
         assert sum(1 for _ in again.run()) == again.descent.total - stop - 1
         assert torch.equal(again.descent.ws, whole)
-    other = Projecting(tmp_path / "2", Projector(G, how).descent(target), target, "another", {})
+    other = Projecting(tmp_path / "1", Projector(G, how).descent(target), target, "another", {})
     assert other.resume() == 0
 
 
 def test_a_broken_state_is_begun_anew(golden, tmp_path):
-    G = load_network(golden("sg2ada-skip-64").pickle)
+    G = load_network(golden("sg2-in-sg3-32").pickle)
     target = own_picture(G)
     work = Projecting(tmp_path, Projector(G, HowToProject(steps=4)).descent(target), target, "k", {})
     for content in (b"", b"PK\x03\x04 cut off", os.urandom(500)):
@@ -177,12 +182,12 @@ def test_figures_of_a_picture_against_itself_and_by_hand():
     assert float(loss.difference(torch.zeros(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.3))) == pytest.approx(0.3)
 
 
-@pytest.mark.parametrize("name", ["sg2ada-skip-64", "stylegan1-32", "pggan-32", "sg3t-64", "stylegan2-tf-32"])
+@pytest.mark.parametrize("name", ["sg2-in-sg3-32", "stylegan1-32", "pggan-32", SLOW, "stylegan2-tf-32"])
 def test_a_tuned_network_is_written_and_keeps_its_directions(golden, tmp_path, name):
     path = golden(name).pickle
     G, opened = load_network(path), open_network(path)
     target = own_picture(G, 5)
-    made = projected(G, target, steps=2, tune=6)
+    made = projected(G, target, steps=1, tune=3)
     before = Quality.of(G, made.manifold, made.ws, as_target(target)).psnr
     tuning = Tuning(made)
     while not tuning.is_done:
@@ -202,7 +207,7 @@ def test_a_tuned_network_is_written_and_keeps_its_directions(golden, tmp_path, n
 
 
 def test_an_encoder_finds_samples_better_than_chance(monkeypatch, tmp_path):
-    monkeypatch.setattr(encoder, "STEPS", 40)
+    monkeypatch.setattr(encoder, "STEPS", 25)
     monkeypatch.setenv("DNNLIB_CACHE_DIR", str(tmp_path))
     G = load_network("demo")
     projector = Projector(G, HowToProject(steps=1))
@@ -212,10 +217,10 @@ def test_an_encoder_finds_samples_better_than_chance(monkeypatch, tmp_path):
     ws = manifold.codes(G, None, manifold.drawn(G, 77, 32))
     net = encoder.load(encoder.place_of("0" * 64, None, 0), 3, G.w_dim)
     u, found = held.u_of(ws[:, 0]), net(manifold.pictures_of(G, ws))
-    assert float((found - u).square().mean()) < 0.95 * float(u.square().mean())
-    assert len(done) == 40
+    assert float((found - u).square().mean()) < 0.98 * float(u.square().mean())
+    assert len(done) == 25
     projector.encoder("0" * 64, done.append)
-    assert len(done) == 40  # kept
+    assert len(done) == 25  # kept
     assert len(projector.descent(own_picture(G)).common) == descents.STARTS
 
 
