@@ -108,7 +108,7 @@ def project(**given: Any) -> None:
       sefa project *.png --network cats.pkl --outdir cats --save-video
       sefa project photo.jpg --network ffhq.pkl --tune --outdir me
     """
-    from ..projecting.picture import Crop
+    from ..projecting.settings import Crop
 
     with usage():
         crop = Crop.parse(given["crop"])

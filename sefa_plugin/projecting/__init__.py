@@ -5,6 +5,6 @@ In: a picture's bytes or path (``picture`` crops it), and a generator. ``manifol
 measures what was found, ``tuning`` adapts the network's weights, ``encoder`` learns codes of the network's own samples,
 ``functions`` imports a user's loss or detector. Out: a folder with ``projected_w.npz`` and what shows it (``folder``).
 
-Doors: ``picture``, ``projector``, ``folder``, ``tuning``, ``encoder``, ``functions``,
-``settings``.
+Doors: ``settings``, ``picture``, ``projector``, ``descent``, ``quality``, ``folder``, ``tuning``, ``encoder``,
+``functions``.
 """

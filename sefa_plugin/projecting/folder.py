@@ -149,7 +149,7 @@ class Projecting:
         try:
             if path.stat().st_size > MOST_BYTES:
                 return 0
-            with np.load(path, allow_pickle=False) as held:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as held:
                 state = {name: held[name] for name in held.files}
             if str(state.pop("key")) != self.key:
                 return 0

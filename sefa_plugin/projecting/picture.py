@@ -7,7 +7,6 @@ import math
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from ..media.pictures import as_rgb
 from ..system.messages import shown
 from ..system.regular_files import open_regular, reading
+from .settings import Crop
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -23,58 +23,10 @@ MOST_PIXELS = 120_000_000  # of a picture
 MOST_BYTES = 256 << 20  # of its file
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jfif", ".ppm")
 FINER = 2  # pixels of a turned crop for each one of the target, both ways
-Point = tuple[float, float]
 
 
 class PictureError(Exception):
     """A picture that cannot be used; the message is one line that begins with its name."""
-
-
-@dataclass(frozen=True)
-class Crop:
-    """The part of a picture that is projected.
-
-    Attributes:
-        kind: ``center`` (the largest part of the network's shape), ``square`` or ``eyes``.
-        numbers: of a square the left and top edge and the height, in pixels of the upright picture; of eyes the x and y
-            of the eye on the left, of the one on the right and of the mouth, () if they are found by a detector.
-    """
-
-    kind: str = "center"
-    numbers: tuple[float, ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Crop:
-        """Read ``center``, ``x,y,size``, ``eyes`` or ``eyes=x,y,x,y,x,y``.
-
-        Raises:
-            ValueError: it is none of these.
-        """
-        kind, _, rest = text.partition("=")
-        if text in ("center", "eyes"):
-            return cls(text)
-        try:
-            numbers = tuple(map(float, (rest if kind == "eyes" else text).split(",")))
-        except ValueError:
-            numbers = ()
-        finite = all(map(math.isfinite, numbers))
-        if kind == "eyes" and len(numbers) == 6 and finite and _are_apart(numbers):
-            return cls("eyes", numbers)
-        if kind == text and len(numbers) == 3 and finite and numbers[2] >= 1:
-            return cls("square", numbers)
-        raise ValueError(
-            f"{text!r:.60}: expected center, x,y,size in pixels, eyes (with --landmarks), or eyes=x,y,x,y,x,y: the eye "
-            "on the left, the one on the right, and the mouth"
-        )
-
-    def __str__(self) -> str:
-        numbers = ",".join(f"{number:g}" for number in self.numbers)
-        return numbers if self.kind == "square" else f"{self.kind}={numbers}" if numbers else self.kind
-
-
-def _are_apart(numbers: Sequence[float]) -> bool:
-    """Whether the eyes are not in one place: the size of the face follows from their distance."""
-    return math.dist(numbers[:2], numbers[2:4]) >= 1
 
 
 def read_picture(source: str | os.PathLike[str] | bytes, name: str = "") -> np.ndarray:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..reading.network_record import NetworkRecord
     from .descent import Descent, Perceptual
 
-RATE = 5e-3  # of Adam, falling to a tenth
+RATE, RISES = 5e-3, 10  # of Adam, falling to a tenth, and steps in which it rises first
 LOCALITY = 0.1  # weight of the pictures around
 AROUND = 0.5  # of the way to a sample, where they are looked at
 NOISE, ROUGH = 0.1, 1e5  # rate for noise maps, and weight of their correlation, as NVIDIA's projector has it
@@ -68,7 +68,7 @@ class Tuning:
     def step(self) -> None:
         """Take one step on the weights."""
         descent, height = self._descent, self.G.img_resolution
-        share = 1 - 0.9 * self.done / max(1, self.total)
+        share = (1 - 0.9 * self.done / self.total) * min(1.0, (self.done + 1) / RISES)
         for group, rate in zip(self._adam.param_groups, self._rates):
             group["lr"] = rate * share
         self._adam.zero_grad(set_to_none=True)

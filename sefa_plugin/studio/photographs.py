@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..media.pictures import fit, side_by_side
-from ..projecting.picture import Crop, read_picture, target_of
+from ..projecting.picture import read_picture, target_of
 from ..projecting.projector import Projector, as_target
 from ..projecting.quality import Quality
-from ..projecting.settings import HowToProject
+from ..projecting.settings import Crop, HowToProject
 from ..rendering.frames import to_uint8
 from ..rendering.look import Look
 from ..runs.settings import SettingsError

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from sefa_plugin.projecting import picture as module
-from sefa_plugin.projecting.picture import Crop, PictureError, face_corners, read_picture, target_of
+from sefa_plugin.projecting.picture import PictureError, face_corners, read_picture, target_of
+from sefa_plugin.projecting.settings import Crop
 
 
 def encoded(image, kind="PNG", **options):

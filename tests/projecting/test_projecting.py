@@ -22,7 +22,6 @@ from sefa_plugin.reading.network_file import write_converted
 from sefa_plugin.rendering.frames import to_uint8
 from sefa_plugin.rendering.latent_files import load_projected_w
 
-
 SLOW = pytest.param("sg3t-64", marks=pytest.mark.hard)
 
 
@@ -67,12 +66,11 @@ def test_the_networks_own_picture_is_found_again():
 
 @pytest.mark.parametrize(
     "name",
-    ["sg2-in-sg3-32", SLOW, "stylegan1-32", "pggan-32", "sg2ada-cond-32", "stylegan2-tf-32", "rosinality-32"],
+    ["sg2-in-sg3-32", SLOW, "stylegan1-32", "pggan-32", "sg2ada-cond-32", "stylegan2-tf-32"],
 )
 def test_every_family_is_projected_into(golden, name):
     """The picture comes nearer than the best sample; ws are of the network's shape, of PGGAN normalised z."""
-    path = golden(name).pickle
-    G = load_network(path if path.is_file() else path.with_suffix(".pt"))
+    G = load_network(golden(name).pickle)
     target = own_picture(G, label=0 if G.c_dim else None)
     begun = Projector(G, HowToProject(steps=10)).descent(target)
     before = loss.difference(begun.picture(), begun.target)
@@ -116,10 +114,10 @@ def test_less_memory_gives_the_same_gradients(golden, monkeypatch):
         assert torch.allclose(*found, rtol=1e-4, atol=1e-5 * float(found[0].abs().max())), name
 
 
-def test_a_larger_prior_stays_nearer_to_the_networks_codes(golden):
-    G = load_network(golden("sg2-in-sg3-32").pickle)
-    target = np.random.RandomState(0).randint(0, 255, (32, 32, 3), np.uint8)
-    free, held = (projected(G, target, steps=15, prior=prior) for prior in (0.0, 50.0))
+def test_a_larger_prior_stays_nearer_to_the_networks_codes():
+    G = load_network("demo")
+    target = np.random.RandomState(0).randint(0, 255, (64, 64, 3), np.uint8)
+    free, held = (projected(G, target, steps=20, prior=prior) for prior in (0.0, 50.0))
     far, near = (Quality.of(G, one.manifold, one.ws, as_target(target)) for one in (free, held))
     assert near.distance < 0.7 * far.distance
     assert "draws nothing like it" in far.sentence  # noise is no face
@@ -129,7 +127,7 @@ def test_a_stopped_projection_goes_on_to_the_same_result(golden, tmp_path):
     G = load_network(golden("sg2-in-sg3-32").pickle)
     target, how = own_picture(G), HowToProject(steps=10)
     whole = projected(G, target, steps=10).ws
-    for stop in (0, 1, 7):
+    for stop in (0, 7):
         work = Projecting(tmp_path / str(stop), Projector(G, how).descent(target), target, "k", {}, film=True)
         steps = work.run()
         for _ in range(stop + 1):
@@ -141,7 +139,7 @@ def test_a_stopped_projection_goes_on_to_the_same_result(golden, tmp_path):
         assert again.resume() == stop + 1
         assert sum(1 for _ in again.run()) == again.descent.total - stop - 1
         assert torch.equal(again.descent.ws, whole)
-    other = Projecting(tmp_path / "1", Projector(G, how).descent(target), target, "another", {})
+    other = Projecting(tmp_path / "7", Projector(G, how).descent(target), target, "another", {})
     assert other.resume() == 0
 
 
@@ -182,18 +180,34 @@ def test_figures_of_a_picture_against_itself_and_by_hand():
     assert float(loss.difference(torch.zeros(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.3))) == pytest.approx(0.3)
 
 
+def test_a_tuned_network_draws_the_picture_better_and_others_as_before():
+    """With noise maps, which stay of zero mean and unit variance."""
+    G = load_network("demo")
+    made = projected(G, own_picture(G, 5), steps=5, tune=8, noise=True)
+    tuning = Tuning(made)
+    while not tuning.is_done:
+        tuning.step()
+    tuned, ws = tuning.finished(), made.ws[None]
+    before, after = (loss.psnr(manifold.pictures_of(one, ws), made.target) for one in (G, tuned))
+    assert after > before + 0.3
+    others = manifold.codes(G, None, manifold.drawn(G, 8, 8))
+    kept_as = loss.psnr(manifold.pictures_of(tuned, others), manifold.pictures_of(G, others).clamp(-1, 1))
+    assert float(kept_as.mean()) > 25
+    noise = tuned.synthesis.b64.conv1.noise_const
+    assert not torch.equal(noise, G.synthesis.b64.conv1.noise_const)
+    assert abs(float(noise.mean())) < 1e-5 and abs(float(noise.square().mean()) - 1) < 1e-4
+
+
 @pytest.mark.parametrize("name", ["sg2-in-sg3-32", "stylegan1-32", "pggan-32", SLOW, "stylegan2-tf-32"])
 def test_a_tuned_network_is_written_and_keeps_its_directions(golden, tmp_path, name):
     path = golden(name).pickle
     G, opened = load_network(path), open_network(path)
     target = own_picture(G, 5)
-    made = projected(G, target, steps=1, tune=3)
-    before = Quality.of(G, made.manifold, made.ws, as_target(target)).psnr
+    made = projected(G, target, steps=1, tune=2)
     tuning = Tuning(made)
     while not tuning.is_done:
         tuning.step()
     tuned = tuning.finished()
-    assert Quality.of(tuned, made.manifold, made.ws, as_target(target)).psnr > before
     file = tmp_path / "tuned.safetensors"
     write_converted(tuned_record(opened.record, tuned), file)
     again = load_network(file)
@@ -206,8 +220,9 @@ def test_a_tuned_network_is_written_and_keeps_its_directions(golden, tmp_path, n
     assert second.lineage == opened.record.digest()
 
 
+@pytest.mark.hard
 def test_an_encoder_finds_samples_better_than_chance(monkeypatch, tmp_path):
-    monkeypatch.setattr(encoder, "STEPS", 25)
+    monkeypatch.setattr(encoder, "STEPS", 150)
     monkeypatch.setenv("DNNLIB_CACHE_DIR", str(tmp_path))
     G = load_network("demo")
     projector = Projector(G, HowToProject(steps=1))
@@ -217,10 +232,10 @@ def test_an_encoder_finds_samples_better_than_chance(monkeypatch, tmp_path):
     ws = manifold.codes(G, None, manifold.drawn(G, 77, 32))
     net = encoder.load(encoder.place_of("0" * 64, None, 0), 3, G.w_dim)
     u, found = held.u_of(ws[:, 0]), net(manifold.pictures_of(G, ws))
-    assert float((found - u).square().mean()) < 0.98 * float(u.square().mean())
-    assert len(done) == 25
+    assert float((found - u).square().mean()) < 0.95 * float(u.square().mean())
+    assert len(done) == 150
     projector.encoder("0" * 64, done.append)
-    assert len(done) == 25  # kept
+    assert len(done) == 150  # kept
     assert len(projector.descent(own_picture(G)).common) == descents.STARTS
 
 

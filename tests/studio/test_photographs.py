@@ -72,7 +72,10 @@ def test_a_photograph_is_projected_and_edited_like_a_seed(studio, tmp_path):
     assert "not projected yet" in answered(client.post("/api/frame", json=state), 400)["error"]
 
     crop = "eyes=45,40,75,40,60,65"
-    assert answered(client.post("/api/project", json={"id": one["id"], "crop": crop}))["state"] in ("waiting", "running")
+    assert answered(client.post("/api/project", json={"id": one["id"], "crop": crop}))["state"] in (
+        "waiting",
+        "running",
+    )
     assert "being projected" in answered(client.post("/api/project", json={"id": one["id"]}), 400)["error"]
     done = until_done(client, one["id"])
     assert done["state"] == "done", done
