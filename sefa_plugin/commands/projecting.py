@@ -254,6 +254,7 @@ def _tuned(session: Session, projector: Projector, work: Projecting) -> Outcome:
     from ..projecting.tuning import Tuning, tuned_record
     from ..reading.network_file import write_converted
 
+    work.write(projector.G, work.descent.ws, complete=False)
     tuning = Tuning(work.descent, projector.perceptual)
     with _bar("tuning", tuning.total) as advance:
         while not tuning.is_done:

@@ -176,6 +176,7 @@ class Projecting:
                 if time.monotonic() - stored > STORED_EVERY:
                     self._store()
                     stored = time.monotonic()
+            self._store()
         except (KeyboardInterrupt, GeneratorExit):
             with postponed():
                 self._store()

@@ -50,14 +50,13 @@ class Manifold:
     @classmethod
     def of(cls, G: Generator, label: Label, seed: int) -> Manifold:
         """Draw codes of a class, and measure them."""
-        device = next(iter(G.mapping.parameters()), torch.zeros(())).device
-        w = codes(G, label, drawn(G, seed, CODES).to(device))[:, 0].double()
+        device = device_of(G)
+        w = codes(G, label, drawn(G, seed, CODES).to(device))[:, 0].cpu().double()
         mean = w.mean(dim=0)
-        values, vectors = torch.linalg.eigh(torch.from_numpy(np.cov((w - mean).cpu().numpy().T)).reshape(len(mean), -1))
-        values = values.clamp(min=float(values.max()) * NARROW**2 + 1e-20).to(device)
-        vectors = vectors.to(device)
-        spread, whiten = (vectors * values.sqrt()).T, vectors / values.sqrt()
-        return cls(label, mean.float(), spread.float().contiguous(), whiten.float().contiguous())
+        values, vectors = torch.linalg.eigh(torch.from_numpy(np.cov((w - mean).numpy().T)).reshape(len(mean), -1))
+        values = values.clamp(min=float(values.max()) * NARROW**2 + 1e-20)
+        parts = (mean, (vectors * values.sqrt()).T, vectors / values.sqrt())
+        return cls(label, *(part.float().contiguous().to(device) for part in parts))
 
     def w_of(self, u: Tensor) -> Tensor:
         """Whitened coordinates ``[..., w_dim]`` to w."""
@@ -66,6 +65,11 @@ class Manifold:
     def u_of(self, w: Tensor) -> Tensor:
         """w ``[..., w_dim]`` to whitened coordinates."""
         return (w - self.mean) @ self.whiten
+
+
+def device_of(G: Generator) -> torch.device:
+    """Where a generator is."""
+    return next(iter(G.synthesis.parameters())).device
 
 
 def drawn(G: Generator, seed: int, count: int) -> Tensor:
@@ -104,7 +108,7 @@ class Samples:
         cls, G: Generator, label: Label, seed: int, count: int, advance: Callable[[int], None] = lambda done: None
     ) -> Samples:
         """Draw samples of a class, or, of a conditional network without one, of any."""
-        device = next(iter(G.synthesis.parameters())).device
+        device = device_of(G)
         z = drawn(G, seed, count).to(device)
         rng = np.random.RandomState(seed)
         classes = rng.randint(G.c_dim, size=count).tolist() if G.c_dim and label is None else []

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from .descent import Descent
-from .manifold import Manifold, Samples, pictures_of, usual_samples
+from .manifold import Manifold, Samples, device_of, pictures_of, usual_samples
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ class Projector:
         self._manifolds: dict[Label, Manifold] = {}
         self._encoder: Encoder | None = None
         self._shape: tuple[int, int, int] | None = None
-        self.device = next(iter(G.synthesis.parameters())).device
+        self.device = device_of(G)
 
     @property
     def shape(self) -> tuple[int, int, int]:

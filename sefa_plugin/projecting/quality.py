@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from ..networks.generator import Generator
 
-LIKE_A_SAMPLE = 1.8  # distance up to which edits keep the rest as those of samples do: docs/projecting.md
-LIKENESS = 0.11  # difference above which the network has nothing like the picture: docs/projecting.md
+FAR, APART = 1.4, 2.0  # up to which edits change pictures as they do those of samples, within 10 %: docs/projecting.md
+LIKENESS = 0.15  # difference above which the network has nothing like the picture: docs/projecting.md
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Quality:
         """What may be expected of edits."""
         if self.difference > LIKENESS:
             return "this network draws nothing like it: is the picture aligned, and of what the network was trained on?"
-        if self.distance > LIKE_A_SAMPLE:
+        if self.far > FAR or self.apart > APART:
             return (
                 "edits may break: the code is far from those of the network's own pictures; a larger --prior may help"
             )
