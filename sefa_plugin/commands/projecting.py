@@ -32,7 +32,7 @@ TUNED = "tuned.safetensors"
 
 
 @click.command(cls=Command)
-@click.argument("pictures", type=File("picture"), nargs=-1, required=True, metavar="PICTURE...")
+@click.argument("pictures", type=File("picture"), nargs=-1, required=True, metavar="PICTURES")
 @options.network
 @click.option(
     "--crop",

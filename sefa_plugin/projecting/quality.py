@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..networks.generator import Generator
 
-FAR, APART = 1.4, 2.0  # up to which edits change pictures as they do those of samples, within 10 %: docs/projecting.md
+FAR, DISTANCE = 1.4, 1.9  # up to which edits change pictures as they do those of samples: docs/projecting.md
 LIKENESS = 0.15  # difference above which the network has nothing like the picture: docs/projecting.md
 
 
@@ -62,9 +62,10 @@ class Quality:
         """What may be expected of edits."""
         if self.difference > LIKENESS:
             return "this network draws nothing like it: is the picture aligned, and of what the network was trained on?"
-        if self.far > FAR or self.apart > APART:
+        if self.far > FAR or self.distance > DISTANCE:
             return (
-                "edits may break: the code is far from those of the network's own pictures; a larger --prior may help"
+                "edits may break: the code is far from those of the network's own pictures; is this one aligned, and of "
+                "what the network was trained on? A larger --prior may help"
             )
         return "edits will look like edits of a sample"
 
