@@ -64,8 +64,8 @@ class Quality:
             return "this network draws nothing like it: is the picture aligned, and of what the network was trained on?"
         if self.far > FAR or self.distance > DISTANCE:
             return (
-                "edits may break: the code is far from those of the network's own pictures; is this one aligned, and of "
-                "what the network was trained on? A larger --prior may help"
+                "edits may break: the code is far from those of the network's own pictures; is this one aligned, and "
+                "of what the network was trained on? A larger --prior may help"
             )
         return "edits will look like edits of a sample"
 
