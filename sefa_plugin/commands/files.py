@@ -23,7 +23,7 @@ else:
 
 # Kind -> what it is, and what takes it.
 KINDS = {
-    "picture": ("a picture", "`sefa project` takes it"),
+    "picture": ("a picture", ""),
     "video": ("a video", ""),
     "text": ("a text file", ""),
     "json": ("a JSON file", ""),

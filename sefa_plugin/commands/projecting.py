@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -242,8 +242,9 @@ def _one(
         note(f"{folder}: goes on after {done} of {descent.total} steps")
     report(f"{picture}: {descent.total - done} steps, about {readable(seconds_of(descent))}", err=True)
     with _bar(Path(picture).name, descent.total - done, lambda: f"PSNR {descent.psnr():.1f} dB") as advance:
-        for _ in work.run(advance):
-            pass
+        with closing(work.run(advance)) as steps:  # so that an interruption here is one of the steps, too
+            for _ in steps:
+                pass
     if not how.tune:
         return work.write(projector.G, descent.ws)
     return _tuned(session, projector, work)

@@ -33,6 +33,7 @@ from .manifold import pictures_of
 from .quality import Quality
 
 if TYPE_CHECKING:
+    from collections.abc import Generator as Steps
     from collections.abc import Mapping
 
     from torch import Tensor
@@ -160,7 +161,7 @@ class Projecting:
             return 0
         return self.descent.done
 
-    def run(self, advance: Callable[[int], None] = lambda steps: None) -> Iterator[Descent]:
+    def run(self, advance: Callable[[int], None] = lambda steps: None) -> Steps[Descent, None, None]:
         """Take all steps that are left, and yield after each.
 
         On an interruption the state, and the best code so far with its pictures, are written.

@@ -220,8 +220,8 @@ class Network:
         Raises:
             SettingsError: it does not fit the network.
         """
-        view = self.view(seeds or [state.seed], state.look, "" if seeds else state.photo)
-        return recipe_of(self.session, view, self.edits(state.edits), state.photo and PROJECTED)
+        view = self.view(seeds or [state.seed], state.look, "" if seeds else state.photograph)
+        return recipe_of(self.session, view, self.edits(state.edits), PROJECTED if state.photograph else None)
 
     def files(self, state: State) -> dict[str, str]:
         """The files of the sharp directions of a state, by layers."""
@@ -297,7 +297,7 @@ class Network:
 
         self._previews = self._previews or Previews()
         unchanged = min(self.named(moving).layers) if moving else 0
-        view = self.view([state.seed], state.look, state.photo)
+        view = self.view([state.seed], state.look, state.photograph)
         with settings_checked():
             scene = self.engine.scene(view)
         return self._previews.picture(scene, self.edits(state.edits), unchanged, size)
