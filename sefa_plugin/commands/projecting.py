@@ -206,7 +206,7 @@ def _one(
 ) -> Outcome:
     from dataclasses import asdict, replace
 
-    from ..projecting.folder import Projecting, kept, key_of
+    from ..projecting.folder import FILM, Projecting, kept, key_of
     from ..projecting.picture import read_picture, target_of
     from ..projecting.projector import seconds_of
 
@@ -221,7 +221,7 @@ def _one(
     settings = {**asdict(how), "crop": str(crop)}
     key = key_of(target, settings, session.about()["digest"])
     if not given["overwrite"]:
-        held = kept(folder, key, given["film"])
+        held = kept(folder, key, [FILM] * given["film"] + [TUNED] * (how.tune > 0))
         if held is not None:
             return held
     with _bar("drawing samples", projector.samples_to_draw) as advance:

@@ -84,8 +84,8 @@ def key_of(target: np.ndarray, settings: Mapping[str, object], digest: str) -> s
     return hashlib.sha256(about + repr(target.shape).encode() + np.ascontiguousarray(target).data).hexdigest()
 
 
-def kept(folder: Path, key: str, film: bool) -> Outcome | None:
-    """The complete projection of a folder with this key; None where there is none.
+def kept(folder: Path, key: str, files: Sequence[str] = ()) -> Outcome | None:
+    """The complete projection of a folder with this key, and these files; None where there is none.
 
     Raises:
         ProjectionError: the folder holds ``projected_w.npz`` of somebody else.
@@ -100,7 +100,7 @@ def kept(folder: Path, key: str, film: bool) -> Outcome | None:
         return None
     with suppress(OSError):
         same = held.complete and held.key == key and held.sha256 == _sha256(folder / WS)
-        if same and (not film or (folder / FILM).exists()):
+        if same and all((folder / name).exists() for name in files):
             return Outcome(folder, held.sentence, held.line, True)
     return None
 

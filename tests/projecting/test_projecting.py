@@ -156,13 +156,13 @@ def test_what_is_complete_is_kept(golden, tmp_path):
     G = load_network(golden("sg2ada-skip-64").pickle)
     target = own_picture(G)
     key = key_of(target, {"steps": 3}, "digest")
-    assert kept(tmp_path, key, False) is None
+    assert kept(tmp_path, key) is None
     work = Projecting(tmp_path, Projector(G, HowToProject(steps=3)).descent(target), target, key, {})
     list(work.run())
     made = work.write(G, work.descent.ws)
-    assert kept(tmp_path, key, False) == replace(made, kept=True)
-    assert kept(tmp_path, key, True) is None  # a film is missing
-    assert kept(tmp_path, key_of(target, {"steps": 4}, "digest"), False) is None
+    assert kept(tmp_path, key) == replace(made, kept=True)
+    assert kept(tmp_path, key, ["proj.mp4"]) is None
+    assert kept(tmp_path, key_of(target, {"steps": 4}, "digest")) is None
     assert (np.asarray(Image.open(tmp_path / "target.png")) == target).all()
     assert np.asarray(Image.open(tmp_path / "side_by_side.png")).shape == (64, 128, 3)
     with np.load(tmp_path / "projected_w.npz", allow_pickle=False) as held:
