@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 SPACES = ("w+", "w", "z")
-STEPS = 400
+STEPS = 300
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from sefa_plugin import factorize, load_network, open_network
+from sefa_plugin.generators.stylegan2 import Generator
 from sefa_plugin.projecting import descent as descents
 from sefa_plugin.projecting import encoder, loss, manifold
 from sefa_plugin.projecting.folder import Projecting, kept, key_of
@@ -260,3 +261,14 @@ def test_the_class_of_a_conditional_network_is_that_of_the_nearest_sample(golden
     assert made.manifold.label in samples.classes
     typed = Projector(G, HowToProject(steps=1, label=1)).descent(target)
     assert typed.manifold.label == 1
+
+
+def test_a_rectangular_network():
+    """As of StyleGAN-Human: twice as high as wide."""
+    options = {"channel_base": 512, "channel_max": 16, "first_size": (4, 2)}
+    torch.manual_seed(0)
+    G = Generator(16, 0, 16, 32, 3, mapping_kwargs={"num_layers": 2}, synthesis_kwargs=options)
+    G.eval().requires_grad_(False)
+    assert Projector(G, HowToProject()).shape == (32, 16, 3)
+    found = projected(G, own_picture(G), steps=4)
+    assert found.picture().shape == (1, 3, 32, 16)
