@@ -16,13 +16,14 @@ from torch.nn import functional as F
 
 from ..reading.download import cache_folder
 from ..system.whole_files import whole_file
-from .loss import at_height
-from .manifold import SMALL, Manifold, codes, drawn, pictures_of
+from .loss import at_height, difference
+from .manifold import SMALL, Manifold, codes, drawn, pictures_of, synthesised
 
 if TYPE_CHECKING:
     from ..networks.generator import Generator
 
-STEPS, BATCH, RATE = 600, 16, 2e-3
+STEPS, BATCH, RATE = 400, 16, 2e-3
+PICTURES = 3.0  # weight of the pictures of what it finds, beside that of the codes
 WIDTHS = (32, 64, 128, 192)  # of its layers, each at half the size of the one before
 
 
@@ -64,7 +65,10 @@ def train(
         pictures = at_height(pictures_of(G, ws, SMALL), SMALL)
         for group in adam.param_groups:
             group["lr"] = RATE * (0.5 + 0.5 * math.cos(math.pi * step / STEPS))
-        loss = (net(pictures) - manifold.u_of(ws[:, 0])).square().mean()
+        found = net(pictures)
+        made = synthesised(G, manifold.w_of(found)[:, None].expand(-1, G.num_ws, -1), SMALL)
+        loss = (found - manifold.u_of(ws[:, 0])).square().mean()
+        loss = loss + PICTURES * difference(at_height(made, SMALL), pictures).mean()
         adam.zero_grad(set_to_none=True)
         loss.backward()
         adam.step()

@@ -135,22 +135,20 @@ def test_a_photograph_given_as_ws_is_to_be_projected_first(net, photo):
 def test_a_killed_command_goes_on(photo, here, number):
     """After Ctrl-C the best so far is there; after SIGKILL what was stored goes on, or all is begun again."""
     words = [sys.executable, "-m", "sefa_plugin", "project", photo, "--network", "demo", "--outdir", "out"]
+    words += ["--steps", "3000"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([*words, "--steps", "3000"], env=environment, stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if " steps, about " in line:
-            break
-    time.sleep(15)
-    process.send_signal(number)
-    process.stderr.read()
-    process.wait(60)
+    started = {"env": environment, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, **started) as process:
+        next(line for line in process.stderr if " steps, about " in line)
+        time.sleep(15)
+        process.send_signal(number)
+        process.stderr.read()
     assert (here / "out" / "projection-state.npz").is_file()
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert not about("out")["complete"]
         assert (here / "out" / "projected_w.npz").is_file()
-    again = subprocess.Popen([*words, "--steps", "3000"], env=environment, stderr=subprocess.PIPE, text=True)
-    assert any("goes on after" in line for line in iter(again.stderr.readline, ""))
-    again.send_signal(signal.SIGINT)
-    again.stderr.read()
-    again.wait(60)
+    with subprocess.Popen(words, **started) as again:
+        assert any("goes on after" in line for line in iter(again.stderr.readline, ""))
+        again.send_signal(signal.SIGINT)
+        again.stderr.read()

@@ -181,10 +181,10 @@ def test_figures_of_a_picture_against_itself_and_by_hand():
     assert float(loss.difference(torch.zeros(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.3))) == pytest.approx(0.3)
 
 
-def tuned_on_the_bundled_network(**how):
+def tuned_on_the_bundled_network(steps, **how):
     """The network before and after, and the descent."""
     G = load_network("demo")
-    made = projected(G, own_picture(G, 5), steps=5, **how)
+    made = projected(G, own_picture(G, 5), steps=steps, **how)
     tuning = Tuning(made)
     while not tuning.is_done:
         tuning.step()
@@ -193,7 +193,7 @@ def tuned_on_the_bundled_network(**how):
 
 def test_a_tuned_network_draws_the_picture_better():
     """With noise maps, which stay of zero mean and unit variance."""
-    G, tuned, made = tuned_on_the_bundled_network(tune=8, noise=True)
+    G, tuned, made = tuned_on_the_bundled_network(5, tune=8, noise=True)
     before, after = (loss.psnr(manifold.pictures_of(one, made.ws[None]), made.target) for one in (G, tuned))
     assert after > before + 0.3
     noise = tuned.synthesis.b64.conv1.noise_const
@@ -204,9 +204,9 @@ def test_a_tuned_network_draws_the_picture_better():
 
 @pytest.mark.hard
 def test_a_tuned_network_draws_others_as_before():
-    G, tuned, made = tuned_on_the_bundled_network(tune=150)
+    G, tuned, made = tuned_on_the_bundled_network(60, tune=100)
     before, after = (loss.psnr(manifold.pictures_of(one, made.ws[None]), made.target) for one in (G, tuned))
-    assert after > before + 3
+    assert after > before + 1
     others = manifold.codes(G, None, manifold.drawn(G, 8, 16))
     same = loss.psnr(manifold.pictures_of(tuned, others), manifold.pictures_of(G, others).clamp(-1, 1))
     assert float(same.mean()) > 27
