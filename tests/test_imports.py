@@ -28,10 +28,11 @@ MAY_IMPORT = {
     "networks": "hook hooks third_party reading system",
     "directions": "networks hook reading system",
     "rendering": "directions networks generators media reading system",
+    "projecting": "rendering networks media reading system",
     "runs": "rendering directions networks media reading system",
     "evaluate": "runs rendering directions networks media reading system",
-    "studio": "runs rendering directions networks media reading system",
-    "commands": "studio evaluate runs rendering directions networks hook hooks media reading system",
+    "studio": "projecting runs rendering directions networks media reading system",
+    "commands": "studio evaluate projecting runs rendering directions networks hook hooks media reading system",
     "start": "commands system",
     "__main__": "start",
 }

@@ -12,7 +12,20 @@ import click
 _SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors")
 # Of `sefa`, for those who type them after gen-sefa; there demo is taken for the network.
 COMMANDS = (
-    *("render", "sheet", "edit", "plane", "compare", "import", "export", "info", "factorize", "name", "convert"),
+    *(
+        "render",
+        "sheet",
+        "edit",
+        "project",
+        "plane",
+        "compare",
+        "import",
+        "export",
+        "info",
+        "factorize",
+        "name",
+        "convert",
+    ),
     *("studio", "evaluate", "register", "unregister"),
 )
 _ONCE = ("network", "directions_file", "projected_w", "recipe")  # parameters of one file

@@ -219,7 +219,7 @@ def _target(session: Session | None) -> Target:
 
     if session is None:
         return Target()
-    opened, digest = session.opened, session.opened.record.digest()
+    opened, digest = session.opened, session.opened.record.lineage
     layers, mapping = tuple(opened.layers), opened.listing.mapping
     return Target(name=session.name, digest=digest, layers=layers, mapping=mapping, **session.sizes)
 

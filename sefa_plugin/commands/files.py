@@ -49,11 +49,11 @@ ROLES = {
     ),
     "boundary": ("a boundary of InterFaceGAN (.npy)", {"arrays"}),
     "side": ("a directions file or a network", {"directions", "network", "pickle", "arrays", "torch", "folder"}),
+    "picture": ("a picture (.jpg, .png, .webp)", {"picture", "folder"}),
     "any": ("a file", set(KINDS)),
 }
 PROJECT = (
-    "is a picture; project it first: in stylegan2-ada-pytorch, python projector.py --target {} --network NET.pkl "
-    "--outdir out; then type {} out/projected_w.npz"
+    "is a picture; project it first: sefa project {} --network NETWORK --outdir out; then type {} out/projected_w.npz"
 )
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
 _BY_SUFFIX = {
@@ -175,7 +175,7 @@ def check_file(path: str, called: str, role: str) -> None:
         return
     start = f"{called} {path}: ".lstrip()
     if kind == "picture" and role == "latents":
-        raise click.ClickException(start + PROJECT.format(path, called))
+        raise click.ClickException(start + PROJECT.format(shlex.quote(path), called))
     what, taker = _held(path) or KINDS[kind] if kind in ("arrays", "torch", "pickle", "json") else KINDS[kind]
     raise click.ClickException(f"{start}is {what}" + (f" ({taker})" if taker else "") + f"; expected {needed}")
 

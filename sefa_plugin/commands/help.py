@@ -17,6 +17,10 @@ HEADINGS = {
         *("seeds", "projected_w", "classes", "label", "trunc", "trunc_cutoff", "noise_mode"),
         *("translate", "rotate", "camera", "fov_deg", "background"),
     ),
+    "Projection": (
+        *("crop", "landmarks", "code_space", "steps", "prior", "sample_seed", "noise_maps", "encoder", "tune"),
+        *("perceptual", "film"),
+    ),
     "Videos": (
         "video",
         "frames",

@@ -209,7 +209,7 @@ def factorize_groups(
         from ..networks.style_layers import generator_of, mapping_layer, style_layers
 
         G = generator_of(G_or_weights)
-        source = Source(network=G.sefa.name, digest=G.sefa.digest, num_ws=G.num_ws)
+        source = Source(network=G.sefa.name, digest=G.sefa.lineage or G.sefa.digest, num_ws=G.num_ws)
         if space == "z":
             return [_factorize_mapping(mapping_layer(G), G.z_dim, how, num_directions, source)]
         style = style_layers(G)
@@ -246,7 +246,7 @@ def factorize_network(
     opened.check_unchanged()
     for layer in [*opened.layers, *([opened.mapping] if in_z else [])]:
         finite(opened.record.path, f"{layer.name}.weight", layer.weight)
-    source = Source(network=opened.record.name, digest=opened.record.digest(), num_ws=sizes["num_ws"])
+    source = Source(network=opened.record.name, digest=opened.record.lineage, num_ws=sizes["num_ws"])
     if in_z:
         if how.layers != "all":
             raise ValueError(

@@ -87,6 +87,7 @@ def build_network(opened: OpenNetwork, device: str | torch.device = "cpu") -> Lo
         digest=digest.result(),
         layers=tuple(without_weight(G, layer) for layer in opened.layers),
         mapping=without_weight(G, opened.listing.mapping) if opened.listing.mapping else None,
+        lineage=record.parent,
     )
     vars(G).update(init_args=record.init_args, init_kwargs=copy.deepcopy(dict(record.init_kwargs)), sefa=info)
     return cast("LoadedGenerator", G.eval().requires_grad_(False).to(device))

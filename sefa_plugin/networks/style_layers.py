@@ -35,6 +35,7 @@ class NetworkInfo:
         digest: SHA-256 of the network (``NetworkRecord.digest``).
         layers: its style layers, with :class:`InGenerator` in place of the generator's weights.
         mapping: its first mapping layer, likewise; None where none is known.
+        lineage: the digest that its directions are known by, where that is another (``NetworkRecord.lineage``).
     """
 
     path: str
@@ -44,6 +45,7 @@ class NetworkInfo:
     digest: str
     layers: tuple[StyleLayer, ...]
     mapping: StyleLayer | None
+    lineage: str = ""
 
 
 def style_layers(G: object) -> list[StyleLayer]:

@@ -40,6 +40,7 @@ _TYPES = {
 }
 MAX_HEADER = 100_000_000  # the limit of the format itself
 _Name = Annotated[str, Meta(max_length=200)]
+_Digest = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
 
 
 class ConvertedFileError(Exception):
@@ -60,6 +61,7 @@ class Converted:
     tensors: Tensors
     family: str = "module"
     layout: str = ""
+    parent: str = ""
 
 
 def looks_converted(data: Bytes) -> bool:
@@ -138,6 +140,8 @@ def write(path: str | os.PathLike[str], network: Converted) -> None:
 
 def _about(network: Converted) -> dict[str, object]:
     about = {name: getattr(network, name) for name in Converted.__dataclass_fields__ if name != "tensors"}
+    if not network.parent:  # older versions refuse the key
+        del about["parent"]
     modules = {
         name: [module.class_name, module.attributes, module.source_digest] for name, module in network.modules.items()
     }
@@ -176,6 +180,7 @@ class _About(Struct, forbid_unknown_fields=True):
     modules: dict[str, tuple[str, dict[str, Any], str]]
     family: str = "module"
     layout: str = ""
+    parent: _Digest = ""
 
     def __post_init__(self) -> None:
         if not (self.class_name + self.which).isprintable():

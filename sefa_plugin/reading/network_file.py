@@ -326,6 +326,7 @@ def _from_safetensors(path: str, data: Bytes, which: str, known: Recognition | N
         format="safetensors",
         family=held.family,
         layout=held.layout,
+        parent=held.parent,
     )
 
 
@@ -355,5 +356,6 @@ def write_converted(record: NetworkRecord, path: str | os.PathLike[str]) -> None
             tensors=record.tensors,
             family=record.family,
             layout=record.layout,
+            parent=record.parent,
         ),
     )

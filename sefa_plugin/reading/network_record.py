@@ -66,6 +66,7 @@ class NetworkRecord:
         family: ``module`` (torch modules), ``tensorflow`` or ``state_dict`` (tensors without their network).
         layout: within the family, the version of a TensorFlow pickle (``4``), or whose state_dict it is
             (``rosinality``, ``genforce``, or ``bare`` for one that is not inside another dict).
+        parent: digest of the network that this one was tuned from, with the same style layers; '' for most.
     """
 
     path: str
@@ -82,6 +83,12 @@ class NetworkRecord:
     format: str = "pickle"
     family: str = "module"
     layout: str = ""
+    parent: str = ""
+
+    @property
+    def lineage(self) -> str:
+        """The digest that directions are known by: that of the network which this one was tuned from, or its own."""
+        return self.parent or self.digest()
 
     def digest(self) -> str:
         """SHA-256 of the class, the constructor arguments and every tensor.

@@ -5,5 +5,6 @@ plain data what is rendered; an ``engine`` makes their pictures, ``local`` in th
 ``ranges`` holds the range of each direction.
 
 Doors: ``shards``, ``engine``, ``local``, ``arithmetic``, ``scene``, ``look``, ``edits``, ``typed_edits``,
-``timelines``, ``paths``, ``animation``, ``previews``, ``calibration``, ``ranges``, ``latents``, ``latent_files``.
+``timelines``, ``paths``, ``animation``, ``previews``, ``frames``, ``calibration``, ``ranges``, ``latents``,
+``latent_files``.
 """

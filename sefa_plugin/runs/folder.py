@@ -115,6 +115,15 @@ def folder_of(network: Mapping[str, str]) -> Path:
     return longer if taken else plain
 
 
+def folder_of_digest(digest: str) -> Path | None:
+    """The first folder in ``sefa-out`` that belongs to a network of this digest; None where there is none."""
+    for folder in sorted(TOP.glob("*")):
+        with suppress(OSError):
+            if digest in networks_in(folder):
+                return folder
+    return None
+
+
 def _is_gone(path: str) -> bool:
     """Whether a network that was a file is no longer there."""
     return not (path == "demo" or is_url(path) or os.path.exists(parted(path)[0]))

@@ -209,7 +209,7 @@ class Session:
 
     def _of_file(self, path: Path) -> Directions:
         held = Directions.load(path)
-        text = held.check_fits(network=self.name, digest=self.opened.record.digest(), **self.sizes)
+        text = held.check_fits(network=self.name, digest=self.opened.record.lineage, **self.sizes)
         if text:
             self.warn(text)
         return held
@@ -236,11 +236,21 @@ class Session:
             found = self.found(factorisation, count, folder, reporter)
         if folder is None:
             return [KeptDirections(held, warn=self.warn) for held in found]
+        found = self._named_by_parent(found)
         files = (known_files if known_only else files_of)(found, folder, self.warn)
         return [
             KeptDirections(held if path is None else adopting(held, path), path, warn=self.warn)
             for held, path in zip(found, files)
         ]
+
+    def _named_by_parent(self, found: list[Directions]) -> list[Directions]:
+        """Directions of a tuned network, with the names and ranges that they have in the folder of its parent."""
+        from .folder import folder_of_digest
+
+        parent = self.opened.record.parent
+        place = folder_of_digest(parent) if parent else None
+        held = sets_in(place, self.warn).values() if place else ()
+        return [next((one.adopting(other) for other in held if one.same_as(other)), one) for one in found]
 
     def found(
         self,
@@ -260,7 +270,7 @@ class Session:
         files = {held: path for path, held in sets_in(folder, self.warn).items()}
         opened = self.opened
         with settings_checked():
-            found = known_groups(files, opened.layers, factorisation, opened.record.digest(), opened.sizes["w_dim"])
+            found = known_groups(files, opened.layers, factorisation, opened.record.lineage, opened.sizes["w_dim"])
         return [KeptDirections(held, files[held], warn=self.warn) for held in found]
 
     def _edited_at(self, group: KeptDirections, rows: LayerGroup, folder: Path | None) -> KeptDirections:

@@ -99,6 +99,8 @@ class Gallery:
         """
         if sum(kept.ours for kept in self.all()) >= MOST:
             raise SettingsError(f"the gallery holds {MOST} pictures; export it, then remove some")
+        if state.photo:
+            raise SettingsError("an edited photograph is not kept here: save its PNG, its ws and its recipe")
         recipe, network = self._network.recipe(state), self._network
         outdir = folder_for(network.folder / FOLDER, recipe)
         view = network.view(recipe.seeds, recipe.look)

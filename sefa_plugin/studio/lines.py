@@ -12,9 +12,10 @@ from .state import Record, State
 
 
 def command_of(recipe: Recipe, program: Sequence[str] = ("sefa",)) -> list[str]:
-    """The words of `sefa edit` that make a recipe whose subjects are seeds."""
+    """The words of `sefa edit` that make a recipe of seeds, or of the ws that the page saves."""
     look = recipe.look
-    words = [*program, "edit", *_network(recipe), "--seeds", ",".join(map(str, recipe.seeds))]
+    subjects = ["--seeds", ",".join(map(str, recipe.seeds))] if recipe.ws is None else ["--projected-w", recipe.ws_file]
+    words = [*program, "edit", *_network(recipe), *subjects]
     if look.trunc != 1:
         words += _option("--trunc", _number(look.trunc))
     if look.label is not None:
@@ -71,14 +72,18 @@ def python_of(recipe: Recipe, state: State, files: Mapping[str, str]) -> str:
         files: by layers, directions files of those groups that are not found by default settings.
     """
     groups = list(dict.fromkeys(one.layers for one in state.edits if one.distance))
+    given = [f"seeds=[{state.seed}]", f"seed{state.seed:04d}.png"]
+    if recipe.ws is not None:
+        given = [f"projected={recipe.ws_file!r}", "edited.png"]
+    subject, file = given
     look = {"trunc": recipe.look.trunc, "noise_mode": recipe.look.noise_mode, "label": recipe.look.label}
     usual = {"trunc": 1.0, "noise_mode": "const", "label": None}
-    given = ", ".join(f"{key}={value!r}" for key, value in look.items() if value != usual[key])
+    given_look = ", ".join(f"{key}={value!r}" for key, value in look.items() if value != usual[key])
     imports = ["Look", "NetworkChoice", "Session", "render"]
     which = "" if recipe.network["which"] == "G_ema" else f", which={recipe.network['which']!r}"
     lines = [
         f"session = Session.open(NetworkChoice({recipe.network['path']!r}{which}))",
-        f"scene = session.scene(session.view(Look({given}), seeds=[{state.seed}]))",
+        f"scene = session.scene(session.view(Look({given_look}), {subject}))",
     ]
     edits = "[]"
     if groups:
@@ -101,7 +106,7 @@ def python_of(recipe: Recipe, state: State, files: Mapping[str, str]) -> str:
     lines += [f"edits = {edits}"] if groups else []
     noise = f", noise_mode={recipe.look.noise_mode!r}" if recipe.look.noise_mode != "const" else ""
     lines += [f"(picture,) = render(scene.G, scene.edited(0, {'edits' if groups else '[]'}){noise})"]
-    lines += [f'Image.fromarray(picture.squeeze()).save("seed{state.seed:04d}.png")']
+    lines += [f'Image.fromarray(picture.squeeze()).save("{file}")']
     head = ["from PIL import Image", "", f"from sefa_plugin import {', '.join(imports)}"]
     head += ["from sefa_plugin.rendering.edits import edit_of"] if groups else []
     return "\n".join([*head, "", *lines]) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ..rendering.previews import Previews
     from ..rendering.ranges import Ranges
 
+PROJECTED = "projected_w.npz"  # the ws of a photograph, as the page saves them
 ID = 16  # digits of a digest that stand for a network
 VIEWS = 4  # kept in memory
 SIGMAS = 2.0  # of the ends of a slider whose range is not measured yet
@@ -71,6 +72,7 @@ class Network:
         self._ends: dict[str, np.ndarray] = {}
         self._ranges: Ranges | None = None
         self._lock = Lock()
+        self.projected: Callable[[str], np.ndarray] = _none  # the ws of a photograph
 
     # --- directions -------------------------------------------------------------------------------
 
@@ -189,14 +191,15 @@ class Network:
 
     # --- states and recipes -----------------------------------------------------------------------
 
-    def view(self, seeds: Sequence[int], look: Look) -> View:
-        """A view of seeds; recent ones are the same object, whose latents an engine keeps.
+    def view(self, seeds: Sequence[int], look: Look, photo: str = "") -> View:
+        """A view of seeds or of a photograph; recent ones are the same object, whose latents an engine keeps.
 
         Raises:
-            SettingsError: the look does not fit the network.
+            SettingsError: the look does not fit the network, or the photograph is not projected.
         """
-        key = (tuple(seeds), look)
-        view = self._views.pop(key, None) or self.session.view(look, seeds)
+        ws = self.projected(photo) if photo else None
+        key = (() if photo else tuple(seeds), look, id(ws))
+        view = self._views.pop(key, None) or self.session.view(look, () if photo else seeds, ws)
         self._views[key] = view
         if len(self._views) > VIEWS:
             self._views.popitem(last=False)
@@ -217,8 +220,8 @@ class Network:
         Raises:
             SettingsError: it does not fit the network.
         """
-        view = self.view(seeds or [state.seed], state.look)
-        return recipe_of(self.session, view, self.edits(state.edits))
+        view = self.view(seeds or [state.seed], state.look, "" if seeds else state.photograph)
+        return recipe_of(self.session, view, self.edits(state.edits), PROJECTED if state.photograph else None)
 
     def files(self, state: State) -> dict[str, str]:
         """The files of the sharp directions of a state, by layers."""
@@ -294,7 +297,7 @@ class Network:
 
         self._previews = self._previews or Previews()
         unchanged = min(self.named(moving).layers) if moving else 0
-        view = self.view([state.seed], state.look)
+        view = self.view([state.seed], state.look, state.photograph)
         with settings_checked():
             scene = self.engine.scene(view)
         return self._previews.picture(scene, self.edits(state.edits), unchanged, size)
@@ -316,6 +319,10 @@ class Network:
         low, high = (side if end else None for side, end in zip(([tiles[0]], [tiles[-1]]), (ends.low, ends.high)))
         effect = describe([at(0.0)], low, high)
         return side_by_side(tiles, None), effect
+
+
+def _none(photo: str) -> np.ndarray:
+    raise SettingsError("this studio has no photographs")
 
 
 def replace_edits(state: State, sliders: Sequence[Slider]) -> State:

@@ -129,7 +129,7 @@ class Recorder:
             made.state = "running"
             self._turns.share_threads()
             engine = Patient(network.session.engine(), self._turns, made.cancelled.is_set)
-            view = network.session.view(recipe.look, recipe.seeds)
+            view = network.session.view(recipe.look, recipe.seeds, recipe.ws)
             outdir = folder_for(network.folder / FOLDER, recipe)
             if not (outdir / NAME).exists():
                 recipe.save(outdir / NAME)

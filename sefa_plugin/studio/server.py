@@ -22,20 +22,22 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..media.effect import heat_picture
+from ..projecting.picture import PictureError
 from ..reading.json_file import parsed
 from ..rendering.look import Look
 from ..rendering.shards import FramesError
 from ..runs.recipe import Recipe, RecipeError
 from ..runs.session import Session
 from ..runs.settings import SettingsError
-from ..system.messages import one_line
+from ..system.messages import one_line, without_unprintable
 from . import lines
 from .gallery import FOLDER, Gallery
 from .guard import LOOPBACK, App, Guard
 from .network import Network, as_jpeg, as_png
+from .photographs import Photograph, Photographs, as_npz, page_picture
 from .presets import Setting, presets_in, set_preset
 from .recording import Recorder, Recording
-from .state import Choice, Ends, Naming, Preview, Record, Sent, State
+from .state import Choice, Cropped, Ends, Naming, Preview, Record, Sent, State
 from .turns import Patient, Stopped, Superseded, TooMany, Turns
 
 PORT, PORTS = 8765, 100  # the usual port, and how many after it are tried to name a free one
@@ -68,11 +70,13 @@ class Studio:
     def __post_init__(self) -> None:
         self._galleries = {network.id: Gallery(network) for network in self.networks}
         self.recorder = Recorder(self.turns, self.log, _explained)
+        self.photographs = Photographs(self.turns, self.log, _explained)
         self._wanted: list[tuple[Network, str, int]] = []  # ranges to measure, the next one last
         self._failed: set[tuple[str, str, int]] = set()
         self._more = threading.Condition()
         for network in self.networks:
             network.measure_with(Patient(network.session.engine(), self.turns))
+            network.projected = self.photographs.ws_of
 
     # --- background -------------------------------------------------------------------------------
 
@@ -85,6 +89,7 @@ class Studio:
         """End all work."""
         self.turns.close()
         self.recorder.close()
+        self.photographs.close()
         with self._more:
             self._more.notify_all()
 
@@ -300,6 +305,48 @@ class Studio:
         data, kind, name = await run_in_threadpool(self.recorder.find(request.path_params["id"]).content)
         return Response(data, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
+    async def photos(self, request: Request) -> Response:
+        """The photographs of a network."""
+        network = self.network(request.query_params.get("network", ""))
+        return JSONResponse({"photos": [_about_photograph(one) for one in self.photographs.of(network)]})
+
+    async def add_photo(self, request: Request) -> Response:
+        """Take a photograph, whose file is the body."""
+        network, name = self.network(request.query_params.get("network", "")), request.query_params.get("name", "")
+        data = await request.body()
+        made = await run_in_threadpool(self.photographs.add, network, without_unprintable(name), data)
+        return JSONResponse(_about_photograph(made))
+
+    async def photo(self, request: Request) -> Response:
+        """How far a photograph is, with the picture so far."""
+        one = self.photographs.find(request.path_params["id"])
+        beside = _data("jpeg", one.beside) if one.beside else ""
+        return JSONResponse({**_about_photograph(one), "beside": beside})
+
+    async def photo_picture(self, request: Request) -> Response:
+        """A photograph, for the clicks that crop it."""
+        one = self.photographs.find(request.path_params["id"])
+        return Response(await run_in_threadpool(page_picture, one), media_type="image/jpeg")
+
+    async def photo_ws(self, request: Request) -> Response:
+        """The ``projected_w.npz`` of a photograph."""
+        ws = self.photographs.ws_of(request.path_params["id"])
+        return Response(as_npz(ws), media_type="application/octet-stream")
+
+    async def project(self, request: Request) -> Response:
+        """Project a photograph."""
+        wanted = _sent(await request.body(), Cropped)
+        return JSONResponse(_about_photograph(self.photographs.start(wanted.id, wanted.crop)))
+
+    async def cancel_photo(self, request: Request) -> Response:
+        """Stop a projection."""
+        return JSONResponse(_about_photograph(self.photographs.cancel(request.path_params["id"])))
+
+    async def remove_photo(self, request: Request) -> Response:
+        """Forget a photograph."""
+        self.photographs.remove(request.path_params["id"])
+        return JSONResponse({})
+
     async def _turn(self, request: Request, work: Callable[[], T], kind: str = "", over: Sequence[str] = ()) -> T:
         visitor = request.headers.get("x-sefa-visitor", "")[:64]
         return await self.turns.take(visitor, work, kind, over)
@@ -330,6 +377,10 @@ class Studio:
             "/api/kept/{id}": self.thumbnail,
             "/api/export": self.export,
             "/api/presets": self.presets,
+            "/api/photos": self.photos,
+            "/api/photos/{id}": self.photo,
+            "/api/photos/{id}/picture": self.photo_picture,
+            "/api/photos/{id}/ws": self.photo_ws,
             "/api/record/{id}": self.recording,
             "/api/record/{id}/file": self.recorded,
         }
@@ -345,6 +396,10 @@ class Studio:
             "/api/presets": self.set_preset,
             "/api/keep": self.keep,
             "/api/remove": self.remove,
+            "/api/photos": self.add_photo,
+            "/api/photos/{id}/cancel": self.cancel_photo,
+            "/api/photos/{id}/remove": self.remove_photo,
+            "/api/project": self.project,
             "/api/record": self.record,
             "/api/record/{id}/cancel": self.cancel,
         }
@@ -363,7 +418,7 @@ class Studio:
                 return Response(status_code=204)
             except TooMany as error:
                 return JSONResponse({"error": str(error)}, 503)
-            except (RecipeError, ValueError) as error:  # settings too
+            except (RecipeError, PictureError, ValueError) as error:  # settings too
                 return JSONResponse({"error": one_line(str(error))}, 400)
             except FramesError as error:
                 return JSONResponse({"error": one_line(str(error))}, 422)
@@ -378,6 +433,11 @@ class Studio:
 def _about_recording(one: Recording) -> Response:
     about: dict[str, object] = {key: getattr(one, key) for key in ("id", "state", "message", "done", "total", "left")}
     return JSONResponse({**about, "command": lines.shown(one.words) if one.words else ""})
+
+
+def _about_photograph(one: Photograph) -> dict[str, object]:
+    about = {key: getattr(one, key) for key in ("id", "name", "state", "message", "done", "total")}
+    return {**about, "width": one.pixels.shape[1], "height": one.pixels.shape[0], "projected": one.ws is not None}
 
 
 def _explained(error: BaseException) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Literal, Optional, Union
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from ..rendering.look import Look
 from ..rendering.typed_edits import MAX_DISTANCE, MAX_SEED
@@ -29,7 +29,7 @@ class Slider(Sent, frozen=True):
 
 
 class State(Sent, frozen=True):
-    """One edited picture; ``network`` is the start of the network's digest."""
+    """One edited picture, of a seed or of a photograph; ``network`` is the start of the network's digest."""
 
     network: Id
     seed: Seed
@@ -37,6 +37,12 @@ class State(Sent, frozen=True):
     label: Optional[Annotated[int, Meta(ge=0, le=10**9)]] = field(default=None, name="class")
     noise: Literal["const", "random", "none"] = "const"
     edits: Annotated[tuple[Slider, ...], Meta(max_length=200)] = ()
+    photo: Union[Annotated[str, Meta(pattern="^([0-9a-f]{16})?$")], UnsetType] = UNSET
+
+    @property
+    def photograph(self) -> str:
+        """The id of the photograph; '' for a seed."""
+        return "" if isinstance(self.photo, UnsetType) else self.photo
 
     @property
     def look(self) -> Look:
@@ -59,6 +65,13 @@ class Ends(Sent, frozen=True):
     index: Place
     low: _Distance
     high: _Distance
+
+
+class Cropped(Sent, frozen=True):
+    """The part of a photograph that is projected, as `sefa project --crop` has it."""
+
+    id: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+    crop: Annotated[str, Meta(max_length=200)] = "center"
 
 
 class Naming(Sent, frozen=True):

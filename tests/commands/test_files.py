@@ -145,7 +145,7 @@ def test_each_wrong_kind_at_each_option(folder, unopened, monkeypatch, tmp_path,
     file, what, taker = TAKEN_BY[kind]
     line = refused(command(*[folder / file if word is None else word for word in words]), 1, what, taker)
     if kind == "picture" and option == "--projected-w":
-        assert "projector.py --target" in line and line.endswith("type --projected-w out/projected_w.npz")
+        assert "sefa project " in line and line.endswith("type --projected-w out/projected_w.npz")
     else:
         assert f"; expected {expected}" in line or f"; expected a {expected}" in line
     assert (f"{option} {folder / file}: " in line) == option.startswith("--")

@@ -46,7 +46,7 @@ export async function ask(path, body) {
   const options = { headers, cache: "no-store" };
   if (body !== undefined) {
     options.method = "POST";
-    options.body = typeof body === "string" ? body : JSON.stringify(body);
+    options.body = typeof body === "string" || body instanceof Blob ? body : JSON.stringify(body);
   }
   let answer;
   try {

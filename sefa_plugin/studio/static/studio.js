@@ -5,6 +5,7 @@ import { copy, save } from "./files.js";
 import { Film } from "./film.js";
 import { Gallery } from "./gallery.js";
 import { History, asLink, fromLink, moved, same, unedited } from "./history.js";
+import { Photos } from "./photos.js";
 import { Picture } from "./picture.js";
 import { Sliders } from "./sliders.js";
 
@@ -27,6 +28,12 @@ const gallery = new Gallery(at("kept"), { opened: (held) => open(held, true), sa
 const film = new Film(at("record"), at("recordings"), {
   state: () => state,
   seeds: async () => { await gallery.show(state.network); return gallery.seeds(); },
+  said,
+});
+
+const photos = new Photos(at("photo-list"), {
+  network: () => state.network,
+  opened: (id) => (id === null ? tab("photos") : open({ ...state, photo: id }, true)),
   said,
 });
 
@@ -148,7 +155,7 @@ function chip(one) {
 
 function describe(of) {
   const words = of.edits.map((one) => `${one.layers} ${one.index} at ${one.distance}`);
-  return `Seed ${of.seed}${words.length ? `, ${words.join(", ")}` : ", unedited"}`;
+  return `${of.photo ? "Photograph" : `Seed ${of.seed}`}${words.length ? `, ${words.join(", ")}` : ", unedited"}`;
 }
 
 function shown({ state: of, full, took }) {
@@ -265,7 +272,7 @@ async function openRecipe(file) {
 
 function seed(to) {
   const number = Math.min(Math.max(0, Math.round(to) || 0), 2 ** 32 - 1);
-  state = { ...state, seed: number };
+  state = { ...state, seed: number, photo: "" };
   change();
 }
 
@@ -278,6 +285,7 @@ function tab(name) {
   }
   if (name === "gallery") trying(() => gallery.show(state.network))();
   if (name === "along") trying(showLines)();
+  if (name === "photos") trying(() => photos.show())();
   if (name === "explore") later();
 }
 
