@@ -17,19 +17,10 @@ AVX2 = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "NUMBA_CPU_NAME": "haswell",
 }
-_MULTIPLYING = [
-    "fma",
-    "avx",
-    "avx2",
-    "avx512f",
-    "avx512_vnni",
-    "avx512_bf16",
-    "avx512_fp16",
-    "amx_tile",
-    "amx_bf16",
-    "amx_int8",
-    "amx_fp16",
-]
+_MULTIPLYING = (
+    *("fma", "avx", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_tile", "amx_bf16", "amx_int8", "amx_fp16"),
+)
 
 
 def gemm_rate(dtype: str, device: str = "cpu", repetitions: int = 12) -> float:

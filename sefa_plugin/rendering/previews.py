@@ -24,7 +24,7 @@ USUAL, LEAST = 256, 64  # pixels of the first preview, and of the smallest
 SLOW, QUICK = 0.15, 0.03  # seconds of a preview above and below which the next ones have half or twice the pixels
 COARSE, CRAWLING = 128, 0.25  # pixels from which on down only previews of so many seconds are halved
 RETRY = 25  # previews after which another way is measured again
-ROOM = 256 << 20  # bytes of kept features
+ROOM = 128 << 20  # bytes of kept features
 Way = tuple[int, bool]  # threads of torch, and whether in bfloat16
 
 

@@ -105,14 +105,15 @@ export class Sliders {
       </div>
       <div class="way"><div class="place"><img class="strip" alt="" hidden></div><div class="track"><input id="${id}" type="range"></div></div>
       <div class="said" hidden>
+        <div class="ends" hidden><img class="low" alt="At its lowest"><img class="high" alt="At its highest"></div>
         <img class="heat" alt="Where it changes the picture" hidden>
-        <div><p class="words"></p><label>Note <input class="note" type="text" maxlength="1000"></label></div>
+        <div class="text"><p class="words"></p><label>Note <input class="note" type="text" maxlength="1000"></label></div>
       </div>`;
     const find = (query) => item.querySelector(query);
     const row = {
       index, item, label: find("label"), input: find("input[type=range]"), value: find("output"), star: find(".star"),
       rename: find(".rename"), strip: find(".strip"), said: find(".said"), heat: find(".heat"), words: find(".words"),
-      note: find(".note"), about: { low: -1, high: 1 },
+      ends: find(".ends"), low: find(".low"), high: find(".high"), note: find(".note"), about: { low: -1, high: 1 },
     };
     this.listen(row);
     return row;
@@ -205,9 +206,22 @@ export class Sliders {
   // The direction at hand says what it does.
   hand(row) {
     if (this.at === row.index) return;
-    this.rows.get(this.at)?.said.setAttribute("hidden", "");
+    const before = this.rows.get(this.at);
+    before?.said.setAttribute("hidden", "");
+    before?.item.classList.remove("hand");
     this.at = row.index;
     row.said.hidden = false;
+    row.item.classList.add("hand");
+  }
+
+  // The direction after (or before) the one at hand, in their order; more are shown where there are more.
+  async next(step) {
+    const to = this.at === null ? 0 : Math.max(0, this.at + step);
+    if (!this.rows.has(to) && this.rows.size < Math.min(this.total, 64)) await this.more();
+    const row = this.rows.get(to);
+    if (!row) return;
+    row.input.focus({ preventScroll: true });
+    row.item.scrollIntoView({ block: "center", behavior: "instant" });
   }
 
   // All sliders at the distances of the present state.
@@ -260,6 +274,8 @@ export class Sliders {
     row.key = key;
     row.strip.src = made.strip;
     row.strip.hidden = false;
+    for (const end of [row.low, row.high]) end.src = made.strip;
+    row.ends.hidden = false;
     row.heat.src = made.heat;
     row.heat.hidden = made.where === "nowhere";
     const words = made.words.length ? `Towards +: ${made.words.join(", ")}.` : "";
