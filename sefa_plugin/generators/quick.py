@@ -35,7 +35,7 @@ _OUTPUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, 
 class Quick:
     """Prepared weights of one network's convolutions, passed as ``synthesis(ws, quick=...)``.
 
-    Invalid after a change of the weights. It takes up to four times their memory: 170 MB for StyleGAN2 1024.
+    Invalid after a change of the weights. It takes up to four times their memory: 200 MB for StyleGAN2 1024.
     """
 
     def __init__(self) -> None:

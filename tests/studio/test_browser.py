@@ -272,6 +272,10 @@ def test_a_video_is_made_while_the_page_stays_usable(visit):
         tab.get_by_role("button", name="Save MP4").click()
     assert saved.value.path().read_bytes()[4:8] == b"ftyp"
     assert "sefa render --recipe" in tab.text_content("#recordings pre")
+    tab.reload()
+    settled(tab)
+    tab.get_by_role("tab", name="Video").click()
+    until(lambda: tab.locator("#recordings video").count() == 1)
 
     tab.fill("#frames-count", "3000")
     tab.click("#record button")

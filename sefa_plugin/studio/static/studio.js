@@ -427,6 +427,7 @@ async function start() {
   listenOnce();
   await enter();
   if (held && !same(held, state)) await linked(held);
+  await film.restore();
   return null;
 }
 
