@@ -351,9 +351,7 @@ def test_next_to_look_at(visit):
     for key, name in (("n", "Direction 0"), ("n", "Direction 1"), ("p", "Direction 0")):
         tab.keyboard.press(key)
         until(lambda name=name: at_hand.text_content() == name)
-    until(
-        lambda: tab.locator(".hand .ends img:visible").count() == 2 and tab.locator(".hand .heat:visible").count() == 1
-    )
+    until(lambda: tab.locator(".hand .end img:visible").count() == 2 and tab.locator(".hand .map:visible").count() == 1)
     for _ in range(6):
         tab.click("#look")
     until(lambda: at_hand.text_content() == "Direction 6")  # of the second half dozen
