@@ -1,4 +1,4 @@
-"""The commands ``run`` and ``compare``."""
+"""The commands ``run``, ``gpu`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from . import contest, jobs, machine, networks, report
+from . import contest, gpu, jobs, machine, networks, report
 
 _MAKERS = "benchmarks.rendering:"
 _NAMES = [*(case.name for case in networks.CASES), *jobs.JOBS]
@@ -53,7 +53,7 @@ def run(
     precisions = ["float32"] + (["bfloat16"] if device == "cuda" or cpu_has_bfloat16() else [])
     rates = {dtype: machine.gemm_rate(dtype, device) for dtype in precisions}
     about = {**machine.describe(), "isa": isa, "device": device, "rates": rates}
-    click.echo(f"{about['processor']}, {about['cores']} cores, {isa}; torch {about['torch']}")
+    click.echo(f"{about['processor']}, {about['cores']} cores, {isa} ({about['instructions']}); torch {about['torch']}")
     click.echo(", ".join(f"{dtype} {rate / 1e9:.0f} GFLOP/s in matrix products" for dtype, rate in rates.items()))
     rows: list[dict[str, Any]] = []
 
@@ -69,7 +69,11 @@ def run(
             continue
         results = contest.compete(_entries(case, precisions, official, device), repetitions)
         work = networks.convolution_work(networks.ours(case))
-        keep(report.row(case, results, work, rates), report.lines)
+        row = report.row(case, results, work, rates)
+        for precision in precisions:
+            entry = contest.Entry("shares", "benchmarks.shares:of_ours", (case.name, precision, device))
+            row["contestants"][f"ours {precision}"].update(report.parts(contest.compete([entry], 1)["shares"]))
+        keep(row, report.lines)
     setting = jobs.Setting(repetitions, official, num_directions)
     for name, job in jobs.JOBS.items():
         if not names or name in names:
@@ -95,6 +99,28 @@ def compare(before: str, after: str) -> None:
     """Compare two files that `run --json` has written."""
     held = [json.loads(Path(name).read_text(encoding="utf-8")) for name in (before, after)]
     click.echo("\n".join(report.compare(*held)))
+
+
+@main.command("gpu")
+@click.option("--case", "names", multiple=True, type=click.Choice([case.name for case in networks.CASES]))
+@click.option("--part", "parts", multiple=True, type=click.Choice(list(gpu.PARTS)))
+@click.option("--official", type=click.Path(exists=True, file_okay=False), help="Folder that holds the checkouts.")
+@click.option("--device", default="cuda", show_default=True, help="cpu tries the parts that need no GPU.")
+@click.option("--minutes", type=float, default=9.0, show_default=True, help="Nothing is begun after that.")
+@click.option("--json", "path", type=click.Path(dir_okay=False), default="gpu.json", show_default=True)
+def on_gpu(
+    names: tuple[str, ...], parts: tuple[str, ...], official: str | None, device: str, minutes: float, path: str
+) -> None:
+    """Measure what only a GPU shows, into one JSON, in under ten minutes; needs PyTorch and click alone.
+
+    Rows against the official code without and with its plugins, float16 against float32, memory, the loop of frames
+    with pinned copies, CUDA graphs, torch.compile.
+    """
+    reason = gpu.missing(device)
+    if reason:
+        raise click.ClickException(reason)
+    cases = [case for case in networks.CASES if not names or case.name in names]
+    gpu.measure(cases, parts or tuple(gpu.PARTS), official, device, 60 * minutes, path, click.echo)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 from . import commands, contest, networks, working
 
 CONFIG_F = networks.Case("config-f", "stylegan2", 1024, {"conv_clamp": 256})
+SMALL = networks.Case("256", "stylegan2", 256, {"channel_base": 16384, "conv_clamp": 256})
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Setting:
         case: the network of all jobs.
         network: its file, where another one is to be used.
         frames: of the videos of ``reuse``, and of the two of ``video-memory``.
+        previews: networks, pixels of their previews, and how many of them a second are wanted.
     """
 
     repetitions: int = 5
@@ -33,6 +35,7 @@ class Setting:
     case: networks.Case = CONFIG_F
     network: str | None = None
     frames: tuple[int, int, int] = (12, 100, 10_000)
+    previews: tuple[tuple[networks.Case, int, float], ...] = ((CONFIG_F, 256, 2), (SMALL, 128, 6))
 
 
 @dataclass
@@ -69,6 +72,27 @@ def reuse(setting: Setting) -> Judged:
     if results["reuse"].given != results["full"].given:
         raise ValueError("reuse: the pictures differ from those of full renders")
     made.ratio("full / reuse, time", "full", "reuse", ">=", 1.5)
+    return made
+
+
+def preview(setting: Setting) -> Judged:
+    """What the studio shows while a slider moves: fewer pixels, and convolutions for previews."""
+    made = Judged({})
+    for case, pixels, goal in setting.previews:
+        entries = [
+            contest.Entry(f"{case.resolution} {name}", "benchmarks.working:preview", (case, *how))
+            for name, how in (
+                ("in full", (None, False)),
+                (f"at {pixels}", (pixels, False)),
+                (f"at {pixels}, quick", (pixels, True)),
+            )
+        ]
+        results = contest.compete(entries, setting.repetitions)
+        made.contestants.update({name: result.as_dict() for name, result in results.items()})
+        full, small, quick = results
+        made.ratio(f"{small} / quick, time", small, quick, ">=", 1.4)
+        if not results[quick].error:
+            made.judge(f"{quick}, pictures a second", 1 / results[quick].typical, ">=", goal)
     return made
 
 
@@ -143,6 +167,7 @@ def first_sheet(setting: Setting) -> Judged:
 
 JOBS: dict[str, Callable[[Setting], Judged]] = {
     "reuse": reuse,
+    "preview": preview,
     "load": load,
     "factorise": factorise,
     "start": start,

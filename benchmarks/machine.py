@@ -17,6 +17,10 @@ AVX2 = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "NUMBA_CPU_NAME": "haswell",
 }
+_MULTIPLYING = (
+    *("fma", "avx", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_tile", "amx_bf16", "amx_int8", "amx_fp16"),
+)
 
 
 def gemm_rate(dtype: str, device: str = "cpu", repetitions: int = 12) -> float:
@@ -58,7 +62,8 @@ def describe() -> dict[str, Any]:
     import torch
 
     return {
-        "processor": _processor(),
+        "processor": _about_processor("model name"),
+        "instructions": instructions(_about_processor("flags")),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -70,12 +75,17 @@ def describe() -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def instructions(flags: str) -> str:
+    """Of a processor's flags, as Linux lists them, those that multiply."""
+    return " ".join(sorted(set(flags.split()).intersection(_MULTIPLYING)))
+
+
+def _about_processor(key: str) -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+        return platform.processor() if key == "model name" else ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")
 
 
 def _version(package: str) -> str:

@@ -39,9 +39,10 @@ class Case:
 
 
 _R = {"channel_base": 65536, "channel_max": 1024, "conv_kernel": 1, "use_radial_filters": True}
-_SG2_256 = {"channel_base": 16384, "conv_clamp": 256}
+_SG2 = {"conv_clamp": 256, "num_fp16_res": 4}  # float16 on CUDA only
+_SG2_256 = {"channel_base": 16384, **_SG2}
 CASES = (
-    Case("sg2-1024-b1", "stylegan2", 1024, {"conv_clamp": 256}, 1, {"float32": 1.6, "bfloat16": 4}),
+    Case("sg2-1024-b1", "stylegan2", 1024, _SG2, 1, {"float32": 1.6, "bfloat16": 4}),
     Case("sg2-256-b1", "stylegan2", 256, _SG2_256, 1),
     Case("sg2-256-b8", "stylegan2", 256, _SG2_256, 8, {"float32": 1.8, "bfloat16": 4}),
     Case("sg3t-512-b1", "stylegan3", 512, {}, 1, {"float32": 6, "bfloat16": 12}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -30,9 +31,16 @@ def plain_pictures(case_name: str, device: str) -> Callable[[int], Any]:
     return _on(device, case, G, lambda ws: plain.synthesize(G, ws))
 
 
-def official_pictures(case_name: str, checkout: str, device: str) -> Callable[[int], Any]:
-    """The official code with the same weights."""
+def official_pictures(case_name: str, checkout: str, device: str, plugins: bool = True) -> Callable[[int], Any]:
+    """The official code with the same weights; without its ``plugins`` as where they do not compile."""
     case = _case(case_name)
+    networks.use_checkout(checkout)
+    for name in () if plugins else ("bias_act", "upfirdn2d", "filtered_lrelu"):
+        try:
+            module = importlib.import_module(f"torch_utils.ops.{name}")
+        except ModuleNotFoundError:  # StyleGAN2 has no filtered_lrelu
+            continue
+        module._init = lambda: False
     G = networks.official(case, checkout).to(device)
     # Without `force_fp32` the official code takes minutes for a picture on a CPU.
     half = device == "cuda"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from . import shares
 
 
 def row(case: Any, results: dict[str, Any], work: float, rates: dict[str, float]) -> dict[str, Any]:
@@ -19,6 +22,11 @@ def row(case: Any, results: dict[str, Any], work: float, rates: dict[str, float]
             about["share"] = work / each / rates["bfloat16" if name == "ours bfloat16" else "float32"]
         made[name] = about
     return {"case": case.name, "batch": case.batch, "goals": case.goals, "contestants": made}
+
+
+def parts(result: Any) -> dict[str, Any]:
+    """What a contestant of ``shares`` gave, for its row."""
+    return {"parts": json.loads(result.given[-1])} if result.given and not result.error else {}
 
 
 def lines(held: dict[str, Any]) -> list[str]:
@@ -38,6 +46,8 @@ def lines(held: dict[str, Any]) -> list[str]:
             f"{held['case']:13} {name:15} {about['seconds_per_picture']:8.3f} s/picture  share {about['share']:.2f}"
             f"  peak {about['peak_bytes'] / 1e6:5.0f} MB  {', '.join(ratios)}".rstrip()
         )
+        if "parts" in about:
+            shown.append(f"{'':13} {'':15} {shares.line(about['parts'])}")
     return shown
 
 
@@ -65,9 +75,12 @@ def job_lines(held: dict[str, Any]) -> list[str]:
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What became faster (above 1) or slower, each contestant against itself; other machines are said to be so."""
+    """What became faster (above 1) or slower, each contestant against itself; other machines are said to be so.
+
+    Between machines the shares of each one's own rate tell more than the seconds.
+    """
     shown = []
-    for key in ("processor", "cores", "torch", "numba", "isa"):
+    for key in ("processor", "instructions", "cores", "torch", "numba", "isa"):
         if before["machine"].get(key) != after["machine"].get(key):
             shown.append(f"{key} differs: {before['machine'].get(key)} and {after['machine'].get(key)}")
     earlier = {held["case"]: held["contestants"] for held in before["rows"]}
@@ -80,5 +93,12 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
             shown.append(
                 f"{held['case']:13} {name:15} {old['seconds'] / about['seconds']:.2f}x the speed, "
                 f"{about['peak_bytes'] / max(old['peak_bytes'], 1):.2f}x the memory"
+                + (f", share {old['share']:.2f} -> {about['share']:.2f}" if "share" in old and "share" in about else "")
             )
+            if "parts" in old and "parts" in about:
+                moved = [
+                    f"{part} {100 * old['parts'][part]:.0f} -> {100 * about['parts'][part]:.0f} %"
+                    for part in shares.PARTS
+                ]
+                shown.append(f"{'':13} {'':15} {', '.join(moved)}")
     return shown

@@ -39,6 +39,26 @@ def edited_frames(case: networks.Case, frames: int, reuse: bool) -> Callable[[in
     return run
 
 
+def preview(case: networks.Case, pixels: int | None, quick: bool) -> Callable[[int], None]:
+    """A picture of other ws each time, up to some pixels, ``quick`` as the studio's previews are computed."""
+    import torch
+
+    from sefa_plugin.generators.quick import Quick
+    from sefa_plugin.rendering.frames import render
+    from sefa_plugin.system.processor import keep_freed_memory
+
+    keep_freed_memory()  # as the commands do
+    G, prepared = networks.ours(case), Quick() if quick else None
+
+    def run(number: int) -> None:
+        source = torch.Generator().manual_seed(number)
+        with torch.no_grad():
+            ws = G.mapping(torch.randn(1, networks.W_DIM, generator=source), None)
+        next(render(G, [ws], up_to=pixels, quick=prepared))
+
+    return run
+
+
 def write_network(path: str, case: networks.Case, checkout: str | None) -> None:
     """Write ``G``, ``D`` and ``G_ema`` with random weights as a pickle of NVIDIA's kind.
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import commands, contest, jobs, networks, plain, report, working
+from benchmarks import commands, contest, gpu, jobs, machine, networks, plain, report, shares, working
 from benchmarks.__main__ import main
 
 SMALL = {"channel_base": 512, "channel_max": 16}
@@ -169,3 +169,84 @@ def test_processes_of_their_own_for_each_repetition():
     entries = [contest.Entry("good", "contestants:works", (False,))]
     result = contest.compete_afresh(entries, 2)["good"]
     assert len(result.seconds) == 2 and 0 < result.start_bytes <= result.peak_bytes
+
+
+# --- where the time goes --------------------------------------------------------------------------
+
+
+def test_shares_are_those_of_the_operators_by_kind():
+    ops = [
+        ("aten::mkldnn_convolution", [[1, 8, 4, 4], [8, 8, 3, 3]], 4.0),
+        ("aten::mkldnn_convolution", [[1, 8, 4, 4], [8, 1, 4, 4]], 2.0),  # one kernel for each channel
+        ("aten::addmm", [], 1.0),
+        ("aten::mul_", [], 1.0),
+        ("sefa::filtered_lrelu", [], 1.0),
+        ("ProfilerStep", [], 100.0),
+    ]
+    assert shares.summed(ops, 10.0) == {
+        "convolutions": 0.5,
+        "filters": 0.3,
+        "memory": 0.1,
+        "python": pytest.approx(0.1),
+    }
+    assert shares.summed(ops, 1.0)["python"] == pytest.approx(0)  # threads of their own exceed the wall clock
+
+
+@pytest.mark.parametrize("name", ["sg2", "sg3r"])
+def test_shares_of_a_picture(name, monkeypatch):
+    monkeypatch.setattr(networks, "CASES", (TINY[name],))
+    found = json.loads(shares.of_ours(name, "float32", "cpu")(1))
+    assert set(found) == set(shares.PARTS) and sum(found.values()) == pytest.approx(1)
+    assert min(found.values()) > 0
+    held = report.row(TINY[name], {"ours float32": contest.Result([1.0], 1)}, 1e9, {"float32": 1e9})
+    held["contestants"]["ours float32"].update(report.parts(contest.Result([1.0], given=[json.dumps(found)])))
+    assert shares.line(found) in report.lines(held)[1]
+    both = {"machine": {"processor": "A", "instructions": "avx2"}, "rows": [held]}
+    other = {**both, "machine": {"processor": "B", "instructions": "avx2"}}
+    lines = report.compare(both, other)
+    assert lines[0] == "processor differs: A and B" and "share 1.00 -> 1.00" in lines[1] and "filters" in lines[2]
+
+
+def test_instruction_sets_are_the_ones_that_multiply():
+    assert machine.instructions("fpu avx2 avx sse4_2 amx_bf16 fma") == "amx_bf16 avx avx2 fma"
+    assert machine.describe()["processor"]
+
+
+# --- a GPU ----------------------------------------------------------------------------------------
+
+
+def test_without_a_gpu_it_says_so(tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    done = CliRunner().invoke(main, ["gpu", "--json", str(tmp_path / "gpu.json")])
+    assert done.exit_code == 1 and "no GPU is here" in done.output and "nothing was measured" in done.output
+    assert not (tmp_path / "gpu.json").exists()
+
+
+def test_its_parts_are_tried_on_a_cpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "CASES", (TINY["sg2"],))
+    monkeypatch.setattr(gpu, "FRAMES", 3)
+    monkeypatch.setattr(machine, "SIZE", 64)
+    some = ["parts", "agreement", "memory", "frames", "graphs"]
+    path, said = tmp_path / "gpu.json", []
+    gpu.measure([TINY["sg2"]], some, None, "cpu", 600, str(path), said.append)
+    held = json.loads(path.read_text())
+    assert held["machine"]["device"] == "cpu" and [line.split()[0] for line in said] == some
+    assert held["agreement"]["sg2"]["own against float32"] == {"mean": 0, "most": 0}
+    assert held["frames"]["sg2"]["waiting"] > 0 and held["frames"]["sg2"]["pinned"] == "needs a GPU"
+    assert {held[part]["sg2"]["error"] for part in ("memory", "graphs")} == {"needs a GPU"}
+
+    def fails(*given):
+        raise RuntimeError("no compiler\nsecond line")
+
+    monkeypatch.setitem(gpu.PARTS, "compile", fails)
+    held = gpu.measure([TINY["sg2"]], ["compile"], None, "cpu", 600, str(path), said.append)
+    assert held["compile"]["sg2"] == {"error": "RuntimeError: no compiler"}
+    held = gpu.measure([TINY["sg2"]], ["compile"], None, "cpu", -1, str(path), said.append)
+    assert held["left_out"] == ["compile sg2"] and "compile" not in held
+
+
+@pytest.mark.hard
+def test_previews_beside_full_pictures():
+    made = jobs.preview(replace(SETTING, previews=((TINY["sg2"], 32, 2),)))
+    assert list(made.contestants) == ["64 in full", "64 at 32", "64 at 32, quick"] and len(made.judged) == 2

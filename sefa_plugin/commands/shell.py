@@ -18,7 +18,7 @@ from ..runs.command_line import portable, portable_words
 from ..system import environment
 from ..system.interrupts import INTERRUPTED, STOPPED, exit_code, stoppable
 from ..system.messages import one_line
-from ..system.processor import is_out_of_memory, share_cores
+from ..system.processor import is_out_of_memory, limit_threads, share_cores
 from . import arguments, files, help
 from .progress import Progress, quiet
 
@@ -153,6 +153,7 @@ class OneLineErrors(click.Command):
     ) -> Any:
         """Run the command; see ``click.Command.main``."""
         share_cores()
+        limit_threads()
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         words = [_expanded(word) for word in (sys.argv[1:] if args is None else args)]

@@ -230,19 +230,39 @@ def conv2d_up(
     ``weight`` is ``[out, in / groups, kh, kw]``; the result is that of inserting zeros, convolving (with
     ``flip_weight``: correlating) and filtering. ``padding`` None keeps the size, times ``up``.
     """
-    out, _, high, wide = weight.shape
-    if padding is None:
-        padding = (wide // 2, wide // 2, high // 2, high // 2)
-    padding = _plus(padding, _centred_up(kernel, up, up))
+    high, wide = weight.shape[2:]
     if high == wide == 1:  # commutes with the filter, and is cheaper before it
+        padding = _plus((0, 0, 0, 0) if padding is None else padding, _centred_up(kernel, up, up))
         x = F.conv2d(x, weight, groups=groups)
         return upfirdn2d(x, kernel, up, 1, padding, gain=up * up, flip_filter=flip_filter, bias=bias)
     if flip_weight:
         weight = weight.flip([2, 3])
-    weight = weight.reshape(groups, out // groups, -1, high, wide).transpose(1, 2).flatten(0, 1)
-    padding = _plus(
-        padding, (1 - wide, up - wide, 1 - high, up - high)
-    )  # a transposed convolution gives the full margin
+    return conv2d_up_transposed(x, transposed(weight, groups), kernel, up, bias, padding, groups, flip_filter)
+
+
+def transposed(weight: Tensor, groups: int = 1) -> Tensor:
+    """A kernel ``[out, in / groups, kh, kw]`` as transposed convolutions have it: ``[in, out / groups, kh, kw]``."""
+    out, _, high, wide = weight.shape
+    return weight.reshape(groups, out // groups, -1, high, wide).transpose(1, 2).flatten(0, 1)
+
+
+def conv2d_up_transposed(
+    x: Tensor,
+    weight: Tensor,
+    kernel: Tensor | None,
+    up: int,
+    bias: Tensor | None = None,
+    padding: Sequence[int] | None = None,
+    groups: int = 1,
+    flip_filter: bool = False,
+) -> Tensor:
+    """As :func:`conv2d_up`, of a kernel larger than a point that is :func:`transposed` already."""
+    high, wide = weight.shape[2:]
+    if padding is None:
+        padding = (wide // 2, wide // 2, high // 2, high // 2)
+    padding = _plus(padding, _centred_up(kernel, up, up))
+    # A transposed convolution gives the full margin.
+    padding = _plus(padding, (1 - wide, up - wide, 1 - high, up - high))
     x = F.conv_transpose2d(x, weight, stride=up, groups=groups)
     return upfirdn2d(x, kernel, padding=padding, gain=up * up, flip_filter=flip_filter, bias=bias)
 

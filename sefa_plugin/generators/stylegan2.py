@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Optional, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from . import ops
 from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, Synthesis, refuse_unknown
 from .prefixes import Features as State
 from .prefixes import Prefixes
+from .quick import Quick
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -28,7 +29,7 @@ NOISE_MODES = ("const", "random", "none")
 FOLD_ABOVE = 32  # pixels per side
 SCALES_THROUGH = ("linear", "relu", "lrelu")  # f(a x) = a f(x) for a > 0
 
-Settings = tuple[str, bool]  # noise_mode and force_fp32
+Settings = tuple[str, bool, Optional[Quick]]  # noise_mode, force_fp32 and quick
 
 
 def styled_conv(
@@ -107,12 +108,18 @@ class SynthesisLayer(nn.Module):
             self.register_buffer("noise_const", torch.randn(_pixels(resolution, first_size)))
             self.noise_strength = nn.Parameter(torch.zeros([]))
 
-    def forward(self, x: Tensor, w: Tensor, noise_mode: str = "random", gain: float = 1) -> Tensor:
+    def forward(
+        self, x: Tensor, w: Tensor, noise_mode: str = "random", gain: float = 1, quick: Quick | None = None
+    ) -> Tensor:
         """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, resolution, resolution]``."""
         styles = self.affine(w)
-        scale = ops.style_scale(ops.power_of(self.weight), styles)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         gain = self.act_gain * gain
+        if quick is not None and quick.suits(self, x):
+            x, power = quick.convolved(self, x, styles)
+            x = self._add_noise(x.mul_(ops.style_scale(power, styles)[:, :, None, None]), noise_mode)
+            return ops.bias_act(x, self.bias, self.activation, gain=gain, clamp=clamp, overwrite=True)
+        scale = ops.style_scale(ops.power_of(self.weight), styles)
         if _folds(x) and self.activation in SCALES_THROUGH:
             # The gain commutes with the activation, and the convolution adds the bias.
             weight = _multiplied(self.weight * styles[0][:, None, None], (scale[0] * gain)[:, None, None, None])
@@ -244,6 +251,7 @@ class SynthesisBlock(nn.Module):
         ws: Tensor,
         noise_mode: str = "random",
         force_fp32: bool = False,
+        quick: Quick | None = None,
         entered: bool = False,
     ) -> State:
         """Features, picture so far and ``[N, num_conv + num_torgb, w_dim]`` to features and picture.
@@ -256,16 +264,16 @@ class SynthesisBlock(nn.Module):
             x = self.const.to(dtype).unsqueeze(0).expand(len(ws), -1, -1, -1)
             if ws.device.type == "cpu":  # halves the time of the following layers
                 x = x.contiguous(memory_format=torch.channels_last)
-            x = self.conv1(x, next(rows), noise_mode)
+            x = self.conv1(x, next(rows), noise_mode, quick=quick)
         elif self.architecture == "resnet":
             x = x.to(dtype)
             shortcut = self.skip(x, gain=math.sqrt(0.5))
-            x = self.conv0(x, next(rows), noise_mode)
-            x = _added(self.conv1(x, next(rows), noise_mode, gain=math.sqrt(0.5)), shortcut)
+            x = self.conv0(x, next(rows), noise_mode, quick=quick)
+            x = _added(self.conv1(x, next(rows), noise_mode, math.sqrt(0.5), quick), shortcut)
         else:
             w = next(rows)
-            x = x if entered else self.enter(x, w, noise_mode, force_fp32)
-            x = self.conv1(x, next(rows), noise_mode)
+            x = x if entered else self.enter(x, w, noise_mode, force_fp32, quick)
+            x = self.conv1(x, next(rows), noise_mode, quick=quick)
         if img is not None:
             img = ops.upsample2d(img, self.resample_filter)
         if self.num_torgb:
@@ -273,9 +281,17 @@ class SynthesisBlock(nn.Module):
             img = colours if img is None else _added(img, colours)
         return x, img
 
-    def enter(self, x: Tensor, w: Tensor, noise_mode: str = "random", force_fp32: bool = False) -> Tensor:
+    def enter(
+        self,
+        x: Tensor,
+        w: Tensor,
+        noise_mode: str = "random",
+        force_fp32: bool = False,
+        quick: Quick | None = None,
+    ) -> Tensor:
         """The up-sampling convolution of a block that is not the first and has no shortcut."""
-        entered: Tensor = self.conv0(x.to(ops.working_dtype(self, w.device, force_fp32)), w, noise_mode)
+        x = x.to(ops.working_dtype(self, w.device, force_fp32))
+        entered: Tensor = self.conv0(x, w, noise_mode, quick=quick)
         return entered
 
 
@@ -285,7 +301,7 @@ class SynthesisNetwork(Synthesis):
     ``channels``: the width of every block by its resolution, instead of ``channel_base`` and ``channel_max``.
     """
 
-    takes_prefixes = True
+    takes_prefixes = takes_quick = True
 
     def __init__(
         self,
@@ -322,6 +338,7 @@ class SynthesisNetwork(Synthesis):
         force_fp32: bool = False,
         prefixes: Prefixes | None = None,
         up_to: int | None = None,
+        quick: Quick | None = None,
         **keywords: object,
     ) -> Tensor:
         """Render ``ws``.
@@ -333,6 +350,7 @@ class SynthesisNetwork(Synthesis):
             prefixes: cache of features, read and extended; unused with random noise.
             up_to: stop after the block of this resolution, whose picture is the sum of the ToRGBs so far
                 (``sums_pictures`` networks only); None runs all.
+            quick: weights prepared for less time and other rounding, for previews; None computes as always.
 
         Returns:
             float32 ``[N, img_channels, img_resolution, img_resolution]``, or of ``up_to``, about -1 to 1, not clipped.
@@ -344,7 +362,7 @@ class SynthesisNetwork(Synthesis):
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode {noise_mode!r}: choose one of {', '.join(NOISE_MODES)}")
         ws = self.checked(ws)
-        options = (noise_mode, force_fp32)
+        options = (noise_mode, force_fp32, quick)
         # On a CPU, large resolutions are computed picture by picture, which saves time and memory. Not with random
         # noise, which is drawn layer by layer for the whole batch.
         apart = len(ws) > 1 and ws.device.type == "cpu" and noise_mode != "random"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..generators.ops import Layer
+    from ..generators.quick import Quick
     from ..networks.generator import Generator
 
 NOISE_SEED = 0
@@ -59,6 +60,7 @@ def render(
     unchanged_rows: int = 0,
     prefixes: Prefixes | None = None,
     up_to: int | None = None,
+    quick: Quick | None = None,
 ) -> Iterator[np.ndarray]:
     """Render a schedule of intermediate latents.
 
@@ -76,6 +78,7 @@ def render(
             layers once. The pictures are the same.
         prefixes: a cache of such layers that is kept from call to call; ``unchanged_rows`` is then unused.
         up_to: stop at this resolution, where the network can (``sums_pictures``); None renders in full.
+        quick: prepared weights of this network: less time and other rounding where it can, for previews.
 
     Yields:
         uint8 ``[H, W, C]``, C as the network has it.
@@ -98,6 +101,8 @@ def render(
     if prefixes is not None and getattr(network.synthesis, "takes_prefixes", False):
         reuse = {"prefixes": prefixes}
     less: dict[str, object] = {} if up_to is None else {"up_to": up_to}
+    if quick is not None and getattr(network.synthesis, "takes_quick", False):
+        less["quick"] = quick
     cure = _cure(network, device, force_fp32)
     # Random noise depends on the place in the batch, so frames are rendered one at a time.
     size = 1 if noise_mode == "random" else batch_size

@@ -43,13 +43,22 @@ def use_bfloat16(G: Generator, wanted: bool = True) -> None:
     Raises:
         PrecisionError: the generator is not one of our StyleGAN2 or StyleGAN3, or the processor lacks bfloat16.
     """
-    layers = [cast("Layer", module) for module in G.synthesis.modules() if hasattr(module, "bfloat16_on_cpu")]
+    layers = _layers(G)
     if wanted and not layers:
         raise PrecisionError("--precision bf16: this network renders in float32 only; leave --precision out")
     if wanted and not cpu_has_bfloat16():
         raise PrecisionError("--precision bf16: this processor has no bfloat16; leave --precision out")
     for layer in layers:
         layer.bfloat16_on_cpu = wanted
+
+
+def can_use_bfloat16(G: Generator) -> bool:
+    """Whether :func:`use_bfloat16` has an effect on ``G`` here."""
+    return bool(_layers(G)) and next(G.parameters()).device.type == "cpu" and cpu_has_bfloat16()
+
+
+def _layers(G: Generator) -> list[Layer]:
+    return [cast("Layer", module) for module in G.synthesis.modules() if hasattr(module, "bfloat16_on_cpu")]
 
 
 def uses_bfloat16(G: Generator) -> bool:

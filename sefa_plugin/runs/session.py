@@ -404,13 +404,14 @@ class Session:
     def _build(self, device: str) -> Generator:
         from ..networks.building import build_network
         from ..rendering.arithmetic import note_on_filters
-        from ..system.processor import keep_freed_memory
+        from ..system import processor
 
         if device == "cpu":
-            keep_freed_memory()
+            processor.keep_freed_memory()
         G = build_network(self.opened, device)
-        if note := note_on_filters(G):
-            self.note(note)
+        for note in (processor.limited, note_on_filters(G)):
+            if note:
+                self.note(note)
         return G
 
 

@@ -56,15 +56,15 @@ class Gallery:
     def all(self) -> list[Kept]:
         """All kept pictures, the newest first."""
         found: dict[str, tuple[float, Kept]] = {}
+        before, self._read = self._read, {}
         for name in ("edits", FOLDER):
             for file in (self._network.folder / name).glob(f"*/{NAME}"):
                 try:
                     stamp = file.stat().st_mtime_ns
                 except OSError:
                     continue
-                if self._read.get(file, (0, None))[0] != stamp:
-                    self._read[file] = stamp, self._recipe(file)
-                recipe = self._read[file][1]
+                recipe = before[file][1] if before.get(file, (0, None))[0] == stamp else self._recipe(file)
+                self._read[file] = stamp, recipe
                 if recipe is not None:
                     kept = Kept(recipe.digest[:ID], file.parent, recipe, name == FOLDER)
                     if kept.picture.is_file():
@@ -153,5 +153,5 @@ def _or_none(made: Callable[[Recipe], State], recipe: Recipe) -> State | None:
 
 
 def _label(kept: Kept) -> str:
-    words = [edit.typed.replace("=", " ") for edit in kept.recipe.edits]
+    words = [f"{edit.name or f'direction {edit.index}'} {edit.distance:+g}" for edit in kept.recipe.edits]
     return ", ".join([f"seed {kept.recipe.seeds[0]}", *words])

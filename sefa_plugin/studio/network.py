@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 PROJECTED = "projected_w.npz"  # the ws of a photograph, as the page saves them
 ID = 16  # digits of a digest that stand for a network
-VIEWS = 4  # kept in memory
+VIEWS, PICTURES = 4, 12  # kept in memory
 SIGMAS = 2.0  # of the ends of a slider whose range is not measured yet
 TILES, TILE = 7, 96  # pictures of a strip, and pixels of each
 _SMALL = 64  # pixels that a network which sums pictures up renders for a strip
@@ -67,6 +67,7 @@ class Network:
         self.engine = session.engine()
         self._previews: Previews | None = None
         self._views: OrderedDict[object, View] = OrderedDict()
+        self._pictures: OrderedDict[object, np.ndarray] = OrderedDict()
         self._groups: dict[str, KeptDirections] = {}
         self._named: dict[str, tuple[object, Directions]] = {}
         self._ends: dict[str, np.ndarray] = {}
@@ -262,7 +263,7 @@ class Network:
         self.picture(self.recipe(State(self.id, 0, self.look.trunc, label)))
 
     def picture(self, recipe: Recipe, who: int = 0) -> np.ndarray:
-        """The picture of a recipe, as `sefa edit` makes it.
+        """The picture of a recipe, as `sefa edit` makes it; recent ones are kept.
 
         Args:
             recipe: any recipe of this network.
@@ -272,6 +273,10 @@ class Network:
             RecipeError, SettingsError: it does not fit the network, or has no such subject.
             FramesError: pixels are NaN or infinite.
         """
+        key = recipe.digest, who
+        if key in self._pictures:
+            self._pictures.move_to_end(key)
+            return self._pictures[key]
         if recipe.ws is None:
             recipe.check_fits(name=self.session.name, digest=self.digest, other=False, **self.session.sizes)
             view = self.view(recipe.seeds, recipe.look)
@@ -280,7 +285,10 @@ class Network:
         if who >= len(view):
             raise RecipeError(f"subject {who}: this recipe has {len(view)}, counted from 0")
         step = tuple((place, 1.0) for place in range(len(recipe.edits)))
-        return next(iter(self.engine.pictures(view, Shard(((float(who), step),), recipe.edits))))
+        made = self._pictures[key] = next(iter(self.engine.pictures(view, Shard(((float(who), step),), recipe.edits))))
+        if len(self._pictures) > PICTURES:
+            self._pictures.popitem(last=False)
+        return made
 
     def preview(self, state: State, moving: str, size: int | None = None) -> np.ndarray:
         """A picture of a state in less time: of fewer pixels where the network allows that.

@@ -83,7 +83,7 @@ class Studio:
     def start(self) -> None:
         """Build the first network's generator, and measure ranges, in threads."""
         self.turns.warm(self.networks[0].warm)
-        threading.Thread(target=self._measure, name="studio-measure", daemon=True).start()
+        threading.Thread(target=self._measure, name="studio-measure").start()  # no daemon: torch may be at work
 
     def stop(self) -> None:
         """End all work."""

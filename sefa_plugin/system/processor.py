@@ -6,6 +6,8 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of mallopt(3), as <malloc.h> numbers them
@@ -54,6 +56,40 @@ def share_cores() -> None:
     if "torch" in sys.modules or "OMP_WAIT_POLICY" in os.environ:
         return
     os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
+
+
+_GROUPS = Path("/sys/fs/cgroup")  # of Linux, where containers see their own
+
+
+def allowed_processors(groups: Path = _GROUPS) -> float | None:
+    """How many processors' time the container grants to this process; None where nothing limits it."""
+    with suppress(OSError, ValueError):  # version 2, then 1; there is no such file where there is no such limit
+        quota, _, period = (groups / "cpu.max").read_text().strip().partition(" ")
+        return None if quota == "max" else int(quota) / int(period)
+    with suppress(OSError, ValueError):
+        granted, every = (int((groups / "cpu" / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+        return granted / every if granted > 0 else None
+    return None
+
+
+limited = ""  # a line on what limit_threads has set
+
+
+def limit_threads(groups: Path = _GROUPS) -> None:
+    """Let torch use no more threads than the container grants processors, unless the user has set a number.
+
+    To be called before torch is imported, which sees all processors of the machine: with more threads than are granted,
+    each waits for the others, and a picture can take many times as long.
+    """
+    global limited
+    if "torch" in sys.modules or {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} & set(os.environ):
+        return
+    granted, cores = allowed_processors(groups), os.cpu_count() or 1
+    if granted is None or granted >= cores:
+        return
+    count = max(1, int(granted))
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    limited = f"{count} thread{'s' * (count > 1)}: of {cores} processors this container may use {granted:.3g}"
 
 
 def one_thread_each(task: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

@@ -1,16 +1,17 @@
 """Previews: what they show, and what they leave as it was."""
 
 import numpy as np
+import pytest
 import torch
 from places import GOLDEN
 
 from sefa_plugin.networks.building import load_network
-from sefa_plugin.rendering import previews
+from sefa_plugin.rendering import previews, set_up
 from sefa_plugin.rendering.edits import Edit
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.previews import Previews, use_threads
 from sefa_plugin.rendering.scene import Scene
-from sefa_plugin.rendering.shards import View
+from sefa_plugin.rendering.shards import Shard, View
 
 SKIP, STYLEGAN3 = GOLDEN / "sg2ada-skip-64.pkl", GOLDEN / "sg3t-64.pkl"
 
@@ -82,3 +83,23 @@ def test_threads_are_as_before(monkeypatch):
     finally:
         use_threads(before)
         handle.remove()
+
+
+def test_bfloat16_is_used_where_it_is_faster(monkeypatch):
+    if not hasattr(torch.cpu, "_is_avx512_bf16_supported"):
+        pytest.skip("the option is refused with an old torch, which cannot be asked")
+    monkeypatch.setattr(set_up, "cpu_has_bfloat16", lambda: True)
+    G = load_network(str(SKIP))
+    scene, made, used = Scene(G, View(Look(), (5,))), Previews(), []
+    handle = G.synthesis.register_forward_hook(lambda *_: used.append(set_up.uses_bfloat16(G)))
+    shard = Shard(((0.0, ()),), ())
+    (full,) = scene.pictures(shard)
+    for _ in range(4):
+        made.picture(scene, [])
+    assert {False, True} == set(used[1:])
+    made._seconds = {way: float(not way[1]) for way in made._seconds}
+    made.picture(scene, [])
+    assert used[-1]
+    (again,) = scene.pictures(shard)
+    assert np.array_equal(again, full) and not used[-1]
+    handle.remove()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from chromium import chromium
 from PIL import Image
+from places import ROOT
 from studio_process import running
 
 pytest.importorskip("starlette")
@@ -271,6 +272,10 @@ def test_a_video_is_made_while_the_page_stays_usable(visit):
         tab.get_by_role("button", name="Save MP4").click()
     assert saved.value.path().read_bytes()[4:8] == b"ftyp"
     assert "sefa render --recipe" in tab.text_content("#recordings pre")
+    tab.reload()
+    settled(tab)
+    tab.get_by_role("tab", name="Video").click()
+    until(lambda: tab.locator("#recordings video").count() == 1)
 
     tab.fill("#frames-count", "3000")
     tab.click("#record button")
@@ -336,3 +341,70 @@ def test_it_fits_the_window_and_can_be_read(visit, wide, scheme):
     assert named == []
     dark = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (max(map(int, re.findall(r"\d+", dark)[:3])) < 60) == (scheme == "dark")
+
+
+def test_next_to_look_at(visit):
+    tab = visit()
+    settled(tab)
+    calibrated(tab)
+    at_hand = tab.locator(".direction.hand label[for^=direction]")
+    for key, name in (("n", "Direction 0"), ("n", "Direction 1"), ("p", "Direction 0")):
+        tab.keyboard.press(key)
+        until(lambda name=name: at_hand.text_content() == name)
+    until(lambda: tab.locator(".hand .end img:visible").count() == 2 and tab.locator(".hand .map:visible").count() == 1)
+    for _ in range(6):
+        tab.click("#look")
+    until(lambda: at_hand.text_content() == "Direction 6")  # of the second half dozen
+    assert tab.locator(".direction.hand").count() == 1
+
+
+def test_touch(visit):
+    """A finger drags a slider, and the page still scrolls up and down."""
+    tab = visit({"width": 390, "height": 780}, has_touch=True, is_mobile=True)
+    settled(tab)
+    calibrated(tab)
+    tab.locator("#direction-0").scroll_into_view_if_needed()
+    box = slider(tab).bounding_box()
+    middle, fingers = box["y"] + box["height"] / 2, tab.context.new_cdp_session(tab)
+
+    def finger(kind, share):
+        points = [] if kind == "touchEnd" else [{"x": box["x"] + box["width"] * share, "y": middle}]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    finger(
+        "touchStart",
+        float(tab.evaluate("getComputedStyle(document.querySelector('.direction')).getPropertyValue('--at')")),
+    )
+    for step in range(1, 11):
+        finger("touchMove", 0.5 + 0.03 * step)
+        time.sleep(0.03)
+    finger("touchEnd", 0.8)
+    assert edits(settled(tab, lambda state: state["edits"]))["all", 0] > 0
+    tab.locator("#dice").tap()
+    settled(tab, lambda state: state["seed"] != 0)
+    assert tab.evaluate("getComputedStyle(document.querySelector('input[type=range]')).touchAction") == "pan-y"
+
+
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: npm install --no-save axe-core")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visit, scheme):
+    tab = visit(color_scheme=scheme, reduced_motion="reduce")
+    settled(tab)
+    calibrated(tab)
+    slider(tab).focus()
+    tab.keyboard.press("End")
+    settled(tab, lambda state: state["edits"])
+    tab.click("#keep")
+    tab.evaluate(AXE.read_text(encoding="utf-8") + "; 1")
+    found = []
+    for name in ("Directions", "Kept", "Video", "Take along"):
+        tab.get_by_role("tab", name=name).click()
+        time.sleep(0.5)
+        result = tab.evaluate("() => axe.run(document)")
+        found += [
+            f"{name}: {one['impact']} {one['id']}: {one['nodes'][0]['html']:.200}" for one in result["violations"]
+        ]
+    assert found == []

@@ -135,7 +135,9 @@ def test_directions_have_calibrated_ranges_which_the_command_uses(studio, tmp_pa
     path = f"/api/directions?network={about[0]['id']}&layers=coarse&count=2"
     assert [one["index"] for one in answered(client.get(path))["directions"]] == [0, 1]
     until(lambda: all(one["measured"] for one in answered(client.get(path))["directions"]))
-    held = Directions.load(tmp_path / "sefa-out/sg2-in-sg3-32/directions-coarse.safetensors")
+    file = tmp_path / "sefa-out/sg2-in-sg3-32/directions-coarse.safetensors"
+    until(lambda: all(Directions.load(file).ranges[:2]))  # saved right after
+    held = Directions.load(file)
     found = answered(client.get(path))["directions"]
     assert [(one["low"], one["high"]) for one in found] == list(held.ranges[:2])
     assert sefa("edit", "--network", SMALL, "--seeds", 1, "--edit", "coarse:0=auto", "--outdir", "out").exit_code == 0

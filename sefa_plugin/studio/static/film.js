@@ -4,6 +4,7 @@ import { blob, json } from "./api.js";
 import { save } from "./files.js";
 
 const POLL = 700;
+const KEY = "sefa-studio-videos"; // of this tab: they are found again after a reload
 
 export class Film {
   constructor(form, list, { state, seeds, said }) {
@@ -31,11 +32,36 @@ export class Film {
     if (of("#width")) record.size = Number(of("#width"));
     if (record.kind === "walk") record.seeds = await this.tell.seeds();
     try {
-      const made = await json("/api/record", record);
-      this.follow(made, record.video);
+      const { id } = await json("/api/record", record);
+      this.remember([...this.known(), { id, kind: record.video }]);
+      this.follow({ id }, record.video);
     } catch (error) {
       this.tell.said(error.message, true);
     }
+  }
+
+  known() {
+    try {
+      const held = JSON.parse(sessionStorage.getItem(KEY) || "[]");
+      return Array.isArray(held) ? held : [];
+    } catch {
+      return [];
+    }
+  }
+
+  remember(videos) {
+    sessionStorage.setItem(KEY, JSON.stringify(videos.slice(-8)));
+  }
+
+  // The videos of this tab that the studio still has.
+  async restore() {
+    this.list.replaceChildren();
+    const held = [];
+    for (const one of this.known()) {
+      if (await json(`/api/record/${one.id}`).then(() => true, () => false)) held.push(one);
+    }
+    this.remember(held);
+    for (const one of held) this.follow(one, one.kind);
   }
 
   follow(made, kind) {

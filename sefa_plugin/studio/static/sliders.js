@@ -105,14 +105,16 @@ export class Sliders {
       </div>
       <div class="way"><div class="place"><img class="strip" alt="" hidden></div><div class="track"><input id="${id}" type="range"></div></div>
       <div class="said" hidden>
-        <img class="heat" alt="Where it changes the picture" hidden>
-        <div><p class="words"></p><label>Note <input class="note" type="text" maxlength="1000"></label></div>
+        <figure class="end" hidden><img alt="At its lowest"><figcaption></figcaption></figure>
+        <figure class="end high" hidden><img alt="At its highest"><figcaption></figcaption></figure>
+        <figure class="map" hidden><img alt="Where it changes the picture"><figcaption>where</figcaption></figure>
+        <div class="text"><p class="words"></p><label>Note <input class="note" type="text" maxlength="1000"></label></div>
       </div>`;
     const find = (query) => item.querySelector(query);
     const row = {
       index, item, label: find("label"), input: find("input[type=range]"), value: find("output"), star: find(".star"),
-      rename: find(".rename"), strip: find(".strip"), said: find(".said"), heat: find(".heat"), words: find(".words"),
-      note: find(".note"), about: { low: -1, high: 1 },
+      rename: find(".rename"), strip: find(".strip"), said: find(".said"), map: find(".map"), words: find(".words"),
+      ends: [...item.querySelectorAll(".end")], note: find(".note"), about: { low: -1, high: 1 },
     };
     this.listen(row);
     return row;
@@ -205,9 +207,22 @@ export class Sliders {
   // The direction at hand says what it does.
   hand(row) {
     if (this.at === row.index) return;
-    this.rows.get(this.at)?.said.setAttribute("hidden", "");
+    const before = this.rows.get(this.at);
+    before?.said.setAttribute("hidden", "");
+    before?.item.classList.remove("hand");
     this.at = row.index;
     row.said.hidden = false;
+    row.item.classList.add("hand");
+  }
+
+  // The direction after (or before) the one at hand, in their order; more are shown where there are more.
+  async next(step) {
+    const to = this.at === null ? 0 : Math.max(0, this.at + step);
+    if (!this.rows.has(to) && this.rows.size < Math.min(this.total, 64)) await this.more();
+    const row = this.rows.get(to);
+    if (!row) return;
+    row.input.focus({ preventScroll: true });
+    row.item.scrollIntoView({ block: "center", behavior: "instant" });
   }
 
   // All sliders at the distances of the present state.
@@ -237,9 +252,10 @@ export class Sliders {
         if (row.key === key || row.about.measuring || (this.heavy && row !== hand)) continue;
         if (!calm()) return;
         const began = performance.now();
-        const made = this.strips.get(key) || (await this.strip(shows));
+        const kept = this.strips.get(key);
+        const made = kept || (await this.strip(shows));
         if (!made) continue;
-        this.heavy = this.heavy || performance.now() - began > HEAVY;
+        if (!kept) this.heavy = performance.now() - began > HEAVY;
         this.strips.set(key, made);
         if (this.strips.size > 60) this.strips.delete(this.strips.keys().next().value);
         if (key === JSON.stringify(this.shows(row))) this.showStrip(row, key, made);
@@ -260,8 +276,13 @@ export class Sliders {
     row.key = key;
     row.strip.src = made.strip;
     row.strip.hidden = false;
-    row.heat.src = made.heat;
-    row.heat.hidden = made.where === "nowhere";
+    row.ends.forEach((end, place) => {
+      end.querySelector("img").src = made.strip;
+      end.querySelector("figcaption").textContent = place ? `+${row.about.high}` : `−${Math.abs(row.about.low)}`;
+      end.hidden = false;
+    });
+    row.map.querySelector("img").src = made.heat;
+    row.map.hidden = made.where === "nowhere";
     const words = made.words.length ? `Towards +: ${made.words.join(", ")}.` : "";
     row.words.textContent = `${words} Changes: ${made.where}.`.trim();
     row.item.classList.remove("stale");

@@ -318,6 +318,7 @@ function listen() {
     controls();
     later();
   });
+  on("look", "click", () => look(1));
   on("reset", "click", () => { state = unedited(state); sliders.refresh(); settle(); });
   on("preset-form", "submit", savePreset);
   on("export", "click", () => gallery.export());
@@ -350,6 +351,14 @@ function listen() {
   window.addEventListener("pagehide", () => history.push(state));  // a change that is shown and not yet kept
 }
 
+// The next direction to look at, or the one before.
+async function look(step) {
+  if (at("explore").hidden) tab("explore");
+  await sliders.next(step);
+  at("more").hidden = sliders.rows.size >= Math.min(sliders.total, 64);
+  later();
+}
+
 async function back(step) {
   if (moving) settle();
   const other = history.move(step);
@@ -368,6 +377,7 @@ function key(event) {
     b: () => showBefore(true), s: toggleBeside, k: keep, r: () => at("dice").click(),
     "[": () => seed(state.seed - 1), "]": () => seed(state.seed + 1),
     l: () => { at("latency").hidden = !at("latency").hidden; },
+    n: () => look(1), p: () => look(-1),
   }[name];
   return event.repeat && "bskrl".includes(name) ? null : work?.();
 }
@@ -425,6 +435,7 @@ async function start() {
   listenOnce();
   await enter();
   if (held && !same(held, state)) await linked(held);
+  await film.restore();
   return null;
 }
 
