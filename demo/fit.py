@@ -31,7 +31,8 @@ UNSEEN = 1_000_000  # from this seed on latents judge
 def generator() -> Generator:
     """A fresh generator."""
     sizes = {"channel_base": 2048, "channel_max": 64}
-    return Generator(Z_DIM, 0, 64, SIZE, 3, {"num_layers": 3}, sizes)
+    mapping = {"num_layers": 3, "lr_multiplier": 1}  # 0.01 as usual would take long to find the factors in z
+    return Generator(Z_DIM, 0, 64, SIZE, 3, mapping, sizes)
 
 
 def latents(seed: int, count: int) -> torch.Tensor:

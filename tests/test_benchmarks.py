@@ -50,6 +50,7 @@ def test_work_is_that_of_the_convolutions(name, monkeypatch):
     assert networks.convolution_work(G) == sum(counted)
 
 
+@pytest.mark.hard
 def test_contestants_take_turns_and_one_that_fails_drops_out():
     entries = [
         contest.Entry("good", "contestants:works", (False,)),

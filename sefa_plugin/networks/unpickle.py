@@ -92,10 +92,10 @@ def run_file(path: str, which: str, check: Callable[[object], None]) -> Loaded:
     Raises:
         TrustedFileError: the code fails, imports a missing module, or makes no such network.
     """
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # where the modules of a plain network may be
     host = host_folder()
     if host is None:
-        if os.getcwd() not in sys.path:
-            sys.path.append(os.getcwd())  # where the modules of a plain network may be
         return _attempt(path, which, check, _ours, "sefa_plugin")
     if str(host) not in sys.path:
         sys.path.insert(0, str(host))  # also for what the network imports later

@@ -324,6 +324,7 @@ print(build_network(opened)(torch.ones(1, 6)).sum().item())
 """
 
 
+@pytest.mark.hard
 @pytest.mark.parametrize("broken", [False, pytest.param(True, marks=pytest.mark.hard)])
 def test_inside_a_checkout_its_own_modules_are_used(strange, tmp_path, broken):
     path, G = strange

@@ -118,7 +118,7 @@ def test_less_memory_gives_the_same_gradients(golden, monkeypatch):
 def test_a_larger_prior_stays_nearer_to_the_networks_codes():
     G = load_network("demo")
     target = np.random.RandomState(0).randint(0, 255, (64, 64, 3), np.uint8)
-    free, held = (projected(G, target, steps=20, prior=prior) for prior in (0.0, 50.0))
+    free, held = (projected(G, target, steps=10, prior=prior) for prior in (0.0, 50.0))
     far, near = (Quality.of(G, one.manifold, one.ws, as_target(target)) for one in (free, held))
     assert near.distance < 0.7 * far.distance
     assert "draws nothing like it" in far.sentence  # noise is no face
@@ -191,6 +191,7 @@ def tuned_on_the_bundled_network(steps, **how):
     return G, tuning.finished(), made
 
 
+@pytest.mark.hard
 def test_a_tuned_network_draws_the_picture_better():
     """With noise maps, which stay of zero mean and unit variance."""
     G, tuned, made = tuned_on_the_bundled_network(5, tune=8, noise=True)
