@@ -6,5 +6,5 @@ names and outputs, all made by ``runs`` and ``rendering``. ``network`` is one ne
 as text; ``turns`` renders one picture at a time, ``guard`` refuses requests from elsewhere, ``server`` answers the
 others. The page itself is ``static``.
 
-Doors: ``server``.
+Doors: ``server``, ``guard``.
 """

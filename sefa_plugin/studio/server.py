@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import uvicorn
@@ -508,8 +508,19 @@ def networks_of(sessions: Sequence[tuple[Session, Path]], look: Look) -> list[Ne
     return [Network(session, folder, look) for session, folder in sessions]
 
 
+class Served(Protocol):
+    """What :func:`serve` serves: a studio, or another page with a token."""
+
+    @property
+    def token(self) -> str:
+        """What requests must bring along."""
+
+    def app(self, hosts: Sequence[str], any_address: bool) -> App:
+        """The ASGI application, guarded; see :class:`Guard`."""
+
+
 def serve(
-    studio: Studio,
+    studio: Served,
     host: str = LOOPBACK[0],
     port: int = PORT,
     allowed: Sequence[str] = (),
@@ -529,7 +540,7 @@ def serve(
     asyncio.run(_served(studio, host, port, allowed, ready))
 
 
-async def _served(studio: Studio, host: str, port: int, allowed: Sequence[str], ready: Callable[[str], None]) -> None:
+async def _served(studio: Served, host: str, port: int, allowed: Sequence[str], ready: Callable[[str], None]) -> None:
     try:
         sockets = await _bound(host, port)
     except OverflowError:

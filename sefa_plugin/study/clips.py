@@ -16,6 +16,7 @@ from ..media.frame_store import FrameList
 from ..media.mp4 import VideoError, check_ffmpeg
 from ..media.pictures import as_rgb
 from ..reading.json_file import fitting
+from ..runs.command_line import from_outputs
 from ..runs.record import NAME, Entry, digest_of, read_record
 from .design import Run, Shown, StudyError
 
@@ -109,8 +110,6 @@ def found_in(folder: Path, place: int, beside: Path) -> tuple[Run, list[Source]]
         StudyError: there is no run, or it has no such videos.
         OSError: a video cannot be read.
     """
-    from ..runs.command_line import from_outputs
-
     try:
         head, outputs = read_record(folder / NAME)
     except FileNotFoundError:
@@ -185,7 +184,7 @@ def still(frames: Sequence[np.ndarray] | FrameList, distances: Sequence[float]) 
 def darkening(frame: np.ndarray, count: int) -> list[np.ndarray]:
     """A frame that gets dark and light again, ``count`` times uint8 ``[H, W, 3]``."""
     dark = (1 - np.cos(2 * np.pi * np.arange(count) / count)) / 2  # 0 to 1 and back
-    return [np.uint8(np.rint(frame * (1 - (1 - DARKEST) * share))) for share in dark]
+    return [np.rint(frame * (1 - (1 - DARKEST) * share)).astype(np.uint8) for share in dark]
 
 
 def name_of(*parts: object) -> str:

@@ -22,8 +22,8 @@ suggestions are only there to save typing.
 * Say how cleanly it changes, from 1 (many things change at once) to 5 (one thing changes, and nothing else).
 * Some clips may not change at all: then choose "Nothing changes". If you are not sure, choose "I cannot tell".
 
-There are no wrong answers, and some clips may come twice. You can go back and change an answer. You can stop at any time
-and go on later, under the same name.
+There are no wrong answers, and some clips may come twice. You can go back and change an answer. You can stop at any
+time and go on later, under the same name.
 
 # Consent
 Taking part is voluntary. You can stop whenever you like by closing this page, without giving a reason.

@@ -1,7 +1,6 @@
 """How far people agree (Krippendorff's alpha, Fleiss' kappa), and votes with their intervals (Wilson).
 
-*Counts* are ``[U, V]``: how many people gave unit ``u`` the value ``v``; a person who has not rated a unit is in none of
-its entries.
+*Counts* are ``[U, V]``: how many people gave unit ``u`` the value ``v``; who has not rated a unit is not counted there.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ def krippendorff_alpha(
 ) -> np.ndarray:
     """Krippendorff's alpha, for any number of people and with missing ratings.
 
-    Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section D and E: with ``n_uc`` people who gave
-    unit u the value c, ``m_u`` in all (units of fewer than two are left out), ``n_c`` the sum over units and n that over
-    all values, alpha is
+    Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), in its form for many people and any metric: with
+    ``n_uc`` people who gave unit u the value c, ``m_u`` in all (units of fewer than two are left out), ``n_c`` the sum
+    over units and n that over all values, alpha is
 
         1 - (n - 1) * sum_u 1 / (m_u - 1) * sum_{c<k} n_uc n_uk d_ck / sum_{c<k} n_c n_k d_ck
 
@@ -143,4 +142,4 @@ def sign_test(one: int, other: int) -> float:
     """Two-sided exact p of votes for one and for another, if both were as likely (binomial test)."""
     count = one + other
     tail = sum(comb(count, votes) for votes in range(max(one, other), count + 1))
-    return min(1.0, 2 * tail / 2**count)
+    return min(1.0, float(2 * tail / (1 << count)))
