@@ -83,9 +83,9 @@ def study(**given: Any) -> None:
         texts=Path(given["texts"]) if given["texts"] else None,
     )
     with usage():
-        made = make_study([Path(run) for run in given["runs"]], folder, wanted, report)
+        made = make_study([Path(run) for run in given["runs"]], folder, wanted, lambda text: report(text, err=True))
     kinds = [item.kind for item in made.items]
-    report(f"{folder}: {kinds.count('one')} clips and {kinds.count('pair')} pairs are asked about")
+    report(f"{folder}: {kinds.count('one')} clips and {kinds.count('pair')} pairs are asked about", err=True)
     if alone:
         from ..study.copy import copy_study
 

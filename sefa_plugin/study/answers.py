@@ -32,14 +32,14 @@ class Begin(Struct, frozen=True, tag_field="kind", tag="begin", forbid_unknown_f
     Attributes:
         study: the id of the study.
         name: as typed.
-        consent: always true.
+        consent: has to be true.
         browser: a random number of the browser where answers are kept there; '' where a server keeps them.
         at: when, by the clock of the browser, as ISO 8601 has it.
     """
 
     study: Id
     name: _Name
-    consent: Literal[True]
+    consent: bool
     browser: _Browser = ""
     at: _At = ""
 

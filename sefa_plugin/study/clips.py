@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,7 +12,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from ..media.frame_store import FrameList
-from ..media.mp4 import VideoError, check_ffmpeg
+from ..media.mp4 import read_mp4
 from ..media.pictures import as_rgb
 from ..reading.json_file import fitting
 from ..runs.command_line import from_outputs
@@ -75,15 +74,13 @@ class Source:
 
         Raises:
             StudyError: the file cannot be read, or has not as many frames as its record says.
-            VideoError: there is no ffmpeg.
+            VideoError: there is no ffmpeg, or it cannot read the file.
         """
         try:
-            reading = {"mp4": _of_mp4, "gif": _of_gif, "png": _of_folder}[self.kind](self.path)
+            reading = {"mp4": read_mp4, "gif": _of_gif, "png": _of_folder}[self.kind](self.path)
             for frame in reading:
                 frames.append(frame)
-        except (OSError, RuntimeError, ValueError) as error:
-            if isinstance(error, VideoError):
-                raise
+        except (OSError, ValueError) as error:
             raise StudyError(f"{self.path}: cannot be read as a video ({error!s:.100})") from None
         if len(frames) != len(self.distances):
             held = f"has {len(frames)} frames, its record says {len(self.distances)}"
@@ -146,18 +143,8 @@ def _source(folder: Path, name: str, entry: Entry, place: int) -> Source | None:
         held.film.fps,
         held.film.loop,
         held.film.video,
-        (held.subjects, held.projected, sorted((key, str(value)) for key, value in held.look.items())),
+        (held.subjects, held.projected, tuple(sorted((key, str(value)) for key, value in held.look.items()))),
     )
-
-
-def _of_mp4(path: Path) -> Iterator[np.ndarray]:
-    import imageio_ffmpeg
-
-    check_ffmpeg()
-    with closing(imageio_ffmpeg.read_frames(str(path.resolve()))) as frames:
-        wide, high = next(frames)["size"]
-        for frame in frames:
-            yield np.frombuffer(frame, np.uint8).reshape(high, wide, 3)
 
 
 def _of_gif(path: Path) -> Iterator[np.ndarray]:

@@ -81,6 +81,8 @@ class Asked:
             raise ValueError("a name is needed, of letters, digits and the like")
         if isinstance(record, answers.Answer):
             self._check(record)
+        elif not record.consent:
+            raise ValueError("nobody takes part without consent")
         await run_in_threadpool(answers.append, self.folder, record)
         return JSONResponse({})
 

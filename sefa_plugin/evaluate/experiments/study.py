@@ -91,9 +91,9 @@ class Words:
         return key
 
     def spelled(self, key: str) -> str:
-        """How most people spell it, of equally many the first in the alphabet."""
+        """How most people spell it, of equally many the shortest."""
         found = self.written.get(key)
-        name = min(found, key=lambda word: (-found[word], word)) if found else key
+        name = min(found, key=lambda word: (-found[word], len(word), word)) if found else key
         return name[:60].strip()
 
 

@@ -35,6 +35,7 @@ function trouble(text) {
 
 function show(section) {
   for (const id of ["welcome", "trial", "done"]) at(id).hidden = id !== section;
+  at("save").className = section === "done" ? "main" : "";
   at("take").hidden = !(store.alone && name && section !== "welcome");
 }
 
