@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
 @options.whole("--port", low=0, high=65535, default=8765, help="Where the page is; 0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that is listened at.", metavar="HOST")
 @click.option("--allow-host", multiple=True, help="A further name that the page is called by.", metavar="NAME")
-@click.option("--token", help="What the page's address must end in.  [default: a new one]", metavar="TEXT")
+@click.option("--token", help="What the page's address must end in.  [default: that of this study]", metavar="TEXT")
 @click.option("--browser/--no-browser", default=True, help="Open the page.")
 @options.debug
 def study(**given: Any) -> None:
@@ -95,6 +94,7 @@ def study(**given: Any) -> None:
         note(f"keep {folder}: it knows what the clips show; then sefa evaluate study {folder} ANSWERS.jsonl")
         return
     from ..studio.server import serve
+    from ..study.answers import token_of
     from ..study.server import Asked
 
     def ready(address: str) -> None:
@@ -106,7 +106,7 @@ def study(**given: Any) -> None:
 
             webbrowser.open(address)
 
-    asked = Asked(made, folder, given["token"] or secrets.token_urlsafe(24).replace("_", "-"), warn)
+    asked = Asked(made, folder, given["token"] or token_of(folder), warn)
     with suppress(KeyboardInterrupt):
         serve(asked, given["host"], given["port"], given["allow_host"], ready)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import threading
 import zlib
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from ..reading.json_file import parsed, read_bounded
 from ..system.file_names import safe_name
 from .design import File, Id
 
-FOLDER = "answers"  # in the folder of a study
+FOLDER, TOKEN = "answers", "token"  # in the folder of a study
 MOST = 1 << 22  # bytes of the file of one person
 LINE = 1 << 14  # bytes of one line
 
@@ -143,6 +145,26 @@ def latest(records: Sequence[Record]) -> dict[int, Answer]:
     """The last answer for each place, by place."""
     held = {one.place: one for one in records if isinstance(one, Answer)}
     return dict(sorted(held.items()))
+
+
+def token_of(folder: Path) -> str:
+    """The secret of a study's address, made when it is first served, so that its address stays.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    path = folder / TOKEN
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        held = path.read_text(encoding="ascii", errors="replace").strip()
+        if re.fullmatch("[A-Za-z0-9-]{8,100}", held):
+            return held
+        path.unlink()
+        return token_of(folder)
+    with open(handle, "w", encoding="ascii") as file:
+        file.write(made := secrets.token_urlsafe(24).replace("_", "-"))
+    return made
 
 
 def people_in(folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from ..media.pictures import as_rgb
 from ..reading.json_file import fitting
 from ..runs.command_line import from_outputs
 from ..runs.record import NAME, Entry, digest_of, read_record
+from .design import NAME as STUDY
 from .design import Run, Shown, StudyError
 
 DARKEST = 0.15  # of an obvious clip, whose pictures get dark and light again: a share of their brightness
@@ -110,7 +111,10 @@ def found_in(folder: Path, place: int, beside: Path) -> tuple[Run, list[Source]]
     try:
         head, outputs = read_record(folder / NAME)
     except FileNotFoundError:
-        raise StudyError(f"{folder}: is no folder of a run (no {NAME}); make one with gen_sefa.py --outdir") from None
+        instead = "make one with gen_sefa.py --outdir"
+        if (folder / STUDY).is_file():
+            instead = f"it holds a study; type the folders of its runs, with --outdir {folder}"
+        raise StudyError(f"{folder}: is no folder of a run (no {NAME}); {instead}") from None
     except ValueError as error:
         raise StudyError(f"{folder / NAME}: cannot be read: {error}") from None
     sources = [one for name, entry in outputs.items() if (one := _source(folder, name, entry, place)) is not None]

@@ -1,4 +1,7 @@
-"""What the people of a study read: instructions, consent, thanks, and words that are suggested to them."""
+"""What the people of a study read: instructions, consent, thanks, and words that are suggested to them.
+
+The instructions are those for all, then ``names`` where single clips are asked about, and ``pairs`` where pairs are.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,26 @@ from pathlib import Path
 from ..reading.json_file import read_bounded
 
 LONGEST = 1 << 20  # bytes of a file of texts
-SECTIONS = ("title", "instructions", "consent", "thanks", "suggestions")
+SECTIONS = ("title", "instructions", "names", "pairs", "consent", "thanks", "suggestions")
 USUAL = """\
 # Title
 What changes?
 
 # Instructions
-You will see short clips. In each clip one or more pictures change and change back, all in the same way.
+You will see short clips. In each clip one or more pictures change and change back, all in the same way. Watch it to its
+end; it then plays again as often as you like.
 
-* Watch the clip to its end. It then plays again as often as you like.
+There are no wrong answers, and some clips may come twice. You can go back and change an answer. You can stop at any
+time and go on later, under the same name.
+
+# Names
 * Say in one or a few words what changes: hair colour, say, or where somebody looks. Your own words are best; the
 suggestions are only there to save typing.
 * Say how cleanly it changes, from 1 (many things change at once) to 5 (one thing changes, and nothing else).
 * Some clips may not change at all: then choose "Nothing changes". If you are not sure, choose "I cannot tell".
 
-There are no wrong answers, and some clips may come twice. You can go back and change an answer. You can stop at any
-time and go on later, under the same name.
+# Pairs
+* Where there are two clips, say in which of them one thing changes more cleanly, while everything else stays.
 
 # Consent
 Taking part is voluntary. You can stop whenever you like by closing this page, without giving a reason.

@@ -58,3 +58,11 @@ def test_a_file_has_an_end(tmp_path, monkeypatch):
     work.append(tmp_path, records[1])
     with pytest.raises(ValueError, match="too many answers"):
         work.append(tmp_path, records[1])
+
+
+def test_the_address_of_a_study_stays(tmp_path):
+    made = work.token_of(tmp_path)
+    assert len(made) > 20 and work.token_of(tmp_path) == made
+    assert os.name != "posix" or (tmp_path / "token").stat().st_mode & 0o077 == 0
+    (tmp_path / "token").write_text("")  # a power failure
+    assert work.token_of(tmp_path) not in ("", made)

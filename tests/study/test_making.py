@@ -11,7 +11,7 @@ from sefa_plugin.media.mp4 import read_mp4
 from sefa_plugin.study import clips
 from sefa_plugin.study.design import CLIPS, StudyError, load
 from sefa_plugin.study.making import Wanted, make_study
-from sefa_plugin.study.texts import read_texts
+from sefa_plugin.study.texts import SECTIONS, read_texts
 
 
 @pytest.fixture(scope="module")
@@ -155,13 +155,13 @@ def test_what_is_no_run_is_refused_in_a_line(tmp_path):
 
 def test_texts_of_a_file_replace_the_usual_ones(tmp_path):
     usual = read_texts(None)
-    assert set(usual) == {"title", "instructions", "consent", "thanks", "suggestions"} and all(usual.values())
+    assert tuple(usual) == SECTIONS and all(usual.values())
     path = tmp_path / "texts.md"
     path.write_text("# Title\nCars\n\n# consent\nOne.\n\nTwo.\n", encoding="utf-8")
     assert read_texts(path) == {**usual, "title": "Cars", "consent": "One.\n\nTwo."}
     for wrong in ("no heading", "# Title\nCars\n# Thank you\nBye\n"):
         path.write_text(wrong)
-        with pytest.raises(ValueError, match="# Title, # Instructions, # Consent"):
+        with pytest.raises(ValueError, match="# Title, # Instructions, # Names"):
             read_texts(path)
     path.write_bytes(b"# Title\n\xff")
     with pytest.raises(ValueError, match="UTF-8"):

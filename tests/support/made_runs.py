@@ -28,7 +28,7 @@ def frames_of(index, distances, size=16):
         yield np.uint8(frame)
 
 
-def made_run(folder, count=3, seed=0, loop="pingpong", video="mp4", subjects=("seed 0",), trunc=1.0):
+def made_run(folder, count=3, seed=0, loop="pingpong", video="mp4", subjects=("seed 0",), trunc=1.0, fps=20.0):
     """A finished run of some directions; gives the folder."""
     held = directions(count, seed)
     folder.mkdir(parents=True)
@@ -37,7 +37,7 @@ def made_run(folder, count=3, seed=0, loop="pingpong", video="mp4", subjects=("s
     distances = [-2.0, -1.0, 0.0, 1.0, 2.0] + ([1.0, 0.0, -1.0] if loop == "pingpong" else [])
     for index in range(count):
         name = f"videos/all-dir{index:02d}" + ("" if video == "png" else f".{video}")
-        write_video(folder / name, frames_of(index, distances), 20, video, comment=f"direction {index}")
+        write_video(folder / name, frames_of(index, distances), fps, video, comment=f"direction {index}")
         settings = {
             "subjects": list(subjects),
             "look": {"trunc": trunc},
@@ -46,7 +46,7 @@ def made_run(folder, count=3, seed=0, loop="pingpong", video="mp4", subjects=("s
             "label": "all",
             "layers": list(LAYERS),
             "name": "secret name",
-            "film": {"low": -2.0, "high": 2.0, "fps": 20.0, "loop": loop, "video": video},
+            "film": {"low": -2.0, "high": 2.0, "fps": fps, "loop": loop, "video": video},
         }
         manifest.add(name, settings, distances, {"title": f"Direction {index}", "eigenvalue": "98.7"})
     return folder

@@ -4,7 +4,7 @@ Rules, which the tables repeat:
 
 * Of a question that was asked twice, the first answer counts; the second is only held against it.
 * A person is left out who answered more than a third of the catch questions wrongly, or needed in the median less
-  than half a second beyond the length of a clip, or answered fewer than half of two or more repeated questions alike.
+  than 0.3 s beyond the length of a clip, or answered fewer than half of two or more repeated questions alike.
 * Two texts say the same if the same words are left of them without capitals, punctuation, filling words ("more",
   "the", "changes") and the plural's s, in any order, or if a list of synonyms says so.
 * A direction is called what most people call it, if two or more do; of equally many both names stand.
@@ -33,7 +33,7 @@ from ..tables.table import Table
 if TYPE_CHECKING:
     from ..tables.table import Cell
 
-WRONG, FASTEST, ALIKE, REPEATED = 1 / 3, 0.5, 0.5, 2
+WRONG, FASTEST, ALIKE, REPEATED = 1 / 3, 0.3, 0.5, 2
 ENOUGH = 2  # people who must give a name
 MOST = 1 << 20  # bytes of a list of synonyms
 _WORDS = (

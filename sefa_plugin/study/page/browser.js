@@ -18,7 +18,7 @@ const store = (() => {
       }
     },
   };
-  const key = (name) => `sefa-study ${STUDY.id} ${name.trim().replace(/\s+/g, " ").toLowerCase()}`;
+  const key = (name) => `sefa-study ${STUDY.id} ${person(name)}`;
   const lines = (name) => held.get(key(name)) || "";
 
   function browser() {

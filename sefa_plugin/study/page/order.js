@@ -2,6 +2,9 @@
 // Which questions a person is asked, in which order, and how they are shown: the same for the same name, and another one
 // for each name.
 
+// A name as people are told apart by.
+const person = (name) => name.trim().replace(/\s+/g, " ").toLowerCase();
+
 // Numbers from 0 to 1 that follow from a text: FNV-1a makes 32 bits of it, xorshift goes on from there (Marsaglia 2003).
 function randomOf(text) {
   let state = 2166136261;
@@ -41,7 +44,7 @@ function withRepeats(items, share, random) {
 
 // Single clips first, then pairs. Of each clip one of its two files is shown, and of a pair one clip on the left.
 function trialsOf(study, name) {
-  const random = randomOf(`${study.id} ${study.seed} ${name.trim().replace(/\s+/g, " ").toLowerCase()}`);
+  const random = randomOf(`${study.id} ${study.seed} ${person(name)}`);
   const kinds = [1, 2].map((count) => study.items.filter((item) => item.clips.length === count));
   return kinds
     .flatMap((items) => withRepeats(items, study.repeats, random))

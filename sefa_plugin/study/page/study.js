@@ -28,6 +28,8 @@ function write(into, text) {
   }
 }
 
+const last = () => `sefa-study ${study.id}`; // where this tab has the name, in case it is loaded again
+
 function trouble(text) {
   at("trouble").textContent = text;
   at("trouble").hidden = !text;
@@ -49,15 +51,17 @@ async function open() {
   }
   const texts = study.texts;
   document.title = at("title").textContent = texts.title;
-  write(at("instructions"), texts.instructions);
+  const kinds = [["names", 1], ["pairs", 2]].filter(([, count]) => study.items.some((item) => item.clips.length === count));
+  write(at("instructions"), ["instructions", ...kinds.map(([kind]) => kind)].map((part) => texts[part]).join("\n\n"));
   write(at("consent"), texts.consent);
   write(at("thanks"), texts.thanks);
   for (const word of texts.suggestions.split("\n").map((line) => line.trim()).filter(Boolean)) {
     at("suggestions").append(new Option("", word));
   }
-  const before = sessionStorage.getItem(`sefa-study ${study.id}`); // the page was loaded again
-  at("name").value = before || new URLSearchParams(location.search).get("name") || "";
-  if (before && (await begin(before, false))) return undefined;
+  const given = new URLSearchParams(location.search).get("name") || "";
+  const before = sessionStorage.getItem(last()) || "";
+  at("name").value = given || before;
+  if (before && (!given || person(given) === person(before)) && (await begin(before, false))) return undefined;
   show("welcome");
   return undefined;
 }
@@ -76,9 +80,9 @@ async function begin(typed, agreed) {
   }
   trouble("");
   name = typed;
-  sessionStorage.setItem(`sefa-study ${study.id}`, name);
+  sessionStorage.setItem(last(), name);
   at("who").textContent = name;
-  at("who").hidden = false;
+  at("you").hidden = false;
   trials = trialsOf(study, name);
   answers = new Map(held.answers.map((one) => [one.place, one]));
   const open_ = trials.findIndex((trial) => !answers.has(trial.place));
@@ -94,6 +98,18 @@ at("begin").addEventListener("submit", async (event) => {
   at("begin-hint").textContent = !typed ? "Type a name." : missing ? "Tick the box if you take part." : "";
   if (missing) missing.focus();
   else await begin(typed, true);
+});
+
+at("other").addEventListener("click", () => {
+  if (saving) return;
+  leave();
+  sessionStorage.removeItem(last());
+  name = "";
+  at("you").hidden = true;
+  at("begin").reset();
+  trouble("");
+  show("welcome");
+  at("name").focus();
 });
 
 // --- a question ----------------------------------------------------------------------------------
@@ -328,7 +344,7 @@ document.addEventListener("keydown", (event) => {
   const act = KEYS[key] || (isPair() ? PAIR : ONE)[key];
   if (!act) return;
   event.preventDefault();
-  act();
+  if (!event.repeat) act();
 });
 
 // --- answers that stay in the browser ------------------------------------------------------------
