@@ -59,7 +59,7 @@ def visit(browser):
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(str(error)))
         tab.goto(address)
-        open_at.hosts = (address.partition("/?")[0].partition("/#")[0].removesuffix("/index.html"),)
+        open_at.hosts = (re.split(r"/(index\.html)?[?#]|/index\.html$", address)[0],)
         return tab
 
     open_at.said = said
@@ -147,6 +147,9 @@ def test_a_whole_study_by_keys_loaded_again_and_with_a_step_back(visit, runs, tm
     words = ["--outdir", tmp_path / "study", "--port", 0, "--catches", 2]
     with running(tmp_path, *runs, *words, command="study") as (process, address, token):
         study = load(tmp_path / "study")
+        lost = visit(f"{address}/#")
+        until(lambda: "#token=" in lost.text_content("#trouble"))
+        assert not lost.locator("#welcome").is_visible()
         tab = visit(f"{address}/?name=Anna#token={token}")
         begin(tab)
         told = {}
@@ -167,8 +170,6 @@ def test_a_whole_study_by_keys_loaded_again_and_with_a_step_back(visit, runs, tm
         assert "saved" in tab.text_content("#kept")
         tab.reload()
         tab.locator("#done").wait_for()
-        tab.click("#other")
-        assert tab.input_value("#name") == "" or tab.locator("#welcome").is_visible()
     assert process.returncode == 0 and "Traceback" not in (tmp_path / "studio.log").read_text()
     records = kept(tmp_path / "study", "anna")
     held = answers.latest(records)
@@ -182,9 +183,9 @@ def test_a_whole_study_by_keys_loaded_again_and_with_a_step_back(visit, runs, tm
     assert [len(one.shown) for one in held.values()] == sorted(len(one.shown) for one in held.values())
     result = sefa("evaluate", "study", tmp_path / "study", "--keep-all", "--json")
     tables = json.loads(result.stdout)
-    assert tables["people"]["rows"][0][2:4] == ["3 of 3", f"{1 + (held[2].text == 'x')} of 2"] or True
-    first, second = tables["pairs"]["rows"][0][1:3]
-    assert (first, second) == (3, 0)
+    assert tables["people"]["rows"][0][1] == len(held)
+    assert tables["pairs"]["rows"][0][1:4] == [3, 0, 0]
+    visit.said[:] = [line for line in visit.said if "403" not in line]  # the browser's own line on the lost page
 
 
 def test_a_server_that_is_killed_loses_nothing(visit, runs, tmp_path):
@@ -353,14 +354,6 @@ def test_a_name_in_the_address_is_another_person(visit, single):
     assert not tab.is_checked("#agree")
 
 
-def test_without_the_token_it_says_what_to_open(visit, runs, tmp_path):
-    with running(tmp_path, runs[0], "--outdir", "study", "--port", 0, command="study") as (_, address, _token):
-        tab = visit(address + "/#")
-        until(lambda: "#token=" in tab.text_content("#trouble"))
-        assert not tab.locator("#welcome").is_visible()
-    visit.said[:] = [line for line in visit.said if "403" not in line]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("wide", [360, 768, 1280, 1920])
 def test_it_fits_the_window_and_can_be_read(visit, runs, tmp_path_factory, single, wide, scheme):
@@ -375,8 +368,9 @@ def test_it_fits_the_window_and_can_be_read(visit, runs, tmp_path_factory, singl
     fits.append(tab.evaluate("document.documentElement.scrollWidth"))
     assert max(fits) <= wide
     named = tab.evaluate(
-        """() => [...document.querySelectorAll("button, input, textarea, progress, video")].filter((one) => one.offsetParent
-          && !(one.labels?.length || one.getAttribute("aria-label") || one.textContent.trim()))
+        """() => [...document.querySelectorAll("button, input, textarea, progress, video")]
+          .filter((one) => one.offsetParent)
+          .filter((one) => !(one.labels?.length || one.getAttribute("aria-label") || one.textContent.trim()))
           .map((one) => one.outerHTML)"""
     )
     assert named == []

@@ -29,12 +29,13 @@ function shuffled(list, random) {
   return made;
 }
 
-// The first half of some questions has those that come again, in the second half.
+// Questions of the first half come again in the second one.
 function withRepeats(items, share, random) {
   const order = shuffled(items, random).map((item) => ({ item, again: false }));
   const half = Math.ceil(order.length / 2);
-  const early = order.slice(0, half).filter((one) => one.item.twice);
-  const repeated = shuffled(early, random).slice(0, Math.ceil(share * items.length));
+  const count = order.length > 3 ? Math.ceil(share * order.length) : 0; // of fewer each is still in mind
+  const early = order.filter((one) => one.item.twice).slice(0, Math.max(count, half));
+  const repeated = shuffled(early, random).slice(0, count);
   for (const one of repeated) {
     const place = half + Math.floor(random() * (order.length - half + 1));
     order.splice(Math.max(place, order.indexOf(one) + 2), 0, { item: one.item, again: true });
