@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("runs", nargs=-1, required=True, metavar="RUN_FOLDER...", type=Folder(there=True))
+@click.argument("runs", nargs=-1, required=True, metavar="RUN_FOLDERS", type=Folder(there=True))
 @click.option(
     "--outdir",
     type=Folder(),
@@ -112,7 +112,7 @@ def study(**given: Any) -> None:
 
 
 @click.command("study", cls=Command)
-@click.argument("paths", nargs=-1, required=True, metavar="FOLDER_OR_FILES...", type=File("answers"))
+@click.argument("paths", nargs=-1, required=True, metavar="FOLDERS_OR_FILES", type=File("answers"))
 @click.option(
     "--synonyms",
     type=File("text"),

@@ -75,25 +75,25 @@ class Words:
     """What people call things, merged.
 
     Attributes:
-        synonyms: from a reduced word to the one that stands for it.
-        written: by reduced word, how often each spelling was typed.
+        synonyms: see :func:`synonyms_in`.
+        written: by reduced text, how often each spelling was typed.
     """
 
     synonyms: Mapping[str, str] = field(default_factory=dict)
     written: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, text: str) -> str:
-        """The reduced word of a text, whose spelling is counted."""
+        """The reduced text that stands for a text, whose spelling is counted."""
         short = reduced(text)
-        key = self.synonyms.get(short, short)
-        if key == short:  # another spelling of a synonym is not what it is called
-            self.written[key][" ".join(without_unprintable(text).replace(",", " ").split()).lower()] += 1
-        return key
+        if short in self.synonyms:
+            return reduced(self.synonyms[short])
+        self.written[short][" ".join(without_unprintable(text).replace(",", " ").split()).lower()] += 1
+        return short
 
     def spelled(self, key: str) -> str:
-        """How most people spell it, of equally many the shortest."""
-        found = self.written.get(key)
-        name = min(found, key=lambda word: (-found[word], len(word), word)) if found else key
+        """How the list of synonyms spells it, or most people, of equally many spellings the shortest."""
+        found = self.written[key]
+        name = self.synonyms.get(key) or min(found, key=lambda word: (-found[word], len(word), word))
         return name[:60].strip()
 
 
@@ -107,10 +107,10 @@ def reduced(text: str) -> str:
 
 
 def synonyms_in(path: Path) -> dict[str, str]:
-    """A list of synonyms, lines such as ``hair colour = hair, shade of the hair``: from each to the first, reduced.
+    """A list of synonyms, lines such as ``hair colour = hair, shade of the hair``: from each, reduced, to the first.
 
     Raises:
-        ValueError: a line is none, or a word stands in two of them.
+        ValueError: a line is none, or a word stands for two names.
         OSError: it cannot be read.
     """
     found: dict[str, str] = {}
@@ -118,11 +118,12 @@ def synonyms_in(path: Path) -> dict[str, str]:
         if not line.strip() or line.startswith("#"):
             continue
         name, equals, others = line.partition("=")
-        if not equals or not name.strip() or not others.strip():
+        name = name.strip()
+        if not equals or not name or "," in name or not others.strip():
             raise ValueError(f"{path}, line {number}: expected NAME = WORD, WORD, got {line.strip()!r:.60}")
-        for word in filter(None, map(reduced, others.split(","))):
-            if found.setdefault(word, reduced(name)) != reduced(name):
-                raise ValueError(f"{path}, line {number}: {word!r:.40} stands for two names")
+        for word in filter(str.strip, [name, *others.split(",")]):
+            if found.setdefault(reduced(word), name) != name:
+                raise ValueError(f"{path}, line {number}: {word.strip()!r:.40} stands for two names")
     return found
 
 
