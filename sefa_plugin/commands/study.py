@@ -70,6 +70,7 @@ def study(**given: Any) -> None:
     for package in () if alone else ("starlette", "uvicorn"):
         require_extra(package, "the study")
     check_address(given)
+    from ..study.copy import check_target, copy_study
     from ..study.making import Wanted, make_study
 
     folder = Path(given["outdir"])
@@ -82,12 +83,12 @@ def study(**given: Any) -> None:
         texts=Path(given["texts"]) if given["texts"] else None,
     )
     with usage():
+        if alone:
+            check_target(Path(given["static"]))
         made = make_study([Path(run) for run in given["runs"]], folder, wanted, lambda text: report(text, err=True))
     kinds = [item.kind for item in made.items]
     report(f"{folder}: {kinds.count('one')} clips and {kinds.count('pair')} pairs are asked about", err=True)
     if alone:
-        from ..study.copy import copy_study
-
         with usage():
             copy_study(made, folder, Path(given["static"]))
         report(f"{Path(given['static']) / 'index.html'}: open it, or put the folder anywhere")

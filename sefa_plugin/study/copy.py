@@ -14,6 +14,16 @@ DATA, FIRST = "data.js", "// A study of sefa_plugin\n"
 BY_SERVER, ALONE = '<script defer src="server.js"></script>', ("data.js", "browser.js")
 
 
+def check_target(target: Path) -> None:
+    """Check that a folder can be used for a copy, before any work.
+
+    Raises:
+        StudyError: it holds something else.
+    """
+    if target.is_dir() and any(target.iterdir()) and not _is_ours(target):
+        raise StudyError(f"--static {target}: holds other files; name a folder that is new or empty")
+
+
 def copy_study(study: Study, folder: Path, target: Path) -> None:
     """Write the page of a study with its clips into a folder, to be put anywhere, or opened from disk.
 
@@ -23,10 +33,8 @@ def copy_study(study: Study, folder: Path, target: Path) -> None:
         StudyError: the target holds something else.
         OSError: it cannot be written.
     """
-    if target.is_dir() and any(target.iterdir()) and not _is_ours(target):
-        raise StudyError(f"--static {target}: holds other files; name a folder that is new or empty")
+    check_target(target)
     public = study.public()
-    # U+2028 and "</" are no trouble here: the file is loaded as a script, and JSON is escaped to ASCII.
     texts = {DATA: f"{FIRST}const STUDY = {json.dumps(public, indent=1)};\n"}
     for path in sorted(PAGE.iterdir()):
         if path.name != "server.js":

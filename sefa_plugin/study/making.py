@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from msgspec import structs
+
 from ..media.frame_store import FrameList
 from ..media.video import write_video
+from ..runs.record import NAME as RECORD
 from ..system.whole_files import whole_file
 from .answers import people_in
 from .clips import Source, darkening, found_in, name_of, still
-from .design import CLIPS, NAME, Clip, Item, Study, StudyError, load
+from .design import CLIPS, NAME, Clip, Item, Run, Study, StudyError, load
 from .texts import read_texts
 
 ASK = ("names", "pairs", "both")
@@ -57,6 +60,10 @@ def make_study(
         VideoError: there is no ffmpeg.
         OSError: a file cannot be read or written.
     """
+    if len({run.resolve() for run in runs}) < len(runs):
+        raise StudyError("the folder of a run is named twice")
+    if (folder / RECORD).exists():
+        raise StudyError(f"--outdir {folder}: is the folder of a run; a study has a folder of its own")
     found = [found_in(run, place, folder) for place, run in enumerate(runs)]
     sources = [one for _, some in found for one in some]
     pairs = [] if wanted.ask == "names" else _pairs([some for _, some in found], runs)
@@ -77,7 +84,7 @@ def make_study(
         id,
         wanted.seed,
         wanted.repeats,
-        tuple(run for run, _ in found),
+        _told_apart([run for run, _ in found]),
         tuple(one.shown for one in sources),
         tuple(items),
         texts,
@@ -86,6 +93,12 @@ def make_study(
         return study
     _write(study, folder, sources, clips, made, say)
     return study
+
+
+def _told_apart(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Runs whose folders have the same name are called by their paths."""
+    names = [run.called for run in runs]
+    return tuple(structs.replace(run, called=run.path) if names.count(run.called) > 1 else run for run in runs)
 
 
 def _pairs(runs: Sequence[Sequence[Source]], folders: Sequence[Path]) -> list[tuple[int, int]]:

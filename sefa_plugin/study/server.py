@@ -56,9 +56,10 @@ class Asked:
         """A clip."""
         name = request.path_params["name"]
         known = {file for item in self.study.items for clip in item.clips for file in clip.files}
-        if name not in known:
+        path = self.folder / CLIPS / name
+        if name not in known or not path.is_file():
             return JSONResponse({"error": "there is no such clip"}, 404)
-        return FileResponse(self.folder / CLIPS / name, media_type="video/mp4")
+        return FileResponse(path, media_type="video/mp4")
 
     async def earlier(self, request: Request) -> Response:
         """What a person has answered so far."""

@@ -87,6 +87,9 @@ def test_wrong_turns_have_a_line(made, tmp_path, monkeypatch):
     refused(sefa("study", "one", "--host", "0.0.0.0", "--outdir", tmp_path / "study"), 2, "--token")
     refused(sefa("evaluate", "study"), 2, "FOLDERS_OR_FILES")
     refused(sefa("evaluate", "study", tmp_path / "empty"), 2, "no folder of a study")
+    refused(
+        sefa("study", "one", "--outdir", tmp_path / "study", "--static", "one"), 2, "--static one: holds other files"
+    )
     assert not (tmp_path / "study").exists() and not (tmp_path / "page").exists()
     assert sefa("study", "one", *static).exit_code == 0
     refused(sefa("study", tmp_path / "study", *static), 2, "holds a study; type the folders of its runs")

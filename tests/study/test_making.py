@@ -133,6 +133,20 @@ def test_pairs_are_of_the_same_seeds(run, tmp_path):
     assert not (tmp_path / "no").exists()
 
 
+def test_two_folders_of_one_name_are_told_apart(run, tmp_path):
+    other = made_run(tmp_path / "first", 1, seed=1)
+    study = make_study([run, other], tmp_path / "study", Wanted(catches=0))
+    assert study.title(3) == "../first all:0" and study.title(0).endswith("/first all:0")
+    assert study.title(0) != "../first all:0"
+
+
+def test_folders_are_not_mixed_up(run, tmp_path):
+    with pytest.raises(StudyError, match="named twice"):
+        make_study([run, run / ".." / run.name], tmp_path, Wanted())
+    with pytest.raises(StudyError, match="--outdir .*first: is the folder of a run"):
+        make_study([run], run, Wanted())
+
+
 def test_what_is_no_run_is_refused_in_a_line(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(StudyError, match="no folder of a run"):

@@ -146,8 +146,8 @@ def read_all(paths: Sequence[Path], warn: Callable[[str], None]) -> tuple[Study,
     if not folders:  # answers inside of the folder of a study
         folders = [path.parent.parent for path in files if (path.parent.parent / NAME).is_file()][:1]
     if not folders:
-        first = f"{paths[0]}: is no folder of a study" if paths[0].is_dir() else f"{paths[0]}: are answers"
-        raise StudyError(f"{first}; name the folder of the study, too, which knows what the clips show")
+        what = "is no folder of a study" if paths[0].is_dir() else "answers alone say little"
+        raise StudyError(f"{paths[0]}: {what}; name the folder of the study, too, which knows what the clips show")
     if len(folders) > 1:
         raise StudyError(f"{folders[0]} and {folders[1]}: are two studies; evaluate one at a time")
     (folder,) = folders

@@ -205,7 +205,7 @@ def test_answers_from_elsewhere(tmp_path):
     assert [one.answers for one in again] == [one.answers for one in people]
     only = tmp_path / "study/answers/anna.jsonl"
     assert len(work.read_all([only], said.append)[2]) == 1  # inside of the folder of a study
-    with pytest.raises(StudyError, match="are answers; name the folder of the study"):
+    with pytest.raises(StudyError, match="answers alone say little; name the folder of the study"):
         work.read_all(files, said.append)
     made(tmp_path / "second")
     with pytest.raises(StudyError, match="are two studies"):
