@@ -178,7 +178,10 @@ def evaluate_study(**given: Any) -> None:
     if given["write_names"]:
         written = write_names(asked, folder, found.names, [Path(path) for path in given["named_files"]])
     if given["as_json"]:
-        held = {stem.removeprefix("study-"): json.loads(table.json()) for stem, table in tables.items()}
+        titles = {"study": "directions"}
+        held = {
+            titles.get(stem, stem.removeprefix("study-")): json.loads(table.json()) for stem, table in tables.items()
+        }
         click.echo(json.dumps({**about, **held, "names": written, "files": files}, indent=1))
         return
     for table in tables.values():

@@ -167,15 +167,16 @@ def _of_folder(path: Path) -> Iterator[np.ndarray]:
             yield as_rgb(np.asarray(picture.convert("RGBA" if "A" in picture.getbands() else "RGB")))
 
 
-def still(frames: Sequence[np.ndarray] | FrameList, distances: Sequence[float]) -> np.ndarray:
+def still(frames: FrameList, distances: Sequence[float]) -> np.ndarray:
     """The frame that is nearest to the unedited pictures."""
     return frames[int(np.argmin(np.abs(distances)))]
 
 
-def darkening(frame: np.ndarray, count: int) -> list[np.ndarray]:
-    """A frame that gets dark and light again, ``count`` times uint8 ``[H, W, 3]``."""
-    dark = (1 - np.cos(2 * np.pi * np.arange(count) / count)) / 2  # 0 to 1 and back
-    return [np.rint(frame * (1 - (1 - DARKEST) * share)).astype(np.uint8) for share in dark]
+def darkening(frame: np.ndarray, count: int, first: int = 0) -> Iterator[np.ndarray]:
+    """A frame that gets dark and light again in ``count`` frames, beginning with the one of number ``first``."""
+    for place in range(first, first + count):
+        dark = (1 - np.cos(2 * np.pi * place / count)) / 2  # 0 to 1 and back
+        yield np.rint(frame * (1 - (1 - DARKEST) * dark)).astype(np.uint8)
 
 
 def name_of(*parts: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, repeat
 from pathlib import Path
 
 from msgspec import structs
@@ -173,8 +173,8 @@ def _write(
         for one in copies:
             for way, name in enumerate(one.files):
                 if name in needed:
-                    shown = darkening(unedited, count) if one.made == "obvious" else [unedited] * count
-                    shown = shown[way * count // 2 :] + shown[: way * count // 2]
+                    obvious = one.made == "obvious"
+                    shown = darkening(unedited, count, way * count // 2) if obvious else repeat(unedited, count)
                     write_video(folder / CLIPS / name, shown, source.fps)
     with whole_file(folder / NAME) as part:
         part.write_bytes(study.data())

@@ -94,6 +94,8 @@ class Asked:
         known = {file for clip in item.clips for file in clip.files}
         if not set(answer.shown) <= known or answer.choice not in CHOICES[item.kind]:
             raise ValueError("this answer is to another question")
+        if not answer.plays:
+            raise ValueError("the clip was not watched to its end")
         if answer.choice == "change" and (not answer.text.strip() or not answer.clean):
             raise ValueError("what changes, and how cleanly, is missing")
 

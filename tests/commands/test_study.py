@@ -61,8 +61,8 @@ def test_tables_are_files_and_one_json_value(made, tmp_path, monkeypatch):
     held = json.loads(sefa("evaluate", "study", tmp_path / "study", "--synonyms", words, "--json").stdout)
     names = ["study.csv", "study-pairs.csv", "study-agreement.csv", "study-people.csv"]
     assert [path.rpartition("/")[2] for path in held["files"] if path.endswith("csv")] == names
-    assert [row[0] for row in held["study"]["rows"]] == ["one all:0", "one all:1", "two all:0", "two all:1"]
-    assert {row[5] for row in held["study"]["rows"]} == {"hair colour"}
+    assert [row[0] for row in held["directions"]["rows"]] == ["one all:0", "one all:1", "two all:0", "two all:1"]
+    assert {row[5] for row in held["directions"]["rows"]} == {"hair colour"}
     assert held["pairs"]["rows"][0][:4] == ["one or two", 2, 2, 0] and held["pairs"]["rows"][0][6] == 1
     assert held["people"]["rows"][2][-1] == "no: 3 of 3 catch questions wrong"
     with open(tmp_path / "study/evaluate/study.csv", newline="") as file:
@@ -70,7 +70,7 @@ def test_tables_are_files_and_one_json_value(made, tmp_path, monkeypatch):
     assert head[:5] == ["direction", "answers", "see a change", "see a change low", "see a change high"]
     assert len(rows) == 4 and rows[0][:3] == ["one all:0", "2", "1"]
     everybody = json.loads(sefa("evaluate", "study", tmp_path / "study", "--keep-all", "--json").stdout)
-    assert everybody["study"]["rows"][0][1] == 3
+    assert everybody["directions"]["rows"][0][1] == 3
 
 
 def test_wrong_turns_have_a_line(made, tmp_path, monkeypatch):

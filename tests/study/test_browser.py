@@ -238,7 +238,7 @@ def test_two_people_with_plain_files(visit, single, tmp_path):
     result = sefa("evaluate", "study", folder, *files, "--outdir", tmp_path, "--keep-all", "--json")
     assert result.exit_code == 0, result.output
     held = json.loads(result.stdout)
-    rows = held["study"]["rows"]
+    rows = held["directions"]["rows"]
     assert [(row[0], row[1], row[3], row[4], row[5]) for row in rows] == [
         ("all:0", 2, 0, 0, "hair"),
         ("all:1", 2, 0, 0, None),

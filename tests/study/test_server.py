@@ -97,6 +97,7 @@ def test_what_was_answered_is_there_again(client, made):
         ({"text": " "}, "is missing"),
         ({"clean": 0}, "is missing"),
         ({"clean": 6}, "clean"),
+        ({"plays": 0}, "not watched to its end"),
         ({"name": "a\nb"}, "a name is needed"),
         ({"name": " "}, "a name is needed"),
         ({"text": "x" * 201}, "text"),

@@ -300,7 +300,7 @@ def results_of(
             agreement,
             f"{counted}. Krippendorff's alpha (2011) takes missing answers, Fleiss' kappa (1971) needs all. 1 is full "
             f"agreement, 0 that of chance; 95 % intervals by resampling the questions. {NOTHING.capitalize()} is a "
-            "name among others; who could not tell gave none.",
+            "name among others; who could not tell gave none. Where all answers are the same, nothing is defined.",
         ),
         _people(people, keep_all),
         names,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,7 @@ def write_names(study: Study, folder: Path, names: Sequence[Named], files: Seque
         shown = study.directions[one.direction]
         if one.name:
             wanted.setdefault((shown.direction, shown.layers), one)
-    folders = [folder / run.path for run in study.runs]
+    folders = [Path(os.path.normpath(folder / run.path)) for run in study.runs]
     sets = {path: held for run in folders if run.is_dir() for path, held in sets_in(run).items()}
     sets |= {path: Directions.load(path) for path in files}
     lines, found = [], set[tuple[str, tuple[int, ...]]]()
@@ -46,10 +47,10 @@ def write_names(study: Study, folder: Path, names: Sequence[Named], files: Seque
         found |= set(places.values())
         if not places:
             continue
-        said: list[str] = []
+        said: dict[int, str] = {}
         change(path, partial(_with_names, wanted, said))
         refresh_page(path.parent)
-        lines += [f"{path}: {line}" for line in said]
+        lines += [f"{path}: direction {place} {said[place]}" for place in sorted(said)]
     for key, one in wanted.items():
         if key not in found:
             where = "in the folder of its run; name its file with --directions-file"
@@ -65,7 +66,7 @@ def _places(held: Directions, wanted: Wanted) -> dict[int, tuple[str, tuple[int,
     return {place: key for place, key in enumerate(keys) if key in wanted}
 
 
-def _with_names(wanted: Wanted, said: list[str], held: Directions) -> Directions:
+def _with_names(wanted: Wanted, said: dict[int, str], held: Directions) -> Directions:
     places = _places(held, wanted)
     given: dict[int, tuple[str, float]] = {}
     for key in wanted:  # most votes first: of equal names the others get a number
@@ -74,16 +75,16 @@ def _with_names(wanted: Wanted, said: list[str], held: Directions) -> Directions
             try:
                 check_name(one.name)
             except ValueError as error:
-                said.append(f"direction {place}: not written: {error}")
+                said[place] = f"is not named: {error}"
                 continue
             if before.named_by == "person":
                 same = " too" if before.name == one.name else f"; people say {one.name!r}"
-                said.append(f"direction {place} keeps the name {before.name!r} that you gave it{same}")
+                said[place] = f"keeps the name {before.name!r} that you gave it{same}"
                 continue
             given[place] = (one.name, one.votes / one.answers)
     made = held.with_auto_names(given, given.keys())
     for place in given:
         old, now = held.names[place], made.names[place]
         instead = f", no longer {old!r}" if old and old != now else ""
-        said.append(f"direction {place} is called {now!r}{instead}")
+        said[place] = f"is called {now!r}{instead}"
     return made

@@ -84,7 +84,8 @@ async function begin(typed, agreed) {
   at("who").textContent = name;
   at("you").hidden = false;
   trials = trialsOf(study, name);
-  answers = new Map(held.answers.map((one) => [one.place, one]));
+  const mine = held.answers.filter((one) => trials[one.place]?.item === one.item);
+  answers = new Map(mine.map((one) => [one.place, one]));
   const open_ = trials.findIndex((trial) => !answers.has(trial.place));
   if (open_ < 0) finish();
   else ask(open_);

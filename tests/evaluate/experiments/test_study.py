@@ -245,7 +245,7 @@ def test_names_are_written_and_a_persons_own_stay(tmp_path):
     text = "\n".join(lines)
     assert "direction 0 is called 'smile'" in text and "direction 2 is called 'smile 2', no longer 'old'" in text
     assert "direction 1 keeps the name 'mine' that you gave it; people say 'pose'" in text
-    assert "direction 3: not written" in text and len(lines) == 4
+    assert "direction 3 is not named" in text and len(lines) == 4
     assert write_names(study, tmp_path / "study", result.names)  # again: the same names
     assert Directions.load(run / "directions.safetensors").names == now.names
 
