@@ -12,25 +12,10 @@ import click
 from ..system.environment import require_extra
 from . import options
 from .files import File
-from .given import Given, open_for_pictures
+from .given import open_for_pictures
 from .shell import Command, note, warn
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def check_address(given: Given) -> None:
-    """Check --host and --token.
-
-    Raises:
-        click.UsageError: others could reach the page without a secret, or this is none.
-    """
-    token = given["token"]
-    if given["host"] not in _LOOPBACK and not token:
-        raise click.UsageError(
-            f"--host {given['host']}: others could reach the page; choose a secret for its address: --token TEXT"
-        )
-    if token is not None and (len(token) < 8 or not token.isascii() or not token.replace("-", "").isalnum()):
-        raise click.UsageError("--token: 8 or more letters, digits and - are needed")
 
 
 @click.command(cls=Command)
@@ -69,7 +54,12 @@ def studio(**given: Any) -> None:
     for package in ("starlette", "uvicorn"):
         require_extra(package, "the studio")
     token = given["token"]
-    check_address(given)
+    if given["host"] not in _LOOPBACK and not token:
+        raise click.UsageError(
+            f"--host {given['host']}: others could reach the page; choose a secret for its address: --token TEXT"
+        )
+    if token is not None and (len(token) < 8 or not token.isascii() or not token.replace("-", "").isalnum()):
+        raise click.UsageError("--token: 8 or more letters, digits and - are needed")
     sessions = [open_for_pictures(given, path) for path in given["network"]]
     from ..rendering.look import Look
     from ..runs.folder import own_folder

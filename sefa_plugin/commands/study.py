@@ -15,7 +15,6 @@ from . import options
 from .evaluate import FOLDER
 from .files import File, Folder, check_folder
 from .shell import Command, note, report, typed_command, usage, warn
-from .studio import check_address
 
 if TYPE_CHECKING:
     from ..evaluate.tables.table import Table
@@ -69,7 +68,7 @@ def study(**given: Any) -> None:
     alone = given["static"] is not None
     for package in () if alone else ("starlette", "uvicorn"):
         require_extra(package, "the study")
-    check_address(given)
+    check_address(given["host"], given["token"])
     from ..study.copy import check_target, copy_study
     from ..study.making import Wanted, make_study
 
@@ -94,7 +93,9 @@ def study(**given: Any) -> None:
         report(f"{Path(given['static']) / 'index.html'}: open it, or put the folder anywhere")
         note(f"keep {folder}: it knows what the clips show; then sefa evaluate study {folder} ANSWERS.jsonl")
         return
-    from ..studio.server import serve
+    import asyncio
+
+    from ..studio.serving import served
     from ..study.answers import token_of
     from ..study.server import Asked
 
@@ -109,7 +110,19 @@ def study(**given: Any) -> None:
 
     asked = Asked(made, folder, given["token"] or token_of(folder), warn)
     with suppress(KeyboardInterrupt):
-        serve(asked, given["host"], given["port"], given["allow_host"], ready)
+        asyncio.run(served(asked.app, asked.token, given["host"], given["port"], given["allow_host"], ready))
+
+
+def check_address(host: str, token: str | None) -> None:
+    """Check --host and --token.
+
+    Raises:
+        click.UsageError: others could reach the page without a secret, or this is none.
+    """
+    if host not in ("127.0.0.1", "localhost", "::1") and not token:
+        raise click.UsageError(f"--host {host}: others could reach the page; choose a secret for it: --token TEXT")
+    if token is not None and (len(token) < 8 or not token.isascii() or not token.replace("-", "").isalnum()):
+        raise click.UsageError("--token: 8 or more letters, digits and - are needed")
 
 
 @click.command("study", cls=Command)

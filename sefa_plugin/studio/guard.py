@@ -92,7 +92,7 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self._known(host):
-            return Refused(403, "this host is not served; see --host and --allow-host")
+            return Refused(403, "this host is not served; see --host and --allow-host of `sefa studio`")
         if not scope["path"].startswith("/api/"):
             return None
         origin = headers.get("origin")
@@ -101,7 +101,7 @@ class Guard:
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return Refused(403, "requests of other pages are refused")
         if not secrets.compare_digest(headers.get("x-sefa-token", "").encode(), self._token):
-            return Refused(403, "the token is missing or wrong: open the address that was printed")
+            return Refused(403, "the token is missing or wrong: open the address that `sefa studio` printed")
         if not headers.get("content-length", "0").isdigit() or int(headers.get("content-length", "0")) > BODY:
             return Refused(413, _TOO_LARGE)
         if self._open >= AT_ONCE:
