@@ -35,8 +35,9 @@ suggestions are only there to save typing.
 # Consent
 Taking part is voluntary. You can stop whenever you like by closing this page, without giving a reason.
 
-Stored are: the name that you type here, which need not be your own, your answers, and how long each took. Nothing else
-about you or your computer is stored, and nothing is sent to anybody but those who run this study.
+Stored are: the name that you type here, which need not be your own, your answers, when you gave them and how long each
+took; and, where answers stay in your browser, a random number that tells two people of the same name apart. Nothing
+else about you or your computer is stored, and nothing is sent to anybody but those who run this study.
 
 # Thanks
 Thank you! That was all.
