@@ -30,9 +30,10 @@ MAY_IMPORT = {
     "rendering": "directions networks generators media reading system",
     "projecting": "rendering networks media reading system",
     "runs": "rendering directions networks media reading system",
-    "evaluate": "runs rendering directions networks media reading system",
+    "evaluate": "study runs rendering directions networks media reading system",
+    "study": "studio runs media reading system",
     "studio": "projecting runs rendering directions networks media reading system",
-    "commands": "studio evaluate projecting runs rendering directions networks hook hooks media reading system",
+    "commands": "study studio evaluate projecting runs rendering directions networks hook hooks media reading system",
     "start": "commands system",
     "__main__": "start",
 }
@@ -254,6 +255,8 @@ def test_the_wheel_holds_everything_it_needs(tmp_path):
     assert {f"sefa_plugin/runs/page/page.{suffix}" for suffix in ("html.j2", "css", "js")} <= set(names)
     static = {f"sefa_plugin/studio/static/{path.name}" for path in (PACKAGE / "studio/static").iterdir()}
     assert len(static) > 8 and static <= set(names)
+    study = {f"sefa_plugin/study/page/{path.name}" for path in (PACKAGE / "study/page").iterdir()}
+    assert len(study) > 5 and study <= set(names)
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r})\n"
         "import sefa_plugin, sefa_plugin.hooks.stylegan3 as h, sefa_plugin.third_party.dnnlib\n"

@@ -14,6 +14,7 @@ from .networks import convert, info
 from .projecting import project
 from .shell import SETTINGS, Group
 from .studio import studio
+from .study import evaluate_study, study
 from .toolkit import register_command, unregister_command
 
 __all__ = ["gen_sefa", "sefa"]
@@ -38,9 +39,9 @@ def sefa(ctx: click.Context) -> None:
 
 _PARTS: tuple[click.Command, ...] = (  # in the order in which --help lists them
     *(render, sheet, demo, edit, project, plane, compare, import_, export, info, factorize, name, convert),
-    *(studio, evaluate, register_command, unregister_command),
+    *(studio, study, evaluate, register_command, unregister_command),
 )
-for _command in (baselines, hierarchy, truth, ganspace, boundary):
+for _command in (baselines, hierarchy, truth, ganspace, boundary, evaluate_study):
     evaluate.add_command(_command)
 for _part in _PARTS:
     sefa.add_command(_part)

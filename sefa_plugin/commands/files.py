@@ -50,6 +50,8 @@ ROLES = {
     "boundary": ("a boundary of InterFaceGAN (.npy)", {"arrays"}),
     "side": ("a directions file or a network", {"directions", "network", "pickle", "arrays", "torch", "folder"}),
     "picture": ("a picture (.jpg, .png, .webp)", {"picture", "folder"}),
+    "text": ("a text file", {"text"}),
+    "answers": ("the folder of a study, or answers to one (.jsonl)", {"folder", "text", "json"}),
     "any": ("a file", set(KINDS)),
 }
 PROJECT = (

@@ -39,9 +39,10 @@ HEADINGS = {
     "Experiment": (
         *("methods", "variants", "sets", "samples", "first_seed", "train_samples", "seed"),
         *("only", "condition", "files", "no_names"),
+        *("ask", "texts", "repeats", "catches", "synonyms", "keep_all", "write_names", "named_files"),
     ),
     "Page": ("port", "host", "allow_host", "token", "browser"),
-    "Output": ("outdir", "output", "layout", "single_file", "overwrite", "as_json", "dry_run"),
+    "Output": ("outdir", "static", "output", "layout", "single_file", "overwrite", "as_json", "dry_run"),
 }
 OTHERS = "Running"
 FEW = 8

@@ -1,4 +1,4 @@
-"""RGB frames to an H.264 file that every player shows in the same colours, by the ffmpeg program of imageio-ffmpeg."""
+"""RGB frames to an H.264 file that every player shows in the same colours, and back, by ffmpeg of imageio-ffmpeg."""
 
 from __future__ import annotations
 
@@ -82,6 +82,37 @@ def write_mp4(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: f
             raise VideoError(f"{path}: ffmpeg failed ({reason})")
 
 
+def read_mp4(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
+    """The frames of a video, uint8 RGB ``[H, W, 3]``, as they are decoded; an odd size has grown by one.
+
+    Raises:
+        VideoError: ffmpeg is missing, or cannot read the file.
+    """
+    source = ["-protocol_whitelist", "file", "-i", f"file:{os.path.abspath(path)}"]
+    command = [check_ffmpeg(), "-v", "error", *source, "-f", "image2pipe", "-vcodec", "ppm", "pipe:1"]
+    with tempfile.TemporaryFile() as errors, _decoding(command, errors) as stream:
+        while stream.readline() == b"P6\n":  # each frame tells its size
+            wide, high = map(int, stream.readline().split())
+            stream.readline()
+            yield np.frombuffer(stream.read(3 * wide * high), np.uint8).reshape(high, wide, 3)
+        errors.seek(0)
+        reason = errors.read().decode(errors="replace").strip().split("\n")[-1]
+        if reason:
+            raise VideoError(f"{path}: ffmpeg cannot read it ({reason})")
+
+
+@contextmanager
+def _decoding(command: list[str], errors: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Start a program that writes to a pipe; the program is ended with the block."""
+    process = _started(command, errors, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    with process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            process.kill()
+
+
 def _even(frame: np.ndarray) -> np.ndarray:
     return np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), "edge")
 
@@ -124,12 +155,14 @@ def _running(command: list[str], errors: IO[bytes]) -> Iterator[subprocess.Popen
             process.communicate()
 
 
-def _started(command: list[str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def _started(
+    command: list[str], errors: IO[bytes], stdin: int = subprocess.PIPE, stdout: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdin=stdin,
+            stdout=stdout,
             stderr=errors,
             start_new_session=True,  # Ctrl-C in a terminal reaches only this process, which then ends ffmpeg
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # the same on Windows

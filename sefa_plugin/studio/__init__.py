@@ -4,7 +4,7 @@ In: open networks (``Session``) and what a browser sends: ``state``, checked as 
 names and outputs, all made by ``runs`` and ``rendering``. ``network`` is one network with its directions, ``gallery``,
 ``presets`` and ``recording`` its outputs on disk, ``photographs`` those that are projected into it, ``lines`` the same
 as text; ``turns`` renders one picture at a time, ``guard`` refuses requests from elsewhere, ``server`` answers the
-others. The page itself is ``static``.
+others, ``serving`` opens their address. The page itself is ``static``.
 
-Doors: ``server``.
+Doors: ``server``, ``serving``, ``guard``.
 """

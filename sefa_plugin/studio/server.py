@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..media.effect import heat_picture
 from ..projecting.picture import PictureError
@@ -37,19 +35,14 @@ from .network import Network, as_jpeg, as_png
 from .photographs import Photograph, Photographs, as_npz, page_picture
 from .presets import Setting, presets_in, set_preset
 from .recording import Recorder, Recording
+from .serving import PORT, served
 from .state import Choice, Cropped, Ends, Naming, Preview, Record, Sent, State
 from .turns import Patient, Stopped, Superseded, TooMany, Turns
 
-PORT, PORTS = 8765, 100  # the usual port, and how many after it are tried to name a free one
-REQUEST_WITHIN = 10.0  # seconds after which a connection without a request is closed
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 Kind = TypeVar("Kind", bound=Sent)
 T = TypeVar("T")
-
-
-class StudioError(Exception):
-    """The studio cannot be opened at this address."""
 
 
 @dataclass(eq=False)
@@ -478,31 +471,6 @@ def _data(kind: str, data: bytes) -> str:
 # --- serving ------------------------------------------------------------------------------------------
 
 
-class _Connection(H11Protocol):
-    """Closes a connection that brings no request."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.loop.call_later(REQUEST_WITHIN, self._close_if_idle)
-
-    def _close_if_idle(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
-
-
-class _Server(uvicorn.Server):
-    """Calls ``ready`` once connections are accepted."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: Any = None) -> None:
-        """As uvicorn's."""
-        await super().startup(sockets)
-        self._ready()
-
-
 def networks_of(sessions: Sequence[tuple[Session, Path]], look: Look) -> list[Network]:
     """Networks for a studio, each with the folder of its outputs."""
     return [Network(session, folder, look) for session, folder in sessions]
@@ -526,51 +494,4 @@ def serve(
     Raises:
         StudioError: the port is in use, or the host is none of this computer.
     """
-    asyncio.run(_served(studio, host, port, allowed, ready))
-
-
-async def _served(studio: Studio, host: str, port: int, allowed: Sequence[str], ready: Callable[[str], None]) -> None:
-    try:
-        sockets = await _bound(host, port)
-    except OverflowError:
-        raise StudioError(f"--port {port}: a port is a number up to 65535") from None
-    except OSError as error:
-        raise StudioError(await _why_not(host, port, error)) from None
-    port = sockets[0].getsockname()[1]
-    everywhere = host in ("0.0.0.0", "::", "")
-    hosts = [*LOOPBACK, *allowed, *([] if everywhere else [host])]
-    config = uvicorn.Config(
-        studio.app(hosts, everywhere),
-        http=_Connection,
-        ws="none",
-        log_level="critical",
-        access_log=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=1,
-        server_header=False,
-    )
-    named = LOOPBACK[0] if everywhere else f"[{host}]" if ":" in host else host
-    address = f"http://{named}:{port}/#token={studio.token}"
-    await _Server(config, lambda: ready(address)).serve(sockets)
-
-
-async def _bound(host: str, port: int) -> list[Any]:
-    """Sockets at an address, which nobody else can take any more."""
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
-    sockets = [held.dup() for held in server.sockets]
-    server.close()
-    return sockets
-
-
-async def _why_not(host: str, port: int, error: OSError) -> str:
-    """A line on an address that cannot be used, with the next free port where the port is the reason."""
-    for other in range(port + 1, min(port + PORTS, 65536)):
-        try:
-            sockets = await _bound(host, other)
-        except OSError:
-            continue
-        for held in sockets:
-            held.close()
-        return f"port {port} is in use; type --port {other}, which is free"
-    return f"--host {host} --port {port}: {error.strerror or error}"
+    asyncio.run(served(studio.app, studio.token, host, port, allowed, ready))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from sefa_plugin.media import mp4
 from sefa_plugin.media.gif import delays
-from sefa_plugin.media.mp4 import VideoError, check_ffmpeg
+from sefa_plugin.media.mp4 import VideoError, check_ffmpeg, read_mp4
 from sefa_plugin.media.video import write_video
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
@@ -121,6 +121,18 @@ def gif_frames(path):
         for index in range(picture.n_frames):
             picture.seek(index)
             yield np.asarray(picture.convert("RGB")), dict(picture.info)
+
+
+def test_frames_come_back_from_a_file(tmp_path):
+    path = tmp_path / "odd: clip.mp4"
+    shown = [np.full((8, 10, 3), level, np.uint8) for level in (20, 120, 220)]
+    write_video(path, shown, 10)
+    read = list(read_mp4(path))
+    assert [frame.shape for frame in read] == [(8, 10, 3)] * 3
+    assert np.abs(np.stack(read).astype(int) - np.stack(shown)).max() <= 2
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(VideoError, match="ffmpeg cannot read it"):
+        list(read_mp4(path))
 
 
 def test_a_gif_of_few_colours_is_exact_and_loops(tmp_path):

@@ -1,4 +1,4 @@
-"""The command `sefa studio` in a process of its own."""
+"""The commands `sefa studio` and `sefa study` in a process of their own."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from places import ROOT
 
 
 @contextmanager
-def running(folder, *words, seconds=120):
-    """Start it in a folder; gives the process, its address and its token once it is served, and ends it."""
+def running(folder, *words, command="studio"):
+    """Start one in a folder; gives the process, its address and its token once it is served, and ends it."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "sefa_plugin", "studio", "--no-browser", *map(str, words)]
+    command = [sys.executable, "-m", "sefa_plugin", command, "--no-browser", *map(str, words)]
     with open(folder / "studio.log", "w+") as log:
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=log, text=True)
         try:

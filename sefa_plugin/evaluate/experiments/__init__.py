@@ -1,1 +1,1 @@
-"""The experiments of ``sefa evaluate``: from samples, methods and statistics to tables."""
+"""The experiments of ``sefa evaluate``: from samples, methods, statistics and people's answers to tables."""
