@@ -8,7 +8,9 @@ the weights. Interrupted runs go on from the last checkpoint.
 from __future__ import annotations
 
 import copy
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,9 +19,10 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from demo import checkpoint
+from demo import checkpoint, export
 from demo.network import Generator
 from demo.vases import SIZE, Z_DIM, draw, factors_of
+from sefa_plugin.reading.network_file import read_network, write_converted
 
 CHECKPOINT = "checkpoint.safetensors"
 BATCH = 16
@@ -28,11 +31,22 @@ KEPT = 0.998  # of the moving average, in a step
 UNSEEN = 1_000_000  # from this seed on latents judge
 
 
-def generator() -> Generator:
+SIZES = {"channel_base": 2048, "channel_max": 64}
+MAPPING = {"num_layers": 3, "lr_multiplier": 1}  # 0.01 as usual would take long to find the factors in z
+SHIPPED = export.SHIPPED.with_name("vases.safetensors")
+
+
+def generator(kind: Callable[..., torch.nn.Module] = Generator) -> torch.nn.Module:
     """A fresh generator."""
-    sizes = {"channel_base": 2048, "channel_max": 64}
-    mapping = {"num_layers": 3, "lr_multiplier": 1}  # 0.01 as usual would take long to find the factors in z
-    return Generator(Z_DIM, 0, 64, SIZE, 3, mapping, sizes)
+    return kind(
+        z_dim=Z_DIM,
+        c_dim=0,
+        w_dim=64,
+        img_resolution=SIZE,
+        img_channels=3,
+        mapping_kwargs=dict(MAPPING),
+        synthesis_kwargs=dict(SIZES),
+    )
 
 
 def latents(seed: int, count: int) -> torch.Tensor:
@@ -88,7 +102,7 @@ class Fit:
         self.done = state["done"]
 
 
-def accuracy(G: Generator, count: int = 64) -> tuple[float, float]:
+def accuracy(G: torch.nn.Module, count: int = 64) -> tuple[float, float]:
     """PSNR in decibels of the pictures of unseen latents against the drawn ones: the median and the lowest."""
     z = latents(UNSEEN, count)
     with torch.no_grad():
@@ -97,7 +111,18 @@ def accuracy(G: Generator, count: int = 64) -> tuple[float, float]:
     return float(decibels.median()), float(decibels.min())
 
 
-def sheet(G: Generator, columns: int = 6) -> Image.Image:
+def write_network(G_ema: torch.nn.Module, path: Path) -> None:
+    """Write the network in the format of ``sefa convert``, with the mean of w measured."""
+    G = generator(export.persistent_module().Generator).eval().requires_grad_(False)
+    G.load_state_dict(G_ema.state_dict())
+    G.mapping.w_avg.copy_(export.measured_w_avg(G))
+    with tempfile.TemporaryDirectory() as folder:
+        pickled = Path(folder, "vases.pkl")
+        export.write({"G_ema": G}, str(pickled))
+        write_converted(read_network(str(pickled)), path)
+
+
+def sheet(G: torch.nn.Module, columns: int = 6) -> Image.Image:
     """Drawn pictures and those of the network, in turns of rows."""
     z = latents(UNSEEN + 1, 2 * columns)
     with torch.no_grad():
@@ -111,8 +136,9 @@ def sheet(G: Generator, columns: int = 6) -> Image.Image:
 @click.option("--steps", type=click.IntRange(min=1), default=12_000, help=f"Of {BATCH} pictures each.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the weights and the latents.")
 @click.option("--minutes", type=click.FloatRange(min=0), default=3, help="Between checkpoints.")
-def main(outdir: Path, steps: int, seed: int, minutes: float) -> None:
-    """Train on drawn vases. Run it again to go on after an interruption."""
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=SHIPPED)
+def main(outdir: Path, steps: int, seed: int, minutes: float, output: Path) -> None:
+    """Train on drawn vases and write the network. Run it again to go on after an interruption."""
     outdir.mkdir(parents=True, exist_ok=True)
     fit, path = Fit(steps, seed), outdir / CHECKPOINT
     if path.exists():
@@ -137,6 +163,8 @@ def main(outdir: Path, steps: int, seed: int, minutes: float) -> None:
             save()
             saved = time.time()
     save()
+    write_network(fit.G_ema, output)
+    click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
     click.echo("PSNR against the drawn pictures: median {:.1f} dB, lowest {:.1f} dB".format(*accuracy(fit.G_ema)))
 
 

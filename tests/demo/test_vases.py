@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from demo import checkpoint, fit
 from demo.vases import FACTORS, NAMES, SIZE, draw, factors_of
+from sefa_plugin import load_network
 
 
 def middle(**changes: float) -> torch.Tensor:
@@ -65,10 +66,25 @@ def test_training_goes_on_as_if_never_interrupted(tmp_path, monkeypatch):
 def test_training_brings_pictures_closer_to_the_drawn_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(fit, "BATCH", 4)
     before = fit.accuracy(fit.Fit(steps=1).G_ema, 8)[0]
-    result = CliRunner().invoke(fit.main, ["--outdir", str(tmp_path), "--steps", "60"], catch_exceptions=False)
+    words = ["--outdir", str(tmp_path), "--output", str(tmp_path / "made.safetensors"), "--steps"]
+    result = CliRunner().invoke(fit.main, [*words, "60"], catch_exceptions=False)
     after = float(result.output.split("median ")[1].split()[0])
     assert result.exit_code == 0 and after > before + 1.5
-    again = CliRunner().invoke(fit.main, ["--outdir", str(tmp_path), "--steps", "60"])
+    again = CliRunner().invoke(fit.main, [*words, "60"])
     assert "going on from step 60" in again.output
-    other = CliRunner().invoke(fit.main, ["--outdir", str(tmp_path), "--steps", "61"])
+    other = CliRunner().invoke(fit.main, [*words, "61"])
     assert other.exit_code == 1 and "has --seed 0 --steps 60" in other.output
+
+
+def test_the_network_is_written_with_its_own_pictures(tmp_path):
+    made = fit.generator().eval()
+    fit.write_network(made, tmp_path / "vases.safetensors")
+    G, z = load_network(tmp_path / "vases.safetensors"), fit.latents(1, 2)
+    with torch.no_grad():
+        assert (G(z, None, noise_mode="const") - made(z, noise_mode="none")).abs().max() < 1e-4
+        assert G.mapping.w_avg.abs().max() > 0
+
+
+def test_the_shipped_network_draws_the_drawn_vases():
+    median, lowest = fit.accuracy(load_network("vases"))
+    assert median > 26 and lowest > 20
