@@ -134,13 +134,16 @@ def test_factorize_lists_its_sets(tmp_path):
     assert all(os.path.isfile(one["file"]) and len(one["eigenvalues"]) == len(one["names"]) == 3 for one in held)
 
 
+HARD = pytest.mark.hard
+
+
 @pytest.mark.parametrize(
     ("words", "key"),
     [
         (["rescore", "-K", "2", "--distance", "1"], None),
-        (["baselines", "--methods", "sefa,chance", "-K", "2", "--features", "none"], "rows"),
-        (["hierarchy", "-K", "1"], "rows"),
-        (["truth", "--variants", "0", "--sets", "2", "-K", "2"], "rows"),
+        pytest.param(["baselines", "--methods", "sefa,chance", "-K", "2", "--features", "none"], "rows", marks=HARD),
+        pytest.param(["hierarchy", "-K", "1"], "rows", marks=HARD),
+        pytest.param(["truth", "--variants", "0", "--sets", "2", "-K", "2"], "rows", marks=HARD),
         (["ganspace", "-K", "2", "--code-samples", "500"], "sigmas"),
     ],
     ids=lambda words: words[0] if isinstance(words, list) else "",

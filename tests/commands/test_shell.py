@@ -167,6 +167,7 @@ def test_a_current_folder_that_is_gone(tmp_path, words):
     assert (done.returncode, done.stderr) == (1, said)
 
 
+@pytest.mark.hard
 @pytest.mark.skipif(os.name == "nt", reason="the shell's way to close streams")
 def test_closed_streams_are_no_failure(tmp_path):
     words = "gen_sefa.py --network tests/golden/sg2-in-sg3-32.pkl --seeds 0 -K 1 --distance 1 --frames 2"

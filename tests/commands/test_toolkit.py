@@ -289,7 +289,7 @@ def test_the_recorded_place_is_quoted(place):
 
 def test_it_works_from_a_bare_checkout_and_imports_nothing_of_the_toolkit(toolkit, tmp_path):
     copy = tmp_path / "ünser copy"
-    leave_out = shutil.ignore_patterns("__pycache__", "data")
+    leave_out = shutil.ignore_patterns("data")
     shutil.copytree(ROOT / "sefa_plugin", copy / "sefa_plugin", ignore=leave_out)
     shutil.copytree(ROOT / "hooks", copy / "hooks", ignore=leave_out)
     shutil.copytree(ROOT / "third_party", copy / "third_party", ignore=leave_out)

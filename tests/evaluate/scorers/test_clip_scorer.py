@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-import transformers
 from PIL import Image
 
 from sefa_plugin.evaluate.scorers.clip_scorer import load_clip, load_open_clip, parse_attribute
@@ -14,7 +13,7 @@ from sefa_plugin.evaluate.scorers.interface import ScorerError, scores_of
 from sefa_plugin.evaluate.scorers.scorers import load_scorer
 from sefa_plugin.system.environment import MissingExtra
 
-pytestmark = pytest.mark.command
+pytestmark = pytest.mark.hard
 
 PICTURES = np.random.RandomState(0).randint(0, 256, (3, 40, 30, 3)).astype(np.uint8)
 GLASSES = parse_attribute("glasses=a face with glasses|a face")
@@ -38,6 +37,8 @@ def tokens():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A tiny CLIP with random weights, in the files that transformers writes."""
+    import transformers
+
     place = tmp_path_factory.mktemp("clip")
     vocabulary = tokens()
     start, end = vocabulary["<|startoftext|>"], vocabulary["<|endoftext|>"]
@@ -64,7 +65,9 @@ def folder(tmp_path_factory):
 
 def by_hand(folder, pictures, texts):
     """Logits ``[N, texts]`` of the whole model, as its own forward gives them."""
-    model = transformers.CLIPModel.from_pretrained(folder).eval()
+    from transformers import CLIPModel
+
+    model = CLIPModel.from_pretrained(folder).eval()
     rows = []
     for picture in pictures:  # shortest side to 16, the middle of it, CLIP's means
         high, wide = picture.shape[:2]
@@ -122,7 +125,9 @@ def test_features_are_unit_embeddings_and_any_pictures_do(folder):
 def test_weights_of_before_safetensors_are_read_and_never_unpickled(folder, tmp_path, monkeypatch):
     old = tmp_path / "old"
     shutil.copytree(folder, old)
-    model = transformers.CLIPModel.from_pretrained(folder)
+    from transformers import CLIPModel
+
+    model = CLIPModel.from_pretrained(folder)
     (old / "model.safetensors").unlink()
     torch.save(model.state_dict(), old / "pytorch_model.bin")
     monkeypatch.setattr(torch, "load", None)
