@@ -28,7 +28,8 @@ from sefa_plugin.reading.network_file import read_network, write_converted
 CHECKPOINT = "checkpoint.safetensors"
 BATCH = 16
 RATE = 0.1  # at the start; it falls as a cosine to nothing. Weights have a standard deviation of 1
-STAGES = ((0.3, SIZE // 4), (0.6, SIZE // 2), (1.0, SIZE))  # up to this share of the steps: pictures of this size
+STAGES = ((0.0, SIZE // 4), (0.3, SIZE // 2), (0.6, SIZE))  # from this share of the steps on: pictures of this size
+RISE = 200  # steps until the rate of a stage is reached
 W_DIM = 128
 KEPT = 0.998  # of the moving average, in a step
 UNSEEN = 1_000_000  # from this seed on latents judge
@@ -78,10 +79,11 @@ class Fit:
 
     def step(self) -> float:
         """One update; gives the loss."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = RATE * min(1.0, (self.done + 1) / 100) * 0.5 * (1 + np.cos(np.pi * self.done / self.steps))
         z = latents(self.seed * 500_000 + self.done, BATCH)
-        size = next(size for share, size in STAGES if self.done < share * self.steps)
+        begun, size = next((begun, size) for begun, size in reversed(STAGES) if self.done >= begun * self.steps)
+        rising = min(1.0, (self.done - begun * self.steps + 1) / RISE)  # new layers change the gradients of all
+        for group in self.optimiser.param_groups:
+            group["lr"] = RATE * rising * 0.5 * (1 + np.cos(np.pi * self.done / self.steps))
         img = self.G.synthesis(self.G.mapping(z), noise_mode="none", up_to=size)
         loss = loss_of(img, F.avg_pool2d(draw(factors_of(z)), SIZE // size))
         self.optimiser.zero_grad(set_to_none=True)

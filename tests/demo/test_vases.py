@@ -7,6 +7,7 @@ import torch
 from click.testing import CliRunner
 
 from demo import checkpoint, fit
+from demo.vase_reader import read_factors
 from demo.vases import FACTORS, NAMES, SIZE, draw, factors_of
 from sefa_plugin import load_network
 
@@ -88,3 +89,14 @@ def test_the_network_is_written_with_its_own_pictures(tmp_path):
 def test_the_shipped_network_draws_the_drawn_vases():
     median, lowest = fit.accuracy(load_network("vases"))
     assert median > 26 and lowest > 20
+
+
+def test_the_factors_of_a_picture_are_read_from_it():
+    wanted, start = (factors_of(fit.latents(seed, 2)) for seed in (3, 4))
+    start = 0.7 * wanted + 0.3 * start
+    drawn = ((draw(wanted) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    found = read_factors(drawn, start)
+    assert list(found) == list(NAMES)
+    for place, name in enumerate(NAMES):
+        width = FACTORS[name][1] - FACTORS[name][0]
+        assert abs(found[name] - wanted[:, place].numpy()).max() < 0.08 * width, name
