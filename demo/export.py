@@ -130,17 +130,21 @@ def snapshot(state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@click.command(context_settings={"show_default": True})
-@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False))
-@click.option("--output", type=click.Path(dir_okay=False), default=str(SHIPPED))
-def main(checkpoint: str, output: str) -> None:
-    """Export CHECKPOINT (of demo.train or demo.refine) as a network file."""
-    content = snapshot(read(Path(checkpoint)))
+def write(content: dict[str, Any], output: str) -> None:
+    """Write a network file, whole or not at all; equal networks give equal bytes."""
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
     part = f"{output}.part"
     with open(part, "wb") as file:
         _EqualBytes(file, PROTOCOL).dump(content)
     os.replace(part, output)
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False))
+@click.option("--output", type=click.Path(dir_okay=False), default=str(SHIPPED))
+def main(checkpoint: str, output: str) -> None:
+    """Export CHECKPOINT (of demo.train or demo.refine) as a network file."""
+    write(snapshot(read(Path(checkpoint))), output)
     click.echo(f"{output}: {os.path.getsize(output) / 1e6:.1f} MB")
 
 

@@ -1,6 +1,6 @@
 """Make the pictures of the documentation again, by the commands that it gives: ``python -m demo.pictures``.
 
-They show the bundled network: when that changes, so do they, and what is said of them has to be looked at.
+They show the bundled networks: when these change, so do they, and what is said of them has to be looked at.
 """
 
 from __future__ import annotations
@@ -23,30 +23,34 @@ IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 SAMPLES_SEED = 7  # as the sheets that the training writes
 
 SEEDS = "--seeds 13,16,10,5"  # faces that turned out well
+VASES = "--seeds 9,20,22,0"
 PLANE = "--across middle:2 --down middle:1 --seeds 16 --video none"  # of sefa plane --network demo
 EDIT = "--seeds 5,16,18,4 --edit 2=+1.9 --edit coarse:0=-1"  # of sefa edit --network demo
 WALK = "--animate walk --frames 40 --video gif"  # of sefa render --recipe, which EDIT wrote
 GIF = "--video gif --size"
+GRID = "--grid --easing sine"
 
-# options of gen_sefa.py --network demo -> picture -> what it is called there
+# what follows gen_sefa.py --network -> picture -> what it is called there
 PICTURES = {
-    f"--layers middle --directions 2 {SEEDS} --video none": {"sheet.jpg": "sheets/middle-dir02.jpg"},
-    "--layers coarse,middle,fine --directions 0,2,5 --seeds 16,10,5 --video none": {
+    f"demo --layers middle --directions 2 {SEEDS} --video none": {"sheet.jpg": "sheets/middle-dir02.jpg"},
+    "demo --layers coarse,middle,fine --directions 0,2,5 --seeds 16,10,5 --video none": {
         "coarse.jpg": "sheets/coarse-dir00.jpg",
         "middle.jpg": "sheets/middle-dir02.jpg",
         "fine.jpg": "sheets/fine-dir05.jpg",
     },
-    "--layers middle --directions 2 --seeds 16,10,5 --trunc 0.5 --video none": {
+    "demo --layers middle --directions 2 --seeds 16,10,5 --trunc 0.5 --video none": {
         "truncated.jpg": "sheets/middle-dir02.jpg"
     },
-    "--distance 1.5 --directions 1,7 --seeds 16,5 --video none": {
+    "demo --distance 1.5 --directions 1,7 --seeds 16,5 --video none": {
         "fixed1.jpg": "sheets/all-dir01.jpg",
         "fixed7.jpg": "sheets/all-dir07.jpg",
     },
-    f"--layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions --easing sine --frames 16 {GIF} 420": {
+    f"demo --layers coarse --directions 0,2,3,5 --seeds 16,10,5 {GRID} --captions --frames 16 {GIF} 420": {
         "grid.gif": "videos/coarse-grid.gif"
     },
-    f"--layers middle --directions 2 {SEEDS} --frames 24 {GIF} 640": {"demo.gif": "videos/middle-dir02.gif"},
+    f"vases --sharpen layers --directions 0,1,2,5 {VASES} {GRID} --frames 24 {GIF} 640": {
+        "vases.gif": "videos/all-sharp-grid.gif"
+    },
 }
 
 
@@ -81,7 +85,7 @@ def main(outdir: Path) -> None:
         os.chdir(folder)  # pictures carry their commands, with the folder as it was typed
         for index, (options, pictures) in enumerate(PICTURES.items()):
             made = Path(f"{index}")
-            call(gen_sefa, "--network demo", options, made)
+            call(gen_sefa, "--network", options, made)
             for name, output in pictures.items():
                 shutil.copy(made / output, outdir / name)
         plane, edit, walk = Path("plane"), Path("edit"), Path("walk")

@@ -30,17 +30,22 @@ NAMES = tuple(FACTORS)
 VIEW = 0.3  # sine of the angle at which one looks down
 
 
-def factors_of(z: torch.Tensor) -> torch.Tensor:
-    """The factors of latents ``[N, Z_DIM]``: ``[N, len(NAMES)]``, independent and uniform within ``FACTORS``.
+def shares_of(z: torch.Tensor, count: int) -> torch.Tensor:
+    """Independent numbers ``[N, count]``, uniform from 0 to 1, of latents ``[N, z_dim]``.
 
     Each is the normal distribution function of one coordinate of the normalised latent, in a fixed random basis.
     """
     generator = torch.Generator().manual_seed(0)
-    basis = torch.linalg.qr(torch.randn(Z_DIM, len(NAMES), generator=generator, dtype=torch.float64))[0]
+    basis = torch.linalg.qr(torch.randn(z.shape[1], count, generator=generator, dtype=torch.float64))[0]
     z = z.double()
     z = z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+    return torch.special.ndtr(z @ basis)
+
+
+def factors_of(z: torch.Tensor) -> torch.Tensor:
+    """The factors of latents ``[N, Z_DIM]``: ``[N, len(NAMES)]``, independent and uniform within ``FACTORS``."""
     low, high = torch.tensor(list(FACTORS.values()), dtype=torch.float64).T
-    return low + (high - low) * torch.special.ndtr(z @ basis)
+    return low + (high - low) * shares_of(z, len(NAMES))
 
 
 def draw(factors: torch.Tensor) -> torch.Tensor:

@@ -1,9 +1,10 @@
-"""Do the words of a sheet say what changes? ``python -m demo.words``.
+"""Do the words of a sheet say what changes? ``python -m demo.words [--network vases]``.
 
-The words come from pictures alone. The bundled predictor, which never sees them, reads the factors of the drawn world
-from other pictures of the same directions; asked is whether the kind of the first words (motion, shape, colour, light
-or backdrop) is that of the factor that changes most, in standard deviations over samples. Where two factors of
-different kinds change by as much, within two standard errors over the samples, either is right (``tied``).
+The words come from pictures alone. The factors of the drawn world are read from other pictures of the same directions,
+by the bundled predictor for faces, by the nearest drawing for vases; asked is whether the kind of the first words
+(motion, shape, colour, light or backdrop) is that of the factor that changes most, in standard deviations over samples.
+Where two factors of different kinds change by as much, within two standard errors over the samples, either is right
+(``tied``).
 
 ``--drawn`` asks the same of faces that are drawn anew with one factor changed, so that the truth is exact.
 """
@@ -15,10 +16,13 @@ from typing import NamedTuple
 
 import click
 import numpy as np
+import torch
 
+from demo import vases
+from demo.vase_reader import read_factors
 from demo.world import FACTORS, NAMES, draw, sample_factors
 from sefa_plugin.directions.factorization import factorize
-from sefa_plugin.evaluate.scorers.predictor import Predictor, load_predictor
+from sefa_plugin.evaluate.scorers.predictor import load_predictor
 from sefa_plugin.media.effect import Effect, describe
 from sefa_plugin.networks.building import load_network
 from sefa_plugin.rendering.calibration import calibrate
@@ -30,13 +34,45 @@ from sefa_plugin.rendering.shards import Shard, View
 GROUPS = ("all", "coarse", "middle", "fine")
 COUNT = 10  # directions of a group
 UNSEEN = range(600, 608)  # seeds whose pictures the words are measured on; none was looked at while they were made
-READ = range(1000, 1100)  # seeds that the predictor reads
-KINDS = {
+FACES = {
     **dict.fromkeys(("turn", "tilt", "size", "x", "y"), "motion"),
     **dict.fromkeys(("smile", "eyes", "hair_length", "wrinkles", "glasses"), "shape"),
     **dict.fromkeys(("hair_colour", "skin"), "colour"),
     "light": "light",
     "background": "backdrop",
+}
+VASES = {
+    **dict.fromkeys(("tilt", "x", "size"), "motion"),
+    **dict.fromkeys(("belly", "shoulder", "neck", "lip", "bands"), "shape"),
+    "glaze": "colour",
+    **dict.fromkeys(("light", "gloss"), "light"),
+    "background": "backdrop",
+}
+Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # pictures uint8 [N, H, W, C]: the factors' values [N], by name
+
+
+class World(NamedTuple):
+    """What a network draws.
+
+    Attributes:
+        kinds: of its factors' changes.
+        read: seeds of the samples whose factors are read.
+        reader: for the seeds of pictures, what reads their factors.
+    """
+
+    kinds: dict[str, str]
+    read: Sequence[int]
+    reader: Callable[[Sequence[int]], Reader]
+
+
+def _reader_of_vases(seeds: Sequence[int]) -> Reader:
+    z = torch.from_numpy(np.stack([np.random.RandomState(seed).randn(vases.Z_DIM) for seed in seeds]))
+    return lambda pictures: read_factors(pictures, vases.factors_of(z))
+
+
+WORLDS = {
+    "demo": World(FACES, range(1000, 1100), lambda seeds: load_predictor()),
+    "vases": World(VASES, range(1000, 1016), _reader_of_vases),
 }
 
 
@@ -68,24 +104,25 @@ class Judged(NamedTuple):
 
 
 def judge(
+    network: str = "demo",
     groups: Sequence[str] = GROUPS,
     count: int = COUNT,
     seeds: Sequence[int] = UNSEEN,
-    read: Sequence[int] = READ,
     done: Callable[[Judged], None] = lambda judged: None,
 ) -> list[Judged]:
-    """Judge the strongest directions of groups of layers of the bundled network.
+    """Judge the strongest directions of groups of layers of a bundled network.
 
     Args:
-        groups, count: which ones.
+        network: one of ``WORLDS``.
+        groups, count: which directions.
         seeds: what the words are measured on.
-        read: what the predictor reads.
         done: called with each.
     """
-    G, predictor, found = load_network("demo"), load_predictor(), []
-    scene = Scene(G, View(Look(), (*seeds, *read)))
+    world, G, found = WORLDS[network], load_network(network), []
+    reader = world.reader(world.read)
+    scene = Scene(G, View(Look(), (*seeds, *world.read)))
     before = np.array(list(scene.pictures(Shard.of_everyone(scene.view))))
-    first = predictor(before[len(seeds) :])
+    first = reader(before[len(seeds) :])
     usual = {name: float(values.std()) for name, values in first.items()}
     for group in groups:
         directions = calibrate(G, factorize(G, group, num_directions=count))
@@ -94,23 +131,25 @@ def judge(
             shown = np.array(list(scene.pictures(shard))).reshape(2, *before.shape)
             ends = [shown[side] if end else None for side, end in enumerate((low, high))]
             effect = describe(before[: len(seeds)], *(None if one is None else one[: len(seeds)] for one in ends))
-            factors, kinds = _read(predictor, usual, shown[:, len(seeds) :])
+            factors, kinds = _read(reader, world.kinds, usual, shown[:, len(seeds) :])
             found.append(Judged(group, index, factors, kinds, effect))
             done(found[-1])
     return found
 
 
-def _read(predictor: Predictor, usual: dict[str, float], ends: np.ndarray) -> tuple[dict[str, float], tuple[str, ...]]:
-    low, high = (predictor(pictures) for pictures in ends)
+def _read(
+    reader: Reader, kinds_of: dict[str, str], usual: dict[str, float], ends: np.ndarray
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    low, high = (reader(pictures) for pictures in ends)
     changes = {name: (high[name] - low[name]) / 2 / usual[name] for name in usual}
     means = {name: float(values.mean()) for name, values in changes.items()}
     order = sorted(means, key=lambda name: -abs(means[name]))
     most = changes[order[0]] * np.sign(means[order[0]])
-    kinds = [KINDS[order[0]]]
+    kinds = [kinds_of[order[0]]]
     for name in order[1:]:
         late = most - changes[name] * np.sign(means[name])
         if late.mean() < 2 * late.std() / len(late) ** 0.5:
-            kinds.append(KINDS[name])
+            kinds.append(kinds_of[name])
     return {name: means[name] for name in order}, tuple(dict.fromkeys(kinds))
 
 
@@ -134,14 +173,15 @@ def drawn(subjects: int = 6, seed: int = 5) -> dict[str, Effect]:
 @click.option("--seeds", default=len(UNSEEN), help="How many subjects the words are measured on; a sheet has 3.")
 @click.option("--first-seed", default=UNSEEN[0], help="Of these subjects.")
 @click.option("--drawn", "of_faces", is_flag=True, help="Judge faces that are drawn with one factor changed.")
-def main(seeds: int, first_seed: int, of_faces: bool) -> None:
-    """Judge the words of the ten strongest directions of each group of layers of the bundled network."""
+@click.option("--network", type=click.Choice(list(WORLDS)), default="demo", help="Bundled network.")
+def main(seeds: int, first_seed: int, of_faces: bool, network: str) -> None:
+    """Judge the words of the ten strongest directions of each group of layers of a bundled network."""
     if of_faces:
         effects = drawn()
         for name, effect in effects.items():
-            mark = "=" if effect.kind == KINDS[name] else " "
-            click.echo(f"{name:12} {KINDS[name]:9}{mark} {', '.join(effect.words)}")
-        click.echo(f"of the right kind: {sum(effects[name].kind == KINDS[name] for name in effects)} of {len(effects)}")
+            mark = "=" if effect.kind == FACES[name] else " "
+            click.echo(f"{name:12} {FACES[name]:9}{mark} {', '.join(effect.words)}")
+        click.echo(f"of the right kind: {sum(effects[name].kind == FACES[name] for name in effects)} of {len(effects)}")
         return
 
     def show(one: Judged) -> None:
@@ -151,7 +191,7 @@ def main(seeds: int, first_seed: int, of_faces: bool) -> None:
         click.echo(f"{one.group:7}{one.index:2} {mark} {factors:48} {kinds:16} | {', '.join(one.effect.words)}")
 
     click.echo("= the kind of the factor that changes most, ~ of one that changes as much within its error")
-    found = judge(seeds=range(first_seed, first_seed + seeds), done=show)
+    found = judge(network, seeds=range(first_seed, first_seed + seeds), done=show)
     for group in GROUPS:
         mine = [one for one in found if one.group == group]
         right, tied = sum(one.right for one in mine), sum(one.tied for one in mine)

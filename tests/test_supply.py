@@ -168,7 +168,7 @@ def test_anybody_can_build_the_same_wheel_and_sdist(tmp_path):
     with zipfile.ZipFile(wheel) as opened:
         (name,) = (name for name in opened.namelist() if name.endswith(".dist-info/METADATA"))
         about = opened.read(name).decode()
-    assert "![Four drawn faces" in about and f"]({ADDRESS}/raw/v0.1.0/docs/images/demo.gif)" in about
+    assert "![Four vases" in about and f"]({ADDRESS}/raw/v0.1.0/docs/images/vases.gif)" in about
     assert f"Project-URL: Changelog, {ADDRESS}/blob/main/CHANGELOG.md" in about
     assert "Author: The sefa_plugin authors" in about
     with tarfile.open(sdist) as opened:

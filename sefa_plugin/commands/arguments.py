@@ -83,7 +83,9 @@ def _taker(command: click.Command, args: Sequence[str], word: str) -> str:
 
 
 def _is_network(word: str) -> bool:
-    return word == "demo" or "://" in word or word.endswith(_SUFFIXES)
+    from ..reading.download import BUNDLED
+
+    return word in BUNDLED or "://" in word or word.endswith(_SUFFIXES)
 
 
 def _loop(command: str, suffix: str) -> str:

@@ -306,10 +306,10 @@ def _side(path: str, given: Given) -> Side:
     """One side of a comparison: a directions file, another tool's file, or a network."""
     from ..directions.foreign_files import FormatError, Reading, read_foreign
     from ..hook import HookError
-    from ..reading.download import is_url
+    from ..reading.download import bundled, is_url
     from ..reading.network_record import NetworkFileError
 
-    if (path == "demo" and not os.path.exists(path)) or is_url(path):
+    if bundled(path) or is_url(path):
         return _factorised(path, given)
     own = _own(path)
     if own is not None:

@@ -164,10 +164,10 @@ def check_file(path: str, called: str, role: str) -> None:
     Raises:
         click.ClickException: it is missing, cannot be read, or is of another kind.
     """
-    from ..reading.download import is_url, parted
+    from ..reading.download import bundled, is_url, parted
 
     if role in ("network", "side", "any"):
-        if is_url(path) or (path == "demo" and not os.path.exists(path)):
+        if is_url(path) or bundled(path):
             return
         path = parted(path)[0]
     with reading(path, click.ClickException):

@@ -224,7 +224,7 @@ def _network(required: bool, help: str) -> Decorator:
     )
 
 
-_NETWORK = "Network file (.pkl, .pt, .safetensors, .zip), URL, hf://owner/name, or 'demo' for the bundled one."
+_NETWORK = "Network file (.pkl, .pt, .safetensors, .zip), URL, hf://owner/name, or 'demo' or 'vases', which ship along."
 network = _network(True, _NETWORK)
 network_or_recipe = _network(False, f"{_NETWORK}  [default: that of --recipe]")
 network_of_directions = _network(False, "Network that the directions are for: gives layers, sizes and eigenvalues.")

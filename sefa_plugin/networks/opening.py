@@ -306,8 +306,8 @@ def locate(
         local = str(hub.fetch(place, progress, allow_local, note))
     elif download.is_url(typed):
         local = str(download.fetch(typed, sha256, progress, allow_local=allow_local))
-    elif local == "demo" and not os.path.isfile(local):
-        local = demo_path()
+    else:
+        local = download.bundled(typed) or typed
     if not os.path.isfile(local):  # reading it raises a better error
         return local
     if sha256 is not None and (place is not None or not download.is_url(typed)):
@@ -328,4 +328,4 @@ def _on_hub(path: str) -> HubPlace | None:
 
 def demo_path() -> str:
     """The network that ships with this package."""
-    return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "demo.pkl")
+    return str(download.DATA / download.BUNDLED["demo"])

@@ -30,6 +30,8 @@ TIMEOUT = 30  # seconds without a byte
 SLOWEST = 1000  # bytes a second, measured over TIMEOUT; below it the download is stopped
 LARGEST = 64 << 30  # bytes; for answers without a length
 NETWORKS = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".safetensors")  # ends of their names
+DATA = Path(__file__).resolve().parent.parent / "data"
+BUNDLED = {"demo": "demo.pkl", "vases": "vases.safetensors"}  # names of networks that ship along
 LONGEST_TEXT = 64 << 20  # bytes; a list of 100,000 files
 
 
@@ -48,6 +50,12 @@ class DownloadError(Exception):
 
 class UnreachableError(DownloadError):
     """No answer came."""
+
+
+def bundled(name: str) -> str | None:
+    """The file of a network that ships with this package; None for any other name, or where a file has it."""
+    file = BUNDLED.get(name)
+    return str(DATA / file) if file and not os.path.exists(name) else None
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:

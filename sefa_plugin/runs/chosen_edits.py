@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Union
 from ..directions.factorization import Factorisation
 from ..directions.kept import KeptDirections
 from ..directions.layers import Label
-from ..reading.download import is_url
+from ..reading.download import BUNDLED, is_url
 from ..rendering.edits import Edit, edit_of
 from ..rendering.engine import Engine
 from ..rendering.ranges import SUSPICIOUS
@@ -179,7 +179,7 @@ def network_of(recipe: Recipe, path: Path) -> str:
     held = recipe.network["path"]
     if is_url(held) and ("<token>" in held or "<password>" in held):
         raise RecipeError(f"{held}: a recipe does not hold passwords and tokens; give the address with --network")
-    if held == "demo" or is_url(held):
+    if held in BUNDLED or is_url(held):
         return held
     archive, mark, member = held.partition("#")
     for file, inside in ((held, ""), (archive, mark + member)):

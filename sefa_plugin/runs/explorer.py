@@ -23,8 +23,8 @@ from ..directions.kept import KeptDirections
 from ..directions.layers import GROUPS
 from ..media.pictures import as_image
 from ..networks.building import load_network
-from ..networks.opening import demo_path
 from ..networks.style_layers import generator_of
+from ..reading.download import BUNDLED, DATA
 from ..rendering.calibration import seeds_of
 from ..rendering.edits import Edit, edit_of
 from ..rendering.local import Local
@@ -166,7 +166,7 @@ class Explorer:
     def recipe(self) -> Recipe:
         """Network, seed, look and edits; its network has no path where the generator came from no file."""
         known = self._G.sefa
-        path = "demo" if known.path == demo_path() else portable(known.path)
+        path = {str(DATA / file): name for name, file in BUNDLED.items()}.get(known.path) or portable(known.path)
         network = {"path": path, "name": known.name, "which": known.which, "digest": known.digest}
         network = {key: without_unprintable(value) for key, value in network.items()}
         return Recipe(network, (self.seed.value,), self.look, self.edits)

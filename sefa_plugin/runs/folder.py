@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..reading.download import is_url, parted
+from ..reading.download import BUNDLED, is_url, parted
 from ..system.whole_files import keep_inside, sweep
 from .page.contents import PAGE, SINGLE, is_foreign_page, write_report
 from .record import NAME, Manifest, is_foreign_record, networks_in
@@ -126,7 +126,7 @@ def folder_of_digest(digest: str) -> Path | None:
 
 def _is_gone(path: str) -> bool:
     """Whether a network that was a file is no longer there."""
-    return not (path == "demo" or is_url(path) or os.path.exists(parted(path)[0]))
+    return not (path in BUNDLED or is_url(path) or os.path.exists(parted(path)[0]))
 
 
 def claim(folder: Path, network: Mapping[str, str], command: Sequence[str]) -> None:

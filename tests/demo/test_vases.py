@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
-from demo import checkpoint, fit
+from demo import checkpoint, fit, world
+from demo.vase_reader import read_factors
 from demo.vases import FACTORS, NAMES, SIZE, draw, factors_of
+from sefa_plugin import load_network
 
 
 def middle(**changes: float) -> torch.Tensor:
@@ -64,11 +67,52 @@ def test_training_goes_on_as_if_never_interrupted(tmp_path, monkeypatch):
 @pytest.mark.hard
 def test_training_brings_pictures_closer_to_the_drawn_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(fit, "BATCH", 4)
-    before = fit.accuracy(fit.Fit(steps=1).G_ema, 8)[0]
-    result = CliRunner().invoke(fit.main, ["--outdir", str(tmp_path), "--steps", "60"], catch_exceptions=False)
+    before = fit.accuracy(fit.Fit(steps=1).G_ema, fit.WORLDS["vases"], 8)[0]
+    words = ["--outdir", str(tmp_path), "--output", str(tmp_path / "made.safetensors"), "--steps"]
+    result = CliRunner().invoke(fit.main, [*words, "60"], catch_exceptions=False)
     after = float(result.output.split("median ")[1].split()[0])
     assert result.exit_code == 0 and after > before + 1.5
-    again = CliRunner().invoke(fit.main, ["--outdir", str(tmp_path), "--steps", "60"])
+    again = CliRunner().invoke(fit.main, [*words, "60"])
     assert "going on from step 60" in again.output
-    other = CliRunner().invoke(fit.main, ["--outdir", str(tmp_path), "--steps", "61"])
-    assert other.exit_code == 1 and "has --seed 0 --steps 60" in other.output
+    other = CliRunner().invoke(fit.main, [*words, "61"])
+    assert other.exit_code == 1 and "has --world vases --seed 0 --steps 60" in other.output
+
+
+def test_the_network_is_written_with_its_own_pictures(tmp_path):
+    made = fit.generator(fit.WORLDS["vases"]).eval()
+    fit.write_network(made, fit.WORLDS["vases"], tmp_path / "vases.safetensors")
+    G, z = load_network(tmp_path / "vases.safetensors"), fit.latents(1, 2)
+    with torch.no_grad():
+        assert (G(z, None, noise_mode="const") - made(z, noise_mode="none")).abs().max() < 1e-4
+        assert G.mapping.w_avg.abs().max() > 0
+
+
+def test_the_shipped_network_draws_the_drawn_vases():
+    median, lowest = fit.accuracy(load_network("vases"), fit.WORLDS["vases"])
+    assert median > 28 and lowest > 25
+
+
+def test_the_factors_of_a_picture_are_read_from_it():
+    wanted, start = (factors_of(fit.latents(seed, 2)) for seed in (3, 4))
+    start = 0.7 * wanted + 0.3 * start
+    drawn = ((draw(wanted) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    found = read_factors(drawn, start)
+    assert list(found) == list(NAMES)
+    for place, name in enumerate(NAMES):
+        width = FACTORS[name][1] - FACTORS[name][0]
+        assert abs(found[name] - wanted[:, place].numpy()).max() < 0.08 * width, name
+
+
+@pytest.mark.parametrize("correlations", [world.USUAL, world.OTHER])
+def test_faces_of_latents_are_distributed_as_those_of_the_world(correlations):
+    mine = fit.factors_of_faces(fit.latents(7, 4000), correlations)
+    usual = world.sample_factors(np.random.RandomState(8), 4000, correlations)
+    assert abs(mine.mean(0) - usual.mean(0)).max() < 0.05 and abs(mine.std(0) - usual.std(0)).max() < 0.03
+    assert abs(np.corrcoef(mine.T) - np.corrcoef(usual.T)).max() < 0.08
+
+
+def test_drawn_faces_are_those_of_their_factors():
+    z = fit.latents(9, 2)
+    drawn = (fit.WORLDS["faces"].draw(z) + 1) * 127.5
+    for one, factors in zip(drawn, fit.factors_of_faces(z)):
+        assert np.array_equal(one.permute(1, 2, 0).round().numpy(), world.draw(factors))

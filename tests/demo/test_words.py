@@ -10,7 +10,7 @@ from demo import words
 def test_the_kind_of_each_drawn_factor():
     """Faces that are drawn anew with one factor changed, so that the truth is exact."""
     effects = words.drawn()
-    assert {name: effect.kind for name, effect in effects.items()} == words.KINDS
+    assert {name: effect.kind for name, effect in effects.items()} == words.FACES
     assert effects["light"].words[0] == "lit from the right"
     assert effects["size"].words[0].startswith("grows")
     assert effects["x"].words[0].startswith("moves right")
@@ -21,7 +21,7 @@ def test_the_kind_of_each_drawn_factor():
 @pytest.mark.parametrize("group", words.GROUPS)
 def test_the_kind_of_the_factor_that_changes_most(group):
     """On seeds that the words were not made with; a factor that changes as much, within its error, is right as well."""
-    found = words.judge([group])
+    found = words.judge(groups=[group])
     assert sum(one.right for one in found) >= RIGHT[group]
     assert sum(one.tied for one in found) >= 8
     assert len(found) == 10
