@@ -55,7 +55,7 @@ class UnreachableError(DownloadError):
 def bundled(name: str) -> str | None:
     """The file of a network that ships with this package; None for any other name, or where a file has it."""
     file = BUNDLED.get(name)
-    return str(DATA / file) if file and not os.path.exists(name) else None
+    return str(DATA / file) if file and not os.path.isfile(name) else None
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:
