@@ -58,9 +58,11 @@ def factorize(**given: Any) -> None:
         click.echo(json.dumps([_as_json(*one) for one in zip(groups, paths)], indent=1))
         return
     for directions, path in zip(groups, paths):
-        values = ", ".join(f"{value:.4g}" for value in directions.eigenvalues[:5])
+        what, values = "eigenvalues", [f"{value:.4g}" for value in directions.eigenvalues[:5]]
+        if directions.region:
+            what, values = "of their change inside", [f"{share:.0%}" for share in directions.inside[:5]]
         more = ", ..." if len(directions) > 5 else ""
-        report(f"{path}: {len(directions)} directions of {directions.label}, eigenvalues {values}{more}")
+        report(f"{path}: {len(directions)} directions of {directions.label}, {what} {', '.join(values)}{more}")
         for line in remarks(directions):
             report(f"Note: {line}")
 
@@ -76,6 +78,7 @@ def _as_json(directions: Directions, path: Path) -> dict[str, object]:
         "layers": list(directions.layers),
         "eigenvalues": directions.eigenvalues.tolist(),
         "sharpen": directions.sharpen,
+        **({"region": directions.region, "inside": list(directions.inside)} if directions.region else {}),
         "names": list(directions.names),
         "notes": list(remarks(directions)),
     }

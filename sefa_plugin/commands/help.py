@@ -10,7 +10,7 @@ HEADINGS = {
     "Recipe": ("recipe", "animate", "other_network"),
     "Directions": (
         *("edits", "across", "down", "num_directions", "directions", "directions_file", "edit_layers", "distance"),
-        *("layers", "space", "normalize", "torgb", "sharpen", "code_samples", "rows", "vectors"),
+        *("layers", "space", "normalize", "torgb", "sharpen", "region", "code_samples", "rows", "vectors"),
         *("starred", "note", "undo", "stars"),
     ),
     "Pictures": (
