@@ -50,9 +50,7 @@ class Region:
             if max(box) > 1:
                 raise ValueError(f"region {self.numbers}: parts of the picture, 0 to 1, are expected, not pixels")
             if min(left, top) < 0 or min(wide, high) <= 0 or max(left + wide, top + high) > 1 + ROUNDED:
-                raise ValueError(
-                    f"region {self.numbers}: x,y,width,height enclose nothing, or more than the picture"
-                )
+                raise ValueError(f"region {self.numbers}: x,y,width,height enclose nothing, or more than the picture")
         inside = self.weights(SIDE, SIDE).mean()
         if not 0 < inside < 1:
             what = "is the whole picture" if inside else "has no white part"

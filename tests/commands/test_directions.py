@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from sefa_plugin import Directions, NetworkChoice, Session
 from sefa_plugin.commands.cli import sefa
@@ -180,6 +181,51 @@ def test_sharp_directions_have_a_file_names_and_outputs_of_their_own(run, golden
     assert sharp.names[0] == "clean" and plain.names[0] == "plain"
     entry = json.loads((out / "run.json").read_text())["outputs"]["sheets/middle-sharp-dir00.jpg"]
     assert "--sharpen layers" in entry["about"]["command"] and "acts in layer" in entry["about"]["note"]
+
+
+@pytest.fixture
+def few_pictures(monkeypatch):
+    for name, value in (("DIMENSIONS", 4), ("FOUND_WITH", 2), ("APART", 1)):
+        monkeypatch.setattr(f"sefa_plugin.directions.sharpening.{name}", value)
+
+
+def test_local_directions_have_a_region_a_file_and_a_box(run, golden, tmp_path, few_pictures):
+    network = golden("sg2-in-sg3-32").pickle
+    arguments = ("--network", network, "--outdir", "out")
+    told = run("factorize", *arguments, "--region", "0.25,0.5,0.5,0.25")
+    assert "4 directions of all-in-0.25_0.5_0.5_0.25, of their change inside " in told.output
+    run("name", "out", "all-in-0.25_0.5_0.5_0.25:1", "mouth")
+    run("sheet", *arguments, "--region", "0.25,0.5,0.5,0.25", "--directions", "mouth", "--seeds", "1")
+    entry = json.loads((tmp_path / "out/run.json").read_text())["outputs"]["sheets/all-in-0.25_0.5_0.5_0.25-dir01.jpg"]
+    assert "--region 0.25,0.5,0.5,0.25" in entry["about"]["command"]
+    assert "of its change is inside 0.25,0.5,0.5,0.25" in entry["about"]["note"]
+    edit = ("edit", "--network", network, "--seeds", "1", "--outdir")
+    run(*edit, "one", "--edit", "all-in-0.25,0.5,0.5,0.25:1=1")
+    run(*edit, "two", "--edit", "1=1", "--region", "0.25,0.5,0.5,0.25")
+    run(*edit, "three", "--edit", "1=1", "--directions-file", next((tmp_path / "out").glob("directions*")))
+    pictures = {name: (tmp_path / name / "seed0001.png").read_bytes()[-500:] for name in ("one", "two", "three")}
+    assert len(set(pictures.values())) == 1
+
+    white = np.zeros((20, 20), np.uint8)
+    white[10:, 5:15] = 255
+    Image.fromarray(white).save("lower.png")
+    (told,) = json.loads(run("factorize", *arguments, "--region", "lower.png", "--json").stdout)
+    assert told["region"].startswith("mask:lower:") and len(told["inside"]) == 4 and told["names"] == [""] * 4
+    assert "no directions of this mask" in run(*edit, "four", "--edit", "all-in-x.123456:0=1", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--region", "0.5,0.5,0.6,0.2"), "more than the picture"),
+        (("--region", "lips.png"), "there is no such file"),
+        (("--region", "0.3,0.3,0.2,0.2", "--sharpen", "layers"), "leave --sharpen out"),
+        (("--region", "0.3,0.3,0.2,0.2", "--no-normalize"), "--region uses rows as they are"),
+        (("--region", "0.3,0.3,0.2,0.2", "--space", "z"), "use space w"),
+    ],
+)
+def test_a_region_that_cannot_be_used_is_one_line(run, network, words, text):
+    assert text in run("factorize", "--network", network, *words, code=2).stderr
 
 
 def test_what_cannot_be_sharpened_is_one_line(run, network):
