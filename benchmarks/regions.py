@@ -18,7 +18,7 @@ import numpy as np
 from . import networks
 
 SMALL = {"channel_base": 1024, "channel_max": 32}
-RESOLUTION, W_DIM = 256, 64
+RESOLUTION, W_DIM = 256, 32
 PLACE, OTHER = "0.27,0.27,0.3333,0.3333", "0.5,0.3,0.3333,0.3333"  # ninths of the picture
 # Those of ReSeFa's code, in 256 pixels.
 BOXES = {

@@ -11,7 +11,7 @@ import click
 
 from . import options
 from .files import File, Output, output_path
-from .given import Given, claimed, factorisation, open_session, outdir
+from .given import Given, claimed, directions_in, factorisation, open_for_pictures, open_session, outdir
 from .progress import reporter
 from .shell import Command, note, report, usage
 
@@ -65,6 +65,67 @@ def factorize(**given: Any) -> None:
         report(f"{path}: {len(directions)} directions of {directions.label}, {what} {', '.join(values)}{more}")
         for line in remarks(directions):
             report(f"Note: {line}")
+
+
+@click.command(cls=Command)
+@options.network
+@click.option(
+    "--apart",
+    type=options.KEYS,
+    required=True,
+    help="Two directions: the one that is changed, and the one that it is to leave out, like 3,7.",
+    metavar="A,B",
+)
+@click.option(
+    "--marks",
+    type=File("any"),
+    help="The file of marks; without it, the pictures to mark are made.",
+    metavar="FILE",
+)
+@options.factorisation
+@options.directions_file
+@options.outdir
+@options.strict
+@options.debug
+def sharpen(**given: Any) -> None:
+    """Take one direction apart from another one, by pictures that you mark.
+
+    First 20 pictures are made, numbered, before and after: the first direction with more or less of the second one.
+    Say in the file beside them which changed what you want and nothing else, 6 or more; then type the command again
+    with --marks.
+
+    \b
+    Examples:
+      sefa sharpen --network ffhq.pkl --apart 3,7
+      sefa sharpen --network ffhq.pkl --apart 3,7 --marks sefa-out/ffhq/apart/all-3-apart-from-7.json
+    """
+    from ..directions.kept import files_of, keep
+    from ..runs.apart import PICTURES, apart, pictures_to_mark, read_marks
+    from ..runs.settings import SettingsError, Wanted
+
+    keys = given["apart"]
+    if len(keys) != 2 or keys[0] == keys[1]:
+        raise click.UsageError("--apart takes two directions, like 3,7")
+    session = open_for_pictures(given)
+    marks = None if given["marks"] is None else read_marks(Path(given["marks"]))
+    file = given["directions_file"]
+    wanted = Wanted(keys=tuple(keys), count=1, file=Path(file) if file else None)
+    with reporter() as progress:
+        folder, groups = directions_in(given, session, outdir(given, session), wanted, progress)
+        if len(groups) != 1:
+            raise SettingsError(f"--layers {given['layers']} gives {len(groups)} groups; type one, like coarse")
+        first, second = map(groups[0].directions.index, keys)
+        if marks is None:
+            sheet, path = pictures_to_mark(session, groups[0], (first, second), folder / "apart", progress)
+            report(f"{sheet}: {PICTURES} pictures to look at")
+            report(f'{path}: set "wanted" to true or false, then type the command again with --marks {path}')
+            return
+    made, amount = apart(session, groups[0], (first, second), marks)
+    (output,) = files_of([made], folder)
+    output = keep(made, output)
+    there = f"{amount.low:+.2f} to {amount.high:+.2f}"
+    report(f"{output}: direction {keys[0]} with {amount.value:+.2f} of {keys[1]} ({there} with 90 %)")
+    report(f"Look at it: sefa sheet --network {given['network']} --directions-file {output}")
 
 
 def _as_json(directions: Directions, path: Path) -> dict[str, object]:

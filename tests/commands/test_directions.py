@@ -329,3 +329,53 @@ def test_a_network_where_directions_are_imported_is_factorised_by_the_command_th
     words = command.split()
     assert words[:3] == ["sefa", "factorize", "--network"]
     run(*words[1:], "--outdir", "made")
+
+
+@pytest.fixture
+def marked(run, golden, tmp_path, monkeypatch):
+    """The words of a command, and the file that it has made for marks."""
+    monkeypatch.setattr("sefa_plugin.runs.apart.PICTURES", 8)
+    words = ("sharpen", "--network", golden("sg2-in-sg3-32").pickle, "--outdir", "out", "--apart", "0,2")
+    told = run(*words)
+    assert "8 pictures to look at" in told.output
+    return words, tmp_path / "out/apart/all-0-apart-from-2.json"
+
+
+@pytest.mark.command
+def test_a_direction_is_taken_apart_from_another_by_marks(run, marked, tmp_path):
+    words, file = marked
+    with Image.open(file.with_suffix(".jpg")) as sheet:
+        assert sheet.height > 8 * 100
+    held = json.loads(file.read_text())
+    for mark in held["marks"]:
+        assert mark["wanted"] is None
+        mark["wanted"] = abs(mark["amount"] - 0.4) < 0.4
+    file.write_text(json.dumps(held))
+    assert json.loads(file.read_text()) == held and "8 pictures to look at" in run(*words).output
+    assert json.loads(file.read_text()) == held  # marks are not undone
+    told = run(*words, "--marks", file)
+    made = Directions.load(tmp_path / "out/directions-apart-0-2-of-all.safetensors")
+    plain = Directions.load(tmp_path / "out/directions.safetensors")
+    first, second = (reach * vector for reach, vector in zip(held["reach"], plain.vectors[[0, 2]]))
+    cosine = made.vectors[0] @ (first + 0.4 * second) / np.linalg.norm(first + 0.4 * second)
+    assert abs(cosine) > 0.99 and made.names == ("0 apart from 2",) and made.layers == plain.layers
+    assert "direction 0 with +0." in told.output
+    run(
+        "sheet", "--network", words[2], "--directions-file", "out/directions-apart-0-2-of-all.safetensors", "--seeds", 1
+    )
+
+
+def test_marks_that_cannot_be_used_are_one_line(run, marked, network):
+    words, file = marked
+    held = json.loads(file.read_text())
+    assert "0 pictures are marked: mark 6" in run(*words, "--marks", file, code=2).stderr
+    assert "of directions 0 and 2 of all" in run(*words[:-1], "0,3", "--marks", file, code=2).stderr
+    assert (
+        "of another network"
+        in run("sharpen", "--network", network, *words[3:], "--outdir", "b", "--marks", file, code=2).stderr
+    )
+    for text, says in (("hello", "is no file of marks"), (json.dumps({**held, "set": 3}), "is no file of marks")):
+        file.write_text(text)
+        assert says in run(*words, "--marks", file, code=2).stderr
+    assert "takes two directions" in run(*words[:-1], "3", code=2).stderr
+    assert "takes two directions" in run(*words[:-1], "3,3", code=2).stderr
