@@ -79,8 +79,14 @@ def factorize(**given: Any) -> None:
 @click.option(
     "--marks",
     type=File("any"),
-    help="The file of marks; without it, the pictures to mark are made.",
+    help="A file of marks (docs/sharp.md) of other pictures, instead of --wanted.",
     metavar="FILE",
+)
+@click.option(
+    "--wanted",
+    type=options.PICTURES,
+    help="Pictures that changed what you want and nothing else, by number, like 0,4,7-9; the others did not.",
+    metavar="LIST",
 )
 @options.factorisation
 @options.directions_file
@@ -91,21 +97,22 @@ def sharpen(**given: Any) -> None:
     """Take one direction apart from another one, by pictures that you mark.
 
     First 20 pictures are made, numbered, before and after: the first direction with more or less of the second one.
-    Say in the file beside them which changed what you want and nothing else, 6 or more; then type the command again
-    with --marks.
+    Type the command again with --wanted and the numbers of those that changed what you want and nothing else.
 
     \b
     Examples:
       sefa sharpen --network ffhq.pkl --apart 3,7
-      sefa sharpen --network ffhq.pkl --apart 3,7 --marks sefa-out/ffhq/apart/all-3-apart-from-7.json
+      sefa sharpen --network ffhq.pkl --apart 3,7 --wanted 1,4,5,12-14
     """
     from ..directions.kept import files_of, keep
-    from ..runs.apart import PICTURES, apart, pictures_to_mark, read_marks
+    from ..runs.apart import PICTURES, apart, file_of, mark, pictures_to_mark, read_marks
     from ..runs.settings import SettingsError, Wanted
 
     keys = given["apart"]
     if len(keys) != 2 or keys[0] == keys[1]:
         raise click.UsageError("--apart takes two directions, like 3,7")
+    if given["wanted"] is not None and given["marks"] is not None:
+        raise click.UsageError("--wanted and --marks: leave one of them out")
     session = open_for_pictures(given)
     marks = None if given["marks"] is None else read_marks(Path(given["marks"]))
     file = given["directions_file"]
@@ -115,10 +122,17 @@ def sharpen(**given: Any) -> None:
         if len(groups) != 1:
             raise SettingsError(f"--layers {given['layers']} gives {len(groups)} groups; type one, like coarse")
         first, second = map(groups[0].directions.index, keys)
+        if given["wanted"] is not None:
+            path = file_of(groups[0], (first, second), folder / "apart")
+            if not path.exists():
+                raise SettingsError(
+                    f"--wanted {path}: no pictures were made yet; type the command without --wanted first"
+                )
+            marks = mark(path, given["wanted"])
         if marks is None:
-            sheet, path = pictures_to_mark(session, groups[0], (first, second), folder / "apart", progress)
+            sheet, _ = pictures_to_mark(session, groups[0], (first, second), folder / "apart", progress)
             report(f"{sheet}: {PICTURES} pictures to look at")
-            report(f'{path}: set "wanted" to true or false, then type the command again with --marks {path}')
+            report("Type the command again with --wanted and the numbers of those that changed what you want alone.")
             return
     made, amount = apart(session, groups[0], (first, second), marks)
     (output,) = files_of([made], folder)

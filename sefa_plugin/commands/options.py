@@ -135,6 +135,11 @@ def _colour(text: str) -> tuple[int, int, int]:
         raise ValueError(f"{text!r:.40}: expected a colour like black or #203040") from None
 
 
+def _pictures(text: str) -> tuple[int, ...]:
+    """Parse numbers of pictures like ``0,4,7-9``."""
+    return tuple(parse_numbers(text, "picture", MAX_DIRECTION))
+
+
 def _region(text: str) -> Region:
     """Parse a region, or read its mask."""
     from ..directions.region import Region
@@ -151,6 +156,7 @@ LABEL = Parsed("label", _label)
 COLOUR = Parsed("colour", _colour)
 SEEDS = Parsed("seeds", parse_seeds)
 KEYS = Parsed("directions", parse_keys)
+PICTURES = Parsed("pictures", _pictures)
 REGION = Parsed("region", _region)
 DISTANCE = Parsed("distance", parse_distance)
 EDIT = Parsed("edit", parse_edit)

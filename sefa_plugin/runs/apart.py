@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
 import msgspec
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from ..directions.apart import FURTHEST, Amount, amount_of, combined
 from ..directions.directions import Direction, Directions
@@ -104,9 +105,8 @@ def pictures_to_mark(
         for shard in (Shard.of_everyone(view), Shard(shots, edits, PICTURES, PICTURES))
     ]
     reporter.advance(2 * PICTURES)
-    label = group.directions.label
-    stem = safe_name(f"{label}-{pair[0]}-apart-from-{pair[1]}")
-    sheet, file = folder / f"{stem}.jpg", folder / f"{stem}.json"
+    label, file = group.directions.label, file_of(group, pair, folder)
+    sheet = file.with_suffix(".jpg")
     folder.mkdir(parents=True, exist_ok=True)
     write_sheet(
         sheet,
@@ -114,13 +114,38 @@ def pictures_to_mark(
         row_labels=[f"{number}" for number in range(PICTURES)],
         column_labels=["before", "after"],
         title=f"{session.name}: direction {pair[0]} with more or less of {pair[1]}",
-        text=f'Which changed what you want, and nothing else? Set each "wanted" in {file.name} to true or false.',
+        text="Which changed what you want, and nothing else? --wanted takes their numbers.",
     )
     held = Marks("sefa_marks", session.opened.record.lineage, label, pair, (ends[0], ends[1]), tuple(marks))
     if not (file.exists() and any(mark.wanted is not None for mark in read_marks(file).marks)):
-        with whole_file(file) as part:
-            part.write_bytes(msgspec.json.format(msgspec.json.encode(held), indent=1) + b"\n")
+        _write(file, held)
     return sheet, file
+
+
+def file_of(group: KeptDirections, pair: tuple[int, int], folder: Path) -> Path:
+    """The file of the marks of two directions in a folder."""
+    return folder / safe_name(f"{group.directions.label}-{pair[0]}-apart-from-{pair[1]}.json")
+
+
+def mark(path: Path, wanted: Collection[int]) -> Marks:
+    """Mark all pictures of a file: some as wanted, by their numbers, and the others as not.
+
+    Raises:
+        SettingsError: it is no such file, or has fewer pictures.
+        OSError: it cannot be written.
+    """
+    held = read_marks(path)
+    if wanted and max(wanted) >= len(held.marks):
+        raise SettingsError(f"picture {max(wanted)}: {path} has pictures 0-{len(held.marks) - 1}")
+    marks = tuple(structs.replace(one, wanted=at in wanted) for at, one in enumerate(held.marks))
+    made = structs.replace(held, marks=marks)
+    _write(path, made)
+    return made
+
+
+def _write(path: Path, marks: Marks) -> None:
+    with whole_file(path) as part:
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(marks), indent=1) + b"\n")
 
 
 def read_marks(path: Path) -> Marks:
@@ -160,7 +185,7 @@ def apart(session: Session, group: KeptDirections, pair: tuple[int, int], marks:
     made = replace(
         held,
         entries=(entry,),
-        label=f"apart-{pair[0]}-{pair[1]}-of-{held.label.replace('@', '.')}"[:150],
+        label=f"{held.label.replace('@', '.')}-apart-{pair[0]}-{pair[1]}",
         origin=f"marks: {pair[0]} apart from {pair[1]} by {len(said)} pictures",
         normalize=True,
         torgb="last",

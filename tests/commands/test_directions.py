@@ -354,20 +354,24 @@ def test_a_direction_is_taken_apart_from_another_by_marks(run, marked, tmp_path)
     assert json.loads(file.read_text()) == held and "8 pictures to look at" in run(*words).output
     assert json.loads(file.read_text()) == held  # marks are not undone
     told = run(*words, "--marks", file)
-    made = Directions.load(tmp_path / "out/directions-apart-0-2-of-all.safetensors")
+    wanted = [number for number, mark in enumerate(held["marks"]) if mark["wanted"]]
+    for mark in held["marks"]:
+        mark["wanted"] = None
+    file.write_text(json.dumps(held))
+    assert run(*words, "--wanted", ",".join(map(str, wanted))).stdout == told.stdout
+    made = Directions.load(tmp_path / "out/directions-all-apart-0-2.safetensors")
     plain = Directions.load(tmp_path / "out/directions.safetensors")
     first, second = (reach * vector for reach, vector in zip(held["reach"], plain.vectors[[0, 2]]))
     cosine = made.vectors[0] @ (first + 0.4 * second) / np.linalg.norm(first + 0.4 * second)
     assert abs(cosine) > 0.99 and made.names == ("0 apart from 2",) and made.layers == plain.layers
     assert "direction 0 with +0." in told.output
-    run(
-        "sheet", "--network", words[2], "--directions-file", "out/directions-apart-0-2-of-all.safetensors", "--seeds", 1
-    )
+    run("sheet", "--network", words[2], "--directions-file", "out/directions-all-apart-0-2.safetensors", "--seeds", 1)
 
 
 def test_marks_that_cannot_be_used_are_one_line(run, marked, network):
     words, file = marked
     held = json.loads(file.read_text())
+    assert "has pictures 0-7" in run(*words, "--wanted", "8", code=2).stderr
     assert "0 pictures are marked: mark 6" in run(*words, "--marks", file, code=2).stderr
     assert "of directions 0 and 2 of all" in run(*words[:-1], "0,3", "--marks", file, code=2).stderr
     assert (
@@ -377,5 +381,8 @@ def test_marks_that_cannot_be_used_are_one_line(run, marked, network):
     for text, says in (("hello", "is no file of marks"), (json.dumps({**held, "set": 3}), "is no file of marks")):
         file.write_text(text)
         assert says in run(*words, "--marks", file, code=2).stderr
+    assert "type the command without --wanted first" in run(*words[:-1], "0,4", "--wanted", "1", code=2).stderr
+    assert "leave one of them out" in run(*words, "--wanted", "1", "--marks", file, code=2).stderr
+    assert "is no file of marks" in run(*words, "--wanted", "1", code=2).stderr
     assert "takes two directions" in run(*words[:-1], "3", code=2).stderr
     assert "takes two directions" in run(*words[:-1], "3,3", code=2).stderr
