@@ -86,6 +86,27 @@ class World:
         return train_boundary(self.codes[labels], some, chosen=0.5, split=1.0).normal
 
 
+def table(found: dict[str, list[np.ndarray]]) -> list[str]:
+    """A table of what remains, over all pairs, with intervals over the samples.
+
+    Args:
+        found: for each method and each pair the mean changes of the unwanted factor, of the wanted one, and of all
+            together, of each sample: ``[3, samples]``.
+    """
+    samples = found[METHODS[0]][0].shape[1]
+    again = np.concatenate([np.ones((1, samples)), resampling(samples)])
+    held = {name: np.einsum("bn,pmn->bpm", again, np.stack(some)) for name, some in found.items()}
+    left = {name: changes[..., 0] / changes[..., 1] for name, changes in held.items()}
+    columns = "| direction | second factor, of the first | wanted factor, of all | less than as it is |"
+    lines = [columns, "|---|---:|---:|---:|"]
+    for name, changes in held.items():
+        both = (left[name], changes[..., 1] / changes[..., 2])
+        parts = [interval(one[0].mean(), one[1:].mean(axis=1)) for one in both]
+        fewer = int((left[name] < left[METHODS[0]])[0].sum())
+        lines.append(f"| {name} | {parts[0]} | {parts[1]} | {fewer} of {len(left[name][0])} |")
+    return lines
+
+
 @click.command()
 @click.option("--samples", default=100, show_default=True, help="Of the measurement.")
 @click.option("--marks", default=20, show_default=True, help="Pictures that are marked for each direction, and labels.")
@@ -127,17 +148,7 @@ def main(samples: int, marks: int, count: int, times: int) -> None:
             found[name].append(both.mean(axis=1))
         row = {name: f"{some[-1][0].mean() / some[-1][1].mean():.2f}" for name, some in found.items()}
         click.echo(f"{direction} ({world.names[wanted]}) apart from {other} ({world.names[unwanted]}): {row}", err=True)
-    click.echo(
-        f"| direction | second factor, of the first | wanted factor, of all | better than as it is |\n|{'---|' * 4}"
-    )
-    again = np.concatenate([np.ones((1, samples)), resampling(samples)])
-    for name, some in found.items():
-        held = np.einsum("bn,pmn->bpm", again, np.stack(some))  # [B, pairs, unwanted wanted all]
-        left, purity = held[..., 0] / held[..., 1], held[..., 1] / held[..., 2]
-        plain = np.einsum("bn,pmn->bpm", again, np.stack(found["as it is"]))
-        better = (left < plain[..., 0] / plain[..., 1])[0].sum()
-        parts = (interval(one[0].mean(), one[1:].mean(axis=1)) for one in (left, purity))
-        click.echo(f"| {name} | {' | '.join(map(str, parts))} | {better} of {len(some)} |")
+    click.echo("\n".join(table(found)))
 
 
 if __name__ == "__main__":
