@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from . import contest, gpu, jobs, machine, networks, report
+from . import contest, gpu, jobs, machine, networks, regions, report
 
 _MAKERS = "benchmarks.rendering:"
 _NAMES = [*(case.name for case in networks.CASES), *jobs.JOBS]
@@ -121,6 +121,18 @@ def on_gpu(
         raise click.ClickException(reason)
     cases = [case for case in networks.CASES if not names or case.name in names]
     gpu.measure(cases, parts or tuple(gpu.PARTS), official, device, 60 * minutes, path, click.echo)
+
+
+@main.command("regions")
+@click.option("--resefa", type=click.Path(exists=True, file_okay=False), help="A clone of zhujiapeng/resefa.")
+@click.option("--samples", type=click.IntRange(0), default=100, show_default=True, help="0 leaves the comparison out.")
+@click.option("--planted/--no-planted", default=True, help="Networks of 256 pixels with a planted local direction.")
+@click.option("--family", "families", multiple=True, help="Only these, of stylegan2 and stylegan3.")
+@click.option("--looked-at", type=click.IntRange(2), default=16, show_default=True, help="Samples of planted ones.")
+def on_regions(resefa: str | None, samples: int, planted: bool, families: tuple[str, ...], looked_at: int) -> None:
+    """Measure local directions: planted ones, and their leak on the bundled network beside ReSeFa's. Some minutes."""
+    chosen = (families or ("stylegan2", "stylegan3")) if planted else ()
+    regions.report(resefa, samples, chosen, looked_at, click.echo)
 
 
 if __name__ == "__main__":

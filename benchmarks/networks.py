@@ -51,13 +51,13 @@ CASES = (
 )
 
 
-def ours(case: Case) -> Any:
+def ours(case: Case, w_dim: int = W_DIM) -> Any:
     """Our generator, weights drawn from seed 0."""
     import torch
 
     generators = importlib.import_module(f"sefa_plugin.generators.{case.family}")
     torch.manual_seed(0)
-    G = generators.Generator(W_DIM, 0, W_DIM, case.resolution, 3, **_keywords(case))
+    G = generators.Generator(w_dim, 0, w_dim, case.resolution, 3, **_keywords(case))
     with torch.no_grad():
         for name, buffer in G.named_buffers():
             if name.endswith("noise_const"):

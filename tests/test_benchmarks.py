@@ -1,14 +1,17 @@
 """The benchmarks measure the same pictures, and say what they measured. No time is tested."""
 
 import json
+import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import commands, contest, gpu, jobs, machine, networks, plain, report, shares, working
+from benchmarks import commands, contest, gpu, jobs, machine, networks, plain, regions, report, shares, working
 from benchmarks.__main__ import main
+from sefa_plugin.directions.region import Region
 
 SMALL = {"channel_base": 512, "channel_max": 16}
 TINY = {
@@ -251,3 +254,51 @@ def test_its_parts_are_tried_on_a_cpu(tmp_path, monkeypatch):
 def test_previews_beside_full_pictures():
     made = jobs.preview(replace(SETTING, previews=((TINY["sg2"], 32, 2),)))
     assert list(made.contestants) == ["64 in full", "64 at 32", "64 at 32, quick"] and len(made.judged) == 2
+
+
+@pytest.mark.parametrize("family", ["stylegan2", pytest.param("stylegan3", marks=pytest.mark.hard)])
+def test_a_planted_direction_changes_a_spot_alone(family, monkeypatch):
+    monkeypatch.setattr(regions, "RESOLUTION", 64)
+    with torch.no_grad():
+        G, axis = regions.planted(family)
+        ws = G.mapping(torch.randn(2, regions.W_DIM, generator=torch.Generator().manual_seed(1)))
+        other = torch.from_numpy(np.linalg.qr(np.c_[axis, np.eye(len(axis))])[0][:, 3])
+        moved = [
+            G.synthesis(ws + ws.std() * step).sub(G.synthesis(ws)).square() for step in (torch.tensor(axis), other)
+        ]
+    weights = torch.from_numpy(Region.of(regions.PLACE).weights(64, 64))
+    shares = [float((change * weights).sum() / change.sum()) for change in moved]
+    assert shares[0] > 0.95 and shares[1] < 0.5
+
+
+def test_leaks_are_compared_at_equal_change_inside():
+    """Each number of w brightens a quarter of the picture, one of them the whole."""
+
+    def pictures(ws):
+        made = np.zeros((len(ws), 3, 8, 8))
+        made[:, :, :4, :4] = ws[:, 0, None, None, None]
+        made[:, :, 4:, 4:] = ws[:, 1, None, None, None]
+        return made + ws[:, 2, None, None, None]
+
+    ws = np.random.RandomState(0).randn(6, 3)
+    box = "0,0,0.5,0.5"
+    found = [regions.leaks(np.array([one]), box, pictures, ws, 2) for one in ([3.0, 0, 0], [0, 0, 1.0], [1.0, 2, 0])]
+    outside = [one[0].mean() / 64 for one in found]
+    np.testing.assert_allclose(outside, [0, 0.75 * regions.INSIDE**2, 4 * 0.25 * regions.INSIDE**2], rtol=0.2)
+    np.testing.assert_allclose(found[1][1].mean() / 64, regions.INSIDE**2, rtol=0.2)
+
+
+def test_another_checkout_is_run_for_its_first_directions(tmp_path):
+    (tmp_path / "coordinate.py").write_text("import cv2, tqdm\nFACTOR = 2\n")
+    (tmp_path / "compute_direction.py").write_text(
+        "import sys\nimport numpy as np\nfrom coordinate import FACTOR\nfrom tqdm import tqdm\n"
+        "from utils.image_utils import save_image\nheld = np.load(sys.argv[1])\n"
+        "region, folder = sys.argv[sys.argv.index('--region') + 1], sys.argv[sys.argv.index('--save_dir') + 1]\n"
+        "first = FACTOR * held[0, 0, 0, 0, 0] * (1 + 9 * ('--full_rank' in sys.argv))\n"
+        "np.save(f'{folder}/image_00_region_{region}_name_found.npy', first[None])\nprint('noise')\n"
+    )
+    jacobians = np.arange(2 * 1 * 2 * 2 * 3, dtype=float).reshape(2, 1, 2, 2, 3)
+    found = regions.by_resefa(tmp_path, jacobians, "mouth", False)
+    np.testing.assert_allclose(found, 2 * jacobians[:, 0, 0, 0])
+    np.testing.assert_allclose(regions.by_resefa(tmp_path, jacobians, "mouth", True), 10 * found)
+    assert "coordinate" not in sys.modules

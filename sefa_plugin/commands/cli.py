@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
-from .directions import compare, export, factorize, import_, name
+from .directions import compare, export, factorize, import_, name, sharpen
 from .editing import edit, plane
 from .evaluate import evaluate
 from .experiments import baselines, boundary, ganspace, hierarchy, truth
@@ -38,7 +38,7 @@ def sefa(ctx: click.Context) -> None:
 
 
 _PARTS: tuple[click.Command, ...] = (  # in the order in which --help lists them
-    *(render, sheet, demo, edit, project, plane, compare, import_, export, info, factorize, name, convert),
+    *(render, sheet, demo, edit, project, plane, compare, import_, export, info, factorize, sharpen, name, convert),
     *(studio, study, evaluate, register_command, unregister_command),
 )
 for _command in (baselines, hierarchy, truth, ganspace, boundary, evaluate_study):

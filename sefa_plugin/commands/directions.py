@@ -11,7 +11,7 @@ import click
 
 from . import options
 from .files import File, Output, output_path
-from .given import Given, claimed, factorisation, open_session, outdir
+from .given import Given, claimed, directions_in, factorisation, open_for_pictures, open_session, outdir
 from .progress import reporter
 from .shell import Command, note, report, usage
 
@@ -58,11 +58,88 @@ def factorize(**given: Any) -> None:
         click.echo(json.dumps([_as_json(*one) for one in zip(groups, paths)], indent=1))
         return
     for directions, path in zip(groups, paths):
-        values = ", ".join(f"{value:.4g}" for value in directions.eigenvalues[:5])
+        what, values = "eigenvalues", [f"{value:.4g}" for value in directions.eigenvalues[:5]]
+        if directions.region:
+            what, values = "of their change inside", [f"{share:.0%}" for share in directions.inside[:5]]
         more = ", ..." if len(directions) > 5 else ""
-        report(f"{path}: {len(directions)} directions of {directions.label}, eigenvalues {values}{more}")
+        report(f"{path}: {len(directions)} directions of {directions.label}, {what} {', '.join(values)}{more}")
         for line in remarks(directions):
             report(f"Note: {line}")
+
+
+@click.command(cls=Command)
+@options.network
+@click.option(
+    "--apart",
+    type=options.KEYS,
+    required=True,
+    help="Two directions: the one that is changed, and the one that it is to leave out, like 3,7.",
+    metavar="A,B",
+)
+@click.option(
+    "--marks",
+    type=File("any"),
+    help="A file of marks (docs/sharp.md) of other pictures, instead of --wanted.",
+    metavar="FILE",
+)
+@click.option(
+    "--wanted",
+    type=options.PICTURES,
+    help="Pictures that changed what you want and nothing else, by number, like 0,4,7-9; the others did not.",
+    metavar="LIST",
+)
+@options.factorisation
+@options.directions_file
+@options.outdir
+@options.strict
+@options.debug
+def sharpen(**given: Any) -> None:
+    """Take one direction apart from another one, by pictures that you mark.
+
+    First 20 pictures are made, numbered, before and after: the first direction with more or less of the second one.
+    Type the command again with --wanted and the numbers of those that changed what you want and nothing else.
+
+    \b
+    Examples:
+      sefa sharpen --network ffhq.pkl --apart 3,7
+      sefa sharpen --network ffhq.pkl --apart 3,7 --wanted 1,4,5,12-14
+    """
+    from ..directions.kept import files_of, keep
+    from ..runs.apart import PICTURES, apart, file_of, mark, pictures_to_mark, read_marks
+    from ..runs.settings import SettingsError, Wanted
+
+    keys = given["apart"]
+    if len(keys) != 2 or keys[0] == keys[1]:
+        raise click.UsageError("--apart takes two directions, like 3,7")
+    if given["wanted"] is not None and given["marks"] is not None:
+        raise click.UsageError("--wanted and --marks: leave one of them out")
+    session = open_for_pictures(given)
+    marks = None if given["marks"] is None else read_marks(Path(given["marks"]))
+    file = given["directions_file"]
+    wanted = Wanted(keys=tuple(keys), count=1, file=Path(file) if file else None)
+    with reporter() as progress:
+        folder, groups = directions_in(given, session, outdir(given, session), wanted, progress)
+        if len(groups) != 1:
+            raise SettingsError(f"--layers {given['layers']} gives {len(groups)} groups; type one, like coarse")
+        first, second = map(groups[0].directions.index, keys)
+        if given["wanted"] is not None:
+            path = file_of(groups[0], (first, second), folder / "apart")
+            if not path.exists():
+                raise SettingsError(
+                    f"--wanted {path}: no pictures were made yet; type the command without --wanted first"
+                )
+            marks = mark(path, given["wanted"])
+        if marks is None:
+            sheet, _ = pictures_to_mark(session, groups[0], (first, second), folder / "apart", progress)
+            report(f"{sheet}: {PICTURES} pictures to look at")
+            report("Type the command again with --wanted and the numbers of those that changed what you want alone.")
+            return
+    made, amount = apart(session, groups[0], (first, second), marks)
+    (output,) = files_of([made], folder)
+    output = keep(made, output)
+    there = f"{amount.low:+.2f} to {amount.high:+.2f}"
+    report(f"{output}: direction {keys[0]} with {amount.value:+.2f} of {keys[1]} ({there} with 90 %)")
+    report(f"Look at it: sefa sheet --network {given['network']} --directions-file {output}")
 
 
 def _as_json(directions: Directions, path: Path) -> dict[str, object]:
@@ -76,6 +153,7 @@ def _as_json(directions: Directions, path: Path) -> dict[str, object]:
         "layers": list(directions.layers),
         "eigenvalues": directions.eigenvalues.tolist(),
         "sharpen": directions.sharpen,
+        **({"region": directions.region, "inside": list(directions.inside)} if directions.region else {}),
         "names": list(directions.names),
         "notes": list(remarks(directions)),
     }

@@ -77,13 +77,20 @@ def factorisation(given: Given) -> Factorisation:
     from ..runs.settings import settings_checked
 
     with settings_checked():
-        if given["sharpen"] != "none" and (not given["normalize"] or given["torgb"] != "last"):
-            raise ValueError("--sharpen uses rows as they are and all ToRGBs: leave out --no-normalize and --torgb")
+        if (given["sharpen"] != "none" or given["region"] is not None) and (
+            not given["normalize"] or given["torgb"] != "last"
+        ):
+            option = "--sharpen" if given["region"] is None else "--region"
+            raise ValueError(f"{option} uses rows as they are and all ToRGBs: leave out --no-normalize and --torgb")
         if given["sharpen"] != "none" and given.get("directions_file"):
             raise ValueError("--sharpen finds directions, --directions-file has some: leave one of them out")
+        if given["region"] is not None and given.get("directions_file"):
+            raise ValueError("--region finds directions, --directions-file has some: leave one of them out")
+        if given["region"] is not None and given["sharpen"] != "none":
+            raise ValueError("--region finds directions of its own with pictures: leave --sharpen out")
         if given.get("directions_file"):
             _check_beside_a_file(given)
-        options = ("layers", "space", "normalize", "torgb", "sharpen", "code_samples")
+        options = ("layers", "space", "normalize", "torgb", "sharpen", "region", "code_samples")
         return Factorisation(**{name: given[name] for name in options})
 
 

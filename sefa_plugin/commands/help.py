@@ -9,8 +9,9 @@ HEADINGS = {
     "Network": ("network", "which", "sha256", "trust_pickle", "allow_local", "also"),
     "Recipe": ("recipe", "animate", "other_network"),
     "Directions": (
-        *("edits", "across", "down", "num_directions", "directions", "directions_file", "edit_layers", "distance"),
-        *("layers", "space", "normalize", "torgb", "sharpen", "code_samples", "rows", "vectors"),
+        *("edits", "across", "down", "apart", "wanted", "marks"),
+        *("num_directions", "directions", "directions_file", "edit_layers", "distance"),
+        *("layers", "space", "normalize", "torgb", "sharpen", "region", "code_samples", "rows", "vectors"),
         *("starred", "note", "undo", "stars"),
     ),
     "Pictures": (

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -14,6 +14,9 @@ from ..directions.keys import MAX_DIRECTION, parse_keys, parse_numbers
 from ..rendering.typed_edits import parse_axis, parse_distance, parse_edit, parse_seeds
 from .files import File, Folder, ParamType
 from .progress import QUIET
+
+if TYPE_CHECKING:
+    from ..directions.region import Region
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -132,6 +135,18 @@ def _colour(text: str) -> tuple[int, int, int]:
         raise ValueError(f"{text!r:.40}: expected a colour like black or #203040") from None
 
 
+def _pictures(text: str) -> tuple[int, ...]:
+    """Parse numbers of pictures like ``0,4,7-9``."""
+    return tuple(parse_numbers(text, "picture", MAX_DIRECTION))
+
+
+def _region(text: str) -> Region:
+    """Parse a region, or read its mask."""
+    from ..directions.region import Region
+
+    return Region.of(text)
+
+
 FLOAT = Parsed("float", _finite)
 PAIR = Parsed("pair", _pair)
 WIDTH = Parsed("width", _width)
@@ -141,6 +156,8 @@ LABEL = Parsed("label", _label)
 COLOUR = Parsed("colour", _colour)
 SEEDS = Parsed("seeds", parse_seeds)
 KEYS = Parsed("directions", parse_keys)
+PICTURES = Parsed("pictures", _pictures)
+REGION = Parsed("region", _region)
 DISTANCE = Parsed("distance", parse_distance)
 EDIT = Parsed("edit", parse_edit)
 AXIS = Parsed("axis", parse_axis)
@@ -245,6 +262,13 @@ factorisation = stack(
         "none layers pictures",
         "Re-mix directions until no two move the same layer in the same way: docs/sharp.md.",
         default="none",
+    ),
+    click.option(
+        "--region",
+        type=REGION,
+        help="Find directions that change one part of the picture: x,y,width,height as parts of its sides (0 to 1), "
+        "or a picture that is white there: docs/local.md.",
+        metavar="X,Y,W,H|FILE",
     ),
     whole(
         "--code-samples",

@@ -4,5 +4,6 @@ In: style layers (``layers``, ``factorization``; the mathematics on matrices is 
 with names, measured ranges, and the file that they are kept in (``kept``).
 
 Doors: ``directions``, ``factorization``, ``closed_form``, ``layers``, ``kept``, ``keys``, ``names``, ``ties``,
-``file``, ``foreign_files``, ``importing``, ``exporting``, ``compare``, ``sharp``, ``sharpening``.
+``region``, ``file``, ``foreign_files``, ``importing``, ``exporting``, ``compare``, ``sharp``, ``sharpening``,
+``apart``.
 """

@@ -17,14 +17,16 @@ from .file import DirectionsFileError, read_directions, write_directions
 from .keys import Key
 from .layers import TORGB, Label
 from .names import NAMERS, Names, Past, check_name, check_note
+from .region import Region
 from .ties import tied, zero_eigenvalues
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 SPACES = ("w", "z")
-SHARPEN = ("none", "layers", "pictures")
+SHARPEN = ("none", "layers", "pictures", "region")
 BROKEN = ("", "low", "high", "both")
+FOUND = ("vector", "eigenvalue", "strength", "shares", "inside")  # what finding directions gives for each
 PRINTED, IN_TABLE = 5, 10  # directions that are listed: on the last line of text, in a notebook's table
 STEPS = 50  # changes that can be taken back
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
@@ -60,6 +62,7 @@ class _Facts(TypedDict, total=False):
     next_eigenvalue: float | None
     sharpen: str
     found_with: str
+    region: str
     caveats: tuple[str, ...]
     history: tuple[tuple[Past, ...], ...]
 
@@ -83,8 +86,9 @@ class Direction:
         prior: the part of its measurement that later measurements start from (``calibration.Range.prior``), None
             where there is none.
         strength: of sharp directions, the squared change of all styles for a step of one standard deviation of w, which
-            their order follows; else None.
+            their order follows; of local ones, that of the picture inside their region; else None.
         shares: of sharp directions, what each of the set's layers adds to ``strength``, as shares of 1; else ().
+        inside: of local directions, the share of the change of the picture that is inside their region; else None.
         starred, note: set by a person; see ``names.check_note``.
 
     Raises:
@@ -102,6 +106,7 @@ class Direction:
     prior: Pair = None
     strength: float | None = None
     shares: tuple[float, ...] = ()
+    inside: float | None = None
     starred: bool = False
     note: str = ""
 
@@ -166,8 +171,10 @@ class Directions:
         calibration: under which settings ranges were measured, as text to compare; '' if never.
         origin: whose file they were imported from, in words; '' of those that were factorised here.
         next_eigenvalue: that of the strongest direction that was left out, None where there is none or it is not known.
-        sharpen: ``none``, ``layers`` or ``pictures``: how directions were sharpened, see ``sharp``.
+        sharpen: ``none``, ``layers`` or ``pictures``: how directions were sharpened, see ``sharp``; of local directions
+            ``region``.
         found_with: of sharp directions, the settings that decide them, in words; else ''.
+        region: of local directions, where they change the picture, see ``region.Region``; else ''.
         caveats: what to know of the set, a line each.
         history: what a person's changes of names, stars and notes have replaced, the last one at the end.
         vectors: those of all entries, float32 ``[k, dim]`` or ``[k, len(layers), dim]``.
@@ -191,6 +198,7 @@ class Directions:
     next_eigenvalue: float | None = None
     sharpen: str = "none"
     found_with: str = ""
+    region: str = ""
     caveats: tuple[str, ...] = ()
     history: tuple[tuple[Past, ...], ...] = ()
     vectors: np.ndarray = field(init=False)
@@ -211,6 +219,7 @@ class Directions:
         priors: Sequence[Pair] = (),
         strengths: Sequence[float | None] = (),
         shares: Sequence[Sequence[float]] = (),
+        inside: Sequence[float | None] = (),
         starred: Sequence[bool] = (),
         notes: Sequence[str] = (),
         **facts: Unpack[_Facts],
@@ -221,7 +230,7 @@ class Directions:
             vectors: ``[k, dim]``, or ``[k, len(layers), dim]``.
             eigenvalues: ``[k]``.
             layers: ws indices.
-            names, named_by, purity, sigmas, ranges, broken, priors, strengths, shares, starred, notes: see
+            names, named_by, purity, sigmas, ranges, broken, priors, strengths, shares, inside, starred, notes: see
                 :class:`Direction`.
             facts: the other attributes.
 
@@ -235,7 +244,7 @@ class Directions:
         count = len(vectors)
         columns: dict[str, Sequence[Any]] = {"names": names, "named_by": named_by, "purity": purity, "sigmas": sigmas}
         columns |= {"ranges": ranges, "broken": broken, "priors": priors, "strengths": strengths, "shares": shares}
-        columns |= {"starred": starred, "notes": notes}
+        columns |= {"inside": inside, "starred": starred, "notes": notes}
         for what, column in columns.items():
             if len(column) not in (0, count):
                 raise ValueError(f"{len(column)} {what} for {count} directions")
@@ -286,6 +295,7 @@ class Directions:
     priors = _OfEach(lambda entry: entry.prior)
     strengths = _OfEach(lambda entry: entry.strength)
     shares = _OfEach(lambda entry: entry.shares)
+    inside = _OfEach(lambda entry: entry.inside)
     starred = _OfEach(lambda entry: entry.starred)
     notes = _OfEach(lambda entry: entry.note)
 
@@ -340,6 +350,8 @@ class Directions:
         """How they were found, in words."""
         if self.origin:
             return f"imported from {self.origin}"
+        if self.region:
+            return f"local, {Region.parse(self.region).words}"
         if self.sharpen != "none":
             return f"SeFa, sharpened by {self.sharpen}"
         rows = "" if self.normalize else ", rows of weights not normalised"
@@ -394,8 +406,14 @@ class Directions:
         return replace(self, entries=entries, next_eigenvalue=None, history=())
 
     def acts_in(self, index: int) -> str:
-        """The fewest layers with half of a sharp direction's effect, in words; '' where that is not known."""
-        shares = np.array(self.entries[index].shares)
+        """Where a sharp or local direction acts, in words; '' where that is not known.
+
+        The fewest layers with half of its effect; of a local one the share of it inside the region.
+        """
+        entry = self.entries[index]
+        if entry.inside is not None:
+            return f"{entry.inside:.0%} of its change is {Region.parse(self.region).words}"
+        shares = np.array(entry.shares)
         if not len(shares):
             return ""
         order = np.argsort(-shares, kind="stable")
@@ -474,7 +492,7 @@ class Directions:
         if len(other) >= len(self):
             return replace(other, label=self.label)
         adopted = [
-            replace(theirs, **{key: getattr(mine, key) for key in ("vector", "eigenvalue", "strength", "shares")})
+            replace(theirs, **{key: getattr(mine, key) for key in FOUND})
             for mine, theirs in zip(self.entries, other.entries)
         ]
         rest = [Direction(mine.vector, mine.eigenvalue) for mine in self.entries[len(other) :]]
@@ -499,7 +517,9 @@ class Directions:
         if self.per_row:
             raise ValueError("these directions change each of their layers in a way of its own, and no other ones")
         label = f"{self.label.partition('@')[0]}@{label}"
-        entries = tuple(replace(entry.without_range, starred=False, note="", shares=()) for entry in self.entries)
+        entries = tuple(
+            replace(entry.without_range, starred=False, note="", shares=(), inside=None) for entry in self.entries
+        )
         return replace(self, entries=entries, layers=tuple(rows), label=label, calibration="", history=())
 
     def without_ranges(self, calibration: str = "") -> Directions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,8 @@ from ..networks.weights import finite
 from ..system.processor import one_thread_each
 from .closed_form import factorize_weights
 from .directions import NO_SOURCE, SHARPEN, SPACES, Directions, Source
-from .layers import TORGB, LayerGroup, select_layers
+from .layers import TORGB, Label, LayerGroup, select_layers
+from .region import Region
 from .sharpening import Advance, nothing, sharpen_groups
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ..networks.opening import OpenNetwork
 
     Matrix = Union[np.ndarray, Tensor]
+    GivenRegion = Union[str, os.PathLike[str], tuple[float, float, float, float], Region]
     Factorisable = Union[Generator, nn.Module, Sequence[StyleLayer], Sequence[Matrix], Mapping[str, Matrix]]
 
 
@@ -40,7 +43,9 @@ class Factorisation:
         torgb: which ToRGB layers are included: ``last``, ``never`` or ``always``.
         sharpen: ``none`` for the paper's directions, ``layers`` or ``pictures``: see ``sharpening``. Rows are then
             taken as they are, and all ToRGB layers, whatever ``normalize`` and ``torgb`` say.
+            ``region`` where there is one.
         code_samples: codes whose covariance sharpening needs, at least 16 for each dimension of w; None chooses.
+        region: for local directions, which change the picture inside it; see ``local``.
 
     Raises:
         ValueError: an unknown space, ToRGB or way of sharpening, or one that does not fit the space.
@@ -52,13 +57,25 @@ class Factorisation:
     torgb: str = "last"
     sharpen: str = "none"
     code_samples: int | None = None
+    region: Region | None = None
 
     def __post_init__(self) -> None:
+        if self.region is not None:
+            if self.sharpen not in ("none", "region"):
+                raise ValueError("a region has directions of its own, found with pictures: leave sharpening out")
+            object.__setattr__(self, "sharpen", "region")
+        if self.sharpen == "region" and self.region is None:
+            raise ValueError("sharpen 'region': give the region itself, like 0.3,0.6,0.4,0.2")
         if self.space not in SPACES or self.torgb not in TORGB or self.sharpen not in SHARPEN:
             given = f"space {self.space!r:.20}, torgb {self.torgb!r:.20}, sharpen {self.sharpen!r:.20}"
             raise ValueError(f"{given}: choose of {SPACES}, {TORGB} and {SHARPEN}")
         if self.sharpen != "none" and self.space == "z":
-            raise ValueError("space z factorises one layer, sharpening needs several: use space w")
+            several = "sharpening needs several" if self.region is None else "a region needs those of W"
+            raise ValueError(f"space z factorises one layer, {several}: use space w")
+
+    def labelled(self, layers: str) -> Label:
+        """The label of the directions that are found so for a group of layers."""
+        return Label(layers, self.sharpen, region="" if self.region is None else self.region.label)
 
 
 def effective_weight(layer: StyleLayer, normalize: bool) -> np.ndarray:
@@ -133,6 +150,8 @@ def factorize(
     num_directions: int | None = None,
     sharpen: str = "none",
     code_samples: int | None = None,
+    region: GivenRegion | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> Directions: ...
 @overload
 def factorize(
@@ -144,6 +163,8 @@ def factorize(
     num_directions: int | None = None,
     sharpen: str = "none",
     code_samples: int | None = None,
+    region: GivenRegion | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> Directions | list[Directions]: ...
 def factorize(
     G_or_weights: Factorisable,
@@ -154,6 +175,8 @@ def factorize(
     num_directions: int | None = None,
     sharpen: str = "none",
     code_samples: int | None = None,
+    region: GivenRegion | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> Directions | list[Directions]:
     """Find the editing directions of a generator, or of raw weight matrices.
 
@@ -168,13 +191,16 @@ def factorize(
         torgb: ``last``, ``never`` or ``always``.
         num_directions: how many, strongest first; None gives all.
         sharpen, code_samples: see :class:`Factorisation`; sharpening needs a generator.
+        region: for local directions: ``"0.3,0.6,0.4,0.2"`` (x, y, width and height, 0 to 1), the same as a tuple, or
+            the path of a picture that is white inside.
+        folder: keeps the changes of pictures that a region needs; another region then takes seconds.
 
     Raises:
         ValueError: an argument is out of range, or a weight holds NaN.
         HookError: the argument is no generator, or a generator that cannot be run.
     """
     found = factorize_groups(
-        G_or_weights, layers, space, normalize, torgb, num_directions, sharpen=sharpen, code_samples=code_samples
+        G_or_weights, layers, space, normalize, torgb, num_directions, sharpen, code_samples, region, folder
     )
     return found[0] if len(found) == 1 else found
 
@@ -188,14 +214,17 @@ def factorize_groups(
     num_directions: int | None = None,
     sharpen: str = "none",
     code_samples: int | None = None,
+    region: GivenRegion | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> list[Directions]:
     """As :func:`factorize`, always a list: the directions of each group of layers."""
-    how = Factorisation(layers, space, normalize, torgb, sharpen, code_samples)
+    where = None if region is None else Region.of(region)
+    how = Factorisation(layers, space, normalize, torgb, sharpen, code_samples, where)
     if space == "z" and layers != "all":
         raise ValueError("space z factorises the mapping network, which has no layers to choose")
     source = NO_SOURCE
     if isinstance(G_or_weights, (Mapping, Sequence)):
-        if sharpen != "none":
+        if how.sharpen != "none":
             raise ValueError("sharpening measures the codes of a generator: give one instead of its weights")
         pairs = G_or_weights.items() if isinstance(G_or_weights, Mapping) else enumerate(G_or_weights)
         named: dict[object, StyleLayer | Matrix] = dict(pairs)
@@ -213,8 +242,9 @@ def factorize_groups(
         if space == "z":
             return [_factorize_mapping(mapping_layer(G), G.z_dim, how, num_directions, source)]
         style = style_layers(G)
-        if sharpen != "none":
-            return [held.first(num_directions) for held in sharpen_groups(style, G, how, source)]
+        if how.sharpen != "none":
+            place = None if folder is None else Path(folder)
+            return [held.first(num_directions) for held in sharpen_groups(style, G, how, source, folder=place)]
     return _factorize_each(style, how, num_directions, source)
 
 

@@ -32,6 +32,7 @@ _ALWAYS = (
     "next_eigenvalue",
 )
 _OF_SHARP = ("strengths", "shares", "caveats", "sharpen", "found_with")
+_OF_LOCAL = ("inside", "region")
 _IF_ANY = ("starred", "notes", "history")
 _Row = Annotated[int, Meta(ge=0, le=MAX_ROWS)]
 _Number = Annotated[float, Meta(gt=-1e30, lt=1e30)]
@@ -59,6 +60,8 @@ class _Entries(Struct, frozen=True):
     caveats: tuple[str, ...] = ()
     sharpen: str = "none"
     found_with: str = ""
+    inside: _Numbers = ()
+    region: str = ""
     starred: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()
     history: Annotated[tuple[tuple[Past, ...], ...], Meta(max_length=1000)] = ()
@@ -80,6 +83,7 @@ def write_directions(path: str | os.PathLike[str], directions: Directions) -> No
         **{key: getattr(directions, key) for key in _WORDS},
     }
     written = [*_ALWAYS, *(_OF_SHARP if directions.sharpen != "none" else ())]
+    written += _OF_LOCAL if directions.region else ()
     written += [key for key in _IF_ANY if any(getattr(directions, key))]
     about |= {key: json.dumps(getattr(directions, key)) for key in written}
     tensors = {"directions": directions.vectors, "eigenvalues": directions.eigenvalues}

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..hook import StyleLayer
 from ..system.messages import spans
+from .keys import IN_REGION
 
 GROUPS = ("coarse", "middle", "fine")
 BOUNDS = {"coarse": 8.0, "middle": 32.0}  # pixels of detail up to which a layer belongs to the group
@@ -159,25 +160,30 @@ class Label(NamedTuple):
 
     Attributes:
         layers: the factorised layers, or the file of imported directions.
-        sharpen: ``none``, ``layers`` or ``pictures``.
+        sharpen: ``none``, ``layers``, ``pictures`` or ``region``.
         rows: the rows of ws that edits change, '' where they are those of the factorised layers.
+        region: of local directions, the ``Region.label``; else ''.
     """
 
     layers: str
     sharpen: str = "none"
     rows: str = ""
+    region: str = ""
 
     @classmethod
     def of(cls, label: str) -> Label:
         """Take a label apart."""
         found, _, rows = label.partition("@")
+        if local := re.search(f"{IN_REGION}$", found):
+            return cls(found[: local.start()], "region", rows, local[1].replace(",", "_"))
         for sharpen, ending in ENDINGS.items():
             if ending and found.endswith(ending):
                 return cls(found[: -len(ending)], sharpen, rows)
         return cls(found, rows=rows)
 
     def __str__(self) -> str:
-        return f"{self.layers}{ENDINGS[self.sharpen]}{f'@{self.rows}' if self.rows else ''}"
+        ending = f"-in-{self.region}" if self.region else ENDINGS[self.sharpen]
+        return f"{self.layers}{ending}{f'@{self.rows}' if self.rows else ''}"
 
     def of_variant(self, normalize: bool, torgb: str) -> Label:
         """For file names: with the options of the factorisation that are not the usual ones, ``all-raw``.
@@ -203,8 +209,14 @@ class Label(NamedTuple):
         elif self.is_selection and found != "z":
             rows = found.replace("layer", "").lstrip("0") or "0"
             found = f"layer {rows}" if rows.isdigit() else f"layers {found.replace('_', ',')}"
-        sharpened = "" if self.sharpen == "none" else f", sharpened by {self.sharpen}"
-        return f"{found}{sharpened}{f', edited at {self.rows}' if self.rows else ''}"
+        return f"{found}{self.found_by}{f', edited at {self.rows}' if self.rows else ''}"
+
+    @property
+    def found_by(self) -> str:
+        """What is said after the layers: ``, sharpened by layers``; '' of SeFa's own directions."""
+        if self.region:
+            return f", inside {self.region.replace('_', ',')}"
+        return "" if self.sharpen == "none" else f", sharpened by {self.sharpen}"
 
     @property
     def is_selection(self) -> bool:

@@ -1,7 +1,8 @@
-"""How pictures change along a basis of w, cell by cell: finite differences, for ``sharp.rotated``."""
+"""How pictures change along a basis of w: finite differences, for ``sharp.rotated`` and ``local``."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,13 +62,53 @@ def picture_grams(
     return mean
 
 
+def kept_changes(
+    G: Generator,
+    basis: np.ndarray,
+    rows: Sequence[int],
+    samples: int,
+    about: str,
+    advance: Callable[[int], None],
+    folder: Path | None,
+) -> list[np.ndarray]:
+    """The :func:`changes` of the whole pictures of some samples, float16 ``[p, channels, height, width]`` each.
+
+    Args:
+        G, basis, rows, samples, advance: see :func:`picture_grams`.
+        about: what decides the pictures beside these, such as the digest of the network.
+        folder: a folder is made in it that keeps them, named by all that decides them; None keeps nothing.
+    """
+    named = hashlib.sha256(repr((about, tuple(rows))).encode() + basis.astype(np.float32).tobytes()).hexdigest()[:12]
+    place = None if folder is None else folder / f".changes-{named}"
+    found = []
+    for sample in range(samples):
+        file = None if place is None else place / f"{sample:02d}.npy"
+        if file is not None and file.exists():
+            found.append(np.load(file, allow_pickle=False))
+            advance(2 * basis.shape[1])
+            continue
+        (change,) = changes(G, basis, rows, [sample], advance, whole=True)
+        found.append(change.cpu().numpy().astype(np.float16))
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(file) as part, part.open("wb") as out:
+                np.save(out, found[-1])
+    return found
+
+
 def changes(
-    G: Generator, basis: np.ndarray, rows: Sequence[int], samples: Iterable[int], advance: Callable[[int], None]
+    G: Generator,
+    basis: np.ndarray,
+    rows: Sequence[int],
+    samples: Iterable[int],
+    advance: Callable[[int], None],
+    whole: bool = False,
 ) -> Iterator[Tensor]:
     """Changes of the pictures of some samples along a basis, float64 ``[p, channels, height, width]`` for each sample.
 
     Central differences of two pictures, each ``STEP`` away from the sample, in units of the picture's range -1 to 1
     for one unit of the basis. The arguments are those of :func:`picture_grams`; ``samples`` are their numbers.
+    ``whole``: with what layers beyond ``PIXELS`` add, too.
     """
     import torch
 
@@ -76,7 +117,8 @@ def changes(
     moved = torch.from_numpy(np.ascontiguousarray(basis.T * STEP)).float().to(device)
     steps[0, :, list(rows)] = moved[:, None]
     steps[1] = -steps[0]
-    partial: dict[str, object] = {"up_to": PIXELS} if getattr(G.synthesis, "sums_pictures", False) else {}
+    summed = getattr(G.synthesis, "sums_pictures", False) and not whole
+    partial: dict[str, object] = {"up_to": PIXELS} if summed else {}
     for sample in samples:
         draw = np.random.RandomState(SEED + 1 + sample)
         z = torch.from_numpy(draw.randn(1, G.z_dim)).to(device)

@@ -1,4 +1,4 @@
-"""Sharp directions of a generator: from its weights, or from its weights and a few pictures; see ``sharp``."""
+"""Sharp and local directions of a generator, from its weights, codes and pictures; see ``sharp`` and ``local``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from ..hook import StyleLayer
 from .closed_form import stack
 from .codes import PER_DIMENSION, covariance, enough
 from .directions import Directions, Source
-from .layers import Label, LayerGroup, select_layers
-from .picture_grams import SAMPLES, picture_grams
+from .layers import LayerGroup, select_layers
+from .local import LEAK, local
+from .picture_grams import SAMPLES, kept_changes, picture_grams
+from .region import Region
 from .sharp import POOL, Sharp, rotated, scales, sharpen
 from .ties import ONLY_THE_SPACE
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 Advance = Callable[[int], None]
 PICTURES = 2 * POOL * SAMPLES  # of one group of layers, at most
+# Of local directions: the dimensions of w that are mixed, samples to find them, and others that measure them.
+DIMENSIONS, FOUND_WITH, APART = 128, 16, 8
 
 
 def nothing(pictures: int) -> None:
@@ -38,7 +42,7 @@ def sharpen_groups(
     advance: Advance = nothing,
     folder: Path | None = None,
 ) -> list[Directions]:
-    """Find the sharp directions of groups of layers: the whole pool of each.
+    """Find the sharp or local directions of groups of layers: the whole pool of each.
 
     Args:
         layers: all style layers of the network, with all their ToRGBs.
@@ -46,8 +50,8 @@ def sharpen_groups(
         how: which layers, the way of sharpening, and how many codes.
         source: the network.
         advance: called with the number of pictures whenever some have been rendered.
-        folder: where measurements of pictures are kept until they are complete, so that an interrupted run goes on;
-            None keeps none.
+        folder: where measurements of pictures are kept, until they are complete, so that an interrupted run goes on,
+            or for other regions; None keeps none.
 
     Raises:
         ValueError: the layers do not fit the network, there is nothing to sharpen, or too few codes are asked for.
@@ -58,11 +62,14 @@ def sharpen_groups(
     found = []
     for group in groups:
         matrices = [np.asarray(layer.weight, dtype=np.float64) * layer.weight_gain for layer in group.layers]
-        if how.sharpen == "layers":
+        inside = None
+        if how.region is not None:
+            sharp, inside = _inside(G, group, varied, how.region, source, advance, folder)
+        elif how.sharpen == "layers":
             sharp = sharpen(matrices, varied)
         else:
             sharp = _by_pictures(G, group, varied, source, advance, folder)
-        found.append(_directions(group, matrices, sharp, how.sharpen, settings, source))
+        found.append(_directions(group, matrices, sharp, inside, how, settings, source))
     return found
 
 
@@ -72,7 +79,9 @@ def _settings(how: Factorisation, w_dim: int) -> str:
     if samples < least:
         each = f"{PER_DIMENSION} for each of {w_dim} dimensions of w"
         raise ValueError(f"{samples} code samples: at least {least} are needed, {each}")
-    return f"{samples} codes" + (f", pictures of {SAMPLES} samples" if how.sharpen == "pictures" else "")
+    pictures = {"pictures": SAMPLES, "region": FOUND_WITH}.get(how.sharpen)
+    rendered = "" if pictures is None else f", pictures of {pictures} samples"
+    return f"{samples} codes{rendered}" + ("" if how.region is None else f", {how.region.label}")
 
 
 def known_groups(
@@ -85,7 +94,7 @@ def known_groups(
     """
     settings = _settings(how, w_dim)
     wanted = [
-        (str(Label(group.label, how.sharpen)), group.ws_indices, settings, digest)
+        (str(how.labelled(group.label)), group.ws_indices, settings, digest)
         for group in select_layers(layers, how.layers, "always")
     ]
     there = {(one.label, one.layers, one.found_with, one.digest): one for one in held}
@@ -104,6 +113,29 @@ def _by_pictures(
     return rotated(basis, grams)
 
 
+def pictures_of(how: Factorisation, w_dim: int) -> int:
+    """How many pictures are rendered for one group of layers, at most."""
+    if how.region is not None:
+        return 2 * min(DIMENSIONS, w_dim) * (FOUND_WITH + APART)
+    return PICTURES if how.sharpen == "pictures" else 0
+
+
+def _inside(
+    G: Generator,
+    group: LayerGroup,
+    varied: np.ndarray,
+    region: Region,
+    source: Source,
+    advance: Advance,
+    folder: Path | None,
+) -> tuple[Sharp, np.ndarray]:
+    """Local directions, and the share of the change of each that is inside the region."""
+    basis = scales(varied)[:, :DIMENSIONS]
+    samples = FOUND_WITH + APART
+    seen = kept_changes(G, basis, group.ws_indices, samples, source["digest"], advance, folder)
+    return local(basis, seen[:FOUND_WITH], seen[FOUND_WITH:], region)
+
+
 def changes_of_styles(vectors: np.ndarray, layers: Sequence[StyleLayer], rows: Sequence[int]) -> np.ndarray:
     """``|A_l n|^2`` of directions n ``[k, w_dim]``, summed over the layers of each row of ws: float64 ``[k, rows]``."""
     found = np.zeros((len(vectors), len(rows)))
@@ -114,27 +146,41 @@ def changes_of_styles(vectors: np.ndarray, layers: Sequence[StyleLayer], rows: S
 
 
 def _directions(
-    group: LayerGroup, matrices: Sequence[np.ndarray], sharp: Sharp, way: str, found_with: str, source: Source
+    group: LayerGroup,
+    matrices: Sequence[np.ndarray],
+    sharp: Sharp,
+    inside: np.ndarray | None,
+    how: Factorisation,
+    found_with: str,
+    source: Source,
 ) -> Directions:
     stack(matrices, normalize=False)  # refuses NaN
     styles = changes_of_styles(sharp.vectors, group.layers, group.ws_indices)
     whole = styles.sum(axis=1)
     shares = styles / np.where(whole > 0, whole, 1)[:, None]
-    cells = "layer" if way == "layers" else "cell of the pictures"
+    cells = "layer" if how.sharpen == "layers" else "cell of the pictures"
     caveats = [f"no {cells} separates directions {i} and {j}: {ONLY_THE_SPACE}" for i, j in sharp.equal]
     if len(sharp.vectors) < POOL:
-        caveats.append(f"there are {len(sharp.vectors)} sharp directions: the codes vary in no more dimensions")
+        kind = "sharp" if inside is None else "local"
+        caveats.append(f"there are {len(sharp.vectors)} {kind} directions: the codes vary in no more dimensions")
+    if inside is not None and inside.max() < 1 - LEAK:
+        caveats.append(
+            f"no direction changes the region alone: {inside.max():.0%} of the change of direction {inside.argmax()} "
+            "is inside"
+        )
     return Directions.of(
         sharp.vectors,
         whole,
         group.ws_indices,
         strengths=sharp.strengths.tolist(),
         shares=[tuple(row) for row in shares.round(4).tolist()],
-        label=str(Label(group.label, way)),
+        inside=() if inside is None else inside.round(4).tolist(),
+        region="" if how.region is None else str(how.region),
+        label=str(how.labelled(group.label)),
         layer_names=tuple(layer.name for layer in group.layers),
         normalize=False,
         torgb="always",
-        sharpen=way,
+        sharpen=how.sharpen,
         found_with=found_with,
         caveats=tuple(caveats),
         **source,

@@ -22,9 +22,12 @@ def reduced(picture: np.ndarray) -> np.ndarray:
     return picture.astype(np.float32) / 255
 
 
-def visible_change(before: np.ndarray, after: np.ndarray) -> float:
-    """How much two pictures of :func:`reduced` differ, 0 to 1."""
-    return float(np.mean(np.abs(before - after) ** POWER) ** (1 / POWER))
+def visible_change(before: np.ndarray, after: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """How much two pictures of :func:`reduced` differ, 0 to 1; with weights ``[h, w]`` of their pixels, if given."""
+    powers = np.abs(before - after) ** POWER
+    return float(
+        (np.mean(powers) if weights is None else np.average(powers.mean(axis=2), weights=weights)) ** (1 / POWER)
+    )
 
 
 def broken(before: np.ndarray, after: np.ndarray) -> float:

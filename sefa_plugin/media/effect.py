@@ -153,6 +153,19 @@ def describe(
     return Effect({"change": change_, **numbers}, strength, words, where, shown)
 
 
+def share_inside(before: Sequence[np.ndarray], after: Sequence[np.ndarray], weights: np.ndarray) -> float:
+    """The share of the squared change of pictures that is inside a region; 0 where nothing changes.
+
+    Args:
+        before: uint8 pictures ``[H, W, C]``.
+        after: the same subjects, changed, once or several times over.
+        weights: how much of each pixel is inside, 0 to 1, ``[H, W]``.
+    """
+    again = [*before] * (len(after) // len(before))
+    squares = sum(np.square(one.astype(float) - other).sum(axis=2) for one, other in zip(again, after))
+    return float((squares * weights).sum() / max(np.sum(squares), 1))
+
+
 def heat_picture(heat: np.ndarray) -> np.ndarray:
     """Colour a map, uint8 ``[h, w]`` to RGB ``[h, w, 3]``: dark blue for unchanged to light yellow for most."""
     stops = np.array([0, 64, 128, 192, 255])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ TINY = 128  # smaller ones are enlarged by the whole number that keeps them with
 NARROW = 480  # smallest width of a sheet with a title
 LARGEST = 16384  # pixels per side, about; larger sheets get smaller pictures
 PAPER, INK, FAINT, MARK = (250, 250, 248), (40, 40, 44), (105, 105, 112), (20, 90, 160)
+LIGHT = (255, 255, 255)
 GAP, MARGIN = 4, 12
 LINES = 3  # of the text, at least, where there is a map: words that are measured differ in length
 ASIDE = "where"
@@ -76,6 +77,7 @@ def write_sheet(
     cell: int = CELL,
     scale: int = 1,
     comment: str = "",
+    region: Callable[[int, int], np.ndarray] | None = None,
 ) -> list[list[list[int]]]:
     """Write a contact sheet as JPEG (full colour resolution) or PNG, by the suffix of ``path``.
 
@@ -90,6 +92,7 @@ def write_sheet(
         cell: longest side of a picture on the sheet before it is enlarged, in pixels.
         scale: how many times pictures are larger than that, by Lanczos' filter where they have fewer pixels.
         comment: goes into the metadata of the file: the command that made it.
+        region: its share of each pixel, 0 to 1, for a height and a width; its outline is drawn into every picture.
 
     Returns:
         For each row and column where its picture lies: left, top, width and height in pixels.
@@ -104,6 +107,9 @@ def write_sheet(
         raise ValueError(f"{path}: a sheet is written as one of {', '.join(formats)}")
     cell = max(1, min(cell, LARGEST // (scale * len(rows)), LARGEST // (scale * len(rows[0]))))
     cells = [[_cell(picture, cell, scale) for picture in row] for row in rows]
+    if region is not None:
+        for image in (image for row in cells for image in row):
+            _outline(image, region(image.height, image.width) >= 0.5)
     plan = _Plan(cells[0][0].size, row_labels, column_labels, title, text, aside is not None)
     sheet = _draw(plan, cells, aside, marked)
     data = io.BytesIO()  # on a full disk Pillow writes a truncated JPEG without an error
@@ -115,6 +121,19 @@ def write_sheet(
         part.write_bytes(data.getbuffer())
     columns = range(len(plan.column_labels))
     return [[[plan.x(column), plan.y(row), plan.wide, plan.high] for column in columns] for row in range(len(cells))]
+
+
+def _outline(image: PillowImage, inside: np.ndarray) -> None:
+    """Draw the edge of a part of a picture, ``[height, width]`` bool, within it: light beside dark."""
+    from PIL import Image
+
+    for colour in (LIGHT, MARK):
+        smaller = inside.copy()
+        for axis in (0, 1):
+            padded = np.pad(inside, [(1, 1) if at == axis else (0, 0) for at in (0, 1)])
+            smaller &= np.delete(padded, [0, 1], axis) & np.delete(padded, [-2, -1], axis)
+        image.paste(colour, mask=Image.fromarray((inside & ~smaller).astype(np.uint8) * 255))
+        inside = smaller
 
 
 class _Plan:

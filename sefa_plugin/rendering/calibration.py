@@ -2,8 +2,9 @@
 
 *Visible change* is the power mean (exponent 1.5, between the mean absolute and the root mean square) of the
 difference of two pictures, 0 to 1, after both are reduced to at most 128 pixels. A range goes, on each side,
-to where a handful of seeds have changed by ``TARGET`` on average. A side ends earlier where pictures
-*break*: where contrast or fine detail has halved or doubled, or a tenth more of the values are clipped.
+to where a handful of seeds have changed by ``TARGET`` on average: of local directions, inside their region. A side
+ends earlier where pictures *break*: where contrast or fine detail has halved or doubled, or a tenth more of the values
+are clipped.
 
 Each direction costs four pictures, two on each side, each of another seed. Visible change grows a little less than
 linearly with the distance, so that a single probe near the target is enough to compute where the target is. Where the
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..directions.region import region_of
 from ..media.change import broken, reduced, visible_change
 from .edits import edit_of
 from .engine import Engine
@@ -243,7 +245,10 @@ class Calibrator:
                 guess /= 4
         self.advance(len(shots))
         after = [reduced(shot) for shot in shots]
-        changes = np.array([visible_change(self._before[who], one) for (who, _), one in zip(places, after)])
+        # Of local directions what counts is the region: it would be changed beyond all likeness otherwise.
+        region = region_of(directions)
+        weights = None if region is None else region.weights(*after[0].shape[:2])
+        changes = np.array([visible_change(self._before[who], one, weights) for (who, _), one in zip(places, after)])
         breaks = {
             sign: float(np.mean([broken(self._before[who], one) for (who, s), one in zip(places, after) if s == sign]))
             for sign in (-1, 1)

@@ -137,7 +137,8 @@ class Edit:
     def typed_with(self, distance: str) -> str:
         """As :attr:`typed`, with this text for the distance."""
         label = Label.of(re.sub(r"\blayer0?", "", self.label).replace("_", ","))
-        group = f"{label.layers}:" if label.layers != "all" and Label.of(self.label).is_selection else ""
+        found = str(label._replace(rows="", region=label.region.replace("_", ",")))
+        group = f"{found}:" if found != "all" and Label.of(self.label).is_selection else ""
         return f"{group}{self.name or self.index}={distance}{f'@{label.rows}' if label.rows else ''}"
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from ..directions.factorization import Factorisation
-from ..directions.kept import KeptDirections
+from ..directions.kept import KeptDirections, sets_in
 from ..directions.layers import Label
+from ..directions.region import Region
 from ..reading.download import BUNDLED, is_url
 from ..rendering.edits import Edit, edit_of
 from ..rendering.engine import Engine
@@ -54,9 +55,11 @@ def groups_of(
         of = factorisation
         if name:
             label = Label.of(name)  # also as a set is called: coarse-sharp
-            sharpen = of.sharpen if label.sharpen == "none" and name != "z" else label.sharpen
             layers, space = ("all", "z") if name == "z" else (label.layers, "w")
-            of = replace(of, layers=layers, space=space, sharpen=sharpen)
+            if name == "z" or label.sharpen != "none":
+                region = region_called(label.region, folder) if label.region else None
+                of = replace(of, sharpen=label.sharpen, region=region)
+            of = replace(of, layers=layers, space=space)
         sets = session.directions(of, Wanted(some, 1, file), folder, known_only=True)
         if len(sets) != 1:
             raise SettingsError(
@@ -64,6 +67,22 @@ def groups_of(
             )
         found[name] = sets[0].careful()
     return found
+
+
+def region_called(label: str, folder: Path) -> Region:
+    """The region that a label of local directions names; a mask is that of a set in the folder.
+
+    Raises:
+        SettingsError: it is no region, or no set there has this mask.
+    """
+    with settings_checked():
+        if "." in label and not label.replace("_", "").replace(".", "").isdigit():
+            held = (Region.parse(one.region) for one in sets_in(folder).values() if one.region)
+            found = next((region for region in held if region.label == label), None)
+            if found is None:
+                raise ValueError(f"{label}: no directions of this mask are in {folder}; find them with --region FILE")
+            return found
+        return Region.of(label.replace("_", ","))
 
 
 def at_rows(session: Session, group: KeptDirections, rows: str | None, view: View) -> KeptDirections:

@@ -259,6 +259,7 @@ class EachDirection:
             comment=about["command"],
             described=True,
             scale=self.output.scale or 1,
+            region=held.region,
         )
         return Output(f"sheets/{stem_of(*job)}.jpg", sheet, settings, columns, about, (SHEETS, place))
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec.structs import replace
 
-from ..media.effect import describe, heat_picture
+from ..directions.region import Region
+from ..media.effect import describe, heat_picture, share_inside
 from ..media.frame_store import FrameStore, replay
 from ..media.pictures import Size, as_image, fit, on_canvas, png_text, side_by_side, stacked
 from ..media.sheet import CELL, write_sheet
@@ -294,6 +295,7 @@ class Making:
         else:
             table = [cells[row * columns : (row + 1) * columns] for row in range(rows)]
         text, heat = layout.text, None
+        region = Region.parse(layout.region) if layout.region else None
         about: About = {}
         if layout.described:
             before = [fit(picture, CELL) for picture in self._unedited()[:DESCRIBED]]
@@ -301,7 +303,11 @@ class Making:
             low, high = ([fit(picture, CELL) for picture in end] for end in ends)
             effect = describe(before, low if distances[0] < 0 else None, high if distances[-1] > 0 else None)
             words = f"Towards +: {', '.join(effect.words)}. " if effect.words else ""
-            text, heat = f"{words}Changes: {effect.where}. Range: {text}.", heat_picture(effect.heat)
+            there = ""
+            if region is not None:
+                share = share_inside(before, [*low, *high], region.weights(*before[0].shape[:2]))
+                there = f"{share:.0%} of the change here is {region.words}. "
+            text, heat = f"{words}{there}Changes: {effect.where}. Range: {text}.", heat_picture(effect.heat)
             about = {"words": list(effect.words), "where": effect.where, "numbers": effect.numbers}
             about["kinds"] = effect.kinds
             about["heat"] = packed(effect.heat)
@@ -316,6 +322,7 @@ class Making:
             marked=layout.marked,
             scale=layout.scale,
             comment=layout.comment,
+            region=None if region is None else region.weights,
         )
         return about
 

@@ -50,6 +50,7 @@ class Sheet(_OfOneShard, frozen=True, kw_only=True, tag=True):
         comment: the command that makes it again.
         described: whether changes at the ends are described in words, with a map of the changed places.
         scale: how many times pictures are larger than usual.
+        region: whose outline is drawn, and whose share of the change is measured; '' for none.
     """
 
     row_labels: tuple[str, ...]
@@ -61,6 +62,7 @@ class Sheet(_OfOneShard, frozen=True, kw_only=True, tag=True):
     comment: str = ""
     described: bool = False
     scale: int = 1
+    region: str = ""
 
 
 class Video(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from ..directions.directions import Directions
 from ..directions.kept import KeptDirections
 from ..directions.layers import Label
+from ..directions.region import region_of
 from ..directions.ties import remark_on
 from ..rendering.edits import Edit
 from ..rendering.look import Look
@@ -117,11 +118,12 @@ def from_python(
     output: OutputSettings,
     distance: tuple[float, float] | None,
 ) -> list[str]:
-    """The command that makes what ``make_outputs`` makes; no words where directions or ws are in no file."""
+    """The command that makes what ``make_outputs`` makes; no words where directions, ws or a mask are in no file."""
     if not groups:
         return []
     held = groups[0].directions
-    if (view.given and not view.ws_file) or (held.origin and wanted.file is None):
+    region = region_of(held)
+    if (view.given and not view.ws_file) or (wanted.file is None and (held.origin or (region and region.mask))):
         return []
     words = ["gen-sefa"] if output.sheet else ["sefa", "render"]
     words += ["--network", portable(choice.path)]
@@ -136,7 +138,9 @@ def from_python(
         words += ["--directions-file", portable(wanted.file)]
     else:
         words += ["--space", "z"] if held.space == "z" else ["--layers", _layers(groups)]
-        if held.sharpen != "none":
+        if region is not None:
+            words += ["--region", region.numbers]
+        elif held.sharpen != "none":
             words += ["--sharpen", held.sharpen]
         else:
             words += [] if held.normalize else ["--no-normalize"]

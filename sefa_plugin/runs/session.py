@@ -24,7 +24,7 @@ from ..directions.factorization import Factorisation, factorize_network
 from ..directions.kept import KeptDirections, adopting, files_of, known_files, sets_in
 from ..directions.layers import LayerGroup, select_layers
 from ..directions.sharp import POOL
-from ..directions.sharpening import PICTURES, known_groups, nothing
+from ..directions.sharpening import known_groups, nothing, pictures_of
 from ..networks.opening import OpenNetwork, open_network
 from ..reading.download import without_secrets
 from ..rendering.look import Look, check_label
@@ -261,8 +261,9 @@ class Session:
     ) -> list[Directions]:
         """The directions of the network, found now; see ``factorization.factorize_network``."""
         how, advance = factorisation, nothing if reporter is None else reporter.advance
-        if reporter is not None and how.sharpen == "pictures":
-            reporter.expect(PICTURES * len(select_layers(self.opened.layers, how.layers)))
+        rendered = pictures_of(how, self.opened.sizes["w_dim"])
+        if reporter is not None and rendered:
+            reporter.expect(rendered * len(select_layers(self.opened.layers, how.layers)))
         return factorize_network(self.opened, how, count, lambda: self.generator(Look()), advance, folder)
 
     def _kept_sharp(self, factorisation: Factorisation, folder: Path) -> list[KeptDirections]:

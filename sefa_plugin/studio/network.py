@@ -18,6 +18,7 @@ from ..directions.directions import Directions
 from ..directions.factorization import Factorisation
 from ..directions.kept import KeptDirections, adopting, sets_in
 from ..directions.layers import GROUPS, Label, select_layers
+from ..directions.region import region_of
 from ..directions.sharpening import known_groups
 from ..media.effect import Effect, describe
 from ..media.pictures import as_image, as_rgb, fit, side_by_side
@@ -25,7 +26,7 @@ from ..reading.json_file import fitting
 from ..rendering.edits import Edit, edit_of
 from ..rendering.look import Look
 from ..rendering.shards import Shard, View
-from ..runs.chosen_edits import recipe_of, view_of
+from ..runs.chosen_edits import recipe_of, region_called, view_of
 from ..runs.command_line import portable
 from ..runs.recipe import Recipe, RecipeError
 from ..runs.renaming import rename
@@ -91,9 +92,9 @@ class Network:
             layers = label.layers.replace("_", ",")
             if label.sharpen == "none" or label.rows or not label.is_selection:
                 continue
-            usual = Factorisation(layers=layers, sharpen=label.sharpen)  # as the commands have it
+            usual = Factorisation(layers, sharpen=held.sharpen, region=region_of(held))  # as the commands have it
             if held in known_groups(sets, opened.layers, usual, self.digest, opened.sizes["w_dim"]):
-                found.append(str(Label(layers, label.sharpen)))
+                found.append(str(usual.labelled(layers)))
         return found
 
     def group(self, layers: str) -> KeptDirections:
@@ -105,9 +106,12 @@ class Network:
         with self._lock:
             if layers not in self._groups:
                 label = Label.of(layers)
-                how = Factorisation(layers=label.layers, sharpen=label.sharpen)
+                region = region_called(label.region, self.folder) if label.region else None
+                how = Factorisation(label.layers, sharpen=label.sharpen, region=region)
                 if label.sharpen != "none" and layers not in self.groups:
-                    raise SettingsError(f"layers {layers!r:.60}: sharp directions are found by `sefa factorize` first")
+                    raise SettingsError(
+                        f"layers {layers!r:.60}: sharp and local directions are found by `sefa factorize` first"
+                    )
                 sets = self.session.directions(how, Wanted(), self.folder)
                 if len(sets) != 1:
                     raise SettingsError(f"layers {layers!r:.60} gives {len(sets)} groups; type one, like middle or 0-3")

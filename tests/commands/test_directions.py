@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from sefa_plugin import Directions, NetworkChoice, Session
 from sefa_plugin.commands.cli import sefa
@@ -182,6 +183,51 @@ def test_sharp_directions_have_a_file_names_and_outputs_of_their_own(run, golden
     assert "--sharpen layers" in entry["about"]["command"] and "acts in layer" in entry["about"]["note"]
 
 
+@pytest.fixture
+def few_pictures(monkeypatch):
+    for name, value in (("DIMENSIONS", 4), ("FOUND_WITH", 2), ("APART", 1)):
+        monkeypatch.setattr(f"sefa_plugin.directions.sharpening.{name}", value)
+
+
+def test_local_directions_have_a_region_a_file_and_a_box(run, golden, tmp_path, few_pictures):
+    network = golden("sg2-in-sg3-32").pickle
+    arguments = ("--network", network, "--outdir", "out")
+    told = run("factorize", *arguments, "--region", "0.25,0.5,0.5,0.25")
+    assert "4 directions of all-in-0.25_0.5_0.5_0.25, of their change inside " in told.output
+    run("name", "out", "all-in-0.25_0.5_0.5_0.25:1", "mouth")
+    run("sheet", *arguments, "--region", "0.25,0.5,0.5,0.25", "--directions", "mouth", "--seeds", "1")
+    entry = json.loads((tmp_path / "out/run.json").read_text())["outputs"]["sheets/all-in-0.25_0.5_0.5_0.25-dir01.jpg"]
+    assert "--region 0.25,0.5,0.5,0.25" in entry["about"]["command"]
+    assert "of its change is inside 0.25,0.5,0.5,0.25" in entry["about"]["note"]
+    edit = ("edit", "--network", network, "--seeds", "1", "--outdir")
+    run(*edit, "one", "--edit", "all-in-0.25,0.5,0.5,0.25:1=1")
+    run(*edit, "two", "--edit", "1=1", "--region", "0.25,0.5,0.5,0.25")
+    run(*edit, "three", "--edit", "1=1", "--directions-file", next((tmp_path / "out").glob("directions*")))
+    pictures = {name: (tmp_path / name / "seed0001.png").read_bytes()[-500:] for name in ("one", "two", "three")}
+    assert len(set(pictures.values())) == 1
+
+    white = np.zeros((20, 20), np.uint8)
+    white[10:, 5:15] = 255
+    Image.fromarray(white).save("lower.png")
+    (told,) = json.loads(run("factorize", *arguments, "--region", "lower.png", "--json").stdout)
+    assert told["region"].startswith("mask:lower:") and len(told["inside"]) == 4 and told["names"] == [""] * 4
+    assert "no directions of this mask" in run(*edit, "four", "--edit", "all-in-x.123456:0=1", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--region", "0.5,0.5,0.6,0.2"), "more than the picture"),
+        (("--region", "lips.png"), "there is no such file"),
+        (("--region", "0.3,0.3,0.2,0.2", "--sharpen", "layers"), "leave --sharpen out"),
+        (("--region", "0.3,0.3,0.2,0.2", "--no-normalize"), "--region uses rows as they are"),
+        (("--region", "0.3,0.3,0.2,0.2", "--space", "z"), "use space w"),
+    ],
+)
+def test_a_region_that_cannot_be_used_is_one_line(run, network, words, text):
+    assert text in run("factorize", "--network", network, *words, code=2).stderr
+
+
 def test_what_cannot_be_sharpened_is_one_line(run, network):
     for words, text in (
         (("--no-normalize",), "leave out --no-normalize and --torgb"),
@@ -283,3 +329,60 @@ def test_a_network_where_directions_are_imported_is_factorised_by_the_command_th
     words = command.split()
     assert words[:3] == ["sefa", "factorize", "--network"]
     run(*words[1:], "--outdir", "made")
+
+
+@pytest.fixture
+def marked(run, golden, tmp_path, monkeypatch):
+    """The words of a command, and the file that it has made for marks."""
+    monkeypatch.setattr("sefa_plugin.runs.apart.PICTURES", 8)
+    words = ("sharpen", "--network", golden("sg2-in-sg3-32").pickle, "--outdir", "out", "--apart", "0,2")
+    told = run(*words)
+    assert "8 pictures to look at" in told.output
+    return words, tmp_path / "out/apart/all-0-apart-from-2.json"
+
+
+@pytest.mark.command
+def test_a_direction_is_taken_apart_from_another_by_marks(run, marked, tmp_path):
+    words, file = marked
+    with Image.open(file.with_suffix(".jpg")) as sheet:
+        assert sheet.height > 8 * 100
+    held = json.loads(file.read_text())
+    for mark in held["marks"]:
+        assert mark["wanted"] is None
+        mark["wanted"] = abs(mark["amount"] - 0.4) < 0.4
+    file.write_text(json.dumps(held))
+    assert json.loads(file.read_text()) == held and "8 pictures to look at" in run(*words).output
+    assert json.loads(file.read_text()) == held  # marks are not undone
+    told = run(*words, "--marks", file)
+    wanted = [number for number, mark in enumerate(held["marks"]) if mark["wanted"]]
+    for mark in held["marks"]:
+        mark["wanted"] = None
+    file.write_text(json.dumps(held))
+    assert run(*words, "--wanted", ",".join(map(str, wanted))).stdout == told.stdout
+    made = Directions.load(tmp_path / "out/directions-all-apart-0-2.safetensors")
+    plain = Directions.load(tmp_path / "out/directions.safetensors")
+    first, second = (reach * vector for reach, vector in zip(held["reach"], plain.vectors[[0, 2]]))
+    cosine = made.vectors[0] @ (first + 0.4 * second) / np.linalg.norm(first + 0.4 * second)
+    assert abs(cosine) > 0.99 and made.names == ("0 apart from 2",) and made.layers == plain.layers
+    assert "direction 0 with +0." in told.output
+    run("sheet", "--network", words[2], "--directions-file", "out/directions-all-apart-0-2.safetensors", "--seeds", 1)
+
+
+def test_marks_that_cannot_be_used_are_one_line(run, marked, network):
+    words, file = marked
+    held = json.loads(file.read_text())
+    assert "has pictures 0-7" in run(*words, "--wanted", "8", code=2).stderr
+    assert "0 pictures are marked: mark 6" in run(*words, "--marks", file, code=2).stderr
+    assert "of directions 0 and 2 of all" in run(*words[:-1], "0,3", "--marks", file, code=2).stderr
+    assert (
+        "of another network"
+        in run("sharpen", "--network", network, *words[3:], "--outdir", "b", "--marks", file, code=2).stderr
+    )
+    for text, says in (("hello", "is no file of marks"), (json.dumps({**held, "set": 3}), "is no file of marks")):
+        file.write_text(text)
+        assert says in run(*words, "--marks", file, code=2).stderr
+    assert "type the command without --wanted first" in run(*words[:-1], "0,4", "--wanted", "1", code=2).stderr
+    assert "leave one of them out" in run(*words, "--wanted", "1", "--marks", file, code=2).stderr
+    assert "is no file of marks" in run(*words, "--wanted", "1", code=2).stderr
+    assert "takes two directions" in run(*words[:-1], "3", code=2).stderr
+    assert "takes two directions" in run(*words[:-1], "3,3", code=2).stderr

@@ -6,7 +6,7 @@ from moved_pictures import moved
 from PIL import Image, ImageFilter
 
 from sefa_plugin import load_network
-from sefa_plugin.media.effect import describe, heat_picture
+from sefa_plugin.media.effect import describe, heat_picture, share_inside
 from sefa_plugin.rendering.frames import render
 from sefa_plugin.rendering.latents import z_from_seeds
 
@@ -270,3 +270,15 @@ def test_the_subject_is_named_before_a_weaker_change_of_the_backdrop():
     effect = describe([scene(s) for s in seeds], None, [scene(s, shift=0.2, ground=0.8) for s in seeds])
     assert effect.words[0].startswith("moves right by")
     assert any("background" in words for words in effect.words[1:])
+
+
+def test_the_share_of_a_change_that_is_inside():
+    before = [np.full((4, 4, 3), 100, np.uint8)] * 2
+    high, low = (one.copy() for one in before)
+    high[:2] += 30
+    low[:1] -= 30
+    weights = np.zeros((4, 4))
+    weights[0] = 1
+    assert share_inside(before[:1], [high], weights) == 0.5
+    assert share_inside(before, [high, high, low, low], weights) == pytest.approx(2 / 3)
+    assert share_inside(before, before, weights) == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sefa_plugin.media.sheet import LARGEST, MARGIN, MARK, NARROW, PAPER, write_sheet
+from sefa_plugin.media.sheet import LARGEST, LIGHT, MARGIN, MARK, NARROW, PAPER, write_sheet
 
 
 def grid(seeds, distances, height=64, width=64, channels=3):
@@ -168,3 +168,17 @@ def test_enlarged_pictures(tmp_path, side, shown):
         found = np.asarray(sheet)[top : top + high, left : left + wide]
     assert found.shape == (shown, shown, 3) and (found[-shown // 4 :] == 90).all()
     assert found[: shown // 3].std() > 30  # the pattern of single pixels is there
+
+
+def test_a_region_is_outlined_in_every_picture_and_covers_nothing_else(composed):
+    def region(high, wide):
+        inside = np.zeros((high, wide), np.float32)
+        inside[high // 2 :, : wide // 2] = 1
+        return inside
+
+    plain, outlined = (composed(grid(1, 2), row_labels=[""], region=one) for one in (None, region))
+    changed = np.argwhere((plain != outlined).any(axis=2))
+    assert {tuple(outlined[y, x]) for y, x in changed} == {LIGHT, MARK}
+    left, wide = changed[:, 1].min(), 128
+    assert (changed[:, 0].max() - changed[:, 0].min() + 1, len(changed)) == (wide // 2, 2 * (4 * 63 + 4 * 61))
+    assert {(x - left) // wide for _, x in changed} == {0, 1}

@@ -1,5 +1,7 @@
 """Ranges: measured right on planted changes, and right on seeds and a measure that had no part in them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,19 @@ def test_the_distance_of_a_planted_change(slope):
     assert -found.low == found.high
     assert found.sigma == 1
     assert found.broken == ""
+
+
+def test_a_local_direction_goes_to_where_its_region_has_changed():
+    def spoil(base, distance):
+        changed = base.copy()
+        changed[8:24, 8:24] = np.clip(base[8:24, 8:24].astype(float) + 4 * distance, 0, 255)
+        return changed
+
+    held = planted_directions([4.0])
+    whole = Planted([0], spoil=spoil, contrast=20).calibrator().measure(held, 0)
+    local = replace(held, region="0.25,0.25,0.5,0.5", sharpen="region")
+    part = Planted([0], spoil=spoil, contrast=20).calibrator().measure(local, 0)
+    assert whole.high / part.high == pytest.approx(4 ** (1 / 1.5), rel=0.25)  # of a quarter of the pixels
 
 
 def test_every_direction_costs_four_pictures():

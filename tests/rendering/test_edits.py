@@ -50,6 +50,8 @@ def test_as_a_person_types_it():
     assert Edit(vector, 2.5, (0,)).typed == "0=+2.5"
     assert Edit(vector, -1, (0,), name="smile", label="coarse").typed == "coarse:smile=-1"
     assert Edit(vector, 2, (0, 1, 5), label="all@0-1_5").typed == "0=+2@0-1,5"
+    assert Edit(vector, 2, (0,), label="all-sharp").typed == "all-sharp:0=+2"
+    assert Edit(vector, 2, (0,), label="coarse-in-0.1_0.2_0.3_0.4@4-7").typed == "coarse-in-0.1,0.2,0.3,0.4:0=+2@4-7"
     assert Edit(vector, 2, (3,), index=4, label="layer03").typed == "3:4=+2"
     assert Edit(vector, 2, (), space="z", label="z").typed == "z:0=+2"
 

@@ -205,9 +205,10 @@ def _directions(
 
 
 def _section_title(label: str) -> str:
-    found, sharpen, changed = about = Label.of(label)
+    about = Label.of(label)
+    found, changed = about.layers, about.rows
     title = _TITLES.get(found, f"{found.capitalize()} layers" if about.is_selection else found)
-    title += "" if sharpen == "none" else f", sharpened by {sharpen}"
+    title += about.found_by
     return f"{title}, edited at {changed}" if changed else title
 
 
