@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .batch import batch, merge
 from .directions import compare, export, factorize, import_, name
 from .editing import edit, plane
 from .evaluate import evaluate
@@ -38,7 +39,7 @@ def sefa(ctx: click.Context) -> None:
 
 _PARTS: tuple[click.Command, ...] = (  # in the order in which --help lists them
     *(render, sheet, demo, edit, project, plane, compare, import_, export, info, factorize, name, convert),
-    *(studio, evaluate, register_command, unregister_command),
+    *(batch, merge, studio, evaluate, register_command, unregister_command),
 )
 for _command in (baselines, hierarchy, truth, ganspace, boundary):
     evaluate.add_command(_command)
