@@ -112,13 +112,15 @@ class Job(msgspec.Struct, frozen=True):
         program: the words that start a plain run of one network.
         words: the options, as typed.
         versions: of everything that pictures depend on.
-        networks, blocks: in the order of the merged results.
+        paths: of networks, as typed.
+        networks, blocks: in the order of the merged results; the same network at two paths is there once.
         format: of the file.
     """
 
     program: tuple[str, ...]
     words: tuple[str, ...]
     versions: dict[str, str]
+    paths: tuple[str, ...]
     networks: tuple[Network, ...]
     blocks: tuple[Block, ...]
     format: int = FORMAT
@@ -162,7 +164,8 @@ def make_job(
     networks: list[Network] = []
     found: list[tuple[int, Asked, int, dict[str, int], bool]] = []
     names: set[str] = set()
-    for path in dict.fromkeys(paths):
+    paths = tuple(dict.fromkeys(paths))
+    for path in paths:
         one = asked(path)
         try:
             session = Session.open(one.choice, warn=lambda text: None)
@@ -182,9 +185,9 @@ def make_job(
         names.add(name)
         found.append((len(networks), one, count, session.opened.sizes, _is_stylegan3(session)))
         networks.append(Network(path, name, digest))
-    parts = max(1, sum(len(one.looks) for _, one, *_ in found))
-    blocks = [block for item in found for block in _cut(*item, networks[item[0]].digest, words, -(-FEWEST // parts))]
-    return Job(tuple(program), tuple(words), versions(), tuple(networks), tuple(blocks))
+    fewest = -(-FEWEST // len(paths))
+    blocks = [block for item in found for block in _cut(*item, networks[item[0]].digest, words, fewest)]
+    return Job(tuple(program), tuple(words), versions(), paths, tuple(networks), tuple(blocks))
 
 
 def _is_stylegan3(session: Session) -> bool:
@@ -240,14 +243,14 @@ def _cut(
     return made
 
 
-def save(job: Job, folder: Path) -> None:
-    """Write a job to its folder, unless another process was first.
+def save(job: Job, folder: Path, new: bool = True) -> None:
+    """Write a job to its folder; a ``new`` one unless another process was first.
 
     Raises:
         OSError: the folder cannot be written.
     """
     try:
-        with whole_file(folder / PLACE / NAME, new=True) as part:
+        with whole_file(folder / PLACE / NAME, new) as part:
             part.write_bytes(msgspec.json.format(msgspec.json.encode(job), indent=1))
     except FileExistsError:
         return
@@ -296,8 +299,6 @@ def check_same(job: Job, folder: Path, paths: Sequence[str], words: Sequence[str
     free = "choose another --outdir, or leave files and options out to continue that one"
     if list(job.words) != list(words):
         raise BatchError(f"{folder}: holds a job with other options ({' '.join(job.words) or 'none'}); {free}")
-    known = {network.path for network in job.networks}
-    new = [path for path in paths if path not in known]
-    # The same network twice is in the job once.
-    if len(known) > len(set(paths)) or len(new) > len(set(paths)) - len(known):
-        raise BatchError(f"{folder}: holds a job of other networks ({(new or sorted(known))[0]} differs); {free}")
+    other = set(job.paths).symmetric_difference(paths)
+    if other:
+        raise BatchError(f"{folder}: holds a job of other networks ({min(other)} is in one of them only); {free}")

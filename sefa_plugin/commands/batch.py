@@ -21,7 +21,7 @@ from .given import Given, factorisation, look, network_choice, of_each_class, ou
 from .given import seeds as seeds_of
 from .main_job import gen_sefa
 from .progress import reporter
-from .shell import Command, report, typed_command, usage, warn
+from .shell import Command, note, report, typed_command, usage, warn
 
 if TYPE_CHECKING:
     from ..batch.job import Asked, Job
@@ -83,6 +83,12 @@ def batch(ctx: click.Context, /, **given: Any) -> int:
     blocks = job.share(*given["shard"]) if given["shard"] else list(job.blocks)
     if given["retry_failed"]:
         report(f"{forget_failed(folder, blocks)} failed shards are made again", err=True)
+    cores = os.cpu_count() or 1
+    if given["workers"] > 1 and "OMP_NUM_THREADS" not in os.environ:
+        note(
+            f"every process uses all cores; OMP_NUM_THREADS={max(1, cores // given['workers'])} before the command may "
+            "be faster, and rounds like a plain run with that number of threads"
+        )
     with _others(folder, given["workers"] - 1, given["shard"]), reporter() as progress:
         work(folder, job, blocks, partial(_asked, job.words), progress, warn)
     if given["shard"]:
@@ -146,13 +152,15 @@ def _job(ctx: click.Context, given: Given, folder: Path) -> Job:
     from ..batch import job as jobs
 
     words, there = _words_of_a_run(ctx), (folder / jobs.PLACE / jobs.NAME).exists()
-    if not given["files"]:
-        return jobs.load(folder)
-    paths = _networks(given["files"])
-    if there:
+    if there or not given["files"]:
         job = jobs.load(folder)
-        jobs.check_same(job, folder, paths, words)
+        if given["files"]:
+            jobs.check_same(job, folder, _networks(given["files"]), words)
+        if given["retry_failed"] and any(network.problem for network in job.networks):
+            job = jobs.make_job(job.paths, partial(_asked, job.words), job.program, job.words, warn)
+            jobs.save(job, folder, new=False)
         return job
+    paths = _networks(given["files"])
     with usage():
         _asked(words, paths[0])  # options that do not fit together are refused before networks are read
     report(f"reading {len(paths)} networks", err=True)
