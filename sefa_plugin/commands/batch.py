@@ -6,6 +6,7 @@ import glob
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -40,7 +41,7 @@ def _share(text: str) -> tuple[int, int]:
 
 
 @click.command("batch", cls=Command)
-@click.argument("files", nargs=-1, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="FILES")
 @click.option(
     "--outdir", type=Folder(), required=True, help="Folder of the job; computers may share it.", metavar="DIR"
 )
@@ -59,9 +60,9 @@ def _share(text: str) -> tuple[int, int]:
 def batch(ctx: click.Context, /, **given: Any) -> int:
     """Run gen_sefa.py on many networks, in parts that can be interrupted and shared.
 
-    FILE is a network, a folder of them, or a pattern in quotes. DIR/NETWORK gets what gen_sefa.py makes, DIR/index.html
-    shows all. The same command continues after an interruption, and works along where it is started several times,
-    also on other computers that share DIR. Without FILE, the job of DIR is continued.
+    FILES are networks, a folder of them, or a pattern in quotes. DIR/NETWORK gets what gen_sefa.py makes, and
+    DIR/index.html shows all. The same command continues after an interruption, and works along where it is started
+    several times, also on other computers that share DIR. Without FILES, the job of DIR is continued.
 
     \b
     Examples:
@@ -248,6 +249,8 @@ def _others(folder: Path, count: int, shard: tuple[int, int] | None) -> Iterator
     above = str(Path(__file__).parents[2])
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (above, os.environ.get("PYTHONPATH"))))}
     started = [subprocess.Popen(words, env=env) for _ in range(count)]
+    for process in started:  # the claims of one that was killed are taken as soon as its end is noticed
+        threading.Thread(target=process.wait, daemon=True).start()
     try:
         yield
         for process in started:

@@ -124,7 +124,7 @@ def made_job(path, *words):
 
 
 def test_long_jobs_are_cut_by_the_table_of_costs(here):
-    few, blocks = (made_job("snapshots/one.pkl", "-K", "32", "--seeds", seeds).blocks[1:] for seeds in ("0-9", "0-399"))
+    few, blocks = (made_job("snapshots/one.pkl", "-K", "32", "--seeds", seeds).blocks[1:] for seeds in ("0-9", "0-999"))
     assert len(few) == jobs.FEWEST < len(blocks) < 32 and not {one.id for one in few} & {one.id for one in blocks}
     assert blocks[0].first == 0 and blocks[-1].last == 32
     assert all(one.last == other.first for one, other in zip(blocks, blocks[1:]))
