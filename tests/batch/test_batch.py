@@ -1,5 +1,6 @@
 """Jobs of many networks: what is made, by whoever makes it, is what plain runs make, byte for byte."""
 
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typed_commands import gen, refused, sefa
 from sefa_plugin.batch import job as jobs
 from sefa_plugin.batch import running, shard
 from sefa_plugin.batch.job import load
+from sefa_plugin.rendering.shards import FramesError
 from sefa_plugin.system import claims
 from sefa_plugin.system.whole_files import this_host
 
@@ -176,6 +178,35 @@ def test_what_is_damaged_or_mixed_is_not_merged(plain, here):
     place = here / "out" / jobs.PLACE / jobs.NAME
     place.write_text(place.read_text().replace('"numpy": "', '"numpy": "9.'))
     refused(sefa("batch", "--outdir", "out"), 1, "this job was made with numpy 9.")
+
+
+def test_a_full_disk_ends_the_process_and_nothing_is_recorded(plain, here, monkeypatch):
+    sefa("batch", "snapshots/one.pkl", *WORDS, "--outdir", "out", "--shard", "0/2")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "sheets/all-dir01.jpg")
+    with monkeypatch.context() as patched:
+        patched.setattr(shard.Making, "make", lambda making, outputs: (_ for _ in ()).throw(full))
+        refused(sefa("batch", "--outdir", "out"), 1, "No space left on device")
+    assert "2 shards of 3 done, 0 running, 1 waiting, 0 failures" in sefa("batch", "--outdir", "out", "--status").stdout
+    assert sefa("batch", "--outdir", "out").exit_code == 0
+    assert content(here / "out/one") == plain["one"]
+
+
+def test_an_output_that_fails_does_not_stop_the_others(here, monkeypatch):
+    """Pixels that are not finite, for example: the record of the shard has the name and the reason."""
+    make = shard.Making.make
+
+    def broken(making, outputs):
+        if "dir00" in outputs[0].name:
+            raise FramesError("the network gives NaN")
+        return make(making, outputs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shard.Making, "make", broken)
+        done = sefa("batch", "snapshots/one.pkl", *WORDS, "--outdir", "out")
+    assert done.exit_code == 1 and "sheets/all-dir00.jpg failed: the network gives NaN" in done.stderr
+    assert (here / "out/one/sheets/all-dir01.jpg").exists() and not (here / "out/one/sheets/all-dir00.jpg").exists()
+    assert "all-dir00.jpg failed: the network gives NaN" in (here / "out/index.html").read_text()
+    assert sefa("batch", "--outdir", "out", "--retry-failed").exit_code == 0
 
 
 def test_claims_of_the_dead_are_taken(tmp_path):
