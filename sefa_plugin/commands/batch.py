@@ -93,7 +93,7 @@ def batch(ctx: click.Context, /, **given: Any) -> int:
     with _others(folder, given["workers"] - 1, given["shard"]), reporter() as progress:
         work(folder, job, blocks, partial(_asked, job.words), progress, warn)
     if given["shard"]:
-        report(f"{len(blocks)} shards of {len(job.blocks)} are done; when all are: sefa merge {folder}")
+        report(f"this share has {len(blocks)} shards of {len(job.blocks)}; when all are: sefa merge {folder}")
         return _failed(folder, job, {block.id for block in blocks})
     return _merge(folder, job, partial_too=True)
 
@@ -134,7 +134,7 @@ def _merge(folder: Path, job: Job, partial_too: bool) -> int:
         report(f"  {place}")
     for line in merged.missing:
         warn(line)
-    report(f"{len(merged.folders)} networks; {len(merged.missing)} failures. Look at {folder / 'index.html'}")
+    report(f"networks: {len(merged.folders)}, failures: {len(merged.missing)}. Look at {folder / 'index.html'}")
     return 1 if merged.missing else 0
 
 

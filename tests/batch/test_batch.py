@@ -73,7 +73,7 @@ def test_a_job_makes_what_plain_runs_make(plain, here, monkeypatch):
     done = sefa("batch", "snapshots", *WORDS, "--outdir", "out")
     assert done.exit_code == 0, done.output
     assert "snapshots/same.pkl: left out: it is the same network as snapshots/one.pkl" in done.stderr
-    assert "2 networks; 0 failures" in done.stdout
+    assert "networks: 2, failures: 0" in done.stdout
     assert is_plain(plain)
     rows = [json.loads(row) for row in (here / "out/table.jsonl").read_text().splitlines()]
     assert [(row["network"], row["output"]) for row in rows] == [
@@ -95,7 +95,7 @@ def test_a_job_makes_what_plain_runs_make(plain, here, monkeypatch):
 
 def test_shares_are_joined(plain, here):
     share = sefa("batch", "snapshots", *WORDS, "--outdir", "out", "--shard", "1/2")
-    assert share.exit_code == 0 and "3 shards of 6 are done" in share.stdout
+    assert share.exit_code == 0 and "has 3 shards of 6" in share.stdout
     line = refused(sefa("merge", "out"), 1, "not all is there", "plan of one")
     assert all(block.id in line for block in load("out").blocks[:3])
     some = sefa("merge", "out", "--partial")
