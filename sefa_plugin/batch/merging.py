@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,10 +18,11 @@ from ..runs.folder import claim, write_page
 from ..runs.plan import Plan
 from ..runs.record import NAME as RECORD_OF_RUN
 from ..runs.record import Manifest, digest_of, read_record
-from ..system.whole_files import whole_file
-from .job import PLAN, BatchError, Block, Job
-from .running import about
-from .shard import MADE, Record, final_folder, folder_of, plan_in, record_of
+from ..system.claims import claimed
+from ..system.whole_files import whole_file, whole_folder
+from .job import PLACE, PLAN, BatchError, Block, Job
+from .running import WAIT, about
+from .shard import CLAIMS, MADE, Record, final_folder, folder_of, plan_in, record_of
 
 TABLE, PAGE = "table.jsonl", "index.html"
 _SHOWN = ("title", "eigenvalue", "range", "words", "where")  # of the description of an output
@@ -63,6 +65,16 @@ def merge(folder: Path, job: Job, warn: Callable[[str], None], partial: bool = F
         )
     made = {block.id: record for block in job.blocks if (record := records[block.id]) is not None}
     _check(folder, job, made, warn)
+    (folder / PLACE / CLAIMS).mkdir(exist_ok=True)
+    while True:
+        with claimed(folder / PLACE / CLAIMS / "merge") as ours:  # others that have made shards merge as well
+            if ours:
+                return _joined(folder, job, made, missing)
+        time.sleep(WAIT)
+
+
+def _joined(folder: Path, job: Job, made: dict[str, Record], missing: Sequence[str]) -> Merged:
+    """Put all outputs in place, and write the table and the page."""
     groups = defaultdict[Path, list[Block]](list)
     for block in job.blocks:
         groups[final_folder(folder, job, block)].append(block)
@@ -136,18 +148,22 @@ def _join(
 
 
 def _put(source: Path, target: Path) -> None:
-    """A file, or a folder of frames, at another place as well; a link where the disk has links."""
+    """A file, or a folder of frames, at another place as well."""
     if source.is_dir():
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
-        for path in sorted(source.iterdir()):
-            _put(path, target / path.name)
-        return
-    with whole_file(target) as part:
-        try:
-            os.link(source, part)
-        except OSError:
-            shutil.copyfile(source, part)
+        with whole_folder(target) as part:
+            for path in source.iterdir():
+                _link(path, part / path.name)
+    else:
+        with whole_file(target) as part:
+            _link(source, part)
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file at another place; a copy where the disk has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _rows(plan: Plan, manifest: Manifest, job: Job, block: Block) -> list[dict[str, object]]:
