@@ -216,8 +216,8 @@ def _cut(
     count = min(directions, max(fewest, -(-int(directions * each * seconds) // int(LONG))))
 
     def block(part: str, kind: str, first: int, last: int, pictures: int, size: float) -> Block:
-        told = msgspec.json.encode([digest, list(words), part, kind, first, last])
-        name = hashlib.sha256(told).hexdigest()[:20]
+        content = msgspec.json.encode([digest, list(words), part, kind, first, last])
+        name = hashlib.sha256(content).hexdigest()[:20]
         cost = round(OPENING * (kind == PLAN) + pictures * seconds, 2)
         return Block(
             id=name,
