@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sefa_plugin.hook import SIZES, ArrayLike, HookError, NetworkRecord, StyleLayer
@@ -20,7 +19,6 @@ _GAIN = "blocks.0.0.bn1.gain.weight"
 _ATTENTION = {"queries": "theta", "keys": "phi", "values": "g", "out": "o"}
 # Of each normalisation: their own, those of its "mybn", and those across graphics cards.
 _STATISTICS = ("stored_{}", "bn.stored_{}", "bn.running_{}")
-_COUNTERS = (".accumulation_counter", ".num_batches_tracked")
 
 
 class BigGANPlan(NamedTuple):
@@ -127,14 +125,11 @@ class BigGAN(RenamedHook[BigGANPlan]):
     """Reads generators of BigGAN-PyTorch."""
 
     name = "biggan"
+    counters = (".accumulation_counter", ".num_batches_tracked")
 
     def fits(self, record: NetworkRecord) -> bool:
         held = record.tensors
         return record.family == "state_dict" and {_SHARED, _GAIN, "linear.weight", "output_layer.0.gain"} <= set(held)
-
-    def check(self, record: NetworkRecord) -> None:
-        held = {name: tensor for name, tensor in record.tensors.items() if not name.endswith(_COUNTERS)}
-        super().check(replace(record, tensors=held))
 
     def remarks(self, record: NetworkRecord) -> list[str]:
         return [assumed("ReLU, one power iteration, BN_eps 1e-5, averages of batch normalisation as stored")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sefa_plugin.hook import SIZES, ArrayLike, HookError, NetworkRecord, StyleLayer
@@ -74,6 +73,7 @@ class DCGAN(RenamedHook[DCGANPlan]):
     """Reads generators with the tutorial's names: a transposed convolution, normalisation and activation in turn."""
 
     name = "dcgan"
+    counters = (".num_batches_tracked",)
 
     def fits(self, record: NetworkRecord) -> bool:
         held = record.tensors
@@ -81,11 +81,6 @@ class DCGAN(RenamedHook[DCGANPlan]):
             return False
         first = tuple(held[_FIRST].shape)
         return len(first) == 4 and tuple(held["main.1.running_mean"].shape) == first[1:2]  # other networks: first[:1]
-
-    def check(self, record: NetworkRecord) -> None:
-        counters = {name for name in record.tensors if name.endswith(".num_batches_tracked")}
-        held = {name: tensor for name, tensor in record.tensors.items() if name not in counters}
-        super().check(replace(record, tensors=held))
 
     def remarks(self, record: NetworkRecord) -> list[str]:
         last = "" if self.plan(record).last_kernel == 4 else ", no cropping in the last layer"

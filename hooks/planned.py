@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from sefa_plugin.hook import ArrayLike, Hook, NetworkRecord, StyleLayer
@@ -165,7 +166,17 @@ class Held(NamedTuple):
 
 
 class RenamedHook(PlannedHook[SomePlan]):
-    """A hook of networks whose tensors have other names."""
+    """A hook of networks whose tensors have other names.
+
+    Attributes:
+        counters: ends of names of tensors that count, and are no part of the network.
+    """
+
+    counters: tuple[str, ...] = ()
+
+    def check(self, record: NetworkRecord) -> None:
+        held = {name: tensor for name, tensor in record.tensors.items() if not name.endswith(self.counters)}
+        super().check(replace(record, tensors=held))
 
     @abstractmethod
     def table(self, record: NetworkRecord, plan: SomePlan) -> dict[str, Held]:

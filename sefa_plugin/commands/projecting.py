@@ -208,7 +208,7 @@ def _one(
 
     from ..projecting.folder import FILM, Projecting, kept, key_of
     from ..projecting.picture import read_picture, target_of
-    from ..projecting.projector import seconds_of
+    from ..projecting.projector import seconds_of, use_threads
 
     pixels = read_picture(picture)
     crop = how.crop
@@ -240,6 +240,7 @@ def _one(
     done = 0 if given["overwrite"] else work.resume()
     if done:
         note(f"{folder}: goes on after {done} of {descent.total} steps")
+    use_threads(projector.G)
     report(f"{picture}: {descent.total - done} steps, about {readable(seconds_of(descent))}", err=True)
     with _bar(Path(picture).name, descent.total - done, lambda: f"PSNR {descent.psnr():.1f} dB") as advance:
         with closing(work.run(advance)) as steps:  # so that an interruption here is one of the steps, too

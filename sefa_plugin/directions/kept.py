@@ -202,8 +202,8 @@ def files_of(groups: Sequence[Directions], folder: Path, warn: Callable[[str], N
     Raises:
         OSError: a file of the folder cannot be read.
     """
-    known = known_files(groups, folder, warn)
-    return [path or _free_file(directions, folder) for directions, path in zip(groups, known)]
+    free = [_free_file(directions, folder) for directions in groups]  # before: another run may write them meanwhile
+    return [path or other for path, other in zip(known_files(groups, folder, warn), free)]
 
 
 def _free_file(directions: Directions, folder: Path) -> Path:

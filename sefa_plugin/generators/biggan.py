@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .mapping import Synthesis, refuse_unknown
 from .plain import Generator as PlainGenerator
-from .plain import Mapping, Norm
+from .plain import Mapping, Norm, Synthesis
 
 
 class Attention(nn.Module):
@@ -135,21 +134,15 @@ class SynthesisNetwork(Synthesis):
         self.norm = Norm(widths[-1])
         self.torgb = nn.Conv2d(widths[-1], img_channels, 3, padding=1)
 
-    def forward(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object) -> Tensor:
-        """Render ``ws`` ``[N, num_ws, w_dim]`` to float32 ``[N, C, H, W]``, -1 to 1; there is no noise.
-
-        Raises:
-            ValueError: ``ws`` has another shape.
-        """
-        refuse_unknown(keywords, "synthesis")
-        ws = self.checked(ws)
+    def features(self, ws: Tensor) -> Tensor:
         x = self.first(ws[:, 0, : self.chunk]).reshape(len(ws), -1, 4, 4)
         for row in range(1, self.num_ws):
             code = ws[:, row, self.z_dim :]
             if self.hierarchical:
                 code = torch.cat([code, ws[:, row, row * self.chunk : (row + 1) * self.chunk]], dim=1)
             x = getattr(self, f"b{4 << row}")(x, code)
-        return torch.tanh(self.torgb(F.relu(self.norm(x))))
+        made: Tensor = self.torgb(F.relu(self.norm(x)))
+        return made
 
 
 class Generator(PlainGenerator):
@@ -243,20 +236,14 @@ class DeepSynthesis(Synthesis):
         self.norm = DeepNorm(widths[-1], levels, eps)
         self.torgb = nn.Conv2d(widths[-1], img_channels, 3, padding=1)
 
-    def forward(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object) -> Tensor:
-        """Render ``ws`` ``[N, num_ws, w_dim]`` to float32 ``[N, C, H, W]``, -1 to 1; there is no noise.
-
-        Raises:
-            ValueError: ``ws`` has another shape.
-        """
-        refuse_unknown(keywords, "synthesis")
-        ws = self.checked(ws)
+    def features(self, ws: Tensor) -> Tensor:
         codes, levels = ws[:, :, : self.code_dim], ws[:, :, self.code_dim :]
         x = self.first(codes[:, 0]).reshape(len(ws), 4, 4, -1).permute(0, 3, 1, 2)
         for index in range(self.num_ws - 1):
             x = self.attention(x) if index == self.attends else x
             x = getattr(self, f"block{index}")(x, codes[:, index + 1], levels[:, index + 1])
-        return torch.tanh(self.torgb(F.relu(self.norm.at(x, levels[:, -1]))))
+        made: Tensor = self.torgb(F.relu(self.norm.at(x, levels[:, -1])))
+        return made
 
 
 class DeepMapping(Mapping):

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .mapping import Synthesis, refuse_unknown
 from .plain import Generator as PlainGenerator
-from .plain import Mapping, Norm
+from .plain import Mapping, Norm, Synthesis
 
 
 class Dense(nn.Module):
@@ -45,18 +44,13 @@ class SynthesisNetwork(Synthesis):
         stride, padding = (2, 1) if last_kernel == 4 else (1, 0)
         self.last = nn.ConvTranspose2d(widths[-1], img_channels, last_kernel, stride, padding, bias=bias)
 
-    def forward(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object) -> Tensor:
-        """Render ``ws`` ``[N, 1, z_dim]`` to float32 ``[N, C, H, W]``, -1 to 1; there is no noise.
-
-        Raises:
-            ValueError: ``ws`` has another shape.
-        """
-        refuse_unknown(keywords, "synthesis")
-        x = self.checked(ws)[:, 0]
+    def features(self, ws: Tensor) -> Tensor:
+        x = ws[:, 0]
         for index in range(self.num_layers):
             x = getattr(self, f"layer{index}")(x)
             x = F.relu(getattr(self, f"norm{index}")(x))
-        return torch.tanh(self.last(x))
+        made: Tensor = self.last(x)
+        return made
 
 
 class Generator(PlainGenerator):

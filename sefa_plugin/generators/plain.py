@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .mapping import BaseGenerator, BaseMapping, refuse_unknown
+from .mapping import Synthesis as BaseSynthesis
 
 
 class Mapping(BaseMapping):
@@ -66,6 +67,23 @@ class Generator(BaseGenerator):
 
     rows_are_z = True
     normalizes_z = False
+
+
+class Synthesis(BaseSynthesis):
+    """The interface of the toolkits' synthesis networks, of one without noise and float16."""
+
+    def forward(self, ws: Tensor, noise_mode: str = "const", force_fp32: bool = False, **keywords: object) -> Tensor:
+        """Render ``ws`` ``[N, num_ws, w_dim]`` to float32 ``[N, C, H, W]``, -1 to 1; there is no noise.
+
+        Raises:
+            ValueError: ``ws`` has another shape.
+        """
+        refuse_unknown(keywords, "synthesis")
+        return torch.tanh(self.features(self.checked(ws)))
+
+    def features(self, ws: Tensor) -> Tensor:
+        """float32 ws to what tanh makes pictures of."""
+        raise NotImplementedError
 
 
 class Norm(nn.Module):

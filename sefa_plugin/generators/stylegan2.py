@@ -54,8 +54,11 @@ def styled_conv(
 
 
 def _folds(x: Tensor) -> bool:
-    """Whether scaling the weights is cheaper than scaling the activations: one large picture."""
-    return len(x) == 1 and x.shape[-1] > FOLD_ABOVE and x.dtype != torch.float16
+    """Whether scaling the weights is cheaper than scaling the activations: one large picture.
+
+    Not for gradients, which those of whole convolution kernels would be needed for.
+    """
+    return len(x) == 1 and x.shape[-1] > FOLD_ABOVE and x.dtype != torch.float16 and not x.requires_grad
 
 
 def _multiplied(x: Tensor, factor: Tensor) -> Tensor:

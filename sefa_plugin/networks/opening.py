@@ -139,7 +139,7 @@ def open_network(
     if record.family == "state_dict" and others and is_average(record.which):
         note(f"{record.which} is taken, an average of weights; the file also holds {', '.join(others)} (--which NAME)")
     elif record.family == "state_dict" and which == "G_ema" and not is_average(record.which):
-        note(f"{record.which} is taken; the file holds no average of its weights")
+        note(f"{record.which} is taken; nothing in the file is called an average of its weights")
     return replace(opened, stamp=stamp)
 
 

@@ -125,7 +125,6 @@ def find_call(
         raise CallError("it does not show the widths of z and of its labels: set its attributes z_dim and c_dim first")
     if found is None:
         raise CallError("it has no z_dim (size of its latents), and with latents of no size does it give a picture")
-    assert found is not None
     _ways[network] = found
     return found
 

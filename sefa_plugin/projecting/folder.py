@@ -24,6 +24,7 @@ from msgspec import Struct
 from .. import __version__
 from ..media.pictures import as_image, side_by_side
 from ..media.video import write_video
+from ..reading.download import file_digest
 from ..reading.json_file import parsed, read_bounded
 from ..rendering.frames import to_uint8
 from ..system.interrupts import postponed
@@ -99,7 +100,7 @@ def kept(folder: Path, key: str, files: Sequence[str] = ()) -> Outcome | None:
             )
         return None
     with suppress(OSError):
-        same = held.complete and held.key == key and held.sha256 == _sha256(folder / WS)
+        same = held.complete and held.key == key and held.sha256 == file_digest(folder / WS)
         if same and all((folder / name).exists() for name in files):
             return Outcome(folder, held.sentence, held.line, True)
     return None
@@ -111,10 +112,6 @@ def _about(folder: Path) -> _About | None:
     except (OSError, ValueError):
         return None
     return held
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class Projecting:
@@ -192,8 +189,7 @@ class Projecting:
         self, G: Generator, ws: Tensor, complete: bool = True, more: Mapping[str, object] | None = None
     ) -> Outcome:
         """Write the outputs for ws ``[num_ws, w_dim]`` of a generator; ``more`` goes into the record."""
-        target = torch.from_numpy(self.target.copy()).permute(2, 0, 1)[None].float().to(ws.device) / 127.5 - 1
-        quality = Quality.of(G, self.descent.manifold, ws, target)
+        quality = Quality.of(G, self.descent.manifold, ws, self.descent.target)
         made = to_uint8(pictures_of(G, ws[None]))[0]
         with whole_file(self.folder / TARGET) as part:
             as_image(self.target).save(part)
@@ -212,7 +208,7 @@ class Projecting:
             "figures": quality.as_json(),
             "sentence": quality.sentence,
             "line": quality.line(),
-            "sha256": _sha256(self.folder / WS),
+            "sha256": file_digest(self.folder / WS),
             **(more or {}),
         }
         with whole_file(self.folder / ABOUT) as part:

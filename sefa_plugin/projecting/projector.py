@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .encoder import Encoder
     from .settings import HowToProject
 
-FEW = 128  # pixels up to which one thread may be faster than all
+FEW = 64  # pixels up to which one thread is about as fast as all
 
 
 class Projector:
@@ -106,17 +106,15 @@ def as_target(picture: np.ndarray, device: torch.device | None = None) -> Tensor
     return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float().to(device) / 127.5 - 1
 
 
+def use_threads(G: Generator) -> None:
+    """Set torch's threads by a rule, never by a clock: an interrupted projection goes on with the same number."""
+    if G.img_resolution <= FEW:
+        torch.set_num_threads(1)
+
+
 def seconds_of(descent: Descent) -> float:
-    """About how long a projection takes, by a step of each phase; sets torch's threads to the faster number."""
-    usual = torch.get_num_threads()
+    """About how long a projection takes, by a step of each phase."""
     phases = descent.phases[descent.phase :]
-    if usual > 1 and phases and phases[-1].height <= FEW and descent.target.device.type == "cpu":
-        descent.try_step(phases[-1])
-        times = {}
-        for count in (usual, 1):
-            torch.set_num_threads(count)
-            times[count] = min(_seconds(descent, len(phases) - 1) for _ in range(3))
-        torch.set_num_threads(min(times, key=times.__getitem__))
     total = 0.0
     for place, phase in enumerate(phases):
         left = phase.steps - (descent.step_in_phase if place == 0 else 0)

@@ -38,8 +38,13 @@ FEW_BYTES = 16 << 20  # small archives may unfold to this
 MAX_MEMBERS = 20_000  # of a tar archive, folders and links included
 LISTED = 8  # members that a message names
 _BROKEN = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile),
-    *(ValueError, NotImplementedError),
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    gzip.BadGzipFile,
+    ValueError,
+    NotImplementedError,
 )
 
 

@@ -14,6 +14,10 @@ NOISE_MODES = ("const", "random", "none")
 Label = Union[int, tuple[float, ...], None]  # a class, or a label of any numbers
 
 
+class LookError(ValueError):
+    """A network cannot be rendered so."""
+
+
 @dataclass(frozen=True)
 class Look:
     """How a network is rendered; names and meanings as in the toolkits.

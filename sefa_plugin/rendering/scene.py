@@ -15,6 +15,7 @@ from .arithmetic import arithmetic_of
 from .edits import Edit, Weights, edited_rows, edited_z, normalize_z
 from .frames import render
 from .latents import classes_from_seeds, drawn_z, labelled
+from .look import LookError
 from .paths import Path, path
 from .set_up import rendering_as
 from .shards import NO_Z, Shard, Shot, View
@@ -77,10 +78,17 @@ class Scene:
         return self._z
 
     def _mapped(self, z: Tensor, who: Sequence[int]) -> Tensor:
-        """Truncated ws of latents ``[N, z_dim]`` with the classes of some seeds."""
+        """Truncated ws of latents ``[N, z_dim]`` with the classes of some seeds.
+
+        Raises:
+            LookError: the network cannot be truncated so.
+        """
         c, psi, cutoff = None if self.c is None else self.c[list(who)], self.look.trunc, self.look.trunc_cutoff
-        with torch.no_grad():
-            return self.G.mapping(z, c, truncation_psi=psi, truncation_cutoff=cutoff)
+        try:
+            with torch.no_grad():
+                return self.G.mapping(z, c, truncation_psi=psi, truncation_cutoff=cutoff)
+        except ValueError as error:
+            raise LookError(str(error)) from error
 
     def __len__(self) -> int:
         return len(self.view)

@@ -111,7 +111,7 @@ class Manifest:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the entries of the present record, except those of this run: another run may write to the same folder.
+        """Read the entries of the present record, except those to be written: another run may write to the same folder.
 
         Raises:
             OSError: the record exists and cannot be read, so it must not be replaced.
@@ -181,7 +181,7 @@ class Manifest:
         self.outputs[name] = Entry(
             settings,
             list(distances),
-            digest_of(self.outdir / name),
+            "",
             self.command if command is None else list(command),
             about or {},
             dict(computed) if computed else None,
@@ -199,6 +199,10 @@ class Manifest:
         self.outdir.mkdir(parents=True, exist_ok=True)
         with alone_in(self.outdir), whole_file(self.outdir / NAME, new) as part:
             self.refresh()
+            for name in self._own:
+                if not self.outputs[name].begun:  # of the file that is there: another run may have made it as well
+                    digest = digest_of(self.outdir / name)
+                    self.outputs[name] = structs.replace(self.outputs[name], sha256=digest)
             content = {
                 "format": FORMAT,
                 "command": self.command,
@@ -209,6 +213,7 @@ class Manifest:
                 "outputs": {name: entry.as_json() for name, entry in sorted(self.outputs.items())},
             }
             part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        self._own.clear()  # what another run records from now on is newer
 
 
 def read_record(path: Path) -> tuple[dict[str, object], dict[str, Entry]]:

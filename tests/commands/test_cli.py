@@ -191,6 +191,13 @@ def test_a_class_that_is_not_needed_is_only_warned_of(net, tmp_path):
     assert "Warning: --class is ignored" in result.stderr
 
 
+def test_truncation_of_a_network_without_an_average_is_one_line(golden):
+    result = gen("--network", golden("pggan-32").pickle, "--trunc", 0.7, "--seeds", 0, "-K", 1, "--distance", 1)
+    assert result.exit_code == 2
+    line = result.output.strip().splitlines()[-1]
+    assert line.startswith("Error: PGGAN has no W") and line.endswith("use a psi of 1")
+
+
 def test_stylegan3_with_its_input_moved(golden, tmp_path):
     from PIL import Image
 

@@ -11,6 +11,7 @@ from places import ROOT
 from safetensors import safe_open
 
 from sefa_plugin import Directions
+from sefa_plugin.directions import kept
 from sefa_plugin.directions.directions import STEPS
 from sefa_plugin.directions.file import DirectionsFileError
 from sefa_plugin.directions.kept import change, files_of, keep, keep_result, known_files
@@ -79,6 +80,19 @@ def test_other_directions_get_a_file_of_their_own(tmp_path):
     (path,) = files_of([coarse], tmp_path)
     assert path.name.startswith("directions-all-") and not path.exists()
     assert len(said) == 1 and "left as it is" in said[0]
+
+
+def test_two_runs_that_begin_at_once_share_a_file(tmp_path, monkeypatch):
+    """The other run writes its directions after this one has looked for them, and before it chooses a name."""
+    found = directions()
+
+    def looking(groups, folder, warn):
+        files = known_files(groups, folder, warn)
+        keep(found, tmp_path / "directions.safetensors")
+        return files
+
+    monkeypatch.setattr(kept, "known_files", looking)
+    assert files_of([found], tmp_path) == [tmp_path / "directions.safetensors"]
 
 
 def test_the_files_of_groups(tmp_path):

@@ -7,14 +7,18 @@ import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from places import ROOT
 from reference_run import TOOLKIT
 from stored_commands import pictures_in, pixels, stored
 from typed_commands import gen, sefa
+
+from demo.world import draw, sample_factors
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="shells of POSIX")
 WORDS = "--network 'a net.pkl' --seeds 0 -K 1 --frames 2 --video gif --distance 1"
@@ -81,7 +85,7 @@ def test_every_program_is_stored_as_it_was_called(here, tmp_path, program, folde
 
 # --- documents ------------------------------------------------------------------------------------
 
-PLACEHOLDER = re.compile(r"\b(NETWORK|DIR|FILE|MODULE|IMAGE|VENV)\b|\.\.\.")
+PLACEHOLDER = re.compile(r"\b(NETWORK|DIR|FILE|MODULE|IMAGE|VENV)\b|\.\.\.|hf://owner/name")
 
 
 def printed(page):
@@ -106,6 +110,9 @@ def test_commands_of_the_documents_run_as_they_are_printed(tmp_path, monkeypatch
         file = tmp_path / "stylegan3" / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("")
+    Image.fromarray(draw(sample_factors(np.random.RandomState(4), 1)[0])).resize((640, 640)).save("me.jpg")
+    with zipfile.ZipFile("models.zip", "w") as archive:
+        archive.write("ffhq.pkl", "folder/net.pkl")
     (tmp_path / "stars.json").write_text('{"format": "sefa_stars", "version": 1, "stars": []}')
     np.save("boundary.npy", np.eye(64, dtype=np.float32)[:1])
     vectors = {"ckpt": "demo", "eigvec": torch.linalg.qr(torch.randn(64, 64))[0]}

@@ -214,7 +214,7 @@ def test_the_only_generator_is_taken_and_said_to_be_no_average(weights, write, n
     path = str(write({name: weights("rosinality-32"), beside: {"x": torch.ones(1)}, "epoch": 3}))
     opened = open_network(path, note=notes.append)
     assert opened.record.which in (name, "G")
-    assert notes == [f"{opened.record.which} is taken; the file holds no average of its weights"]
+    assert notes == [f"{opened.record.which} is taken; nothing in the file is called an average of its weights"]
 
 
 @pytest.mark.parametrize("name", ["sg2ada-skip-64", "sg2ada-cond-32", "stylegan2-tf-32"])

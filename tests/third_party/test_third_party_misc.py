@@ -140,12 +140,13 @@ def test_tensors_of_modules():
         misc.copy_params_and_buffers(alone, net, require_all=True)
 
 
-def test_exchange_between_processes(tmp_path):
+def test_exchange_between_processes():
     net = Net()
     with misc.ddp_sync(net, sync=False):
         assert net(torch.ones(2, 3))[0].requires_grad
-    store = f"file://{tmp_path / 'store'}"
-    torch.distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    # Gloo's threads can wait for each other for ever when they end.
+    group = pytest.importorskip("torch.testing._internal.distributed.fake_pg")
+    torch.distributed.init_process_group("fake", store=group.FakeStore(), rank=0, world_size=1)
     try:
         misc.check_ddp_consistency(net)
         spread = torch.nn.parallel.DistributedDataParallel(net)
