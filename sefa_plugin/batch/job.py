@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from ..directions.factorization import Factorisation
 from ..directions.layers import select_layers
 from ..rendering.calibration import probed, seeds_for
 from ..rendering.look import Look
+from ..rendering.shards import Shard
 from ..runs.folder import SHOWN
 from ..runs.output_settings import OutputSettings
 from ..runs.record import versions
@@ -24,13 +26,16 @@ from ..system.whole_files import whole_file
 
 FORMAT = 1
 PLACE, NAME = ".batch", "job.json"  # in the folder of outputs
-PLAN, DIRECTIONS, GRID = "plan", "directions", "grid"  # kinds of shards
-LONG = 120.0  # seconds of a shard, unless one direction takes longer
+PLAN, PICTURES, DIRECTIONS, GRID = "plan", "pictures", "directions", "grid"  # kinds of shards
+LONG = 120.0  # seconds of a shard, about
+LONGEST = 300.0  # seconds of a shard; what takes longer is cut by seeds, too
 FEWEST = 16  # shards that a small job is cut into, where it has as many directions
 # Seconds of a picture of 256 pixels, and of opening a network, on two cores: see docs/performance.md. A table, and
 # nothing that a run measures, so that every computer cuts a job in the same way.
 SECONDS, SECONDS_OF_STYLEGAN3, OPENING = 0.16, 1.0, 3.0
-SHEET, CLIP = 120_000, 400_000  # bytes for each subject, of a sheet and a clip
+SHEET, CLIP, STORED = 120_000, 400_000, 2.0  # bytes for each subject, of a sheet and a clip; of a pixel that is stored
+AT_ONCE = 4  # pictures of 256 pixels in a batch
+WRITING = 0.1  # seconds of making sheets and clips of stored pictures, of those of rendering them
 
 
 class BatchError(Exception):
@@ -83,14 +88,17 @@ class Network(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """A shard: a block of the directions of one network, or the plan that the others follow.
+    """A shard: a block of the directions of one network and of its seeds, or the plan that the others follow.
 
     Attributes:
         id: hash of all that determines it.
         network: its place in the job.
         part: of ``Asked.looks``.
-        kind: ``plan`` (directions, ranges, layouts), ``directions``, or ``grid`` (the video of all of them).
+        kind: ``plan`` (directions, ranges, layouts), ``pictures`` (of a block of seeds, stored for the following),
+            ``directions`` (sheets and clips), or ``grid`` (the video of all directions).
         first, last: the block, from the first to before the last direction of the plan.
+        start, stop: places of the seeds, from the first to before the last; both 0: all seeds.
+        needs: ids of the shards that it is made from: the plan first.
         pictures, seconds, size: about how many, how long by the table of costs, and how many bytes.
     """
 
@@ -100,6 +108,9 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     first: int = 0
     last: int = 0
+    start: int = 0
+    stop: int = 0
+    needs: tuple[str, ...] = ()
     pictures: int
     seconds: float
     size: int = 0
@@ -125,24 +136,19 @@ class Job(msgspec.Struct, frozen=True):
     blocks: tuple[Block, ...]
     format: int = FORMAT
 
-    def plan_of(self, block: Block) -> Block:
-        """The plan that a shard follows."""
-        return self.plans[block.network, block.part]
-
-    @property
-    def plans(self) -> dict[tuple[int, str], Block]:
-        """All plans, by network and part."""
-        return {(block.network, block.part): block for block in self.blocks if block.kind == PLAN}
-
     def share(self, place: int, count: int) -> list[Block]:
-        """The shards of one of several shares of about equal cost, each of neighbours, with the plans they follow."""
+        """The shards of one of several shares of about equal cost, each of neighbours, with the plans they follow.
+
+        What is made from shards of several shares is in none.
+        """
         others = [block for block in self.blocks if block.kind != PLAN]
-        total, before, chosen, plans = sum(block.seconds for block in others), 0.0, [], self.plans
+        total, before, chosen = sum(block.seconds for block in others), 0.0, dict[str, Block]()
         for block in others:
             if int((before + block.seconds / 2) * count / total) == place:
-                chosen.append(block)
+                chosen[block.id] = block
             before += block.seconds
-        ids = {block.id for block in chosen} | {plans[block.network, block.part].id for block in chosen}
+        plans = {block.needs[0] for block in chosen.values()}
+        ids = {one for one, block in chosen.items() if all(need in chosen for need in block.needs[1:])} | plans
         return [block for block in self.blocks if block.id in ids]
 
 
@@ -213,34 +219,63 @@ def _cut(
     each = len((frames | {*output.columns(low, high, asked.distance is None)}) - {0.0}) * subjects
     probes = 2 * len(probed(len(seeds_for(sizes["resolution"], stylegan3)))) if asked.distance is None else 0
     large = (SHEET * min(1.0, side) + clip * CLIP * side) * subjects
-    count = min(directions, max(fewest, -(-int(directions * each * seconds) // int(LONG))))
+    count = min(directions, max(fewest, math.ceil(directions * each * seconds / LONG)))
+    grid = directions * len(frames) * subjects if output.grid and clip else 0
+    # Pictures of a block of seeds are stored where a direction, or the grid, would take too long. Directions of Z move
+    # all seeds through the mapping at once, which rounds by their number.
+    stored = max(each, grid) * seconds > LONGEST and not asked.projected
+    stored = stored and asked.wanted.file is None and asked.factorisation.space == "w"
+    together = Shard((), together=subjects).batch(max(1, int(AT_ONCE / side)))  # a batch is not cut
+    parts = min(subjects // together, math.ceil(directions * each * seconds / count / LONG)) if stored else 0
+    made: list[Block] = []
 
-    def block(part: str, kind: str, first: int, last: int, pictures: int, size: float) -> Block:
-        content = msgspec.json.encode([digest, list(words), part, kind, first, last])
+    def add(part: str, kind: str, span: Sequence[int], pictures: int, cost: float, size: float, *needs: str) -> str:
+        content = msgspec.json.encode([digest, list(words), part, kind, *span])
         name = hashlib.sha256(content).hexdigest()[:20]
-        cost = round(OPENING * (kind == PLAN) + pictures * seconds, 2)
-        return Block(
-            id=name,
-            network=place,
-            part=part,
-            kind=kind,
-            first=first,
-            last=last,
-            pictures=pictures,
-            seconds=cost,
-            size=int(size),
+        first, last, start, stop = span
+        made.append(
+            Block(
+                id=name,
+                network=place,
+                part=part,
+                kind=kind,
+                first=first,
+                last=last,
+                start=start,
+                stop=stop,
+                needs=needs,
+                pictures=pictures,
+                seconds=round(cost, 2),
+                size=int(size),
+            )
         )
+        return name
 
-    made = []
     for part in asked.looks:
-        made.append(block(part, PLAN, 0, 0, directions * probes, 0))
-        for number in range(count):
-            first, last = (directions * step // count for step in (number, number + 1))
+        pictures, kept = directions * probes, list[str]()
+        plan = add(part, PLAN, (0, 0, 0, 0), pictures, OPENING + pictures * seconds, 0)
+        for first, last in blocks_of(directions, count):
+            own = []
+            for start, stop in blocks_of(subjects // together, parts) if stored else ():
+                pictures = ((last - first) * each // subjects + 1) * (stop - start) * together
+                span, size = (
+                    (first, last, start * together, stop * together),
+                    pictures * STORED * sizes["resolution"] ** 2,
+                )
+                own.append(add(part, PICTURES, span, pictures, pictures * seconds, size, plan))
+            kept += own
             pictures = (last - first) * each + subjects
-            made.append(block(part, DIRECTIONS, first, last, pictures, (last - first) * large))
-        if output.grid and clip:
-            made.append(block(part, GRID, 0, 0, directions * len(frames) * subjects, directions * CLIP * side))
+            cost, size = pictures * seconds * (WRITING if stored else 1), (last - first) * large
+            add(part, DIRECTIONS, (first, last, 0, 0), 0 if stored else pictures, cost, size, plan, *own)
+        if grid:
+            cost, size = grid * seconds * (WRITING if stored else 1), directions * CLIP * side
+            add(part, GRID, (0, 0, 0, 0), 0 if stored else grid, cost, size, plan, *kept)
     return made
+
+
+def blocks_of(items: int, count: int) -> list[tuple[int, int]]:
+    """Cut some items into blocks of about equal size: the first of each, and that of the next."""
+    return [(items * step // count, items * (step + 1) // count) for step in range(count)]
 
 
 def save(job: Job, folder: Path, new: bool = True) -> None:

@@ -21,8 +21,8 @@ from ..runs.record import Manifest, digest_of, read_record
 from ..system.claims import claimed
 from ..system.whole_files import whole_file, whole_folder
 from .job import PLACE, PLAN, BatchError, Block, Job
-from .running import WAIT, about
-from .shard import CLAIMS, MADE, Record, final_folder, folder_of, plan_in, record_of
+from .running import WAIT, Done, about
+from .shard import CLAIMS, MADE, Record, final_folder, folder_of, plan_in
 
 TABLE, PAGE = "table.jsonl", "index.html"
 _SHOWN = ("title", "eigenvalue", "range", "words", "where")  # of the description of an output
@@ -55,8 +55,9 @@ def merge(folder: Path, job: Job, warn: Callable[[str], None], partial: bool = F
         SettingsError: a folder holds something else.
         OSError: a file cannot be read or written.
     """
-    records = {block.id: record_of(folder, block) for block in job.blocks}
-    missing = _missing(job, records)
+    done = Done(folder, job)
+    records = {block.id: done.of(block) for block in job.blocks}
+    missing = _missing(job, done)
     if missing and not partial:
         more = f", and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise BatchError(
@@ -91,13 +92,13 @@ def _joined(folder: Path, job: Job, made: dict[str, Record], missing: Sequence[s
     return Merged(tuple(folders), tuple(missing))
 
 
-def _missing(job: Job, records: dict[str, Record | None]) -> list[str]:
+def _missing(job: Job, done: Done) -> list[str]:
     lines = [f"{network.path}: {network.problem}" for network in job.networks if network.problem]
     for block in job.blocks:
-        record = records[block.id]
-        if record is None:
+        record = done.of(block)
+        if record is None and not done.has(block):
             lines.append(f"shard {block.id} ({about(job, block)}) is not made")
-        else:
+        elif record is not None:
             lines += [f"{about(job, block)}: {item} failed: {why}" for item, why in record.failed.items()]
     return lines
 
@@ -129,7 +130,7 @@ def _join(
     place: Path, folder: Path, job: Job, blocks: Sequence[Block], made: dict[str, Record]
 ) -> list[dict[str, object]]:
     """Put the outputs of one network in place, with its record and page; returns rows of the table."""
-    plan = plan_in(folder, job, blocks[0])
+    plan = plan_in(folder, blocks[0])
     claim(place, plan.network, plan.command)
     manifest = Manifest(place, plan.command, plan.network)
     for path in sorted((folder_of(folder, blocks[0]) / MADE).glob("*")):

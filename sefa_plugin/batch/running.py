@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import msgspec
 from ..runs.folder import Reporter
 from ..system.claims import claimed, holder
 from ..system.whole_files import sweep
-from .job import PLACE, PLAN, Asked, Block, Job
+from .job import PICTURES, PLACE, Asked, Block, Job
 from .shard import CLAIMS, DONE, WHOLE, Record, Sessions, folder_of, record_of, run_shard
 
 WAIT = 1.0  # seconds between looks at shards that others make
@@ -42,27 +43,27 @@ def work(
     for name in (DONE, CLAIMS):
         (folder / PLACE / name).mkdir(parents=True, exist_ok=True)
     sweep(folder / PLACE / DONE)
-    sessions, plans, records = Sessions(job, asked, warn), job.plans, dict[str, Record]()
-    left, begun = [block for block in blocks if not _known(folder, block, records)], False
+    sessions, done, begun = Sessions(job, asked, warn), Done(folder, job), False
+    left = [block for block in blocks if not done.has(block)]
     reporter.expect(sum(block.pictures for block in left))
     while left:
         later, made = [], False
         for block in left:
-            plan = plans[block.network, block.part]
-            if _known(folder, block, records):
+            if done.has(block):
                 reporter.advance(block.pictures)  # another process made it
                 continue
-            if block.kind != PLAN and not _known(folder, plan, records):
+            if not done.ready(block):
                 later.append(block)
                 continue
-            if block.kind != PLAN and records[plan.id].failed:
+            if done.hopeless(block):
                 continue
             with claimed(folder / PLACE / CLAIMS / block.id) as ours:
-                if not ours or _known(folder, block, records):
+                if not ours or done.has(block):
                     later.append(block)
                     continue
-                record = records[block.id] = run_shard(folder, job, block, sessions, reporter)
+                record = run_shard(folder, job, block, sessions, reporter)
             made = True
+            done.add(block, record)
             for item, reason in record.failed.items():
                 warn(f"{job.networks[block.network].name}: {item} failed: {reason}")
         left = later
@@ -73,14 +74,55 @@ def work(
             time.sleep(WAIT)
 
 
-def _known(folder: Path, block: Block, records: dict[str, Record]) -> bool:
-    """Whether a shard has a record; it is then among the ``records``."""
-    if block.id not in records:
-        record = record_of(folder, block)
-        if record is None:
-            return False
-        records[block.id] = record
-    return True
+class Done:
+    """The records of a job's shards; each is read once.
+
+    Args:
+        folder, job: the job and its folder.
+    """
+
+    def __init__(self, folder: Path, job: Job) -> None:
+        self._folder, self._records = folder, dict[str, Record]()
+        self._blocks = {block.id: block for block in job.blocks}
+        self._users = defaultdict[str, list[Block]](list)  # by id, what is made of a shard's pictures
+        for block in job.blocks:
+            for need in block.needs[1:]:
+                self._users[need].append(block)
+
+    def of(self, block: Block) -> Record | None:
+        """The record of a shard; None where it is to be made, or was removed after its use.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        if block.id not in self._records:
+            record = record_of(self._folder, block)
+            if record is None:
+                return None
+            self._records[block.id] = record
+        return self._records[block.id]
+
+    def has(self, block: Block) -> bool:
+        """Whether nothing has to be done for a shard."""
+        users = self._users.get(block.id, ())
+        return self.of(block) is not None or (bool(users) and all(self.of(user) is not None for user in users))
+
+    def ready(self, block: Block) -> bool:
+        """Whether all is there that a shard is made from."""
+        return all(self.of(self._blocks[need]) is not None for need in block.needs)
+
+    def hopeless(self, block: Block) -> bool:
+        """Whether something has failed that a shard is made from."""
+        needs = [self.of(self._blocks[need]) for need in block.needs]
+        return any(record is not None and record.failed for record in needs)
+
+    def add(self, block: Block, record: Record) -> None:
+        """A shard is made: pictures that nothing else is made of are removed."""
+        self._records[block.id] = record
+        for need in () if record.failed else block.needs[1:]:
+            users = [self.of(user) for user in self._users[need]]
+            if all(one is not None and not one.failed for one in users):
+                shutil.rmtree(folder_of(self._folder, self._blocks[need]), ignore_errors=True)
 
 
 def forget_failed(folder: Path, blocks: Iterable[Block]) -> int:
@@ -116,10 +158,13 @@ def state_of(folder: Path, job: Job) -> State:
     Raises:
         OSError: it cannot be read.
     """
-    done, left, running, failed = 0, 0.0, list[str](), list[str]()
+    done, left, running, failed, records = 0, 0.0, list[str](), list[str](), Done(folder, job)
     failed += [f"{network.path}: {network.problem}" for network in job.networks if network.problem]
     for block in job.blocks:
-        record = record_of(folder, block)
+        record = records.of(block)
+        if record is None and records.has(block):
+            done += 1
+            continue
         if record is None:
             left += block.seconds
             who = holder(folder / PLACE / CLAIMS / block.id)
@@ -137,4 +182,6 @@ def about(job: Job, block: Block) -> str:
     """A shard in words."""
     place = "/".join(filter(None, (job.networks[block.network].name, block.part)))
     span = f" {block.first}-{block.last - 1}" if block.last else ""
-    return f"{block.kind}{span} of {place}"
+    seeds = f", subjects {block.start}-{block.stop - 1}," if block.stop else ""
+    words = f"pictures of directions{span}{seeds}" if block.kind == PICTURES else f"{block.kind}{span}"
+    return f"{words} of {place}"

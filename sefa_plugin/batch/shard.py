@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..rendering.arithmetic import Arithmetic
+from ..rendering.engine import Engine
 from ..runs.command_line import portable, with_options
 from ..runs.each_direction import plan_outputs, save_found
 from ..runs.folder import Announced, Reporter
@@ -20,7 +23,12 @@ from ..runs.plan import LAST, SHEETS, Output, Plan
 from ..runs.record import Manifest, digest_of, versions
 from ..runs.session import Session
 from ..system.whole_files import whole_folder
-from .job import GRID, PLACE, PLAN, Asked, BatchError, Block, Job
+from .job import GRID, PICTURES, PLACE, PLAN, Asked, BatchError, Block, Job
+from .store import Stored, store
+
+if TYPE_CHECKING:
+    from ..networks.generator import Generator
+    from ..rendering.look import Look
 
 DONE, CLAIMS, MADE, RECORD, PLANNED = "done", "claims", "made", "record.json", "plan.json"
 WHOLE = "all of it"  # an item of ``Record.failed``: nothing was made
@@ -52,7 +60,11 @@ class Record(msgspec.Struct, frozen=True):
 
 def folder_of(folder: Path, block: Block) -> Path:
     """Where a shard lies when it is done."""
-    return folder / PLACE / DONE / block.id
+    return _place(folder, block.id)
+
+
+def _place(folder: Path, name: str) -> Path:
+    return folder / PLACE / DONE / name
 
 
 def record_of(folder: Path, block: Block) -> Record | None:
@@ -94,6 +106,10 @@ class Sessions:
             self._held = block.network, asked, session
         return self._held[1:]
 
+    def generator_of(self, block: Block) -> Callable[[Look], Generator]:
+        """A function that gives the generator of a shard's network, which is opened by the first call."""
+        return lambda look: self.of(block)[1].generator(look)
+
 
 def run_shard(folder: Path, job: Job, block: Block, sessions: Sessions, reporter: Reporter) -> Record:
     """Make a shard and record it; what fails is in its record, and shards that are done already stay.
@@ -106,11 +122,16 @@ def run_shard(folder: Path, job: Job, block: Block, sessions: Sessions, reporter
         failed: dict[str, str] = {}
         pictures, computed = 0, {}
         try:
-            asked, session = sessions.of(block)
             if block.kind == PLAN:
-                computed = _plan(attempt, folder, job, block, asked, session, reporter)
+                computed = _plan(attempt, folder, job, block, *sessions.of(block), reporter)
+            elif block.kind == PICTURES:
+                plan, (_, session) = plan_in(folder, block), sessions.of(block)
+                engine, span = session.engine(plan.arithmetic), range(block.start, block.stop)
+                layouts = [output.layout for some in outputs_of(plan, block) for output in some]
+                pictures = store(attempt, plan.view, layouts, engine, span, reporter.advance)
+                computed = asdict(engine.arithmetic(plan.view))
             else:
-                pictures, computed = _make(attempt, folder, job, block, session, reporter, failed)
+                pictures, computed = _make(attempt, folder, job, block, sessions, reporter, failed)
         except Exception as error:
             failed[WHOLE] = _reason(error)
         if failed.get(WHOLE):
@@ -166,13 +187,13 @@ def _plan(
     return {} if plan.arithmetic is None else asdict(plan.arithmetic)
 
 
-def plan_in(folder: Path, job: Job, block: Block) -> Plan:
+def plan_in(folder: Path, block: Block) -> Plan:
     """The plan that a shard follows.
 
     Raises:
         PlanError, OSError: it cannot be read.
     """
-    return Plan.of((folder_of(folder, job.plan_of(block)) / PLANNED).read_bytes())
+    return Plan.of((_place(folder, block.needs[0] if block.needs else block.id) / PLANNED).read_bytes())
 
 
 def outputs_of(plan: Plan, block: Block) -> list[list[Output]]:
@@ -192,15 +213,20 @@ def _make(
     folder: Path,
     job: Job,
     block: Block,
-    session: Session,
+    sessions: Sessions,
     reporter: Reporter,
     failed: dict[str, str],
 ) -> tuple[int, dict[str, object]]:
     """Make the outputs of a shard; those that fail are noted by name."""
-    plan = plan_in(folder, job, block)
-    engine, counted = session.engine(plan.arithmetic), Counted(reporter)
+    plan, counted = plan_in(folder, block), Counted(reporter)
+    stores = [_place(folder, need) for need in block.needs[1:]]
+    if stores:
+        computed = msgspec.json.decode((stores[0] / RECORD).read_bytes(), type=Record).computed
+        engine: Engine = Stored(stores, sessions.generator_of(block), msgspec.convert(computed, Arithmetic))
+    else:
+        engine = sessions.of(block)[1].engine(plan.arithmetic)
     place = portable(final_folder(folder, job, block))
-    manifest = Manifest(attempt / MADE, plan.command, session.about(), place)
+    manifest = Manifest(attempt / MADE, plan.command, plan.network, place)
     manifest.write()
     making = Making(plan.view, engine, manifest, counted, lambda output: False)
     for outputs in outputs_of(plan, block):
@@ -209,7 +235,7 @@ def _make(
         except Exception as error:
             reason = _reason(error)
             failed.update({one.name: reason for one in outputs if one.name not in manifest.outputs})
-    return counted.pictures, asdict(engine.arithmetic(plan.view)) if counted.pictures else {}
+    return 0 if stores else counted.pictures, asdict(engine.arithmetic(plan.view)) if counted.pictures else {}
 
 
 class Counted(Announced):

@@ -126,9 +126,18 @@ def merge(folder: str, partial: bool, debug: bool) -> int:
 
 
 def _merge(folder: Path, job: Job, partial_too: bool) -> int:
-    """Merge, and print what there is; returns the exit code."""
-    from ..batch.merging import merge as joined
+    """Merge, and print what there is; returns the exit code.
 
+    What is made from shards of several shares, and is in none of them, is made now.
+    """
+    from ..batch.merging import merge as joined
+    from ..batch.running import Done, work
+
+    done = Done(folder, job)
+    left = [block for block in job.blocks if block.needs[1:] and not done.has(block) and done.ready(block)]
+    if left:
+        with reporter() as progress:
+            work(folder, job, left, partial(_asked, job.words), progress, warn)
     merged = joined(folder, job, warn, partial_too)
     for place in merged.folders:
         report(f"  {place}")

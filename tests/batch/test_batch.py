@@ -107,6 +107,34 @@ def test_shares_are_joined(plain, here):
     assert is_plain(plain)
 
 
+def test_long_directions_are_cut_by_seeds(here, monkeypatch):
+    """Stored pictures of some seeds each become the same sheets, clips and grid; then they are removed."""
+    words = ["snapshots/one.pkl", "--seeds", "0-4", "-K", "2", "--frames", "4", "--video", "gif", "--grid"]
+    words += ["--distance", "2", "--outdir"]
+    gen("--network", *words, "out/one")
+    made = {"one": content(here / "out/one")}
+    shutil.rmtree("out")
+    monkeypatch.setattr(jobs, "LONG", 0.02)
+    monkeypatch.setattr(jobs, "LONGEST", 0.04)
+    monkeypatch.setattr(jobs, "AT_ONCE", 2 / 64)
+    assert sefa("batch", *words, "out", "--shard", "0/2").exit_code == 0
+    monkeypatch.setattr(jobs, "make_job", None)
+    assert sefa("batch", "--outdir", "out", "--shard", "1/2").exit_code == 0
+    pieces = [block for block in load("out").blocks if block.kind == jobs.PICTURES]
+    assert [(block.first, block.start, block.stop) for block in pieces] == [
+        (first, start, start + 1) for first in (0, 1) for start in range(5)
+    ]
+    assert shard.folder_of(here / "out", pieces[0]).exists()  # for the grid, which is in none of the shares
+    assert "13 shards of 14 done" in sefa("batch", "--outdir", "out", "--status").stdout
+    shown = sefa("merge", "out")
+    assert shown.exit_code == 0, shown.output
+    assert is_plain(made)
+    assert not any(shard.folder_of(here / "out", block).exists() for block in pieces)
+    assert "14 shards of 14 done" in sefa("batch", "--outdir", "out", "--status").stdout
+    monkeypatch.setattr(running, "run_shard", None)
+    assert sefa("batch", "--outdir", "out").exit_code == 0
+
+
 def test_every_share_of_two_makes_a_third(here):
     for count in (2, 3, 5, 8):
         words = ["--seeds", "0-1", "-K", str(count), "--frames", "8"]
