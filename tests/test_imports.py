@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "projecting": "rendering networks media reading system",
     "runs": "rendering directions networks media reading system",
     "evaluate": "runs rendering directions networks media reading system",
-    "batch": "runs rendering directions networks media reading system",
+    "batch": "evaluate runs rendering directions networks media reading system",
     "studio": "projecting runs rendering directions networks media reading system",
     "commands": "batch studio evaluate projecting runs rendering directions networks hook hooks media reading system",
     "start": "commands system",

@@ -3,86 +3,86 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Protocol, Union
 
 import msgspec
 
 from ..directions.factorization import Factorisation
 from ..directions.layers import select_layers
 from ..rendering.calibration import probed, seeds_for
-from ..rendering.look import Look
-from ..rendering.shards import Shard
 from ..runs.folder import SHOWN
-from ..runs.output_settings import OutputSettings
 from ..runs.record import versions
 from ..runs.session import Session
 from ..runs.settings import NetworkChoice, Wanted
+from ..system.file_names import safe_name
 from ..system.whole_files import whole_file
+
+if TYPE_CHECKING:
+    from .shard import Attempt, Outcome
 
 FORMAT = 1
 PLACE, NAME = ".batch", "job.json"  # in the folder of outputs
-PLAN, PICTURES, DIRECTIONS, GRID = "plan", "pictures", "directions", "grid"  # kinds of shards
 LONG = 120.0  # seconds of a shard, about
 LONGEST = 300.0  # seconds of a shard; what takes longer is cut by seeds, too
 FEWEST = 16  # shards that a small job is cut into, where it has as many directions
 # Seconds of a picture of 256 pixels, and of opening a network, on two cores: see docs/performance.md. A table, and
 # nothing that a run measures, so that every computer cuts a job in the same way.
 SECONDS, SECONDS_OF_STYLEGAN3, OPENING = 0.16, 1.0, 3.0
-SHEET, CLIP, STORED = 120_000, 400_000, 2.0  # bytes for each subject, of a sheet and a clip; of a pixel that is stored
-AT_ONCE = 4  # pictures of 256 pixels in a batch
-WRITING = 0.1  # seconds of making sheets and clips of stored pictures, of those of rendering them
+# Kinds of shards.
+PLAN, PICTURES, DIRECTIONS, GRID, SCORES = "plan", "pictures", "directions", "grid", "scores"
+COMMAND = "command"
 
 
 class BatchError(Exception):
     """A job that cannot be made, continued or merged as asked; the message names what stands in the way."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What is made of each network.
+class Asked(Protocol):
+    """What is made of a network: ``renders.Rendered`` or ``scores.Evaluated``."""
 
-    Attributes:
-        choice: how networks are opened; its path is that of one of them.
-        factorisation, wanted, output, distance: see ``runs.each_direction.make_outputs``.
-        seeds, projected: subjects; see ``Session.view``.
-        looks: by the folder in that of the network, '' for itself: one for each class.
-    """
+    @property
+    def choice(self) -> NetworkChoice:
+        """How the network is opened."""
 
-    choice: NetworkChoice
-    factorisation: Factorisation
-    wanted: Wanted
-    output: OutputSettings
-    distance: Optional[tuple[float, float]]
-    seeds: tuple[int, ...]
-    projected: Optional[str]
-    looks: dict[str, Look]
+    def cut(self, session: Session, cut: Cut) -> None:
+        """Add the shards of an open network, each after those that it is made from."""
 
-    def directions_of(self, session: Session) -> int:
-        """How many directions of a network are wanted, at most; nothing is factorised."""
-        dim = session.opened.sizes["w_dim" if self.factorisation.space == "w" else "z_dim"]
-        count = min(self.wanted.count or dim, dim) if self.wanted.keys is None else len(self.wanted.keys)
-        if self.wanted.file is not None or self.factorisation.space == "z":
-            return count
-        return count * len(select_layers(session.opened.layers, self.factorisation.layers, self.factorisation.torgb))
+    def make(self, attempt: Attempt) -> Outcome:
+        """Make a shard in the folder of an attempt."""
 
 
-class Network(msgspec.Struct, frozen=True):
-    """A network of a job.
+class Request(msgspec.Struct, frozen=True):
+    """A network that a job is asked for.
 
     Attributes:
         path: as typed.
+        words: options of its own, after those of the job.
+        name: of its folder; '' for that of the network.
+    """
+
+    path: str
+    words: tuple[str, ...] = ()
+    name: str = ""
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """A network of a job.
+
+    Attributes:
+        path, words: see :class:`Request`.
         name: its folder in that of the job.
         digest: of its weights; '' where it could not be opened.
         problem: why not.
     """
 
     path: str
-    name: str
+    words: tuple[str, ...] = ()
+    name: str = ""
     digest: str = ""
     problem: str = ""
 
@@ -93,9 +93,10 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: hash of all that determines it.
         network: its place in the job.
-        part: of ``Asked.looks``.
+        part: its folder in that of the network, where there is one for each class.
         kind: ``plan`` (directions, ranges, layouts), ``pictures`` (of a block of seeds, stored for the following),
-            ``directions`` (sheets and clips), or ``grid`` (the video of all directions).
+            ``directions`` (sheets and clips), ``grid`` (the video of all directions), ``scores`` (of a block of
+            samples), or ``command`` (all that is left of an evaluation).
         first, last: the block, from the first to before the last direction of the plan.
         start, stop: places of the seeds, from the first to before the last; both 0: all seeds.
         needs: ids of the shards that it is made from: the plan first.
@@ -116,14 +117,62 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
 
 
+@dataclass(frozen=True)
+class Cut:
+    """The shards of one network, which are added one by one.
+
+    Attributes:
+        network, digest, words: its place in the job, its digest, and all its options.
+        fewest: shards that its directions are cut into, at least, where it has as many.
+        blocks: those that were added.
+    """
+
+    network: int
+    digest: str
+    words: Sequence[str]
+    fewest: int
+    blocks: list[Block] = field(default_factory=list)
+
+    def add(
+        self,
+        kind: str,
+        directions: tuple[int, int] = (0, 0),
+        seeds: tuple[int, int] = (0, 0),
+        *,
+        part: str = "",
+        needs: Sequence[str] = (),
+        pictures: int = 0,
+        seconds: float = 0.0,
+        size: float = 0.0,
+    ) -> str:
+        """Add a shard; returns its id."""
+        content = msgspec.json.encode([self.digest, list(self.words), part, kind, *directions, *seeds])
+        block = Block(
+            id=hashlib.sha256(content).hexdigest()[:20],
+            network=self.network,
+            part=part,
+            kind=kind,
+            first=directions[0],
+            last=directions[1],
+            start=seeds[0],
+            stop=seeds[1],
+            needs=tuple(needs),
+            pictures=pictures,
+            seconds=round(seconds, 2),
+            size=int(size),
+        )
+        self.blocks.append(block)
+        return block.id
+
+
 class Job(msgspec.Struct, frozen=True):
-    """All shards, network by network; the plan of a network stands before its other shards.
+    """All shards, network by network; what others are made from stands before them.
 
     Attributes:
         program: the words that start a plain run of one network.
         words: the options, as typed.
         versions: of everything that pictures depend on.
-        paths: of networks, as typed.
+        requests: as typed.
         networks, blocks: in the order of the merged results; the same network at two paths is there once.
         format: of the file.
     """
@@ -131,10 +180,14 @@ class Job(msgspec.Struct, frozen=True):
     program: tuple[str, ...]
     words: tuple[str, ...]
     versions: dict[str, str]
-    paths: tuple[str, ...]
+    requests: tuple[Request, ...]
     networks: tuple[Network, ...]
     blocks: tuple[Block, ...]
     format: int = FORMAT
+
+    def words_of(self, block: Block) -> tuple[str, ...]:
+        """The options of a shard's network."""
+        return (*self.words, *self.networks[block.network].words)
 
     def share(self, place: int, count: int) -> list[Block]:
         """The shards of one of several shares of about equal cost, each of neighbours, with the plans they follow.
@@ -147,14 +200,14 @@ class Job(msgspec.Struct, frozen=True):
             if int((before + block.seconds / 2) * count / total) == place:
                 chosen[block.id] = block
             before += block.seconds
-        plans = {block.needs[0] for block in chosen.values()}
+        plans = {need for block in chosen.values() for need in block.needs[:1]}
         ids = {one for one, block in chosen.items() if all(need in chosen for need in block.needs[1:])} | plans
         return [block for block in self.blocks if block.id in ids]
 
 
 def make_job(
-    paths: Sequence[str],
-    asked: Callable[[str], Asked],
+    requests: Sequence[Request],
+    asked: Callable[[str, Sequence[str]], Asked],
     program: Sequence[str],
     words: Sequence[str],
     warn: Callable[[str], None],
@@ -162,115 +215,68 @@ def make_job(
     """List the shards of a job; networks are opened, and nothing is rendered or factorised.
 
     Args:
-        paths: of networks, in any order; the same network twice counts once.
-        asked: what is made of a network, by its path.
+        requests: in any order; the same network twice with the same options counts once.
+        asked: what is made of a network, by its path and its options.
         program, words: see :class:`Job`.
         warn: called with one line for each network that is left out, or cannot be opened.
     """
     networks: list[Network] = []
-    found: list[tuple[int, Asked, int, dict[str, int], bool]] = []
-    names: set[str] = set()
-    paths = tuple(dict.fromkeys(paths))
-    for path in paths:
-        one = asked(path)
+    blocks: list[Block] = []
+    seen: dict[tuple[str, tuple[str, ...], str], str] = {}
+    requests = tuple(dict.fromkeys(requests))
+    names, fewest = {request.name for request in requests}, -(-FEWEST // len(requests))
+    for request in requests:
+        path, options = request.path, (*words, *request.words)
         try:
+            one = asked(path, options)
             session = Session.open(one.choice, warn=lambda text: None)
             session.require_pictures()
-            count = one.directions_of(session)
+            cut = Cut(len(networks), session.about()["digest"], options, fewest)
+            one.cut(session, cut)
         except Exception as error:  # of any reader: the others are made all the same
             problem = " ".join(str(error).split())[:300]
             warn(f"{path}: left out: {problem}")
-            networks.append(Network(path, "", problem=problem))
+            networks.append(Network(path=path, words=request.words, problem=problem))
             continue
-        digest = session.about()["digest"]
-        twin = next((other for other in networks if other.digest == digest), None)
-        if twin is not None:
-            warn(f"{path}: left out: it is the same network as {twin.path}")
+        same = (cut.digest, request.words, request.name)
+        if same in seen:
+            warn(f"{path}: left out: it is the same network as {seen[same]}")
             continue
-        name = session.name if session.name not in names else f"{session.name}-{digest[:SHOWN]}"
+        seen[same], name = path, request.name or _free(session.name, cut.digest, names)
         names.add(name)
-        found.append((len(networks), one, count, session.opened.sizes, _is_stylegan3(session)))
-        networks.append(Network(path, name, digest))
-    fewest = -(-FEWEST // len(paths))
-    blocks = [block for item in found for block in _cut(*item, networks[item[0]].digest, words, fewest)]
-    return Job(tuple(program), tuple(words), versions(), paths, tuple(networks), tuple(blocks))
+        blocks += cut.blocks
+        networks.append(Network(path=path, words=request.words, name=name, digest=cut.digest))
+    return Job(tuple(program), tuple(words), versions(), requests, tuple(networks), tuple(blocks))
 
 
-def _is_stylegan3(session: Session) -> bool:
-    return any(layer.kind == "input" for layer in session.opened.layers)
+def _free(name: str, digest: str, names: set[str]) -> str:
+    """A name that is not taken: with a digest where it is, then with a number, too."""
+    longer = f"{name}-{digest[:SHOWN]}"
+    numbered = (f"{longer}-{number}" for number in count(2))
+    return next(one for one in chain([name, longer], numbered) if one not in names)
 
 
-def _cut(
-    place: int,
-    asked: Asked,
-    directions: int,
-    sizes: dict[str, int],
-    stylegan3: bool,
-    digest: str,
-    words: Sequence[str],
-    fewest: int,
-) -> list[Block]:
-    """The shards of one network: its plan, blocks of its directions, and the grid."""
-    side = sizes["resolution"] ** 2 / 256**2
-    seconds = side * (SECONDS_OF_STYLEGAN3 if stylegan3 else SECONDS)
-    subjects, output, clip = max(1, len(asked.seeds)), asked.output, asked.output.video != "none"
-    low, high = asked.distance or (-0.97, 1.05)  # as uneven as measured ranges are
-    frames = {*output.timeline(low, high).distances} if clip else set()
-    each = len((frames | {*output.columns(low, high, asked.distance is None)}) - {0.0}) * subjects
-    probes = 2 * len(probed(len(seeds_for(sizes["resolution"], stylegan3)))) if asked.distance is None else 0
-    large = (SHEET * min(1.0, side) + clip * CLIP * side) * subjects
-    count = min(directions, max(fewest, math.ceil(directions * each * seconds / LONG)))
-    grid = directions * len(frames) * subjects if output.grid and clip else 0
-    # Pictures of a block of seeds are stored where a direction, or the grid, would take too long. Directions of Z move
-    # all seeds through the mapping at once, which rounds by their number.
-    stored = max(each, grid) * seconds > LONGEST and not asked.projected
-    stored = stored and asked.wanted.file is None and asked.factorisation.space == "w"
-    together = Shard((), together=subjects).batch(max(1, int(AT_ONCE / side)))  # a batch is not cut
-    parts = min(subjects // together, math.ceil(directions * each * seconds / count / LONG)) if stored else 0
-    made: list[Block] = []
+def directions_of(session: Session, factorisation: Factorisation, wanted: Wanted) -> int:
+    """How many directions of a network are wanted, at most; nothing is factorised."""
+    dim = session.opened.sizes["w_dim" if factorisation.space == "w" else "z_dim"]
+    number = min(wanted.count or dim, dim) if wanted.keys is None else len(wanted.keys)
+    if wanted.file is not None or factorisation.space == "z":
+        return number
+    return number * len(select_layers(session.opened.layers, factorisation.layers, factorisation.torgb))
 
-    def add(part: str, kind: str, span: Sequence[int], pictures: int, cost: float, size: float, *needs: str) -> str:
-        content = msgspec.json.encode([digest, list(words), part, kind, *span])
-        name = hashlib.sha256(content).hexdigest()[:20]
-        first, last, start, stop = span
-        made.append(
-            Block(
-                id=name,
-                network=place,
-                part=part,
-                kind=kind,
-                first=first,
-                last=last,
-                start=start,
-                stop=stop,
-                needs=needs,
-                pictures=pictures,
-                seconds=round(cost, 2),
-                size=int(size),
-            )
-        )
-        return name
 
-    for part in asked.looks:
-        pictures, kept = directions * probes, list[str]()
-        plan = add(part, PLAN, (0, 0, 0, 0), pictures, OPENING + pictures * seconds, 0)
-        for first, last in blocks_of(directions, count):
-            own = []
-            for start, stop in blocks_of(subjects // together, parts) if stored else ():
-                pictures = ((last - first) * each // subjects + 1) * (stop - start) * together
-                span, size = (
-                    (first, last, start * together, stop * together),
-                    pictures * STORED * sizes["resolution"] ** 2,
-                )
-                own.append(add(part, PICTURES, span, pictures, pictures * seconds, size, plan))
-            kept += own
-            pictures = (last - first) * each + subjects
-            cost, size = pictures * seconds * (WRITING if stored else 1), (last - first) * large
-            add(part, DIRECTIONS, (first, last, 0, 0), 0 if stored else pictures, cost, size, plan, *own)
-        if grid:
-            cost, size = grid * seconds * (WRITING if stored else 1), directions * CLIP * side
-            add(part, GRID, (0, 0, 0, 0), 0 if stored else grid, cost, size, plan, *kept)
-    return made
+def seconds_of_a_picture(session: Session) -> float:
+    """By the table of costs."""
+    return session.opened.sizes["resolution"] ** 2 / 256**2 * (SECONDS_OF_STYLEGAN3 if _is_slow(session) else SECONDS)
+
+
+def probes_of(session: Session) -> int:
+    """About how many pictures it takes to measure the range of a direction."""
+    return 2 * len(probed(len(seeds_for(session.opened.sizes["resolution"], _is_slow(session)))))
+
+
+def _is_slow(session: Session) -> bool:
+    return any(layer.kind == "input" for layer in session.opened.layers)  # StyleGAN3
 
 
 def blocks_of(items: int, count: int) -> list[tuple[int, int]]:
@@ -310,6 +316,43 @@ def load(folder: str | os.PathLike[str]) -> Job:
     return job
 
 
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Networks of a list.
+
+    Attributes:
+        network: a file, a folder or a pattern.
+        options: of its own, as typed.
+        name: of its folder; '' for that of the network.
+    """
+
+    network: str
+    options: Union[str, list[str]] = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.name and (self.name != safe_name(self.name) or self.name.startswith(".")):
+            raise ValueError(f"{self.name!r} cannot be the name of a folder")
+
+
+def read_list(path: str) -> list[Entry]:
+    """Read a list of networks, each a path or an :class:`Entry`.
+
+    Raises:
+        BatchError: the file is none.
+        OSError: it cannot be read.
+    """
+    try:
+        found = msgspec.json.decode(Path(path).read_bytes(), type=list[Union[str, Entry]])
+    except msgspec.MsgspecError as error:
+        raise BatchError(
+            f'{path}: is no list of networks, like ["a.pkl", {{"network": "b.pkl", "options": "--seeds 0-3", '
+            f'"name": "b2"}}]: {str(error)[:150]}'
+        ) from None
+    if not found:
+        raise BatchError(f"{path}: holds no network")
+    return [Entry(one) if isinstance(one, str) else one for one in found]
+
+
 def check_versions(job: Job) -> None:
     """Check that this process makes the pictures that the job's other processes make.
 
@@ -325,15 +368,19 @@ def check_versions(job: Job) -> None:
             )
 
 
-def check_same(job: Job, folder: Path, paths: Sequence[str], words: Sequence[str]) -> None:
-    """Check that a folder's job is of these files and options.
+def check_same(
+    job: Job, folder: Path, requests: Sequence[Request], program: Sequence[str], words: Sequence[str]
+) -> None:
+    """Check that a folder's job is of these files and options; programs may be called in other ways.
 
     Raises:
         BatchError: it is another one.
     """
     free = "choose another --outdir, or leave files and options out to continue that one"
+    if job.program[-2:] != tuple(program[-2:]) and "evaluate" in (*job.program, *program):
+        raise BatchError(f"{folder}: holds a job of {' '.join(job.program)}; {free}")
     if list(job.words) != list(words):
         raise BatchError(f"{folder}: holds a job with other options ({' '.join(job.words) or 'none'}); {free}")
-    other = set(job.paths).symmetric_difference(paths)
+    other = {request.path for request in set(job.requests).symmetric_difference(requests)}
     if other:
         raise BatchError(f"{folder}: holds a job of other networks ({min(other)} is in one of them only); {free}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -14,15 +15,17 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from ..evaluate.experiments.rescore import FOLDER as EVALUATE
 from ..runs.folder import claim, write_page
 from ..runs.plan import Plan
 from ..runs.record import NAME as RECORD_OF_RUN
 from ..runs.record import Manifest, digest_of, read_record
 from ..system.claims import claimed
 from ..system.whole_files import whole_file, whole_folder
-from .job import PLACE, PLAN, BatchError, Block, Job
+from .job import COMMAND, PLACE, PLAN, BatchError, Block, Job
+from .renders import plan_in
 from .running import WAIT, Done, about
-from .shard import CLAIMS, MADE, Record, final_folder, folder_of, plan_in
+from .shard import CLAIMS, MADE, Record, final_folder, folder_of
 
 TABLE, PAGE = "table.jsonl", "index.html"
 _SHOWN = ("title", "eigenvalue", "range", "words", "where")  # of the description of an output
@@ -83,7 +86,11 @@ def _joined(folder: Path, job: Job, made: dict[str, Record], missing: Sequence[s
     folders = []
     for place, blocks in groups.items():
         there = [block for block in blocks if block.id in made]
-        if there and there[0].kind == PLAN and not made[there[0].id].failed:
+        ends = [block for block in there if block.kind == COMMAND]
+        if ends and not made[ends[0].id].failed:
+            rows += _rows_of_tables(place)
+            folders.append(place)
+        elif there and blocks[-1].kind != COMMAND and there[0].kind == PLAN and not made[there[0].id].failed:
             rows += _join(place, folder, job, there, made)
             folders.append(place)
     with whole_file(folder / TABLE) as part:
@@ -130,7 +137,7 @@ def _join(
     place: Path, folder: Path, job: Job, blocks: Sequence[Block], made: dict[str, Record]
 ) -> list[dict[str, object]]:
     """Put the outputs of one network in place, with its record and page; returns rows of the table."""
-    plan = plan_in(folder, blocks[0])
+    plan = plan_in(folder_of(folder, blocks[0]))
     claim(place, plan.network, plan.command)
     manifest = Manifest(place, plan.command, plan.network)
     for path in sorted((folder_of(folder, blocks[0]) / MADE).glob("*")):
@@ -181,6 +188,15 @@ def _rows(plan: Plan, manifest: Manifest, job: Job, block: Block) -> list[dict[s
     return rows
 
 
+def _rows_of_tables(place: Path) -> list[dict[str, object]]:
+    """The rows of all tables of an evaluation."""
+    rows: list[dict[str, object]] = []
+    for path in sorted((place / EVALUATE).glob("*.csv")):
+        with open(path, encoding="utf-8", newline="") as file:
+            rows += [{"network": place.name, "table": path.stem, **row} for row in csv.DictReader(file)]
+    return rows
+
+
 def _write_page(folder: Path, folders: Sequence[Path], missing: Sequence[str]) -> None:
     """Write the page of all networks, with the unedited row and the first sheet of each."""
     parts = [
@@ -194,8 +210,10 @@ def _write_page(folder: Path, folders: Sequence[Path], missing: Sequence[str]) -
         parts.append("<h2>Not here</h2><ul>" + "".join(f"<li>{escape(line)}</li>" for line in missing) + "</ul>")
     for place in folders:
         name = place.relative_to(folder).as_posix()
-        parts.append(f"<h2><a href='{quote(name)}/{PAGE}'>{escape(name)}</a></h2>")
+        page = f"{quote(name)}/{PAGE}" if (place / PAGE).exists() else f"{quote(name)}/"
+        parts.append(f"<h2><a href='{page}'>{escape(name)}</a></h2>")
         sheets = [place / "sheets" / "unedited.jpg", *sorted((place / "sheets").glob("*-dir*.jpg"))[:1]]
+        sheets += sorted((place / EVALUATE).glob("*.png"))
         parts += [
             f"<p><img loading='lazy' alt='' src='{quote(sheet.relative_to(folder).as_posix())}'></p>"
             for sheet in sheets

@@ -23,7 +23,7 @@ def work(
     folder: Path,
     job: Job,
     blocks: Sequence[Block],
-    asked: Callable[[str], Asked],
+    asked: Callable[[str, Sequence[str]], Asked],
     reporter: Reporter,
     warn: Callable[[str], None],
 ) -> None:
@@ -33,7 +33,7 @@ def work(
         folder: of the job.
         job: read from there.
         blocks: some of its shards, with the plans that they follow.
-        asked: what is made of a network, by its path.
+        asked: what is made of a network, by its path and options.
         reporter: receives the amount of work and progress.
         warn: called with one line for each failure.
 

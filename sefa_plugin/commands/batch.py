@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
+import shlex
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from copy import copy
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +19,25 @@ import click
 
 from ..system.messages import readable
 from . import options
+from .evaluate import rescore, scorer_given, scorers_given
+from .experiments import baselines, hierarchy, truth
 from .files import Folder
 from .given import Given, factorisation, look, network_choice, of_each_class, output_settings, wanted
 from .given import seeds as seeds_of
 from .main_job import gen_sefa
 from .progress import reporter
-from .shell import Command, note, report, typed_command, usage, warn
+from .shell import Command, explain, note, report, run_as, typed_command, usage, warn
 
 if TYPE_CHECKING:
-    from ..batch.job import Asked, Job
+    from ..batch.job import Asked, Job, Request
 
 SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors", ".zip")
-# Parameters of gen_sefa that a job has once, or that have no meaning for several networks.
-_NOT_OF_A_JOB = ("network", "sha256", "outdir", "overwrite", "single_file", "debug", "quiet", "version", "help")
+EVALUATIONS = {"rescore": rescore, "baselines": baselines, "hierarchy": hierarchy, "truth": truth}
+# Parameters of a run that a job has once, or that have no meaning for several networks.
+_NOT_OF_A_JOB = {
+    *("network", "sha256", "outdir", "overwrite", "single_file", "debug", "quiet", "version", "help"),
+    *("as_json", "also"),
+}
 
 
 def _share(text: str) -> tuple[int, int]:
@@ -52,17 +60,24 @@ def _share(text: str) -> tuple[int, int]:
     metavar="I/N",
 )
 @options.whole("--workers", low=1, high=1024, default=1, help="Processes on this computer.")
+@click.option(
+    "--evaluate",
+    type=click.Choice(list(EVALUATIONS)),
+    help="Run that command of sefa evaluate instead, with its options.",
+    metavar="|".join(EVALUATIONS),
+)
 @click.option("--status", is_flag=True, help="Print what is done, running and failed, and make nothing.")
 @click.option("--retry-failed", is_flag=True, help="Make again what failed.")
 @click.option("--dry-run", is_flag=True, help="Print shards, pictures, time and disk, and make nothing.")
 @options.debug
 @click.pass_context
 def batch(ctx: click.Context, /, **given: Any) -> int:
-    """Run gen_sefa.py on many networks, in parts that can be interrupted and shared.
+    """Run gen_sefa.py, or an evaluation, on many networks, in parts that can be interrupted and shared.
 
-    FILES are networks, a folder of them, or a pattern in quotes. DIR/NETWORK gets what gen_sefa.py makes, and
-    DIR/index.html shows all. The same command continues after an interruption, and works along where it is started
-    several times, also on other computers that share DIR. Without FILES, the job of DIR is continued.
+    FILES are networks, a folder of them, a pattern in quotes, or a list of networks and options (.json, see
+    docs/scaling.md). DIR/NETWORK gets what gen_sefa.py makes, and DIR/index.html shows all. The same command continues
+    after an interruption, and works along where it is started several times, also on other computers that share DIR.
+    Without FILES, the job of DIR is continued.
 
     \b
     Examples:
@@ -70,6 +85,7 @@ def batch(ctx: click.Context, /, **given: Any) -> int:
       sefa batch a.pkl b.pkl --outdir out --workers 2
       sefa batch --outdir out --status
       sefa batch snapshots --outdir out --shard 0/8         # of an array of 8; then: sefa merge out
+      sefa batch snapshots --outdir scores --evaluate rescore --scorer my_scorer.py:score --layers middle -K 8
     """
     folder = Path(given["outdir"])
     job = _job(ctx, given, folder)
@@ -91,19 +107,40 @@ def batch(ctx: click.Context, /, **given: Any) -> int:
             "be faster, and rounds like a plain run with that number of threads"
         )
     with _others(folder, given["workers"] - 1, given["shard"]), reporter() as progress:
-        work(folder, job, blocks, partial(_asked, job.words), progress, warn)
+        work(folder, job, blocks, partial(asked_by, job.program), progress, warn)
     if given["shard"]:
         report(f"this share has {len(blocks)} shards of {len(job.blocks)}; when all are: sefa merge {folder}")
         return _failed(folder, job, {block.id for block in blocks})
     return _merge(folder, job, partial_too=True)
 
 
-def _with_options_of_a_run(command: click.Command) -> None:
-    """Add the options of ``gen_sefa`` to a command."""
-    command.params += [param for param in gen_sefa.params if param.name not in _NOT_OF_A_JOB]
+_OWN = {param.name for param in batch.params}
 
 
-_with_options_of_a_run(batch)
+def _of_a_run(command: click.Command) -> dict[str, click.Option]:
+    """The options of a plain run that a job may have, by their words."""
+    found = [param for param in command.params if isinstance(param, click.Option)]
+    return {word: param for param in found if param.name not in _NOT_OF_A_JOB for word in _words(param)}
+
+
+def _words(option: click.Option) -> list[str]:
+    return [*option.opts, *option.secondary_opts]
+
+
+def _add_options_of_runs() -> None:
+    """Add the options of all runs to ``batch``; its help shows those of ``gen_sefa``."""
+    known = _of_a_run(gen_sefa)
+    batch.params += dict.fromkeys(known.values())
+    for command in EVALUATIONS.values():
+        for option in dict.fromkeys(_of_a_run(command).values()):
+            if not known.keys() & _words(option):
+                hidden = copy(option)
+                hidden.hidden, hidden.required = True, False
+                batch.params.append(hidden)
+                known.update(dict.fromkeys(_words(option), hidden))
+
+
+_add_options_of_runs()
 
 
 @click.command("merge", cls=Command)
@@ -137,7 +174,7 @@ def _merge(folder: Path, job: Job, partial_too: bool) -> int:
     left = [block for block in job.blocks if block.needs[1:] and not done.has(block) and done.ready(block)]
     if left:
         with reporter() as progress:
-            work(folder, job, left, partial(_asked, job.words), progress, warn)
+            work(folder, job, left, partial(asked_by, job.program), progress, warn)
     merged = joined(folder, job, warn, partial_too)
     for place in merged.folders:
         report(f"  {place}")
@@ -161,35 +198,35 @@ def _job(ctx: click.Context, given: Given, folder: Path) -> Job:
     """The job of the folder, made now where there is none."""
     from ..batch import job as jobs
 
-    words, there = _words_of_a_run(ctx), (folder / jobs.PLACE / jobs.NAME).exists()
-    if there or not given["files"]:
+    there, requests = (folder / jobs.PLACE / jobs.NAME).exists(), _requests(given["files"])
+    program, words = _program(given["evaluate"]), _words_of_a_run(ctx, given["evaluate"])
+    if there or not requests:
         job = jobs.load(folder)
-        if given["files"]:
-            jobs.check_same(job, folder, _networks(given["files"]), words)
+        if requests:
+            jobs.check_same(job, folder, requests, program, words)
         if given["retry_failed"] and any(network.problem for network in job.networks):
-            job = jobs.make_job(job.paths, partial(_asked, job.words), job.program, job.words, warn)
+            job = jobs.make_job(job.requests, partial(asked_by, job.program), job.program, job.words, warn)
             jobs.save(job, folder, new=False)
         return job
-    paths = _networks(given["files"])
-    with usage():
-        _asked(words, paths[0])  # options that do not fit together are refused before networks are read
-    report(f"reading {len(paths)} networks", err=True)
-    job = jobs.make_job(paths, partial(_asked, words), _program(), words, warn)
+    for request in {request.words: request for request in requests}.values():
+        with usage():  # options that do not fit together are refused before networks are read
+            asked_by(program, request.path, (*words, *request.words))
+    report(f"reading {len(requests)} networks", err=True)
+    job = jobs.make_job(requests, partial(asked_by, program), program, words, warn)
     if not given["dry_run"]:
         jobs.save(job, folder)
         job = jobs.load(folder)  # another process may have been first
     return job
 
 
-def _words_of_a_run(ctx: click.Context) -> list[str]:
-    """The typed words that are options of a plain run."""
-    takers = {
-        name: param
-        for param in batch.params
-        if isinstance(param, click.Option)
-        for name in (*param.opts, *param.secondary_opts)
-    }
-    own = {param.name for param in gen_sefa.params if param.name not in _NOT_OF_A_JOB}
+def _words_of_a_run(ctx: click.Context, evaluate: str | None) -> list[str]:
+    """The typed words that are options of a plain run.
+
+    Raises:
+        click.UsageError: one is an option of other runs.
+    """
+    takers = {word: param for param in batch.params if isinstance(param, click.Option) for word in _words(param)}
+    own = _of_a_run(EVALUATIONS[evaluate] if evaluate else gen_sefa)
     words, found = iter(ctx.find_root().meta["sefa_plugin.words"]), list[str]()
     for word in words:
         name = word.partition("=")[0] if word.startswith("--") else word[:2]
@@ -197,45 +234,72 @@ def _words_of_a_run(ctx: click.Context) -> list[str]:
         if param is None:
             continue
         whole = [word] if param.is_flag or word != name else [word, next(words, "")]
-        found += whole if param.name in own else []
+        if name in own:
+            found += whole
+        elif param.name not in _OWN:
+            of = f"--evaluate {evaluate}" if evaluate else "gen_sefa.py"
+            has = next((one for one, command in EVALUATIONS.items() if name in _of_a_run(command)), None)
+            instead = f"; it is one of --evaluate {has}" if has and not evaluate else ""
+            raise click.UsageError(f"{name} is no option of {of}{instead}")
     return found
 
 
-def _program() -> list[str]:
+def _program(evaluate: str | None) -> list[str]:
     """How a plain run would be started that is started like this one."""
     command = typed_command()
     words = command[: len(command) - len(click.get_current_context().find_root().meta["sefa_plugin.words"])]
-    if words == ["sefa"]:
-        return ["gen-sefa"]
-    return [*words[:1], "gen_sefa.py"]
+    if evaluate:
+        return [*words, "evaluate", evaluate]
+    return ["gen-sefa"] if words == ["sefa"] else [*words[:1], "gen_sefa.py"]
 
 
-def _networks(files: Sequence[str]) -> list[str]:
-    """The networks that files, folders and patterns stand for, in the order of their names.
+def _requests(files: Sequence[str]) -> list[Request]:
+    """The networks that files, folders, patterns and lists stand for, each in the order of their names.
 
     Raises:
-        click.ClickException: a folder or a pattern stands for none.
+        click.ClickException: a folder or a pattern stands for none, or a list is none.
     """
-    found: list[str] = []
+    from ..batch.job import Request, read_list
+
+    found: list[Request] = []
     for file in files:
-        some = [file]
-        if os.path.isdir(file):
-            some = sorted(str(path) for path in Path(file).rglob("*") if path.suffix in SUFFIXES)
-        elif not os.path.exists(file) and any(letter in file for letter in "*?["):
-            some = sorted(glob.glob(file, recursive=True))
-        if not some:
-            raise click.ClickException(f"{file}: no network there ({', '.join(SUFFIXES)})")
-        found += some
+        if file.endswith(".json"):
+            for entry in read_list(file):
+                options = entry.options
+                words = tuple(shlex.split(options)) if isinstance(options, str) else tuple(options)
+                paths = _networks(entry.network)
+                if entry.name and len(paths) > 1:
+                    raise click.ClickException(f"{file}: {entry.network}: {len(paths)} networks cannot have one name")
+                found += [Request(path, words, entry.name) for path in paths]
+        else:
+            found += [Request(path) for path in _networks(file)]
     return list(dict.fromkeys(found))
 
 
-def _asked(words: Sequence[str], path: str) -> Asked:
-    """What the options of a run make of a network."""
-    from ..batch.job import Asked
+def _networks(file: str) -> list[str]:
+    some = [file]
+    if os.path.isdir(file):
+        some = sorted(str(path) for path in Path(file).rglob("*") if path.suffix in SUFFIXES)
+    elif not os.path.exists(file) and any(letter in file for letter in "*?["):
+        some = sorted(glob.glob(file, recursive=True))
+    if not some:
+        raise click.ClickException(f"{file}: no network there ({', '.join(SUFFIXES)})")
+    return some
 
-    with gen_sefa.make_context("gen-sefa", ["--network", path, *words], resilient_parsing=False) as ctx:
+
+def asked_by(program: Sequence[str], path: str, words: Sequence[str]) -> Asked:
+    """What a plain run makes of a network, by the words that start it and its options."""
+    evaluate = program[-1] if "evaluate" in program else None
+    command = EVALUATIONS[evaluate] if evaluate else gen_sefa
+    with command.make_context(program[-1], ["--network", path, *words]) as ctx:
         given = ctx.params
-    return Asked(
+        return _evaluated(program, command, given) if evaluate else _rendered(given)
+
+
+def _rendered(given: Given) -> Asked:
+    from ..batch.renders import Rendered
+
+    return Rendered(
         choice=network_choice(given),
         factorisation=factorisation(given),
         wanted=wanted(given),
@@ -245,6 +309,33 @@ def _asked(words: Sequence[str], path: str) -> Asked:
         projected=given["projected_w"],
         looks={one.get("part", ""): look(one) for one in of_each_class(given)},
     )
+
+
+def _evaluated(program: Sequence[str], command: click.Command, given: Given) -> Asked:
+    from ..batch.job import BatchError
+    from ..batch.scores import Evaluated, Rescored
+
+    def run(words: Sequence[str]) -> None:
+        try:
+            run_as(program, command, words)
+        except click.ClickException as error:
+            raise BatchError(explain(error)[0]) from error
+
+    scorers_given(given)  # missing ones are named before networks are read
+    if command is rescore:
+        asked = Rescored(
+            factorisation=factorisation(given),
+            wanted=wanted(given),
+            distance=given["distance"],
+            look=look(given),
+            samples=given["samples"],
+            first_seed=given["first_seed"],
+            scorer=cache(partial(scorer_given, given)),
+        )
+        return Evaluated(network_choice(given), 0, run, asked)
+    directions = 2 * (given["num_directions"] or 8) * given["samples"]  # as many as attributes, if not typed
+    sets = {"baselines": 5, "hierarchy": 20, "truth": 17 * given.get("sets", 1)}[program[-1]]
+    return Evaluated(network_choice(given), sets * directions, run)
 
 
 # --- other processes --------------------------------------------------------------------------------

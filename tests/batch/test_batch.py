@@ -12,7 +12,7 @@ import pytest
 from typed_commands import gen, refused, sefa
 
 from sefa_plugin.batch import job as jobs
-from sefa_plugin.batch import running, shard
+from sefa_plugin.batch import renders, running, shard
 from sefa_plugin.batch.job import load
 from sefa_plugin.rendering.shards import FramesError
 from sefa_plugin.system import claims
@@ -114,9 +114,9 @@ def test_long_directions_are_cut_by_seeds(here, monkeypatch):
     gen("--network", *words, "out/one")
     made = {"one": content(here / "out/one")}
     shutil.rmtree("out")
-    monkeypatch.setattr(jobs, "LONG", 0.02)
-    monkeypatch.setattr(jobs, "LONGEST", 0.04)
-    monkeypatch.setattr(jobs, "AT_ONCE", 2 / 64)
+    monkeypatch.setattr(jobs, "LONG", 0.01)
+    monkeypatch.setattr(jobs, "LONGEST", 0.02)
+    monkeypatch.setattr(renders, "AT_ONCE", 2 / 64)
     assert sefa("batch", *words, "out", "--shard", "0/2").exit_code == 0
     monkeypatch.setattr(jobs, "make_job", None)
     assert sefa("batch", "--outdir", "out", "--shard", "1/2").exit_code == 0
@@ -135,6 +135,72 @@ def test_long_directions_are_cut_by_seeds(here, monkeypatch):
     assert sefa("batch", "--outdir", "out").exit_code == 0
 
 
+SCORER = """
+identity = "colours 1"
+def score(pictures):
+    means = pictures.reshape(len(pictures), -1, pictures.shape[-1]).mean(axis=1)
+    return {"red": means[:, 0].astype(float), "green": means[:, 1].astype(float)}
+score.identity = identity
+"""
+
+
+def test_a_job_scores_what_a_plain_command_scores(here, monkeypatch):
+    """In blocks of samples and of directions; names and tables are those of the command."""
+    (here / "colours.py").write_text(SCORER)
+    words = ["snapshots/one.pkl", "--scorer", "colours.py:score", "--samples", "70", "-K", "3", "--layers", "all,0-3"]
+    plain = sefa("evaluate", "rescore", "--network", *words, "--outdir", "out/one")
+    assert plain.exit_code == 0, plain.output
+    made = {"one": content(here / "out/one")}
+    shutil.rmtree("out")
+    words += ["--evaluate", "rescore", "--outdir", "out"]
+    monkeypatch.setattr(jobs, "FEWEST", 4)
+    assert sefa("batch", *words, "--shard", "0/2").exit_code == 0
+    done = sefa("batch", "--outdir", "out")
+    assert done.exit_code == 0, done.output
+    spans = [(block.start, block.stop, block.first, block.last) for block in load("out").blocks if block.stop]
+    assert spans == [(0, 64, 0, 3), (0, 64, 3, 6), (64, 70, 0, 3), (64, 70, 3, 6)]
+    assert is_plain(made)
+    rows = [json.loads(row) for row in (here / "out/table.jsonl").read_text().splitlines()]
+    assert len(rows) == 6 * 2 and rows[0]["network"] == "one" and {"direction", "attribute", "change"} <= rows[0].keys()
+    assert "src='one/evaluate/rescore-all.png'" in (here / "out/index.html").read_text()
+    refused(sefa("batch", "snapshots/one.pkl", "--outdir", "out"), 1, "holds a job of", "evaluate rescore")
+
+
+def test_other_evaluations_are_one_shard_a_network(here):
+    (here / "colours.py").write_text(SCORER)
+    words = ["--evaluate", "hierarchy", "--scorer", "colours.py:score", "--samples", "2", "-K", "1"]
+    done = sefa("batch", "snapshots/one.pkl", *words, "--outdir", "out")
+    assert done.exit_code == 0, done.output
+    assert len(load("out").blocks) == 1
+    assert (here / "out/one/evaluate/hierarchy.png").exists()
+    rows = [json.loads(row) for row in (here / "out/table.jsonl").read_text().splitlines()]
+    assert {row["network"] for row in rows} == {"one"}
+
+
+def test_an_evaluation_that_fails_is_named(here):
+    (here / "broken.py").write_text("def score(pictures):\n    raise ValueError('no face')\n")
+    words = ["--evaluate", "hierarchy", "--scorer", "broken.py:score", "--samples", "2"]
+    done = sefa("batch", "snapshots/one.pkl", *words, "--outdir", "out")
+    assert done.exit_code == 1 and "no face" in done.stderr
+    refused(sefa("merge", "out"), 1, "command of one: all of it failed: ", "no face")
+
+
+def test_a_list_of_networks_with_options_of_their_own(plain, here):
+    entries = ["snapshots/t*.pkl", {"network": "snapshots/one.pkl"}]
+    entries += [{"network": "snapshots/one.pkl", "options": "--trunc 0.5", "name": "half"}]
+    entries += [{"network": "snapshots/one.pkl", "options": ["--trunc", "0.7"]}]
+    (here / "jobs.json").write_text(json.dumps(entries))
+    done = sefa("batch", "jobs.json", *WORDS, "--outdir", "out")
+    assert done.exit_code == 0, done.output
+    assert is_plain(plain)
+    names = {network.name for network in load("out").networks}
+    assert names == {"one", "two", "half", f"one-{load('out').networks[1].digest[:8]}"}
+    half = content(here / "out/half")
+    shutil.rmtree(here / "out")
+    gen("--network", "snapshots/one.pkl", *WORDS, "--trunc", "0.5", "--outdir", "out/half")
+    assert content(here / "out/half") == half
+
+
 def test_every_share_of_two_makes_a_third(here):
     for count in (2, 3, 5, 8):
         words = ["--seeds", "0-1", "-K", str(count), "--frames", "8"]
@@ -148,9 +214,11 @@ def test_every_share_of_two_makes_a_third(here):
 
 
 def made_job(path, *words):
-    from sefa_plugin.commands.batch import _asked
+    from sefa_plugin.commands.batch import asked_by
 
-    return jobs.make_job([path], lambda one: _asked(words, one), ["gen-sefa"], words, pytest.fail)
+    return jobs.make_job(
+        [jobs.Request(path)], lambda *one: asked_by(["gen-sefa"], *one), ["gen-sefa"], words, pytest.fail
+    )
 
 
 def test_long_jobs_are_cut_by_the_table_of_costs(here):
@@ -212,7 +280,7 @@ def test_a_full_disk_ends_the_process_and_nothing_is_recorded(plain, here, monke
     sefa("batch", "snapshots/one.pkl", *WORDS, "--outdir", "out", "--shard", "0/2")
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "sheets/all-dir01.jpg")
     with monkeypatch.context() as patched:
-        patched.setattr(shard.Making, "make", lambda making, outputs: (_ for _ in ()).throw(full))
+        patched.setattr(renders.Making, "make", lambda making, outputs: (_ for _ in ()).throw(full))
         refused(sefa("batch", "--outdir", "out"), 1, "No space left on device")
     assert "2 shards of 3 done, 0 running, 1 waiting, 0 failures" in sefa("batch", "--outdir", "out", "--status").stdout
     assert sefa("batch", "--outdir", "out").exit_code == 0
@@ -221,7 +289,7 @@ def test_a_full_disk_ends_the_process_and_nothing_is_recorded(plain, here, monke
 
 def test_an_output_that_fails_does_not_stop_the_others(here, monkeypatch):
     """Pixels that are not finite, for example: the record of the shard has the name and the reason."""
-    make = shard.Making.make
+    make = renders.Making.make
 
     def broken(making, outputs):
         if "dir00" in outputs[0].name:
@@ -229,7 +297,7 @@ def test_an_output_that_fails_does_not_stop_the_others(here, monkeypatch):
         return make(making, outputs)
 
     with monkeypatch.context() as patched:
-        patched.setattr(shard.Making, "make", broken)
+        patched.setattr(renders.Making, "make", broken)
         done = sefa("batch", "snapshots/one.pkl", *WORDS, "--outdir", "out")
     assert done.exit_code == 1 and "sheets/all-dir00.jpg failed: the network gives NaN" in done.stderr
     assert (here / "out/one/sheets/all-dir01.jpg").exists() and not (here / "out/one/sheets/all-dir00.jpg").exists()
@@ -277,8 +345,27 @@ def test_a_claim_shows_signs_of_life(tmp_path):
             "leave out --no-normalize",
         ),
         (["batch", "snapshots", "--outdir", "out", "--device", "none"], "none"),
+        (
+            ["batch", "snapshots", "--outdir", "out", "--samples", "9"],
+            "--samples is no option of gen_sefa.py; it is one of",
+        ),
+        (
+            ["batch", "snapshots", "--outdir", "out", "--evaluate", "rescore", "--fps", "9"],
+            "--fps is no option of --eval",
+        ),
+        (["batch", "snapshots", "--outdir", "out", "--evaluate", "rescore"], "Missing option '--scorer'"),
+        (["batch", "none.json", "--outdir", "out"], "none.json: No such file"),
+        (["batch", "empty.json", "--outdir", "out"], "empty.json: holds no network"),
+        (["batch", "wrong.json", "--outdir", "out"], "wrong.json: is no list of networks, like"),
+        (["batch", "name.json", "--outdir", "out"], "'../x' cannot be the name of a folder"),
+        (["batch", "many.json", "--outdir", "out"], "3 networks cannot have one name"),
+        (["batch", "option.json", "--outdir", "out"], "No such option '--sedes'"),
     ],
 )
 def test_what_is_refused(here, words, says):
+    for name, entry in (("name", {"name": "../x"}), ("many", {"name": "x"}), ("option", {"options": "--sedes 1"})):
+        (here / f"{name}.json").write_text(json.dumps([{"network": "snapshots", **entry}]))
+    (here / "empty.json").write_text("[]")
+    (here / "wrong.json").write_text('{"networks": 3}')
     result = sefa(*words)
     assert result.exit_code in (1, 2) and says in result.stderr and not (here / "out").exists()
