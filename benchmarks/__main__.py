@@ -123,5 +123,15 @@ def on_gpu(
     gpu.measure(cases, parts or tuple(gpu.PARTS), official, device, 60 * minutes, path, click.echo)
 
 
+@main.command("cluster")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), default=6.25, help="Pictures a second of a computer.")
+def cluster_(rate: float) -> None:
+    """What 10,000 networks x 100 directions x 1,000 seeds cost on 64 computers, and simulations; nothing is run."""
+    from . import cluster
+
+    for line in cluster.lines(rate):
+        click.echo(line)
+
+
 if __name__ == "__main__":
     main()

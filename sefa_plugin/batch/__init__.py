@@ -2,8 +2,8 @@
 
 In: files of networks, and what is made of each (``renders``: sheets and clips; ``scores``: evaluations). ``job`` lists
 shards, each a network and a block of its directions and seeds, in one file; ``shard`` makes one of them, into a folder
-of its own with a record; ``running`` makes those that have none; ``merging`` joins them to what a run of each network
-makes. Everything is in one folder, which several computers may share.
+of its own with a record; ``running`` makes those that have none, ``cluster`` by Ray; ``merging`` joins them to what a
+run of each network makes. Everything is in one folder, which several computers may share.
 
-Doors: ``job``, ``renders``, ``scores``, ``running``, ``merging``.
+Doors: ``job``, ``renders``, ``scores``, ``running``, ``cluster``, ``merging``.
 """

@@ -40,9 +40,7 @@ def work(
     Raises:
         OSError: the folder cannot be written.
     """
-    for name in (DONE, CLAIMS):
-        (folder / PLACE / name).mkdir(parents=True, exist_ok=True)
-    sweep(folder / PLACE / DONE)
+    prepare(folder)
     sessions, done, begun = Sessions(job, asked, warn), Done(folder, job), False
     left = [block for block in blocks if not done.has(block)]
     reporter.expect(sum(block.pictures for block in left))
@@ -72,6 +70,17 @@ def work(
                 begun = True
                 reporter.say(f"{len(left)} shards are waited for, which other processes make")
             time.sleep(WAIT)
+
+
+def prepare(folder: Path) -> None:
+    """Make the folders of a job, and remove what the dead have left.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    for name in (DONE, CLAIMS):
+        (folder / PLACE / name).mkdir(parents=True, exist_ok=True)
+    sweep(folder / PLACE / DONE)
 
 
 class Done:

@@ -66,6 +66,8 @@ def _share(text: str) -> tuple[int, int]:
     help="Run that command of sefa evaluate instead, with its options.",
     metavar="|".join(EVALUATIONS),
 )
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Who makes the shards.")
+@click.option("--ray-address", help="A cluster to use; auto for the one this computer is in.", metavar="auto|HOST:PORT")
 @click.option("--status", is_flag=True, help="Print what is done, running and failed, and make nothing.")
 @click.option("--retry-failed", is_flag=True, help="Make again what failed.")
 @click.option("--dry-run", is_flag=True, help="Print shards, pictures, time and disk, and make nothing.")
@@ -88,6 +90,14 @@ def batch(ctx: click.Context, /, **given: Any) -> int:
       sefa batch snapshots --outdir scores --evaluate rescore --scorer my_scorer.py:score --layers middle -K 8
     """
     folder = Path(given["outdir"])
+    if given["ray_address"] and given["engine"] != "ray":
+        raise click.UsageError("--ray-address is for --engine ray")
+    if given["engine"] == "ray" and given["workers"] > 1:
+        raise click.UsageError("--workers is for --engine local; Ray uses all processors of its cluster")
+    if given["ray_address"]:
+        from ..batch.cluster import check_reachable
+
+        check_reachable(given["ray_address"])
     job = _job(ctx, given, folder)
     if given["dry_run"]:
         return _print_shards(job)
@@ -106,8 +116,14 @@ def batch(ctx: click.Context, /, **given: Any) -> int:
             f"every process uses all cores; OMP_NUM_THREADS={max(1, cores // given['workers'])} before the command may "
             "be faster, and rounds like a plain run with that number of threads"
         )
+    asked = partial(asked_by, job.program)
     with _others(folder, given["workers"] - 1, given["shard"]), reporter() as progress:
-        work(folder, job, blocks, partial(asked_by, job.program), progress, warn)
+        if given["engine"] == "ray":
+            from ..batch.cluster import work_by_ray
+
+            work_by_ray(folder, job, blocks, asked, progress, warn, given["ray_address"])
+        else:
+            work(folder, job, blocks, asked, progress, warn)
     if given["shard"]:
         report(f"this share has {len(blocks)} shards of {len(job.blocks)}; when all are: sefa merge {folder}")
         return _failed(folder, job, {block.id for block in blocks})

@@ -40,7 +40,7 @@ HEADINGS = {
         *("methods", "variants", "sets", "samples", "first_seed", "train_samples", "seed"),
         *("only", "condition", "files", "no_names"),
     ),
-    "Job": ("shard", "workers", "evaluate", "status", "retry_failed", "partial"),
+    "Job": ("shard", "workers", "engine", "ray_address", "evaluate", "status", "retry_failed", "partial"),
     "Page": ("port", "host", "allow_host", "token", "browser"),
     "Output": ("outdir", "output", "layout", "single_file", "overwrite", "as_json", "dry_run"),
 }
