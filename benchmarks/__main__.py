@@ -123,6 +123,19 @@ def on_gpu(
     gpu.measure(cases, parts or tuple(gpu.PARTS), official, device, 60 * minutes, path, click.echo)
 
 
+@main.command("batch")
+@click.option("-K", "directions", type=click.IntRange(1), default=4, help="Directions of the bundled network.")
+@click.option("--repetitions", type=click.IntRange(1), default=5)
+def batch_(directions: int, repetitions: int) -> None:
+    """What a job costs beside a plain run, in processor seconds; how fast finished shards are known."""
+    from . import batch
+
+    for line in batch.overhead(directions, repetitions):
+        click.echo(line)
+    for count in (100, 1_000, 10_000):
+        click.echo(batch.resume(count))
+
+
 @main.command("cluster")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), default=6.25, help="Pictures a second of a computer.")
 def cluster_(rate: float) -> None:

@@ -25,9 +25,9 @@ from ..system.whole_files import whole_file, whole_folder
 from .job import COMMAND, PLACE, PLAN, BatchError, Block, Job
 from .renders import plan_in
 from .running import WAIT, Done, about
-from .shard import CLAIMS, MADE, Record, final_folder, folder_of
+from .shard import CLAIMS, MADE, final_folder, folder_of, record_of
 
-TABLE, PAGE = "table.jsonl", "index.html"
+TABLE, PARQUET, PAGE = "table.jsonl", "table.parquet", "index.html"
 _SHOWN = ("title", "eigenvalue", "range", "words", "where")  # of the description of an output
 MARK = "<!-- sefa batch -->"
 
@@ -59,7 +59,6 @@ def merge(folder: Path, job: Job, warn: Callable[[str], None], partial: bool = F
         OSError: a file cannot be read or written.
     """
     done = Done(folder, job)
-    records = {block.id: done.of(block) for block in job.blocks}
     missing = _missing(job, done)
     if missing and not partial:
         more = f", and {len(missing) - 3} more" if len(missing) > 3 else ""
@@ -67,7 +66,7 @@ def merge(folder: Path, job: Job, warn: Callable[[str], None], partial: bool = F
             f"{folder}: not all is there: {'; '.join(missing[:3])}{more} "
             "(make the rest: sefa batch --outdir DIR, with --retry-failed what failed; or merge with --partial)"
         )
-    made = {block.id: record for block in job.blocks if (record := records[block.id]) is not None}
+    made = {block.id: failed for block in job.blocks if (failed := done.failed(block)) is not None}
     _check(folder, job, made, warn)
     (folder / PLACE / CLAIMS).mkdir(exist_ok=True)
     while True:
@@ -77,7 +76,7 @@ def merge(folder: Path, job: Job, warn: Callable[[str], None], partial: bool = F
         time.sleep(WAIT)
 
 
-def _joined(folder: Path, job: Job, made: dict[str, Record], missing: Sequence[str]) -> Merged:
+def _joined(folder: Path, job: Job, made: dict[str, dict[str, str]], missing: Sequence[str]) -> Merged:
     """Put all outputs in place, and write the table and the page."""
     groups = defaultdict[Path, list[Block]](list)
     for block in job.blocks:
@@ -87,34 +86,46 @@ def _joined(folder: Path, job: Job, made: dict[str, Record], missing: Sequence[s
     for place, blocks in groups.items():
         there = [block for block in blocks if block.id in made]
         ends = [block for block in there if block.kind == COMMAND]
-        if ends and not made[ends[0].id].failed:
+        if ends and not made[ends[0].id]:
             rows += _rows_of_tables(place)
             folders.append(place)
-        elif there and blocks[-1].kind != COMMAND and there[0].kind == PLAN and not made[there[0].id].failed:
+        elif there and blocks[-1].kind != COMMAND and there[0].kind == PLAN and not made[there[0].id]:
             rows += _join(place, folder, job, there, made)
             folders.append(place)
     with whole_file(folder / TABLE) as part:
         part.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    _write_parquet(folder / PARQUET, rows)
     _write_page(folder, folders, missing)
     return Merged(tuple(folders), tuple(missing))
+
+
+def _write_parquet(path: Path, rows: Sequence[dict[str, object]]) -> None:
+    """Write the table as Parquet, too, where pyarrow is installed."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ModuleNotFoundError:
+        return
+    names = dict.fromkeys(name for row in rows for name in row)
+    with whole_file(path) as part:
+        parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), part)
 
 
 def _missing(job: Job, done: Done) -> list[str]:
     lines = [f"{network.path}: {network.problem}" for network in job.networks if network.problem]
     for block in job.blocks:
-        record = done.of(block)
-        if record is None and not done.has(block):
+        failed = done.failed(block)
+        if failed is None and not done.has(block):
             lines.append(f"shard {block.id} ({about(job, block)}) is not made")
-        elif record is not None:
-            lines += [f"{about(job, block)}: {item} failed: {why}" for item, why in record.failed.items()]
+        lines += [f"{about(job, block)}: {item} failed: {why}" for item, why in (failed or {}).items()]
     return lines
 
 
-def _check(folder: Path, job: Job, made: dict[str, Record], warn: Callable[[str], None]) -> None:
+def _check(folder: Path, job: Job, made: dict[str, dict[str, str]], warn: Callable[[str], None]) -> None:
     """Check versions and digests of all shards that are there."""
     ways: dict[str, str] = {}
     for block in job.blocks:
-        record = made.get(block.id)
+        record = record_of(folder, block) if block.id in made else None
         if record is None:
             continue
         for name, version in record.versions.items():
@@ -134,7 +145,7 @@ def _check(folder: Path, job: Job, made: dict[str, Record], warn: Callable[[str]
 
 
 def _join(
-    place: Path, folder: Path, job: Job, blocks: Sequence[Block], made: dict[str, Record]
+    place: Path, folder: Path, job: Job, blocks: Sequence[Block], made: dict[str, dict[str, str]]
 ) -> list[dict[str, object]]:
     """Put the outputs of one network in place, with its record and page; returns rows of the table."""
     plan = plan_in(folder_of(folder, blocks[0]))

@@ -13,7 +13,7 @@ import msgspec
 from ..runs.folder import Reporter
 from ..system.claims import claimed, holder
 from ..system.whole_files import sweep
-from .job import PICTURES, PLACE, Asked, Block, Job
+from .job import COMMAND, PICTURES, PLACE, Asked, Block, Job
 from .shard import CLAIMS, DONE, WHOLE, Record, Sessions, folder_of, record_of, run_shard
 
 WAIT = 1.0  # seconds between looks at shards that others make
@@ -84,53 +84,51 @@ def prepare(folder: Path) -> None:
 
 
 class Done:
-    """The records of a job's shards; each is read once.
+    """Which shards have records, and what failed in each; records are read once.
 
     Args:
         folder, job: the job and its folder.
     """
 
     def __init__(self, folder: Path, job: Job) -> None:
-        self._folder, self._records = folder, dict[str, Record]()
+        self._folder, self._failed = folder, dict[str, dict[str, str]]()
         self._blocks = {block.id: block for block in job.blocks}
         self._users = defaultdict[str, list[Block]](list)  # by id, what is made of a shard's pictures
         for block in job.blocks:
             for need in block.needs[1:]:
                 self._users[need].append(block)
 
-    def of(self, block: Block) -> Record | None:
-        """The record of a shard; None where it is to be made, or was removed after its use.
+    def failed(self, block: Block) -> dict[str, str] | None:
+        """What failed in a shard, see ``Record.failed``; None where it has no record, or was removed after its use.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: the record cannot be read.
         """
-        if block.id not in self._records:
+        if block.id not in self._failed:
             record = record_of(self._folder, block)
             if record is None:
                 return None
-            self._records[block.id] = record
-        return self._records[block.id]
+            self._failed[block.id] = record.failed
+        return self._failed[block.id]
 
     def has(self, block: Block) -> bool:
         """Whether nothing has to be done for a shard."""
         users = self._users.get(block.id, ())
-        return self.of(block) is not None or (bool(users) and all(self.of(user) is not None for user in users))
+        return self.failed(block) is not None or (bool(users) and all(self.failed(user) is not None for user in users))
 
     def ready(self, block: Block) -> bool:
         """Whether all is there that a shard is made from."""
-        return all(self.of(self._blocks[need]) is not None for need in block.needs)
+        return all(self.failed(self._blocks[need]) is not None for need in block.needs)
 
     def hopeless(self, block: Block) -> bool:
         """Whether something has failed that a shard is made from."""
-        needs = [self.of(self._blocks[need]) for need in block.needs]
-        return any(record is not None and record.failed for record in needs)
+        return any(self.failed(self._blocks[need]) for need in block.needs)
 
     def add(self, block: Block, record: Record) -> None:
         """A shard is made: pictures that nothing else is made of are removed."""
-        self._records[block.id] = record
-        for need in () if record.failed else block.needs[1:]:
-            users = [self.of(user) for user in self._users[need]]
-            if all(one is not None and not one.failed for one in users):
+        self._failed[block.id] = record.failed
+        for need in () if record.failed or block.kind == COMMAND else block.needs[1:]:
+            if all(self.failed(user) == {} for user in self._users[need]):
                 shutil.rmtree(folder_of(self._folder, self._blocks[need]), ignore_errors=True)
 
 
@@ -167,24 +165,21 @@ def state_of(folder: Path, job: Job) -> State:
     Raises:
         OSError: it cannot be read.
     """
-    done, left, running, failed, records = 0, 0.0, list[str](), list[str](), Done(folder, job)
+    number, left, running, failed, done = 0, 0.0, list[str](), list[str](), Done(folder, job)
     failed += [f"{network.path}: {network.problem}" for network in job.networks if network.problem]
     for block in job.blocks:
-        record = records.of(block)
-        if record is None and records.has(block):
-            done += 1
-            continue
-        if record is None:
+        known = done.failed(block)
+        if known is None and not done.has(block):
             left += block.seconds
             who = holder(folder / PLACE / CLAIMS / block.id)
             running += [f"{block.id}: {about(job, block)}, by {who}"] if who else []
             continue
-        done += 1
+        number += 1
         name = job.networks[block.network].name
         failed += [
-            f"{name}: {about(job, block) if what == WHOLE else what}: {why}" for what, why in record.failed.items()
+            f"{name}: {about(job, block) if what == WHOLE else what}: {why}" for what, why in (known or {}).items()
         ]
-    return State(done, tuple(running), len(job.blocks) - done - len(running), tuple(failed), left)
+    return State(number, tuple(running), len(job.blocks) - number - len(running), tuple(failed), left)
 
 
 def about(job: Job, block: Block) -> str:

@@ -93,6 +93,16 @@ def test_a_job_makes_what_plain_runs_make(plain, here, monkeypatch):
     refused(sefa("batch", "snapshots/one.pkl", *WORDS, "--outdir", "out"), 1, "other networks (snapshots/same.pkl")
 
 
+def test_the_table_is_written_as_parquet_too(here):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert sefa("batch", "snapshots", *WORDS, "--outdir", "out").exit_code == 0
+    rows = [json.loads(row) for row in (here / "out/table.jsonl").read_text().splitlines()]
+    held = parquet.read_table(here / "out/table.parquet").to_pylist()
+    assert [{name: value for name, value in row.items() if value is not None} for row in held] == [
+        {name: value for name, value in row.items() if value is not None} for row in rows
+    ]
+
+
 def test_shares_are_joined(plain, here):
     share = sefa("batch", "snapshots", *WORDS, "--outdir", "out", "--shard", "1/2")
     assert share.exit_code == 0 and "has 3 shards of 6" in share.stdout

@@ -1,7 +1,8 @@
 """Strikes at random moments against processes that share a job.
 
-SEFA_KILLS=200 makes a long campaign, SEFA_KILLS_SEED another one; figures are printed. Workers, drivers and claimers are killed or stopped, and the disk is filled. After every strike all finished shards are
-still there, unchanged; every job that ends has the bytes of plain runs.
+SEFA_KILLS=200 makes a long campaign, SEFA_KILLS_SEED another one; figures are printed. Workers, drivers and claimers
+are killed or stopped, and the disk is filled. After every strike all finished shards are still there, unchanged; every
+job that ends has the bytes of plain runs.
 """
 
 import os
