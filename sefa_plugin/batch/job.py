@@ -20,6 +20,7 @@ from ..runs.record import versions
 from ..runs.session import Session
 from ..runs.settings import NetworkChoice, Wanted
 from ..system.file_names import safe_name
+from ..system.interrupts import exit_code
 from ..system.whole_files import whole_file
 
 if TYPE_CHECKING:
@@ -234,6 +235,8 @@ def make_job(
             cut = Cut(len(networks), session.about()["digest"], options, fewest)
             one.cut(session, cut)
         except Exception as error:  # of any reader: the others are made all the same
+            if exit_code(error):  # it came of a signal
+                raise
             problem = " ".join(str(error).split())[:300]
             warn(f"{path}: left out: {problem}")
             networks.append(Network(path=path, words=request.words, problem=problem))

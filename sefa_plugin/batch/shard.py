@@ -16,6 +16,7 @@ from ..runs.command_line import portable_words, with_options
 from ..runs.folder import Reporter
 from ..runs.record import digest_of, versions
 from ..runs.session import Session
+from ..system.interrupts import exit_code
 from ..system.whole_files import whole_folder
 from .job import PLACE, Asked, BatchError, Block, Job
 
@@ -187,9 +188,9 @@ def reason_of(error: Exception) -> str:
     """One line on a failure.
 
     Raises:
-        OSError: the same one, where it is of the disk.
+        Exception: the same one, where it is of the disk, or came of a signal that stops this process.
     """
-    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+    if exit_code(error) or (isinstance(error, OSError) and error.errno in _OF_THE_DISK):
         raise error
     text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
     known = type(error).__module__.startswith("sefa_plugin") or isinstance(error, OSError)

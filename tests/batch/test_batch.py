@@ -315,6 +315,21 @@ def test_an_output_that_fails_does_not_stop_the_others(here, monkeypatch):
     assert sefa("batch", "--outdir", "out", "--retry-failed").exit_code == 0
 
 
+def test_an_error_that_came_of_a_signal_is_no_failure(here, monkeypatch):
+    """Interrupted code may raise another error, such as that of a pipe."""
+
+    def stopped(making, outputs):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise FramesError("the pipe is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(renders.Making, "make", stopped)
+        assert sefa("batch", "snapshots/one.pkl", *WORDS, "--outdir", "out").exit_code == 130
+    assert "1 shards of 3 done, 0 running, 2 waiting, 0 failures" in sefa("batch", "--outdir", "out", "--status").stdout
+
+
 def test_claims_of_the_dead_are_taken(tmp_path):
     path = tmp_path / "shard"
     with claims.claimed(path) as ours:

@@ -1,8 +1,8 @@
 """Strikes at random moments against processes that share a job.
 
-SEFA_KILLS=200 makes a long campaign, SEFA_KILLS_SEED another one; figures are printed. Workers, drivers and claimers
-are killed or stopped, and the disk is filled. After every strike all finished shards are still there, unchanged; every
-job that ends has the bytes of plain runs.
+SEFA_KILLS=200 makes a long campaign, SEFA_KILLS_SEED another one; figures are printed. Processes are killed or
+stopped, and the disk is filled. After every strike all finished shards are still there, unchanged; every job that ends
+has the bytes of plain runs. ``test_batch_killed.py`` kills processes that were started by a command.
 """
 
 import os
@@ -13,20 +13,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from killed_jobs import WORDS, is_plain, plain_runs, sefa_process  # noqa: F401 - a fixture
+from killed_jobs import WORDS, is_plain, plain_runs  # noqa: F401 - a fixture
+from places import ROOT
 
 from sefa_plugin.batch import job as jobs
 from sefa_plugin.batch import shard
 
-pytestmark = [pytest.mark.hard, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
-STRIKES = int(os.environ.get("SEFA_KILLS", "6"))
-COMMANDS = (
-    ["batch", "one.pkl", "two.pkl", *WORDS, "--outdir", "out", "--workers", "2"],
-    ["batch", "one.pkl", "two.pkl", *WORDS, "--outdir", "out"],
-)
+pytestmark = [pytest.mark.hard, pytest.mark.skipif(not hasattr(os, "fork"), reason="runs commands in forked processes")]
+STRIKES = int(os.environ.get("SEFA_KILLS", "10"))
+SEED = os.environ.get("SEFA_KILLS_SEED", "0")
+COMMAND = ["batch", "one.pkl", "two.pkl", *WORDS, "--outdir", "out"]
+PROCESSES = 3
 
 
 @pytest.fixture
@@ -42,91 +41,103 @@ def disk(plain_runs):  # noqa: F811
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def children(process):
+def begin(folder):
+    """Run the command in a fork of this process, which has imported everything; returns its id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 70
     try:
-        return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-    except OSError:
-        return []
+        os.chdir(folder)
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        import torch
+
+        from sefa_plugin.commands import cli
+
+        torch.set_num_threads(1)
+        sys.argv = [str(ROOT / "sefa_plugin" / "__main__.py"), *COMMAND]  # which the recorded commands begin with
+        cli.sefa.main(COMMAND, "sefa")
+    except SystemExit as error:
+        code = error.code or 0
+    finally:
+        os._exit(code)
 
 
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def ended(pid, timeout=300.0):
+    """The exit code of a process; fails if it does not end."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    raise AssertionError(f"process {pid} did not end")
 
 
 def records(folder):
-    return {
-        path.parent.name: path.stat().st_mtime_ns for path in (folder / "out/.batch/done").glob("[0-9a-f]*/record.json")
-    }
+    made = (folder / "out/.batch/done").glob("[0-9a-f]*/record.json")
+    return {path.parent.name: path.stat().st_mtime_ns for path in made}
+
+
+def fill(path, seconds):
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(65536))
+        except OSError:
+            time.sleep(seconds)
+    path.unlink()
 
 
 def test_nothing_is_lost(plain_runs, disk, capfd):  # noqa: F811
-    draw, there = random.Random(os.environ.get("SEFA_KILLS_SEED", "0")), plain_runs
-    kinds = ["worker", "driver", "claimer", "SIGTERM", "SIGINT", *["disk"] * disk]
-    counts, lost, jobs_done, orphans, slots = Counter(), 0, 0, set[int](), [None, None]
-    place, filler = there / "out", there / "out/filler"
+    draw, there, place = random.Random(SEED), plain_runs, plain_runs / "out"
+    kinds = ["SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", *["disk"] * disk]
+    counts, codes, claims, whole = Counter(), Counter(), 0, 0
+    running = [begin(there) for _ in range(PROCESSES)]
     try:
         while sum(counts.values()) < STRIKES:
-            for number, process in enumerate(slots):
-                if process is None or process.poll() is not None:
-                    slots[number] = sefa_process(there, *COMMANDS[number])
             start, before = time.monotonic(), records(there)
-            while len(records(there)) <= len(before) and time.monotonic() < start + 20:
-                if any(process.poll() is not None for process in slots):
-                    break
+            while len(records(there)) <= len(before) and time.monotonic() < start + 5:
                 time.sleep(0.02)
-            time.sleep(draw.uniform(0, 0.6))
-            orphans.update(pid for process in slots for pid in children(process))
-            if (place / jobs.PLACE / jobs.NAME).exists():
-                job = jobs.load(place)
-                if (place / "index.html").exists() and len(records(there)) == len(job.blocks):
-                    for process in slots:
-                        process.communicate(timeout=120)
-                    is_plain(there)
-                    jobs_done += 1
-                    while any(map(is_running, orphans)):
-                        time.sleep(0.1)
-                    for path in place.iterdir():
-                        shutil.rmtree(path) if path.is_dir() else path.unlink()
-                    continue
-            before, kind = records(there), draw.choice(kinds)
-            claims = len(list((place / jobs.PLACE / shard.CLAIMS).glob("[0-9a-f]*")))
-            workers = children(slots[0])
-            if kind == "worker" and workers:
-                os.kill(workers[0], signal.SIGKILL)
-            elif kind == "driver" or kind == "worker":
-                slots[0].kill()
-                slots[0].communicate()
-            elif kind == "disk":
-                with open(filler, "wb", buffering=0) as file:
-                    try:
-                        while True:
-                            file.write(bytes(65536))
-                    except OSError:
-                        time.sleep(draw.uniform(0.5, 2))
-                filler.unlink()
+            time.sleep(draw.uniform(0, 0.3))
+            if (place / "index.html").exists() and len(records(there)) == len(jobs.load(place).blocks):
+                codes.update(ended(pid) for pid in running)
+                is_plain(there)
+                whole += 1
+                for path in place.iterdir():
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                running = [begin(there) for _ in range(PROCESSES)]
+                continue
+            before, kind, number = records(there), draw.choice(kinds), draw.randrange(PROCESSES)
+            claims += len(list((place / jobs.PLACE / shard.CLAIMS).glob("[0-9a-f]*")))
+            if kind == "disk":
+                fill(place / "filler", draw.uniform(0.2, 1.5))
             else:
-                process = slots[1] if kind == "claimer" else draw.choice(slots)
-                process.send_signal(signal.SIGKILL if kind == "claimer" else getattr(signal, kind))
-                process.communicate(timeout=60)
+                os.kill(running[number], getattr(signal, kind))
+                codes[ended(running[number])] += 1
+                running[number] = begin(there)
+            for number, pid in enumerate(running):  # those that a full disk has ended, or who were ready
+                found, status = os.waitpid(pid, os.WNOHANG)
+                if found:
+                    codes[os.waitstatus_to_exitcode(status)] += 1
+                    running[number] = begin(there)
             counts[kind] += 1
-            lost += claims
             after = records(there)
             assert {one: after.get(one) for one in before} == before, f"finished shards were lost by {kind}"
-        final = sefa_process(there, *COMMANDS[1])
-        _, text = final.communicate(timeout=300)
-        assert final.returncode == 0, text.decode()
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
+            ended(pid)
+        running = []
+        assert ended(begin(there)) == 0
         is_plain(there)
     finally:
-        for process in slots:
-            if process is not None:
-                process.kill()
-                process.communicate()
-        for pid in filter(is_running, orphans):
+        for pid in running:
             os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    assert codes.keys() <= {0, 1, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}, codes
     with capfd.disabled():
-        print(
-            f"\n{STRIKES} strikes: {dict(counts)}; {jobs_done + 1} jobs equal to plain runs; {lost} claims when struck"
-        )
+        print(f"\n{STRIKES} strikes: {dict(counts)}; {whole + 1} jobs equal to plain runs; {claims} claims when struck")
