@@ -62,7 +62,7 @@ class Request(msgspec.Struct, frozen=True):
 
     Attributes:
         path: as typed.
-        words: options of its own, after those of the job.
+        words: all its options; () for those of the job.
         name: of its folder; '' for that of the network.
     """
 
@@ -188,7 +188,7 @@ class Job(msgspec.Struct, frozen=True):
 
     def words_of(self, block: Block) -> tuple[str, ...]:
         """The options of a shard's network."""
-        return (*self.words, *self.networks[block.network].words)
+        return self.networks[block.network].words or self.words
 
     def share(self, place: int, count: int) -> list[Block]:
         """The shards of one of several shares of about equal cost, each of neighbours, with the plans they follow.
@@ -227,7 +227,7 @@ def make_job(
     requests = tuple(dict.fromkeys(requests))
     names, fewest = {request.name for request in requests}, -(-FEWEST // len(requests))
     for request in requests:
-        path, options = request.path, (*words, *request.words)
+        path, options = request.path, request.words or words
         try:
             one = asked(path, options)
             session = Session.open(one.choice, warn=lambda text: None)
@@ -324,7 +324,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         network: a file, a folder or a pattern.
-        options: of its own, as typed.
+        options: of its own, which replace those of the job.
         name: of its folder; '' for that of the network.
     """
 

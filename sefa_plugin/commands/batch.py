@@ -214,8 +214,8 @@ def _job(ctx: click.Context, given: Given, folder: Path) -> Job:
     """The job of the folder, made now where there is none."""
     from ..batch import job as jobs
 
-    there, requests = (folder / jobs.PLACE / jobs.NAME).exists(), _requests(given["files"])
     program, words = _program(given["evaluate"]), _words_of_a_run(ctx, given["evaluate"])
+    there, requests = (folder / jobs.PLACE / jobs.NAME).exists(), _requests(given["files"], words)
     if there or not requests:
         job = jobs.load(folder)
         if requests:
@@ -226,7 +226,7 @@ def _job(ctx: click.Context, given: Given, folder: Path) -> Job:
         return job
     for request in {request.words: request for request in requests}.values():
         with usage():  # options that do not fit together are refused before networks are read
-            asked_by(program, request.path, (*words, *request.words))
+            asked_by(program, request.path, request.words or words)
     report(f"reading {len(requests)} networks", err=True)
     job = jobs.make_job(requests, partial(asked_by, program), program, words, warn)
     if not given["dry_run"]:
@@ -241,23 +241,36 @@ def _words_of_a_run(ctx: click.Context, evaluate: str | None) -> list[str]:
     Raises:
         click.UsageError: one is an option of other runs.
     """
-    takers = {word: param for param in batch.params if isinstance(param, click.Option) for word in _words(param)}
     own = _of_a_run(EVALUATIONS[evaluate] if evaluate else gen_sefa)
-    words, found = iter(ctx.find_root().meta["sefa_plugin.words"]), list[str]()
-    for word in words:
-        name = word.partition("=")[0] if word.startswith("--") else word[:2]
-        param = takers.get(name)
-        if param is None:
-            continue
-        whole = [word] if param.is_flag or word != name else [word, next(words, "")]
+    found = list[str]()
+    for param, whole in _by_option(ctx.find_root().meta["sefa_plugin.words"]):
+        name = whole[0].partition("=")[0] if whole[0].startswith("--") else whole[0][:2]
         if name in own:
             found += whole
-        elif param.name not in _OWN:
+        elif param and param not in _OWN:
             of = f"--evaluate {evaluate}" if evaluate else "gen_sefa.py"
             has = next((one for one, command in EVALUATIONS.items() if name in _of_a_run(command)), None)
             instead = f"; it is one of --evaluate {has}" if has and not evaluate else ""
             raise click.UsageError(f"{name} is no option of {of}{instead}")
     return found
+
+
+def _by_option(typed: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """The name of the parameter of each option that was typed, and its words; '' and one word for what is none."""
+    takers = {word: param for param in batch.params if isinstance(param, click.Option) for word in _words(param)}
+    words = iter(typed)
+    for word in words:
+        name = word.partition("=")[0] if word.startswith("--") else word[:2]
+        param = takers.get(name)
+        value = [] if param is None or param.is_flag or word != name else [next(words, "")]
+        yield (param.name if param and param.name else ""), [word, *value]
+
+
+def _replaced(words: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
+    """Options with those of one network, which replace the same options; () where it has none."""
+    names = {name for name, _ in _by_option(own)}
+    kept = [word for name, whole in _by_option(words) if name not in names for word in whole]
+    return (*kept, *own) if own else ()
 
 
 def _program(evaluate: str | None) -> list[str]:
@@ -269,7 +282,7 @@ def _program(evaluate: str | None) -> list[str]:
     return ["gen-sefa"] if words == ["sefa"] else [*words[:1], "gen_sefa.py"]
 
 
-def _requests(files: Sequence[str]) -> list[Request]:
+def _requests(files: Sequence[str], words: Sequence[str]) -> list[Request]:
     """The networks that files, folders, patterns and lists stand for, each in the order of their names.
 
     Raises:
@@ -282,11 +295,11 @@ def _requests(files: Sequence[str]) -> list[Request]:
         if file.endswith(".json"):
             for entry in read_list(file):
                 options = entry.options
-                words = tuple(shlex.split(options)) if isinstance(options, str) else tuple(options)
+                own = shlex.split(options) if isinstance(options, str) else options
                 paths = _networks(entry.network)
                 if entry.name and len(paths) > 1:
                     raise click.ClickException(f"{file}: {entry.network}: {len(paths)} networks cannot have one name")
-                found += [Request(path, words, entry.name) for path in paths]
+                found += [Request(path, _replaced(words, own), entry.name) for path in paths]
         else:
             found += [Request(path) for path in _networks(file)]
     return list(dict.fromkeys(found))
@@ -404,6 +417,7 @@ def _print_status(folder: Path, job: Job) -> int:
         click.echo(f"failed: {line}")
     click.echo(
         f"{state.done} shards of {len(job.blocks)} done, {len(state.running)} running, {state.waiting} waiting, "
-        f"{len(state.failed)} failures; about {readable(state.left)} left on two processor cores"
+        f"{len(state.failed)} failures"
+        + (f"; about {readable(state.left)} left on two processor cores" if state.left else "")
     )
     return 1 if state.failed else 0

@@ -197,7 +197,7 @@ def test_an_evaluation_that_fails_is_named(here):
 
 def test_a_list_of_networks_with_options_of_their_own(plain, here):
     entries = ["snapshots/t*.pkl", {"network": "snapshots/one.pkl"}]
-    entries += [{"network": "snapshots/one.pkl", "options": "--trunc 0.5", "name": "half"}]
+    entries += [{"network": "snapshots/one.pkl", "options": "--trunc 0.5 --num-directions=1", "name": "half"}]
     entries += [{"network": "snapshots/one.pkl", "options": ["--trunc", "0.7"]}]
     (here / "jobs.json").write_text(json.dumps(entries))
     done = sefa("batch", "jobs.json", *WORDS, "--outdir", "out")
@@ -207,7 +207,8 @@ def test_a_list_of_networks_with_options_of_their_own(plain, here):
     assert names == {"one", "two", "half", f"one-{load('out').networks[1].digest[:8]}"}
     half = content(here / "out/half")
     shutil.rmtree(here / "out")
-    gen("--network", "snapshots/one.pkl", *WORDS, "--trunc", "0.5", "--outdir", "out/half")
+    words = ["--seeds", "3", "--video", "none", "--distance", "2", "--trunc", "0.5", "--num-directions=1"]
+    gen("--network", "snapshots/one.pkl", *words, "--outdir", "out/half")
     assert content(here / "out/half") == half
 
 
@@ -348,6 +349,14 @@ def test_claims_of_the_dead_are_taken(tmp_path):
         assert words in claims.holder(path)
         os.utime(path, times=(time.time() - 2 * claims.STALE,) * 2)
         assert not claims.holder(path) and not path.exists()
+
+
+def test_clocks_of_computers_may_differ(tmp_path, monkeypatch):
+    """The age of a claim is by the clock of the disk alone."""
+    (tmp_path / "shard").write_text(json.dumps({"host": "0", "name": "far", "pid": 1}))
+    for skew in (-1e6, 1e6):
+        monkeypatch.setattr(time, "time", lambda skew=skew: time.monotonic() + skew)
+        assert "far, process 1" in claims.holder(tmp_path / "shard")
 
 
 def test_a_claim_shows_signs_of_life(tmp_path):
