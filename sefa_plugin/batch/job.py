@@ -237,7 +237,7 @@ def make_job(
         except Exception as error:  # of any reader: the others are made all the same
             if exit_code(error):  # it came of a signal
                 raise
-            problem = " ".join(str(error).split())[:300]
+            problem = " ".join(str(error).split())[:300].removeprefix(f"{path}: ")
             warn(f"{path}: left out: {problem}")
             networks.append(Network(path=path, words=request.words, problem=problem))
             continue

@@ -201,10 +201,10 @@ def _merge(folder: Path, job: Job, partial_too: bool) -> int:
 
 
 def _failed(folder: Path, job: Job, ids: set[str]) -> int:
-    from ..batch.shard import record_of
+    from ..batch.running import Done
 
-    records = [record_of(folder, block) for block in job.blocks if block.id in ids]
-    return 1 if any(record is None or record.failed for record in records) else 0
+    done = Done(folder, job)
+    return int(any(not done.has(block) or done.failed(block) for block in job.blocks if block.id in ids))
 
 
 # --- the job ----------------------------------------------------------------------------------------
@@ -229,6 +229,8 @@ def _job(ctx: click.Context, given: Given, folder: Path) -> Job:
             asked_by(program, request.path, request.words or words)
     report(f"reading {len(requests)} networks", err=True)
     job = jobs.make_job(requests, partial(asked_by, program), program, words, warn)
+    if not job.blocks:
+        raise click.ClickException("none of these networks can be opened")
     if not given["dry_run"]:
         jobs.save(job, folder)
         job = jobs.load(folder)  # another process may have been first

@@ -389,6 +389,7 @@ def test_a_claim_shows_signs_of_life(tmp_path):
         ),
         (["batch", "snapshots", "--outdir", "out", "--evaluate", "rescore"], "Missing option '--scorer'"),
         (["batch", "none.json", "--outdir", "out"], "none.json: No such file"),
+        (["batch", "snapshot", "--outdir", "out"], "none of these networks can be opened"),
         (["batch", "empty.json", "--outdir", "out"], "empty.json: holds no network"),
         (["batch", "wrong.json", "--outdir", "out"], "wrong.json: is no list of networks, like"),
         (["batch", "name.json", "--outdir", "out"], "'../x' cannot be the name of a folder"),
