@@ -134,10 +134,13 @@ def test_nothing_is_lost(plain_runs, disk, capfd):  # noqa: F811
         running = []
         assert ended(begin(there)) == 0
         is_plain(there)
+        whole += 1
     finally:
         for pid in running:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+        with capfd.disabled():
+            print(
+                f"\n{sum(counts.values())} strikes: {dict(counts)}, {claims} claims then; {whole} jobs equal to plain runs"
+            )
     assert codes.keys() <= {0, 1, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}, codes
-    with capfd.disabled():
-        print(f"\n{STRIKES} strikes: {dict(counts)}; {whole + 1} jobs equal to plain runs; {claims} claims when struck")
