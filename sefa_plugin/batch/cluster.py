@@ -85,7 +85,7 @@ def work_by_ray(
                 del left[block.id]
                 if done.has(block):
                     reporter.advance(block.pictures)
-                elif not done.hopeless(block):
+                elif not done.blocked(block):
                     flying[task.remote(os.getcwd(), str(folder), block.id, asked, threads)] = block
             # Those that are left when nothing flies wait for other processes.
             for ref in ray.wait([*flying], timeout=WAIT)[0] if flying else _waited(WAIT):

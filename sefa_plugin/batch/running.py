@@ -53,7 +53,7 @@ def work(
             if not done.ready(block):
                 later.append(block)
                 continue
-            if done.hopeless(block):
+            if done.blocked(block):
                 continue
             with claimed(folder / PLACE / CLAIMS / block.id) as ours:
                 if not ours or done.has(block):
@@ -120,7 +120,7 @@ class Done:
         """Whether all is there that a shard is made from."""
         return all(self.failed(self._blocks[need]) is not None for need in block.needs)
 
-    def hopeless(self, block: Block) -> bool:
+    def blocked(self, block: Block) -> bool:
         """Whether something has failed that a shard is made from."""
         return any(self.failed(self._blocks[need]) for need in block.needs)
 

@@ -140,7 +140,5 @@ def test_nothing_is_lost(plain_runs, disk, capfd):  # noqa: F811
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         with capfd.disabled():
-            print(
-                f"\n{sum(counts.values())} strikes: {dict(counts)}, {claims} claims then; {whole} jobs equal to plain runs"
-            )
+            print(f"\n{sum(counts.values())} strikes: {dict(counts)}, {claims} claims then; {whole} jobs as plain runs")
     assert codes.keys() <= {0, 1, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}, codes

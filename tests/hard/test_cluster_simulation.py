@@ -79,7 +79,7 @@ def test_real_claims_take_as_long(tmp_path, count, killed):
         assert took == pytest.approx(simulate(seconds, plans, Computers(count)).seconds, rel=0.15)
 
 
-def test_the_simulation_keeps_its_promises():
+def test_slow_and_failing_computers():
     seconds, plans = job(8, 40, 10.0, 60.0)
     alone = simulate(seconds, plans, Computers(1))
     assert alone.seconds == sum(seconds) and alone.efficiency == 1
