@@ -57,6 +57,7 @@ def begin(folder):
         from sefa_plugin.commands import cli
 
         torch.set_num_threads(1)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
         sys.argv = [str(ROOT / "sefa_plugin" / "__main__.py"), *COMMAND]  # which the recorded commands begin with
         cli.sefa.main(COMMAND, "sefa")
     except SystemExit as error:
