@@ -135,5 +135,28 @@ def on_regions(resefa: str | None, samples: int, planted: bool, families: tuple[
     regions.report(resefa, samples, chosen, looked_at, click.echo)
 
 
+@main.command("batch")
+@click.option("-K", "directions", type=click.IntRange(1), default=4, help="Directions of the bundled network.")
+@click.option("--repetitions", type=click.IntRange(1), default=5)
+def batch_(directions: int, repetitions: int) -> None:
+    """What a job costs beside a plain run, in processor seconds; how fast finished shards are known."""
+    from . import batch
+
+    for line in batch.overhead(directions, repetitions):
+        click.echo(line)
+    for count in (100, 1_000, 10_000):
+        click.echo(batch.resume(count))
+
+
+@main.command("cluster")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), default=6.25, help="Pictures a second of a computer.")
+def cluster_(rate: float) -> None:
+    """What 10,000 networks x 100 directions x 1,000 seeds cost on 64 computers, and simulations; nothing is run."""
+    from . import cluster
+
+    for line in cluster.lines(rate):
+        click.echo(line)
+
+
 if __name__ == "__main__":
     main()

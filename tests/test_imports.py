@@ -31,9 +31,10 @@ MAY_IMPORT = {
     "projecting": "rendering networks media reading system",
     "runs": "rendering directions networks media reading system",
     "evaluate": "study runs rendering directions networks media reading system",
+    "batch": "evaluate runs rendering directions networks media reading system",
     "study": "studio runs media reading system",
     "studio": "projecting runs rendering directions networks media reading system",
-    "commands": "study studio evaluate projecting runs rendering directions networks hook hooks media reading system",
+    "commands": "batch study studio evaluate projecting runs rendering directions networks hook hooks media reading system",
     "start": "commands system",
     "__main__": "start",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .batch import batch, merge
 from .directions import compare, export, factorize, import_, name, sharpen
 from .editing import edit, plane
 from .evaluate import evaluate
@@ -39,7 +40,7 @@ def sefa(ctx: click.Context) -> None:
 
 _PARTS: tuple[click.Command, ...] = (  # in the order in which --help lists them
     *(render, sheet, demo, edit, project, plane, compare, import_, export, info, factorize, sharpen, name, convert),
-    *(studio, study, evaluate, register_command, unregister_command),
+    *(batch, merge, studio, study, evaluate, register_command, unregister_command),
 )
 for _command in (baselines, hierarchy, truth, ganspace, boundary, evaluate_study):
     evaluate.add_command(_command)

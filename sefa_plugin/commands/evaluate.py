@@ -40,16 +40,20 @@ def evaluate(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+def scorers_given(given: Given) -> list[str]:
+    """The words of all scorers; that of the bundled network has a default."""
+    specs = list(given["scorers"]) or ["demo"] * (given["network"] == "demo")
+    if not specs:
+        raise click.UsageError("Missing option '--scorer': clip, open_clip, onnx:FILE, or MODULE:NAME of yours")
+    return specs
+
+
 def scorer_given(given: Given) -> Scorer:
     """The scorer of the options, on their device; several are combined into one."""
     from ..evaluate.scorers.scorers import load_scorer
     from ..runs.session import device_of
 
-    specs = list(given["scorers"])
-    if not specs and given["network"] == "demo":
-        specs = ["demo"]
-    if not specs:
-        raise click.UsageError("Missing option '--scorer': clip, open_clip, onnx:FILE, or MODULE:NAME of yours")
+    specs = scorers_given(given)
     if "demo" in specs and given["network"] != "demo":
         warn("--scorer demo is made for the bundled network's drawn faces; its scores of other pictures mean nothing")
     for option, value in (("--attribute", given["attributes"]), ("--clip-model", given["clip_model"])):

@@ -42,6 +42,7 @@ HEADINGS = {
         *("only", "condition", "files", "no_names"),
         *("ask", "texts", "repeats", "catches", "synonyms", "keep_all", "write_names", "named_files"),
     ),
+    "Job": ("shard", "workers", "engine", "ray_address", "evaluate", "status", "retry_failed", "partial"),
     "Page": ("port", "host", "allow_host", "token", "browser"),
     "Output": ("outdir", "static", "output", "layout", "single_file", "overwrite", "as_json", "dry_run"),
 }

@@ -20,7 +20,7 @@ from ..system.interrupts import INTERRUPTED, STOPPED, exit_code, stoppable
 from ..system.messages import one_line
 from ..system.processor import is_out_of_memory, limit_threads, share_cores
 from . import arguments, files, help
-from .progress import Progress, quiet
+from .progress import QUIET, Progress, quiet
 
 USAGE, FAILURE = 2, 1
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}  # of click
@@ -91,10 +91,18 @@ def typed_command() -> list[str]:
     """The words of the running command, with its program as it was called, for records; see ``portable_words``."""
     context = click.get_current_context().find_root()
     words = context.meta[_WORDS]
-    return [*_program(context.command.name or "", words), *portable_words(words)]
+    program = context.meta.get(_PROGRAM) or _program(context.command.name or "", words)
+    return [*program, *portable_words(words)]
 
 
-_WORDS = "sefa_plugin.words"  # of the command line, in click's context
+def run_as(program: Sequence[str], command: click.Command, words: Sequence[str]) -> None:
+    """Run a command in this process without a line printed, as if its words were typed after those of a program."""
+    with command.make_context(program[-1], list(words)) as context:
+        context.meta.update({_PROGRAM: list(program), QUIET: True})
+        command.invoke(context)
+
+
+_WORDS, _PROGRAM = "sefa_plugin.words", "sefa_plugin.program"  # of the command line, in click's context
 
 
 def _program(name: str, words: Sequence[str]) -> list[str]:

@@ -5,5 +5,6 @@ and provides directions and a view; it raises errors of its own and prints nothi
 ``two_directions`` and ``recipe_outputs`` plan outputs, as plain data; ``making`` makes them from an engine's pictures.
 
 Doors: ``session``, ``settings``, ``chosen_edits``, ``each_direction``, ``two_directions``, ``recipe``,
-``recipe_outputs``, ``output_settings``, ``record``, ``folder``, ``command_line``, ``renaming``, ``apart``.
+``recipe_outputs``, ``output_settings``, ``plan``, ``making``, ``record``, ``folder``, ``command_line``, ``renaming``,
+``apart``.
 """

@@ -199,6 +199,15 @@ def check_folder(path: Path) -> None:
         raise
 
 
+def write_page(manifest: Manifest) -> Path:
+    """Write ``index.html`` of all that a record holds; returns its path.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    return write_report(manifest)
+
+
 def single_page(folder: Path) -> Path:
     """Write ``index-single.html``, the page of a folder with its pictures and videos inside; returns its path.
 

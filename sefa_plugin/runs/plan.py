@@ -134,7 +134,7 @@ class Output:
     name: str
     layout: Layout
     settings: Settings
-    distances: tuple[float, ...] = ()
+    distances: tuple[Union[int, float], ...] = ()
     about: About = field(default_factory=dict)
     order: tuple[int, int] = (0, 0)
     quiet: bool = False

@@ -3,6 +3,6 @@
 In: paths, text, a process's memory and threads. Out: whole files, safe names, one-line messages. Standard library only;
 imports nothing of ours, nor NumPy or torch.
 
-Doors: ``whole_files``, ``regular_files``, ``file_names``, ``messages``, ``processor``, ``interrupts``,
+Doors: ``whole_files``, ``claims``, ``regular_files``, ``file_names``, ``messages``, ``processor``, ``interrupts``,
 ``environment``.
 """

@@ -51,7 +51,7 @@ def _place(path: str | os.PathLike[str]) -> Path:
 
 
 @lru_cache(maxsize=1)
-def _host() -> str:
+def this_host() -> str:
     """Digest of what process ids are relative to: this machine, and on Linux its PID namespace (container)."""
     import platform
 
@@ -65,7 +65,7 @@ def _host() -> str:
 def _hidden_in(folder: Path) -> Iterator[Path]:
     """Give an empty hidden folder in ``folder``, removed after the block; removes those of dead processes."""
     _sweep_once(folder)
-    path = folder / f"{_HIDDEN}{_host()}-{os.getpid()}-{os.urandom(4).hex()}"
+    path = folder / f"{_HIDDEN}{this_host()}-{os.getpid()}-{os.urandom(4).hex()}"
     try:
         path.mkdir()
         yield path
@@ -99,8 +99,15 @@ _sweep_once = lru_cache(maxsize=None)(sweep)  # per process: a folder may hold t
 
 
 def _abandoned(path: Path, host: str, pid: int) -> bool:
-    if host != _host() or os.name != "posix":
+    if host != this_host() or os.name != "posix":
         return time.time() - path.stat().st_mtime > OLD
+    return is_dead(pid)
+
+
+def is_dead(pid: int) -> bool:
+    """Whether no process of this host has a number; POSIX only, elsewhere False."""
+    if os.name != "posix":
+        return False
     try:
         os.kill(pid, 0)
     except OSError as error:  # PermissionError: it runs, as another user

@@ -43,7 +43,7 @@ def run(command, *words):
 def left(folder, pid=None, host=None):
     """What a process that is gone, or is not, was writing in."""
     pid = _dead() if pid is None else pid
-    path = folder / f".sefa-{host or atomic._host()}-{pid}-{os.urandom(4).hex()}"
+    path = folder / f".sefa-{host or atomic.this_host()}-{pid}-{os.urandom(4).hex()}"
     path.mkdir()
     (path / "a.mp4").write_bytes(b"half")
     return path
@@ -62,7 +62,7 @@ def test_what_is_left_of_dead_processes_goes_and_nothing_else(tmp_path):
     gone = [left(tmp_path), left(tmp_path, host="0" * 8)]
     (gone[0] / "deeper").mkdir()
     kept = [left(tmp_path, pid=os.getppid()), left(tmp_path, host="1" * 8), tmp_path / ".hidden", tmp_path / "sefa-1"]
-    kept += [tmp_path / ".sefa-abc", tmp_path / f".sefa-{atomic._host()}-{_dead()}", tmp_path / "seen"]
+    kept += [tmp_path / ".sefa-abc", tmp_path / f".sefa-{atomic.this_host()}-{_dead()}", tmp_path / "seen"]
     for path in kept[2:]:
         path.write_bytes(b"x")
     old = time.time() - atomic.OLD - 100

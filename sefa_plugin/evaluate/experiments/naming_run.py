@@ -59,7 +59,7 @@ def score_directions(
         ScorerError: the scorer cannot score these pictures.
         FramesError, OSError: the network gives NaN, or a file cannot be written.
     """
-    chosen = [(group, indices_of(group.directions, wanted)) for group in groups]
+    chosen = chosen_of(groups, wanted)
     settings = settings_of(samples, scorer, session.opened.record.digest())
     path = folder / FOLDER / SCORES
     attributes = samples.trial(scorer)
@@ -68,17 +68,7 @@ def score_directions(
         reporter.say("the scorer gives other attributes than before: all samples are scored again")
         scores = Scores(len(samples), settings, path, anew=True)
     save_found(groups, wanted.file)
-    seeds = seeds_of(samples.G)
-    view = View(samples.look, seeds, draws_classes=True)
-    ranges = Ranges(view, samples.engine, seeds, distance, reporter.advance, own=True)
-    measured = []
-    for group, indices in chosen:
-        unknown = sum(not ranges.known(group, index) for index in indices)
-        if unknown:
-            reporter.say(f"{group.directions.label}: calibrating {unknown} directions")
-        ends = [ranges.of(group, index) for index in indices]
-        if indices:
-            measured.append([Row(group.directions, index, *end) for index, end in zip(indices, ends)])
+    measured = measured_rows(samples, chosen, distance, reporter)
 
     def begin(pictures: int) -> None:
         if pictures:
@@ -100,6 +90,40 @@ def score_directions(
     files = [write_table(folder / FOLDER, table, line(command)) for table in tables]
     record_tables(folder, command, session.about(), [made[-1] for made in files])
     return list(zip(tables, files))
+
+
+Chosen = Sequence[tuple[KeptDirections, Sequence[int]]]  # sets of directions, and indices of each
+
+
+def chosen_of(groups: Sequence[KeptDirections], wanted: Wanted) -> Chosen:
+    """The wanted directions of each set."""
+    return [(group, indices_of(group.directions, wanted)) for group in groups]
+
+
+def measured_rows(
+    samples: Samples, chosen: Chosen, distance: tuple[float, float] | None, reporter: Reporter
+) -> list[list[Row]]:
+    """Measure the ranges of directions, or take those that are saved with them; sets without a direction are left out.
+
+    Args:
+        samples, distance, reporter: see :func:`score_directions`.
+        chosen: which directions.
+
+    Raises:
+        FramesError, OSError: as there.
+    """
+    seeds = seeds_of(samples.G)
+    view = View(samples.look, seeds, draws_classes=True)
+    ranges = Ranges(view, samples.engine, seeds, distance, reporter.advance, own=True)
+    measured = []
+    for group, indices in chosen:
+        unknown = sum(not ranges.known(group, index) for index in indices)
+        if unknown:
+            reporter.say(f"{group.directions.label}: calibrating {unknown} directions")
+        ends = [ranges.of(group, index) for index in indices]
+        if indices:
+            measured.append([Row(group.directions, index, *end) for index, end in zip(indices, ends)])
+    return measured
 
 
 def apply_names(path: Path | None, table: Rescored, give: bool = True) -> Rescored:

@@ -64,10 +64,14 @@ class Samples:
         self.engine = engine or Local.of(G)
         self.look = look or Look()
         self.seeds = range(first, first + count)
-        self.batch = batch or min(BATCH, max(4, BATCH * LARGE**2 // G.img_resolution**2))
+        self.batch = batch or batch_of(G.img_resolution)
 
     def __len__(self) -> int:
         return len(self.seeds)
+
+    def part(self, start: int, stop: int) -> Samples:
+        """Some of the samples, in the same batches where ``start`` is a multiple of ``batch``."""
+        return Samples(self.G, self.look, stop - start, self.seeds.start + start, self.batch, self.engine)
 
     def batches(self) -> list[range]:
         """Seeds of each batch."""
@@ -141,6 +145,11 @@ class Samples:
             return None if labels is None else labels.to(device)
         drawn = classes_from_seeds(seeds, self.G.z_dim, self.G.c_dim)
         return torch.nn.functional.one_hot(torch.tensor(drawn), self.G.c_dim).float().to(device)
+
+
+def batch_of(resolution: int) -> int:
+    """How many seeds are taken at a time."""
+    return min(BATCH, max(4, BATCH * LARGE**2 // resolution**2))
 
 
 def measure_pictures(

@@ -129,6 +129,12 @@ class Scores:
         if time.monotonic() > self._next:
             self.save()
 
+    def add(self, start: int, other: Scores, wanted: Sequence[SampleEdit]) -> None:
+        """Add what others have for some edits and the unedited pictures; their first sample is that of ``start``."""
+        for edit in (SampleEdit(None, 0, 0.0), *wanted):
+            if edit in other:
+                self.put(edit, start, dict(zip(other.attributes, other.of(edit).T)))
+
     def of(self, edit: SampleEdit) -> np.ndarray:
         """The scores of an edit, float64 ``[samples, attributes]``.
 
