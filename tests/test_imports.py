@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "batch": "evaluate runs rendering directions networks media reading system",
     "study": "studio runs media reading system",
     "studio": "projecting runs rendering directions networks media reading system",
-    "commands": "batch study studio evaluate projecting runs rendering directions networks hook hooks media reading system",
+    "commands": "batch study studio evaluate projecting runs rendering directions networks hook hooks media reading"
+    " system",
     "start": "commands system",
     "__main__": "start",
 }

@@ -23,6 +23,7 @@ COMMANDS = (
         "export",
         "info",
         "factorize",
+        "sharpen",
         "name",
         "convert",
     ),
