@@ -57,7 +57,7 @@ class _Layer:
 
 
 class Frozen:
-    """Prepared weights of one network, passed as ``synthesis(ws, quick=...)``; invalid after a change of the weights."""
+    """Prepared weights of a network, passed as ``synthesis(ws, quick=...)``; invalid after a change of the weights."""
 
     def __init__(self) -> None:
         self._layers: dict[tuple[SynthesisLayer, float], _Layer] = {}
@@ -104,7 +104,8 @@ def _affine(layer: FullyConnectedLayer) -> tuple[Tensor, Tensor]:
 def _prepared(layer: SynthesisLayer, gain: float) -> _Layer:
     clamp = None if layer.conv_clamp is None else layer.conv_clamp * gain
     gain = layer.act_gain * gain
-    weight, bias = layer.weight, layer.bias * gain
+    weight: Tensor = layer.weight
+    bias = layer.bias * gain
     tiles = None
     if layer.up == 1 and min(weight.shape[:2]) >= FROM_CHANNELS and in_tiles(layer.noise_const.shape):
         tiles = winograd_weights(weight), winograd_weights(weight.transpose(0, 1).flip(2, 3))
@@ -144,7 +145,7 @@ class _Styled(torch.autograd.Function):
         return made
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:
         held: _Layer = ctx.held
         x, styles, restored, scale, made, half = ctx.saved_tensors
@@ -173,10 +174,10 @@ class _Coloured(torch.autograd.Function):
         ctx.clamped = _clamped(made, clamp)
         ctx.save_for_backward(pixels, styled, weight)
         ctx.sides = x.shape[2:]
-        return made.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
+        return made.view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         pixels, styled, weight = ctx.saved_tensors
         gradient = _pixels(gradient)
@@ -184,7 +185,7 @@ class _Coloured(torch.autograd.Function):
             gradient = gradient * ctx.clamped
         of_styles = (torch.bmm(gradient.transpose(1, 2), pixels) * weight).sum(dim=1)
         entering = torch.bmm(gradient, styled)
-        return entering.unflatten(1, ctx.sides).permute(0, 3, 1, 2), of_styles, None, None, None
+        return entering.view(len(entering), *ctx.sides, -1).permute(0, 3, 1, 2), of_styles, None, None, None
 
 
 def _pixels(x: Tensor) -> Tensor:

@@ -61,6 +61,8 @@ def test_what_does_not_suit_is_computed_as_usual():
     usual, made = (picture_and_gradient(G, ws, "none", **how) for how in ({}, {"quick": Frozen()}))
     assert torch.allclose(made[1], usual[1], rtol=1e-4, atol=1e-4)
     G.requires_grad_(True)
-    found = torch.autograd.grad(G.synthesis(ws, noise_mode="const", quick=Frozen()).sum(), list(G.synthesis.parameters()))
+    found = torch.autograd.grad(
+        G.synthesis(ws, noise_mode="const", quick=Frozen()).sum(), list(G.synthesis.parameters())
+    )
     wanted = torch.autograd.grad(G.synthesis(ws, noise_mode="const").sum(), list(G.synthesis.parameters()))
     assert all(torch.equal(*pair) for pair in zip(found, wanted))
