@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "networks": "hook hooks third_party reading system",
     "directions": "networks hook reading system",
     "rendering": "directions networks generators media reading system",
-    "projecting": "rendering networks media reading system",
+    "projecting": "rendering networks generators media reading system",
     "runs": "rendering directions networks media reading system",
     "evaluate": "study runs rendering directions networks media reading system",
     "batch": "evaluate runs rendering directions networks media reading system",

@@ -324,7 +324,12 @@ def _centred_down(kernel: Tensor | None, down_x: int, down_y: int) -> tuple[int,
 def _is_bilinear(kernel: Tensor | None) -> bool:
     if kernel is None or kernel.shape != (4, 4):
         return False
-    return torch.equal(kernel, setup_filter((1, 3, 3, 1)).to(kernel))
+    return torch.equal(kernel, _bilinear().to(kernel))
+
+
+@lru_cache(maxsize=1)
+def _bilinear() -> Tensor:
+    return setup_filter((1, 3, 3, 1))
 
 
 def _pad(x: Tensor, padding: Sequence[int]) -> Tensor:

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from . import ops
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .stylegan2 import SynthesisLayer
 
 FROM_PIXELS, FROM_CHANNELS = 16, 128  # below them tiles are not faster
@@ -54,11 +56,11 @@ class Quick:
 
     def convolved(self, layer: SynthesisLayer, x: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
         """The styled convolution of a layer, not yet demodulated, and the ``power`` for ``ops.style_scale``."""
-        in_tiles = layer.up == 1 and min(x.shape[2:]) >= FROM_PIXELS and not any(size % _SIDE for size in x.shape[2:])
+        tiles = layer.up == 1 and in_tiles(x.shape[2:])
         held = self._held.get(layer)
         if held is None:
             weight = layer.weight.detach()
-            if in_tiles:
+            if tiles:
                 weight = winograd_weights(weight)
             else:  # in the order of the input, or it is copied each time
                 weight = ops.transposed(weight) if layer.up == 2 else weight
@@ -66,11 +68,16 @@ class Quick:
             held = self._held[layer] = weight, ops.power_of(layer.weight.detach())
         weight, power = held
         x = x * styles[:, :, None, None]
-        if in_tiles:
+        if tiles:
             return winograd(x, weight), power
         if layer.up == 2:
             return ops.conv2d_up_transposed(x, weight, layer.resample_filter, 2), power
         return F.conv2d(x, weight, padding=1), power
+
+
+def in_tiles(sides: Sequence[int]) -> bool:
+    """Whether features of this height and width are large enough for tiles, and of whole ones."""
+    return min(sides) >= FROM_PIXELS and not any(size % _SIDE for size in sides)
 
 
 def winograd_weights(weight: Tensor) -> Tensor:

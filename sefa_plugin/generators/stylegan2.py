@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Optional, TypedDict
+from typing import TYPE_CHECKING, TypedDict, Union
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import ops
+from .frozen import Frozen
 from .mapping import BaseGenerator, FullyConnectedLayer, Keywords, MappingNetwork, Synthesis, refuse_unknown
 from .prefixes import Features as State
 from .prefixes import Prefixes
@@ -29,7 +30,7 @@ NOISE_MODES = ("const", "random", "none")
 FOLD_ABOVE = 32  # pixels per side
 SCALES_THROUGH = ("linear", "relu", "lrelu")  # f(a x) = a f(x) for a > 0
 
-Settings = tuple[str, bool, Optional[Quick]]  # noise_mode, force_fp32 and quick
+Settings = tuple[str, bool, Union[Quick, Frozen, None]]  # noise_mode, force_fp32 and quick
 
 
 def styled_conv(
@@ -112,13 +113,15 @@ class SynthesisLayer(nn.Module):
             self.noise_strength = nn.Parameter(torch.zeros([]))
 
     def forward(
-        self, x: Tensor, w: Tensor, noise_mode: str = "random", gain: float = 1, quick: Quick | None = None
+        self, x: Tensor, w: Tensor, noise_mode: str = "random", gain: float = 1, quick: Quick | Frozen | None = None
     ) -> Tensor:
         """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, resolution, resolution]``."""
+        if isinstance(quick, Frozen) and quick.suits(self, x, noise_mode):
+            return quick.convolved(self, x, w, gain)
         styles = self.affine(w)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         gain = self.act_gain * gain
-        if quick is not None and quick.suits(self, x):
+        if isinstance(quick, Quick) and quick.suits(self, x):
             x, power = quick.convolved(self, x, styles)
             x = self._add_noise(x.mul_(ops.style_scale(power, styles)[:, :, None, None]), noise_mode)
             return ops.bias_act(x, self.bias, self.activation, gain=gain, clamp=clamp, overwrite=True)
@@ -157,8 +160,10 @@ class ToRGBLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.weight_gain = 1 / math.sqrt(in_channels)
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, quick: Quick | Frozen | None = None) -> Tensor:
         """``[N, in, h, w]`` and ``[N, w_dim]`` to ``[N, out, h, w]``."""
+        if isinstance(quick, Frozen) and torch.is_grad_enabled() and not self.weight.requires_grad:
+            return quick.coloured(self, x, w)
         styles = self.affine(w) * self.weight_gain
         x = styled_conv(x, self.weight, styles, None, F.conv2d)
         return ops.bias_act(x, self.bias.to(x.dtype), clamp=self.conv_clamp, overwrite=True)
@@ -254,7 +259,7 @@ class SynthesisBlock(nn.Module):
         ws: Tensor,
         noise_mode: str = "random",
         force_fp32: bool = False,
-        quick: Quick | None = None,
+        quick: Quick | Frozen | None = None,
         entered: bool = False,
     ) -> State:
         """Features, picture so far and ``[N, num_conv + num_torgb, w_dim]`` to features and picture.
@@ -280,7 +285,7 @@ class SynthesisBlock(nn.Module):
         if img is not None:
             img = ops.upsample2d(img, self.resample_filter)
         if self.num_torgb:
-            colours = self.torgb(x, next(rows)).to(torch.float32)
+            colours = self.torgb(x, next(rows), quick).to(torch.float32)
             img = colours if img is None else _added(img, colours)
         return x, img
 
@@ -290,7 +295,7 @@ class SynthesisBlock(nn.Module):
         w: Tensor,
         noise_mode: str = "random",
         force_fp32: bool = False,
-        quick: Quick | None = None,
+        quick: Quick | Frozen | None = None,
     ) -> Tensor:
         """The up-sampling convolution of a block that is not the first and has no shortcut."""
         x = x.to(ops.working_dtype(self, w.device, force_fp32))
@@ -341,7 +346,7 @@ class SynthesisNetwork(Synthesis):
         force_fp32: bool = False,
         prefixes: Prefixes | None = None,
         up_to: int | None = None,
-        quick: Quick | None = None,
+        quick: Quick | Frozen | None = None,
         **keywords: object,
     ) -> Tensor:
         """Render ``ws``.

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..generators.frozen import Frozen
 from ..rendering.latents import labelled
 from .loss import at_height, difference, psnr
 from .manifold import Manifold, Samples, codes, pictures_of, synthesised
@@ -91,6 +92,7 @@ class Descent:
         how: settings.
         start: whitened ``[1, w_dim]`` to begin at as well, from an encoder.
         perceptual: a loss of the user: pictures ``[N, 3, H, W]``, 0 to 1, and targets to ``[N]``.
+        frozen: the generator's prepared weights, if they are there already.
     """
 
     def __init__(
@@ -102,7 +104,9 @@ class Descent:
         how: HowToProject,
         start: Tensor | None = None,
         perceptual: Perceptual | None = None,
+        frozen: Frozen | None = None,
     ) -> None:
+        self._frozen = frozen or Frozen()
         self.G, self.manifold, self.target, self.how = G, manifold, target, how
         self.in_z = how.space == "z" or G.num_ws == 1
         self.rows_differ = how.space == "w+" and not self.in_z
@@ -170,7 +174,7 @@ class Descent:
         wanted = [part.detach().requires_grad_(True) for part in ((common, rows) if self.rows_differ else (common,))]
         u = wanted[0] + (wanted[1] if self.rows_differ else rows)
         with less_memory(self.G, phase.height):
-            made = at_height(synthesised(self.G, self._ws(u), phase.height), phase.height)
+            made = at_height(synthesised(self.G, self._ws(u), phase.height, self._frozen), phase.height)
             losses = self._loss(made, phase.height) + self.how.prior * self._prior(u)
             return losses.detach(), torch.autograd.grad(losses.sum(), wanted)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..generators.frozen import Frozen
 from ..reading.download import cache_folder
 from ..system.whole_files import whole_file
 from .loss import at_height, difference
@@ -59,6 +60,7 @@ def train(
         torch.manual_seed(seed)
         net = Encoder(channels, G.w_dim).to(manifold.mean.device)
     adam = torch.optim.Adam(net.parameters(), RATE)
+    frozen = Frozen()
     z = drawn(G, seed + 1, STEPS * BATCH).to(manifold.mean.device)
     for step, part in enumerate(torch.split(z, BATCH)):
         ws = codes(G, manifold.label, part)
@@ -66,7 +68,7 @@ def train(
         for group in adam.param_groups:
             group["lr"] = RATE * (0.5 + 0.5 * math.cos(math.pi * step / STEPS))
         found = net(pictures)
-        made = synthesised(G, manifold.w_of(found)[:, None].expand(-1, G.num_ws, -1), SMALL)
+        made = synthesised(G, manifold.w_of(found)[:, None].expand(-1, G.num_ws, -1), SMALL, frozen)
         loss = (found - manifold.u_of(ws[:, 0])).square().mean()
         loss = loss + PICTURES * difference(at_height(made, SMALL), pictures).mean()
         adam.zero_grad(set_to_none=True)

@@ -20,6 +20,7 @@ from .loss import at_height, difference
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..generators.frozen import Frozen
     from ..networks.generator import Generator
     from ..rendering.look import Label
 
@@ -140,12 +141,17 @@ def pictures_of(G: Generator, ws: Tensor, height: int | None = None) -> Tensor:
         return synthesised(G, ws, height)
 
 
-def synthesised(G: Generator, ws: Tensor, height: int | None = None, noise_mode: str = "const") -> Tensor:
-    """Pictures of ws ``[N, C, H, W]``, in float32, of ``height`` pixels where the network can stop there."""
+def synthesised(G: Generator, ws: Tensor, height: int | None = None, frozen: Frozen | None = None) -> Tensor:
+    """Pictures of ws ``[N, C, H, W]``, in float32, of ``height`` pixels where the network can stop there.
+
+    ``frozen``: its prepared weights, where gradients are for ws alone.
+    """
     less: dict[str, object] = {}
+    if frozen is not None and getattr(G.synthesis, "takes_quick", False):
+        less["quick"] = frozen
     if height is not None and height < G.img_resolution and getattr(G.synthesis, "sums_pictures", False):
-        less = {"up_to": height}
-    return G.synthesis(ws, noise_mode=noise_mode, force_fp32=True, **less)
+        less["up_to"] = height
+    return G.synthesis(ws, noise_mode="const", force_fp32=True, **less)
 
 
 def usual_samples(G: Generator) -> int:

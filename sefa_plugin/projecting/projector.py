@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ..generators.frozen import Frozen
 from .descent import Descent
 from .manifold import Manifold, Samples, device_of, pictures_of, usual_samples
 
@@ -44,6 +45,7 @@ class Projector:
         self._samples: Samples | None = None
         self._manifolds: dict[Label, Manifold] = {}
         self._encoder: Encoder | None = None
+        self._frozen = Frozen()
         self._shape: tuple[int, int, int] | None = None
         self.device = device_of(G)
 
@@ -98,7 +100,7 @@ class Projector:
             samples = samples.of_class(label)
         start = None if self._encoder is None else self._encoder.u_of(wanted)
         how = replace(self.how, label=label)
-        return Descent(self.G, self.manifold(label), samples, wanted, how, start, self.perceptual)
+        return Descent(self.G, self.manifold(label), samples, wanted, how, start, self.perceptual, self._frozen)
 
 
 def as_target(picture: np.ndarray, device: torch.device | None = None) -> Tensor:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from .descent import Descent, Perceptual
 
 RATE, RISES = 5e-3, 10  # of Adam, falling to a tenth, and steps in which it rises first
-LOCALITY = 0.1  # weight of the pictures around
+SQUARES, SCALES = 10.0, 0.3  # weights of the squared difference, and of that on several scales
+LOCALITY = 0.3  # weight of the pictures around
 AROUND = 0.5  # of the way to a sample, where they are looked at
 NOISE, ROUGH = 0.1, 1e5  # rate for noise maps, and weight of their correlation, as NVIDIA's projector has it
 SMALLEST_NOISE = 8
@@ -72,16 +73,15 @@ class Tuning:
         for group, rate in zip(self._adam.param_groups, self._rates):
             group["lr"] = rate * share
         self._adam.zero_grad(set_to_none=True)
+        around = self._code_around()
+        before = pictures_of(descent.G, around)
         with less_memory(self.G, height):
-            made = synthesised(self.G, self.ws[None])
-            loss = difference(made, descent.target)
+            made = synthesised(self.G, torch.cat([self.ws[None], around]))
+            losses = _loss(made, torch.cat([descent.target, before]))
+            loss = losses[0] + LOCALITY * losses[1]
             if self._perceptual is not None:
-                loss = loss + self._perceptual(as_seen(made), as_seen(descent.target))
-            (loss.sum() + ROUGH * self._roughness()).backward()  # type: ignore[no-untyped-call]
-            around = self._code_around()
-            before = pictures_of(descent.G, around)
-            loss = LOCALITY * difference(synthesised(self.G, around), before)
-            loss.sum().backward()  # type: ignore[no-untyped-call]
+                loss = loss + self._perceptual(as_seen(made[:1]), as_seen(descent.target)).sum()
+            (loss + ROUGH * self._roughness()).backward()  # type: ignore[no-untyped-call]
         self._adam.step()
         with torch.no_grad():
             for noise in self._noise:
@@ -111,6 +111,11 @@ class Tuning:
         for part in [*self._weights, *self._noise]:
             part.requires_grad_(False)
         return self.G
+
+
+def _loss(made: Tensor, target: Tensor) -> Tensor:
+    """``[N]``. Absolute differences alone leave the edges of shapes, where they are large: squares gain the last dB."""
+    return SQUARES * (made - target).square().mean(dim=(1, 2, 3)) + SCALES * difference(made, target)
 
 
 def tuned_record(record: NetworkRecord, G: LoadedGenerator) -> NetworkRecord:
