@@ -11,6 +11,7 @@ from .evaluate import evaluate
 from .experiments import baselines, boundary, ganspace, hierarchy, truth
 from .main_job import demo, gen_sefa, render, sheet
 from .networks import convert, info
+from .presets import preset
 from .projecting import project
 from .shell import SETTINGS, Group
 from .studio import studio
@@ -38,7 +39,7 @@ def sefa(ctx: click.Context) -> None:
 
 _PARTS: tuple[click.Command, ...] = (  # in the order in which --help lists them
     *(render, sheet, demo, edit, project, plane, compare, import_, export, info, factorize, name, convert),
-    *(studio, evaluate, register_command, unregister_command),
+    *(studio, preset, evaluate, register_command, unregister_command),
 )
 for _command in (baselines, hierarchy, truth, ganspace, boundary):
     evaluate.add_command(_command)

@@ -181,14 +181,23 @@ class Network:
             ValueError: there is no such direction, or this cannot be its name or note.
             OSError: the file cannot be written.
         """
-        group = self.group(naming.layers)
-        group.directions.index(naming.index)
+        self.group(naming.layers).directions.index(naming.index)
+        path = self.file_of(naming.layers)
+        line = rename(path, str(naming.index), naming.name, starred=naming.starred, note=naming.note)
+        return line.partition(": ")[2]
+
+    def file_of(self, layers: str) -> Path:
+        """The file of a group of layers, which is written where it is missing.
+
+        Raises:
+            SettingsError: the network has no such layers.
+            OSError: it cannot be written.
+        """
+        group = self.group(layers)
         if group.path is None or not group.path.exists():
             group.save()
         assert group.path is not None  # the studio's sessions have a folder
-        return rename(group.path, str(naming.index), naming.name, starred=naming.starred, note=naming.note).partition(
-            ": "
-        )[2]
+        return group.path
 
     # --- states and recipes -----------------------------------------------------------------------
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, structs
+from msgspec import Meta
 
 from ..reading.json_file import parsed, read_bounded
 from ..runs.settings import SettingsError
@@ -70,11 +71,36 @@ def set_preset(folder: Path, setting: Setting) -> tuple[Preset, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
         others = [one for one in presets_in(folder) if one.name != setting.name]
-        made = [*others, Preset(setting.name, setting.edits)] if setting.edits else others
-        if len(made) > MOST:
-            raise SettingsError(f"there are {MOST} presets already; remove one first")
-        with whole_file(folder / NAME) as part:
-            part.write_bytes(
-                msgspec.json.format(msgspec.json.encode(structs.asdict(_File(tuple(made)))), indent=1) + b"\n"
-            )
+        return _written(folder, [*others, Preset(setting.name, setting.edits)] if setting.edits else others)
+
+
+def add_presets(folder: Path, more: Sequence[Preset]) -> tuple[str, ...]:
+    """Add presets of elsewhere to those of a folder; returns the names under which they were added.
+
+    One whose name is taken by other positions gets a number appended; the same positions are left out.
+
+    Raises:
+        SettingsError: there are too many, or the file cannot be used.
+        OSError: the file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        made = {one.name: one for one in presets_in(folder)}
+        added = []
+        for one in more:
+            names = [one.name, *(f"{one.name[:90]} {number}" for number in range(2, MOST + 2))]
+            name = next(name for name in names if name not in made or made[name].edits == one.edits)
+            if name not in made:
+                made[name] = Preset(name, one.edits)
+                added.append(name)
+        if added:
+            _written(folder, list(made.values()))
+    return tuple(added)
+
+
+def _written(folder: Path, made: Sequence[Preset]) -> tuple[Preset, ...]:
+    if len(made) > MOST:
+        raise SettingsError(f"there would be more than {MOST} presets; remove some first")
+    with whole_file(folder / NAME) as part:
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(_File(tuple(made))), indent=1) + b"\n")
     return tuple(made)

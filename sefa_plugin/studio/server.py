@@ -31,7 +31,8 @@ from ..runs.session import Session
 from ..runs.settings import SettingsError
 from ..system.messages import one_line, without_unprintable
 from . import lines
-from .gallery import FOLDER, Gallery
+from .bundle import Bundle, BundleError, bundled, take
+from .gallery import FOLDER, Gallery, shown_or_none
 from .guard import LOOPBACK, App, Guard
 from .network import Network, as_jpeg, as_png
 from .photographs import Photograph, Photographs, as_npz, page_picture
@@ -258,6 +259,26 @@ class Studio:
         network = self.network(setting.network)
         return _json({"presets": await run_in_threadpool(set_preset, network.folder / FOLDER, setting)})
 
+    async def presets_file(self, request: Request) -> Response:
+        """Names, presets and recipes of a network, as one file."""
+        id = request.query_params.get("network", "")
+        data = await run_in_threadpool(bundled, self.network(id), self.gallery(id))
+        return Response(data, media_type="application/json")
+
+    async def take_presets(self, request: Request) -> Response:
+        """Take names and presets of such a file; the page keeps the states of its recipes one by one."""
+        data = await request.body()
+
+        def taken() -> dict[str, Any]:
+            bundle = Bundle.read(data)
+            bundle.check_fits({network.session.name: network.digest for network in self.networks})
+            network, recipes = self.network(bundle.network.digest), bundle.all_recipes()
+            found = take(bundle, network)._asdict()
+            states = [state for recipe in recipes if (state := shown_or_none(network, recipe)) is not None]
+            return {**found, "network": network.id, "states": states, "hidden": len(recipes) - len(states)}
+
+        return _json(await run_in_threadpool(taken))
+
     async def kept(self, request: Request) -> Response:
         """The gallery of a network."""
         gallery = self.gallery(request.query_params.get("network", ""))
@@ -377,6 +398,7 @@ class Studio:
             "/api/kept/{id}": self.thumbnail,
             "/api/export": self.export,
             "/api/presets": self.presets,
+            "/api/presets/file": self.presets_file,
             "/api/photos": self.photos,
             "/api/photos/{id}": self.photo,
             "/api/photos/{id}/picture": self.photo_picture,
@@ -394,6 +416,7 @@ class Studio:
             "/api/open": self.open_recipe,
             "/api/name": self.name,
             "/api/presets": self.set_preset,
+            "/api/presets/file": self.take_presets,
             "/api/keep": self.keep,
             "/api/remove": self.remove,
             "/api/photos": self.add_photo,
@@ -418,7 +441,7 @@ class Studio:
                 return Response(status_code=204)
             except TooMany as error:
                 return JSONResponse({"error": str(error)}, 503)
-            except (RecipeError, PictureError, ValueError) as error:  # settings too
+            except (BundleError, RecipeError, PictureError, ValueError) as error:  # settings too
                 return JSONResponse({"error": one_line(str(error))}, 400)
             except FramesError as error:
                 return JSONResponse({"error": one_line(str(error))}, 422)

@@ -232,8 +232,21 @@ def test_presets(visit):
     settled(tab, lambda state: not state["edits"])
     tab.get_by_role("button", name="far", exact=True).click()
     assert settled(tab, lambda state: state["edits"]) == edited
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="Export", exact=True).click()
+    file = saved.value.path().read_bytes()
     tab.get_by_role("button", name="Remove the preset far").click()
     until(lambda: tab.locator("#presets li").count() == 0)
+    tab.set_input_files("#import-presets", {"name": "x.json", "mimeType": "application/json", "buffer": file})
+    until(lambda: "Taken: 0 names, 1 preset" in tab.text_content("#status"))
+    tab.get_by_role("button", name="Remove the preset far").click()
+    until(lambda: tab.locator("#presets li").count() == 0)
+    other = {**json.loads(file), "network": {"name": "ffhq", "digest": "0" * 64}}
+    file = {"name": "x.json", "mimeType": "application/json", "buffer": json.dumps(other).encode()}
+    tab.set_input_files("#import-presets", file)
+    until(lambda: "this file is for 'ffhq'" in tab.text_content("#status"))
+    assert "demo (digest" in tab.text_content("#status")
+    visit.said[:] = [line for line in visit.said if "400" not in line]  # the browser's own line on that answer
 
 
 def test_before_and_after(visit):

@@ -1,6 +1,6 @@
 // The page: one state, its history, and the controls that change it.
 
-import { blob, findToken, json, parts, setToken } from "./api.js";
+import { ask, blob, findToken, json, parts, setToken } from "./api.js";
 import { copy, save } from "./files.js";
 import { Film } from "./film.js";
 import { Gallery } from "./gallery.js";
@@ -246,6 +246,24 @@ async function savePreset(event) {
   at("preset").value = "";
 }
 
+const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+
+// A file of `sefa preset export`: names and presets at once, then its pictures one by one.
+async function importPresets(file) {
+  const taken = await json("/api/presets/file", await file.text());
+  if (taken.network !== state.network) await open(first(networks.find((one) => one.id === taken.network)), true);
+  await sliders.load();
+  showPresets((await json(`/api/presets?network=${taken.network}`)).presets);
+  for (const [place, one] of taken.states.entries()) {
+    said(`Rendering picture ${place + 1} of ${taken.states.length} of the file`);
+    await ask("/api/keep", one);
+  }
+  if (!at("gallery").hidden) await gallery.show(state.network);
+  const parts = [count(taken.named, "name"), count(taken.presets.length, "preset"), count(taken.states.length, "picture")];
+  const left = [...taken.left, ...(taken.hidden ? [`${count(taken.hidden, "picture")} without sliders here`] : [])];
+  said(`Taken: ${parts.join(", ")}${left.length ? `. Left: ${left.join("; ")}` : ""}`);
+}
+
 function sure(text) {
   at("ask-text").textContent = text;
   at("ask").returnValue = "no";
@@ -321,6 +339,14 @@ function listen() {
   on("look", "click", () => look(1));
   on("reset", "click", () => { state = unedited(state); sliders.refresh(); settle(); });
   on("preset-form", "submit", savePreset);
+  on("export-presets", "click", async () => {
+    save(await blob(`/api/presets/file?network=${state.network}`), `${network().name}.presets.json`);
+  });
+  on("import-presets", "change", async () => {
+    const [file] = at("import-presets").files;
+    at("import-presets").value = "";
+    if (file) await importPresets(file);
+  });
   on("export", "click", () => gallery.export());
   on("empty", "click", () => gallery.removeAll());
   on("save-png", "click", async () => save(await blob("/api/frame", state), `seed${String(state.seed).padStart(4, "0")}.png`));
