@@ -40,7 +40,7 @@ HEADINGS = {
         *("methods", "variants", "sets", "samples", "first_seed", "train_samples", "seed"),
         *("only", "condition", "files", "no_names"),
     ),
-    "Page": ("port", "host", "allow_host", "token", "browser"),
+    "Page": ("port", "host", "allow_host", "token", "osc", "browser"),
     "Output": ("outdir", "output", "layout", "single_file", "overwrite", "as_json", "dry_run"),
 }
 OTHERS = "Running"

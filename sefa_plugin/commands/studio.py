@@ -37,6 +37,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that is listened at.", metavar="HOST")
 @click.option("--allow-host", multiple=True, help="A further name that the page is called by.", metavar="NAME")
 @click.option("--token", help="What the page's address must end in.  [default: a new one]", metavar="TEXT")
+@options.whole("--osc", low=0, high=65535, help="Take messages of Open Sound Control at this port of UDP.")
 @click.option("--browser/--no-browser", default=True, help="Open the page.")
 @options.strict
 @options.debug
@@ -49,10 +50,13 @@ def studio(**given: Any) -> None:
     Examples:
       sefa studio --network demo
       sefa studio --network ffhq.pkl --network cats.pkl --trunc 0.7
+      sefa studio --network ffhq.pkl --osc 9000       # faders and knobs of other programs
       ssh -L 8765:localhost:8765 server sefa studio --network ffhq.pkl --no-browser
     """
     for package in ("starlette", "uvicorn"):
         require_extra(package, "the studio")
+    if given["osc"] is not None:
+        require_extra("python-osc", "--osc")
     token = given["token"]
     if given["host"] not in _LOOPBACK and not token:
         raise click.UsageError(
@@ -73,6 +77,8 @@ def studio(**given: Any) -> None:
     def ready(address: str) -> None:
         click.echo(address)
         sys.stdout.flush()
+        if made.osc:
+            note(f"messages of Open Sound Control are taken at {made.osc} (UDP); the page lists the addresses")
         note("Ctrl-C ends the studio")
         if given["browser"]:
             import webbrowser
@@ -80,4 +86,4 @@ def studio(**given: Any) -> None:
             webbrowser.open(address)
 
     with suppress(KeyboardInterrupt):
-        serve(made, given["host"], given["port"], given["allow_host"], ready)
+        serve(made, given["host"], given["port"], given["allow_host"], ready, given["osc"])

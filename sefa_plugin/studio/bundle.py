@@ -24,7 +24,7 @@ from ..runs.session import Session
 from ..system.regular_files import reading
 from .gallery import FOLDER, Gallery
 from .network import ID, Network
-from .presets import MOST, Preset, add_presets, presets_in
+from .presets import MOST, MOST_CONTROLS, Control, Preset, add_presets, controls_in, presets_in
 from .state import Id, Layers, Place, Sent
 
 MAX_BYTES = 8 << 20
@@ -59,6 +59,7 @@ class Bundle(Sent, frozen=True):
     network: _Of
     names: Annotated[tuple[Named, ...], Meta(max_length=10_000)] = ()
     presets: Annotated[tuple[Preset, ...], Meta(max_length=MOST)] = ()
+    controls: Annotated[tuple[Control, ...], Meta(max_length=MOST_CONTROLS)] = ()
     recipes: Annotated[tuple[msgspec.Raw, ...], Meta(max_length=1000)] = ()
 
     @classmethod
@@ -149,6 +150,7 @@ def bundled(network: Network, gallery: Gallery) -> bytes:
         network=_Of(network.session.name[:200], network.digest),
         names=tuple(names),
         presets=presets_in(network.folder / FOLDER),
+        controls=tuple(Control(control, source) for source, control in controls_in(network.folder / FOLDER).items()),
         recipes=tuple(msgspec.Raw(_plain(kept.recipe)) for kept in gallery.all() if kept.ours),
     )
     data = msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n"
@@ -215,7 +217,7 @@ def take(bundle: Bundle, network: Network) -> Taken:
         named += sum(old != new for old, new in zip(map(_said, before.entries), map(_said, after.entries)))
         left += [f"{layers}:{line}" for line in lines]
         refresh_page(path.parent)
-    presets = add_presets(network.folder / FOLDER, bundle.presets)
+    presets = add_presets(network.folder / FOLDER, bundle.presets, bundle.controls)
     return Taken(named, presets, tuple(left))
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 PROJECTED = "projected_w.npz"  # the ws of a photograph, as the page saves them
 ID = 16  # digits of a digest that stand for a network
-VIEWS, PICTURES = 4, 12  # kept in memory
+VIEWS, PICTURES, SHOWN = 4, 12, 4  # kept in memory
 SIGMAS = 2.0  # of the ends of a slider whose range is not measured yet
 TILES, TILE = 7, 96  # pictures of a strip, and pixels of each
 _SMALL = 64  # pixels that a network which sums pictures up renders for a strip
@@ -68,6 +68,7 @@ class Network:
         self._previews: Previews | None = None
         self._views: OrderedDict[object, View] = OrderedDict()
         self._pictures: OrderedDict[object, np.ndarray] = OrderedDict()
+        self._shown: OrderedDict[State, bytes] = OrderedDict()
         self._groups: dict[str, KeptDirections] = {}
         self._named: dict[str, tuple[object, Directions]] = {}
         self._ends: dict[str, np.ndarray] = {}
@@ -266,10 +267,15 @@ class Network:
 
     # --- pictures ---------------------------------------------------------------------------------
 
+    @property
+    def first(self) -> State:
+        """What is shown in the beginning."""
+        label = self.look.label if isinstance(self.look.label, int) else None
+        return State(self.id, 0, self.look.trunc, label)
+
     def warm(self) -> None:
         """Build the generator and the first picture, so that the first visitor waits less."""
-        label = self.look.label if isinstance(self.look.label, int) else None
-        self.picture(self.recipe(State(self.id, 0, self.look.trunc, label)))
+        self.picture(self.recipe(self.first))
 
     def picture(self, recipe: Recipe, who: int = 0) -> np.ndarray:
         """The picture of a recipe, as `sefa edit` makes it; recent ones are kept.
@@ -318,6 +324,15 @@ class Network:
         with settings_checked():
             scene = self.engine.scene(view)
         return self._previews.picture(scene, self.edits(state.edits), unchanged, size)
+
+    def shown(self, state: State, moving: str) -> bytes:
+        """A JPEG of :meth:`preview`; the last ones are kept, for a page and its picture window."""
+        made = self._shown.pop(state, None) or as_jpeg(self.preview(state, moving))
+        if not state.photograph:  # which may be projected anew
+            self._shown[state] = made
+        if len(self._shown) > SHOWN:
+            self._shown.popitem(last=False)
+        return made
 
     def strip(self, ends: Ends) -> tuple[np.ndarray, Effect]:
         """Small pictures along a direction, the other edits held, and what it changes.

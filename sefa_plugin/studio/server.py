@@ -36,12 +36,14 @@ from .gallery import FOLDER, Gallery, shown_or_none
 from .guard import LOOPBACK, App, Guard
 from .network import Network, as_jpeg, as_png
 from .photographs import Photograph, Photographs, as_npz, page_picture
-from .presets import Setting, presets_in, set_preset
+from .presets import Learned, Setting, controls_in, learn, presets_in, set_preset
 from .recording import Recorder, Recording
+from .stage import Moves, Shown, Stage
 from .state import Choice, Cropped, Ends, Naming, Preview, Record, Sent, State
 from .turns import Patient, Stopped, Superseded, TooMany, Turns
 
 PORT, PORTS = 8765, 100  # the usual port, and how many after it are tried to name a free one
+STAGE_WITHIN = 15.0  # seconds that a page waits for news of the stage
 REQUEST_WITHIN = 10.0  # seconds after which a connection without a request is closed
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -67,8 +69,10 @@ class Studio:
     token: str
     log: Callable[[str], None] = lambda text: None
     turns: Turns = field(default_factory=Turns)
+    osc: str = ""  # the address that messages of OSC are taken at
 
     def __post_init__(self) -> None:
+        self.stage = Stage(self.network, self.networks[0].first)
         self._galleries = {network.id: Gallery(network) for network in self.networks}
         self.recorder = Recorder(self.turns, self.log, _explained)
         self.photographs = Photographs(self.turns, self.log, _explained)
@@ -154,7 +158,7 @@ class Studio:
                     "label": network.look.label,
                 }
             )
-        return JSONResponse({"networks": found})
+        return JSONResponse({"networks": found, "osc": self.osc})
 
     async def directions(self, request: Request) -> Response:
         """Directions of a group, with their ranges; those that are not known yet are measured."""
@@ -178,7 +182,7 @@ class Studio:
         network = self.network(asked.state.network)
 
         def made() -> bytes:
-            return as_jpeg(network.preview(asked.state, asked.moving))
+            return network.shown(asked.state, asked.moving)
 
         return Response(await self._turn(request, made, "preview", ("preview", "strip")), media_type="image/jpeg")
 
@@ -251,13 +255,42 @@ class Studio:
     async def presets(self, request: Request) -> Response:
         """Positions of sliders with names."""
         network = self.network(request.query_params.get("network", ""))
-        return _json({"presets": await run_in_threadpool(presets_in, network.folder / FOLDER)})
+        folder = network.folder / FOLDER
+        presets, controls = await run_in_threadpool(lambda: (presets_in(folder), controls_in(folder)))
+        return _json({"presets": presets, "controls": controls})
 
     async def set_preset(self, request: Request) -> Response:
         """Add, replace or remove a preset."""
         setting = _sent(await request.body(), Setting)
         network = self.network(setting.network)
         return _json({"presets": await run_in_threadpool(set_preset, network.folder / FOLDER, setting)})
+
+    async def learn(self, request: Request) -> Response:
+        """Set or forget what moves a control."""
+        learned = _sent(await request.body(), Learned)
+        folder = self.network(learned.network).folder / FOLDER
+        return _json({"controls": await run_in_threadpool(learn, folder, learned)})
+
+    async def on_stage(self, request: Request) -> Response:
+        """The shared state, once it is newer than ``?after=``; 204 where nothing comes."""
+        after = _whole(request.query_params.get("after", "0"), 10**9)
+        if not await self.stage.news(after, STAGE_WITHIN):
+            return Response(status_code=204)
+        return _json(self.stage.about())
+
+    async def show_on_stage(self, request: Request) -> Response:
+        """Share the state of a page."""
+        shown = _sent(await request.body(), Shown)
+        self.network(shown.state.network)
+        self.stage.show(shown, request.headers.get("x-sefa-visitor", "")[:64])
+        return _json(self.stage.about())
+
+    async def move_on_stage(self, request: Request) -> Response:
+        """Move controls by their knobs."""
+        for source, value in _sent(await request.body(), Moves).moves.items():
+            self.stage.moved(source, value)
+        await self.stage.settled()
+        return _json(self.stage.about())
 
     async def presets_file(self, request: Request) -> Response:
         """Names, presets and recipes of a network, as one file."""
@@ -383,10 +416,11 @@ class Studio:
             yield
             self.stop()
 
+        pages = {"/": "index.html", "/stage": "stage.html"}
         files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in _TYPES}
 
         async def static(request: Request) -> Response:
-            name = request.path_params.get("name", "index.html")
+            name = request.path_params.get("name", pages.get(request.url.path, ""))
             if name not in files:
                 return JSONResponse({"error": "there is no such page"}, 404)
             return Response(files[name], media_type=_TYPES[Path(name).suffix])
@@ -399,6 +433,7 @@ class Studio:
             "/api/export": self.export,
             "/api/presets": self.presets,
             "/api/presets/file": self.presets_file,
+            "/api/stage": self.on_stage,
             "/api/photos": self.photos,
             "/api/photos/{id}": self.photo,
             "/api/photos/{id}/picture": self.photo_picture,
@@ -417,6 +452,9 @@ class Studio:
             "/api/name": self.name,
             "/api/presets": self.set_preset,
             "/api/presets/file": self.take_presets,
+            "/api/controls": self.learn,
+            "/api/stage": self.show_on_stage,
+            "/api/stage/move": self.move_on_stage,
             "/api/keep": self.keep,
             "/api/remove": self.remove,
             "/api/photos": self.add_photo,
@@ -426,7 +464,7 @@ class Studio:
             "/api/record": self.record,
             "/api/record/{id}/cancel": self.cancel,
         }
-        routes = [Route("/", static), Route("/static/{name}", static)]
+        routes = [Route(path, static) for path in (*pages, "/static/{name}")]
         routes += [Route(path, self._answering(answer), methods=["GET"]) for path, answer in get.items()]
         routes += [Route(path, self._answering(answer), methods=["POST"]) for path, answer in post.items()]
         return Guard(Starlette(routes=routes, lifespan=life), self.token, hosts, any_address)
@@ -537,6 +575,7 @@ def serve(
     port: int = PORT,
     allowed: Sequence[str] = (),
     ready: Callable[[str], None] = lambda address: None,
+    osc: int | None = None,
 ) -> None:
     """Serve until the process is interrupted.
 
@@ -545,14 +584,17 @@ def serve(
         host, port: where it listens; port 0 takes a free one.
         allowed: further names that it may be called by.
         ready: called with the address, once it is served.
+        osc: the port of the same host where messages of OSC are taken; 0 takes a free one.
 
     Raises:
         StudioError: the port is in use, or the host is none of this computer.
     """
-    asyncio.run(_served(studio, host, port, allowed, ready))
+    asyncio.run(_served(studio, host, port, allowed, ready, osc))
 
 
-async def _served(studio: Studio, host: str, port: int, allowed: Sequence[str], ready: Callable[[str], None]) -> None:
+async def _served(
+    studio: Studio, host: str, port: int, allowed: Sequence[str], ready: Callable[[str], None], osc: int | None
+) -> None:
     try:
         sockets = await _bound(host, port)
     except OverflowError:
@@ -574,7 +616,33 @@ async def _served(studio: Studio, host: str, port: int, allowed: Sequence[str], 
     )
     named = LOOPBACK[0] if everywhere else f"[{host}]" if ":" in host else host
     address = f"http://{named}:{port}/#token={studio.token}"
-    await _Server(config, lambda: ready(address)).serve(sockets)
+    listening = None
+    try:
+        if osc is not None:
+            listening, studio.osc = await listen_to_osc(studio.stage, host, osc)
+        await _Server(config, lambda: ready(address)).serve(sockets)
+    finally:
+        for held in sockets:
+            held.close()
+        if listening is not None:
+            listening.close()
+
+
+async def listen_to_osc(stage: Stage, host: str, port: int) -> tuple[asyncio.BaseTransport, str]:
+    """Take messages of OSC until the transport is closed; returns it, and the address, ``127.0.0.1:9000``.
+
+    Raises:
+        StudioError: the port is in use.
+    """
+    from .osc import Osc
+
+    loop = asyncio.get_running_loop()
+    try:
+        transport, _ = await loop.create_datagram_endpoint(lambda: Osc(stage.moved), local_addr=(host, port))
+    except OSError as error:
+        raise StudioError(f"--osc {port}: {error.strerror or error}; type another port") from None
+    taken = transport.get_extra_info("sockname")
+    return transport, f"{taken[0]}:{taken[1]}"
 
 
 async def _bound(host: str, port: int) -> list[Any]:

@@ -343,7 +343,7 @@ def test_it_fits_the_window_and_can_be_read(visit, wide, scheme):
     tab = visit({"width": wide, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
     settled(tab)
     calibrated(tab)
-    for name in ("Kept", "Video", "Take along", "Directions"):
+    for name in ("Photos", "Kept", "Video", "Take along", "Stage", "Directions"):
         tab.get_by_role("tab", name=name).click()
         assert tab.evaluate("document.documentElement.scrollWidth") <= wide
     named = tab.evaluate(
@@ -413,7 +413,7 @@ def test_axe_finds_nothing(visit, scheme):
     tab.click("#keep")
     tab.evaluate(AXE.read_text(encoding="utf-8") + "; 1")
     found = []
-    for name in ("Directions", "Kept", "Video", "Take along"):
+    for name in ("Directions", "Photos", "Kept", "Video", "Take along", "Stage"):
         tab.get_by_role("tab", name=name).click()
         time.sleep(0.5)
         result = tab.evaluate("() => axe.run(document)")

@@ -1,8 +1,12 @@
 // What the page asks the studio for. The token is in the address that was printed, and stays in this tab.
 
 const KEY = "sefa-studio-token";
-const visitor = crypto.getRandomValues(new Uint32Array(3)).join("-");
+const BASE = new URL("..", import.meta.url); // the studio may lie below a path of a server
+export const visitor = crypto.getRandomValues(new Uint32Array(3)).join("-");
 let token = "";
+
+// The address of a part of the studio: `api/studio`.
+export const address = (path) => new URL(path, BASE).href;
 
 export class Refused extends Error {
   constructor(status, message) {
@@ -50,7 +54,7 @@ export async function ask(path, body) {
   }
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(address(path), options);
   } catch {
     throw new Refused(0, "the studio does not answer: was it ended?");
   }

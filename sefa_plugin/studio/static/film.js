@@ -32,7 +32,7 @@ export class Film {
     if (of("#width")) record.size = Number(of("#width"));
     if (record.kind === "walk") record.seeds = await this.tell.seeds();
     try {
-      const { id } = await json("/api/record", record);
+      const { id } = await json("api/record", record);
       this.remember([...this.known(), { id, kind: record.video }]);
       this.follow({ id }, record.video);
     } catch (error) {
@@ -58,7 +58,7 @@ export class Film {
     this.list.replaceChildren();
     const held = [];
     for (const one of this.known()) {
-      if (await json(`/api/record/${one.id}`).then(() => true, () => false)) held.push(one);
+      if (await json(`api/record/${one.id}`).then(() => true, () => false)) held.push(one);
     }
     this.remember(held);
     for (const one of held) this.follow(one, one.kind);
@@ -75,11 +75,11 @@ export class Film {
     const bar = item.querySelector("progress");
     const cancel = item.querySelector(".cancel");
     bar.setAttribute("aria-label", "Progress of the video");
-    cancel.addEventListener("click", () => json(`/api/record/${made.id}/cancel`, {}).catch(() => {}));
+    cancel.addEventListener("click", () => json(`api/record/${made.id}/cancel`, {}).catch(() => {}));
     const watch = async () => {
       let now;
       try {
-        now = await json(`/api/record/${made.id}`);
+        now = await json(`api/record/${made.id}`);
       } catch (error) {
         what.textContent = error.message;
         return;
@@ -102,7 +102,7 @@ export class Film {
 
   async result(item, now, kind) {
     const held = item.querySelector(".result");
-    const made = await blob(`/api/record/${now.id}/file`);
+    const made = await blob(`api/record/${now.id}/file`);
     const url = URL.createObjectURL(made);
     if (kind === "mp4") {
       const video = document.createElement("video");

@@ -43,7 +43,7 @@ export class Sliders {
     clearTimeout(this.timer);
     const { network, layers, count } = this;
     const asked = new URLSearchParams({ network, layers, count: Math.min(count, 64) });
-    const found = await json(`/api/directions?${asked}`);
+    const found = await json(`api/directions?${asked}`);
     if (network !== this.network || layers !== this.layers) return;
     this.total = found.total;
     for (const one of found.directions) this.update(one);
@@ -168,7 +168,7 @@ export class Sliders {
 
   async set(row, what) {
     try {
-      await ask("/api/name", { network: this.network, layers: this.layers, index: row.index, ...what });
+      await ask("api/name", { network: this.network, layers: this.layers, index: row.index, ...what });
     } catch (error) {
       this.tell.said(error.message, true);
     }
@@ -268,7 +268,7 @@ export class Sliders {
   }
 
   async strip(shows) {
-    const answer = await ask("/api/strip", shows);
+    const answer = await ask("api/strip", shows);
     return answer.status === 204 ? null : answer.json();
   }
 
