@@ -40,7 +40,9 @@ HEADINGS = {
         *("methods", "variants", "sets", "samples", "first_seed", "train_samples", "seed"),
         *("only", "condition", "files", "no_names"),
     ),
-    "Page": ("port", "host", "allow_host", "token", "osc", "browser"),
+    "Page": (
+        *("port", "host", "allow_host", "token", "osc", "share_safe", "public", "prefix", "allow_frame", "browser"),
+    ),
     "Output": ("outdir", "output", "layout", "single_file", "overwrite", "as_json", "dry_run"),
 }
 OTHERS = "Running"

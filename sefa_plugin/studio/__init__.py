@@ -4,8 +4,8 @@ In: open networks (``Session``) and what a browser sends: ``state``, checked as 
 names and outputs, all made by ``runs`` and ``rendering``. ``network`` is one network with its directions, ``gallery``,
 ``presets`` and ``recording`` its outputs on disk, ``bundle`` these in one file to pass on, ``photographs`` those that
 are projected into it, ``lines`` the same as text; ``stage`` is what pages share with controllers, ``osc`` messages of
-these; ``turns`` renders one picture at a time, ``guard`` refuses requests from elsewhere, ``server`` answers the
-others. The page itself is ``static``.
+these; ``turns`` renders one picture at a time, ``guard`` refuses requests from elsewhere, ``sharing`` bounds those of
+strangers, ``server`` answers the others. The page itself is ``static``.
 
 Doors: ``bundle``, ``server``.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -25,6 +24,7 @@ from ..system.regular_files import reading
 from .gallery import FOLDER, Gallery
 from .network import ID, Network
 from .presets import MOST, MOST_CONTROLS, Control, Preset, add_presets, controls_in, presets_in
+from .sharing import without_places
 from .state import Id, Layers, Place, Sent
 
 MAX_BYTES = 8 << 20
@@ -151,18 +151,12 @@ def bundled(network: Network, gallery: Gallery) -> bytes:
         names=tuple(names),
         presets=presets_in(network.folder / FOLDER),
         controls=tuple(Control(control, source) for source, control in controls_in(network.folder / FOLDER).items()),
-        recipes=tuple(msgspec.Raw(_plain(kept.recipe)) for kept in gallery.all() if kept.ours),
+        recipes=tuple(msgspec.Raw(without_places(kept.recipe).data()) for kept in gallery.all() if kept.ours),
     )
     data = msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n"
     if len(data) > MAX_BYTES:
         raise BundleError(f"the file would be larger than {MAX_BYTES >> 20} MB: keep fewer pictures")
     return data
-
-
-def _plain(recipe: Recipe) -> bytes:
-    """A recipe without the place of its network on this computer."""
-    name = recipe.network["path"].replace("\\", "/").rsplit("/", 1)[-1]
-    return replace(recipe, network={**recipe.network, "path": name}).data()
 
 
 def _sets(network: Network) -> Iterator[tuple[str, Directions]]:

@@ -31,6 +31,7 @@ from ..runs.recipe import Recipe, RecipeError
 from ..runs.renaming import rename
 from ..runs.session import Session
 from ..runs.settings import SettingsError, Wanted, settings_checked
+from .sharing import without_places
 from .state import Ends, Naming, Slider, State
 
 if TYPE_CHECKING:
@@ -55,10 +56,11 @@ class Network:
         session: of the network.
         folder: of its outputs, which holds its directions files.
         look: of the first picture, with which ranges are measured.
+        shared: nothing is written, only layers of :attr:`groups` are factorised, no place of this computer is said.
     """
 
-    def __init__(self, session: Session, folder: Path, look: Look) -> None:
-        self.session, self.folder = session, folder
+    def __init__(self, session: Session, folder: Path, look: Look, shared: bool = False) -> None:
+        self.session, self.folder, self.shared = session, folder, shared
         self.digest = session.about()["digest"]
         self.id = self.digest[:ID]
         if session.opened.sizes["c_dim"] and look.label is None:
@@ -70,6 +72,7 @@ class Network:
         self._pictures: OrderedDict[object, np.ndarray] = OrderedDict()
         self._shown: OrderedDict[State, bytes] = OrderedDict()
         self._groups: dict[str, KeptDirections] = {}
+        self._files: dict[str, Path | None] = {}
         self._named: dict[str, tuple[object, Directions]] = {}
         self._ends: dict[str, np.ndarray] = {}
         self._ranges: Ranges | None = None
@@ -107,26 +110,31 @@ class Network:
             if layers not in self._groups:
                 label = Label.of(layers)
                 how = Factorisation(layers=label.layers, sharpen=label.sharpen)
-                if label.sharpen != "none" and layers not in self.groups:
+                known = layers in self.groups
+                if self.shared and not known:
+                    raise SettingsError(f"layers {layers!r:.60}: this studio has {', '.join(self.groups)}")
+                if label.sharpen != "none" and not known:
                     raise SettingsError(f"layers {layers!r:.60}: sharp directions are found by `sefa factorize` first")
                 sets = self.session.directions(how, Wanted(), self.folder)
                 if len(sets) != 1:
                     raise SettingsError(f"layers {layers!r:.60} gives {len(sets)} groups; type one, like middle or 0-3")
-                self._groups[layers] = sets[0].careful()
+                found = sets[0].careful()
+                self._files[layers] = found.path
+                self._groups[layers] = replace(found, path=None) if self.shared else found
             return self._groups[layers]
 
     def named(self, layers: str) -> Directions:
         """As :meth:`group`, with the names, stars and notes that its file has now."""
         group = self.group(layers)
-        stamp: object = None
-        if group.path is not None:
+        path, stamp = group.path or self._files[layers], None
+        if path is not None:
             with suppress(FileNotFoundError):
-                about = group.path.stat()
-                stamp = (group.path, about.st_mtime_ns, about.st_size)
+                about = path.stat()
+                stamp = (path, about.st_mtime_ns, about.st_size)
         held = self._named.get(layers)
         if held is None or held[0] != stamp:
             found = group.directions
-            held = self._named[layers] = stamp, found if group.path is None else adopting(found, group.path)
+            held = self._named[layers] = stamp, found if path is None else adopting(found, path)
         return held[1]
 
     @property
@@ -232,12 +240,16 @@ class Network:
             SettingsError: it does not fit the network.
         """
         view = self.view(seeds or [state.seed], state.look, "" if seeds else state.photograph)
-        return recipe_of(self.session, view, self.edits(state.edits), PROJECTED if state.photograph else None)
+        made = recipe_of(self.session, view, self.edits(state.edits), PROJECTED if state.photograph else None)
+        return without_places(made) if self.shared else made
 
     def files(self, state: State) -> dict[str, str]:
         """The files of the sharp directions of a state, by layers."""
         names = {one.layers for one in state.edits if Label.of(one.layers).sharpen != "none"}
-        return {layers: portable(path) for layers in names if (path := self.group(layers).path) is not None}
+        files = {layers: self.group(layers).path or self._files[layers] for layers in names}
+        return {
+            layers: path.name if self.shared else portable(path) for layers, path in files.items() if path is not None
+        }
 
     def state_of(self, recipe: Recipe) -> State:
         """The state of a recipe, whose edits are those of sliders.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import secrets
+import shutil
 import threading
 import time
 import zipfile
@@ -87,10 +88,23 @@ class Recording:
 
 
 class Recorder:
-    """Renders recordings in a thread of its own."""
+    """Renders recordings in a thread of its own.
 
-    def __init__(self, turns: Turns, log: Callable[[str], None], explain: Callable[[BaseException], str]) -> None:
-        self._turns, self._log, self._explain = turns, log, explain
+    Args:
+        turns: those of visitors, who come first.
+        log: called with one line on what failed.
+        explain: an error as one line.
+        scratch: a folder for recordings that are forgotten with their files; None keeps them beside the kept pictures.
+    """
+
+    def __init__(
+        self,
+        turns: Turns,
+        log: Callable[[str], None],
+        explain: Callable[[BaseException], str],
+        scratch: Path | None = None,
+    ) -> None:
+        self._turns, self._log, self._explain, self._scratch = turns, log, explain, scratch
         self._thread = ThreadPoolExecutor(1, "studio-record")
         self._all: OrderedDict[str, Recording] = OrderedDict()
 
@@ -113,6 +127,8 @@ class Recorder:
             raise SettingsError("this video goes along directions: move a slider first, or choose a walk")
         for id in [id for id, one in self._all.items() if one.state in ("done", "failed", "cancelled")][: -MOST + 1]:
             del self._all[id]
+            if self._scratch is not None:
+                shutil.rmtree(self._scratch / id, ignore_errors=True)
         if len(self._all) >= 2 * MOST:
             raise TooMany("other videos wait already; cancel one, or wait")
         made = Recording(secrets.token_hex(8))
@@ -130,10 +146,10 @@ class Recorder:
             self._turns.share_threads()
             engine = Patient(network.session.engine(), self._turns, made.cancelled.is_set)
             view = network.session.view(recipe.look, recipe.seeds, recipe.ws)
-            outdir = folder_for(network.folder / FOLDER, recipe)
+            outdir = folder_for((self._scratch / made.id) if self._scratch else network.folder / FOLDER, recipe)
             if not (outdir / NAME).exists():
                 recipe.save(outdir / NAME)
-            made.words = video_of(recipe, record, str(outdir))
+            made.words = video_of(recipe, record, "recipe.json" if self._scratch else str(outdir))
             make_recipe(
                 network.session, view, recipe, outdir, made.words, made, animated=(record.kind, output), engine=engine
             )
@@ -165,4 +181,4 @@ class Recorder:
         """Stop all."""
         for made in self._all.values():
             made.cancelled.set()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.shutdown(wait=self._scratch is not None, cancel_futures=True)

@@ -30,10 +30,10 @@ from ..runs.recipe import Recipe, RecipeError
 from ..runs.session import Session
 from ..runs.settings import SettingsError
 from ..system.messages import one_line, without_unprintable
-from . import lines
+from . import lines, sharing
 from .bundle import Bundle, BundleError, bundled, take
 from .gallery import FOLDER, Gallery, shown_or_none
-from .guard import LOOPBACK, App, Guard
+from .guard import LOOPBACK, App, Below, Guard
 from .network import Network, as_jpeg, as_png
 from .photographs import Photograph, Photographs, as_npz, page_picture
 from .presets import Learned, Setting, controls_in, learn, presets_in, set_preset
@@ -63,25 +63,40 @@ class Studio:
         networks: at least one, each with its folder.
         token: what requests must bring along.
         log: called with one line on what failed.
+        shared: whether visitors are strangers, to whom nothing is open that is kept.
+        scratch: a folder for their videos; None where they get none.
     """
 
     networks: Sequence[Network]
     token: str
     log: Callable[[str], None] = lambda text: None
+    shared: bool = False
+    scratch: Path | None = None
     turns: Turns = field(default_factory=Turns)
     osc: str = ""  # the address that messages of OSC are taken at
 
     def __post_init__(self) -> None:
         self.stage = Stage(self.network, self.networks[0].first)
         self._galleries = {network.id: Gallery(network) for network in self.networks}
-        self.recorder = Recorder(self.turns, self.log, _explained)
-        self.photographs = Photographs(self.turns, self.log, _explained)
+        if self.shared:
+            self.turns = Turns(sharing.WAITING)
+        self.recorder = Recorder(self.turns, self.log, self._explained, self.scratch)
+        self.photographs = Photographs(self.turns, self.log, self._explained)
+        self._visitors = sharing.Visitors()
         self._wanted: list[tuple[Network, str, int]] = []  # ranges to measure, the next one last
         self._failed: set[tuple[str, str, int]] = set()
         self._more = threading.Condition()
         for network in self.networks:
             network.measure_with(Patient(network.session.engine(), self.turns))
             network.projected = self.photographs.ws_of
+
+    def _explained(self, error: BaseException) -> str:
+        """An error as one line; strangers get none that may say something of this computer."""
+        line = _explained(error)
+        if self.shared and not type(error).__module__.startswith("sefa_plugin"):
+            self.log(line)
+            return sharing.TROUBLE
+        return line
 
     # --- background -------------------------------------------------------------------------------
 
@@ -113,7 +128,7 @@ class Studio:
                 return
             except Exception as error:  # of any kind: the slider keeps its first range
                 self._failed.add((network.id, layers, index))
-                self.log(f"the range of direction {index} of {layers} was not measured: {_explained(error)}")
+                self.log(f"the range of direction {index} of {layers} was not measured: {self._explained(error)}")
 
     def want_ranges(self, network: Network, layers: str, indices: Sequence[int]) -> None:
         """Measure some ranges, in this order, before those that were wanted earlier."""
@@ -158,7 +173,7 @@ class Studio:
                     "label": network.look.label,
                 }
             )
-        return JSONResponse({"networks": found, "osc": self.osc})
+        return JSONResponse({"networks": found, "osc": self.osc, "shared": self.shared})
 
     async def directions(self, request: Request) -> Response:
         """Directions of a group, with their ranges; those that are not known yet are measured."""
@@ -198,7 +213,7 @@ class Studio:
 
     async def picture(self, request: Request) -> Response:
         """The PNG of a recipe, of its first subject or of ``?subject=1``."""
-        recipe = _recipe(await request.body())
+        recipe = self._recipe(await request.body())
         network, who = self.network(recipe.network["digest"]), _whole(request.query_params.get("subject", "0"), 10**6)
 
         def made() -> bytes:
@@ -242,7 +257,7 @@ class Studio:
 
     async def open_recipe(self, request: Request) -> Response:
         """The state of a recipe that is uploaded."""
-        recipe = _recipe(await request.body())
+        recipe = self._recipe(await request.body())
         network = self.network(recipe.network["digest"])
         return _json({"state": await run_in_threadpool(network.state_of, recipe)})
 
@@ -342,6 +357,8 @@ class Studio:
     async def record(self, request: Request) -> Response:
         """Begin a video."""
         record = _sent(await request.body(), Record)
+        if self.shared:
+            sharing.check_record(record)
         network = self.network(record.state.network)
         return _about_recording(await run_in_threadpool(self.recorder.start, network, record))
 
@@ -401,14 +418,31 @@ class Studio:
         self.photographs.remove(request.path_params["id"])
         return JSONResponse({})
 
+    def _recipe(self, body: bytes) -> Recipe:
+        try:
+            recipe = Recipe.parse(body)
+        except ValueError as error:
+            raise RecipeError(f"this is not a recipe that can be used: {error}") from None
+        return sharing.check_recipe(recipe) if self.shared else recipe
+
+    async def _closed(self, request: Request) -> Response:
+        """What strangers may not do."""
+        return JSONResponse({"error": sharing.LINE}, 403)
+
     async def _turn(self, request: Request, work: Callable[[], T], kind: str = "", over: Sequence[str] = ()) -> T:
         visitor = request.headers.get("x-sefa-visitor", "")[:64]
         return await self.turns.take(visitor, work, kind, over)
 
     # --- the application --------------------------------------------------------------------------
 
-    def app(self, hosts: Sequence[str] = LOOPBACK, any_address: bool = False) -> App:
-        """The ASGI application, guarded; see :class:`Guard`."""
+    def app(
+        self,
+        hosts: Sequence[str] = LOOPBACK,
+        any_address: bool = False,
+        frames: Sequence[str] = (),
+        prefix: str = "",
+    ) -> App:
+        """The ASGI application, guarded; see :class:`Guard` and :class:`Below`."""
 
         @asynccontextmanager
         async def life(app: Starlette) -> AsyncIterator[None]:
@@ -465,15 +499,26 @@ class Studio:
             "/api/record/{id}/cancel": self.cancel,
         }
         routes = [Route(path, static) for path in (*pages, "/static/{name}")]
+        if self.shared:
+            closed = [*sharing.CLOSED, *([] if self.scratch else ["/api/record"])]
+            open_to_all = (path for path in get if not sharing.is_closed(path, closed) or path in sharing.READ)
+            get = {path: get[path] for path in open_to_all}
+            post = {path: answer for path, answer in post.items() if not sharing.is_closed(path, closed)}
         routes += [Route(path, self._answering(answer), methods=["GET"]) for path, answer in get.items()]
         routes += [Route(path, self._answering(answer), methods=["POST"]) for path, answer in post.items()]
-        return Guard(Starlette(routes=routes, lifespan=life), self.token, hosts, any_address)
+        if self.shared:
+            routes.append(Route("/api/{rest:path}", self._closed, methods=["GET", "POST"]))
+        body = sharing.BODY if self.shared else None
+        made = Guard(Starlette(routes=routes, lifespan=life), self.token, hosts, any_address, frames, body)
+        return Below(made, prefix) if prefix else made
 
     def _answering(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """An endpoint whose errors are one line, with a status that fits."""
 
         async def answered(request: Request) -> Response:
             try:
+                if self.shared:
+                    self._visitors.welcome(request.headers.get("x-sefa-visitor", "")[:64])
                 return await answer(request)
             except Superseded:
                 return Response(status_code=204)
@@ -484,7 +529,7 @@ class Studio:
             except FramesError as error:
                 return JSONResponse({"error": one_line(str(error))}, 422)
             except Exception as error:  # of any kind: the studio lives on
-                line = _explained(error)
+                line = self._explained(error)
                 self.log(f"{request.url.path}: {line}")
                 return JSONResponse({"error": line}, 500)
 
@@ -513,13 +558,6 @@ def _explained(error: BaseException) -> str:
 def _sent(body: bytes, kind: type[Kind]) -> Kind:
     held: Kind = parsed(body, kind)
     return held
-
-
-def _recipe(body: bytes) -> Recipe:
-    try:
-        return Recipe.parse(body)
-    except ValueError as error:
-        raise RecipeError(f"this is not a recipe that can be used: {error}") from None
 
 
 def _whole(text: str, most: int) -> int:
@@ -564,9 +602,9 @@ class _Server(uvicorn.Server):
         self._ready()
 
 
-def networks_of(sessions: Sequence[tuple[Session, Path]], look: Look) -> list[Network]:
-    """Networks for a studio, each with the folder of its outputs."""
-    return [Network(session, folder, look) for session, folder in sessions]
+def networks_of(sessions: Sequence[tuple[Session, Path]], look: Look, shared: bool = False) -> list[Network]:
+    """Networks for a studio, each with the folder of its outputs; see :class:`Network`."""
+    return [Network(session, folder, look, shared) for session, folder in sessions]
 
 
 def serve(
@@ -576,6 +614,8 @@ def serve(
     allowed: Sequence[str] = (),
     ready: Callable[[str], None] = lambda address: None,
     osc: int | None = None,
+    frames: Sequence[str] = (),
+    prefix: str = "",
 ) -> None:
     """Serve until the process is interrupted.
 
@@ -585,15 +625,24 @@ def serve(
         allowed: further names that it may be called by.
         ready: called with the address, once it is served.
         osc: the port of the same host where messages of OSC are taken; 0 takes a free one.
+        frames: origins of pages that may show this one inside of them.
+        prefix: the path of the page, ``/sefa``.
 
     Raises:
         StudioError: the port is in use, or the host is none of this computer.
     """
-    asyncio.run(_served(studio, host, port, allowed, ready, osc))
+    asyncio.run(_served(studio, host, port, allowed, ready, osc, frames, prefix))
 
 
 async def _served(
-    studio: Studio, host: str, port: int, allowed: Sequence[str], ready: Callable[[str], None], osc: int | None
+    studio: Studio,
+    host: str,
+    port: int,
+    allowed: Sequence[str],
+    ready: Callable[[str], None],
+    osc: int | None,
+    frames: Sequence[str],
+    prefix: str,
 ) -> None:
     try:
         sockets = await _bound(host, port)
@@ -605,7 +654,7 @@ async def _served(
     everywhere = host in ("0.0.0.0", "::", "")
     hosts = [*LOOPBACK, *allowed, *([] if everywhere else [host])]
     config = uvicorn.Config(
-        studio.app(hosts, everywhere),
+        studio.app(hosts, everywhere, frames, prefix),
         http=_Connection,
         ws="none",
         log_level="critical",
@@ -615,7 +664,7 @@ async def _served(
         server_header=False,
     )
     named = LOOPBACK[0] if everywhere else f"[{host}]" if ":" in host else host
-    address = f"http://{named}:{port}/#token={studio.token}"
+    address = f"http://{named}:{port}{prefix}/" + (f"#token={studio.token}" if studio.token else "")
     listening = None
     try:
         if osc is not None:

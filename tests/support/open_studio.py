@@ -12,7 +12,7 @@ pytest.importorskip("uvicorn")
 testclient = pytest.importorskip("starlette.testclient")
 
 from sefa_plugin.rendering.look import Look  # noqa: E402
-from sefa_plugin.runs.folder import own_folder  # noqa: E402
+from sefa_plugin.runs.folder import folder_of, own_folder  # noqa: E402
 from sefa_plugin.runs.session import Session  # noqa: E402
 from sefa_plugin.runs.settings import NetworkChoice  # noqa: E402
 from sefa_plugin.studio.server import Studio, networks_of  # noqa: E402
@@ -23,9 +23,11 @@ HEAD = {"X-Sefa-Token": TOKEN, "X-Sefa-Visitor": "somebody"}
 
 
 @contextmanager
-def opened(*networks):
-    """Open it in the current folder; gives it and a client."""
+def opened(*networks, shared=False, scratch=None, token=TOKEN, app=None):
+    """Open it in the current folder; gives it and a client. ``app``: options of its application."""
     sessions = [Session.open(NetworkChoice(str(network))) for network in networks or (SMALL,)]
-    made = Studio(networks_of([(one, own_folder(one.about(), ["sefa"])) for one in sessions], Look()), TOKEN)
-    with testclient.TestClient(made.app(), base_url="http://127.0.0.1:8765", headers=HEAD) as client:
+    folders = [folder_of(one.about()) if shared else own_folder(one.about(), ["sefa"]) for one in sessions]
+    found = networks_of(list(zip(sessions, folders)), Look(), shared)
+    made = Studio(found, token, shared=shared, scratch=scratch)
+    with testclient.TestClient(made.app(**(app or {})), base_url="http://127.0.0.1:8765", headers=HEAD) as client:
         yield made, client

@@ -2,6 +2,7 @@
 
 import { blob, json } from "./api.js";
 import { save } from "./files.js";
+import { recall, remember } from "./store.js";
 
 const POLL = 700;
 const KEY = "sefa-studio-videos"; // of this tab: they are found again after a reload
@@ -15,7 +16,7 @@ export class Film {
     kind.addEventListener("change", () => {
       loop.value = kind.value === "edit" ? "pingpong" : "closed";
       easing.value = kind.value === "walk" ? "cubic" : "sine";
-      form.querySelector("#frames-count").value = kind.value === "edit" ? 60 : 180;
+      form.querySelector("#frames-count").value = Math.min(kind.value === "edit" ? 60 : 180, this.most || 180);
     });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -40,9 +41,18 @@ export class Film {
     }
   }
 
+  // Of a studio that is shared with strangers.
+  bounded() {
+    Object.assign(this, { most: 120 });
+    const frames = this.form.querySelector("#frames-count");
+    Object.assign(frames, { max: this.most, value: Math.min(frames.value, this.most) });
+    this.form.querySelector("#width").max = 1024;
+    this.form.querySelector("#video option[value=png]").remove();
+  }
+
   known() {
     try {
-      const held = JSON.parse(sessionStorage.getItem(KEY) || "[]");
+      const held = JSON.parse(recall(KEY) || "[]");
       return Array.isArray(held) ? held : [];
     } catch {
       return [];
@@ -50,7 +60,7 @@ export class Film {
   }
 
   remember(videos) {
-    sessionStorage.setItem(KEY, JSON.stringify(videos.slice(-8)));
+    remember(KEY, JSON.stringify(videos.slice(-8)));
   }
 
   // The videos of this tab that the studio still has.

@@ -1,6 +1,7 @@
 // All states in turn, for undo and redo; they survive a reload of the tab.
 
 import { address } from "./api.js";
+import { recall, remember } from "./store.js";
 
 const MOST = 200;
 
@@ -10,10 +11,10 @@ export class History {
     this.states = [];
     this.place = -1;
     try {
-      const held = JSON.parse(sessionStorage.getItem(key) || "{}");
+      const held = JSON.parse(recall(key) || "{}");
       if (Array.isArray(held.states) && held.states[held.place]) Object.assign(this, held);
     } catch {
-      sessionStorage.removeItem(key);
+      // Of another version: begin anew.
     }
   }
 
@@ -45,7 +46,7 @@ export class History {
   }
 
   save() {
-    sessionStorage.setItem(this.key, JSON.stringify({ states: this.states, place: this.place }));
+    remember(this.key, JSON.stringify({ states: this.states, place: this.place }));
   }
 }
 

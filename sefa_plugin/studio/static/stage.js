@@ -2,6 +2,7 @@
 
 import { address, ask, json, visitor } from "./api.js";
 import { merged, same } from "./history.js";
+import { recall, remember } from "./store.js";
 
 const AGAIN = 1000; // milliseconds until a studio that does not answer is asked again
 const KEY = "sefa-studio-stage"; // of this tab
@@ -32,13 +33,13 @@ export class Stage {
     this.find("osc-about").textContent = osc
       ? `Messages of Open Sound Control are taken at ${osc} (UDP). A slider goes from −1 to 1, which are the ends of its range; 0 is unedited.`
       : "For messages of Open Sound Control, start the studio with --osc 9000.";
-    if (osc || sessionStorage.getItem(KEY)) await this.set(true);
+    if (osc || recall(KEY)) await this.set(true);
   }
 
   async set(on) {
     if (on === this.on) return;
     this.on = on;
-    sessionStorage.setItem(KEY, on ? "yes" : "");
+    remember(KEY, on ? "yes" : "");
     this.find("on-stage").setAttribute("aria-pressed", on);
     if (!on) return;
     const shared = await json("api/stage?after=0");

@@ -23,6 +23,7 @@ let idle = 0;
 let moving = false;
 let told = false;
 let presets = [];
+let shared = false; // with strangers: nothing is kept or changed
 
 const picture = new Picture(at("picture"), { shown, failed: (error) => said(error.message, true) });
 const sliders = new Sliders(at("sliders"), { state: () => state, moved: slid, settled: settle, said });
@@ -315,6 +316,7 @@ function sure(text) {
 const trying = (work) => (...given) => Promise.resolve(work(...given)).catch((error) => said(error.message, true));
 
 async function keep() {
+  if (shared) return;
   await gallery.keep(state);
   said("Kept, with its recipe");
 }
@@ -482,13 +484,18 @@ function lost() {
 async function start() {
   const given = parts(location.hash);
   let osc = "";
-  if (!(await findToken())) return lost();
+  await findToken(); // a public studio needs none
   if (location.hash) window.history.replaceState(null, "", location.pathname);
   try {
-    ({ networks, osc } = await json("api/studio"));
+    ({ networks, osc, shared } = await json("api/studio"));
   } catch (error) {
     if (error.status === 403) return lost();
     throw error;
+  }
+  document.body.classList.toggle("shared", shared);
+  if (shared) {
+    film.bounded();
+    at("gallery-about").textContent = "Pictures that were kept here, each with its recipe.";
   }
   at("network").replaceChildren(...networks.map((one) => new Option(`${one.name}, ${one.resolution} px`, one.id)));
   at("network").classList.toggle("only", networks.length === 1);
@@ -503,7 +510,7 @@ async function start() {
   await enter();
   if (held && !same(held, state)) await linked(held);
   await film.restore();
-  await stage.start(osc);
+  if (!shared) await stage.start(osc);
   return null;
 }
 
