@@ -31,6 +31,7 @@ from ..runs.recipe import Recipe, RecipeError
 from ..runs.renaming import rename
 from ..runs.session import Session
 from ..runs.settings import SettingsError, Wanted, settings_checked
+from .attributes import Change, changes_in
 from .sharing import without_places
 from .state import Ends, Naming, Slider, State
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from ..rendering.ranges import Ranges
 
 PROJECTED = "projected_w.npz"  # the ws of a photograph, as the page saves them
+KEPT = "kept.npz"  # what the ws of kept pictures are called
 ID = 16  # digits of a digest that stand for a network
 VIEWS, PICTURES, SHOWN = 4, 12, 4  # kept in memory
 SIGMAS = 2.0  # of the ends of a slider whose range is not measured yet
@@ -74,6 +76,7 @@ class Network:
         self._groups: dict[str, KeptDirections] = {}
         self._files: dict[str, Path | None] = {}
         self._named: dict[str, tuple[object, Directions]] = {}
+        self._changes: dict[str, tuple[object, dict[int, Sequence[Change]]]] = {}
         self._ends: dict[str, np.ndarray] = {}
         self._ranges: Ranges | None = None
         self._lock = Lock()
@@ -175,13 +178,25 @@ class Network:
 
     def listed(self, layers: str, first: int, count: int) -> list[dict[str, object]]:
         """Some directions of a group, strongest first, for their sliders."""
-        entries = self.named(layers).entries
+        entries, changes = self.named(layers).entries, self.changes(layers)
         found = []
         for index in range(first, min(first + count, len(entries))):
             entry, (low, high) = entries[index], self.ends(layers, index)
             about = {"index": index, "name": entry.name, "starred": entry.starred, "note": entry.note}
-            found.append({**about, "low": low, "high": high, "measured": self.measured(layers, index)})
+            measured = {"low": low, "high": high, "measured": self.measured(layers, index)}
+            found.append({**about, **measured, "attributes": changes.get(index, ())})
         return found
+
+    def changes(self, layers: str) -> dict[int, Sequence[Change]]:
+        """What directions change in attributes that were scored; read again where the file is another."""
+        path = self.folder / "evaluate"
+        stamp: object = None
+        with suppress(FileNotFoundError):
+            stamp = path.stat().st_mtime_ns  # results are written whole, as new files
+        held = self._changes.get(layers)
+        if held is None or held[0] != stamp:
+            held = self._changes[layers] = stamp, changes_in(self.folder, self.group(layers).directions)
+        return held[1]
 
     def rename(self, naming: Naming) -> str:
         """Set name, star or note of a direction in its file, as `sefa name` does; returns a line.
@@ -241,6 +256,21 @@ class Network:
         """
         view = self.view(seeds or [state.seed], state.look, "" if seeds else state.photograph)
         made = recipe_of(self.session, view, self.edits(state.edits), PROJECTED if state.photograph else None)
+        return without_places(made) if self.shared else made
+
+    def recipe_through(self, recipes: Sequence[Recipe]) -> Recipe:
+        """A recipe of the edited ws of others, each with its own edits, seed and truncation, for a walk through them.
+
+        Raises:
+            SettingsError: one does not fit the network.
+        """
+        engine, found = self.session.engine(), []
+        for one in recipes:
+            view = self.session.view(one.look, one.seeds[:1])
+            step = tuple((place, 1.0) for place in range(len(one.edits)))
+            found.append(engine.latents(view, Shard(((0.0, step),), one.edits)))
+        look = Look(noise_mode=recipes[0].look.noise_mode)
+        made = recipe_of(self.session, self.session.view(look, (), np.concatenate(found)), [], KEPT)
         return without_places(made) if self.shared else made
 
     def files(self, state: State) -> dict[str, str]:

@@ -9,10 +9,13 @@ import threading
 import time
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+from msgspec import structs
 
 from ..runs.output_settings import OutputSettings
 from ..runs.recipe import NAME, Recipe
@@ -108,8 +111,12 @@ class Recorder:
         self._thread = ThreadPoolExecutor(1, "studio-record")
         self._all: OrderedDict[str, Recording] = OrderedDict()
 
-    def start(self, network: Network, record: Record) -> Recording:
+    def start(self, network: Network, record: Record, kept: Sequence[Recipe] = ()) -> Recording:
         """Queue a video.
+
+        Args:
+            network, record: what is made.
+            kept: the recipes of ``record.kept``.
 
         Raises:
             SettingsError, ValueError, VideoError: it cannot be made with these settings.
@@ -121,9 +128,14 @@ class Recorder:
         )  # fmt: skip
         output.check()
         recipe = network.recipe(record.state, record.seeds if record.kind == "walk" else ())
-        if record.kind == "walk" and len(set(record.seeds)) < 2:
+        through = partial(network.recipe_through, kept) if record.kind == "kept" else lambda: recipe
+        if record.kind == "kept":
+            if len(kept) < 2:
+                raise SettingsError("this video goes from kept picture to kept picture: keep two or more")
+            record = structs.replace(record, kind="walk")
+        elif record.kind == "walk" and len(set(record.seeds)) < 2:
             raise SettingsError("a walk goes from seed to seed: choose two or more")
-        if record.kind != "walk" and not recipe.edits:
+        elif record.kind != "walk" and not recipe.edits:
             raise SettingsError("this video goes along directions: move a slider first, or choose a walk")
         for id in [id for id, one in self._all.items() if one.state in ("done", "failed", "cancelled")][: -MOST + 1]:
             del self._all[id]
@@ -133,17 +145,24 @@ class Recorder:
             raise TooMany("other videos wait already; cancel one, or wait")
         made = Recording(secrets.token_hex(8))
         self._all[made.id] = made
-        self._thread.submit(self._render, made, network, recipe, record, output)
+        self._thread.submit(self._render, made, network, through, record, output)
         return made
 
     def _render(
-        self, made: Recording, network: Network, recipe: Recipe, record: Record, output: OutputSettings
+        self,
+        made: Recording,
+        network: Network,
+        through: Callable[[], Recipe],
+        record: Record,
+        output: OutputSettings,
     ) -> None:
         try:
             if made.cancelled.is_set():
                 raise Stopped
             made.state = "running"
             self._turns.share_threads()
+            self._turns.wait_for_calm(made.cancelled.is_set)
+            recipe = through()
             engine = Patient(network.session.engine(), self._turns, made.cancelled.is_set)
             view = network.session.view(recipe.look, recipe.seeds, recipe.ws)
             outdir = folder_for((self._scratch / made.id) if self._scratch else network.folder / FOLDER, recipe)

@@ -189,7 +189,7 @@ class Studio:
                 one["measuring"] = not one["measured"] and (network.id, layers, one["index"]) not in self._failed
             return {"directions": found, "total": len(network.group(layers).directions)}
 
-        return JSONResponse(await run_in_threadpool(listed))
+        return _json(await run_in_threadpool(listed))
 
     async def preview(self, request: Request) -> Response:
         """A JPEG of a state in less time; 204 where a newer one was asked for meanwhile."""
@@ -360,7 +360,8 @@ class Studio:
         if self.shared:
             sharing.check_record(record)
         network = self.network(record.state.network)
-        return _about_recording(await run_in_threadpool(self.recorder.start, network, record))
+        kept = [self.gallery(network.id).find(id).recipe for id in record.kept] if record.kind == "kept" else []
+        return _about_recording(await run_in_threadpool(self.recorder.start, network, record, kept))
 
     async def recording(self, request: Request) -> Response:
         """How far a video is."""

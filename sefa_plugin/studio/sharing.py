@@ -67,7 +67,8 @@ def check_record(record: Record) -> None:
     Raises:
         SettingsError: it is too large.
     """
-    if record.frames > FRAMES or (record.size or 0) > WIDTH or record.video == "png" or len(record.seeds) > SEEDS:
+    subjects = len(record.seeds) + len(record.kept)
+    if record.frames > FRAMES or (record.size or 0) > WIDTH or record.video == "png" or subjects > SEEDS:
         raise SettingsError(
             f"this studio is shared with others: videos are MP4 or GIF, of up to {FRAMES} frames and {WIDTH} pixels"
         )

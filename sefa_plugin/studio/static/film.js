@@ -8,14 +8,14 @@ const POLL = 700;
 const KEY = "sefa-studio-videos"; // of this tab: they are found again after a reload
 
 export class Film {
-  constructor(form, list, { state, seeds, said }) {
-    Object.assign(this, { form, list, tell: { state, seeds, said } });
+  constructor(form, list, { state, seeds, kept, said }) {
+    Object.assign(this, { form, list, tell: { state, seeds, kept, said } });
     const kind = form.querySelector("#kind");
     const loop = form.querySelector("#loop");
     const easing = form.querySelector("#easing");
     kind.addEventListener("change", () => {
       loop.value = kind.value === "edit" ? "pingpong" : "closed";
-      easing.value = kind.value === "walk" ? "cubic" : "sine";
+      easing.value = ["walk", "kept"].includes(kind.value) ? "cubic" : "sine";
       form.querySelector("#frames-count").value = Math.min(kind.value === "edit" ? 60 : 180, this.most || 180);
     });
     form.addEventListener("submit", (event) => {
@@ -32,6 +32,7 @@ export class Film {
     };
     if (of("#width")) record.size = Number(of("#width"));
     if (record.kind === "walk") record.seeds = await this.tell.seeds();
+    if (record.kind === "kept") record.kept = await this.tell.kept();
     try {
       const { id } = await json("api/record", record);
       this.remember([...this.known(), { id, kind: record.video }]);

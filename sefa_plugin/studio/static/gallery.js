@@ -67,6 +67,11 @@ export class Gallery {
     save(await blob(`api/export?network=${this.network}`), "kept.zip");
   }
 
+  // Kept pictures, in the order in which they were kept.
+  ids() {
+    return this.kept.filter((one) => one.state).map((one) => one.id).reverse();
+  }
+
   // Seeds of kept pictures, each once, in the order in which they were kept.
   seeds() {
     return [...new Set(this.kept.map((one) => one.seed).reverse())];

@@ -68,6 +68,8 @@ export class Sliders {
     row.star.setAttribute("aria-label", `Star ${title}`);
     row.rename.setAttribute("aria-label", `Rename ${title}`);
     if (document.activeElement !== row.note) row.note.value = about.note;
+    const changes = about.attributes.map(({ attribute, by }) => `${attribute} ${by > 0 ? "+" : "−"}${Math.abs(by).toFixed(1)}`);
+    row.attributes.textContent = changes.length ? `Scored, towards +: ${changes.join(", ")}.` : "";
     this.fit(row, distance(this.tell.state(), this.layers, about.index));
   }
 
@@ -108,12 +110,12 @@ export class Sliders {
         <figure class="end" hidden><img alt="At its lowest"><figcaption></figcaption></figure>
         <figure class="end high" hidden><img alt="At its highest"><figcaption></figcaption></figure>
         <figure class="map" hidden><img alt="Where it changes the picture"><figcaption>where</figcaption></figure>
-        <div class="text"><p class="words"></p><label>Note <input class="note" type="text" maxlength="1000"></label></div>
+        <div class="text"><p class="words"></p><p class="attributes" title="By scored samples, in their standard deviations, from end to end"></p><label>Note <input class="note" type="text" maxlength="1000"></label></div>
       </div>`;
     const find = (query) => item.querySelector(query);
     const row = {
       index, item, label: find("label"), input: find("input[type=range]"), value: find("output"), star: find(".star"),
-      rename: find(".rename"), strip: find(".strip"), said: find(".said"), map: find(".map"), words: find(".words"),
+      rename: find(".rename"), strip: find(".strip"), said: find(".said"), map: find(".map"), words: find(".words"), attributes: find(".attributes"),
       ends: [...item.querySelectorAll(".end")], note: find(".note"), about: { low: -1, high: 1 },
     };
     this.listen(row);

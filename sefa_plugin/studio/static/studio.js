@@ -31,6 +31,7 @@ const gallery = new Gallery(at("kept"), { opened: (held) => open(held, true), sa
 const film = new Film(at("record"), at("recordings"), {
   state: () => state,
   seeds: async () => { await gallery.show(state.network); return gallery.seeds(); },
+  kept: async () => { await gallery.show(state.network); return gallery.ids(); },
   said,
 });
 
