@@ -68,7 +68,7 @@ export class Sliders {
     row.star.setAttribute("aria-label", `Star ${title}`);
     row.rename.setAttribute("aria-label", `Rename ${title}`);
     if (document.activeElement !== row.note) row.note.value = about.note;
-    const changes = about.attributes.map(({ attribute, by }) => `${attribute} ${by > 0 ? "+" : "−"}${Math.abs(by).toFixed(1)}`);
+    const changes = about.attributes.map(({ attribute, by }) => `${attribute.replaceAll("_", " ")} ${by > 0 ? "+" : "−"}${Math.abs(by).toFixed(1)}`);
     row.attributes.textContent = changes.length ? `Scored, towards +: ${changes.join(", ")}.` : "";
     this.fit(row, distance(this.tell.state(), this.layers, about.index));
   }
