@@ -45,11 +45,12 @@ def export(**given: Any) -> None:
       sefa preset export --network ffhq.pkl
       sefa preset export --network demo --output found.json
     """
+    typed = given["output"] and output_path(given["output"], (".json",), given["overwrite"])
     session = open_for_pictures(given)
     from ..runs.folder import folder_of
     from ..studio.bundle import Bundle, export_from
 
-    output = output_path(given["output"] or f"{session.name}.presets.json", (".json",), given["overwrite"])
+    output = typed or output_path(f"{session.name}.presets.json", (".json",), given["overwrite"])
     folder = folder_of(session.about())
     data = export_from(session, folder)
     held = Bundle.read(data)

@@ -43,7 +43,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @options.whole("--osc", low=0, high=65535, help="Take messages of Open Sound Control at this port of UDP.")
 @click.option("--share-safe", is_flag=True, help="For strangers: nothing they do is kept, and all is bounded.")
 @click.option("--public", is_flag=True, help="With --share-safe: without a token, for whoever finds the page.")
-@click.option("--prefix", default="", help="Path of the page behind another server, like /sefa.", metavar="PATH")
+@click.option("--prefix", help="Path of the page behind another server, like /sefa.", metavar="PATH")
 @click.option("--allow-frame", multiple=True, help="A site that may show the page inside of its own.", metavar="URL")
 @click.option("--browser/--no-browser", default=True, help="Open the page.")
 @options.strict
@@ -66,7 +66,7 @@ def studio(**given: Any) -> None:
     if given["osc"] is not None:
         require_extra("python-osc", "--osc")
     token = _token(given)
-    prefix = given["prefix"].rstrip("/")
+    prefix = (given["prefix"] or "").rstrip("/")
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", prefix):
         raise click.UsageError(f"--prefix {given['prefix']!r:.60}: expected a path like /sefa")
     for page in given["allow_frame"]:

@@ -16,7 +16,7 @@ from sefa_plugin.runs.settings import NetworkChoice
 from sefa_plugin.studio import bundle
 from sefa_plugin.studio.gallery import FOLDER, Gallery
 from sefa_plugin.studio.network import Network
-from sefa_plugin.studio.presets import Preset, Setting, add_presets, presets_in, set_preset
+from sefa_plugin.studio.presets import Learned, Preset, Setting, add_presets, controls_in, learn, presets_in, set_preset
 from sefa_plugin.studio.state import Naming, Slider, State
 
 OTHER = GOLDEN / "sg2ada-cond-32.pkl"
@@ -34,6 +34,7 @@ def found(tmp_path, monkeypatch):
     network.rename(Naming(network.id, "all", 2, name="hair", starred=True, note="from fair to dark"))
     network.rename(Naming(network.id, "coarse", 1, name="turn"))
     set_preset(network.folder / FOLDER, Setting(network.id, "old", OLD))
+    learn(network.folder / FOLDER, Learned(network.id, "direction/all/2", "midi 1 cc 7"))
     Gallery(network).keep(State(network.id, 5, edits=OLD))
     made = sefa("preset", "export", "--network", SMALL)
     assert made.exit_code == 0 and "2 names, 1 preset, 1 picture" in made.stdout, made.output
@@ -63,6 +64,7 @@ def test_it_comes_whole_into_another_folder(found, tmp_path):
     assert (held.name, held.starred, held.note, held.named_by) == ("hair", True, "from fair to dark", "person")
     assert Directions.load(mine / "directions-coarse.safetensors").names[1] == "turn"
     assert presets_in(mine / FOLDER) == (Preset("old", OLD),)
+    assert controls_in(mine / FOLDER) == {"midi 1 cc 7": "direction/all/2"}
     (kept,), (theirs,) = ((folder / FOLDER).glob("*/seed0005.png") for folder in (mine, network.folder))
     assert kept.read_bytes() == theirs.read_bytes()
     again = sefa("preset", "import", path, "--network", SMALL)
@@ -76,11 +78,13 @@ def test_what_has_a_name_here_keeps_it_and_undo_takes_all_back(found, tmp_path):
     assert sefa("factorize", "--network", SMALL).exit_code == 0
     assert sefa("name", mine, 2, "length").exit_code == 0
     set_preset(mine / FOLDER, Setting(network.id, "old", OLD[:1]))
+    learn(mine / FOLDER, Learned(network.id, "seed", "midi 1 cc 7"))
     taken = sefa("preset", "import", path, "--network", SMALL)
     assert "left as it is: all:2 is called 'length' here, 'hair' in the file" in taken.stderr
     held = Directions.load(mine / "directions.safetensors")
     assert held.entries[2].name == "length" and held.entries[2].starred
     assert [one.name for one in presets_in(mine / FOLDER)] == ["old", "old 2"]
+    assert controls_in(mine / FOLDER) == {"midi 1 cc 7": "seed"}
     assert not held.undone().entries[2].starred and held.undone().names[2] == "length"
 
 

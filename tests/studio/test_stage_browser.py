@@ -165,6 +165,17 @@ def test_a_studio_that_is_started_anew_goes_on(tmp_path, browser):
     tab.context.close()
 
 
+def test_a_window_without_the_token_says_where_to_open_it(tmp_path, browser):
+    with (
+        running(tmp_path, "--network", "demo", "--port", 0) as (_, address, _),
+        browser.new_context() as context,
+    ):
+        window = context.new_page()
+        window.goto(f"{address}/stage")
+        until(lambda: window.text_content("#status") == "Open this window from the studio's page once more")
+        assert window.get_attribute("#picture", "src") is None
+
+
 def test_knobs_are_learned_by_moving_them_and_kept(place):
     visit, send, _ = place
     tab = visit()
