@@ -454,6 +454,9 @@ class Studio:
         pages = {"/": "index.html", "/stage": "stage.html"}
         files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in _TYPES}
 
+        if not self.token:
+            files["index.html"] = files["index.html"].replace(b"<html", b'<html class="public"', 1)
+
         async def static(request: Request) -> Response:
             name = request.path_params.get("name", pages.get(request.url.path, ""))
             if name not in files:

@@ -485,7 +485,7 @@ function lost() {
 async function start() {
   const given = parts(location.hash);
   let osc = "";
-  await findToken(); // a public studio needs none
+  if (!(await findToken()) && !document.documentElement.matches(".public")) return lost();
   if (location.hash) window.history.replaceState(null, "", location.pathname);
   try {
     ({ networks, osc, shared } = await json("api/studio"));
