@@ -27,7 +27,7 @@ COMMANDS = (
         "name",
         "convert",
     ),
-    *("batch", "merge", "studio", "study", "evaluate", "register", "unregister"),
+    *("batch", "merge", "studio", "preset", "study", "evaluate", "register", "unregister"),
 )
 _ONCE = ("network", "directions_file", "projected_w", "recipe")  # parameters of one file
 _LISTS = ("LIST", "LAYERS")  # metavars of options that take several, separated by commas

@@ -12,6 +12,7 @@ from .evaluate import evaluate
 from .experiments import baselines, boundary, ganspace, hierarchy, truth
 from .main_job import demo, gen_sefa, render, sheet
 from .networks import convert, info
+from .presets import preset
 from .projecting import project
 from .shell import SETTINGS, Group
 from .studio import studio
@@ -40,7 +41,7 @@ def sefa(ctx: click.Context) -> None:
 
 _PARTS: tuple[click.Command, ...] = (  # in the order in which --help lists them
     *(render, sheet, demo, edit, project, plane, compare, import_, export, info, factorize, sharpen, name, convert),
-    *(batch, merge, studio, study, evaluate, register_command, unregister_command),
+    *(batch, merge, studio, preset, study, evaluate, register_command, unregister_command),
 )
 for _command in (baselines, hierarchy, truth, ganspace, boundary, evaluate_study):
     evaluate.add_command(_command)

@@ -43,7 +43,9 @@ HEADINGS = {
         *("ask", "texts", "repeats", "catches", "synonyms", "keep_all", "write_names", "named_files"),
     ),
     "Job": ("shard", "workers", "engine", "ray_address", "evaluate", "status", "retry_failed", "partial"),
-    "Page": ("port", "host", "allow_host", "token", "browser"),
+    "Page": (
+        *("port", "host", "allow_host", "token", "osc", "share_safe", "public", "prefix", "allow_frame", "browser"),
+    ),
     "Output": ("outdir", "static", "output", "layout", "single_file", "overwrite", "as_json", "dry_run"),
 }
 OTHERS = "Running"

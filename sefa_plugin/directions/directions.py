@@ -563,6 +563,10 @@ class Directions:
             self.with_entries({index: replace(self.entries[index], starred=star) for index, star in held.items()})
         )
 
+    def in_one_step(self, made: Directions) -> Directions:
+        """``made`` of these by several :meth:`typed`, as one change, which :meth:`undone` takes back as a whole."""
+        return self._stepped(replace(made, history=self.history))
+
     def _stepped(self, made: Directions) -> Directions:
         """``made`` as one more change by a person; the same directions where nothing has changed."""
         step = tuple(past for past, now in zip(self._past, made._past) if past != now)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import shutil
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..media.pictures import fit
-from ..runs.folder import Silent
+from ..runs.folder import Reporter, Silent
 from ..runs.recipe import NAME, Recipe, RecipeError
 from ..runs.recipe_outputs import file_name, folder_for, make_recipe
 from ..runs.settings import SettingsError
@@ -97,14 +96,23 @@ class Gallery:
             SettingsError: the gallery is full, or the state does not fit the network.
             FramesError, OSError: the picture cannot be rendered or written.
         """
-        if sum(kept.ours for kept in self.all()) >= MOST:
-            raise SettingsError(f"the gallery holds {MOST} pictures; export it, then remove some")
         if state.photo:
             raise SettingsError("an edited photograph is not kept here: save its PNG, its ws and its recipe")
-        recipe, network = self._network.recipe(state), self._network
+        return self.keep_recipe(self._network.recipe(state))
+
+    def keep_recipe(self, recipe: Recipe, reporter: Reporter | None = None) -> str:
+        """Keep the pictures of a recipe of seeds; returns its id.
+
+        Raises:
+            SettingsError: the gallery is full.
+            FramesError, OSError: a picture cannot be rendered or written.
+        """
+        if sum(kept.ours for kept in self.all()) >= MOST:
+            raise SettingsError(f"the gallery holds {MOST} pictures; export it, then remove some")
+        network = self._network
         outdir = folder_for(network.folder / FOLDER, recipe)
-        view = network.view(recipe.seeds, recipe.look)
-        make_recipe(network.session, view, recipe, outdir, command_of(recipe), Silent(), engine=network.engine)
+        view, words = network.view(recipe.seeds, recipe.look), command_of(recipe)
+        make_recipe(network.session, view, recipe, outdir, words, reporter or Silent(), engine=network.engine)
         return recipe.digest[:ID]
 
     def remove(self, id: str = "") -> int:
@@ -141,13 +149,14 @@ class Gallery:
         return [
             {"id": kept.id, "ours": kept.ours, "seed": kept.recipe.seeds[0], "label": _label(kept), "state": state}
             for kept in self.all()
-            for state in [_or_none(self._network.state_of, kept.recipe)]
+            for state in [shown_or_none(self._network, kept.recipe)]
         ]
 
 
-def _or_none(made: Callable[[Recipe], State], recipe: Recipe) -> State | None:
+def shown_or_none(network: Network, recipe: Recipe) -> State | None:
+    """The state of a recipe; None where the studio has no controls for it."""
     try:
-        return made(recipe)
+        return network.state_of(recipe)
     except (RecipeError, SettingsError):
         return None
 

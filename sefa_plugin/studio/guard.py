@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BODY, WITHIN = 8 << 20, 20.0  # bytes of a request, and seconds in which they must arrive
-_TOO_LARGE = f"the request has over {BODY >> 20} MB"
 AT_ONCE = 100  # requests that are answered at the same time
+_NO_FRAME = "frame-ancestors 'none'"
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src blob:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"connect-src 'self'; base-uri 'none'; form-action 'none'; {_NO_FRAME}"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -47,14 +47,33 @@ class Guard:
 
     Args:
         app: serves what is let through.
-        token: the value of ``X-Sefa-Token`` in requests of ``/api/``.
+        token: the value of ``X-Sefa-Token`` in requests of ``/api/``; '' asks for none.
         hosts: names that this server may be called by; any numeric address too if ``any_address``.
+        frames: origins of pages that may show this one inside of them.
+        body: bytes of a request, at most.
     """
 
-    def __init__(self, app: App, token: str, hosts: Collection[str] = LOOPBACK, any_address: bool = False) -> None:
+    def __init__(
+        self,
+        app: App,
+        token: str,
+        hosts: Collection[str] = LOOPBACK,
+        any_address: bool = False,
+        frames: Sequence[str] = (),
+        body: int | None = None,
+    ) -> None:
         self._app, self._token = app, token.encode()
         self._hosts, self._any_address = {host.lower() for host in hosts}, any_address
-        self._open = 0
+        self._open, self._body = 0, body
+        self._headers = dict(HEADERS)
+        if frames:
+            policy = HEADERS["Content-Security-Policy"]
+            self._headers["Content-Security-Policy"] = policy.replace(_NO_FRAME, f"frame-ancestors {' '.join(frames)}")
+
+    @property
+    def body(self) -> int:
+        """Bytes of a request, at most."""
+        return self._body or BODY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse a request; other kinds of connections are closed."""
@@ -67,7 +86,7 @@ class Guard:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
             await send(message)
 
@@ -77,16 +96,20 @@ class Guard:
         self._open += 1
         try:
             if scope["path"].startswith("/api/"):
-                receive = _given(await asyncio.wait_for(_whole(receive, BODY), WITHIN), receive)
+                receive = _given(await asyncio.wait_for(_whole(receive, self.body), WITHIN), receive)
             await self._app(scope, receive, answer)
         except asyncio.TimeoutError:
             await _answered(Refused(408, "the request took too long to arrive"), scope, receive, answer)
         except _TooLarge:
-            await _answered(Refused(413, _TOO_LARGE), scope, receive, answer)
+            await _answered(Refused(413, self._too_large), scope, receive, answer)
         except _Gone:
             pass
         finally:
             self._open -= 1
+
+    @property
+    def _too_large(self) -> str:
+        return f"the request has over {self.body >> 20} MB"
 
     def _refused(self, scope: Scope) -> Refused | None:
         headers = Headers(scope=scope)
@@ -100,10 +123,11 @@ class Guard:
             return Refused(403, "requests of other pages are refused")
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return Refused(403, "requests of other pages are refused")
-        if not secrets.compare_digest(headers.get("x-sefa-token", "").encode(), self._token):
+        if self._token and not secrets.compare_digest(headers.get("x-sefa-token", "").encode(), self._token):
             return Refused(403, "the token is missing or wrong: open the address that `sefa studio` printed")
-        if not headers.get("content-length", "0").isdigit() or int(headers.get("content-length", "0")) > BODY:
-            return Refused(413, _TOO_LARGE)
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > self.body:
+            return Refused(413, self._too_large)
         if self._open >= AT_ONCE:
             return Refused(503, "the studio is busy; try again in a moment")
         return None
@@ -116,6 +140,27 @@ class Guard:
         if name in self._hosts:
             return True
         return self._any_address and _is_address(name)
+
+
+class Below:
+    """An ASGI application below a path, behind a server that passes the path on, or one that takes it away.
+
+    Args:
+        app: is asked for the rest of the path.
+        prefix: the path, ``/sefa``.
+    """
+
+    def __init__(self, app: App, prefix: str) -> None:
+        self._app, self._prefix = app, prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; the path alone leads to the page."""
+        if scope["type"] == "http" and scope["path"] == self._prefix:
+            return await RedirectResponse(f"{self._prefix}/", headers=HEADERS)(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].startswith(f"{self._prefix}/"):
+            path = scope["path"][len(self._prefix) :]
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await self._app(scope, receive, send)
 
 
 def _is_address(name: str) -> bool:

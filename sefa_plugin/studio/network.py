@@ -32,6 +32,8 @@ from ..runs.recipe import Recipe, RecipeError
 from ..runs.renaming import rename
 from ..runs.session import Session
 from ..runs.settings import SettingsError, Wanted, settings_checked
+from .attributes import Change, changes_in
+from .sharing import without_places
 from .state import Ends, Naming, Slider, State
 
 if TYPE_CHECKING:
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
     from ..rendering.ranges import Ranges
 
 PROJECTED = "projected_w.npz"  # the ws of a photograph, as the page saves them
+KEPT = "kept.npz"  # what the ws of kept pictures are called
 ID = 16  # digits of a digest that stand for a network
-VIEWS, PICTURES = 4, 12  # kept in memory
+VIEWS, PICTURES, SHOWN = 4, 12, 4  # kept in memory
 SIGMAS = 2.0  # of the ends of a slider whose range is not measured yet
 TILES, TILE = 7, 96  # pictures of a strip, and pixels of each
 _SMALL = 64  # pixels that a network which sums pictures up renders for a strip
@@ -56,10 +59,11 @@ class Network:
         session: of the network.
         folder: of its outputs, which holds its directions files.
         look: of the first picture, with which ranges are measured.
+        shared: nothing is written, only layers of :attr:`groups` are factorised, no place of this computer is said.
     """
 
-    def __init__(self, session: Session, folder: Path, look: Look) -> None:
-        self.session, self.folder = session, folder
+    def __init__(self, session: Session, folder: Path, look: Look, shared: bool = False) -> None:
+        self.session, self.folder, self.shared = session, folder, shared
         self.digest = session.about()["digest"]
         self.id = self.digest[:ID]
         if session.opened.sizes["c_dim"] and look.label is None:
@@ -69,8 +73,11 @@ class Network:
         self._previews: Previews | None = None
         self._views: OrderedDict[object, View] = OrderedDict()
         self._pictures: OrderedDict[object, np.ndarray] = OrderedDict()
+        self._shown: OrderedDict[State, bytes] = OrderedDict()
         self._groups: dict[str, KeptDirections] = {}
+        self._files: dict[str, Path | None] = {}
         self._named: dict[str, tuple[object, Directions]] = {}
+        self._changes: dict[str, tuple[object, dict[int, Sequence[Change]]]] = {}
         self._ends: dict[str, np.ndarray] = {}
         self._ranges: Ranges | None = None
         self._lock = Lock()
@@ -108,28 +115,33 @@ class Network:
                 label = Label.of(layers)
                 region = region_called(label.region, self.folder) if label.region else None
                 how = Factorisation(label.layers, sharpen=label.sharpen, region=region)
-                if label.sharpen != "none" and layers not in self.groups:
+                known = layers in self.groups
+                if self.shared and not known:
+                    raise SettingsError(f"layers {layers!r:.60}: this studio has {', '.join(self.groups)}")
+                if label.sharpen != "none" and not known:
                     raise SettingsError(
                         f"layers {layers!r:.60}: sharp and local directions are found by `sefa factorize` first"
                     )
                 sets = self.session.directions(how, Wanted(), self.folder)
                 if len(sets) != 1:
                     raise SettingsError(f"layers {layers!r:.60} gives {len(sets)} groups; type one, like middle or 0-3")
-                self._groups[layers] = sets[0].careful()
+                found = sets[0].careful()
+                self._files[layers] = found.path
+                self._groups[layers] = replace(found, path=None) if self.shared else found
             return self._groups[layers]
 
     def named(self, layers: str) -> Directions:
         """As :meth:`group`, with the names, stars and notes that its file has now."""
         group = self.group(layers)
-        stamp: object = None
-        if group.path is not None:
+        path, stamp = group.path or self._files[layers], None
+        if path is not None:
             with suppress(FileNotFoundError):
-                about = group.path.stat()
-                stamp = (group.path, about.st_mtime_ns, about.st_size)
+                about = path.stat()
+                stamp = (path, about.st_mtime_ns, about.st_size)
         held = self._named.get(layers)
         if held is None or held[0] != stamp:
             found = group.directions
-            held = self._named[layers] = stamp, found if group.path is None else adopting(found, group.path)
+            held = self._named[layers] = stamp, found if path is None else adopting(found, path)
         return held[1]
 
     @property
@@ -170,13 +182,25 @@ class Network:
 
     def listed(self, layers: str, first: int, count: int) -> list[dict[str, object]]:
         """Some directions of a group, strongest first, for their sliders."""
-        entries = self.named(layers).entries
+        entries, changes = self.named(layers).entries, self.changes(layers)
         found = []
         for index in range(first, min(first + count, len(entries))):
             entry, (low, high) = entries[index], self.ends(layers, index)
             about = {"index": index, "name": entry.name, "starred": entry.starred, "note": entry.note}
-            found.append({**about, "low": low, "high": high, "measured": self.measured(layers, index)})
+            measured = {"low": low, "high": high, "measured": self.measured(layers, index)}
+            found.append({**about, **measured, "attributes": changes.get(index, ())})
         return found
+
+    def changes(self, layers: str) -> dict[int, Sequence[Change]]:
+        """What directions change in attributes that were scored; read again where the file is another."""
+        path = self.folder / "evaluate"
+        stamp: object = None
+        with suppress(FileNotFoundError):
+            stamp = path.stat().st_mtime_ns  # results are written whole, as new files
+        held = self._changes.get(layers)
+        if held is None or held[0] != stamp:
+            held = self._changes[layers] = stamp, changes_in(self.folder, self.group(layers).directions)
+        return held[1]
 
     def rename(self, naming: Naming) -> str:
         """Set name, star or note of a direction in its file, as `sefa name` does; returns a line.
@@ -185,14 +209,23 @@ class Network:
             ValueError: there is no such direction, or this cannot be its name or note.
             OSError: the file cannot be written.
         """
-        group = self.group(naming.layers)
-        group.directions.index(naming.index)
+        self.group(naming.layers).directions.index(naming.index)
+        path = self.file_of(naming.layers)
+        line = rename(path, str(naming.index), naming.name, starred=naming.starred, note=naming.note)
+        return line.partition(": ")[2]
+
+    def file_of(self, layers: str) -> Path:
+        """The file of a group of layers, which is written where it is missing.
+
+        Raises:
+            SettingsError: the network has no such layers.
+            OSError: it cannot be written.
+        """
+        group = self.group(layers)
         if group.path is None or not group.path.exists():
             group.save()
         assert group.path is not None  # the studio's sessions have a folder
-        return rename(group.path, str(naming.index), naming.name, starred=naming.starred, note=naming.note).partition(
-            ": "
-        )[2]
+        return group.path
 
     # --- states and recipes -----------------------------------------------------------------------
 
@@ -226,12 +259,31 @@ class Network:
             SettingsError: it does not fit the network.
         """
         view = self.view(seeds or [state.seed], state.look, "" if seeds else state.photograph)
-        return recipe_of(self.session, view, self.edits(state.edits), PROJECTED if state.photograph else None)
+        made = recipe_of(self.session, view, self.edits(state.edits), PROJECTED if state.photograph else None)
+        return without_places(made) if self.shared else made
+
+    def recipe_through(self, recipes: Sequence[Recipe]) -> Recipe:
+        """A recipe of the edited ws of others, each with its own edits, seed and truncation, for a walk through them.
+
+        Raises:
+            SettingsError: one does not fit the network.
+        """
+        engine, found = self.session.engine(), []
+        for one in recipes:
+            view = self.session.view(one.look, one.seeds[:1])
+            step = tuple((place, 1.0) for place in range(len(one.edits)))
+            found.append(engine.latents(view, Shard(((0.0, step),), one.edits)))
+        look = Look(noise_mode=recipes[0].look.noise_mode)
+        made = recipe_of(self.session, self.session.view(look, (), np.concatenate(found)), [], KEPT)
+        return without_places(made) if self.shared else made
 
     def files(self, state: State) -> dict[str, str]:
         """The files of the sharp directions of a state, by layers."""
         names = {one.layers for one in state.edits if Label.of(one.layers).sharpen != "none"}
-        return {layers: portable(path) for layers in names if (path := self.group(layers).path) is not None}
+        files = {layers: self.group(layers).path or self._files[layers] for layers in names}
+        return {
+            layers: path.name if self.shared else portable(path) for layers, path in files.items() if path is not None
+        }
 
     def state_of(self, recipe: Recipe) -> State:
         """The state of a recipe, whose edits are those of sliders.
@@ -261,10 +313,15 @@ class Network:
 
     # --- pictures ---------------------------------------------------------------------------------
 
+    @property
+    def first(self) -> State:
+        """What is shown in the beginning."""
+        label = self.look.label if isinstance(self.look.label, int) else None
+        return State(self.id, 0, self.look.trunc, label)
+
     def warm(self) -> None:
         """Build the generator and the first picture, so that the first visitor waits less."""
-        label = self.look.label if isinstance(self.look.label, int) else None
-        self.picture(self.recipe(State(self.id, 0, self.look.trunc, label)))
+        self.picture(self.recipe(self.first))
 
     def picture(self, recipe: Recipe, who: int = 0) -> np.ndarray:
         """The picture of a recipe, as `sefa edit` makes it; recent ones are kept.
@@ -313,6 +370,15 @@ class Network:
         with settings_checked():
             scene = self.engine.scene(view)
         return self._previews.picture(scene, self.edits(state.edits), unchanged, size)
+
+    def shown(self, state: State, moving: str) -> bytes:
+        """A JPEG of :meth:`preview`; the last ones are kept, for a page and its picture window."""
+        made = self._shown.pop(state, None) or as_jpeg(self.preview(state, moving))
+        if not state.photograph:  # which may be projected anew
+            self._shown[state] = made
+        if len(self._shown) > SHOWN:
+            self._shown.popitem(last=False)
+        return made
 
     def strip(self, ends: Ends) -> tuple[np.ndarray, Effect]:
         """Small pictures along a direction, the other edits held, and what it changes.

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import secrets
+import shutil
 import threading
 import time
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+from msgspec import structs
 
 from ..runs.output_settings import OutputSettings
 from ..runs.recipe import NAME, Recipe
@@ -87,15 +91,32 @@ class Recording:
 
 
 class Recorder:
-    """Renders recordings in a thread of its own."""
+    """Renders recordings in a thread of its own.
 
-    def __init__(self, turns: Turns, log: Callable[[str], None], explain: Callable[[BaseException], str]) -> None:
-        self._turns, self._log, self._explain = turns, log, explain
+    Args:
+        turns: those of visitors, who come first.
+        log: called with one line on what failed.
+        explain: an error as one line.
+        scratch: a folder for recordings that are forgotten with their files; None keeps them beside the kept pictures.
+    """
+
+    def __init__(
+        self,
+        turns: Turns,
+        log: Callable[[str], None],
+        explain: Callable[[BaseException], str],
+        scratch: Path | None = None,
+    ) -> None:
+        self._turns, self._log, self._explain, self._scratch = turns, log, explain, scratch
         self._thread = ThreadPoolExecutor(1, "studio-record")
         self._all: OrderedDict[str, Recording] = OrderedDict()
 
-    def start(self, network: Network, record: Record) -> Recording:
+    def start(self, network: Network, record: Record, kept: Sequence[Recipe] = ()) -> Recording:
         """Queue a video.
+
+        Args:
+            network, record: what is made.
+            kept: the recipes of ``record.kept``.
 
         Raises:
             SettingsError, ValueError, VideoError: it cannot be made with these settings.
@@ -107,33 +128,47 @@ class Recorder:
         )  # fmt: skip
         output.check()
         recipe = network.recipe(record.state, record.seeds if record.kind == "walk" else ())
-        if record.kind == "walk" and len(set(record.seeds)) < 2:
+        through = partial(network.recipe_through, kept) if record.kind == "kept" else lambda: recipe
+        if record.kind == "kept":
+            if len(kept) < 2:
+                raise SettingsError("this video goes from kept picture to kept picture: keep two or more")
+            record = structs.replace(record, kind="walk")
+        elif record.kind == "walk" and len(set(record.seeds)) < 2:
             raise SettingsError("a walk goes from seed to seed: choose two or more")
-        if record.kind != "walk" and not recipe.edits:
+        elif record.kind != "walk" and not recipe.edits:
             raise SettingsError("this video goes along directions: move a slider first, or choose a walk")
         for id in [id for id, one in self._all.items() if one.state in ("done", "failed", "cancelled")][: -MOST + 1]:
             del self._all[id]
+            if self._scratch is not None:
+                shutil.rmtree(self._scratch / id, ignore_errors=True)
         if len(self._all) >= 2 * MOST:
             raise TooMany("other videos wait already; cancel one, or wait")
         made = Recording(secrets.token_hex(8))
         self._all[made.id] = made
-        self._thread.submit(self._render, made, network, recipe, record, output)
+        self._thread.submit(self._render, made, network, through, record, output)
         return made
 
     def _render(
-        self, made: Recording, network: Network, recipe: Recipe, record: Record, output: OutputSettings
+        self,
+        made: Recording,
+        network: Network,
+        through: Callable[[], Recipe],
+        record: Record,
+        output: OutputSettings,
     ) -> None:
         try:
             if made.cancelled.is_set():
                 raise Stopped
             made.state = "running"
             self._turns.share_threads()
+            self._turns.wait_for_calm(made.cancelled.is_set)
+            recipe = through()
             engine = Patient(network.session.engine(), self._turns, made.cancelled.is_set)
             view = network.session.view(recipe.look, recipe.seeds, recipe.ws)
-            outdir = folder_for(network.folder / FOLDER, recipe)
+            outdir = folder_for((self._scratch / made.id) if self._scratch else network.folder / FOLDER, recipe)
             if not (outdir / NAME).exists():
                 recipe.save(outdir / NAME)
-            made.words = video_of(recipe, record, str(outdir))
+            made.words = video_of(recipe, record, "recipe.json" if self._scratch else str(outdir))
             make_recipe(
                 network.session, view, recipe, outdir, made.words, made, animated=(record.kind, output), engine=engine
             )
@@ -165,4 +200,4 @@ class Recorder:
         """Stop all."""
         for made in self._all.values():
             made.cancelled.set()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.shutdown(wait=self._scratch is not None, cancel_futures=True)

@@ -28,17 +28,20 @@ from ..runs.recipe import Recipe, RecipeError
 from ..runs.session import Session
 from ..runs.settings import SettingsError
 from ..system.messages import one_line, without_unprintable
-from . import lines
-from .gallery import FOLDER, Gallery
-from .guard import LOOPBACK, App, Guard
+from . import lines, sharing
+from .bundle import Bundle, BundleError, bundled, take
+from .gallery import FOLDER, Gallery, shown_or_none
+from .guard import LOOPBACK, App, Below, Guard
 from .network import Network, as_jpeg, as_png
 from .photographs import Photograph, Photographs, as_npz, page_picture
-from .presets import Setting, presets_in, set_preset
+from .presets import Learned, Setting, controls_in, learn, presets_in, set_preset
 from .recording import Recorder, Recording
-from .serving import PORT, served
+from .serving import PORT, StudioError, served
+from .stage import Moves, Shown, Stage
 from .state import Choice, Cropped, Ends, Naming, Preview, Record, Sent, State
 from .turns import Patient, Stopped, Superseded, TooMany, Turns
 
+STAGE_WITHIN = 15.0  # seconds that a page waits for news of the stage
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 Kind = TypeVar("Kind", bound=Sent)
@@ -53,23 +56,40 @@ class Studio:
         networks: at least one, each with its folder.
         token: what requests must bring along.
         log: called with one line on what failed.
+        shared: whether visitors are strangers, to whom nothing is open that is kept.
+        scratch: a folder for their videos; None where they get none.
     """
 
     networks: Sequence[Network]
     token: str
     log: Callable[[str], None] = lambda text: None
+    shared: bool = False
+    scratch: Path | None = None
     turns: Turns = field(default_factory=Turns)
+    osc: str = ""  # the address that messages of OSC are taken at
 
     def __post_init__(self) -> None:
+        self.stage = Stage(self.network, self.networks[0].first)
         self._galleries = {network.id: Gallery(network) for network in self.networks}
-        self.recorder = Recorder(self.turns, self.log, _explained)
-        self.photographs = Photographs(self.turns, self.log, _explained)
+        if self.shared:
+            self.turns = Turns(sharing.WAITING)
+        self.recorder = Recorder(self.turns, self.log, self._explained, self.scratch)
+        self.photographs = Photographs(self.turns, self.log, self._explained)
+        self._visitors = sharing.Visitors()
         self._wanted: list[tuple[Network, str, int]] = []  # ranges to measure, the next one last
         self._failed: set[tuple[str, str, int]] = set()
         self._more = threading.Condition()
         for network in self.networks:
             network.measure_with(Patient(network.session.engine(), self.turns))
             network.projected = self.photographs.ws_of
+
+    def _explained(self, error: BaseException) -> str:
+        """An error as one line; strangers get none that may say something of this computer."""
+        line = _explained(error)
+        if self.shared and not type(error).__module__.startswith("sefa_plugin"):
+            self.log(line)
+            return sharing.TROUBLE
+        return line
 
     # --- background -------------------------------------------------------------------------------
 
@@ -101,7 +121,7 @@ class Studio:
                 return
             except Exception as error:  # of any kind: the slider keeps its first range
                 self._failed.add((network.id, layers, index))
-                self.log(f"the range of direction {index} of {layers} was not measured: {_explained(error)}")
+                self.log(f"the range of direction {index} of {layers} was not measured: {self._explained(error)}")
 
     def want_ranges(self, network: Network, layers: str, indices: Sequence[int]) -> None:
         """Measure some ranges, in this order, before those that were wanted earlier."""
@@ -146,7 +166,7 @@ class Studio:
                     "label": network.look.label,
                 }
             )
-        return JSONResponse({"networks": found})
+        return JSONResponse({"networks": found, "osc": self.osc, "shared": self.shared})
 
     async def directions(self, request: Request) -> Response:
         """Directions of a group, with their ranges; those that are not known yet are measured."""
@@ -162,7 +182,7 @@ class Studio:
                 one["measuring"] = not one["measured"] and (network.id, layers, one["index"]) not in self._failed
             return {"directions": found, "total": len(network.group(layers).directions)}
 
-        return JSONResponse(await run_in_threadpool(listed))
+        return _json(await run_in_threadpool(listed))
 
     async def preview(self, request: Request) -> Response:
         """A JPEG of a state in less time; 204 where a newer one was asked for meanwhile."""
@@ -170,7 +190,7 @@ class Studio:
         network = self.network(asked.state.network)
 
         def made() -> bytes:
-            return as_jpeg(network.preview(asked.state, asked.moving))
+            return network.shown(asked.state, asked.moving)
 
         return Response(await self._turn(request, made, "preview", ("preview", "strip")), media_type="image/jpeg")
 
@@ -186,7 +206,7 @@ class Studio:
 
     async def picture(self, request: Request) -> Response:
         """The PNG of a recipe, of its first subject or of ``?subject=1``."""
-        recipe = _recipe(await request.body())
+        recipe = self._recipe(await request.body())
         network, who = self.network(recipe.network["digest"]), _whole(request.query_params.get("subject", "0"), 10**6)
 
         def made() -> bytes:
@@ -230,7 +250,7 @@ class Studio:
 
     async def open_recipe(self, request: Request) -> Response:
         """The state of a recipe that is uploaded."""
-        recipe = _recipe(await request.body())
+        recipe = self._recipe(await request.body())
         network = self.network(recipe.network["digest"])
         return _json({"state": await run_in_threadpool(network.state_of, recipe)})
 
@@ -243,13 +263,62 @@ class Studio:
     async def presets(self, request: Request) -> Response:
         """Positions of sliders with names."""
         network = self.network(request.query_params.get("network", ""))
-        return _json({"presets": await run_in_threadpool(presets_in, network.folder / FOLDER)})
+        folder = network.folder / FOLDER
+        presets, controls = await run_in_threadpool(lambda: (presets_in(folder), controls_in(folder)))
+        return _json({"presets": presets, "controls": controls})
 
     async def set_preset(self, request: Request) -> Response:
         """Add, replace or remove a preset."""
         setting = _sent(await request.body(), Setting)
         network = self.network(setting.network)
         return _json({"presets": await run_in_threadpool(set_preset, network.folder / FOLDER, setting)})
+
+    async def learn(self, request: Request) -> Response:
+        """Set or forget what moves a control."""
+        learned = _sent(await request.body(), Learned)
+        folder = self.network(learned.network).folder / FOLDER
+        return _json({"controls": await run_in_threadpool(learn, folder, learned)})
+
+    async def on_stage(self, request: Request) -> Response:
+        """The shared state, once it is newer than ``?after=``; 204 where nothing comes."""
+        after = _whole(request.query_params.get("after", "0"), 10**9)
+        if not await self.stage.news(after, STAGE_WITHIN):
+            return Response(status_code=204)
+        return _json(self.stage.about())
+
+    async def show_on_stage(self, request: Request) -> Response:
+        """Share the state of a page."""
+        shown = _sent(await request.body(), Shown)
+        self.network(shown.state.network)
+        self.stage.show(shown, request.headers.get("x-sefa-visitor", "")[:64])
+        return _json(self.stage.about())
+
+    async def move_on_stage(self, request: Request) -> Response:
+        """Move controls by their knobs."""
+        for source, value in _sent(await request.body(), Moves).moves.items():
+            self.stage.moved(source, value)
+        await self.stage.settled()
+        return _json(self.stage.about())
+
+    async def presets_file(self, request: Request) -> Response:
+        """Names, presets and recipes of a network, as one file."""
+        id = request.query_params.get("network", "")
+        data = await run_in_threadpool(bundled, self.network(id), self.gallery(id))
+        return Response(data, media_type="application/json")
+
+    async def take_presets(self, request: Request) -> Response:
+        """Take names and presets of such a file; the page keeps the states of its recipes one by one."""
+        data = await request.body()
+
+        def taken() -> dict[str, Any]:
+            bundle = Bundle.read(data)
+            bundle.check_fits({network.session.name: network.digest for network in self.networks})
+            network, recipes = self.network(bundle.network.digest), bundle.all_recipes()
+            found = take(bundle, network)._asdict()
+            states = [state for recipe in recipes if (state := shown_or_none(network, recipe)) is not None]
+            return {**found, "network": network.id, "states": states, "hidden": len(recipes) - len(states)}
+
+        return _json(await run_in_threadpool(taken))
 
     async def kept(self, request: Request) -> Response:
         """The gallery of a network."""
@@ -281,8 +350,11 @@ class Studio:
     async def record(self, request: Request) -> Response:
         """Begin a video."""
         record = _sent(await request.body(), Record)
+        if self.shared:
+            sharing.check_record(record)
         network = self.network(record.state.network)
-        return _about_recording(await run_in_threadpool(self.recorder.start, network, record))
+        kept = [self.gallery(network.id).find(id).recipe for id in record.kept] if record.kind == "kept" else []
+        return _about_recording(await run_in_threadpool(self.recorder.start, network, record, kept))
 
     async def recording(self, request: Request) -> Response:
         """How far a video is."""
@@ -340,14 +412,31 @@ class Studio:
         self.photographs.remove(request.path_params["id"])
         return JSONResponse({})
 
+    def _recipe(self, body: bytes) -> Recipe:
+        try:
+            recipe = Recipe.parse(body)
+        except ValueError as error:
+            raise RecipeError(f"this is not a recipe that can be used: {error}") from None
+        return sharing.check_recipe(recipe) if self.shared else recipe
+
+    async def _closed(self, request: Request) -> Response:
+        """What strangers may not do."""
+        return JSONResponse({"error": sharing.LINE}, 403)
+
     async def _turn(self, request: Request, work: Callable[[], T], kind: str = "", over: Sequence[str] = ()) -> T:
         visitor = request.headers.get("x-sefa-visitor", "")[:64]
         return await self.turns.take(visitor, work, kind, over)
 
     # --- the application --------------------------------------------------------------------------
 
-    def app(self, hosts: Sequence[str] = LOOPBACK, any_address: bool = False) -> App:
-        """The ASGI application, guarded; see :class:`Guard`."""
+    def app(
+        self,
+        hosts: Sequence[str] = LOOPBACK,
+        any_address: bool = False,
+        frames: Sequence[str] = (),
+        prefix: str = "",
+    ) -> App:
+        """The ASGI application, guarded; see :class:`Guard` and :class:`Below`."""
 
         @asynccontextmanager
         async def life(app: Starlette) -> AsyncIterator[None]:
@@ -355,10 +444,13 @@ class Studio:
             yield
             self.stop()
 
+        pages = {"/": "index.html", "/stage": "stage.html"}
         files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in _TYPES}
+        if not self.token:
+            files["index.html"] = files["index.html"].replace(b"<html", b'<html class="public"', 1)
 
         async def static(request: Request) -> Response:
-            name = request.path_params.get("name", "index.html")
+            name = request.path_params.get("name", pages.get(request.url.path, ""))
             if name not in files:
                 return JSONResponse({"error": "there is no such page"}, 404)
             return Response(files[name], media_type=_TYPES[Path(name).suffix])
@@ -370,6 +462,8 @@ class Studio:
             "/api/kept/{id}": self.thumbnail,
             "/api/export": self.export,
             "/api/presets": self.presets,
+            "/api/presets/file": self.presets_file,
+            "/api/stage": self.on_stage,
             "/api/photos": self.photos,
             "/api/photos/{id}": self.photo,
             "/api/photos/{id}/picture": self.photo_picture,
@@ -387,6 +481,10 @@ class Studio:
             "/api/open": self.open_recipe,
             "/api/name": self.name,
             "/api/presets": self.set_preset,
+            "/api/presets/file": self.take_presets,
+            "/api/controls": self.learn,
+            "/api/stage": self.show_on_stage,
+            "/api/stage/move": self.move_on_stage,
             "/api/keep": self.keep,
             "/api/remove": self.remove,
             "/api/photos": self.add_photo,
@@ -396,27 +494,38 @@ class Studio:
             "/api/record": self.record,
             "/api/record/{id}/cancel": self.cancel,
         }
-        routes = [Route("/", static), Route("/static/{name}", static)]
+        routes = [Route(path, static) for path in (*pages, "/static/{name}")]
+        if self.shared:
+            closed = [*sharing.CLOSED, *([] if self.scratch else ["/api/record"])]
+            open_to_all = (path for path in get if not sharing.is_closed(path, closed) or path in sharing.READ)
+            get = {path: get[path] for path in open_to_all}
+            post = {path: answer for path, answer in post.items() if not sharing.is_closed(path, closed)}
         routes += [Route(path, self._answering(answer), methods=["GET"]) for path, answer in get.items()]
         routes += [Route(path, self._answering(answer), methods=["POST"]) for path, answer in post.items()]
-        return Guard(Starlette(routes=routes, lifespan=life), self.token, hosts, any_address)
+        if self.shared:
+            routes.append(Route("/api/{rest:path}", self._closed, methods=["GET", "POST"]))
+        body = sharing.BODY if self.shared else None
+        made = Guard(Starlette(routes=routes, lifespan=life), self.token, hosts, any_address, frames, body)
+        return Below(made, prefix) if prefix else made
 
     def _answering(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """An endpoint whose errors are one line, with a status that fits."""
 
         async def answered(request: Request) -> Response:
             try:
+                if self.shared:
+                    self._visitors.welcome(request.headers.get("x-sefa-visitor", "")[:64])
                 return await answer(request)
             except Superseded:
                 return Response(status_code=204)
             except TooMany as error:
                 return JSONResponse({"error": str(error)}, 503)
-            except (RecipeError, PictureError, ValueError) as error:  # settings too
+            except (BundleError, RecipeError, PictureError, ValueError) as error:  # settings too
                 return JSONResponse({"error": one_line(str(error))}, 400)
             except FramesError as error:
                 return JSONResponse({"error": one_line(str(error))}, 422)
             except Exception as error:  # of any kind: the studio lives on
-                line = _explained(error)
+                line = self._explained(error)
                 self.log(f"{request.url.path}: {line}")
                 return JSONResponse({"error": line}, 500)
 
@@ -447,13 +556,6 @@ def _sent(body: bytes, kind: type[Kind]) -> Kind:
     return held
 
 
-def _recipe(body: bytes) -> Recipe:
-    try:
-        return Recipe.parse(body)
-    except ValueError as error:
-        raise RecipeError(f"this is not a recipe that can be used: {error}") from None
-
-
 def _whole(text: str, most: int) -> int:
     if not text.isdecimal() or len(text) > 9 or int(text) > most:
         raise ValueError(f"{text!r:.40}: expected a whole number up to {most}")
@@ -471,9 +573,9 @@ def _data(kind: str, data: bytes) -> str:
 # --- serving ------------------------------------------------------------------------------------------
 
 
-def networks_of(sessions: Sequence[tuple[Session, Path]], look: Look) -> list[Network]:
-    """Networks for a studio, each with the folder of its outputs."""
-    return [Network(session, folder, look) for session, folder in sessions]
+def networks_of(sessions: Sequence[tuple[Session, Path]], look: Look, shared: bool = False) -> list[Network]:
+    """Networks for a studio, each with the folder of its outputs; see :class:`Network`."""
+    return [Network(session, folder, look, shared) for session, folder in sessions]
 
 
 def serve(
@@ -482,6 +584,9 @@ def serve(
     port: int = PORT,
     allowed: Sequence[str] = (),
     ready: Callable[[str], None] = lambda address: None,
+    osc: int | None = None,
+    frames: Sequence[str] = (),
+    prefix: str = "",
 ) -> None:
     """Serve until the process is interrupted.
 
@@ -490,8 +595,51 @@ def serve(
         host, port: where it listens; port 0 takes a free one.
         allowed: further names that it may be called by.
         ready: called with the address, once it is served.
+        osc: the port of the same host where messages of OSC are taken; 0 takes a free one.
+        frames: origins of pages that may show this one inside of them.
+        prefix: the path of the page, ``/sefa``.
 
     Raises:
         StudioError: the port is in use, or the host is none of this computer.
     """
-    asyncio.run(served(studio.app, studio.token, host, port, allowed, ready))
+    asyncio.run(_served(studio, host, port, allowed, ready, osc, frames, prefix))
+
+
+async def _served(
+    studio: Studio,
+    host: str,
+    port: int,
+    allowed: Sequence[str],
+    ready: Callable[[str], None],
+    osc: int | None,
+    frames: Sequence[str],
+    prefix: str,
+) -> None:
+    def app(hosts: Sequence[str], any_address: bool) -> App:
+        return studio.app(hosts, any_address, frames, prefix)
+
+    listening = None
+    try:
+        if osc is not None:
+            listening, studio.osc = await listen_to_osc(studio.stage, host, osc)
+        await served(app, studio.token, host, port, allowed, ready, prefix)
+    finally:
+        if listening is not None:
+            listening.close()
+
+
+async def listen_to_osc(stage: Stage, host: str, port: int) -> tuple[asyncio.BaseTransport, str]:
+    """Take messages of OSC until the transport is closed; returns it, and the address, ``127.0.0.1:9000``.
+
+    Raises:
+        StudioError: the port is in use.
+    """
+    from .osc import Osc
+
+    loop = asyncio.get_running_loop()
+    try:
+        transport, _ = await loop.create_datagram_endpoint(lambda: Osc(stage.moved), local_addr=(host, port))
+    except OSError as error:
+        raise StudioError(f"--osc {port}: {error.strerror or error}; type another port") from None
+    taken = transport.get_extra_info("sockname")
+    return transport, f"{taken[0]}:{taken[1]}"

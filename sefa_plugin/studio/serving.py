@@ -51,15 +51,17 @@ async def served(
     port: int = PORT,
     allowed: Sequence[str] = (),
     ready: Callable[[str], None] = lambda address: None,
+    prefix: str = "",
 ) -> None:
     """Serve a page until the process is interrupted.
 
     Args:
         app_of: makes the application, of the names that it may be called by, and whether by any numeric address.
-        token: the end of its address.
+        token: the end of its address; '' for none.
         host, port: where it listens; port 0 takes a free one.
         allowed: further names that it may be called by.
         ready: called with the address, once it is served.
+        prefix: the path of the page, ``/sefa``.
 
     Raises:
         StudioError: the port is in use, or the host is none of this computer.
@@ -84,8 +86,12 @@ async def served(
         server_header=False,
     )
     named = LOOPBACK[0] if everywhere else f"[{host}]" if ":" in host else host
-    address = f"http://{named}:{port}/#token={token}"
-    await _Server(config, lambda: ready(address)).serve(sockets)
+    address = f"http://{named}:{port}{prefix}/" + (f"#token={token}" if token else "")
+    try:
+        await _Server(config, lambda: ready(address)).serve(sockets)
+    finally:
+        for held in sockets:
+            held.close()
 
 
 async def _bound(host: str, port: int) -> list[Any]:

@@ -93,11 +93,12 @@ class Choice(Sent, frozen=True):
 
 
 class Record(Sent, frozen=True):
-    """A video of a state, or a walk through seeds with its edits."""
+    """A video of a state, a walk through seeds with its edits, or one through kept pictures with theirs."""
 
     state: State
-    kind: Literal["edit", "sequence", "walk"] = "edit"
+    kind: Literal["edit", "sequence", "walk", "kept"] = "edit"
     seeds: Annotated[tuple[Seed, ...], Meta(max_length=100)] = ()
+    kept: Annotated[tuple[Id, ...], Meta(max_length=100)] = ()
     frames: Annotated[int, Meta(ge=2, le=3000)] = 60
     fps: Annotated[float, Meta(ge=1, le=120)] = 30.0
     loop: Literal["pingpong", "once", "closed"] = "pingpong"

@@ -44,9 +44,14 @@ class _Turn:
 
 
 class Turns:
-    """The queue of renders; :meth:`take` belongs to the server's event loop, :meth:`wait_for_calm` to threads."""
+    """The queue of renders; :meth:`take` belongs to the server's event loop, :meth:`wait_for_calm` to threads.
 
-    def __init__(self) -> None:
+    Args:
+        waiting: renders of each visitor that may wait.
+    """
+
+    def __init__(self, waiting: int = WAITING) -> None:
+        self._most = waiting
         self._waiting: OrderedDict[str, deque[_Turn]] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, "studio-render")
         self._running: asyncio.Task[None] | None = None
@@ -76,7 +81,7 @@ class Turns:
             queue.remove(older)
             if not older.future.done():
                 older.future.set_exception(Superseded())
-        if len(queue) >= WAITING:
+        if len(queue) >= self._most:
             raise TooMany("too many pictures are asked for at once; wait for some of them")
         turn = _Turn(work, kind, asyncio.get_running_loop().create_future())
         queue.append(turn)

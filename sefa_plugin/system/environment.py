@@ -30,6 +30,7 @@ EXTRAS = {
     "ipywidgets": "ipywidgets",
     "starlette": "starlette",
     "uvicorn": "uvicorn",
+    "python-osc": "pythonosc",
 }
 KEPT = ("torch", "numpy")  # never upgraded in place: a toolkit may not work with newer versions
 

@@ -16,6 +16,7 @@ from sefa_plugin.commands import cli, help
 
 COMMANDS = {"gen-sefa": cli.gen_sefa} | {f"sefa {name}": one for name, one in cli.sefa.commands.items()}
 COMMANDS |= {f"sefa evaluate {name}": one for name, one in cli.evaluate.commands.items()}
+COMMANDS |= {f"sefa preset {name}": one for name, one in cli.preset.commands.items()}
 
 
 def shown(called):

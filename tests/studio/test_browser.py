@@ -232,8 +232,21 @@ def test_presets(visit):
     settled(tab, lambda state: not state["edits"])
     tab.get_by_role("button", name="far", exact=True).click()
     assert settled(tab, lambda state: state["edits"]) == edited
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="Export", exact=True).click()
+    file = saved.value.path().read_bytes()
     tab.get_by_role("button", name="Remove the preset far").click()
     until(lambda: tab.locator("#presets li").count() == 0)
+    tab.set_input_files("#import-presets", {"name": "x.json", "mimeType": "application/json", "buffer": file})
+    until(lambda: "Taken: 0 names, 1 preset" in tab.text_content("#status"))
+    tab.get_by_role("button", name="Remove the preset far").click()
+    until(lambda: tab.locator("#presets li").count() == 0)
+    other = {**json.loads(file), "network": {"name": "ffhq", "digest": "0" * 64}}
+    file = {"name": "x.json", "mimeType": "application/json", "buffer": json.dumps(other).encode()}
+    tab.set_input_files("#import-presets", file)
+    until(lambda: "this file is for 'ffhq'" in tab.text_content("#status"))
+    assert "demo (digest" in tab.text_content("#status")
+    visit.said[:] = [line for line in visit.said if "400" not in line]  # the browser's own line on that answer
 
 
 def test_before_and_after(visit):
@@ -330,7 +343,7 @@ def test_it_fits_the_window_and_can_be_read(visit, wide, scheme):
     tab = visit({"width": wide, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
     settled(tab)
     calibrated(tab)
-    for name in ("Kept", "Video", "Take along", "Directions"):
+    for name in ("Photos", "Kept", "Video", "Take along", "Stage", "Directions"):
         tab.get_by_role("tab", name=name).click()
         assert tab.evaluate("document.documentElement.scrollWidth") <= wide
     named = tab.evaluate(
@@ -400,7 +413,7 @@ def test_axe_finds_nothing(visit, scheme):
     tab.click("#keep")
     tab.evaluate(AXE.read_text(encoding="utf-8") + "; 1")
     found = []
-    for name in ("Directions", "Kept", "Video", "Take along"):
+    for name in ("Directions", "Photos", "Kept", "Video", "Take along", "Stage"):
         tab.get_by_role("tab", name=name).click()
         time.sleep(0.5)
         result = tab.evaluate("() => axe.run(document)")

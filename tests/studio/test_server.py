@@ -1,5 +1,6 @@
 """The studio below the browser: what it answers, what it refuses, and that its pictures are those of the commands."""
 
+import hashlib
 import io
 import json
 import re
@@ -474,3 +475,58 @@ def test_each_visitor_has_turns_and_a_bound(studio):
         queue.close()
 
     asyncio.run(scene())
+
+
+def test_a_walk_through_kept_pictures_has_the_edits_of_each_and_is_that_of_the_command(studio, tmp_path):
+    made, client = studio()
+    states = [
+        state(made, ("all", 0, 1.25), trunc=0.7),
+        state(made, ("coarse", 1, -0.5), ("fine", 3, 2.0), seed=9),
+        state(made, seed=2),
+    ]
+    kept = [answered(client.post("/api/keep", json=one))["id"] for one in states]
+    record = {"state": state(made), "kind": "kept", "kept": kept, "frames": 9, "video": "png", "loop": "closed"}
+    id = answered(client.post("/api/record", json={**record, "easing": "cubic"}))["id"]
+    until(lambda: answered(client.get(f"/api/record/{id}"))["state"] not in ("waiting", "running"))
+    about = answered(client.get(f"/api/record/{id}"))
+    assert about["state"] == "done", about
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/record/{id}/file").content)) as archive:
+        shots = {name: archive.read(name) for name in archive.namelist()}
+    assert len(shots) == 9
+    for place, one in enumerate(states):  # the key frames are the kept pictures
+        shown = pixels(client.post("/api/frame", json=one).content)
+        assert np.array_equal(pixels(list(shots.values())[3 * place]), shown)
+    assert sefa(*shlex.split(about["command"])[1:], "--outdir", "out").exit_code == 0
+    again = {path.name: path.read_bytes() for path in (tmp_path / "out/walk").iterdir()}
+    assert again.keys() == shots.keys()
+    assert all(np.array_equal(pixels(again[name]), pixels(shots[name])) for name in shots)
+    error = answered(client.post("/api/record", json={**record, "kept": kept[:1]}), 400)["error"]
+    assert "keep two or more" in error
+    assert (
+        "no longer in the gallery"
+        in answered(client.post("/api/record", json={**record, "kept": ["0" * 16] * 2}), 400)["error"]
+    )
+
+
+def test_scored_attributes_stand_beside_their_directions(studio, tmp_path):
+    made, client = studio()
+    path = f"/api/directions?network={made.networks[0].id}&layers=coarse&count=2"
+    listed = answered(client.get(path))["directions"]
+    assert [one["attributes"] for one in listed] == [[], []]
+    vectors = made.networks[0].group("coarse").directions.vectors
+    scored = {
+        "digest": hashlib.sha256(vectors[1].tobytes()).hexdigest(),
+        "normalized": [0.1, -2.5, None, 1.5, 9.0],
+        "significant": [True, True, True, True, False],
+    }
+    other = {**scored, "digest": "0" * 64}
+    folder = tmp_path / "sefa-out/sg2-in-sg3-32/evaluate"
+    folder.mkdir()
+    table = {"attributes": ["a", "hair", "c", "d", "noise"], "directions": [other, scored], "more": 1}
+    (folder / "rescore-coarse.json").write_text(json.dumps(table))
+    listed = answered(client.get(path))["directions"]
+    strongest = [{"attribute": name, "by": by} for name, by in (("hair", -2.5), ("d", 1.5), ("a", 0.1))]
+    assert [one["attributes"] for one in listed] == [[], strongest]
+    (folder / "rescore-coarse.json").unlink()
+    (folder / "rescore-coarse.json").write_text("{")
+    assert [one["attributes"] for one in answered(client.get(path))["directions"]] == [[], []]

@@ -1,8 +1,14 @@
 // What the page asks the studio for. The token is in the address that was printed, and stays in this tab.
 
+import { recall, remember } from "./store.js";
+
 const KEY = "sefa-studio-token";
-const visitor = crypto.getRandomValues(new Uint32Array(3)).join("-");
+const BASE = new URL("..", import.meta.url); // the studio may lie below a path of a server
+export const visitor = crypto.getRandomValues(new Uint32Array(3)).join("-");
 let token = "";
+
+// The address of a part of the studio: `api/studio`.
+export const address = (path) => new URL(path, BASE).href;
 
 export class Refused extends Error {
   constructor(status, message) {
@@ -17,7 +23,7 @@ export function parts(hash) {
 
 // The token of the address, of this tab before it was loaded again, or of another tab of the same studio.
 export async function findToken() {
-  token = parts(location.hash).get("token") || sessionStorage.getItem(KEY) || "";
+  token = parts(location.hash).get("token") || recall(KEY);
   if (!token) token = await fromAnotherTab();
   if (token) setToken(token);
   return Boolean(token);
@@ -25,7 +31,7 @@ export async function findToken() {
 
 export function setToken(text) {
   token = parts(text.slice(text.indexOf("#"))).get("token") || text.trim();
-  sessionStorage.setItem(KEY, token);
+  remember(KEY, token);
 }
 
 const channel = new BroadcastChannel("sefa-studio");
@@ -50,7 +56,7 @@ export async function ask(path, body) {
   }
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(address(path), options);
   } catch {
     throw new Refused(0, "the studio does not answer: was it ended?");
   }

@@ -2,20 +2,21 @@
 
 import { blob, json } from "./api.js";
 import { save } from "./files.js";
+import { recall, remember } from "./store.js";
 
 const POLL = 700;
 const KEY = "sefa-studio-videos"; // of this tab: they are found again after a reload
 
 export class Film {
-  constructor(form, list, { state, seeds, said }) {
-    Object.assign(this, { form, list, tell: { state, seeds, said } });
+  constructor(form, list, { state, seeds, kept, said }) {
+    Object.assign(this, { form, list, tell: { state, seeds, kept, said } });
     const kind = form.querySelector("#kind");
     const loop = form.querySelector("#loop");
     const easing = form.querySelector("#easing");
     kind.addEventListener("change", () => {
       loop.value = kind.value === "edit" ? "pingpong" : "closed";
-      easing.value = kind.value === "walk" ? "cubic" : "sine";
-      form.querySelector("#frames-count").value = kind.value === "edit" ? 60 : 180;
+      easing.value = ["walk", "kept"].includes(kind.value) ? "cubic" : "sine";
+      form.querySelector("#frames-count").value = Math.min(kind.value === "edit" ? 60 : 180, this.most || 180);
     });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -31,8 +32,9 @@ export class Film {
     };
     if (of("#width")) record.size = Number(of("#width"));
     if (record.kind === "walk") record.seeds = await this.tell.seeds();
+    if (record.kind === "kept") record.kept = await this.tell.kept();
     try {
-      const { id } = await json("/api/record", record);
+      const { id } = await json("api/record", record);
       this.remember([...this.known(), { id, kind: record.video }]);
       this.follow({ id }, record.video);
     } catch (error) {
@@ -40,9 +42,18 @@ export class Film {
     }
   }
 
+  // Of a studio that is shared with strangers.
+  bounded() {
+    Object.assign(this, { most: 120 });
+    const frames = this.form.querySelector("#frames-count");
+    Object.assign(frames, { max: this.most, value: Math.min(frames.value, this.most) });
+    this.form.querySelector("#width").max = 1024;
+    this.form.querySelector("#video option[value=png]").remove();
+  }
+
   known() {
     try {
-      const held = JSON.parse(sessionStorage.getItem(KEY) || "[]");
+      const held = JSON.parse(recall(KEY) || "[]");
       return Array.isArray(held) ? held : [];
     } catch {
       return [];
@@ -50,7 +61,7 @@ export class Film {
   }
 
   remember(videos) {
-    sessionStorage.setItem(KEY, JSON.stringify(videos.slice(-8)));
+    remember(KEY, JSON.stringify(videos.slice(-8)));
   }
 
   // The videos of this tab that the studio still has.
@@ -58,7 +69,7 @@ export class Film {
     this.list.replaceChildren();
     const held = [];
     for (const one of this.known()) {
-      if (await json(`/api/record/${one.id}`).then(() => true, () => false)) held.push(one);
+      if (await json(`api/record/${one.id}`).then(() => true, () => false)) held.push(one);
     }
     this.remember(held);
     for (const one of held) this.follow(one, one.kind);
@@ -75,11 +86,11 @@ export class Film {
     const bar = item.querySelector("progress");
     const cancel = item.querySelector(".cancel");
     bar.setAttribute("aria-label", "Progress of the video");
-    cancel.addEventListener("click", () => json(`/api/record/${made.id}/cancel`, {}).catch(() => {}));
+    cancel.addEventListener("click", () => json(`api/record/${made.id}/cancel`, {}).catch(() => {}));
     const watch = async () => {
       let now;
       try {
-        now = await json(`/api/record/${made.id}`);
+        now = await json(`api/record/${made.id}`);
       } catch (error) {
         what.textContent = error.message;
         return;
@@ -102,7 +113,7 @@ export class Film {
 
   async result(item, now, kind) {
     const held = item.querySelector(".result");
-    const made = await blob(`/api/record/${now.id}/file`);
+    const made = await blob(`api/record/${now.id}/file`);
     const url = URL.createObjectURL(made);
     if (kind === "mp4") {
       const video = document.createElement("video");

@@ -10,7 +10,7 @@ export class Gallery {
 
   async show(network) {
     this.network = network;
-    const { kept } = await json(`/api/kept?network=${network}`);
+    const { kept } = await json(`api/kept?network=${network}`);
     this.kept = kept;
     this.list.replaceChildren(...kept.map((one) => this.item(one)));
     return kept.length;
@@ -41,19 +41,19 @@ export class Gallery {
 
   async thumbnail(id) {
     if (!this.pictures.has(id)) {
-      const made = await blob(`/api/kept/${id}?network=${this.network}`);
+      const made = await blob(`api/kept/${id}?network=${this.network}`);
       this.pictures.set(id, URL.createObjectURL(made));
     }
     return this.pictures.get(id);
   }
 
   async keep(state) {
-    await ask("/api/keep", state);
+    await ask("api/keep", state);
     await this.show(this.network);
   }
 
   async remove(id) {
-    await ask("/api/remove", { network: this.network, id });
+    await ask("api/remove", { network: this.network, id });
     await this.show(this.network);
   }
 
@@ -64,7 +64,12 @@ export class Gallery {
   }
 
   async export() {
-    save(await blob(`/api/export?network=${this.network}`), "kept.zip");
+    save(await blob(`api/export?network=${this.network}`), "kept.zip");
+  }
+
+  // Kept pictures, in the order in which they were kept.
+  ids() {
+    return this.kept.filter((one) => one.state).map((one) => one.id).reverse();
   }
 
   // Seeds of kept pictures, each once, in the order in which they were kept.

@@ -1,5 +1,8 @@
 // All states in turn, for undo and redo; they survive a reload of the tab.
 
+import { address } from "./api.js";
+import { recall, remember } from "./store.js";
+
 const MOST = 200;
 
 export class History {
@@ -8,10 +11,10 @@ export class History {
     this.states = [];
     this.place = -1;
     try {
-      const held = JSON.parse(sessionStorage.getItem(key) || "{}");
+      const held = JSON.parse(recall(key) || "{}");
       if (Array.isArray(held.states) && held.states[held.place]) Object.assign(this, held);
     } catch {
-      sessionStorage.removeItem(key);
+      // Of another version: begin anew.
     }
   }
 
@@ -43,11 +46,15 @@ export class History {
   }
 
   save() {
-    sessionStorage.setItem(this.key, JSON.stringify({ states: this.states, place: this.place }));
+    remember(this.key, JSON.stringify({ states: this.states, place: this.place }));
   }
 }
 
-export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+const FIELDS = ["network", "seed", "trunc", "class", "noise", "edits", "photo"];
+const text = (state) => JSON.stringify(FIELDS.map((key) => state?.[key] ?? ""));
+
+// Whether two states are the same, whatever the order of their parts; no photograph is the same as none.
+export const same = (one, other) => text(one) === text(other);
 
 export const unedited = (state) => ({ ...state, edits: [] });
 
@@ -70,9 +77,34 @@ export function moved(state, layers, index, to) {
   return { ...state, edits };
 }
 
+// `theirs` with what differs between `base` and `mine`.
+export function merged(base, mine, theirs) {
+  if (mine.network !== base.network || theirs.network !== base.network) {
+    return mine.network !== base.network ? mine : theirs;
+  }
+  let made = { ...theirs };
+  for (const key of ["seed", "trunc", "class", "noise", "photo"]) {
+    if ((mine[key] ?? "") !== (base[key] ?? "")) made[key] = mine[key];
+  }
+  for (const { layers, index } of [...base.edits, ...mine.edits]) {
+    const to = distance(mine, layers, index);
+    if (to !== distance(base, layers, index)) made = moved(made, layers, index, to);
+  }
+  return made;
+}
+
+// The group of layers whose sliders differ between two states; "" where these are several.
+export function layersMoved(before, after) {
+  const differ = [...before.edits, ...after.edits].filter(
+    ({ layers, index }) => distance(before, layers, index) !== distance(after, layers, index),
+  );
+  const groups = new Set(differ.map((one) => one.layers));
+  return groups.size === 1 ? [...groups][0] : "";
+}
+
 export function asLink(state) {
   const text = btoa(JSON.stringify(state)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-  return `${location.origin}/#state=${text}`;
+  return `${address("")}#state=${text}`;
 }
 
 export function fromLink(text) {

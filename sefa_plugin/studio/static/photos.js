@@ -40,7 +40,7 @@ export class Photos {
   }
 
   async show() {
-    const { photos } = await json(`/api/photos?network=${this.tell.network()}`);
+    const { photos } = await json(`api/photos?network=${this.tell.network()}`);
     for (const [id, item] of this.shown) {
       if (!photos.some((one) => one.id === id)) {
         item.remove();
@@ -53,7 +53,7 @@ export class Photos {
   async add(files) {
     for (const file of files) {
       const name = encodeURIComponent(file.name);
-      const answer = await ask(`/api/photos?network=${this.tell.network()}&name=${name}`, await reduced(file));
+      const answer = await ask(`api/photos?network=${this.tell.network()}&name=${name}`, await reduced(file));
       await this.list(await answer.json());
     }
     if (files.length) this.tell.opened(null);
@@ -65,7 +65,7 @@ export class Photos {
       ["figure", "img", "p", "progress", "div"].map((kind) => [kind, document.createElement(kind)]),
     );
     parts.img.alt = one.name || "photograph";
-    parts.img.src = URL.createObjectURL(await blob(`/api/photos/${one.id}/picture`));
+    parts.img.src = URL.createObjectURL(await blob(`api/photos/${one.id}/picture`));
     parts.figure.append(parts.img);
     parts.div.className = "row";
     parts.progress.hidden = true;
@@ -113,21 +113,21 @@ export class Photos {
       if (held.message) parts.p.textContent = held.message;
     };
     const watch = async () => {
-      const held = await json(`/api/photos/${one.id}`);
+      const held = await json(`api/photos/${one.id}`);
       shows(held);
       if (held.state === "waiting" || held.state === "running") setTimeout(this.trying(watch), EVERY);
       else if (held.state === "done") this.tell.opened(one.id);
     };
     project.addEventListener("click", this.trying(async () => {
       const crop = points.length === 3 ? `eyes=${points.flat().map((at) => at.toFixed(1)).join(",")}` : "center";
-      shows({ ...(await json("/api/project", { id: one.id, crop })), beside: "" });
+      shows({ ...(await json("api/project", { id: one.id, crop })), beside: "" });
       await watch();
     }));
-    cancel.addEventListener("click", this.trying(async () => { await json(`/api/photos/${one.id}/cancel`, ""); }));
+    cancel.addEventListener("click", this.trying(async () => { await json(`api/photos/${one.id}/cancel`, ""); }));
     edit.addEventListener("click", () => this.tell.opened(one.id));
-    ws.addEventListener("click", this.trying(async () => save(await blob(`/api/photos/${one.id}/ws`), "projected_w.npz")));
+    ws.addEventListener("click", this.trying(async () => save(await blob(`api/photos/${one.id}/ws`), "projected_w.npz")));
     remove.addEventListener("click", this.trying(async () => {
-      await json(`/api/photos/${one.id}/remove`, "");
+      await json(`api/photos/${one.id}/remove`, "");
       this.shown.delete(one.id);
       item.remove();
     }));

@@ -44,7 +44,7 @@ export class Picture {
   async fetch(wanted) {
     const began = performance.now();
     try {
-      const path = wanted.full ? "/api/frame" : "/api/preview";
+      const path = wanted.full ? "api/frame" : "api/preview";
       const made = await blob(path, wanted.full ? wanted.state : { state: wanted.state, moving: wanted.moving });
       if (made) await this.show(made, wanted, performance.now() - began);
     } catch (error) {
@@ -76,7 +76,7 @@ export class Picture {
   async before(state) {
     const plain = unedited(state);
     if (!same(plain, this.plain.state)) {
-      const made = await blob("/api/frame", plain);
+      const made = await blob("api/frame", plain);
       this.plain = { state: plain, url: URL.createObjectURL(made) };
     }
     return this.plain.url;

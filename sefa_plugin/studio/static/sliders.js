@@ -43,7 +43,7 @@ export class Sliders {
     clearTimeout(this.timer);
     const { network, layers, count } = this;
     const asked = new URLSearchParams({ network, layers, count: Math.min(count, 64) });
-    const found = await json(`/api/directions?${asked}`);
+    const found = await json(`api/directions?${asked}`);
     if (network !== this.network || layers !== this.layers) return;
     this.total = found.total;
     for (const one of found.directions) this.update(one);
@@ -68,6 +68,8 @@ export class Sliders {
     row.star.setAttribute("aria-label", `Star ${title}`);
     row.rename.setAttribute("aria-label", `Rename ${title}`);
     if (document.activeElement !== row.note) row.note.value = about.note;
+    const changes = about.attributes.map(({ attribute, by }) => `${attribute.replaceAll("_", " ")} ${by > 0 ? "+" : "−"}${Math.abs(by).toFixed(1)}`);
+    row.attributes.textContent = changes.length ? `Scored, towards +: ${changes.join(", ")}.` : "";
     this.fit(row, distance(this.tell.state(), this.layers, about.index));
   }
 
@@ -108,12 +110,12 @@ export class Sliders {
         <figure class="end" hidden><img alt="At its lowest"><figcaption></figcaption></figure>
         <figure class="end high" hidden><img alt="At its highest"><figcaption></figcaption></figure>
         <figure class="map" hidden><img alt="Where it changes the picture"><figcaption>where</figcaption></figure>
-        <div class="text"><p class="words"></p><label>Note <input class="note" type="text" maxlength="1000"></label></div>
+        <div class="text"><p class="words"></p><p class="attributes" title="By scored samples, in their standard deviations, from end to end"></p><label>Note <input class="note" type="text" maxlength="1000"></label></div>
       </div>`;
     const find = (query) => item.querySelector(query);
     const row = {
       index, item, label: find("label"), input: find("input[type=range]"), value: find("output"), star: find(".star"),
-      rename: find(".rename"), strip: find(".strip"), said: find(".said"), map: find(".map"), words: find(".words"),
+      rename: find(".rename"), strip: find(".strip"), said: find(".said"), map: find(".map"), words: find(".words"), attributes: find(".attributes"),
       ends: [...item.querySelectorAll(".end")], note: find(".note"), about: { low: -1, high: 1 },
     };
     this.listen(row);
@@ -168,7 +170,7 @@ export class Sliders {
 
   async set(row, what) {
     try {
-      await ask("/api/name", { network: this.network, layers: this.layers, index: row.index, ...what });
+      await ask("api/name", { network: this.network, layers: this.layers, index: row.index, ...what });
     } catch (error) {
       this.tell.said(error.message, true);
     }
@@ -268,7 +270,7 @@ export class Sliders {
   }
 
   async strip(shows) {
-    const answer = await ask("/api/strip", shows);
+    const answer = await ask("api/strip", shows);
     return answer.status === 204 ? null : answer.json();
   }
 

@@ -1,13 +1,14 @@
 // The page: one state, its history, and the controls that change it.
 
-import { blob, findToken, json, parts, setToken } from "./api.js";
+import { ask, blob, findToken, json, parts, setToken } from "./api.js";
 import { copy, save } from "./files.js";
 import { Film } from "./film.js";
 import { Gallery } from "./gallery.js";
-import { History, asLink, fromLink, moved, same, unedited } from "./history.js";
+import { History, asLink, fromLink, layersMoved, moved, same, unedited } from "./history.js";
 import { Photos } from "./photos.js";
 import { Picture } from "./picture.js";
 import { Sliders } from "./sliders.js";
+import { Stage, asAddress } from "./stage.js";
 
 const RELEASED = 180; // milliseconds after the last key until the picture is made in full
 const IDLE = 700; // and until strips are made
@@ -21,6 +22,8 @@ let released = 0;
 let idle = 0;
 let moving = false;
 let told = false;
+let presets = [];
+let shared = false; // with strangers: nothing is kept or changed
 
 const picture = new Picture(at("picture"), { shown, failed: (error) => said(error.message, true) });
 const sliders = new Sliders(at("sliders"), { state: () => state, moved: slid, settled: settle, said });
@@ -28,6 +31,7 @@ const gallery = new Gallery(at("kept"), { opened: (held) => open(held, true), sa
 const film = new Film(at("record"), at("recordings"), {
   state: () => state,
   seeds: async () => { await gallery.show(state.network); return gallery.seeds(); },
+  kept: async () => { await gallery.show(state.network); return gallery.ids(); },
   said,
 });
 
@@ -36,6 +40,8 @@ const photos = new Photos(at("photo-list"), {
   opened: (id) => (id === null ? tab("photos") : open({ ...state, photo: id }, true)),
   said,
 });
+
+const stage = new Stage({ state: () => state, changed: fromStage, controls: stageControls, said });
 
 const network = () => networks.find((one) => one.id === state.network) || networks[0];
 
@@ -59,6 +65,7 @@ function change(layers = "", held = false) {
   clearTimeout(released);
   if (!held) released = setTimeout(settle, RELEASED);
   controls();
+  stage.push();
 }
 
 function settle() {
@@ -67,7 +74,32 @@ function settle() {
   history.push(state);
   picture.settle(state);
   controls();
+  stage.push();
 }
+
+// Another state from the stage: by a controller, or another page.
+function fromStage(other) {
+  if (other.network !== state.network) {
+    trying(() => open(other, true))();
+    return;
+  }
+  const layers = layersMoved(state, other);
+  state = other;
+  change(layers);
+  sliders.refresh();
+}
+
+// The controls of the stage, with their names: those whose sliders are in sight, and the others.
+function stageControls() {
+  const found = [...sliders.rows.values()].map((row) => [
+    `direction/${sliders.layers.replaceAll(",", "_")}/${row.index}`, row.about.name || `${capital(sliders.layers)} ${row.index}`,
+  ]);
+  found.push(["seed", "Seed"], ["seed/next", "Next seed"], ["seed/previous", "Previous seed"], ["seed/random", "Another seed"]);
+  found.push(["trunc", "Truncation"], ...(network().classes ? [["class", "Class"]] : []), ["reset", "All to 0"]);
+  return [...found, ...presets.map((one) => [`preset/${asAddress(one.name)}`, `Preset ${one.name}`])];
+}
+
+const capital = (layers) => (layers === "all" ? "Direction" : `${layers[0].toUpperCase()}${layers.slice(1)}`);
 
 // Another state from the history, a link, a recipe or the gallery.
 async function open(other, remember) {
@@ -78,6 +110,7 @@ async function open(other, remember) {
   moving = false;
   picture.settle(state);
   controls();
+  stage.push();
   if (!before || before.network !== state.network) await enter();
   sliders.refresh();
 }
@@ -108,7 +141,13 @@ async function enter() {
   await pick("all");
   if (!at("gallery").hidden) await gallery.show(state.network);
   gallery.network = state.network;
-  showPresets((await json(`/api/presets?network=${state.network}`)).presets);
+  await loadPresets();
+}
+
+async function loadPresets() {
+  const held = await json(`api/presets?network=${state.network}`);
+  stage.learned = held.controls;
+  showPresets(held.presets);
 }
 
 async function pick(group) {
@@ -213,12 +252,14 @@ async function toggleBeside() {
 // --- taking along --------------------------------------------------------------------------------
 
 async function showLines() {
-  const { command, python } = await json("/api/lines", state);
+  const { command, python } = await json("api/lines", state);
   at("command").textContent = command;
   at("python").textContent = python;
 }
 
 function showPresets(held) {
+  presets = held;
+  stage.show();
   at("presets").replaceChildren(...held.map((one) => {
     const item = document.createElement("li");
     const go = document.createElement("button");
@@ -234,7 +275,7 @@ function showPresets(held) {
 }
 
 async function setPreset(name, edits) {
-  const { presets } = await json("/api/presets", { network: state.network, name, edits });
+  const { presets } = await json("api/presets", { network: state.network, name, edits });
   showPresets(presets);
 }
 
@@ -244,6 +285,24 @@ async function savePreset(event) {
   if (!state.edits.length) throw new Error("all sliders are at 0: move one first");
   await setPreset(name, state.edits);
   at("preset").value = "";
+}
+
+const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+
+// A file of `sefa preset export`: names and presets at once, then its pictures one by one.
+async function importPresets(file) {
+  const taken = await json("api/presets/file", await file.text());
+  if (taken.network !== state.network) await open(first(networks.find((one) => one.id === taken.network)), true);
+  await sliders.load();
+  await loadPresets();
+  for (const [place, one] of taken.states.entries()) {
+    said(`Rendering picture ${place + 1} of ${taken.states.length} of the file`);
+    await ask("api/keep", one);
+  }
+  if (!at("gallery").hidden) await gallery.show(state.network);
+  const parts = [count(taken.named, "name"), count(taken.presets.length, "preset"), count(taken.states.length, "picture")];
+  const left = [...taken.left, ...(taken.hidden ? [`${count(taken.hidden, "picture")} without sliders here`] : [])];
+  said(`Taken: ${parts.join(", ")}${left.length ? `. Left: ${left.join("; ")}` : ""}`);
 }
 
 function sure(text) {
@@ -258,12 +317,13 @@ function sure(text) {
 const trying = (work) => (...given) => Promise.resolve(work(...given)).catch((error) => said(error.message, true));
 
 async function keep() {
+  if (shared) return;
   await gallery.keep(state);
   said("Kept, with its recipe");
 }
 
 async function openRecipe(file) {
-  const { state: held } = await json("/api/open", await file.text());
+  const { state: held } = await json("api/open", await file.text());
   await open({ ...first(network()), ...held }, true);
   said("The recipe is open");
 }
@@ -286,6 +346,7 @@ function tab(name) {
   if (name === "gallery") trying(() => gallery.show(state.network))();
   if (name === "along") trying(showLines)();
   if (name === "photos") trying(() => photos.show())();
+  if (name === "stage") stage.show();
   if (name === "explore") later();
 }
 
@@ -321,10 +382,18 @@ function listen() {
   on("look", "click", () => look(1));
   on("reset", "click", () => { state = unedited(state); sliders.refresh(); settle(); });
   on("preset-form", "submit", savePreset);
+  on("export-presets", "click", async () => {
+    save(await blob(`api/presets/file?network=${state.network}`), `${network().name}.presets.json`);
+  });
+  on("import-presets", "change", async () => {
+    const [file] = at("import-presets").files;
+    at("import-presets").value = "";
+    if (file) await importPresets(file);
+  });
   on("export", "click", () => gallery.export());
   on("empty", "click", () => gallery.removeAll());
-  on("save-png", "click", async () => save(await blob("/api/frame", state), `seed${String(state.seed).padStart(4, "0")}.png`));
-  on("save-recipe", "click", async () => save(await blob("/api/recipe", state), "recipe.json"));
+  on("save-png", "click", async () => save(await blob("api/frame", state), `seed${String(state.seed).padStart(4, "0")}.png`));
+  on("save-recipe", "click", async () => save(await blob("api/recipe", state), "recipe.json"));
   on("copy-link", "click", async () => said((await copy(asLink(state))) ? "The link is copied" : asLink(state)));
   on("open-recipe", "change", async () => {
     const [file] = at("open-recipe").files;
@@ -415,13 +484,19 @@ function lost() {
 
 async function start() {
   const given = parts(location.hash);
-  if (!(await findToken())) return lost();
+  let osc = "";
+  if (!(await findToken()) && !document.documentElement.matches(".public")) return lost();
   if (location.hash) window.history.replaceState(null, "", location.pathname);
   try {
-    ({ networks } = await json("/api/studio"));
+    ({ networks, osc, shared } = await json("api/studio"));
   } catch (error) {
     if (error.status === 403) return lost();
     throw error;
+  }
+  document.body.classList.toggle("shared", shared);
+  if (shared) {
+    film.bounded();
+    at("gallery-about").textContent = "Pictures that were kept here, each with its recipe.";
   }
   at("network").replaceChildren(...networks.map((one) => new Option(`${one.name}, ${one.resolution} px`, one.id)));
   at("network").classList.toggle("only", networks.length === 1);
@@ -436,6 +511,7 @@ async function start() {
   await enter();
   if (held && !same(held, state)) await linked(held);
   await film.restore();
+  if (!shared) await stage.start(osc);
   return null;
 }
 
