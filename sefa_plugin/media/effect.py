@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .decomposition import KINDS, Change, decompose, inside, split
+from .decomposition import KINDS, Change, decompose, split
 from .pictures import as_rgb, reduced_by
 
 LONGEST = 128  # pixels of the pictures that are measured
@@ -222,29 +222,15 @@ def _slope(light: np.ndarray, axis: int) -> float:
 
 def _motion(change: Change) -> dict[str, float]:
     """The motion of the subject: a shift, zoom and rotation about its middle, and how far its inside goes further."""
-    from scipy.ndimage import distance_transform_edt
-
     high, wide = change.subject.shape
-    rows, columns = np.nonzero(change.subject & inside(change.motion))
-    if len(rows) < 12:
-        return {}
-    x, y = columns - columns.mean(), rows - rows.mean()
-    depth = distance_transform_edt(np.pad(change.subject, 1))[1:-1, 1:-1][rows, columns]
-    depth = depth / depth.max() - (depth / depth.max()).mean()
-    u, v = np.moveaxis(change.motion[rows, columns], 1, 0)
-    zero, one = np.zeros(len(x)), np.ones(len(x))
-    # Of u and v together: two shifts, zoom, rotation, and two turns.
-    across = np.stack([one, zero, x, -y, depth, zero], axis=1)
-    down = np.stack([zero, one, y, x, zero, depth], axis=1)
-    found = np.linalg.lstsq(np.concatenate([across, down]), np.concatenate([u, v]), rcond=None)[0]
-    shift_x, shift_y, grown, turned, turn_x, turn_y = map(float, found)
+    body = change.body
     return {
-        "shift_x": 100 * shift_x / wide,
-        "shift_y": 100 * shift_y / high,
-        "zoom": 100 * (math.hypot(1 + grown, turned) - 1),
-        "rotation": math.degrees(math.atan2(turned, 1 + grown)),
-        "turn_x": 100 * turn_x / wide,
-        "turn_y": 100 * turn_y / high,
+        "shift_x": 100 * body.shift_x / wide,
+        "shift_y": 100 * body.shift_y / high,
+        "zoom": 100 * (math.hypot(1 + body.grown, body.turned) - 1),
+        "rotation": math.degrees(math.atan2(body.turned, 1 + body.grown)),
+        "turn_x": 100 * body.turn_x / wide,
+        "turn_y": 100 * body.turn_y / high,
     }
 
 
