@@ -6,6 +6,7 @@ share, *colour* of the subject and of the *backdrop*, and the *shape*: what no m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,28 @@ LEAST = 0.05  # share of the picture that subject and backdrop must have to be t
 WINDOW = 1 / 7  # of the longer side, deviation of the window that moves as one: a head or a car has several
 STEPS = 4  # of Gauss-Newton on a level
 STIFF = 0.02  # of the mean structure: where there is less, the motion goes to 0
+RIGID = 0.45  # share of the motion of all points that a motion of the subject as a whole must explain; else it bends
 SHARED = 0.5  # share of the change in subject and in backdrop, each, that one law of colours must explain to be light
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """The motion of a subject as a whole: the part of a field of motion that six numbers explain.
+
+    Attributes:
+        shift_x, shift_y: of its middle, in pixels right and down.
+        grown, turned: what is at (x, y) from its middle moves by (grown x - turned y, grown y + turned x).
+        turn_x, turn_y: how far its inside goes further than its outline, in pixels right and down.
+        field: float ``[h, w, 2]``: the motion of each point.
+    """
+
+    shift_x: float
+    shift_y: float
+    grown: float
+    turned: float
+    turn_x: float
+    turn_y: float
+    field: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,18 +49,34 @@ class Change:
     """The change from a picture to another, in parts.
 
     Attributes:
-        strength: root mean square of each of ``KINDS`` in OKLab, over the area that it concerns.
+        powers: mean square of each of ``KINDS`` in OKLab, over the area that it concerns.
+        as_body: the part of that of motion that is explained by ``body``.
         subject: bool ``[h, w]``; all true where there is no backdrop.
-        motion: float ``[h, w, 2]``: how far each point has moved, right and down, in pixels.
+        body: the motion of the subject as a whole.
         light, colour, shape: float ``[h, w, 3]`` in OKLab, of the picture before.
     """
 
-    strength: dict[str, float]
+    powers: dict[str, float]
+    as_body: float
     subject: np.ndarray
-    motion: np.ndarray
+    body: Body
     light: np.ndarray
     colour: np.ndarray
     shape: np.ndarray
+
+
+def strengths(changes: Sequence[Change]) -> list[dict[str, float]]:
+    """For several pictures of one direction, the root mean square of each of ``KINDS``.
+
+    Where a motion of the subjects as a whole explains little of what moves, they bend: a change of shape.
+    """
+    bends = sum(one.as_body for one in changes) < RIGID * sum(one.powers["motion"] for one in changes)
+    found = []
+    for one in changes:
+        moved = one.powers["motion"]
+        powers = {**one.powers, "motion": 0.0, "shape": one.powers["shape"] + moved} if bends else one.powers
+        found.append({kind: powers[kind] ** 0.5 for kind in KINDS})
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +123,10 @@ def decompose(parts: Split, before: np.ndarray, after: np.ndarray) -> Change:
     if _correlation(_structure(before), warped(_structure(after), motion), parts.subject & inside(motion)) < CORRELATED:
         motion = np.zeros_like(motion)  # it leads to something else
     still = warped(after, motion)
-    moved = _power(after - before, parts.subject) - _power(still - before, parts.subject)
+    body = body_motion(parts.subject, motion)
+    whole, as_body, as_points = (
+        _power(picture - before, parts.subject) for picture in (after, warped(after, body.field), still)
+    )
     rest = still - before
     light = _light(parts, before, rest)
     rest = rest - light
@@ -93,14 +134,36 @@ def decompose(parts: Split, before: np.ndarray, after: np.ndarray) -> Change:
     sums = [np.bincount(parts.labels.ravel(), channel.ravel(), minlength=256) for channel in np.moveaxis(rest, 2, 0)]
     colour = (np.stack(sums, axis=-1) / counts[:, None])[parts.labels]
     powers = {
-        "motion": max(0.0, moved),
+        "motion": max(0.0, whole - as_points),
         "shape": _power(rest - colour, parts.subject),
         "colour": _power(colour, parts.subject),
         "light": _power(light, np.ones(parts.subject.shape, bool)),
         "backdrop": _power(colour, parts.backdrop) if parts.backdrop is not parts.subject else 0.0,
     }
-    strength = {kind: powers[kind] ** 0.5 for kind in KINDS}
-    return Change(strength, parts.subject, motion, light, colour, rest - colour)
+    return Change(powers, whole - as_body, parts.subject, body, light, colour, rest - colour)
+
+
+def body_motion(subject: np.ndarray, motion: np.ndarray) -> Body:
+    """The motion of a subject ``[h, w]`` as a whole, of the motion of its points ``[h, w, 2]``."""
+    from scipy.ndimage import distance_transform_edt
+
+    high, wide = subject.shape
+    seen = subject & inside(motion)
+    if seen.sum() < 12:
+        return Body(0, 0, 0, 0, 0, 0, np.zeros((high, wide, 2)))
+    rows, columns = np.mgrid[:high, :wide]
+    x, y = columns - columns[seen].mean(), rows - rows[seen].mean()
+    depth = distance_transform_edt(np.pad(subject, 1))[1:-1, 1:-1]
+    depth = depth / depth[seen].max()
+    depth = depth - depth[seen].mean()
+    zero, one = np.zeros(x.shape), np.ones(x.shape)
+    across = np.stack([one, zero, x, -y, depth, zero], axis=-1)
+    down = np.stack([zero, one, y, x, zero, depth], axis=-1)
+    terms, wanted = np.concatenate([across[seen], down[seen]]), np.concatenate([*motion[seen].T])
+    found = np.linalg.lstsq(terms, wanted, rcond=None)[0]
+    shift_x, shift_y, grown, turned, turn_x, turn_y = map(float, found)
+    field = np.stack([across @ found, down @ found], axis=-1)
+    return Body(shift_x, shift_y, grown, turned, turn_x, turn_y, field)
 
 
 def local_motion(before: np.ndarray, after: np.ndarray) -> np.ndarray:

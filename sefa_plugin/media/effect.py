@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .decomposition import KINDS, Change, decompose, inside, split
+from .decomposition import KINDS, Change, decompose, split, strengths
 from .pictures import as_rgb, reduced_by
 
 LONGEST = 128  # pixels of the pictures that are measured
@@ -125,19 +125,20 @@ def describe(
     parts = [split(colour) for colour, _ in first]
     found: dict[str, list[float]] = {name: [] for kind in KINDS for name in NOTICED[kind]}
     hues: dict[str, list[complex]] = {name: [] for name in found if name.endswith("hue")}
-    changes, maps, kinds = [], [], []
+    changes, maps, split_up = [], [], []
     for sign, side in sides:
         for (colour, lab), part, picture in zip(first, parts, side):
             colour2, lab2 = _lab(picture)
             changes.append(100 * float(np.sqrt(np.mean((colour - colour2) ** 2))))
             maps.append(np.sqrt(((lab - lab2) ** 2).sum(axis=2)))
-            change = decompose(part, lab, lab2)
-            kinds.append(change.strength)
-            numbers, there = _numbers(change, lab, lab2)
-            for name, value in numbers.items():
-                found[name].append(sign * value)
-            for name, hue in there.items():
-                hues[name].append(hue)
+            split_up.append((sign, decompose(part, lab, lab2), lab, lab2))
+    kinds = strengths([change for _, change, _, _ in split_up])
+    for (sign, change, lab, lab2), strong in zip(split_up, kinds):
+        numbers, there = _numbers(change, lab, lab2, strong["motion"] > strong["shape"])
+        for name, value in numbers.items():
+            found[name].append(sign * value)
+        for name, hue in there.items():
+            hues[name].append(hue)
     strength = {kind: 100 * float(np.mean([one[kind] for one in kinds])) for kind in KINDS}
     change_ = float(np.mean(changes))
     means = {name: _mean(name, values) for name, values in found.items() if 2 * len(values) > len(changes)}
@@ -184,7 +185,9 @@ def _lab(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return colour, np.cbrt(np.maximum(linear @ _RGB_TO_LMS.T, 0)) @ _LMS_TO_LAB.T
 
 
-def _numbers(change: Change, lab: np.ndarray, lab2: np.ndarray) -> tuple[dict[str, float], dict[str, complex]]:
+def _numbers(
+    change: Change, lab: np.ndarray, lab2: np.ndarray, moves: bool
+) -> tuple[dict[str, float], dict[str, complex]]:
     """The numbers of a change by their names in ``NOTICED``, and by those of hues the ones before, as complex units."""
     lit = lab + change.light
     light, light2 = lab[..., 0], lab2[..., 0]
@@ -205,7 +208,7 @@ def _numbers(change: Change, lab: np.ndarray, lab2: np.ndarray) -> tuple[dict[st
             tone, hue = _toned(lit if start else lab, added, weight / weight.sum())
             found.update({f"{start}{name}": value for name, value in tone.items()})
             hues[f"{start}hue"] = hue
-    if change.strength["motion"] > change.strength["shape"]:  # else what looks like motion may be anything
+    if moves:  # else what looks like motion may be anything
         found.update(_motion(change))
     return found, {name: hue for name, hue in hues.items() if name in found}
 
@@ -235,29 +238,15 @@ def _slope(light: np.ndarray, axis: int) -> float:
 
 def _motion(change: Change) -> dict[str, float]:
     """The motion of the subject: a shift, zoom and rotation about its middle, and how far its inside goes further."""
-    from scipy.ndimage import distance_transform_edt
-
     high, wide = change.subject.shape
-    rows, columns = np.nonzero(change.subject & inside(change.motion))
-    if len(rows) < 12:
-        return {}
-    x, y = columns - columns.mean(), rows - rows.mean()
-    depth = distance_transform_edt(np.pad(change.subject, 1))[1:-1, 1:-1][rows, columns]
-    depth = depth / depth.max() - (depth / depth.max()).mean()
-    u, v = np.moveaxis(change.motion[rows, columns], 1, 0)
-    zero, one = np.zeros(len(x)), np.ones(len(x))
-    # Of u and v together: two shifts, zoom, rotation, and two turns.
-    across = np.stack([one, zero, x, -y, depth, zero], axis=1)
-    down = np.stack([zero, one, y, x, zero, depth], axis=1)
-    found = np.linalg.lstsq(np.concatenate([across, down]), np.concatenate([u, v]), rcond=None)[0]
-    shift_x, shift_y, grown, turned, turn_x, turn_y = map(float, found)
+    body = change.body
     return {
-        "shift_x": 100 * shift_x / wide,
-        "shift_y": 100 * shift_y / high,
-        "zoom": 100 * (math.hypot(1 + grown, turned) - 1),
-        "rotation": math.degrees(math.atan2(turned, 1 + grown)),
-        "turn_x": 100 * turn_x / wide,
-        "turn_y": 100 * turn_y / high,
+        "shift_x": 100 * body.shift_x / wide,
+        "shift_y": 100 * body.shift_y / high,
+        "zoom": 100 * (math.hypot(1 + body.grown, body.turned) - 1),
+        "rotation": math.degrees(math.atan2(body.turned, 1 + body.grown)),
+        "turn_x": 100 * body.turn_x / wide,
+        "turn_y": 100 * body.turn_y / high,
     }
 
 

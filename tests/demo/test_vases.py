@@ -7,13 +7,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from demo import checkpoint, fit, world
+from demo import checkpoint, fit, words, world
 from demo.vase_reader import read_factors
 from demo.vases import FACTORS, NAMES, SIZE, draw, factors_of
 from sefa_plugin import load_network
+from sefa_plugin.media.effect import describe
 
 
-def middle(**changes: float) -> torch.Tensor:
+def vase(**changes: float) -> torch.Tensor:
     """The factors of a vase in the middle of all ranges, but for those given: ``[1, len(NAMES)]``."""
     return torch.tensor([[changes.get(name, sum(FACTORS[name]) / 2) for name in NAMES]])
 
@@ -34,18 +35,18 @@ def test_the_length_of_a_latent_means_nothing():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_factor_changes_the_picture(name):
-    low, high = (draw(middle(**{name: value})) for value in FACTORS[name])
+    low, high = (draw(vase(**{name: value})) for value in FACTORS[name])
     assert low.shape == (1, 3, SIZE, SIZE) and low.abs().max() <= 1
     assert (low - high).abs().mean() > 0.004
 
 
 def test_factors_change_what_they_are_named_after():
-    base = draw(middle())[0]
+    base = draw(vase())[0]
     wall = (slice(None), slice(0, 20), slice(0, 20))
     for name in ("tilt", "belly", "glaze", "bands", "gloss"):
-        assert torch.equal(draw(middle(**{name: FACTORS[name][1]}))[0][wall], base[wall]), name
-    assert (draw(middle(background=1.0))[0][wall] - base[wall]).abs().min() > 0.01
-    lit, dark = draw(middle(light=1.0))[0], draw(middle(light=-1.0))[0]
+        assert torch.equal(draw(vase(**{name: FACTORS[name][1]}))[0][wall], base[wall]), name
+    assert (draw(vase(background=1.0))[0][wall] - base[wall]).abs().min() > 0.01
+    lit, dark = draw(vase(light=1.0))[0], draw(vase(light=-1.0))[0]
     left, right = (slice(None), slice(50, 80), slice(48, 60)), (slice(None), slice(50, 80), slice(68, 80))
     assert lit[right].mean() > dark[right].mean() and lit[left].mean() < dark[left].mean()
 
@@ -116,3 +117,18 @@ def test_drawn_faces_are_those_of_their_factors():
     drawn = (fit.WORLDS["faces"].draw(z) + 1) * 127.5
     for one, factors in zip(drawn, fit.factors_of_faces(z)):
         assert np.array_equal(one.permute(1, 2, 0).round().numpy(), world.draw(factors))
+
+
+@pytest.mark.parametrize("name", ["tilt", "x", "size", "belly", "shoulder", "neck", "lip", "glaze", "bands"])
+def test_words_of_a_factor_alone_are_of_its_kind(name):
+    """A belly that widens is a shape that bends, not a vase that turns."""
+
+    def pictures(factors: torch.Tensor) -> list[np.ndarray]:
+        return list(((draw(factors) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
+
+    place, (low, high) = NAMES.index(name), FACTORS[name]
+    middle = factors_of(fit.latents(5, 3)).float()
+    ends = [middle.clone() for _ in range(2)]
+    for sign, factors in zip((-1, 1), ends):
+        factors[:, place] = (factors[:, place] + sign * (high - low) / 12**0.5).clamp(low, high)
+    assert describe(pictures(middle), *map(pictures, ends)).kind == words.VASES[name]
