@@ -105,6 +105,17 @@ def generator(of: World, kind: Callable[..., torch.nn.Module] = Generator) -> to
     )
 
 
+def partial_picture(G: torch.nn.Module, z: torch.Tensor, size: int) -> torch.Tensor:
+    """The sum of colours after the block of a size: ``[N, 3, size, size]``, without noise."""
+    ws, x, img, row = G.mapping(z), None, None, 0
+    for resolution in G.synthesis.block_resolutions:
+        if resolution <= size:
+            block = getattr(G.synthesis, f"b{resolution}")
+            x, img = block(x, img, ws[:, row : row + block.num_conv + 1], "none")
+            row += block.num_conv
+    return img
+
+
 def latents(seed: int, count: int) -> torch.Tensor:
     """Latents ``[count, Z_DIM]`` of a seed."""
     return torch.from_numpy(np.random.RandomState(seed).randn(count, Z_DIM))
@@ -137,7 +148,7 @@ class Fit:
         rising = min(1.0, (self.done - begun * self.steps + 1) / RISE)  # new layers change the gradients of all
         for group in self.optimiser.param_groups:
             group["lr"] = RATE * rising * 0.5 * (1 + np.cos(np.pi * self.done / self.steps))
-        img = self.G.synthesis(self.G.mapping(z), noise_mode="none", up_to=self.world.size // times)
+        img = partial_picture(self.G, z, self.world.size // times)
         loss = loss_of(img, F.avg_pool2d(self.world.draw(z), times))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()

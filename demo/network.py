@@ -210,13 +210,11 @@ class SynthesisNetwork(nn.Module):
             setattr(self, f"b{resolution}", block)
             before = width
 
-    def forward(self, ws, noise_mode="random", force_fp32=True, up_to=None, **_ignored):
+    def forward(self, ws, noise_mode="random", force_fp32=True, **_ignored):
         ws = ws.to(torch.float32)
         x = img = None
         row = 0
         for resolution in self.block_resolutions:
-            if resolution > (up_to or resolution):
-                break
             block = getattr(self, f"b{resolution}")
             x, img = block(x, img, ws[:, row : row + block.num_conv + 1], noise_mode)
             row += block.num_conv

@@ -28,7 +28,7 @@ PLANE = "--across middle:2 --down middle:1 --seeds 16 --video none"  # of sefa p
 EDIT = "--seeds 5,16,18,4 --edit 2=+1.9 --edit coarse:0=-1"  # of sefa edit --network demo
 WALK = "--animate walk --frames 40 --video gif"  # of sefa render --recipe, which EDIT wrote
 GIF = "--video gif --size"
-GRID = "--grid --easing sine"
+EASING = "--easing sine"
 
 # what follows gen_sefa.py --network -> picture -> what it is called there
 PICTURES = {
@@ -45,10 +45,10 @@ PICTURES = {
         "fixed1.jpg": "sheets/all-dir01.jpg",
         "fixed7.jpg": "sheets/all-dir07.jpg",
     },
-    f"demo --layers coarse --directions 0,2,3,5 --seeds 16,10,5 {GRID} --captions --frames 16 {GIF} 420": {
+    f"demo --layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions {EASING} --frames 16 {GIF} 420": {
         "grid.gif": "videos/coarse-grid.gif"
     },
-    f"vases --sharpen layers --directions 0,1,2,5 {VASES} {GRID} --frames 24 {GIF} 640": {
+    f"vases --sharpen layers --directions 0,1,2,5 {VASES} --grid {EASING} --frames 24 {GIF} 640": {
         "vases.gif": "videos/all-sharp-grid.gif"
     },
 }
