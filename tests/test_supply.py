@@ -111,7 +111,7 @@ def test_importing_asks_no_network():
 
 
 def test_only_two_modules_can_reach_the_network():
-    """Of ours, by name: urllib and its kin are imported where files are fetched and where a cluster's address is tried."""
+    """Of ours, by name: urllib and its kin are where files are fetched, and where a cluster's address is tried."""
     kin = {"urllib.request", "http.client", "socket", "ssl", "requests", "ftplib", "smtplib", "aiohttp", "httpx"}
     found = set()
     for path in [*(ROOT / "sefa_plugin").rglob("*.py"), *(ROOT / "hooks").rglob("*.py")]:
