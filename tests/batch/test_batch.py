@@ -18,6 +18,8 @@ from sefa_plugin.rendering.shards import FramesError
 from sefa_plugin.system import claims
 from sefa_plugin.system.whole_files import this_host
 
+pytestmark = pytest.mark.command
+
 WORDS = ["--seeds", "3", "-K", "2", "--video", "none", "--distance", "2"]
 
 
@@ -117,6 +119,7 @@ def test_shares_are_joined(plain, here):
     assert is_plain(plain)
 
 
+@pytest.mark.hard
 def test_long_directions_are_cut_by_seeds(here, monkeypatch):
     """Stored pictures of some seeds each become the same sheets, clips and grid; then they are removed."""
     words = ["snapshots/one.pkl", "--seeds", "0-2", "-K", "2", "--frames", "3", "--video", "gif", "--grid"]
@@ -154,6 +157,7 @@ score.identity = identity
 """
 
 
+@pytest.mark.hard
 def test_a_job_scores_what_a_plain_command_scores(here, monkeypatch):
     """In blocks of samples and of directions; names and tables are those of the command."""
     (here / "colours.py").write_text(SCORER)
@@ -176,6 +180,7 @@ def test_a_job_scores_what_a_plain_command_scores(here, monkeypatch):
     refused(sefa("batch", "snapshots/one.pkl", "--outdir", "out"), 1, "holds a job of", "evaluate rescore")
 
 
+@pytest.mark.hard
 def test_other_evaluations_are_one_shard_a_network(here):
     (here / "colours.py").write_text(SCORER)
     words = ["--evaluate", "hierarchy", "--scorer", "colours.py:score", "--samples", "2", "-K", "1"]

@@ -119,6 +119,7 @@ def test_drawn_faces_are_those_of_their_factors():
         assert np.array_equal(one.permute(1, 2, 0).round().numpy(), world.draw(factors))
 
 
+@pytest.mark.command
 @pytest.mark.parametrize("name", ["tilt", "x", "size", "belly", "shoulder", "neck", "lip", "glaze", "bands"])
 def test_words_of_a_factor_alone_are_of_its_kind(name):
     """A belly that widens is a shape that bends, not a vase that turns."""
