@@ -58,6 +58,7 @@ def begin(folder):
 
         torch.set_num_threads(1)
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+        sys.orig_argv = [sys.executable]  # recorded as typed, which may be relative to another folder
         sys.argv = [str(ROOT / "sefa_plugin" / "__main__.py"), *COMMAND]  # which the recorded commands begin with
         cli.sefa.main(COMMAND, "sefa")
     except SystemExit as error:
@@ -77,6 +78,14 @@ def ended(pid, timeout=300.0):
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     raise AssertionError(f"process {pid} did not end")
+
+
+def stop(running):
+    """Kill processes that have not ended, and empty the list."""
+    while running:
+        pid = running.pop()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def records(folder):
@@ -106,7 +115,8 @@ def test_nothing_is_lost(plain_runs, disk, capfd):  # noqa: F811
                 time.sleep(0.02)
             time.sleep(draw.uniform(0, 0.3))
             if (place / "index.html").exists() and len(records(there)) == len(jobs.load(place).blocks):
-                codes.update(ended(pid) for pid in running)
+                while running:
+                    codes[ended(running.pop())] += 1
                 is_plain(there)
                 whole += 1
                 for path in place.iterdir():
@@ -129,17 +139,12 @@ def test_nothing_is_lost(plain_runs, disk, capfd):  # noqa: F811
             counts[kind] += 1
             after = records(there)
             assert {one: after.get(one) for one in before} == before, f"finished shards were lost by {kind}"
-        for pid in running:
-            os.kill(pid, signal.SIGKILL)
-            ended(pid)
-        running = []
+        stop(running)
         assert ended(begin(there)) == 0
         is_plain(there)
         whole += 1
     finally:
-        for pid in running:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        stop(running)
         with capfd.disabled():
             print(f"\n{sum(counts.values())} strikes: {dict(counts)}, {claims} claims then; {whole} jobs as plain runs")
     assert codes.keys() <= {0, 1, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}, codes

@@ -51,5 +51,6 @@ def there(plain_runs):
 def is_plain(folder):
     for name in ("one", "two"):
         made, plain = (content(folder / top / name) for top in ("out", "plain"))
-        assert made.keys() == plain.keys()
-        assert [file for file in plain if made[file] != plain[file]] == []
+        assert made.keys() == plain.keys(), sorted(made.keys() ^ plain.keys())
+        different = [file for file in plain if made[file] != plain[file]]
+        assert different == [], different
