@@ -93,7 +93,8 @@ def printed(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(r"^```\w*\n(.*?)^```|^((?: {4,}\S.*\n)+)", text, re.M | re.S)
     lines = [line.strip() for block in blocks for line in "".join(block).splitlines()]
-    pattern = r"(?:python gen_sefa\.py|gen-sefa|sefa|python -m sefa_plugin) (?=[-a-z])(?!studio )"  # which does not end
+    # Without those that do not end.
+    pattern = r"(?:python gen_sefa\.py|gen-sefa|sefa|python -m sefa_plugin) (?=[-a-z])(?!studio |study )"
     return [line for line in lines if re.match(pattern, line) and not PLACEHOLDER.search(line)]
 
 
@@ -106,6 +107,8 @@ def test_commands_of_the_documents_run_as_they_are_printed(tmp_path, monkeypatch
     monkeypatch.setenv("HOME", str(tmp_path))
     shutil.copy(ROOT / "sefa_plugin" / "data" / "demo.pkl", "ffhq.pkl")
     shutil.copy(ROOT / "tests" / "golden" / "sg2ada-cond-32.pkl", "animals.pkl")  # ten classes
+    os.mkdir("snapshots")
+    shutil.copy(ROOT / "tests" / "golden" / "sg2-in-sg3-32.pkl", "snapshots/000100.pkl")
     for name in TOOLKIT:
         file = tmp_path / "stylegan3" / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
