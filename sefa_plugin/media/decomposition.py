@@ -20,7 +20,7 @@ LEAST = 0.05  # share of the picture that subject and backdrop must have to be t
 WINDOW = 1 / 7  # of the longer side, deviation of the window that moves as one: a head or a car has several
 STEPS = 4  # of Gauss-Newton on a level
 STIFF = 0.02  # of the mean structure: where there is less, the motion goes to 0
-RIGID = 0.45  # share of the motion of all points that a motion of the subject as a whole must explain; else it bends
+RIGID = 1 / 3  # share of the motion of all points that a motion of the subject as a whole must explain; else it bends
 SHARED = 0.5  # share of the change in subject and in backdrop, each, that one law of colours must explain to be light
 
 
