@@ -27,4 +27,4 @@ def test_the_kind_of_the_factor_that_changes_most(group):
     assert len(found) == 10
 
 
-RIGHT = {"all": 7, "coarse": 8, "middle": 9, "fine": 8}  # without ties
+RIGHT = {"all": 7, "coarse": 8, "middle": 8, "fine": 8}  # without ties
