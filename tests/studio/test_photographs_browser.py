@@ -55,6 +55,7 @@ def test_a_photograph_is_dropped_clicked_watched_and_edited(tmp_path):
             lambda: (
                 " full " in tab.get_attribute("#picture", "data-state")
                 and tab.get_attribute("#picture", "src") != before
+                and '"edits":[]' not in tab.get_attribute("#picture", "data-state")
             )
         )
         state = json.loads(tab.get_attribute("#picture", "data-state").split(" ", 2)[2])
