@@ -68,7 +68,7 @@ class Stage:
         state: what is shown.
         number: grows with every change, and with every message.
         by: the page that has changed it last; '' for a controller.
-        heard: the last source that belongs to no control, to be learned.
+        unassigned: the last source that belongs to no control, to be learned.
         problem: a line on the last message that could not be used.
 
     Args:
@@ -77,7 +77,7 @@ class Stage:
     """
 
     def __init__(self, network: Callable[[str], Network], first: State) -> None:
-        self.state, self.number, self.by, self.heard, self.problem = first, 1, "", "", ""
+        self.state, self.number, self.by, self.unassigned, self.problem = first, 1, "", "", ""
         self._network = network
         self._pending: dict[str, tuple[int, Value]] = {}  # by source: how often it was pressed, its newest value
         self._applying: asyncio.Task[None] | None = None
@@ -88,7 +88,7 @@ class Stage:
 
     def about(self) -> dict[str, object]:
         """What a page gets."""
-        names = ("number", "state", "by", "heard", "problem")
+        names = ("number", "state", "by", "unassigned", "problem")
         return {name: getattr(self, name) for name in names}
 
     def show(self, shown: Shown, by: str) -> None:
@@ -152,7 +152,7 @@ class Stage:
                 if source.startswith(ADDRESS):
                     state = self._with(state, network, source[len(ADDRESS) :], presses, value)
                     continue
-                self.heard, control = source, self._known(network).get(source, "")
+                self.unassigned, control = source, self._known(network).get(source, "")
                 if control:
                     state = self._with(state, network, control, presses, _of_knob(control, value, network))
             except Exception as error:  # of any kind: the show goes on

@@ -80,7 +80,7 @@ Record = Union[Begin, Answer]
 
 
 def person(name: str) -> str:
-    """A name as people are told apart by: without spaces around, small letters."""
+    """The name by which people are distinguished: without spaces around, small letters."""
     return " ".join(name.split()).lower()
 
 

@@ -123,7 +123,7 @@ def test_learned_knobs_go_from_end_to_end_and_are_kept_with_the_presets(network)
         assert held.get(("all", 0), 0) == pytest.approx(wanted, rel=1e-3)
     assert after(network, ("midi 1 note 36", 0.8)).state.seed == 1
     found = after(network, ("/1/fader2", 0.5))
-    assert found.heard == "/1/fader2" and found.state == network.first and found.number == 2
+    assert found.unassigned == "/1/fader2" and found.state == network.first and found.number == 2
     assert learn(folder, Learned(network.id, "direction/all/1", "/1/fader1")) == controls_in(folder)
     assert controls_in(folder) == {
         "midi 1 note 36": "seed/next",

@@ -91,8 +91,8 @@ export class Stage {
       this.problem = shared.problem;
       this.tell.said(shared.problem, true);
     }
-    if (this.learning && shared.heard && shared.number > this.learning.after) {
-      this.trying(() => this.bind(this.learning.control, shared.heard))();
+    if (this.learning && shared.unassigned && shared.number > this.learning.after) {
+      this.trying(() => this.bind(this.learning.control, shared.unassigned))();
     }
   }
 
@@ -137,10 +137,10 @@ export class Stage {
     const value = kind === "bend" ? ((second << 7) | first) : second;
     const middle = kind === "bend" ? 8192 : 64;
     const part = value <= middle ? value / middle / 2 : 0.5 + (value - middle) / (middle - 1) / 2; // the middle is 0
-    this.heard(`midi ${channel} ${kind} ${kind === "bend" ? 0 : first}`, part);
+    this.move(`midi ${channel} ${kind} ${kind === "bend" ? 0 : first}`, part);
   }
 
-  heard(source, value) {
+  move(source, value) {
     if (this.learning) {
       this.trying(() => this.bind(this.learning.control, source))();
       return;

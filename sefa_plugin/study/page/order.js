@@ -2,7 +2,7 @@
 // Which questions a person is asked, in which order, and how they are shown: the same for the same name, and another one
 // for each name.
 
-// A name as people are told apart by.
+// The name by which people are distinguished.
 const person = (name) => name.trim().replace(/\s+/g, " ").toLowerCase();
 
 // Numbers from 0 to 1 that follow from a text: FNV-1a makes 32 bits of it, xorshift goes on from there (Marsaglia 2003).
