@@ -86,3 +86,12 @@ def golden():
         return held[name]
 
     return get
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium; skips the test where there is none."""
+    from chromium import chromium
+
+    with chromium() as opened:
+        yield opened

@@ -8,7 +8,6 @@ import shutil
 
 import numpy as np
 import pytest
-from chromium import chromium
 from PIL import Image
 from typed_commands import sefa
 
@@ -31,12 +30,6 @@ WINDOWS = {
 MP4, SHEET = "videos/a b#%.mp4", "sheets/a b#%{}.jpg"
 HEAT = np.repeat(np.linspace(0, 255, 16).astype(np.uint8)[None], 16, 0)
 PREFERS = "matchMedia('(prefers-color-scheme: dark)').matches"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 def until(tab, true, seconds=20):

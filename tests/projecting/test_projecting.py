@@ -23,6 +23,7 @@ from sefa_plugin.reading.network_file import write_converted
 from sefa_plugin.rendering.frames import to_uint8
 from sefa_plugin.rendering.latent_files import load_projected_w
 
+pytestmark = pytest.mark.command
 SLOW = pytest.param("sg3t-64", marks=pytest.mark.hard)
 
 

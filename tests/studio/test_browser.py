@@ -8,21 +8,15 @@ import time
 
 import numpy as np
 import pytest
-from chromium import chromium
 from PIL import Image
 from places import ROOT
+from studio_page import calibrated, edits, settled, shown, slider, until, watched
 from studio_process import running
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 pytestmark = pytest.mark.hard
 WIDE = {"width": 1280, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +38,7 @@ def visit(browser, address):
         context = browser.new_context(viewport=size, **options)
         contexts.append(context)
         tab = context.new_page()
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
+        watched(tab, said, asked)
         tab.goto(to)
         return tab
 
@@ -59,32 +51,6 @@ def visit(browser, address):
     assert not said
 
 
-def until(true, seconds=60):
-    """Wait; Playwright's own wait evaluates text inside the page, which the page's policy forbids."""
-    for _ in range(seconds * 20):
-        if true():
-            return
-        time.sleep(0.05)
-    pytest.fail("never true")
-
-
-def shown(tab):
-    """The state of the picture, and whether it is in full."""
-    held = tab.get_attribute("#picture", "data-state")
-    number, kind, state = held.split(" ", 2) if held else ("0", "", "{}")
-    return int(number), kind, json.loads(state)
-
-
-def settled(tab, true=lambda state: True):
-    """Wait for a full picture of a state; gives the state."""
-    until(lambda: shown(tab)[1] == "full" and true(shown(tab)[2]))
-    return shown(tab)[2]
-
-
-def edits(state):
-    return {(one["layers"], one["index"]): one["distance"] for one in state["edits"]}
-
-
 def picture(tab):
     """The pixels of the picture, uint8 RGB."""
     code = """() => {
@@ -95,14 +61,6 @@ def picture(tab):
       return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
     }"""
     return np.array(tab.evaluate(code), np.uint8).reshape(64, 64, 4)[..., :3]
-
-
-def calibrated(tab):
-    until(lambda: tab.locator("input[type=range]").count() == 6 and tab.locator(".measuring").count() == 0)
-
-
-def slider(tab, name="Direction 0"):
-    return tab.get_by_role("slider", name=name, exact=True)
 
 
 def test_a_drag_changes_the_picture_at_once_and_ends_in_full(visit):

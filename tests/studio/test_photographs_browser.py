@@ -1,13 +1,10 @@
 """A photograph in the studio, in a real browser: chosen, three clicks, watched, then moved by a slider."""
 
-import json
-import time
-
 import numpy as np
 import pytest
-from chromium import chromium
 from PIL import Image
 from places import GOLDEN
+from studio_page import edits, settled, shown, slider, until, watched
 from studio_process import running
 
 pytest.importorskip("starlette")
@@ -15,23 +12,13 @@ pytest.importorskip("uvicorn")
 pytestmark = pytest.mark.hard
 
 
-def until(true, seconds=500):
-    for _ in range(seconds * 10):
-        if true():
-            return
-        time.sleep(0.1)
-    pytest.fail("never true")
-
-
-def test_a_photograph_is_dropped_clicked_watched_and_edited(tmp_path):
+def test_a_photograph_is_dropped_clicked_watched_and_edited(browser, tmp_path):
     pixels = np.random.RandomState(0).randint(0, 255, (6, 8, 3), np.uint8)
     Image.fromarray(pixels).resize((640, 480)).save(tmp_path / "me.jpg")
     words = ("--network", GOLDEN / "sg2ada-skip-64.pkl", "--port", 0)
-    with chromium() as browser, running(tmp_path, *words) as (_, address, token):
-        said = []
+    with running(tmp_path, *words) as (_, address, token):
         tab = browser.new_page(viewport={"width": 1280, "height": 900})
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
+        said = watched(tab)
         tab.goto(f"{address}/#token={token}")
         tab.get_by_role("tab", name="Photos").click()
         tab.set_input_files("#photo-file", tmp_path / "me.jpg")
@@ -43,23 +30,15 @@ def test_a_photograph_is_dropped_clicked_watched_and_edited(tmp_path):
         assert "aligned" in item.locator("p").inner_text()
         tab.screenshot(path=tmp_path / "clicked.png")
         item.get_by_role("button", name="Project").click()
-        until(lambda: item.get_attribute("data-beside") == "yes")  # a picture on the way
+        until(lambda: item.get_attribute("data-beside") == "yes", 500)  # a picture on the way
         tab.screenshot(path=tmp_path / "on-its-way.png")
-        until(lambda: item.get_attribute("data-state") == "done")
-        until(lambda: '"photo"' in (tab.get_attribute("#picture", "data-state") or ""))
+        until(lambda: item.get_attribute("data-state") == "done", 500)
+        until(lambda: shown(tab)[2].get("photo"))
         assert "PSNR" in item.locator("p").inner_text()
-        before = tab.get_attribute("#picture", "src")
         tab.get_by_role("tab", name="Directions").click()
-        tab.get_by_role("slider", name="Direction 0", exact=True).press("ArrowRight")
-        until(
-            lambda: (
-                " full " in tab.get_attribute("#picture", "data-state")
-                and tab.get_attribute("#picture", "src") != before
-                and '"edits":[]' not in tab.get_attribute("#picture", "data-state")
-            )
-        )
-        state = json.loads(tab.get_attribute("#picture", "data-state").split(" ", 2)[2])
-        assert state["photo"] and state["edits"]
+        slider(tab).press("ArrowRight")
+        state = settled(tab, lambda state: state["edits"])
+        assert state["photo"] and edits(state)
         tab.screenshot(path=tmp_path / "edited.png")
         tab.get_by_role("tab", name="Take along").click()
         until(lambda: "--projected-w projected_w.npz" in tab.inner_text("#command"))

@@ -1,55 +1,20 @@
 """In a real browser: a studio below a path, behind a proxy; one for strangers; one inside of a frame."""
 
-import json
 import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from chromium import chromium
 from open_studio import TOKEN
 from places import ROOT
 from proxy import proxied
+from studio_page import calibrated, settled, slider, until, watched
 from studio_process import running
 
 pytest.importorskip("starlette")
 pytestmark = pytest.mark.hard
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
-
-
-def until(true, seconds=60):
-    for _ in range(seconds * 20):
-        if true():
-            return
-        time.sleep(0.05)
-    pytest.fail("never true")
-
-
-def settled(tab, true=lambda state: True):
-    def held():
-        words = (tab.locator("#picture").get_attribute("data-state") or "").split(" ", 2)
-        return json.loads(words[2]) if len(words) == 3 and words[1] == "full" else None
-
-    until(lambda: held() is not None and true(held()))
-    return held()
-
-
-def calibrated(tab):
-    until(lambda: tab.locator("input[type=range]").count() == 6 and tab.locator(".measuring").count() == 0)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
-
-
-def watched(tab):
-    said = []
-    tab.on("console", lambda message: said.append(message.text))
-    tab.on("pageerror", lambda error: said.append(str(error)))
-    return said
 
 
 @pytest.mark.parametrize("strip", [True, False])
@@ -64,7 +29,7 @@ def test_below_a_path_everything_works(browser, tmp_path, strip):
             tab.goto(f"{outside}/#token={token}")
             settled(tab)
             calibrated(tab)
-            tab.get_by_role("slider", name="Direction 0", exact=True).focus()
+            slider(tab).focus()
             tab.keyboard.press("End")
             edited = settled(tab, lambda state: state["edits"])
             tab.click("#keep")
@@ -104,7 +69,7 @@ def test_strangers_look_drag_and_take_a_video_along(browser, tmp_path, scheme):
         tab.goto(address)
         settled(tab)
         calibrated(tab)
-        tab.get_by_role("slider", name="Direction 0", exact=True).focus()
+        slider(tab).focus()
         tab.keyboard.press("End")
         settled(tab, lambda state: state["edits"])
         tab.keyboard.press("k")

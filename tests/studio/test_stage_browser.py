@@ -1,15 +1,14 @@
 """The stage in a real browser: the picture window follows, faders over OSC, knobs of a stand-in for MIDI."""
 
-import json
 import re
 import socket
 import time
 from urllib.parse import urlsplit
 
 import pytest
-from chromium import chromium
 from open_studio import TOKEN
 from osc_packets import packet
+from studio_page import calibrated, edits, settled, shown, slider, until, watched
 from studio_process import running
 
 pytest.importorskip("starlette")
@@ -19,34 +18,6 @@ MIDI = """
   window.knob = (...data) => input.onmidimessage({ data });
   navigator.requestMIDIAccess = async () => ({ inputs: new Map([["1", input]]), onstatechange: null });
 """
-
-
-def until(true, seconds=60):
-    for _ in range(seconds * 20):
-        if true():
-            return
-        time.sleep(0.05)
-    pytest.fail("never true")
-
-
-def state(tab, kind="full"):
-    held = (tab.get_attribute("#picture", "data-state") or "").split(" ", 2)
-    return json.loads(held[2]) if len(held) == 3 and held[1] == kind else {"seed": None, "edits": []}
-
-
-def settled(tab, true=lambda state: True):
-    until(lambda: state(tab)["seed"] is not None and true(state(tab)))
-    return state(tab)
-
-
-def distances(held):
-    return {(one["layers"], one["index"]): one["distance"] for one in held["edits"]}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -62,8 +33,7 @@ def place(tmp_path, browser):
             context.add_init_script(MIDI)
             contexts.append(context)
             tab = context.new_page()
-            tab.on("console", lambda message: said.append(message.text))
-            tab.on("pageerror", lambda error: said.append(str(error)))
+            watched(tab, said)
             tab.goto(f"{address}{path}#token={token}")
             return tab
 
@@ -74,43 +44,35 @@ def place(tmp_path, browser):
     assert not said and "Traceback" not in (tmp_path / "studio.log").read_text()
 
 
-def calibrated(tab):
-    until(lambda: tab.locator("input[type=range]").count() == 6 and tab.locator(".measuring").count() == 0)
-
-
-def slider(tab, name="Direction 0"):
-    return tab.get_by_role("slider", name=name, exact=True)
-
-
 def test_faders_move_the_page_and_the_window_sixty_times_a_second(place):
     visit, send, _ = place
     tab, window = visit(), visit(path="/stage")
     settled(tab)
     calibrated(tab)
     settled(window)
-    shown = set()
+    numbers = set()
     for step in range(180):  # three seconds
         send("/sefa/direction/all/0", step / 179)
         send("/sefa/direction/coarse/1", -step / 179)
         time.sleep(1 / 60)
-        shown.add(window.get_attribute("#picture", "data-state").split(" ")[0])
+        numbers.add(shown(window)[0])
     sent = time.monotonic()
-    until(lambda: set(distances(state(window))) == {("all", 0), ("coarse", 1)})
+    settled(window, lambda held: set(edits(held)) == {("all", 0), ("coarse", 1)})
     high = float(slider(tab).get_attribute("max"))
-    until(lambda: distances(state(window))["all", 0] == pytest.approx(high, abs=0.1))
-    assert time.monotonic() - sent < 20 and len(shown) > 3  # pictures were shown on the way, and none was queued
-    assert distances(settled(tab, lambda held: len(held["edits"]) == 2)) == distances(state(window))
-    assert float(slider(tab).input_value()) == distances(state(tab))["all", 0]
+    last = settled(window, lambda held: edits(held)["all", 0] == pytest.approx(high, abs=0.1))
+    assert time.monotonic() - sent < 20 and len(numbers) > 3  # pictures were shown on the way, and none was queued
+    assert edits(settled(tab, lambda held: len(held["edits"]) == 2)) == edits(last)
+    assert float(slider(tab).input_value()) == edits(last)["all", 0]
     tab.keyboard.press("Control+z")
     settled(window, lambda held: not held["edits"] or held["edits"][0]["distance"] < high)
 
     slider(tab, "Direction 3").focus()
     tab.keyboard.press("PageUp")
-    settled(window, lambda held: ("all", 3) in distances(held))
+    settled(window, lambda held: ("all", 3) in edits(held))
     send("/sefa/seed", 5)
     settled(tab, lambda held: held["seed"] == 5)
     tab.fill("#seed", "7")
-    settled(window, lambda held: held["seed"] == 7 and ("all", 3) in distances(held))
+    settled(window, lambda held: held["seed"] == 7 and ("all", 3) in edits(held))
     send("/sefa/nothing", 1)
     until(lambda: "no such control" in tab.text_content("#status"))
 
@@ -133,7 +95,7 @@ def test_the_window_is_black_bare_and_finds_the_studio_again(place, tmp_path):
 
     window.route("**/api/**", lambda route: route.abort())
     send("/sefa/seed", 3)
-    until(lambda: "does not answer" in window.text_content("#status") or state(window)["seed"] == 3)
+    until(lambda: "does not answer" in window.text_content("#status") or shown(window)[2].get("seed") == 3)
     window.unroute("**/api/**")
     send("/sefa/seed", 4)
     settled(window, lambda held: held["seed"] == 4)
@@ -194,15 +156,15 @@ def test_knobs_are_learned_by_moving_them_and_kept(place):
     learn("Direction 1", lambda: send("/1/fader1", 0.3))
     learn("Next seed", lambda: tab.evaluate("knob(0x90, 36, 90)"))
     assert tab.locator("#controls code").first.text_content() == "/sefa/direction/all/0"
-    assert not state(tab)["edits"]  # what is learned moves nothing yet
+    assert not settled(tab)["edits"]  # what is learned moves nothing yet
 
     tab.evaluate("for (let value = 0; value < 128; value += 1) knob(0xB0, 7, value)")  # at once: the newest wins
     high = float(tab.locator("#direction-0").get_attribute("max"))
-    until(lambda: distances(state(tab)).get(("all", 0)) == pytest.approx(high, abs=0.1))
+    settled(tab, lambda held: edits(held).get(("all", 0)) == pytest.approx(high, abs=0.1))
     tab.evaluate("knob(0xB0, 7, 64)")
-    settled(tab, lambda held: ("all", 0) not in distances(held))
+    settled(tab, lambda held: ("all", 0) not in edits(held))
     send("/1/fader1", 0.0)
-    settled(tab, lambda held: distances(held).get(("all", 1), 0) < 0)
+    settled(tab, lambda held: edits(held).get(("all", 1), 0) < 0)
     tab.evaluate("knob(0x90, 36, 90); knob(0x80, 36, 0); knob(0x90, 36, 0)")
     settled(tab, lambda held: held["seed"] == 1)
 

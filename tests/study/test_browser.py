@@ -6,9 +6,9 @@ import signal
 import time
 
 import pytest
-from chromium import chromium
 from made_runs import made_run
 from places import ROOT
+from studio_page import until, watched
 from studio_process import running
 from typed_commands import sefa
 
@@ -21,12 +21,6 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 pytestmark = pytest.mark.hard
 WIDE = {"width": 1280, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +49,7 @@ def visit(browser):
         context = browser.new_context(viewport=size, **options)
         contexts.append(context)
         tab = context.new_page()
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
+        watched(tab, said, asked)
         tab.goto(address)
         open_at.hosts = (re.split(r"/(index\.html)?[?#]|/index\.html$", address)[0],)
         return tab
@@ -69,14 +61,6 @@ def visit(browser):
     (host,) = open_at.hosts
     assert asked and all(url.startswith((host, f"blob:{host}")) for url in asked), asked
     assert not said
-
-
-def until(true, seconds=30):
-    for _ in range(seconds * 50):
-        if true():
-            return
-        time.sleep(0.02)
-    pytest.fail("never true")
 
 
 def begin(tab, name=None):

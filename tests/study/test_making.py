@@ -13,6 +13,8 @@ from sefa_plugin.study.design import CLIPS, StudyError, load
 from sefa_plugin.study.making import Wanted, make_study
 from sefa_plugin.study.texts import SECTIONS, read_texts
 
+pytestmark = pytest.mark.command
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
