@@ -105,7 +105,8 @@ def sheet(**given: Any) -> None:
 
 
 # Where they are not typed, the demo shows these: faces that turned out well, and directions that are easy to see.
-SHOWN = {"seeds": [13, 16, 10, 5], "layers": "coarse,middle", "num_directions": 3}
+SEEDS = [13, 16, 10, 5]
+SHOWN = {"seeds": SEEDS, "layers": "coarse,middle", "num_directions": 3}
 
 
 @click.command(cls=Command)

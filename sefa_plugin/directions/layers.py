@@ -201,6 +201,11 @@ class Label(NamedTuple):
         return self._replace(layers=re.sub(r"(-raw)?(-torgb-(never|always))?$", "", self.layers))
 
     @property
+    def of_layers(self) -> str:
+        """With the layers as they are typed, without other rows: ``0-3,5-sharp``, ``all-in-0.3_0.6_0.4_0.2``."""
+        return str(self._replace(layers=self.layers.replace("_", ","), rows=""))
+
+    @property
     def words(self) -> str:
         """For display: ``coarse layers, sharpened by layers, edited at 4-7``."""
         found = self.layers

@@ -163,9 +163,9 @@ def _sets(network: Network) -> Iterator[tuple[str, Directions]]:
     """Layers as they are typed, and the directions that the folder of a network has of them."""
     for held in sets_in(network.folder).values():
         label = Label.of(held.label)
-        layers = str(Label(label.layers.replace("_", ","), label.sharpen))
         if label.rows or not label.is_selection:
             continue
+        layers = label.of_layers
         try:
             group = network.group(layers)
         except ValueError:  # of other options than those of the studio

@@ -59,11 +59,12 @@ class Network:
         session: of the network.
         folder: of its outputs, which holds its directions files.
         look: of the first picture, with which ranges are measured.
+        seed: of the first picture.
         shared: nothing is written, only layers of :attr:`groups` are factorised, no place of this computer is said.
     """
 
-    def __init__(self, session: Session, folder: Path, look: Look, shared: bool = False) -> None:
-        self.session, self.folder, self.shared = session, folder, shared
+    def __init__(self, session: Session, folder: Path, look: Look, shared: bool = False, seed: int = 0) -> None:
+        self.session, self.folder, self.shared, self.seed = session, folder, shared, seed
         self.digest = session.about()["digest"]
         self.id = self.digest[:ID]
         if session.opened.sizes["c_dim"] and look.label is None:
@@ -182,13 +183,14 @@ class Network:
 
     def listed(self, layers: str, first: int, count: int) -> list[dict[str, object]]:
         """Some directions of a group, strongest first, for their sliders."""
-        entries, changes = self.named(layers).entries, self.changes(layers)
-        found = []
+        held, changes = self.named(layers), self.changes(layers)
+        entries, found = held.entries, []
         for index in range(first, min(first + count, len(entries))):
             entry, (low, high) = entries[index], self.ends(layers, index)
             about = {"index": index, "name": entry.name, "starred": entry.starred, "note": entry.note}
             measured = {"low": low, "high": high, "measured": self.measured(layers, index)}
-            found.append({**about, **measured, "attributes": changes.get(index, ())})
+            inside = held.inside[index] if held.inside else None
+            found.append({**about, **measured, "inside": inside, "attributes": changes.get(index, ())})
         return found
 
     def changes(self, layers: str) -> dict[int, Sequence[Change]]:
@@ -301,7 +303,7 @@ class Network:
             raise RecipeError("this recipe has settings beside truncation, class and noise; `sefa render` makes it")
         sliders = []
         for edit in recipe.edits:
-            layers = edit.label.replace("_", ",")
+            layers = Label.of(edit.label).of_layers
             try:
                 own = edit_of(self.named(layers), edit.index, edit.distance)
             except ValueError:
@@ -317,7 +319,7 @@ class Network:
     def first(self) -> State:
         """What is shown in the beginning."""
         label = self.look.label if isinstance(self.look.label, int) else None
-        return State(self.id, 0, self.look.trunc, label)
+        return State(self.id, self.seed, self.look.trunc, label)
 
     def warm(self) -> None:
         """Build the generator and the first picture, so that the first visitor waits less."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import secrets
 import shutil
-import threading
-import time
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -21,56 +19,29 @@ from ..runs.output_settings import OutputSettings
 from ..runs.recipe import NAME, Recipe
 from ..runs.recipe_outputs import folder_for, make_recipe
 from ..runs.settings import SettingsError
-from ..system.messages import readable
 from .gallery import FOLDER
 from .lines import video_of
 from .network import Network
 from .state import Record
 from .turns import Patient, Stopped, TooMany, Turns
+from .work import Work
 
 MOST = 8  # recordings that wait, and as many that are remembered
 
 
 @dataclass(eq=False)
-class Recording:
-    """A video that waits, is rendered, or is done; also the :class:`Reporter` of its run.
+class Recording(Work):
+    """A video.
 
     Attributes:
         id: to ask for it.
         words: the command that makes the same file, once its recipe is saved.
-        state: ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``.
-        message: why it failed.
-        done, total: pictures.
         file: what was made: a video, or a folder of PNGs.
     """
 
-    id: str
+    id: str = ""
     words: list[str] = field(default_factory=list)
-    state: str = "waiting"
-    message: str = ""
-    done: int = 0
-    total: int = 0
     file: Path | None = None
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    _began: float = 0.0
-
-    def say(self, text: str) -> None:
-        """Nothing."""
-
-    def expect(self, pictures: int) -> None:
-        """The amount of work is known; the time begins."""
-        self.total, self._began = self.total + pictures, self._began or time.monotonic()
-
-    def advance(self, pictures: int) -> None:
-        """Some pictures are done."""
-        self.done += pictures
-
-    @property
-    def left(self) -> str:
-        """The time to go in words; '' where it is not known."""
-        if self.state != "running" or not self.done:
-            return ""
-        return readable((time.monotonic() - self._began) / self.done * max(0, self.total - self.done))
 
     def content(self) -> tuple[bytes, str, str]:
         """The bytes of what was made, their type, and a name for them; a folder becomes a zip.
@@ -137,13 +108,13 @@ class Recorder:
             raise SettingsError("a walk goes from seed to seed: choose two or more")
         elif record.kind != "walk" and not recipe.edits:
             raise SettingsError("this video goes along directions: move a slider first, or choose a walk")
-        for id in [id for id, one in self._all.items() if one.state in ("done", "failed", "cancelled")][: -MOST + 1]:
+        for id in [id for id, one in self._all.items() if one.is_over][: -MOST + 1]:
             del self._all[id]
             if self._scratch is not None:
                 shutil.rmtree(self._scratch / id, ignore_errors=True)
         if len(self._all) >= 2 * MOST:
             raise TooMany("other videos wait already; cancel one, or wait")
-        made = Recording(secrets.token_hex(8))
+        made = Recording(id=secrets.token_hex(8))
         self._all[made.id] = made
         self._thread.submit(self._render, made, network, through, record, output)
         return made

@@ -36,6 +36,7 @@ from .network import Network, as_jpeg, as_png
 from .photographs import Photograph, Photographs, as_npz, page_picture
 from .presets import Learned, Setting, controls_in, learn, presets_in, set_preset
 from .recording import Recorder, Recording
+from .regions import Drawn, Regions
 from .serving import PORT, StudioError, served
 from .stage import Moves, Shown, Stage
 from .state import Choice, Cropped, Ends, Naming, Preview, Record, Sent, State
@@ -75,6 +76,7 @@ class Studio:
             self.turns = Turns(sharing.WAITING)
         self.recorder = Recorder(self.turns, self.log, self._explained, self.scratch)
         self.photographs = Photographs(self.turns, self.log, self._explained)
+        self.regions = Regions(self.turns, self.log, self._explained)
         self._visitors = sharing.Visitors()
         self._wanted: list[tuple[Network, str, int]] = []  # ranges to measure, the next one last
         self._failed: set[tuple[str, str, int]] = set()
@@ -103,6 +105,7 @@ class Studio:
         self.turns.close()
         self.recorder.close()
         self.photographs.close()
+        self.regions.close()
         with self._more:
             self._more.notify_all()
 
@@ -162,6 +165,7 @@ class Studio:
                     "classes": opened.sizes["c_dim"],
                     "noise": any(layer.kind == "input" for layer in opened.layers) is False,
                     "groups": network.groups,
+                    "seed": network.seed,
                     "trunc": network.look.trunc,
                     "label": network.look.label,
                 }
@@ -403,6 +407,30 @@ class Studio:
         wanted = _sent(await request.body(), Cropped)
         return JSONResponse(_about_photograph(self.photographs.start(wanted.id, wanted.crop)))
 
+    async def region(self, request: Request) -> Response:
+        """How far the last search for directions of a region is; {} where there was none."""
+        return await self._about_search(self.network(request.query_params.get("network", "")))
+
+    async def find_region(self, request: Request) -> Response:
+        """Find the directions of a region."""
+        drawn = _sent(await request.body(), Drawn)
+        network = self.network(drawn.network)
+        self.regions.start(network, drawn.region)
+        return await self._about_search(network)
+
+    async def cancel_region(self, request: Request) -> Response:
+        """Stop that."""
+        network = self.network(request.query_params.get("network", ""))
+        self.regions.cancel(network)
+        return await self._about_search(network)
+
+    async def _about_search(self, network: Network) -> Response:
+        one = self.regions.last.get(network.id)
+        if one is None:
+            return JSONResponse({})
+        groups = await run_in_threadpool(lambda: network.groups) if one.state == "done" else []
+        return JSONResponse({**one.about(), "layers": one.layers, "groups": groups})
+
     async def cancel_photo(self, request: Request) -> Response:
         """Stop a projection."""
         return JSONResponse(_about_photograph(self.photographs.cancel(request.path_params["id"])))
@@ -468,6 +496,7 @@ class Studio:
             "/api/photos/{id}": self.photo,
             "/api/photos/{id}/picture": self.photo_picture,
             "/api/photos/{id}/ws": self.photo_ws,
+            "/api/region": self.region,
             "/api/record/{id}": self.recording,
             "/api/record/{id}/file": self.recorded,
         }
@@ -491,6 +520,8 @@ class Studio:
             "/api/photos/{id}/cancel": self.cancel_photo,
             "/api/photos/{id}/remove": self.remove_photo,
             "/api/project": self.project,
+            "/api/region": self.find_region,
+            "/api/region/cancel": self.cancel_region,
             "/api/record": self.record,
             "/api/record/{id}/cancel": self.cancel,
         }
@@ -533,8 +564,7 @@ class Studio:
 
 
 def _about_recording(one: Recording) -> Response:
-    about: dict[str, object] = {key: getattr(one, key) for key in ("id", "state", "message", "done", "total", "left")}
-    return JSONResponse({**about, "command": lines.shown(one.words) if one.words else ""})
+    return JSONResponse({"id": one.id, **one.about(), "command": lines.shown(one.words) if one.words else ""})
 
 
 def _about_photograph(one: Photograph) -> dict[str, object]:
@@ -573,9 +603,15 @@ def _data(kind: str, data: bytes) -> str:
 # --- serving ------------------------------------------------------------------------------------------
 
 
-def networks_of(sessions: Sequence[tuple[Session, Path]], look: Look, shared: bool = False) -> list[Network]:
-    """Networks for a studio, each with the folder of its outputs; see :class:`Network`."""
-    return [Network(session, folder, look, shared) for session, folder in sessions]
+def networks_of(
+    sessions: Sequence[tuple[Session, Path]], look: Look, shared: bool = False, seeds: Sequence[int] = ()
+) -> list[Network]:
+    """Networks for a studio, each with the folder of its outputs and its first seed, which is 0 without ``seeds``.
+
+    See :class:`Network`.
+    """
+    firsts = seeds or [0] * len(sessions)
+    return [Network(session, folder, look, shared, seed) for (session, folder), seed in zip(sessions, firsts)]
 
 
 def serve(

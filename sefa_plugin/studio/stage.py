@@ -13,6 +13,7 @@ from typing import Annotated, Optional, Union
 from msgspec import Meta, structs
 from starlette.concurrency import run_in_threadpool
 
+from ..directions.layers import Label
 from ..rendering.typed_edits import MAX_SEED
 from ..system.messages import one_line
 from .gallery import FOLDER
@@ -177,7 +178,8 @@ class Stage:
             return self._pressed(state, network, control, presses, value) if presses else state
         kind, _, rest = control.partition("/")
         if kind == "direction":
-            layers, _, index = rest.replace("_", ",").partition("/")
+            layers, _, index = rest.partition("/")
+            layers = Label.of(layers).of_layers
             if not index.isdecimal() or len(index) > 5:
                 raise ValueError(f"expected {ADDRESS}direction/all/0")
             low, high = network.ends(layers, int(index))

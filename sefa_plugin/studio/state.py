@@ -10,7 +10,7 @@ from ..rendering.look import Look
 from ..rendering.typed_edits import MAX_DISTANCE, MAX_SEED
 
 Id = Annotated[str, Meta(pattern="^[0-9a-f]{1,64}$")]
-Layers = Annotated[str, Meta(pattern="^[A-Za-z0-9_,-]{1,100}$")]
+Layers = Annotated[str, Meta(pattern="^[A-Za-z0-9_,.-]{1,100}$")]
 Place = Annotated[int, Meta(ge=0, le=10**5)]
 _Distance = Annotated[float, Meta(ge=-MAX_DISTANCE, le=MAX_DISTANCE)]
 Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]

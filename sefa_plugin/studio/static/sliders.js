@@ -286,7 +286,8 @@ export class Sliders {
     row.map.querySelector("img").src = made.heat;
     row.map.hidden = made.where === "nowhere";
     const words = made.words.length ? `Towards +: ${made.words.join(", ")}.` : "";
-    row.words.textContent = `${words} Changes: ${made.where}.`.trim();
+    const inside = row.about.inside === null ? "" : ` ${Math.round(100 * row.about.inside)} % of the change is inside the region.`;
+    row.words.textContent = `${words} Changes: ${made.where}.${inside}`.trim();
     row.item.classList.remove("stale");
   }
 }

@@ -7,6 +7,7 @@ import { Gallery } from "./gallery.js";
 import { History, asLink, fromLink, layersMoved, moved, same, unedited } from "./history.js";
 import { Photos } from "./photos.js";
 import { Picture } from "./picture.js";
+import { Region, regionIn } from "./region.js";
 import { Sliders } from "./sliders.js";
 import { Stage, asAddress } from "./stage.js";
 
@@ -40,6 +41,8 @@ const photos = new Photos(at("photo-list"), {
   opened: (id) => (id === null ? tab("photos") : open({ ...state, photo: id }, true)),
   said,
 });
+
+const region = new Region({ network: () => state.network, found, said });
 
 const stage = new Stage({ state: () => state, changed: fromStage, controls: stageControls, said });
 
@@ -116,7 +119,7 @@ async function open(other, remember) {
 }
 
 function first(one) {
-  return { network: one.id, seed: 0, trunc: one.trunc, class: one.label, noise: "const", edits: [] };
+  return { network: one.id, seed: one.seed, trunc: one.trunc, class: one.label, noise: "const", edits: [] };
 }
 
 async function enter() {
@@ -127,21 +130,40 @@ async function enter() {
   at("class").max = one.classes - 1;
   document.querySelector(".noise").hidden = !one.noise;
   document.documentElement.style.setProperty("--resolution", one.resolution);
-  const choices = one.groups.map((group, place) => {
+  showGroups();
+  await pick("all");
+  if (!at("gallery").hidden) await gallery.show(state.network);
+  gallery.network = state.network;
+  await loadPresets();
+}
+
+// A group of layers: `all`, `coarse`, `all-in-0.3_0.6_0.4_0.2`.
+function inWords(group) {
+  const numbers = regionIn(group);
+  if (numbers) return `region ${numbers}`;
+  return group === "all" ? "all layers" : group;
+}
+
+function showGroups() {
+  const choices = network().groups.map((group, place) => {
     const label = document.createElement("label");
     const input = document.createElement("input");
     Object.assign(input, { type: "radio", name: "layers", value: group, checked: !place });
     input.addEventListener("change", () => pick(group));
     const words = document.createElement("span");
-    words.textContent = group === "all" ? "all layers" : group;
+    words.textContent = inWords(group);
     label.append(input, words);
     return label;
   });
   at("groups").replaceChildren(at("groups").querySelector("legend"), ...choices);
-  await pick("all");
-  if (!at("gallery").hidden) await gallery.show(state.network);
-  gallery.network = state.network;
-  await loadPresets();
+}
+
+// The directions of a region have been found.
+async function found(groups, layers) {
+  network().groups = groups;
+  showGroups();
+  await pick(layers);
+  said("Directions of the region are found; the first sliders change it most");
 }
 
 async function loadPresets() {
@@ -152,6 +174,7 @@ async function loadPresets() {
 
 async function pick(group) {
   for (const input of at("groups").querySelectorAll("input")) input.checked = input.value === group;
+  region.pick(group);
   await sliders.show(state.network, group);
   at("more").hidden = sliders.rows.size >= Math.min(sliders.total, 64);
   controls();
@@ -511,6 +534,7 @@ async function start() {
   await enter();
   if (held && !same(held, state)) await linked(held);
   await film.restore();
+  if (!shared) await region.restore();
   if (!shared) await stage.start(osc);
   return null;
 }
