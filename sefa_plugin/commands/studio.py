@@ -14,12 +14,11 @@ import click
 
 from ..system.environment import require_extra
 from . import options
+from .address import check_address
 from .files import File
 from .given import Given, open_for_pictures
 from .main_job import SEEDS
 from .shell import Command, note, warn
-
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command(cls=Command)
@@ -135,15 +134,10 @@ def _token(given: Given) -> str:
     Raises:
         click.UsageError: options that do not go together, or a token that is too short.
     """
-    token, others = given["token"], given["host"] not in _LOOPBACK
+    token = given["token"]
     if given["public"] and (token is not None or not given["share_safe"]):
         raise click.UsageError("--public is for --share-safe, and has no --token")
     if given["share_safe"] and given["osc"] is not None:
         raise click.UsageError("--osc moves what one page shows, --share-safe is for many: leave one of them out")
-    if others and not token and not given["public"]:
-        raise click.UsageError(
-            f"--host {given['host']}: others could reach the page; choose a secret for its address: --token TEXT"
-        )
-    if token is not None and (len(token) < 8 or not token.isascii() or not token.replace("-", "").isalnum()):
-        raise click.UsageError("--token: 8 or more letters, digits and - are needed")
+    check_address(given["host"], token, given["public"])
     return "" if given["public"] else token or secrets.token_urlsafe(24).replace("_", "-")

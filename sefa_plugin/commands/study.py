@@ -12,6 +12,7 @@ import click
 
 from ..system.environment import require_extra
 from . import options
+from .address import check_address
 from .evaluate import FOLDER
 from .files import File, Folder, check_folder
 from .shell import Command, note, report, typed_command, usage, warn
@@ -111,18 +112,6 @@ def study(**given: Any) -> None:
     asked = Asked(made, folder, given["token"] or token_of(folder), warn)
     with suppress(KeyboardInterrupt):
         asyncio.run(served(asked.app, asked.token, given["host"], given["port"], given["allow_host"], ready))
-
-
-def check_address(host: str, token: str | None) -> None:
-    """Check --host and --token.
-
-    Raises:
-        click.UsageError: others could reach the page without a secret, or this is none.
-    """
-    if host not in ("127.0.0.1", "localhost", "::1") and not token:
-        raise click.UsageError(f"--host {host}: others could reach the page; choose a secret for it: --token TEXT")
-    if token is not None and (len(token) < 8 or not token.isascii() or not token.replace("-", "").isalnum()):
-        raise click.UsageError("--token: 8 or more letters, digits and - are needed")
 
 
 @click.command("study", cls=Command)

@@ -9,6 +9,7 @@ import time
 import pytest
 from killed_jobs import WORDS, ended, is_plain, plain_runs, sefa_process, there  # noqa: F401 - fixtures
 
+from benchmarks.batch import made_job
 from sefa_plugin.batch import job as jobs
 from sefa_plugin.batch import running, shard
 
@@ -71,32 +72,7 @@ def test_a_worker_of_a_process_is_killed(there):  # noqa: F811
 
 
 def test_ten_thousand_finished_shards_are_known_in_five_seconds(tmp_path):
-    blocks = [
-        jobs.Block(
-            id=f"{place:020}",
-            network=place // 20,
-            part="",
-            kind="directions",
-            first=place % 20,
-            last=20,
-            pictures=100,
-            seconds=60.0,
-        )
-        for place in range(10_000)
-    ]
-    job = jobs.Job(
-        (), (), {}, (), tuple(jobs.Network(path=f"{n}.pkl", name=str(n), digest="x") for n in range(500)), tuple(blocks)
-    )
-    jobs.save(job, tmp_path)
-    for block in blocks:
-        place = shard.folder_of(tmp_path, block)
-        place.mkdir(parents=True)
-        files = {}
-        for name in ("a.jpg", "b.mp4"):
-            (place / name).write_bytes(b"x")
-            files[name] = ("0" * 64, 1)
-        record = shard.Record(block.id, files, {}, 100, 60.0, "here", {}, {})
-        (place / "record.json").write_bytes(shard.msgspec.json.encode(record))
+    made_job(tmp_path, 10_000)
     start = time.process_time()
     state = running.state_of(tmp_path, jobs.load(tmp_path))
     assert time.process_time() - start < 5
