@@ -106,9 +106,12 @@ def _write_parquet(path: Path, rows: Sequence[dict[str, object]]) -> None:
         from pyarrow import parquet
     except ModuleNotFoundError:
         return
-    names = dict.fromkeys(name for row in rows for name in row)
+    columns: dict[str, list[object]] = {name: [row.get(name) for row in rows] for row in rows for name in row}
+    for name, cells in columns.items():
+        if any(isinstance(cell, str) for cell in cells):  # of several tables, some with numbers there
+            columns[name] = [cell if cell is None else str(cell) for cell in cells]
     with whole_file(path) as part:
-        parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), part)
+        parquet.write_table(pyarrow.table(columns), part)
 
 
 def _missing(job: Job, done: Done) -> list[str]:
@@ -204,8 +207,20 @@ def _rows_of_tables(place: Path) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for path in sorted((place / EVALUATE).glob("*.csv")):
         with open(path, encoding="utf-8", newline="") as file:
-            rows += [{"network": place.name, "table": path.stem, **row} for row in csv.DictReader(file)]
+            names, *cells = csv.reader(file)
+        columns = [_typed(column) for column in zip(*cells)]
+        rows += [{"network": place.name, "table": path.stem, **dict(zip(names, row))} for row in zip(*columns)]
     return rows
+
+
+def _typed(column: Sequence[str]) -> Sequence[object]:
+    """The cells of a column: numbers where all of them are, None where they are empty."""
+    for kind in (int, float):
+        try:
+            return [kind(cell) if cell else None for cell in column]
+        except ValueError:
+            continue
+    return [cell or None for cell in column]
 
 
 def _write_page(folder: Path, folders: Sequence[Path], missing: Sequence[str]) -> None:

@@ -66,6 +66,7 @@ def scorer_given(given: Given) -> Scorer:
             attributes=given["attributes"],
             clip_model=given["clip_model"],
             clip_weights=given["clip_weights"],
+            only=[name.strip() for name in (given["score_only"] or "").split(",") if name.strip()],
         )
 
 

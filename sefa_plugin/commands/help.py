@@ -36,7 +36,7 @@ HEADINGS = {
         "canvas",
         "max_mb",
     ),
-    "Scores": ("scorers", "attributes", "clip_model", "clip_weights", "features", "real"),
+    "Scores": ("scorers", "attributes", "score_only", "clip_model", "clip_weights", "features", "real"),
     "Experiment": (
         *("methods", "variants", "sets", "samples", "first_seed", "train_samples", "seed"),
         *("only", "condition", "files", "no_names"),

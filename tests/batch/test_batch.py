@@ -175,7 +175,9 @@ def test_a_job_scores_what_a_plain_command_scores(here, monkeypatch):
     assert spans == [(0, 64, 0, 3), (0, 64, 3, 6), (64, 70, 0, 3), (64, 70, 3, 6)]
     assert is_plain(made)
     rows = [json.loads(row) for row in (here / "out/table.jsonl").read_text().splitlines()]
-    assert len(rows) == 6 * 2 and rows[0]["network"] == "one" and {"direction", "attribute", "change"} <= rows[0].keys()
+    assert len(rows) == 6 * 2 and rows[0]["network"] == "one"
+    assert [rows[0]["direction"], rows[2]["direction"]] == [0, 1] and isinstance(rows[0]["change"], float)
+    assert isinstance(rows[0]["attribute"], str)
     assert "src='one/evaluate/rescore-all.png'" in (here / "out/index.html").read_text()
     refused(sefa("batch", "snapshots/one.pkl", "--outdir", "out"), 1, "holds a job of", "evaluate rescore")
 

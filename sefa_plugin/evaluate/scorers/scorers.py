@@ -32,6 +32,7 @@ def load_scorer(
     attributes: Sequence[str] = (),
     clip_model: str | None = None,
     clip_weights: str | None = None,
+    only: Sequence[str] = (),
 ) -> TitledScorer:
     """Make a scorer of one or several texts; see ``interface.Scorer``.
 
@@ -42,6 +43,7 @@ def load_scorer(
         attributes: of CLIP, ``NAME=POSITIVE|NEGATIVE`` each (see ``clip_scorer``).
         clip_model, clip_weights: the folder of a CLIP model of ``transformers``; or a model name of ``open_clip`` and
             the file of its weights.
+        only: the attributes to keep, in this order; all without any.
 
     Raises:
         ScorerError: it cannot be loaded.
@@ -75,7 +77,8 @@ def load_scorer(
             scorers.append(load_onnx(rest, device))
         else:
             scorers.append(own_scorer(spec))
-    return scorers[0] if len(scorers) == 1 else Several(scorers)
+    scorer = scorers[0] if len(scorers) == 1 else Several(scorers)
+    return Some(scorer, only) if only else scorer
 
 
 class Titled:
@@ -111,6 +114,23 @@ class Several:
             for name, values in scores_of(scorer, pictures).items():
                 scores[f"{scorer.title}.{name}" if name in scores else name] = values
         return scores
+
+
+class Some:
+    """A scorer of some of another one's attributes, in an order of their own."""
+
+    def __init__(self, scorer: TitledScorer, names: Sequence[str]) -> None:
+        self.scorer, self.names = scorer, list(dict.fromkeys(names))
+        self.title, self.identity = scorer.title, f"{scorer.identity}\nonly {','.join(self.names)}"
+        if has_features(scorer):
+            self.features: Callable[[np.ndarray], Numbers] = scorer.features
+
+    def __call__(self, pictures: np.ndarray) -> dict[str, Numbers]:
+        scores = self.scorer(pictures)
+        for name in self.names:
+            if name not in scores:
+                raise ScorerError(f"the scorer {self.title} has no attribute {name!r:.40}; it has {', '.join(scores)}")
+        return {name: scores[name] for name in self.names}
 
 
 # --- the user's own -------------------------------------------------------------------------------

@@ -134,3 +134,15 @@ def test_several_at_once(file):
     )
     with pytest.raises(ValueError, match="scorers demo, demo: expected different ones"):
         load_scorer("demo", "demo")
+
+
+def test_some_attributes_of_a_scorer_in_their_order(monkeypatch, tmp_path):
+    (tmp_path / "mine.py").write_text("def score(pictures):\n    return {n: pictures.mean((1, 2, 3)) for n in 'abc'}\n")
+    monkeypatch.chdir(tmp_path)
+    pictures = np.zeros((2, 4, 4, 3), np.uint8)
+    usual = load_scorer("mine.py:score")
+    some = load_scorer("mine.py:score", only=["c", "a", "c"])
+    assert list(some(pictures)) == ["c", "a"] and some.title == usual.title and some.identity != usual.identity
+    with pytest.raises(ScorerError, match="has no attribute 'd'; it has a, b, c"):
+        load_scorer("mine.py:score", only=["d"])(pictures)
+    assert hasattr(load_scorer("demo", only=["smile"]), "features")
