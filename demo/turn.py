@@ -49,6 +49,7 @@ class Ways:
             "most consistent": self.most_consistent,
             "sharp ones, chosen by consistency": self.chosen_by_consistency,
             "a vector for each layer (W+)": self.each_row,
+            "style channels, clustered (W+)": self.style_channels,
         }
 
     def within_clusters(self, count: int, clusters: int = 8) -> Directions:
@@ -116,6 +117,36 @@ class Ways:
         vectors = np.einsum("dc,rck->krd", basis, mixed)
         vectors /= np.sqrt(np.square(vectors).sum(axis=2).mean(axis=1))[:, None, None]
         return Directions.of(vectors, np.ones(count), list(rows), label="rows", num_ws=self.G.num_ws)
+
+    def style_channels(self, count: int) -> Directions:
+        """Single style channels of convolutions, by what they change in the mean: those that change the same are one
+        direction. A channel's step is the row of w that moves it alone, by one of its standard deviations."""
+        from sklearn.cluster import SpectralClustering
+
+        varied, steps, rows, changed = covariance(self.G, CODES), [], [], []
+        for row in range(self.G.num_ws):
+            layer = next((one for one in style_layers(self.G) if one.ws_index == row and one.kind != "torgb"), None)
+            if layer is None:
+                continue
+            A = np.asarray(layer.weight, dtype=np.float64) * layer.weight_gain
+            alone = np.linalg.pinv(A) * np.sqrt(np.einsum("cd,de,ce->c", A, varied, A))
+            seen = changes(self.G, alone, [row], range(self.samples // 2), lambda count: None)
+            changed.append(np.mean([one.numpy() for one in seen], axis=0).reshape(alone.shape[1], -1))
+            steps.append(alone.T)
+            rows += [row] * alone.shape[1]
+        change, step = np.concatenate(changed), np.concatenate(steps)
+        alike = change @ change.T
+        lengths = np.sqrt(np.diagonal(alike))
+        cosines = alike / np.outer(lengths, lengths)
+        place = SpectralClustering(count, affinity="precomputed", random_state=0).fit_predict(np.abs(cosines))
+        vectors = np.zeros((count, self.G.num_ws, step.shape[1]))
+        for cluster in range(count):
+            mine = np.flatnonzero(place == cluster)
+            weights = np.linalg.eigh(alike[np.ix_(mine, mine)])[1][:, -1]
+            for channel, weight in zip(mine, weights):
+                vectors[cluster, rows[channel]] += weight * step[channel]
+        vectors /= np.sqrt(np.square(vectors).sum(axis=2).mean(axis=1))[:, None, None]
+        return Directions.of(vectors, np.ones(count), list(range(self.G.num_ws)), label="styles", num_ws=self.G.num_ws)
 
 
 def _cells(seen: np.ndarray) -> np.ndarray:

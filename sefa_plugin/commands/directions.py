@@ -135,9 +135,13 @@ def sharpen(**given: Any) -> None:
             report("Type the command again with --wanted and the numbers of those that changed what you want alone.")
             return
     made, amount = apart(session, groups[0], (first, second), marks)
+    there = f"{amount.low:+.2f} to {amount.high:+.2f}"
+    if not amount.value:
+        report(f"Direction {keys[0]} stays as it is: the marks do not show whether {keys[1]} helps ({there}, 90 %).")
+        report("Mark more pictures, or take as the second direction the one that does most of what you do not want.")
+        return
     (output,) = files_of([made], folder)
     output = keep(made, output)
-    there = f"{amount.low:+.2f} to {amount.high:+.2f}"
     report(f"{output}: direction {keys[0]} with {amount.value:+.2f} of {keys[1]} ({there} with 90 %)")
     report(f"Look at it: sefa sheet --network {given['network']} --directions-file {output}")
 

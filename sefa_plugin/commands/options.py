@@ -466,7 +466,9 @@ scoring = stack(
         help="For CLIP: 'glasses=a face with glasses|a face'; may be repeated.",
         metavar="NAME=FOR|AGAINST",
     ),
-    click.option("--score-only", help="Attributes to measure, of those that scorers give.  [default: all]", metavar="LIST"),
+    click.option(
+        "--score-only", help="Attributes to measure, of those that scorers give.  [default: all]", metavar="LIST"
+    ),
     click.option("--clip-model", help="Folder of a CLIP model (clip), or its name (open_clip).", metavar="FOLDER|NAME"),
     click.option("--clip-weights", type=File("any"), help="Weights of a model of open_clip.", metavar="FILE"),
     whole("--samples", low=2, high=1_000_000, default=2000, help="Samples to measure on."),

@@ -365,6 +365,12 @@ def test_a_direction_is_taken_apart_from_another_by_marks(run, marked, tmp_path)
     cosine = made.vectors[0] @ (first + 0.4 * second) / np.linalg.norm(first + 0.4 * second)
     assert abs(cosine) > 0.99 and made.names == ("0 apart from 2",) and made.layers == plain.layers
     assert "direction 0 with +0." in told.output
+    before = {path.name for path in (tmp_path / "out").glob("*.safetensors")}
+    few = run(*words[:-1], "0,3")
+    assert "8 pictures to look at" in few.output
+    stays = run(*words[:-1], "0,3", "--wanted", "7").stdout
+    assert "Direction 0 stays as it is: the marks do not show whether 3 helps" in stays
+    assert {path.name for path in (tmp_path / "out").glob("*.safetensors")} == before
     run("sheet", "--network", words[2], "--directions-file", "out/directions-all-apart-0-2.safetensors", "--seeds", 1)
 
 

@@ -30,9 +30,16 @@ def test_more_marks_say_it_more_closely_and_wrong_ones_less():
 
 def test_what_is_wanted_beyond_the_pictures_is_looked_for_there_and_0_is_likeliest_before():
     amounts = np.linspace(-1, 1, 20)
-    assert amount_of(amounts, amounts > 0.8).value > 0.7
+    assert amount_of(amounts, amounts > 0.6).value > 0.7
     even = amount_of(amounts, np.arange(20) % 2 == 0)
-    assert abs(even.value) < 0.2
+    assert even.low < 0 < even.high
+
+
+@pytest.mark.parametrize("wanted", [[16], [5, 12], [9, 16], [10, 15]])
+def test_marks_here_and_there_leave_the_direction_as_it_is(wanted):
+    """Somebody's marks where no amount of the second direction helps; they had moved the direction by up to 0.6."""
+    found = amount_of(np.linspace(-1, 1, 20), np.isin(np.arange(20), wanted))
+    assert found.value == 0 and found.low < 0 < found.high
 
 
 @pytest.mark.parametrize(
