@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,8 +17,13 @@ import torch
 from PIL import Image
 
 from demo.audit import shown
+from sefa_plugin import calibrate, factorize, style_layers
 from sefa_plugin.commands.cli import gen_sefa, sefa
 from sefa_plugin.networks.building import load_network
+from sefa_plugin.rendering.edits import edit_of
+from sefa_plugin.rendering.look import Look
+from sefa_plugin.rendering.scene import Scene
+from sefa_plugin.rendering.shards import Shard, View
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 SAMPLES_SEED = 7  # as the sheets that the training writes
@@ -63,6 +69,37 @@ def samples(columns: int = 8) -> np.ndarray:
     return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
 
 
+def rows_of(sharpen: str, directions: Sequence[int], seed: int, columns: int = 7) -> np.ndarray:
+    """Pictures along directions of the vases, each from end to end of its range: uint8 ``[H, W, 3]``."""
+    G = load_network("vases")
+    found = calibrate(G, factorize(G, sharpen=sharpen, num_directions=max(directions) + 1))
+    scene = Scene(G, View(Look(), (seed,)))
+    rows = []
+    for index in directions:
+        ends = found.ranges[index]
+        assert ends is not None
+        steps = np.linspace(*ends, columns).tolist()
+        rows.append(
+            np.concatenate(list(scene.pictures(Shard.along(scene.view, edit_of(found, index, 1.0), steps))), axis=1)
+        )
+    return np.concatenate(rows)
+
+
+def pulls(sharpen: str, count: int = 12, cell: int = 24) -> np.ndarray:
+    """How alike two directions of the vases pull the layers: white not at all, black the same, uint8 ``[H, W, 3]``.
+
+    With ``G_l``, the products of the changes of styles in layer l: the root of the sum of ``(G_l)_ij^2``, 1 on the diagonal.
+    """
+    vectors = factorize(load_network("vases"), sharpen=sharpen, num_directions=count).vectors.astype(np.float64)
+    squares = np.zeros((count, count))
+    for layer in style_layers(load_network("vases")):
+        changes = np.asarray(layer.weight, dtype=np.float64) * layer.weight_gain @ vectors.T
+        squares += np.square(changes.T @ changes)
+    alike = np.sqrt(squares / np.sqrt(np.outer(np.diagonal(squares), np.diagonal(squares))))
+    grey = np.rint(255 * (1 - alike)).astype(np.uint8)
+    return np.repeat(grey.repeat(cell, axis=0).repeat(cell, axis=1)[..., None], 3, axis=2)
+
+
 def call(command: click.Command, start: str, options: str, outdir: Path) -> None:
     """Run one of the plugin's commands."""
     command.main([*start.split(), *options.split(), "--outdir", str(outdir)], standalone_mode=False)
@@ -96,6 +133,11 @@ def main(outdir: Path) -> None:
         take(walk, "**/*.gif", outdir / "walk.gif")
         os.chdir(here)
     Image.fromarray(samples()).save(outdir / "samples.png")
+    for way in ("none", "layers"):
+        Image.fromarray(rows_of(way, range(6), seed=9)).save(outdir / f"sharpen-{way}.jpg", quality=90)
+    both = [pulls("none"), pulls("layers")]
+    between = np.full((len(both[0]), 24, 3), 255, np.uint8)
+    Image.fromarray(np.concatenate([both[0], between, both[1]], axis=1)).save(outdir / "sharpen-pulls.png")
 
 
 if __name__ == "__main__":
