@@ -88,7 +88,8 @@ def rows_of(sharpen: str, directions: Sequence[int], seed: int, columns: int = 7
 def pulls(sharpen: str, count: int = 12, cell: int = 24) -> np.ndarray:
     """How alike two directions of the vases pull the layers: white not at all, black the same, uint8 ``[H, W, 3]``.
 
-    With ``G_l``, products of the changes of styles in layer l: the root of the sum of ``(G_l)_ij^2``, scaled to 1 for i = j.
+    With ``G_l``, products of the changes of styles in layer l: the root of the sum of ``(G_l)_ij^2``, scaled to 1 on
+    the diagonal.
     """
     vectors = factorize(load_network("vases"), sharpen=sharpen, num_directions=count).vectors.astype(np.float64)
     squares = np.zeros((count, count))
