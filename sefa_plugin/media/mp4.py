@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -28,6 +29,9 @@ TAGS = ["-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709
 CODEC = "libx264"
 CRF = 16  # constant quality at any size, visually lossless
 RATE = ["-crf", str(CRF), "-x264-params", "chroma-qp-offset=-6"]
+# What ffmpeg says where the disk is at fault, not the video.
+_DISK = (errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.EIO))
+_OF_THE_DISK = {os.strerror(number): number for number in _DISK}
 LONGEST = 31_000  # letters of a comment: Windows starts programs with up to 32,767
 PARAMETERS = ["-vf", FILTERS, *TAGS, *RATE]
 
@@ -78,6 +82,9 @@ def write_mp4(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: f
     with whole_file(path) as part:
         output = ["-movflags", "+faststart", "-metadata", f"comment={text}", str(part)]
         reason = _failure(_command(program, first, fps, output), chain([first], frames))
+        for words, number in _OF_THE_DISK.items():
+            if words in reason:
+                raise OSError(number, words, str(path))
         if reason:
             raise VideoError(f"{path}: ffmpeg failed ({reason})")
 

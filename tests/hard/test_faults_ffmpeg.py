@@ -65,6 +65,15 @@ def test_it_dies(tmp_path, pretend, capfd, kind, frame):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_full_disk_is_said_as_of_every_other_file(tmp_path, pretend, number):
+    """So a job does not take it for a failure of the video, and makes it once there is room again."""
+    pretend(f"cat >/dev/null; echo '[out#0/mp4 @ 0x1] Error writing trailer: {os.strerror(number)}' >&2; exit 1")
+    with pytest.raises(OSError) as caught:
+        write_video(tmp_path / "a.mp4", [SMALL])
+    assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "a.mp4"))
+
+
 def test_an_interruption_while_it_hangs(tmp_path, pretend, monkeypatch):
     pretend("cat >/dev/null; exec sleep 60")
 
