@@ -6,7 +6,7 @@ share, *colour* of the subject and of the *backdrop*, and the *shape*: what no m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +76,21 @@ def strengths(changes: Sequence[Change]) -> list[dict[str, float]]:
         moved = one.powers["motion"]
         powers = {**one.powers, "motion": 0.0, "shape": one.powers["shape"] + moved} if bends else one.powers
         found.append({kind: powers[kind] ** 0.5 for kind in KINDS})
+    return found
+
+
+def overall(changes: Sequence[Change], each: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """How strong each of ``KINDS`` is in several pictures of one direction, from their :func:`strengths`.
+
+    Whether it is a motion or a change of shape, the motion of all points says: a motion where that explains more than
+    it leaves. How strong a motion is beside the other kinds, that of the subjects as a whole says.
+    """
+    found = {kind: float(np.mean([one[kind] for one in each])) for kind in KINDS}
+    if found["motion"]:
+        body = float(np.mean([min(max(one.as_body, 0.0), one.powers["motion"]) ** 0.5 for one in changes]))
+        if found["motion"] > found["shape"]:
+            found["shape"] = min(found["shape"], body)
+        found["motion"] = body
     return found
 
 

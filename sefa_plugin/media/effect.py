@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .decomposition import KINDS, Change, decompose, split, strengths
+from .decomposition import KINDS, Change, decompose, overall, split, strengths
 from .pictures import as_rgb, reduced_by
 
 LONGEST = 128  # pixels of the pictures that are measured
@@ -132,14 +132,15 @@ def describe(
             changes.append(100 * float(np.sqrt(np.mean((colour - colour2) ** 2))))
             maps.append(np.sqrt(((lab - lab2) ** 2).sum(axis=2)))
             split_up.append((sign, decompose(part, lab, lab2), lab, lab2))
-    kinds = strengths([change for _, change, _, _ in split_up])
+    each = [change for _, change, _, _ in split_up]
+    kinds = strengths(each)
     for (sign, change, lab, lab2), strong in zip(split_up, kinds):
         numbers, there = _numbers(change, lab, lab2, strong["motion"] > strong["shape"])
         for name, value in numbers.items():
             found[name].append(sign * value)
         for name, hue in there.items():
             hues[name].append(hue)
-    strength = {kind: 100 * float(np.mean([one[kind] for one in kinds])) for kind in KINDS}
+    strength = {kind: 100 * value for kind, value in overall(each, kinds).items()}
     change_ = float(np.mean(changes))
     means = {name: _mean(name, values) for name, values in found.items() if 2 * len(values) > len(changes)}
     numbers = {name: value for name, value in means.items() if value is not None}

@@ -20,11 +20,7 @@ def test_the_kind_of_each_drawn_factor():
 @pytest.mark.hard
 @pytest.mark.parametrize("group", words.GROUPS)
 def test_the_kind_of_the_factor_that_changes_most(group):
-    """On seeds that the words were not made with; a factor that changes as much, within its error, is right as well."""
+    """Of the factor itself, not of another one that changes as much within its error."""
     found = words.judge(groups=[group])
-    assert sum(one.right for one in found) >= RIGHT[group]
-    assert sum(one.tied for one in found) >= 8
+    assert sum(one.right for one in found) >= 8
     assert len(found) == 10
-
-
-RIGHT = {"all": 7, "coarse": 8, "middle": 8, "fine": 8}  # without ties
