@@ -33,7 +33,7 @@ from sefa_plugin.rendering.shards import Shard, View
 
 GROUPS = ("all", "coarse", "middle", "fine")
 COUNT = 10  # directions of a group
-UNSEEN = range(600, 608)  # seeds whose pictures the words are measured on; none was looked at while they were made
+SEEDS = range(600, 608)  # whose pictures the words are measured on; rules were compared on them and on 700 to 707
 FACES = {
     **dict.fromkeys(("turn", "tilt", "size", "x", "y"), "motion"),
     **dict.fromkeys(("smile", "eyes", "hair_length", "wrinkles", "glasses"), "shape"),
@@ -107,7 +107,7 @@ def judge(
     network: str = "demo",
     groups: Sequence[str] = GROUPS,
     count: int = COUNT,
-    seeds: Sequence[int] = UNSEEN,
+    seeds: Sequence[int] = SEEDS,
     done: Callable[[Judged], None] = lambda judged: None,
 ) -> list[Judged]:
     """Judge the strongest directions of groups of layers of a bundled network.
@@ -170,8 +170,8 @@ def drawn(subjects: int = 6, seed: int = 5) -> dict[str, Effect]:
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--seeds", default=len(UNSEEN), help="How many subjects the words are measured on; a sheet has 3.")
-@click.option("--first-seed", default=UNSEEN[0], help="Of these subjects.")
+@click.option("--seeds", default=len(SEEDS), help="How many subjects the words are measured on; a sheet has 3.")
+@click.option("--first-seed", default=SEEDS[0], help="Of these subjects.")
 @click.option("--drawn", "of_faces", is_flag=True, help="Judge faces that are drawn with one factor changed.")
 @click.option("--network", type=click.Choice(list(WORLDS)), default="demo", help="Bundled network.")
 def main(seeds: int, first_seed: int, of_faces: bool, network: str) -> None:
