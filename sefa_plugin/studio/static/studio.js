@@ -140,7 +140,7 @@ async function enter() {
 // A group of layers: `all`, `coarse`, `all-in-0.3_0.6_0.4_0.2`.
 function inWords(group) {
   const numbers = regionIn(group);
-  if (numbers) return `region ${numbers}`;
+  if (numbers) return `${group.startsWith("all-") ? "" : `${group.split("-in-")[0]}, `}region ${numbers}`;
   return group === "all" ? "all layers" : group;
 }
 
