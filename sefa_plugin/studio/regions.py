@@ -24,7 +24,7 @@ class Drawn(Sent, frozen=True):
     """A rectangle, as ``--region`` has it: x, y, width and height in parts of the picture's sides."""
 
     network: Id
-    region: Annotated[str, Meta(max_length=100, pattern="^[0-9., ]+$")]
+    region: Annotated[str, Meta(max_length=100)]
 
 
 @dataclass(eq=False)
@@ -73,7 +73,7 @@ class Regions:
         if any(not one.is_over for one in self.last.values()):
             raise SettingsError("another region is being searched; cancel that first")
         with settings_checked():
-            how = Factorisation(LAYERS, sharpen="region", region=Region.of(region.replace(" ", "")))
+            how = Factorisation(LAYERS, sharpen="region", region=_rectangle(region))
         made = self.last[network.id] = Search(layers=str(how.labelled(LAYERS)), turns=self._turns)
         self._thread.submit(self._find, made, network, how)
         return made
@@ -101,3 +101,16 @@ class Regions:
         except Exception as error:  # of any kind: the studio lives on
             made.state, made.message = "failed", self._explain(error)
             self._log(f"no directions of a region: {made.message}")
+
+
+def _rectangle(text: str) -> Region:
+    """A region of four numbers; a browser names no files.
+
+    Raises:
+        ValueError: these are none, or enclose nothing.
+    """
+    try:
+        left, top, width, height = map(float, text.split(","))
+    except ValueError:
+        raise ValueError(f"region {text!r:.60}: expected x,y,width,height from 0 to 1, like 0.3,0.6,0.4,0.2") from None
+    return Region((left, top, width, height))

@@ -97,6 +97,7 @@ def test_one_search_at_a_time_which_can_be_cancelled(studio):
         ("0.5,0.5,0.6,0.1", "more than the picture"),
         ("1,2", "expected x,y,width,height"),
         ("10,20,30,40", "not pixels"),
+        ("mouth", "expected x,y,width,height"),
     ],
 )
 def test_what_is_no_region_is_said(studio, region, says):
@@ -109,7 +110,8 @@ def test_what_is_no_region_is_said(studio, region, says):
 def test_no_file_is_read_for_a_visitor(studio, tmp_path):
     network, client = studio
     Image.new("L", (8, 8), 255).save(tmp_path / "0.png")
-    answered(client.post("/api/region", json={"network": network.id, "region": "0.png"}), 400)
+    error = answered(client.post("/api/region", json={"network": network.id, "region": "0.png"}), 400)["error"]
+    assert "expected x,y,width,height" in error
 
 
 def test_strangers_cannot_search(tmp_path, monkeypatch):
