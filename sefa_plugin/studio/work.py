@@ -1,4 +1,4 @@
-"""Work in the background: what a page is told of it."""
+"""Work in the background: how far it is, for the page."""
 
 from __future__ import annotations
 

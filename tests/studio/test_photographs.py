@@ -4,8 +4,10 @@ import io
 
 import numpy as np
 import pytest
+from open_studio import answered
 from PIL import Image
 from places import GOLDEN
+from studio_page import until
 from typed_commands import sefa
 
 pytest.importorskip("starlette")
@@ -45,20 +47,12 @@ def photograph(wide=120, high=90, kind="JPEG"):
     return held.getvalue()
 
 
-def answered(response, status=200):
-    assert response.status_code == status, response.text
-    return response.json()
-
-
 def until_done(client, id):
-    import time
-
-    for _ in range(2400):
+    def over():
         held = answered(client.get(f"/api/photos/{id}"))
-        if held["state"] not in ("waiting", "running"):
-            return held
-        time.sleep(0.05)
-    pytest.fail("never done")
+        return None if held["state"] in ("waiting", "running") else held
+
+    return until(over, 120)
 
 
 def test_a_photograph_is_projected_and_edited_like_a_seed(studio, tmp_path):

@@ -1,11 +1,10 @@
 """A region in the studio: its directions are found in the background, and have sliders like others."""
 
-import time
-
 import numpy as np
 import pytest
-from open_studio import opened
+from open_studio import answered, opened
 from PIL import Image
+from studio_page import until
 from typed_commands import sefa
 
 from sefa_plugin import Directions
@@ -25,18 +24,12 @@ def studio(tmp_path, monkeypatch):
         yield made.networks[0], client
 
 
-def answered(response, status=200):
-    assert response.status_code == status, response.text
-    return response.json()
-
-
 def until_over(client, network):
-    for _ in range(1200):
+    def over():
         held = answered(client.get(f"/api/region?network={network.id}"))
-        if held["state"] not in ("waiting", "running"):
-            return held
-        time.sleep(0.05)
-    pytest.fail("never over")
+        return None if held["state"] in ("waiting", "running") else held
+
+    return until(over)
 
 
 def test_a_rectangle_gets_sliders_that_change_it(studio, tmp_path):

@@ -31,3 +31,9 @@ def opened(*networks, shared=False, scratch=None, token=TOKEN, app=None):
     made = Studio(found, token, shared=shared, scratch=scratch)
     with testclient.TestClient(made.app(**(app or {})), base_url="http://127.0.0.1:8765", headers=HEAD) as client:
         yield made, client
+
+
+def answered(response, status=200):
+    """The JSON of an answer of this status."""
+    assert response.status_code == status, response.text
+    return response.json()
