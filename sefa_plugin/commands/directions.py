@@ -105,7 +105,7 @@ def sharpen(**given: Any) -> None:
       sefa sharpen --network ffhq.pkl --apart 3,7 --wanted 1,4,5,12-14
     """
     from ..directions.kept import files_of, keep
-    from ..runs.apart import PICTURES, apart, file_of, mark, pictures_to_mark, read_marks
+    from ..runs.apart import apart, file_of, mark, marks_of, read_marks, write_pictures
     from ..runs.settings import SettingsError, Wanted
 
     keys = given["apart"]
@@ -130,8 +130,10 @@ def sharpen(**given: Any) -> None:
                 )
             marks = mark(path, given["wanted"])
         if marks is None:
-            sheet, _ = pictures_to_mark(session, groups[0], (first, second), folder / "apart", progress)
-            report(f"{sheet}: {PICTURES} pictures to look at")
+            engine, folder = session.engine(), folder / "apart"
+            marks = marks_of(session, groups[0], (first, second), folder, engine, progress)
+            sheet = write_pictures(session, groups[0], marks, folder, engine, progress)
+            report(f"{sheet}: {len(marks.marks)} pictures to look at")
             report("Type the command again with --wanted and the numbers of those that changed what you want alone.")
             return
     made, amount = apart(session, groups[0], (first, second), marks)

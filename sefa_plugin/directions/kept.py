@@ -17,6 +17,7 @@ from ..system.regular_files import open_regular
 from ..system.whole_files import alone_in
 from .directions import Directions
 from .file import DirectionsFileError
+from .layers import Label
 
 
 def _ignore(text: str) -> None:
@@ -191,6 +192,16 @@ def sets_in(folder: Path, warn: Callable[[str], None] = _ignore) -> dict[Path, D
         except DirectionsFileError as error:
             warn(f"{error}: left as it is")
     return found
+
+
+def file_called(label: Label, digest: str, folder: Path) -> Path | None:
+    """The file of a network's set of this label, without other rows of edits, in a folder; the last written of several.
+
+    Raises:
+        OSError: a file of the folder cannot be read.
+    """
+    called = [file for file, held in sets_in(folder).items() if (held.digest, held.label) == (digest, str(label))]
+    return max(called, key=lambda file: file.stat().st_mtime_ns, default=None)
 
 
 def files_of(groups: Sequence[Directions], folder: Path, warn: Callable[[str], None] = _ignore) -> list[Path]:

@@ -56,6 +56,8 @@ def parse_keys(text: str) -> list[Key]:
 
 # At the end of labels of local directions: of a rectangle, or of a mask.
 IN_REGION = r"-in-((?:[\d.e-]+[_,]){3}[\d.e-]+|[A-Za-z0-9-]{1,20}\.[0-9a-f]{6})"
+# After that: of a direction that marks took apart from another one of its set.
+APART = r"-apart-(\d{1,7}-\d{1,7})"
 LAYERS = r"all|coarse|middle|fine|input|[\d\s,-]*\d\s*"  # regular expression
 
 
@@ -66,7 +68,7 @@ def parse_key(text: str) -> tuple[str, Key]:
         ValueError: there are several, or it is neither a number nor a possible name.
     """
     typed = str(text).strip()
-    group = re.match(rf"(z|(?:{LAYERS})(?:-sharp(?:-pictures)?|{IN_REGION})?):", typed)
+    group = re.match(rf"(z|(?:{LAYERS})(?:-sharp(?:-pictures)?|{IN_REGION})?(?:{APART})?):", typed)
     keys = parse_keys(typed[group.end() :] if group else typed)
     if len(keys) != 1:
         raise ValueError(f"direction {text!r:.60}: one is needed here")

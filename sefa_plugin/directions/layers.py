@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..hook import StyleLayer
 from ..system.messages import spans
-from .keys import IN_REGION
+from .keys import APART, IN_REGION
 
 GROUPS = ("coarse", "middle", "fine")
 BOUNDS = {"coarse": 8.0, "middle": 32.0}  # pixels of detail up to which a layer belongs to the group
@@ -163,26 +163,32 @@ class Label(NamedTuple):
         sharpen: ``none``, ``layers``, ``pictures`` or ``region``.
         rows: the rows of ws that edits change, '' where they are those of the factorised layers.
         region: of local directions, the ``Region.label``; else ''.
+        apart: of a direction that marks took apart from another one, the numbers of both, ``3-7``; else ''.
     """
 
     layers: str
     sharpen: str = "none"
     rows: str = ""
     region: str = ""
+    apart: str = ""
 
     @classmethod
     def of(cls, label: str) -> Label:
         """Take a label apart."""
         found, _, rows = label.partition("@")
+        numbers = ""
+        if pair := re.search(f"{APART}$", found):
+            found, numbers = found[: pair.start()], pair[1]
         if local := re.search(f"{IN_REGION}$", found):
-            return cls(found[: local.start()], "region", rows, local[1].replace(",", "_"))
+            return cls(found[: local.start()], "region", rows, local[1].replace(",", "_"), numbers)
         for sharpen, ending in ENDINGS.items():
             if ending and found.endswith(ending):
-                return cls(found[: -len(ending)], sharpen, rows)
-        return cls(found, rows=rows)
+                return cls(found[: -len(ending)], sharpen, rows, apart=numbers)
+        return cls(found, rows=rows, apart=numbers)
 
     def __str__(self) -> str:
         ending = f"-in-{self.region}" if self.region else ENDINGS[self.sharpen]
+        ending += f"-apart-{self.apart}" if self.apart else ""
         return f"{self.layers}{ending}{f'@{self.rows}' if self.rows else ''}"
 
     def of_variant(self, normalize: bool, torgb: str) -> Label:
@@ -190,7 +196,7 @@ class Label(NamedTuple):
 
         Unchanged where these options chose nothing: of sharp and of imported directions.
         """
-        if self.sharpen != "none" or not self.is_selection:
+        if self.is_kept or not self.is_selection:
             return self
         ending = ("" if normalize else "-raw") + ("" if torgb == "last" else f"-torgb-{torgb}")
         return self._replace(layers=self.layers + ending)
@@ -219,9 +225,15 @@ class Label(NamedTuple):
     @property
     def found_by(self) -> str:
         """What is said after the layers: ``, sharpened by layers``; '' of SeFa's own directions."""
+        found = "" if self.sharpen == "none" else f", sharpened by {self.sharpen}"
         if self.region:
-            return f", inside {self.region.replace('_', ',')}"
-        return "" if self.sharpen == "none" else f", sharpened by {self.sharpen}"
+            found = f", inside {self.region.replace('_', ',')}"
+        return found + (f", {self.apart.replace('-', ' apart from ')}" if self.apart else "")
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is of directions that are looked up in their file: sharp, local, or taken apart by marks."""
+        return self.sharpen != "none" or bool(self.apart)
 
     @property
     def is_selection(self) -> bool:

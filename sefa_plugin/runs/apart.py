@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, structs
 from ..directions.apart import FURTHEST, Amount, amount_of, combined
 from ..directions.directions import Direction, Directions
 from ..directions.kept import KeptDirections
+from ..directions.layers import Label
 from ..media.pictures import fit
 from ..media.sheet import CELL, write_sheet
 from ..reading.json_file import parsed, read_bounded
@@ -25,6 +26,9 @@ from ..system.whole_files import whole_file
 from .folder import Reporter
 from .session import Session
 from .settings import SettingsError, settings_checked
+
+if TYPE_CHECKING:
+    from ..rendering.engine import Engine
 
 PICTURES = 20
 FIRST_SEED = 100  # others than the ones that sheets show
@@ -67,28 +71,31 @@ class Marks(Struct, frozen=True):
     marks: Annotated[tuple[Mark, ...], Meta(max_length=10_000)]
 
 
-def pictures_to_mark(
-    session: Session, group: KeptDirections, pair: tuple[int, int], folder: Path, reporter: Reporter
-) -> tuple[Path, Path]:
-    """Write a sheet of numbered pictures, before and after, and the file that their marks go into.
+def marks_of(
+    session: Session, group: KeptDirections, pair: tuple[int, int], folder: Path, engine: Engine, reporter: Reporter
+) -> Marks:
+    """The file of the marks of two directions, which is begun where it is missing.
 
     Args:
         session: of the network.
         group: the set of both directions; ranges that are measured are saved with it.
         pair: their numbers.
-        folder: of both files.
-        reporter: receives the amount of work and progress.
-
-    Returns:
-        The sheet and the file of marks, which is left as it is where it holds marks already.
+        folder: of the file, see :func:`file_of`.
+        engine: makes the pictures that ranges are measured on.
+        reporter: receives the amount of work (with the pictures that are to be marked) and progress.
 
     Raises:
-        SettingsError: a range ends at 0.
-        OSError: a file cannot be written.
+        SettingsError: the file is there, and cannot be used for these directions.
+        OSError: it cannot be written.
     """
+    file = file_of(group, pair, folder)
+    if file.exists():
+        held = read_marks(file)
+        _check(held, session, group, pair)
+        reporter.expect(2 * len(held.marks))
+        return held
     seeds = range(FIRST_SEED, FIRST_SEED + PICTURES)
-    view, engine = View(Look(), tuple(seeds), draws_classes=True), session.engine()
-    ranges = session.ranges(view, engine, advance=reporter.advance)
+    ranges = session.ranges(_view(seeds), engine, advance=reporter.advance)
     jobs = [(group, index) for index in pair]
     reporter.expect(ranges.needed(jobs) + 2 * PICTURES)
     ends = [max(ranges.of(*job), key=abs) for job in jobs]
@@ -98,28 +105,69 @@ def pictures_to_mark(
         Mark(seed, (round(ends[0], 4), round(float(ends[1] * amount), 4)), round(float(amount), 4))
         for seed, amount in zip(seeds, amounts)
     ]
-    edits = tuple(edit_of(group.directions, index, 1.0) for index in pair)
-    shots = tuple((float(who), tuple(enumerate(mark.distances))) for who, mark in enumerate(marks))
-    pictures = [
-        [fit(picture, CELL) for picture in engine.pictures(view, shard)]
-        for shard in (Shard.of_everyone(view), Shard(shots, edits, PICTURES, PICTURES))
-    ]
-    reporter.advance(2 * PICTURES)
-    label, file = group.directions.label, file_of(group, pair, folder)
-    sheet = file.with_suffix(".jpg")
+    made = Marks(
+        "sefa_marks", session.opened.record.lineage, group.directions.label, pair, (ends[0], ends[1]), tuple(marks)
+    )
     folder.mkdir(parents=True, exist_ok=True)
+    _write(file, made)
+    return made
+
+
+def pictures_of(
+    group: KeptDirections, marks: Marks, engine: Engine, reporter: Reporter
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The pictures of marks, each before and after: uint8 ``[H, W, C]``, at most ``CELL`` wide.
+
+    Args:
+        group: the set of both directions.
+        marks: of it.
+        engine: makes the pictures.
+        reporter: receives progress.
+    """
+    view = _view([mark.seed for mark in marks.marks])
+    edits = tuple(edit_of(group.directions, index, 1.0) for index in marks.directions)
+    shots = tuple((float(who), tuple(enumerate(mark.distances))) for who, mark in enumerate(marks.marks))
+    sides: list[list[np.ndarray]] = []
+    for shard in (Shard.of_everyone(view), Shard(shots, edits, len(shots), len(shots))):
+        sides.append([])
+        for picture in engine.pictures(view, shard):
+            sides[-1].append(fit(picture, CELL))
+            reporter.advance(1)
+    return list(zip(*sides))
+
+
+def write_pictures(
+    session: Session, group: KeptDirections, marks: Marks, folder: Path, engine: Engine, reporter: Reporter
+) -> Path:
+    """Write a sheet of the numbered pictures of marks beside their file; returns it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    sheet = file_of(group, marks.directions, folder).with_suffix(".jpg")
+    first, second = marks.directions
     write_sheet(
         sheet,
-        list(zip(*pictures)),
-        row_labels=[f"{number}" for number in range(PICTURES)],
+        pictures_of(group, marks, engine, reporter),
+        row_labels=[f"{number}" for number in range(len(marks.marks))],
         column_labels=["before", "after"],
-        title=f"{session.name}: direction {pair[0]} with more or less of {pair[1]}",
+        title=f"{session.name}: direction {first} with more or less of {second}",
         text="Which changed what you want, and nothing else? --wanted takes their numbers.",
     )
-    held = Marks("sefa_marks", session.opened.record.lineage, label, pair, (ends[0], ends[1]), tuple(marks))
-    if not (file.exists() and any(mark.wanted is not None for mark in read_marks(file).marks)):
-        _write(file, held)
-    return sheet, file
+    return sheet
+
+
+def _view(seeds: Sequence[int]) -> View:
+    return View(Look(), tuple(seeds), draws_classes=True)
+
+
+def _check(marks: Marks, session: Session, group: KeptDirections, pair: tuple[int, int]) -> None:
+    network = session.opened.record.lineage
+    if (marks.network, marks.set, marks.directions) != (network, group.directions.label, pair):
+        raise SettingsError(
+            f"these marks are of directions {marks.directions[0]} and {marks.directions[1]} of {marks.set}"
+            + ("" if marks.network == network else " of another network")
+        )
 
 
 def file_of(group: KeptDirections, pair: tuple[int, int], folder: Path) -> Path:
@@ -169,11 +217,7 @@ def apart(session: Session, group: KeptDirections, pair: tuple[int, int], marks:
         SettingsError: the marks are of other directions, too few, or all alike.
     """
     held = group.directions
-    if (marks.network, marks.set, marks.directions) != (session.opened.record.lineage, held.label, pair):
-        raise SettingsError(
-            f"these marks are of directions {marks.directions[0]} and {marks.directions[1]} of {marks.set}"
-            + ("" if marks.network == session.opened.record.lineage else " of another network")
-        )
+    _check(marks, session, group, pair)
     said = [(mark.amount, mark.wanted) for mark in marks.marks if mark.wanted is not None]
     with settings_checked():
         amount = amount_of(*zip(*said)) if said else amount_of([], [])
@@ -185,7 +229,7 @@ def apart(session: Session, group: KeptDirections, pair: tuple[int, int], marks:
     made = replace(
         held,
         entries=(entry,),
-        label=f"{held.label.replace('@', '.')}-apart-{pair[0]}-{pair[1]}",
+        label=str(Label.of(held.label)._replace(apart=f"{pair[0]}-{pair[1]}")),
         origin=f"marks: {pair[0]} apart from {pair[1]} by {len(said)} pictures",
         normalize=True,
         torgb="last",

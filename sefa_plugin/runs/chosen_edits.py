@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from ..directions.factorization import Factorisation
-from ..directions.kept import KeptDirections, sets_in
+from ..directions.kept import KeptDirections, file_called, sets_in
 from ..directions.layers import Label
 from ..directions.region import Region
 from ..reading.download import BUNDLED, is_url
@@ -20,6 +20,7 @@ from ..rendering.ranges import SUSPICIOUS
 from ..rendering.shards import NO_Z, View
 from ..rendering.typed_edits import TypedAxis, TypedEdit
 from ..system.messages import without_unprintable
+from .command_line import line, portable
 from .folder import Announced, Reporter
 from .recipe import Recipe, RecipeError
 from .settings import SettingsError, Wanted, settings_checked
@@ -52,7 +53,7 @@ def groups_of(
     for name, some in keys.items():
         if name and file is not None:
             raise SettingsError(f"{name}:{some[0]}: a directions file has layers of its own; leave {name}: out")
-        of = factorisation
+        of, own = factorisation, file
         if name:
             label = Label.of(name)  # also as a set is called: coarse-sharp
             layers, space = ("all", "z") if name == "z" else (label.layers, "w")
@@ -60,13 +61,33 @@ def groups_of(
                 region = region_called(label.region, folder) if label.region else None
                 of = replace(of, sharpen=label.sharpen, region=region)
             of = replace(of, layers=layers, space=space)
-        sets = session.directions(of, Wanted(some, 1, file), folder, known_only=True)
+            own = file_apart(session, label, folder) if label.apart else None
+        sets = session.directions(of, Wanted(some, 1, own), folder, known_only=True)
         if len(sets) != 1:
             raise SettingsError(
                 f"--layers {of.layers} gives {len(sets)} groups; type the layers before each direction, like coarse:0"
             )
         found[name] = sets[0].careful()
     return found
+
+
+def file_apart(session: Session, label: Label, folder: Path) -> Path:
+    """The file of a direction that marks took apart from another one.
+
+    Raises:
+        SettingsError: there is none in this folder.
+    """
+    file = file_called(Label.of(str(label).replace(",", "_")), session.opened.record.lineage, folder)
+    if file is None:
+        network, pair = portable(session.about()["path"]), label.apart.replace("-", ",")
+        words = ["sefa", "sharpen", "--network", network, "--apart", pair]
+        words += [] if label.layers == "all" else ["--layers", label.layers]
+        if label.region:
+            words += ["--region", str(region_called(label.region, folder))]
+        elif label.sharpen != "none":
+            words += ["--sharpen", label.sharpen]
+        raise SettingsError(f"{label}: no such direction is in {folder}; make it: {line(words)}")
+    return file
 
 
 def region_called(label: str, folder: Path) -> Region:

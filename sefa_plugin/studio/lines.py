@@ -36,7 +36,7 @@ def video_of(recipe: Recipe, record: Record, file: str) -> list[str]:
 
 
 def _typed(edit: Edit) -> str:
-    if Label.of(edit.label).sharpen == "none":
+    if not Label.of(edit.label).is_kept:
         return edit.typed_with(_signed(edit.distance))
     return f"{edit.label.replace('_', ',')}:{edit.name or edit.index}={_signed(edit.distance)}"
 

@@ -26,7 +26,7 @@ from ..reading.json_file import fitting
 from ..rendering.edits import Edit, edit_of
 from ..rendering.look import Look
 from ..rendering.shards import Shard, View
-from ..runs.chosen_edits import recipe_of, region_called, view_of
+from ..runs.chosen_edits import file_apart, recipe_of, region_called, view_of
 from ..runs.command_line import portable
 from ..runs.recipe import Recipe, RecipeError
 from ..runs.renaming import rename
@@ -95,15 +95,19 @@ class Network:
                 select_layers(self.session.opened.layers, name)
                 found.append(name)
         opened, sets = self.session.opened, sets_in(self.folder).values()
+        digest = opened.record.lineage
         for held in sets:
             label = Label.of(held.label)
             layers = label.layers.replace("_", ",")
-            if label.sharpen == "none" or label.rows or not label.is_selection:
+            if not label.is_kept or label.rows or not label.is_selection:
+                continue
+            if label.apart:
+                found += [label.of_layers] if held.digest == digest else []
                 continue
             usual = Factorisation(layers, sharpen=held.sharpen, region=region_of(held))  # as the commands have it
-            if held in known_groups(sets, opened.layers, usual, self.digest, opened.sizes["w_dim"]):
+            if held in known_groups(sets, opened.layers, usual, digest, opened.sizes["w_dim"]):
                 found.append(str(usual.labelled(layers)))
-        return found
+        return list(dict.fromkeys(found))
 
     def group(self, layers: str) -> KeptDirections:
         """All directions of a group of layers.
@@ -119,17 +123,24 @@ class Network:
                 known = layers in self.groups
                 if self.shared and not known:
                     raise SettingsError(f"layers {layers!r:.60}: this studio has {', '.join(self.groups)}")
-                if label.sharpen != "none" and not known:
+                file = file_apart(self.session, label, self.folder) if label.apart else None
+                if label.is_kept and not known:
                     raise SettingsError(
                         f"layers {layers!r:.60}: sharp and local directions are found by `sefa factorize` first"
                     )
-                sets = self.session.directions(how, Wanted(), self.folder)
+                sets = self.session.directions(how, Wanted(file=file), self.folder)
                 if len(sets) != 1:
                     raise SettingsError(f"layers {layers!r:.60} gives {len(sets)} groups; type one, like middle or 0-3")
                 found = sets[0].careful()
                 self._files[layers] = found.path
                 self._groups[layers] = replace(found, path=None) if self.shared else found
             return self._groups[layers]
+
+    def forget(self, layers: str) -> None:
+        """Read a group of layers again when it is asked for: its file is another one."""
+        with self._lock:
+            for held in (self._groups, self._files, self._named, self._changes, self._ends):
+                held.pop(layers, None)
 
     def named(self, layers: str) -> Directions:
         """As :meth:`group`, with the names, stars and notes that its file has now."""
@@ -280,8 +291,8 @@ class Network:
         return without_places(made) if self.shared else made
 
     def files(self, state: State) -> dict[str, str]:
-        """The files of the sharp directions of a state, by layers."""
-        names = {one.layers for one in state.edits if Label.of(one.layers).sharpen != "none"}
+        """The files of those directions of a state that are not found anew, by layers."""
+        names = {one.layers for one in state.edits if Label.of(one.layers).is_kept}
         files = {layers: self.group(layers).path or self._files[layers] for layers in names}
         return {
             layers: path.name if self.shared else portable(path) for layers, path in files.items() if path is not None

@@ -29,6 +29,7 @@ from ..runs.session import Session
 from ..runs.settings import SettingsError
 from ..system.messages import one_line, without_unprintable
 from . import lines, sharing
+from .apart import Marked, Pair, Pairs
 from .bundle import Bundle, BundleError, bundled, take
 from .gallery import FOLDER, Gallery, shown_or_none
 from .guard import LOOPBACK, App, Below, Guard
@@ -76,7 +77,8 @@ class Studio:
             self.turns = Turns(sharing.WAITING)
         self.recorder = Recorder(self.turns, self.log, self._explained, self.scratch)
         self.photographs = Photographs(self.turns, self.log, self._explained)
-        self.regions = Regions(self.turns, self.log, self._explained)
+        self.regions = Regions("directions of a region", self.turns, self.log, self._explained)
+        self.pairs = Pairs("pictures to mark", self.turns, self.log, self._explained)
         self._visitors = sharing.Visitors()
         self._wanted: list[tuple[Network, str, int]] = []  # ranges to measure, the next one last
         self._failed: set[tuple[str, str, int]] = set()
@@ -106,6 +108,7 @@ class Studio:
         self.recorder.close()
         self.photographs.close()
         self.regions.close()
+        self.pairs.close()
         with self._more:
             self._more.notify_all()
 
@@ -431,6 +434,46 @@ class Studio:
         groups = await run_in_threadpool(lambda: network.groups) if one.state == "done" else []
         return JSONResponse({**one.about(), "layers": one.layers, "groups": groups})
 
+    async def apart(self, request: Request) -> Response:
+        """The pictures of two directions, with their marks, or how far they are; {} where there are none."""
+        return await self._about_pair(self.network(request.query_params.get("network", "")))
+
+    async def show_apart(self, request: Request) -> Response:
+        """Render pictures of two directions that are to be marked."""
+        pair = _sent(await request.body(), Pair)
+        network = self.network(pair.network)
+        await run_in_threadpool(self.pairs.start, network, pair)
+        return await self._about_pair(network)
+
+    async def mark_apart(self, request: Request) -> Response:
+        """Mark them."""
+        marked = _sent(await request.body(), Marked)
+        await run_in_threadpool(self.pairs.mark, self.network(marked.network), marked.wanted)
+        return JSONResponse({})
+
+    async def make_apart(self, request: Request) -> Response:
+        """The first direction apart from the second, by the marks; it then has a slider."""
+        network = self.network(request.query_params.get("network", ""))
+        found = await run_in_threadpool(self.pairs.make, network)
+        return JSONResponse({**found._asdict(), "groups": await run_in_threadpool(lambda: network.groups)})
+
+    async def cancel_apart(self, request: Request) -> Response:
+        """Stop rendering them."""
+        network = self.network(request.query_params.get("network", ""))
+        self.pairs.cancel(network)
+        return await self._about_pair(network)
+
+    async def _about_pair(self, network: Network) -> Response:
+        one = self.pairs.last.get(network.id)
+        if one is None:
+            return JSONResponse({})
+        about = {**one.about(), **{key: getattr(one.pair, key) for key in ("layers", "first", "second")}}
+        if one.state == "done":
+            marks = (await run_in_threadpool(self.pairs.marks, network)).marks
+            about["pictures"] = [_data("jpeg", picture) for picture in one.pictures]
+            about["wanted"] = [number for number, mark in enumerate(marks) if mark.wanted]
+        return JSONResponse(about)
+
     async def cancel_photo(self, request: Request) -> Response:
         """Stop a projection."""
         return JSONResponse(_about_photograph(self.photographs.cancel(request.path_params["id"])))
@@ -497,6 +540,7 @@ class Studio:
             "/api/photos/{id}/picture": self.photo_picture,
             "/api/photos/{id}/ws": self.photo_ws,
             "/api/region": self.region,
+            "/api/apart": self.apart,
             "/api/record/{id}": self.recording,
             "/api/record/{id}/file": self.recorded,
         }
@@ -522,6 +566,10 @@ class Studio:
             "/api/project": self.project,
             "/api/region": self.find_region,
             "/api/region/cancel": self.cancel_region,
+            "/api/apart": self.show_apart,
+            "/api/apart/marks": self.mark_apart,
+            "/api/apart/make": self.make_apart,
+            "/api/apart/cancel": self.cancel_apart,
             "/api/record": self.record,
             "/api/record/{id}/cancel": self.cancel,
         }

@@ -18,7 +18,7 @@ SEEDS, EDITS = 16, 64  # of a recipe
 FRAMES, WIDTH = 120, 1024  # of a video
 CLOSED = (  # what is answered by a line, with what lies below
     *("/api/name", "/api/presets", "/api/controls", "/api/keep", "/api/remove", "/api/export"),
-    *("/api/stage", "/api/photos", "/api/project", "/api/region"),
+    *("/api/stage", "/api/photos", "/api/project", "/api/region", "/api/apart"),
 )
 READ = ("/api/presets", "/api/presets/file")  # of these, reading is open
 LINE = "this studio is shared with others: nothing is kept or changed here"

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ..runs.settings import SettingsError
 from ..system.messages import readable
+from .turns import Stopped, Turns
+
+if TYPE_CHECKING:
+    from .network import Network
 
 
 @dataclass(eq=False)
@@ -52,3 +60,62 @@ class Work:
     def about(self) -> dict[str, object]:
         """What a page gets."""
         return {key: getattr(self, key) for key in ("state", "message", "done", "total", "left")}
+
+
+SomeWork = TypeVar("SomeWork", bound=Work)
+
+
+class OneAtATime(Generic[SomeWork]):
+    """Work of one kind on the networks of a studio, one piece at a time, while nobody waits for a picture.
+
+    Attributes:
+        last: the last piece of each network, by its id.
+
+    Args:
+        what: this work in words, for messages.
+        turns: those of visitors.
+        log: called with one line on what failed.
+        explain: an error as one line.
+    """
+
+    def __init__(
+        self, what: str, turns: Turns, log: Callable[[str], None], explain: Callable[[BaseException], str]
+    ) -> None:
+        self._what, self._turns, self._log, self._explain = what, turns, log, explain
+        self._thread = ThreadPoolExecutor(1, "studio-work")
+        self.last: dict[str, SomeWork] = {}
+
+    def begin(self, network: Network, made: SomeWork, work: Callable[[], None]) -> SomeWork:
+        """Begin a piece: ``work`` is called in a thread.
+
+        Raises:
+            SettingsError: another one is on its way.
+        """
+        if any(not one.is_over for one in self.last.values()):
+            raise SettingsError(f"{self._what} are on their way already; cancel that first")
+        self.last[network.id] = made
+        self._thread.submit(self._do, made, work)
+        return made
+
+    def _do(self, made: SomeWork, work: Callable[[], None]) -> None:
+        try:
+            made.state = "running"
+            self._turns.share_threads()
+            work()
+            made.state = "done"
+        except Stopped:
+            made.state = "cancelled"
+        except Exception as error:  # of any kind: the studio lives on
+            made.state, made.message = "failed", self._explain(error)
+            self._log(f"no {self._what}: {made.message}")
+
+    def cancel(self, network: Network) -> None:
+        """Stop the work on a network."""
+        if network.id in self.last:
+            self.last[network.id].cancelled.set()
+
+    def close(self) -> None:
+        """Stop."""
+        for one in self.last.values():
+            one.cancelled.set()
+        self._thread.shutdown(wait=False, cancel_futures=True)

@@ -372,6 +372,10 @@ def test_a_direction_is_taken_apart_from_another_by_marks(run, marked, tmp_path)
     assert "Direction 0 stays as it is: the marks do not show whether 3 helps" in stays
     assert {path.name for path in (tmp_path / "out").glob("*.safetensors")} == before
     run("sheet", "--network", words[2], "--directions-file", "out/directions-all-apart-0-2.safetensors", "--seeds", 1)
+    run("edit", "--network", words[2], "--seeds", 1, "--edit", "all-apart-0-2:0=2", "--edit", "1=1", "--outdir", "out")
+    says = run("edit", *words[1:3], "--seeds", 1, "--edit", "all-apart-0-5:0=2", "--outdir", "out", code=2).stderr
+    assert "--apart 0,5" in says
+    assert "8 pictures to look at" in run(*says.partition("make it: sefa ")[2].split(), "--outdir", "b").output
 
 
 def test_marks_that_cannot_be_used_are_one_line(run, marked, network):

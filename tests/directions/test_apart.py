@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from sefa_plugin.directions.apart import FURTHEST, amount_of, combined
+from sefa_plugin.directions.keys import parse_key
+from sefa_plugin.directions.layers import Label
 
 
 def marked(best: float, width: float, count: int, seed: int, wrong: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -60,3 +62,13 @@ def test_a_combination_has_the_length_of_a_direction():
     np.testing.assert_allclose(plain, [0.6, -0.8, 0])
     rows = combined(np.random.RandomState(0).randn(2, 4, 5), (1.0, 2.0))
     assert rows.shape == (4, 5) and np.square(rows).sum(axis=1).mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("label", ["all", "coarse-sharp", "4-7-sharp-pictures", "all-in-0.1_0.2_0.3_0.4"])
+def test_the_label_of_a_direction_taken_apart_says_of_which(label):
+    made = Label.of(label)._replace(apart="3-12")
+    assert str(made) == f"{label}-apart-3-12" and Label.of(str(made)) == made
+    assert made.is_selection and made.is_kept and made.words == f"{Label.of(label).words}, 3 apart from 12"
+    assert parse_key(f"{made}:0") == (str(made), 0)
+    with_rows = made._replace(rows="0-3")
+    assert Label.of(str(with_rows)) == with_rows

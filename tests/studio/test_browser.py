@@ -417,3 +417,35 @@ def test_a_rectangle_over_the_picture_gets_sliders(visit):
     until(lambda: float(slider(tab).input_value() or 0) == pytest.approx(edits(state)[group, 0], rel=0.01))
     tab.get_by_text("Directions of one region").click()
     until(lambda: tab.locator("#region-box").is_visible())
+
+
+def test_marked_pictures_take_two_directions_apart(visit):
+    tab = visit()
+    settled(tab)
+    calibrated(tab)
+    part = tab.locator("#apart-part")
+    part.get_by_text("Two directions apart").click()
+    part.get_by_label("Direction").select_option("8")
+    part.get_by_label("without").select_option("9")
+    part.get_by_role("button", name="Show pictures").click()
+    pictures = part.get_by_role("button", name="before and after")
+    until(lambda: pictures.count() == 20)
+    make = part.get_by_role("button", name="Make the direction")
+    assert make.is_disabled()
+    amounts = np.random.RandomState(0).permutation(np.linspace(-1, 1, 20))  # as they are shown
+    wanted = [number for number, amount in enumerate(amounts) if -1 < amount < -0.2]
+    for number in [*wanted, 0, 0]:  # the last one is taken back
+        pictures.nth(number).click()
+    assert part.locator("#apart-count").text_content() == f"{len(wanted)} of 20"
+    tab.reload()
+    until(lambda: tab.locator("#apart-pictures [aria-pressed=true]").count() == len(wanted))  # no click is lost
+    part.get_by_text("Two directions apart").click()
+    make.click()
+    until(lambda: tab.get_by_role("radio", name="8 without 9").is_checked())
+    until(lambda: "Direction 8 with -0." in tab.locator("#status").text_content())
+    assert part.is_hidden()  # of one direction
+    until(lambda: tab.locator(".measuring").count() == 0)
+    slider(tab, "8 apart from 9").press("End")
+    settled(tab, lambda state: ("all-apart-8-9", 0) in edits(state))
+    tab.get_by_role("tab", name="Take along").click()
+    until(lambda: "all-apart-8-9:8 apart from 9=+" in tab.text_content("#command"))

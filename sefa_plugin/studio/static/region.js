@@ -1,8 +1,8 @@
 // A rectangle over the picture: its directions are found in the background, and then have sliders like others.
 
 import { json } from "./api.js";
+import { Way, isBusy } from "./way.js";
 
-const EVERY = 1000; // milliseconds between looks at a search
 const LEAST = 0.01; // of a side: less is a click, not a rectangle
 
 // The rectangle of a group of directions, as it is typed; "" where it has none.
@@ -14,7 +14,9 @@ export class Region {
     this.tell = { network, found, said };
     this.at = (id) => document.getElementById(id);
     this.trying = (work) => (...given) => Promise.resolve(work(...given)).catch((error) => said(error.message, true));
-    this.way = this.at("region-way");
+    this.way = new Way(this.at("region-way"), {
+      ask: () => this.ask("api/region"), cancel: () => this.ask("api/region/cancel", ""), over: (held) => this.over(held), said,
+    });
     this.draw();
     this.at("region-part").addEventListener("toggle", () => this.show());
     this.at("region").addEventListener("input", () => this.show());
@@ -22,7 +24,6 @@ export class Region {
       event.preventDefault();
       await this.watch(await json("api/region", { network: this.tell.network(), region: this.at("region").value }));
     }));
-    this.way.querySelector("button").addEventListener("click", this.trying(() => this.ask("api/region/cancel", "")));
     window.addEventListener("resize", () => this.show());
     this.at("picture").addEventListener("load", () => this.show());
   }
@@ -86,22 +87,16 @@ export class Region {
   // After the page is loaded: a search that is on its way is shown.
   async restore() {
     const held = await this.ask("api/region");
-    if (held.state === "waiting" || held.state === "running") await this.watch(held);
+    if (isBusy(held)) await this.watch(held);
   }
 
   async watch(held) {
-    const busy = held.state === "waiting" || held.state === "running";
-    const begins = busy && this.way.hidden;
-    this.way.hidden = !busy;
-    if (begins) this.way.scrollIntoView({ block: "nearest" });
-    this.at("region-form").querySelector("button").disabled = busy;
-    const progress = this.way.querySelector("progress");
-    if (held.total) Object.assign(progress, { max: held.total, value: held.done });
-    else progress.removeAttribute("value");
-    const left = held.left ? `, ${held.left} left` : "";
-    this.way.querySelector("span").textContent = held.total ? `${held.done} of ${held.total} pictures${left}` : "begins";
-    if (busy) setTimeout(this.trying(async () => this.watch(await this.ask("api/region"))), EVERY);
-    else if (held.state === "failed") this.tell.said(held.message, true);
-    else if (held.state === "done") await this.tell.found(held.groups, held.layers);
+    this.at("region-form").querySelector("button").disabled = isBusy(held);
+    await this.way.watch(held);
+  }
+
+  async over(held) {
+    this.at("region-form").querySelector("button").disabled = false;
+    if (held.state === "done") await this.tell.found(held.groups, held.layers);
   }
 }

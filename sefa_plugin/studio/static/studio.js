@@ -1,6 +1,7 @@
 // The page: one state, its history, and the controls that change it.
 
 import { ask, blob, findToken, json, parts, setToken } from "./api.js";
+import { Apart } from "./apart.js";
 import { copy, save } from "./files.js";
 import { Film } from "./film.js";
 import { Gallery } from "./gallery.js";
@@ -42,7 +43,15 @@ const photos = new Photos(at("photo-list"), {
   said,
 });
 
-const region = new Region({ network: () => state.network, found, said });
+const region = new Region({
+  network: () => state.network, said,
+  found: (groups, layers) => found(groups, layers, "Directions of the region are found; the first sliders change it most"),
+});
+
+const apart = new Apart({
+  network: () => state.network, sliders, said,
+  found: (groups, layers, line) => (layers ? found(groups, layers, line) : said(line)),
+});
 
 const stage = new Stage({ state: () => state, changed: fromStage, controls: stageControls, said });
 
@@ -135,10 +144,15 @@ async function enter() {
   if (!at("gallery").hidden) await gallery.show(state.network);
   gallery.network = state.network;
   await loadPresets();
+  if (shared) return;
+  await region.restore();
+  await apart.restore();
 }
 
-// A group of layers: `all`, `coarse`, `all-in-0.3_0.6_0.4_0.2`.
+// A group of layers: `all`, `coarse`, `all-in-0.3_0.6_0.4_0.2`, `all-apart-3-7`.
 function inWords(group) {
+  const [of, pair] = group.split("-apart-");
+  if (pair) return `${inWords(of)}: ${pair.replace("-", " without ")}`;
   const numbers = regionIn(group);
   if (numbers) return `${group.startsWith("all-") ? "" : `${group.split("-in-")[0]}, `}region ${numbers}`;
   return group === "all" ? "all layers" : group;
@@ -158,12 +172,12 @@ function showGroups() {
   at("groups").replaceChildren(at("groups").querySelector("legend"), ...choices);
 }
 
-// The directions of a region have been found.
-async function found(groups, layers) {
+// Directions have been found, which are a group of their own.
+async function found(groups, layers, line) {
   network().groups = groups;
   showGroups();
   await pick(layers);
-  said("Directions of the region are found; the first sliders change it most");
+  said(line);
 }
 
 async function loadPresets() {
@@ -176,6 +190,7 @@ async function pick(group) {
   for (const input of at("groups").querySelectorAll("input")) input.checked = input.value === group;
   region.pick(group);
   await sliders.show(state.network, group);
+  apart.choices();
   at("more").hidden = sliders.rows.size >= Math.min(sliders.total, 64);
   controls();
   later();
@@ -534,7 +549,6 @@ async function start() {
   await enter();
   if (held && !same(held, state)) await linked(held);
   await film.restore();
-  if (!shared) await region.restore();
   if (!shared) await stage.start(osc);
   return null;
 }
