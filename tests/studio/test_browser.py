@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from places import ROOT
-from studio_page import calibrated, edits, settled, shown, slider, until, watched
+from studio_page import calibrated, edits, picked, settled, shown, slider, until, watched
 from studio_process import running
 
 pytest.importorskip("starlette")
@@ -406,7 +406,7 @@ def test_a_rectangle_over_the_picture_gets_sliders(visit):
     slider(tab, "Direction 1").press("ArrowRight")  # the page stays at hand
     settled(tab, lambda state: ("all", 1) in edits(state))
     group = "all-in-" + "_".join(tab.input_value("#region").split(","))
-    until(lambda: tab.get_by_role("radio", name="region").is_checked(), 500)
+    picked(tab, "region", 500)
     calibrated(tab)
     slider(tab).press("End")
     state = settled(tab, lambda state: (group, 0) in edits(state))
@@ -441,7 +441,7 @@ def test_marked_pictures_take_two_directions_apart(visit):
     until(lambda: tab.locator("#apart-pictures [aria-pressed=true]").count() == len(wanted))  # no click is lost
     part.get_by_text("Two directions apart").click()
     make.click()
-    until(lambda: tab.get_by_role("radio", name="8 without 9").is_checked())
+    picked(tab, "8 without 9")
     until(lambda: "Direction 8 with -0." in tab.locator("#status").text_content())
     assert part.is_hidden()  # of one direction
     until(lambda: tab.locator(".measuring").count() == 0)

@@ -62,6 +62,11 @@ def calibrated(tab: Any) -> None:
     until(lambda: tab.locator("input[type=range]").count() == 6 and tab.locator(".measuring").count() == 0)
 
 
+def picked(tab: Any, group: str, seconds: float = 60) -> None:
+    """Wait until the sliders of a group of layers are chosen, which may not be there yet."""
+    until(lambda: tab.locator("#groups label", has_text=group).locator("input:checked").count() == 1, seconds)
+
+
 def slider(tab: Any, name: str = "Direction 0") -> Any:
     """A slider by its accessible name."""
     return tab.get_by_role("slider", name=name, exact=True)

@@ -27,7 +27,7 @@ let told = false;
 let presets = [];
 let shared = false; // with strangers: nothing is kept or changed
 
-const picture = new Picture(at("picture"), { shown, failed: (error) => said(error.message, true) });
+const picture = new Picture(at("picture"), { shown, failed: (error) => said(error.message, true, "picture") });
 const sliders = new Sliders(at("sliders"), { state: () => state, moved: slid, settled: settle, said });
 const gallery = new Gallery(at("kept"), { opened: (held) => open(held, true), said, sure });
 const film = new Film(at("record"), at("recordings"), {
@@ -57,9 +57,17 @@ const stage = new Stage({ state: () => state, changed: fromStage, controls: stag
 
 const network = () => networks.find((one) => one.id === state.network) || networks[0];
 
-function said(text, wrong = false) {
+let about = ""; // what the line says something of: "picture", or ""
+
+function said(text, wrong = false, what = "") {
+  about = what;
   at("status").textContent = text;
   at("status").classList.toggle("wrong", wrong);
+}
+
+// What was said is over: of a picture when another one is shown, else when something is done.
+function over(what = "") {
+  if (about === what) said("");
 }
 
 // --- the state -----------------------------------------------------------------------------------
@@ -70,17 +78,19 @@ function slid(layers, index, to, dragging) {
 }
 
 // The state has changed: show it in less time now, in full when the control is released.
-function change(layers = "", held = false) {
+function change(layers = "", held = false, here = true) {
+  if (here) over();
   moving = true;
   clearTimeout(idle);
   picture.preview(state, layers);
   clearTimeout(released);
-  if (!held) released = setTimeout(settle, RELEASED);
+  if (!held) released = setTimeout(() => settle(false), RELEASED);
   controls();
   stage.push();
 }
 
-function settle() {
+function settle(here = true) {
+  if (here) over();
   clearTimeout(released);
   moving = false;
   history.push(state);
@@ -97,7 +107,7 @@ function fromStage(other) {
   }
   const layers = layersMoved(state, other);
   state = other;
-  change(layers);
+  change(layers, false, false);
   sliders.refresh();
 }
 
@@ -116,6 +126,7 @@ const capital = (layers) => (layers === "all" ? "Direction" : `${layers[0].toUpp
 // Another state from the history, a link, a recipe or the gallery.
 async function open(other, remember) {
   const before = state;
+  over();
   state = other;
   if (remember) history.push(state);
   clearTimeout(released);
@@ -242,9 +253,9 @@ function shown({ state: of, full, took }) {
   at("caption").textContent = of.edits.length ? "" : "unedited";
   if (took > SLOW && !told) {
     told = true;
-    said(`A full picture takes about ${(took / 1000).toFixed(1)} s on this computer`);
+    said(`A full picture takes about ${(took / 1000).toFixed(1)} s on this computer`, false, "picture");
   } else if (took <= SLOW) {
-    said("");
+    over("picture");
   }
   if (at("beside").getAttribute("aria-pressed") === "true") showBeside();
   if (!at("along").hidden) showLines();
