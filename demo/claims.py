@@ -46,6 +46,7 @@ def _of_methods(outcomes: Sequence[Outcome]) -> list[Claim]:
     by = {one.found.method: one for one in outcomes}
     sefa, pca, svm = by["sefa"], by["ganspace"], by["interfacegan"]
     conditional, chance = by["interfacegan-c"], by["chance"]
+    layers, pictures = by["sharpen-layers"], by["sharpen-pictures"]
 
     def frechet(one: Outcome, other: Outcome) -> Interval:
         error = np.hypot(*((held.frechet.high - held.frechet.low) / 2 for held in (one, other)))
@@ -58,6 +59,11 @@ def _of_methods(outcomes: Sequence[Outcome]) -> list[Claim]:
         Claim("SeFa re-scores higher than GANSpace", difference(sefa, pca, "change")),
         Claim("SeFa is purer than GANSpace", difference(sefa, pca, "share")),
         Claim("SeFa's edits leave the distribution less than GANSpace's (Frechet)", frechet(sefa, pca), -1),
+        Claim("Sharp directions by layers are purer than SeFa's", difference(layers, sefa, "share")),
+        Claim("They re-score higher", difference(layers, sefa, "change")),
+        Claim("Sharp directions by pictures are purer than those by layers", difference(pictures, layers, "share")),
+        Claim("They are purer than InterFaceGAN's", difference(pictures, svm, "share")),
+        Claim("They leave more of the rest than InterFaceGAN's", difference(pictures, svm, "preserved")),
         Claim("InterFaceGAN is purer than SeFa", difference(svm, sefa, "share")),
         Claim("InterFaceGAN re-scores higher than SeFa", difference(svm, sefa, "change")),
         Claim("Conditional boundaries are purer than plain ones", difference(conditional, svm, "share")),
@@ -103,10 +109,21 @@ def _of_variants(units: Sequence[Unit]) -> list[Claim]:
         *claim("They make them re-score higher", "change", "ToRGB always"),
         *claim("Truncation to 0.7 makes directions purer", "share", "truncation 0.7"),
         *claim("It makes them steadier (correlation)", "correlation", "truncation 0.7"),
+        *claim("Sharp directions by layers are purer", "share", "sharp by layers"),
+        *claim("They re-score higher", "change", "sharp by layers"),
+        *claim("They leave more of the rest", "preserved", "sharp by layers"),
+        *claim("Those by pictures are purer than those by layers", "share", "sharp by pictures", "sharp by layers"),
         *claim("As many directions, divided among the groups of layers, are purer", "share", groups),
         *claim("They re-score higher", "change", groups),
         *claim("So divided, SeFa is purer than chance", "share", groups, "chance, groups together"),
         *claim("So divided, SeFa is purer than GANSpace", "share", groups, "GANSpace, groups together"),
         *claim("So divided, SeFa re-scores higher than GANSpace", "change", groups, "GANSpace, groups together"),
+        *claim(
+            "So divided, sharp ones by layers are purer than SeFa's",
+            "share",
+            "sharp by layers, groups together",
+            groups,
+        ),
+        *claim("So divided, those by pictures are, too", "share", "sharp by pictures, groups together", groups),
         *claim("Divided among single layers they are purer still", "share", "single layers together", groups),
     ]

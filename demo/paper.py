@@ -76,7 +76,7 @@ class Size:
 
     def pictures(self, attributes: int, layers: int, variants: int) -> int:
         """How many are rendered, about."""
-        methods = 2 * self.samples * 5 * attributes
+        methods = 2 * self.samples * len(METHODS) * attributes
         single = 2 * self.layer_samples * self.layer_count * (layers + 4)
         varied = 2 * self.set_samples * self.sets * (self.count * (variants - 2) + 2 * attributes)
         return methods + self.scored + 7 * self.portraits + single + varied
@@ -86,11 +86,16 @@ QUICK = Size(2, 6, 100, 200, 10, 4, 1, 1, 6)
 
 
 class Paper:
-    """The experiments on one or several networks, the first of which is looked at closely."""
+    """The experiments on one or several networks, the first of which is looked at closely.
 
-    def __init__(self, networks: Sequence[str], size: Size, parts: Parts, progress: Progress) -> None:
+    ``only``: the factors that are measured; all without any.
+    """
+
+    def __init__(
+        self, networks: Sequence[str], size: Size, parts: Parts, progress: Progress, only: Sequence[str] = ()
+    ) -> None:
         self.size = size
-        scorer = load_scorer("demo")
+        scorer = load_scorer("demo", only=only)
         self.benches = [
             Bench(load_network(path), scorer, count=size.samples, parts=parts, advance=progress.advance)
             for path in networks
@@ -162,7 +167,7 @@ def write(folder: Path, paper: Paper, start: float | None) -> dict[str, Any]:
     sefa = outcomes[0]
     figures = {
         "rescoring": _directions(sefa),
-        "supervised": _directions(outcomes[2]),
+        "supervised": _directions(next(one for one in outcomes if one.found.method == "interfacegan")),
         "layers": hierarchy.heatmap(found),
         "correlations": truth.heatmap(results, "correlation", "Correlation of distance and factor"),
         "shares": truth.heatmap(results, "share", "Disentanglement of each factor"),
@@ -261,6 +266,7 @@ def target_of(docs: str | None, quick: bool, work: str) -> Path:
 
 @click.command()
 @click.option("--network", "networks", multiple=True, default=("demo",), help="May be repeated: several trainings.")
+@click.option("--score-only", default="", help="Factors to measure, like turn,smile.  [default: all]", metavar="LIST")
 @click.option("--quick", is_flag=True, help="Too few samples for any conclusion: does it run?")
 @click.option("--resume", is_flag=True, help="Use what an earlier run with the same settings has measured.")
 @click.option(
@@ -269,7 +275,7 @@ def target_of(docs: str | None, quick: bool, work: str) -> Path:
 @click.option(
     "--docs", help="Folder of evaluation.md.  [default: docs; for --quick a copy in --work]", metavar="FOLDER"
 )
-def main(networks: tuple[str, ...], quick: bool, resume: bool, work: str, docs: str | None) -> None:
+def main(networks: tuple[str, ...], score_only: str, quick: bool, resume: bool, work: str, docs: str | None) -> None:
     """Run the experiments and fill in the document."""
     keep_freed_memory()
     start = time.perf_counter()
@@ -282,7 +288,9 @@ def main(networks: tuple[str, ...], quick: bool, resume: bool, work: str, docs: 
     draft = Path(work) / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     with Progress() as progress:
-        found = write(draft, Paper(networks, QUICK if quick else Size(), parts, progress), None if resume else start)
+        only = [name.strip() for name in score_only.split(",") if name.strip()]
+        paper = Paper(networks, QUICK if quick else Size(), parts, progress, only)
+        found = write(draft, paper, None if resume else start)
     after = filled(before, found)  # fails before anything of the document is touched
     for path in sorted(draft.iterdir()):
         with whole_file(folder / path.name) as part:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..networks.generator import Generator
 
 SAMPLES = 32
-STEP = 0.2  # standard deviations to either side
+STEP = 0.02  # standard deviations
 CELLS = 8  # a side of the grid
 PIXELS = 64  # pictures are looked at in this size
 TOGETHER = 16  # pictures in a batch
@@ -35,7 +35,7 @@ def picture_grams(
     """Grams of the changes of pictures along a basis, float64 ``[CELLS^2, p, p]``.
 
     ``G_c = mean of D^T D`` over samples, where a column of ``D`` holds the changes of the pixels of cell c along one
-    vector of the basis: the central difference of two pictures, each ``STEP`` away from the sample.
+    vector of the basis, see :func:`changes`.
 
     Args:
         G: a generator; one whose pictures are sums of ToRGBs is run up to ``PIXELS`` only.
@@ -49,7 +49,7 @@ def picture_grams(
     if file is not None and file.exists():
         with np.load(file, allow_pickle=False) as held:
             done, grams = int(held["done"]), held["grams"]
-        advance(done * 2 * basis.shape[1])
+        advance(done * (1 + basis.shape[1]))
     for sample, change in enumerate(changes(G, basis, rows, range(done, samples), advance), done):
         cells = _cells(change).cpu().numpy()
         grams += cells @ cells.transpose(0, 2, 1)
@@ -78,14 +78,15 @@ def kept_changes(
         about: what decides the pictures beside these, such as the digest of the network.
         folder: a folder is made in it that keeps them, named by all that decides them; None keeps nothing.
     """
-    named = hashlib.sha256(repr((about, tuple(rows))).encode() + basis.astype(np.float32).tobytes()).hexdigest()[:12]
+    key = repr((about, tuple(rows), STEP)).encode() + basis.astype(np.float32).tobytes()
+    named = hashlib.sha256(key).hexdigest()[:12]
     place = None if folder is None else folder / f".changes-{named}"
     found = []
     for sample in range(samples):
         file = None if place is None else place / f"{sample:02d}.npy"
         if file is not None and file.exists():
             found.append(np.load(file, allow_pickle=False))
-            advance(2 * basis.shape[1])
+            advance(1 + basis.shape[1])
             continue
         (change,) = changes(G, basis, rows, [sample], advance, whole=True)
         found.append(change.cpu().numpy().astype(np.float16))
@@ -106,31 +107,38 @@ def changes(
 ) -> Iterator[Tensor]:
     """Changes of the pictures of some samples along a basis, float64 ``[p, channels, height, width]`` for each sample.
 
-    Central differences of two pictures, each ``STEP`` away from the sample, in units of the picture's range -1 to 1
-    for one unit of the basis. The arguments are those of :func:`picture_grams`; ``samples`` are their numbers.
-    ``whole``: with what layers beyond ``PIXELS`` add, too.
+    Differences of two pictures, of the sample and ``STEP`` away from it, in units of the picture's range -1 to 1 for
+    one unit of the basis. Samples go forwards and backwards in turn: in the mean over them what is not linear cancels.
+    The arguments are those of :func:`picture_grams`; ``samples`` are their numbers. ``whole``: with what layers beyond
+    ``PIXELS`` add, too.
     """
     import torch
 
+    from ..generators.quick import Quick
+
     device = next(G.parameters()).device
-    steps = torch.zeros(2, basis.shape[1], G.num_ws, G.w_dim, device=device)
+    steps = torch.zeros(1 + basis.shape[1], G.num_ws, G.w_dim, device=device)
     moved = torch.from_numpy(np.ascontiguousarray(basis.T * STEP)).float().to(device)
-    steps[0, :, list(rows)] = moved[:, None]
-    steps[1] = -steps[0]
-    summed = getattr(G.synthesis, "sums_pictures", False) and not whole
-    partial: dict[str, object] = {"up_to": PIXELS} if summed else {}
+    steps[1:, list(rows)] = moved[:, None]
+    options: dict[str, object] = {}
+    if getattr(G.synthesis, "sums_pictures", False) and not whole:
+        options["up_to"] = PIXELS
+    if getattr(G.synthesis, "takes_quick", False):
+        options["quick"] = Quick()
     for sample in samples:
+        sign = -1 if sample % 2 else 1
         draw = np.random.RandomState(SEED + 1 + sample)
         z = torch.from_numpy(draw.randn(1, G.z_dim)).to(device)
         labels = torch.eye(G.c_dim, device=device)[draw.randint(G.c_dim, size=1)] if G.c_dim else None
-        with torch.no_grad():
-            ws = G.mapping(z, labels) + steps.flatten(0, 1)
+        # So small steps need all digits of float32, which TF32 has not.
+        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            ws = G.mapping(z, labels) + sign * steps
             pictures = []
             for batch in torch.split(ws, TOGETHER):
-                pictures.append(_reduced(G.synthesis(batch, "const", False, **partial)))
+                pictures.append(_reduced(G.synthesis(batch, "const", True, **options)))
                 advance(len(batch))
-            plus, minus = torch.cat(pictures).double().chunk(2)
-        yield (plus - minus) / (2 * STEP)
+            made = torch.cat(pictures).double()
+        yield (made[1:] - made[:1]) / (sign * STEP)
 
 
 def _reduced(pictures: Tensor) -> Tensor:

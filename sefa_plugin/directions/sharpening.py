@@ -15,7 +15,7 @@ from .codes import PER_DIMENSION, covariance, enough
 from .directions import Directions, Source
 from .layers import LayerGroup, select_layers
 from .local import LEAK, local
-from .picture_grams import SAMPLES, kept_changes, picture_grams
+from .picture_grams import SAMPLES, STEP, kept_changes, picture_grams
 from .region import Region
 from .sharp import POOL, Sharp, rotated, scales, sharpen
 from .ties import ONLY_THE_SPACE
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .factorization import Factorisation
 
 Advance = Callable[[int], None]
-PICTURES = 2 * POOL * SAMPLES  # of one group of layers, at most
+PICTURES = (1 + POOL) * SAMPLES  # of one group of layers, at most
 # Of local directions: the dimensions of w that are mixed, samples to find them, and others that measure them.
 DIMENSIONS, FOUND_WITH, APART = 128, 16, 8
 
@@ -107,7 +107,7 @@ def _by_pictures(
     basis = scales(varied)[:, :POOL]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    about = repr((source["digest"], group.ws_indices)).encode() + basis.astype(np.float32).tobytes()
+    about = repr((source["digest"], group.ws_indices, STEP)).encode() + basis.astype(np.float32).tobytes()
     file = None if folder is None else folder / f".sharpening-{hashlib.sha256(about).hexdigest()[:12]}.npz"
     grams = picture_grams(G, basis, group.ws_indices, SAMPLES, advance=advance, file=file)
     return rotated(basis, grams)
@@ -116,7 +116,7 @@ def _by_pictures(
 def pictures_of(how: Factorisation, w_dim: int) -> int:
     """How many pictures are rendered for one group of layers, at most."""
     if how.region is not None:
-        return 2 * min(DIMENSIONS, w_dim) * (FOUND_WITH + APART)
+        return (1 + min(DIMENSIONS, w_dim)) * (FOUND_WITH + APART)
     return PICTURES if how.sharpen == "pictures" else 0
 
 

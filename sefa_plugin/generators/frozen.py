@@ -206,7 +206,7 @@ def _clamped(x: Tensor, most: float | None) -> Tensor | None:
 def _there(x: Tensor, weight: Tensor, held: _Layer, bias: Tensor | None = None) -> Tensor:
     """The convolution of a layer."""
     if held.tiles is not None:
-        return torch.cat([winograd(one, held.tiles[0]) for one in torch.split(x, 1)])
+        return winograd(x, held.tiles[0])
     if held.blur is None:
         return F.conv2d(x, weight, bias, padding=1)
     made = F.conv_transpose2d(x, weight, stride=2)
@@ -216,7 +216,7 @@ def _there(x: Tensor, weight: Tensor, held: _Layer, bias: Tensor | None = None) 
 def _back(gradient: Tensor, weight: Tensor, held: _Layer) -> Tensor:
     """The gradient of its input."""
     if held.tiles is not None:
-        return torch.cat([winograd(one, held.tiles[1]) for one in torch.split(gradient, 1)])
+        return winograd(gradient, held.tiles[1])
     if held.blur is None:
         return F.conv_transpose2d(gradient, weight, padding=1)
     gradient = F.conv2d(gradient, held.blur[1], padding=_BLUR - 2, groups=len(held.blur[1]))

@@ -46,8 +46,7 @@ class Quick:
     def suits(self, layer: SynthesisLayer, x: Tensor) -> bool:
         """Whether :meth:`convolved` has a layer and its input ``[N, in, h, w]``."""
         return (
-            len(x) == 1
-            and x.device.type == "cpu"
+            x.device.type == "cpu"
             and x.dtype == torch.float32
             and not torch.is_grad_enabled()
             and min(layer.weight.shape[:2]) >= FROM_CHANNELS
@@ -88,16 +87,23 @@ def winograd_weights(weight: Tensor) -> Tensor:
 
 
 def winograd(x: Tensor, weights: Tensor) -> Tensor:
-    """``conv2d`` with padding 1: ``[1, in, h, w]``, multiples of 4, to ``[1, out, h, w]``, channels last.
+    """``conv2d`` with padding 1: ``[N, in, h, w]``, multiples of 4, to ``[N, out, h, w]``, channels last.
 
     ``weights`` are those of :func:`winograd_weights`.
     """
-    _, channels, high, wide = x.shape
+    number, _, high, wide = x.shape
+    made = torch.empty(number, high // _SIDE, _SIDE, wide // _SIDE, _SIDE, weights.shape[2])
+    for features, place in zip(x, made):
+        _in_tiles(features, weights, place)
+    return made.view(number, high, wide, weights.shape[2]).permute(0, 3, 1, 2)
+
+
+def _in_tiles(x: Tensor, weights: Tensor, made: Tensor) -> None:
+    """Convolve ``[in, h, w]`` into ``made [rows of tiles, 4, columns of tiles, 4, out]``."""
     entering, leaving = torch.tensor(_INPUT, dtype=x.dtype), torch.tensor(_OUTPUT, dtype=x.dtype)
-    padded = F.pad(x[0].permute(1, 2, 0), (0, 0, 1, 1, 1, 1))
-    rows, columns, out = high // _SIDE, wide // _SIDE, weights.shape[2]
+    padded = F.pad(x.permute(1, 2, 0), (0, 0, 1, 1, 1, 1))
+    (rows, _, columns, _, out), channels = made.shape, len(x)
     down, right, _ = padded.stride()
-    made = torch.empty(rows, _SIDE, columns, _SIDE, out)
     step = max(1, _TILES // columns)
     for first in range(0, rows, step):
         count = min(step, rows - first)
@@ -108,7 +114,6 @@ def winograd(x: Tensor, weights: Tensor) -> Tensor:
         part = torch.bmm(part.view(_ENTERING**2, count * columns, channels), weights)
         part = _both_ways(leaving, part.view(_ENTERING, _ENTERING, -1))
         made[first : first + count] = part.view(_SIDE, _SIDE, count, columns, out).permute(2, 0, 3, 1, 4)
-    return made.view(1, high, wide, out).permute(0, 3, 1, 2)
 
 
 def _both_ways(matrix: Tensor, x: Tensor) -> Tensor:

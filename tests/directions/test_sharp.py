@@ -172,11 +172,11 @@ def test_grams_are_of_the_differences_of_pictures():
     drawn = [np.random.RandomState(codes.SEED + 1 + sample).randn(3) for sample in range(4)]
     seen = []
     grams = picture_grams(G, np.eye(3), [1], samples=4, advance=seen.append)
-    assert grams.shape == (64, 3, 3) and sum(seen) == 4 * 6
+    assert grams.shape == (64, 3, 3) and sum(seen) == 4 * 4
     pixels = 4  # in each of the 8 x 8 cells
-    np.testing.assert_allclose(grams[0], np.diag([9.0 * pixels, 0, 0]), atol=1e-4)
+    np.testing.assert_allclose(grams[0], np.diag([9.0 * pixels, 0, 0]), atol=1e-3)
     slopes = [np.array([0, z[2], z[1]]) for z in drawn]
-    np.testing.assert_allclose(grams[-1], pixels * np.mean([np.outer(s, s) for s in slopes], axis=0), atol=1e-4)
+    np.testing.assert_allclose(grams[-1], pixels * np.mean([np.outer(s, s) for s in slopes], axis=0), atol=1e-3)
     assert not picture_grams(G, np.eye(3), [0], samples=1).any()  # a row that the network does not read
 
 
@@ -199,7 +199,7 @@ def test_an_interrupted_measurement_of_pictures_goes_on(tmp_path):
     assert file.exists()
     advanced = []
     again = picture_grams(G, basis, range(10), samples=4, advance=advanced.append, file=file)
-    assert advanced == [16, 8, 8] and not file.exists()
+    assert advanced == [10, 5, 5] and not file.exists()
     np.testing.assert_allclose(again, picture_grams(G, basis, range(10), samples=4), rtol=1e-12)
 
 

@@ -39,7 +39,7 @@ def test_a_rectangle_gets_sliders_that_change_it(studio, tmp_path):
     assert begun["state"] in ("waiting", "running") and begun["layers"] == GROUP
     held = until_over(client, network)
     assert held["state"] == "done", held
-    assert held["done"] == held["total"] == 2 * 6 * 3 and GROUP in held["groups"]
+    assert held["done"] == held["total"] == 7 * 3 and GROUP in held["groups"]
     assert GROUP in answered(client.get("/api/studio"))["networks"][0]["groups"]
 
     (file,) = tmp_path.rglob(f"directions-{GROUP}.safetensors")  # as `sefa factorize --region` keeps them
@@ -66,7 +66,7 @@ def test_a_rectangle_gets_sliders_that_change_it(studio, tmp_path):
 def test_what_is_kept_is_not_searched_again(studio):
     network, client = studio
     drawn = {"network": network.id, "region": BOX}
-    for pictures in (2 * 6 * 3, 0):
+    for pictures in (7 * 3, 0):
         answered(client.post("/api/region", json=drawn))
         held = until_over(client, network)
         assert (held["state"], held["done"]) == ("done", pictures)

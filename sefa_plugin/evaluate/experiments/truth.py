@@ -15,7 +15,7 @@ import numpy as np
 
 from ...directions.factorization import factorize_groups
 from ...directions.layers import GROUPS
-from ..methods.methods import FIRST_CODE, by_chance, by_ganspace
+from ..methods.methods import FIRST_CODE, by_chance, by_ganspace, by_sharpening
 from ..samples.bench import Bench, Changes
 from ..statistics import measures
 from ..statistics.bootstrap import TIMES, Interval, interval, resampling
@@ -40,7 +40,7 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to get directions; ``by`` is sefa, ganspace, chance, interfacegan or interfacegan-c.
+    """One way to get directions; ``by`` is one of ``methods.METHODS``.
 
     ``layers`` may name several groups: the directions are then divided among them.
     """
@@ -73,6 +73,10 @@ VARIANTS = (
     Variant(TITLES["interfacegan-c"], by="interfacegan-c"),
     Variant("chance", by="chance"),
     Variant("chance, groups together", by="chance", layers=BY_GROUP),
+    Variant("sharp by layers", by="sharpen-layers"),
+    Variant("sharp by layers, groups together", by="sharpen-layers", layers=BY_GROUP),
+    Variant("sharp by pictures", by="sharpen-pictures"),
+    Variant("sharp by pictures, groups together", by="sharpen-pictures", layers=BY_GROUP),
 )
 
 
@@ -152,6 +156,8 @@ def _changes(
         if variant.by == "sefa":
             (held,) = factorize_groups(bench.G, layers, "w", variant.normalize, variant.torgb, number)
             made = ()
+        elif variant.by.startswith("sharpen-"):
+            held, made = by_sharpening(bench.G, number, layers, variant.by.partition("-")[2]).directions, ()
         elif variant.by == "ganspace":
             first = FIRST_CODE + seed * codes
             found = by_ganspace(bench.G, number, layers, variant.torgb, look=bench.look, samples=codes, first=first)
