@@ -6,7 +6,7 @@ by the bundled predictor for faces, by the nearest drawing for vases; asked is w
 Where two factors of different kinds change by as much, within two standard errors over the samples, either is right
 (``tied``).
 
-``--drawn`` asks the same of faces that are drawn anew with one factor changed, so that the truth is exact.
+``--drawn`` asks the same of faces or vases that are drawn anew with one factor changed, so that the truth is exact.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ import torch
 
 from demo import vases
 from demo.vase_reader import read_factors
-from demo.world import FACTORS, NAMES, draw, sample_factors
+from demo.world import FACTORS, draw, sample_factors
 from sefa_plugin.directions.factorization import factorize
 from sefa_plugin.evaluate.scorers.predictor import load_predictor
 from sefa_plugin.media.effect import Effect, describe
 from sefa_plugin.networks.building import load_network
 from sefa_plugin.rendering.calibration import calibrate
 from sefa_plugin.rendering.edits import edit_of
+from sefa_plugin.rendering.frames import to_uint8
 from sefa_plugin.rendering.look import Look
 from sefa_plugin.rendering.scene import Scene
 from sefa_plugin.rendering.shards import Shard, View
 
 GROUPS = ("all", "coarse", "middle", "fine")
 COUNT = 10  # directions of a group
-SEEDS = range(600, 608)  # whose pictures the words are measured on; rules were compared on them and on 700 to 707
+SEEDS = range(1300, 1340)  # whose pictures the words are measured on; rules were compared on others, up to 1279
 FACES = {
     **dict.fromkeys(("turn", "tilt", "size", "x", "y"), "motion"),
     **dict.fromkeys(("smile", "eyes", "hair_length", "wrinkles", "glasses"), "shape"),
@@ -153,35 +154,48 @@ def _read(
     return {name: means[name] for name in order}, tuple(dict.fromkeys(kinds))
 
 
-def drawn(subjects: int = 6, seed: int = 5) -> dict[str, Effect]:
-    """The words for each factor of the drawn world alone, by its name: from one deviation below to one above."""
-    middle = sample_factors(np.random.RandomState(seed), subjects)
+def drawn(network: str = "demo", subjects: int = 6, seed: int = 5) -> dict[str, Effect]:
+    """The words for each factor of a drawn world alone, by its name: from one deviation below to one above."""
+    rng = np.random.RandomState(seed)
+    if network == "demo":
+        ranges, middle = FACTORS, sample_factors(rng, subjects)
+    else:
+        ranges = vases.FACTORS
+        middle = vases.factors_of(torch.from_numpy(rng.randn(subjects, vases.Z_DIM))).numpy()
+    pictures = _drawn_faces if network == "demo" else _drawn_vases
     result = {}
-    for place, name in enumerate(NAMES):
-        low, high = FACTORS[name]
+    for place, (name, (low, high)) in enumerate(ranges.items()):
         ends = []
         for sign in (-1, 1):
             moved = middle.copy()
             step = 1.0 if name == "glasses" else (high - low) / 12**0.5  # worn or not
             moved[:, place] = np.clip(middle[:, place] + sign * step, low, high)
-            ends.append([draw(row) for row in moved])
-        result[name] = describe([draw(row) for row in middle], *ends)
+            ends.append(pictures(moved))
+        result[name] = describe(pictures(middle), *ends)
     return result
+
+
+def _drawn_faces(factors: np.ndarray) -> list[np.ndarray]:
+    return [draw(row) for row in factors]
+
+
+def _drawn_vases(factors: np.ndarray) -> list[np.ndarray]:
+    return list(to_uint8(vases.draw(torch.from_numpy(factors))))
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--seeds", default=len(SEEDS), help="How many subjects the words are measured on; a sheet has 3.")
 @click.option("--first-seed", default=SEEDS[0], help="Of these subjects.")
-@click.option("--drawn", "of_faces", is_flag=True, help="Judge faces that are drawn with one factor changed.")
+@click.option("--drawn", "of_drawn", is_flag=True, help="Judge what is drawn with one factor changed.")
 @click.option("--network", type=click.Choice(list(WORLDS)), default="demo", help="Bundled network.")
-def main(seeds: int, first_seed: int, of_faces: bool, network: str) -> None:
+def main(seeds: int, first_seed: int, of_drawn: bool, network: str) -> None:
     """Judge the words of the ten strongest directions of each group of layers of a bundled network."""
-    if of_faces:
-        effects = drawn()
+    if of_drawn:
+        effects, kinds = drawn(network), WORLDS[network].kinds
         for name, effect in effects.items():
-            mark = "=" if effect.kind == FACES[name] else " "
-            click.echo(f"{name:12} {FACES[name]:9}{mark} {', '.join(effect.words)}")
-        click.echo(f"of the right kind: {sum(effects[name].kind == FACES[name] for name in effects)} of {len(effects)}")
+            mark = "=" if effect.kind == kinds[name] else " "
+            click.echo(f"{name:12} {kinds[name]:9}{mark} {', '.join(effect.words)}")
+        click.echo(f"of the right kind: {sum(effects[name].kind == kinds[name] for name in effects)} of {len(effects)}")
         return
 
     def show(one: Judged) -> None:

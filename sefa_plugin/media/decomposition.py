@@ -80,14 +80,14 @@ def strengths(changes: Sequence[Change]) -> list[dict[str, float]]:
 
 
 def overall(changes: Sequence[Change], each: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """How strong each of ``KINDS`` is in several pictures of one direction, from their :func:`strengths`.
+    """How strong each of ``KINDS`` is in several pictures of one direction: the median of their :func:`strengths`.
 
     Whether it is a motion or a change of shape, the motion of all points says: a motion where that explains more than
     it leaves. How strong a motion is beside the other kinds, that of the subjects as a whole says.
     """
-    found = {kind: float(np.mean([one[kind] for one in each])) for kind in KINDS}
+    found = {kind: float(np.median([one[kind] for one in each])) for kind in KINDS}
     if found["motion"]:
-        body = float(np.mean([min(max(one.as_body, 0.0), one.powers["motion"]) ** 0.5 for one in changes]))
+        body = float(np.median([min(max(one.as_body, 0.0), one.powers["motion"]) ** 0.5 for one in changes]))
         if found["motion"] > found["shape"]:
             found["shape"] = min(found["shape"], body)
         found["motion"] = body
