@@ -196,6 +196,10 @@ def truth(**given: Any) -> None:
       14 InterFaceGAN, conditional
       15 chance
       16 chance, groups together
+      17 sharp by layers
+      18 sharp by layers, groups together
+      19 sharp by pictures
+      20 sharp by pictures, groups together
 
     \b
     Examples:

@@ -11,23 +11,7 @@ from places import ROOT
 
 from demo import paper
 from demo.claims import Claim
-from sefa_plugin.evaluate.scorers.scorers import load_scorer
 from sefa_plugin.evaluate.statistics.bootstrap import Interval
-
-
-class Few:
-    """The bundled predictor, asked about four factors: as many boundaries."""
-
-    title, identity = "few", "few"
-
-    def __init__(self, spec):
-        self.whole = load_scorer(spec)
-        self.features = self.whole.features
-
-    def __call__(self, pictures):
-        return {
-            name: values for name, values in self.whole(pictures).items() if name in ("turn", "smile", "skin", "eyes")
-        }
 
 
 @pytest.mark.hard
@@ -39,8 +23,7 @@ def test_a_quick_run_fills_in_the_document(tmp_path, monkeypatch):
     few = [variant for variant in paper.truth.VARIANTS if variant.name in asked]
     monkeypatch.setattr(paper.truth, "VARIANTS", tuple(few))
     monkeypatch.setattr(paper.truth.fitting, "__defaults__", (tuple(few),))
-    monkeypatch.setattr(paper, "load_scorer", Few)
-    words = ["--quick", "--docs", str(docs), "--work", str(tmp_path / "work")]
+    words = ["--quick", "--score-only", "turn,smile,skin,eyes", "--docs", str(docs), "--work", str(tmp_path / "work")]
     result = CliRunner().invoke(paper.main, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     text = (docs / "evaluation.md").read_text(encoding="utf-8")
