@@ -54,7 +54,7 @@ PICTURES = {
     f"demo --layers coarse --directions 0,2,3,5 --seeds 16,10,5 --grid --captions {EASING} --frames 16 {GIF} 420": {
         "grid.gif": "videos/coarse-grid.gif"
     },
-    f"vases --sharpen layers --directions 0,1,2,5 {VASES} --grid {EASING} --frames 14 {GIF} 640": {
+    f"vases --sharpen layers --directions 0,1,2,5 {VASES} --grid {EASING} --frames 13 {GIF} 640": {
         "vases.gif": "videos/all-sharp-grid.gif"
     },
 }
