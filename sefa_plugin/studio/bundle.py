@@ -200,6 +200,9 @@ def take(bundle: Bundle, network: Network) -> Taken:
         wanted.setdefault(one.layers, []).append(one)
     named, left = 0, []
     for layers, some in wanted.items():
+        if Label.of(layers).is_kept and layers not in network.groups:
+            left.append(f"names of {layers}, whose directions are not here")
+            continue
         lines: list[str] = []
         try:
             group = network.group(layers)

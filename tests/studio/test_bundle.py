@@ -164,3 +164,15 @@ def gives_and_takes(path, made, client):
     held = {**json.loads(given), "network": {"name": "ffhq", "digest": "0" * 64}}
     error = client.post("/api/presets/file", json=held)
     assert error.status_code == 400 and "for 'ffhq'" in error.json()["error"]
+
+
+def test_names_of_directions_that_are_not_here_are_said(found):
+    """Sharp, local and marked directions are not in the file; the rest of it is taken."""
+    _, path = found
+    held = json.loads(path.read_text())
+    held["names"].append({**held["names"][0], "layers": "all-sharp-apart-3-7", "index": 0, "name": "fair"})
+    path.write_text(json.dumps(held))
+    taken = sefa("preset", "import", path, "--network", SMALL)
+    assert taken.exit_code == 0, taken.output
+    assert "2 names, 1 preset, 1 picture taken" in taken.stdout
+    assert "names of all-sharp-apart-3-7, whose directions are not here" in taken.output
