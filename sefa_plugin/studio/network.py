@@ -141,6 +141,7 @@ class Network:
         with self._lock:
             for held in (self._groups, self._files, self._named, self._changes, self._ends):
                 held.pop(layers, None)
+            self._shown.clear()
 
     def named(self, layers: str) -> Directions:
         """As :meth:`group`, with the names, stars and notes that its file has now."""

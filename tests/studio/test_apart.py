@@ -87,13 +87,15 @@ def test_marked_pictures_give_a_slider(studio, tmp_path):
 def test_other_marks_give_another_slider_of_that_name(studio):
     network, client = studio
     marks = [mark["amount"] for mark in _amounts(client, network)]
-    vectors = []
+    vectors, pictures = [], []
     for sign in (1, -1):
         wanted = [number for number, amount in enumerate(marks) if abs(amount - 0.4 * sign) < 0.4]
         client.post("/api/apart/marks", json={"network": network.id, "wanted": wanted})
         assert make(client, network)["layers"] == GROUP
         vectors.append(network.group(GROUP).directions.vectors[0])
-    assert abs(vectors[0] @ vectors[1]) < 0.99
+        state = {"network": network.id, "seed": 1, "edits": [{"layers": GROUP, "index": 0, "distance": 2.0}]}
+        pictures.append(client.post("/api/preview", json={"state": state, "moving": GROUP}).content)
+    assert abs(vectors[0] @ vectors[1]) < 0.99 and pictures[0] != pictures[1]
 
 
 def _amounts(client, network):

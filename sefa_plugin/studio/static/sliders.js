@@ -35,6 +35,12 @@ export class Sliders {
     await this.load();
   }
 
+  // Pictures of directions that may be other ones now.
+  forget() {
+    this.strips.clear();
+    for (const row of this.rows.values()) row.key = "";
+  }
+
   async more() {
     await this.show(this.network, this.layers, this.count + MORE);
   }

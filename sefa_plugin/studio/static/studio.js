@@ -187,8 +187,10 @@ function showGroups() {
 async function found(groups, layers, line) {
   network().groups = groups;
   showGroups();
+  sliders.forget();
   await pick(layers);
   said(line);
+  if (state.edits.some((one) => one.layers === layers)) picture.settle(state); // it may be another direction than before
 }
 
 async function loadPresets() {
