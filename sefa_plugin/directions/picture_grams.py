@@ -81,15 +81,16 @@ def kept_changes(
     key = repr((about, tuple(rows), STEP)).encode() + basis.astype(np.float32).tobytes()
     named = hashlib.sha256(key).hexdigest()[:12]
     place = None if folder is None else folder / f".changes-{named}"
+    files = [None if place is None else place / f"{sample:02d}.npy" for sample in range(samples)]
+    kept = [file is not None and file.exists() for file in files]
+    made = changes(G, basis, rows, [sample for sample in range(samples) if not kept[sample]], advance, whole=True)
     found = []
-    for sample in range(samples):
-        file = None if place is None else place / f"{sample:02d}.npy"
-        if file is not None and file.exists():
+    for file, there in zip(files, kept):
+        if there and file is not None:
             found.append(np.load(file, allow_pickle=False))
             advance(1 + basis.shape[1])
             continue
-        (change,) = changes(G, basis, rows, [sample], advance, whole=True)
-        found.append(change.cpu().numpy().astype(np.float16))
+        found.append(next(made).cpu().numpy().astype(np.float16))
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(file) as part, part.open("wb") as out:
