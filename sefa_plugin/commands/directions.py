@@ -105,7 +105,7 @@ def sharpen(**given: Any) -> None:
       sefa sharpen --network ffhq.pkl --apart 3,7 --wanted 1,4,5,12-14
     """
     from ..directions.kept import files_of, keep
-    from ..runs.apart import apart, file_of, mark, marks_of, read_marks, write_pictures
+    from ..runs.apart import FOLDER, apart, file_of, mark, marks_of, read_marks, write_pictures
     from ..runs.settings import SettingsError, Wanted
 
     keys = given["apart"]
@@ -123,14 +123,14 @@ def sharpen(**given: Any) -> None:
             raise SettingsError(f"--layers {given['layers']} gives {len(groups)} groups; type one, like coarse")
         first, second = map(groups[0].directions.index, keys)
         if given["wanted"] is not None:
-            path = file_of(groups[0], (first, second), folder / "apart")
+            path = file_of(groups[0], (first, second), folder / FOLDER)
             if not path.exists():
                 raise SettingsError(
                     f"--wanted {path}: no pictures were made yet; type the command without --wanted first"
                 )
             marks = mark(path, given["wanted"])
         if marks is None:
-            engine, folder = session.engine(), folder / "apart"
+            engine, folder = session.engine(), folder / FOLDER
             marks = marks_of(session, groups[0], (first, second), folder, engine, progress)
             sheet = write_pictures(session, groups[0], marks, folder, engine, progress)
             report(f"{sheet}: {len(marks.marks)} pictures to look at")

@@ -30,6 +30,7 @@ from .settings import SettingsError, settings_checked
 if TYPE_CHECKING:
     from ..rendering.engine import Engine
 
+FOLDER = "apart"  # of marks, in the folder of a network's outputs
 PICTURES = 20
 FIRST_SEED = 100  # others than the ones that sheets show
 MOST = 2**20  # bytes of a file of marks

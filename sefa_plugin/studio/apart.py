@@ -10,14 +10,12 @@ from msgspec import Meta
 from ..directions.kept import files_of, keep
 from ..directions.layers import Label
 from ..media.pictures import side_by_side
-from ..runs.apart import Marks, apart, file_of, mark, marks_of, pictures_of, read_marks
+from ..runs.apart import FOLDER, Marks, apart, file_of, mark, marks_of, pictures_of, read_marks
 from ..runs.settings import SettingsError
 from .network import Network, as_jpeg
 from .state import Id, Layers, Place, Sent
 from .turns import Patient
 from .work import OneAtATime, Work
-
-FOLDER = "apart"  # as `sefa sharpen --apart` has it
 
 
 class Pair(Sent, frozen=True):
