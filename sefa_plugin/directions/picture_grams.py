@@ -115,8 +115,6 @@ def changes(
     """
     import torch
 
-    from ..generators.quick import Quick
-
     device = next(G.parameters()).device
     steps = torch.zeros(1 + basis.shape[1], G.num_ws, G.w_dim, device=device)
     moved = torch.from_numpy(np.ascontiguousarray(basis.T * STEP)).float().to(device)
@@ -124,8 +122,8 @@ def changes(
     options: dict[str, object] = {}
     if getattr(G.synthesis, "sums_pictures", False) and not whole:
         options["up_to"] = PIXELS
-    if getattr(G.synthesis, "takes_quick", False):
-        options["quick"] = Quick()
+    if prepared := getattr(G.synthesis, "quick", None):
+        options["quick"] = prepared()
     for sample in samples:
         sign = -1 if sample % 2 else 1
         draw = np.random.RandomState(SEED + 1 + sample)

@@ -339,6 +339,11 @@ class SynthesisNetwork(Synthesis):
             self.num_ws += block.num_conv + (block.num_torgb if last else 0)
             before = width
 
+    @staticmethod
+    def quick() -> Quick:
+        """What :meth:`forward` takes as ``quick``: weights that are prepared with the first picture."""
+        return Quick()
+
     def forward(
         self,
         ws: Tensor,
