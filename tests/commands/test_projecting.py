@@ -135,7 +135,7 @@ def test_a_photograph_given_as_ws_is_to_be_projected_first(net, photo):
 def test_a_killed_command_goes_on(photo, here, number):
     """After Ctrl-C the best so far is there; after SIGKILL what was stored goes on, or all is begun again."""
     words = [sys.executable, "-m", "sefa_plugin", "project", photo, "--network", "demo", "--outdir", "out"]
-    words += ["--steps", "3000"]
+    words += ["--steps", "20000"]  # more than any processor takes in the seconds before the signal
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     started = {"env": environment, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(words, **started) as process:
