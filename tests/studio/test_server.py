@@ -7,6 +7,7 @@ import re
 import shlex
 import time
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -206,6 +207,19 @@ def test_sharp_directions_that_were_found_have_sliders(studio, tmp_path):
     assert np.array_equal(shown, edited) and not np.array_equal(shown, unedited)
     exec(compile(lines["python"], "lines", "exec"), {})
     assert np.array_equal(pixels((tmp_path / "seed0005.png").read_bytes()), shown)
+
+
+def test_sharp_directions_of_a_tuned_network_have_sliders(studio, tmp_path):
+    """They are known by the digest of the network that it was tuned from."""
+    made, client = studio()
+    assert sefa("factorize", "--network", SMALL, "--sharpen", "layers").exit_code == 0
+    (file,) = tmp_path.rglob("directions-all-sharp.safetensors")
+    replace(Directions.load(file), digest="f" * 64).save(file)
+    network = made.networks[0]
+    assert "all-sharp" not in network.groups
+    opened = network.session.opened
+    network.session.opened = replace(opened, record=replace(opened.record, parent="f" * 64))
+    assert "all-sharp" in network.groups
 
 
 def test_presets_are_one_file_that_can_be_passed_on(studio, tmp_path):
