@@ -23,7 +23,8 @@ from ..rendering.frames import to_uint8
 from ..rendering.look import Look
 from ..runs.settings import SettingsError
 from .network import Network, as_jpeg
-from .turns import Stopped, TooMany, Turns
+from .turns import TooMany, Turns
+from .work import stated
 
 if TYPE_CHECKING:
     from ..projecting.descent import Descent
@@ -149,7 +150,7 @@ class Photographs:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _project(self, one: Photograph, crop: Crop) -> None:
-        try:
+        with stated(one, "a projection failed", self._log, self._explain):
             self._turns.share_threads()
             projector = self._projector(one.network)
             target = target_of(one.pixels, crop, *projector.shape, name=one.name or "the picture")
@@ -173,11 +174,6 @@ class Photographs:
             self._show(one, descent, target)
             one.message = f"{quality.line()}: {quality.sentence}"
             one.state = "cancelled" if one.stopped.is_set() else "done"
-        except Stopped:
-            one.state = "cancelled"
-        except Exception as error:  # of any kind: the studio lives on
-            one.state, one.message = "failed", self._explain(error)
-            self._log(f"a projection failed: {one.message}")
 
     def _wait(self, one: Photograph) -> None:
         self._turns.wait_for_calm(one.stopped.is_set)

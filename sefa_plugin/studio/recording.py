@@ -24,7 +24,7 @@ from .lines import video_of
 from .network import Network
 from .state import Record
 from .turns import Patient, Stopped, TooMany, Turns
-from .work import Work
+from .work import Work, stated
 
 MOST = 8  # recordings that wait, and as many that are remembered
 
@@ -127,7 +127,7 @@ class Recorder:
         record: Record,
         output: OutputSettings,
     ) -> None:
-        try:
+        with stated(made, "a video failed", self._log, self._explain):
             if made.cancelled.is_set():
                 raise Stopped
             made.state = "running"
@@ -144,11 +144,6 @@ class Recorder:
                 network.session, view, recipe, outdir, made.words, made, animated=(record.kind, output), engine=engine
             )
             made.file, made.state = outdir / output.video_named(record.kind), "done"
-        except Stopped:
-            made.state = "cancelled"
-        except Exception as error:  # of any kind: the studio lives on
-            made.state, made.message = "failed", self._explain(error)
-            self._log(f"a video failed: {made.message}")
 
     def find(self, id: str) -> Recording:
         """A recording.

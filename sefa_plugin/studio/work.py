@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from ..runs.settings import SettingsError
 from ..system.messages import readable
@@ -62,6 +63,27 @@ class Work:
         return {key: getattr(self, key) for key in ("state", "message", "done", "total", "left")}
 
 
+class Stated(Protocol):
+    """What has a state, and a message where that is ``failed``; see :class:`Work`."""
+
+    state: str
+    message: str
+
+
+@contextmanager
+def stated(
+    made: Stated, what: str, log: Callable[[str], None], explain: Callable[[BaseException], str]
+) -> Iterator[None]:
+    """Set the state of work that is stopped or fails inside; ``log`` gets a line on the latter, ``what: why``."""
+    try:
+        yield
+    except Stopped:
+        made.state = "cancelled"
+    except Exception as error:  # of any kind: the studio lives on
+        made.state, made.message = "failed", explain(error)
+        log(f"{what}: {made.message}")
+
+
 SomeWork = TypeVar("SomeWork", bound=Work)
 
 
@@ -98,16 +120,11 @@ class OneAtATime(Generic[SomeWork]):
         return made
 
     def _do(self, made: SomeWork, work: Callable[[], None]) -> None:
-        try:
+        with stated(made, f"no {self._what}", self._log, self._explain):
             made.state = "running"
             self._turns.share_threads()
             work()
             made.state = "done"
-        except Stopped:
-            made.state = "cancelled"
-        except Exception as error:  # of any kind: the studio lives on
-            made.state, made.message = "failed", self._explain(error)
-            self._log(f"no {self._what}: {made.message}")
 
     def cancel(self, network: Network) -> None:
         """Stop the work on a network."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...directions.factorization import factorize_groups
 from ...directions.layers import GROUPS
-from ..methods.methods import FIRST_CODE, by_chance, by_ganspace, by_sharpening
+from ..methods.methods import FIRST_CODE, by_chance, by_ganspace
 from ..samples.bench import Bench, Changes
 from ..statistics import measures
 from ..statistics.bootstrap import TIMES, Interval, interval, resampling
@@ -156,8 +156,6 @@ def _changes(
         if variant.by == "sefa":
             (held,) = factorize_groups(bench.G, layers, "w", variant.normalize, variant.torgb, number)
             made = ()
-        elif variant.by.startswith("sharpen-"):
-            held, made = by_sharpening(bench.G, number, layers, variant.by.partition("-")[2]).directions, ()
         elif variant.by == "ganspace":
             first = FIRST_CODE + seed * codes
             found = by_ganspace(bench.G, number, layers, variant.torgb, look=bench.look, samples=codes, first=first)

@@ -11,7 +11,7 @@ export class Apart {
     this.tell = { network, sliders, found, said };
     this.at = (id) => document.getElementById(`apart-${id}`);
     this.trying = (work) => (...given) => Promise.resolve(work(...given)).catch((error) => said(error.message, true));
-    this.way = new Way(this.at("way"), {
+    this.way = new Way(this.at("way"), this.at("form").querySelector("button"), {
       ask: () => this.ask("api/apart"), cancel: () => this.ask("api/apart/cancel", ""), over: (held) => this.over(held), said,
     });
     this.at("form").addEventListener("submit", this.trying(async (event) => {
@@ -56,13 +56,11 @@ export class Apart {
   }
 
   async watch(held) {
-    this.at("form").querySelector("button").disabled = isBusy(held);
     if (isBusy(held)) this.at("marks").hidden = true;
     await this.way.watch(held);
   }
 
   over(held) {
-    this.at("form").querySelector("button").disabled = false;
     if (held.state === "done") this.show(held);
   }
 

@@ -3,6 +3,7 @@
 import { blob, json } from "./api.js";
 import { save } from "./files.js";
 import { recall, remember } from "./store.js";
+import { isBusy } from "./way.js";
 
 const POLL = 700;
 const KEY = "sefa-studio-videos"; // of this tab: they are found again after a reload
@@ -100,7 +101,7 @@ export class Film {
       const words = { waiting: "waits", running: `${now.done} of ${now.total || "…"} pictures${left}`, done: "ready" };
       what.textContent = words[now.state] || (now.state === "failed" ? now.message : "cancelled");
       item.dataset.state = now.state;
-      if (now.state === "waiting" || now.state === "running") {
+      if (isBusy(now)) {
         setTimeout(watch, POLL);
         return;
       }

@@ -2,6 +2,7 @@
 
 import { ask, blob, json } from "./api.js";
 import { save } from "./files.js";
+import { isBusy } from "./way.js";
 
 const LONGEST = 2048; // pixels of what is sent
 const EVERY = 1000; // milliseconds between looks at a projection
@@ -83,7 +84,7 @@ export class Photos {
         : `${one.name}: aligned`;
     };
     parts.figure.addEventListener("click", (event) => {
-      if (event.target !== parts.img || item.dataset.state === "running" || item.dataset.state === "waiting") return;
+      if (event.target !== parts.img || isBusy(item.dataset)) return;
       if (item.dataset.beside) return;
       if (points.length === 3) {
         points.length = 0;
@@ -99,7 +100,7 @@ export class Photos {
     });
     const shows = (held) => {
       item.dataset.state = held.state;
-      const busy = held.state === "waiting" || held.state === "running";
+      const busy = isBusy(held);
       project.hidden = busy;
       cancel.hidden = !busy;
       edit.hidden = ws.hidden = !held.projected;
@@ -115,7 +116,7 @@ export class Photos {
     const watch = async () => {
       const held = await json(`api/photos/${one.id}`);
       shows(held);
-      if (held.state === "waiting" || held.state === "running") setTimeout(this.trying(watch), EVERY);
+      if (isBusy(held)) setTimeout(this.trying(watch), EVERY);
       else if (held.state === "done") this.tell.opened(one.id);
     };
     project.addEventListener("click", this.trying(async () => {
@@ -136,6 +137,6 @@ export class Photos {
     this.shown.set(one.id, item);
     hint();
     shows(one);
-    if (one.state === "waiting" || one.state === "running") await watch();
+    if (isBusy(one)) await watch();
   }
 }

@@ -14,7 +14,7 @@ export class Region {
     this.tell = { network, found, said };
     this.at = (id) => document.getElementById(id);
     this.trying = (work) => (...given) => Promise.resolve(work(...given)).catch((error) => said(error.message, true));
-    this.way = new Way(this.at("region-way"), {
+    this.way = new Way(this.at("region-way"), this.at("region-form").querySelector("button"), {
       ask: () => this.ask("api/region"), cancel: () => this.ask("api/region/cancel", ""), over: (held) => this.over(held), said,
     });
     this.draw();
@@ -22,7 +22,7 @@ export class Region {
     this.at("region").addEventListener("input", () => this.show());
     this.at("region-form").addEventListener("submit", this.trying(async (event) => {
       event.preventDefault();
-      await this.watch(await json("api/region", { network: this.tell.network(), region: this.at("region").value }));
+      await this.way.watch(await json("api/region", { network: this.tell.network(), region: this.at("region").value }));
     }));
     window.addEventListener("resize", () => this.show());
     this.at("picture").addEventListener("load", () => this.show());
@@ -87,16 +87,10 @@ export class Region {
   // After the page is loaded: a search that is on its way is shown.
   async restore() {
     const held = await this.ask("api/region");
-    if (isBusy(held)) await this.watch(held);
-  }
-
-  async watch(held) {
-    this.at("region-form").querySelector("button").disabled = isBusy(held);
-    await this.way.watch(held);
+    if (isBusy(held)) await this.way.watch(held);
   }
 
   async over(held) {
-    this.at("region-form").querySelector("button").disabled = false;
     if (held.state === "done") await this.tell.found(held.groups, held.layers);
   }
 }

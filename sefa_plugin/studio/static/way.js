@@ -5,9 +5,9 @@ const EVERY = 1000; // milliseconds between looks
 export const isBusy = (held) => held.state === "waiting" || held.state === "running";
 
 export class Way {
-  // row: the element; ask(): how far it is; over(held): it is; cancel(); said(text, wrong).
-  constructor(row, { ask, over, cancel, said }) {
-    this.row = row;
+  // row: the element; begin: the button that begins it; ask(): how far it is; over(held): it is; cancel(); said(text, wrong).
+  constructor(row, begin, { ask, over, cancel, said }) {
+    Object.assign(this, { row, begin });
     this.tell = { ask, over, said };
     this.trying = (work) => (...given) => Promise.resolve(work(...given)).catch((error) => said(error.message, true));
     row.querySelector("button").addEventListener("click", this.trying(cancel));
@@ -18,6 +18,7 @@ export class Way {
     const busy = isBusy(held);
     const begins = busy && this.row.hidden;
     this.row.hidden = !busy;
+    this.begin.disabled = busy;
     if (begins) this.row.scrollIntoView({ block: "nearest" });
     const progress = this.row.querySelector("progress");
     if (held.total) Object.assign(progress, { max: held.total, value: held.done });
