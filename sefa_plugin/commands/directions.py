@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @options.network
 @options.factorisation
 @options.count("How many.  [default: all]")
+@options.order
 @options.outdir
 @options.as_json
 @options.strict
@@ -50,6 +51,8 @@ def factorize(**given: Any) -> None:
         session.require_pictures()
     with settings_checked(), reporter() as progress:
         groups = session.found(how, given["num_directions"], folder, progress)
+        if given["order"] == "clean":
+            groups = [session.scored(held, folder, progress) for held in groups]
     folder = claimed(given, session, folder)
     paths = files_of(groups, folder)
     for directions, path in zip(groups, paths):
@@ -63,6 +66,8 @@ def factorize(**given: Any) -> None:
             what, values = "of their change inside", [f"{share:.0%}" for share in directions.inside[:5]]
         more = ", ..." if len(directions) > 5 else ""
         report(f"{path}: {len(directions)} directions of {directions.label}, {what} {', '.join(values)}{more}")
+        if given["order"] == "clean":
+            report(f"Those that do one thing first: {', '.join(map(str, directions.in_order('clean')[:10]))}, ...")
         for line in remarks(directions):
             report(f"Note: {line}")
 
@@ -160,6 +165,7 @@ def _as_json(directions: Directions, path: Path) -> dict[str, object]:
         "eigenvalues": directions.eigenvalues.tolist(),
         "sharpen": directions.sharpen,
         **({"region": directions.region, "inside": list(directions.inside)} if directions.region else {}),
+        **({"alike": list(directions.alike), "clean": directions.in_order("clean")} if directions.has_order else {}),
         "names": list(directions.names),
         "notes": list(remarks(directions)),
     }

@@ -122,6 +122,7 @@ def wanted(given: Given) -> Wanted:
         count=given["num_directions"],
         file=Path(file) if file else None,
         edit_layers=given["edit_layers"],
+        order=given["order"],
     )
 
 

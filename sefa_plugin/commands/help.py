@@ -10,7 +10,7 @@ HEADINGS = {
     "Recipe": ("recipe", "animate", "other_network"),
     "Directions": (
         *("edits", "across", "down", "apart", "wanted", "marks"),
-        *("num_directions", "directions", "directions_file", "edit_layers", "distance"),
+        *("num_directions", "order", "directions", "directions_file", "edit_layers", "distance"),
         *("layers", "space", "normalize", "torgb", "sharpen", "region", "code_samples", "rows", "vectors"),
         *("starred", "note", "undo", "stars"),
     ),

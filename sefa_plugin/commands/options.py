@@ -340,8 +340,15 @@ def _axis(option: str, where: str) -> Decorator:
 
 axes = stack(_axis("--across", "from left to right"), _axis("--down", "from top to bottom"))
 
+order = choice(
+    "--order",
+    "strength clean",
+    "Of --sharpen: the strongest first, or those that do one thing, told by pictures: docs/sharp.md.",
+    default="strength",
+)
 which_directions = stack(
-    count("How many, strongest first.", 5),
+    count("How many, the first in --order.", 5),
+    order,
     click.option(
         "--directions",
         type=KEYS,

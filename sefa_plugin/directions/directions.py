@@ -25,8 +25,17 @@ if TYPE_CHECKING:
 
 SPACES = ("w", "z")
 SHARPEN = ("none", "layers", "pictures", "region")
+ORDERS = ("strength", "clean")
 BROKEN = ("", "low", "high", "both")
-FOUND = ("vector", "eigenvalue", "strength", "shares", "inside")  # what finding directions gives for each
+FOUND = (
+    "vector",
+    "eigenvalue",
+    "strength",
+    "shares",
+    "inside",
+    "alike",
+    "clean",
+)  # what finding directions gives for each
 PRINTED, IN_TABLE = 5, 10  # directions that are listed: on the last line of text, in a notebook's table
 STEPS = 50  # changes that can be taken back
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
@@ -89,6 +98,8 @@ class Direction:
             their order follows; of local ones, that of the picture inside their region; else None.
         shares: of sharp directions, what each of the set's layers adds to ``strength``, as shares of 1; else ().
         inside: of local directions, the share of the change of the picture that is inside their region; else None.
+        alike: of sharp directions whose pictures were seen, how alike these change, 0 to 1 (``clean``); else None.
+        clean: of these, the place in the order of clean ones, from 0; else None.
         starred, note: set by a person; see ``names.check_note``.
 
     Raises:
@@ -107,6 +118,8 @@ class Direction:
     strength: float | None = None
     shares: tuple[float, ...] = ()
     inside: float | None = None
+    alike: float | None = None
+    clean: int | None = None
     starred: bool = False
     note: str = ""
 
@@ -220,6 +233,8 @@ class Directions:
         strengths: Sequence[float | None] = (),
         shares: Sequence[Sequence[float]] = (),
         inside: Sequence[float | None] = (),
+        alike: Sequence[float | None] = (),
+        clean: Sequence[int | None] = (),
         starred: Sequence[bool] = (),
         notes: Sequence[str] = (),
         **facts: Unpack[_Facts],
@@ -230,8 +245,8 @@ class Directions:
             vectors: ``[k, dim]``, or ``[k, len(layers), dim]``.
             eigenvalues: ``[k]``.
             layers: ws indices.
-            names, named_by, purity, sigmas, ranges, broken, priors, strengths, shares, inside, starred, notes: see
-                :class:`Direction`.
+            names, named_by, purity, sigmas, ranges, broken, priors, strengths, shares, inside, alike, clean, starred,
+                notes: see :class:`Direction`.
             facts: the other attributes.
 
         Raises:
@@ -244,7 +259,7 @@ class Directions:
         count = len(vectors)
         columns: dict[str, Sequence[Any]] = {"names": names, "named_by": named_by, "purity": purity, "sigmas": sigmas}
         columns |= {"ranges": ranges, "broken": broken, "priors": priors, "strengths": strengths, "shares": shares}
-        columns |= {"inside": inside, "starred": starred, "notes": notes}
+        columns |= {"inside": inside, "alike": alike, "clean": clean, "starred": starred, "notes": notes}
         for what, column in columns.items():
             if len(column) not in (0, count):
                 raise ValueError(f"{len(column)} {what} for {count} directions")
@@ -296,6 +311,8 @@ class Directions:
     strengths = _OfEach(lambda entry: entry.strength)
     shares = _OfEach(lambda entry: entry.shares)
     inside = _OfEach(lambda entry: entry.inside)
+    alike = _OfEach(lambda entry: entry.alike)
+    clean = _OfEach(lambda entry: entry.clean)
     starred = _OfEach(lambda entry: entry.starred)
     notes = _OfEach(lambda entry: entry.note)
 
@@ -421,6 +438,29 @@ class Directions:
         rows = sorted(self.layers[at] for at in order[:count])
         return f"acts in layer{'s' * (count > 1)} {spans(rows)} ({shares[order[:count]].sum():.0%})"
 
+    def changes_alike(self, index: int) -> str:
+        """How alike a direction changes all pictures, in words; '' where that is not known."""
+        alike = self.entries[index].alike
+        return "" if alike is None else f"{alike:.0%} of its change is the same in all pictures"
+
+    @property
+    def has_order(self) -> bool:
+        """Whether the order of clean ones is known."""
+        return None not in self.clean
+
+    def in_order(self, order: str) -> list[int]:
+        """Their numbers in an order: of ``strength``, as they are, or ``clean`` ones first (see ``clean``).
+
+        Raises:
+            ValueError: another order, or that of clean ones is not known.
+        """
+        if order not in ORDERS:
+            raise ValueError(f"order {order!r:.20}: choose strength or clean")
+        places = [entry.clean for entry in self.entries if entry.clean is not None]
+        if order == "clean" and not self.has_order:
+            raise ValueError("the order of clean ones is not known: it is found with sharp directions, order='clean'")
+        return list(range(len(self))) if order == "strength" else sorted(range(len(self)), key=places.__getitem__)
+
     def first(self, count: int | None) -> Directions:
         """The first ``count``, or all.
 
@@ -490,7 +530,9 @@ class Directions:
     def adopting(self, other: Directions) -> Directions:
         """With the names and measurements, and where it is longer the directions, of an earlier result."""
         if len(other) >= len(self):
-            return replace(other, label=self.label)
+            scored = zip(other.entries, self.entries) if self.has_order and not other.has_order else ()
+            seen = {at: replace(theirs, alike=mine.alike, clean=mine.clean) for at, (theirs, mine) in enumerate(scored)}
+            return replace(other.with_entries(seen), label=self.label)
         adopted = [
             replace(theirs, **{key: getattr(mine, key) for key in FOUND})
             for mine, theirs in zip(self.entries, other.entries)
@@ -518,7 +560,8 @@ class Directions:
             raise ValueError("these directions change each of their layers in a way of its own, and no other ones")
         label = f"{self.label.partition('@')[0]}@{label}"
         entries = tuple(
-            replace(entry.without_range, starred=False, note="", shares=(), inside=None) for entry in self.entries
+            replace(entry.without_range, starred=False, note="", shares=(), inside=None, alike=None, clean=None)
+            for entry in self.entries
         )
         return replace(self, entries=entries, layers=tuple(rows), label=label, calibration="", history=())
 

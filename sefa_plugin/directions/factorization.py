@@ -18,7 +18,7 @@ from .closed_form import factorize_weights
 from .directions import NO_SOURCE, SHARPEN, SPACES, Directions, Source
 from .layers import TORGB, Label, LayerGroup, select_layers
 from .region import Region
-from .sharpening import Advance, nothing, sharpen_groups
+from .sharpening import Advance, nothing, sharpen_groups, with_scores
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -152,6 +152,7 @@ def factorize(
     code_samples: int | None = None,
     region: GivenRegion | None = None,
     folder: str | os.PathLike[str] | None = None,
+    order: str = "strength",
 ) -> Directions: ...
 @overload
 def factorize(
@@ -165,6 +166,7 @@ def factorize(
     code_samples: int | None = None,
     region: GivenRegion | None = None,
     folder: str | os.PathLike[str] | None = None,
+    order: str = "strength",
 ) -> Directions | list[Directions]: ...
 def factorize(
     G_or_weights: Factorisable,
@@ -177,6 +179,7 @@ def factorize(
     code_samples: int | None = None,
     region: GivenRegion | None = None,
     folder: str | os.PathLike[str] | None = None,
+    order: str = "strength",
 ) -> Directions | list[Directions]:
     """Find the editing directions of a generator, or of raw weight matrices.
 
@@ -189,18 +192,19 @@ def factorize(
         space: ``w``, or ``z`` for the first mapping layer.
         normalize: scale the rows of the weights to unit length, as the authors do.
         torgb: ``last``, ``never`` or ``always``.
-        num_directions: how many, strongest first; None gives all.
+        num_directions: how many, the first in ``order``; None gives all.
         sharpen, code_samples: see :class:`Factorisation`; sharpening needs a generator.
         region: for local directions: ``"0.3,0.6,0.4,0.2"`` (x, y, width and height, 0 to 1), the same as a tuple, or
             the path of a picture that is white inside.
         folder: keeps the changes of pictures that a region needs; another region then takes seconds.
+        order: ``strength``, or ``clean`` for sharp directions: those that do one thing first; see ``clean``.
 
     Raises:
         ValueError: an argument is out of range, or a weight holds NaN.
         HookError: the argument is no generator, or a generator that cannot be run.
     """
     found = factorize_groups(
-        G_or_weights, layers, space, normalize, torgb, num_directions, sharpen, code_samples, region, folder
+        G_or_weights, layers, space, normalize, torgb, num_directions, sharpen, code_samples, region, folder, order
     )
     return found[0] if len(found) == 1 else found
 
@@ -216,12 +220,15 @@ def factorize_groups(
     code_samples: int | None = None,
     region: GivenRegion | None = None,
     folder: str | os.PathLike[str] | None = None,
+    order: str = "strength",
 ) -> list[Directions]:
     """As :func:`factorize`, always a list: the directions of each group of layers."""
     where = None if region is None else Region.of(region)
     how = Factorisation(layers, space, normalize, torgb, sharpen, code_samples, where)
     if space == "z" and layers != "all":
         raise ValueError("space z factorises the mapping network, which has no layers to choose")
+    if order != "strength" and how.sharpen == "none":
+        raise ValueError(f"order {order!r:.20}: only sharp directions have another order than strength")
     source = NO_SOURCE
     if isinstance(G_or_weights, (Mapping, Sequence)):
         if how.sharpen != "none":
@@ -244,7 +251,10 @@ def factorize_groups(
         style = style_layers(G)
         if how.sharpen != "none":
             place = None if folder is None else Path(folder)
-            return [held.first(num_directions) for held in sharpen_groups(style, G, how, source, folder=place)]
+            found = sharpen_groups(style, G, how, source, folder=place)
+            if order == "clean":
+                found = [with_scores(held, G, folder=place) for held in found]
+            return [held.chosen(held.in_order(order)).first(num_directions) for held in found]
     return _factorize_each(style, how, num_directions, source)
 
 

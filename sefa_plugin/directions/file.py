@@ -33,7 +33,7 @@ _ALWAYS = (
 )
 _OF_SHARP = ("strengths", "shares", "caveats", "sharpen", "found_with")
 _OF_LOCAL = ("inside", "region")
-_IF_ANY = ("starred", "notes", "history")
+_IF_ANY = ("alike", "clean", "starred", "notes", "history")
 _Row = Annotated[int, Meta(ge=0, le=MAX_ROWS)]
 _Number = Annotated[float, Meta(gt=-1e30, lt=1e30)]
 _Numbers = tuple[Optional[_Number], ...]
@@ -61,6 +61,8 @@ class _Entries(Struct, frozen=True):
     sharpen: str = "none"
     found_with: str = ""
     inside: _Numbers = ()
+    alike: _Numbers = ()
+    clean: tuple[Optional[_Row], ...] = ()
     region: str = ""
     starred: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()

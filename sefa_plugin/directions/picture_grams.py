@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,21 @@ PIXELS = 64  # pictures are looked at in this size
 TOGETHER = 16  # pictures in a batch
 
 
+class PictureGrams(NamedTuple):
+    """Grams of the changes of pictures along a basis of p vectors.
+
+    Attributes:
+        cells: float64 ``[CELLS^2, p, p]``: ``mean of D^T D`` over samples, where a column of ``D`` holds the changes of
+            the pixels of one cell along one vector of the basis.
+        common: float64 ``[p, p]``: ``M^T M``, where a column of ``M`` holds the change of all pixels along one vector
+            of the basis, in the mean over samples. Of a direction that changes all samples alike it has as much as all
+            cells together, of one that changes each in a way of its own nearly nothing.
+    """
+
+    cells: np.ndarray
+    common: np.ndarray
+
+
 def picture_grams(
     G: Generator,
     basis: np.ndarray,
@@ -31,11 +46,8 @@ def picture_grams(
     samples: int,
     advance: Callable[[int], None] = lambda pictures: None,
     file: Path | None = None,
-) -> np.ndarray:
-    """Grams of the changes of pictures along a basis, float64 ``[CELLS^2, p, p]``.
-
-    ``G_c = mean of D^T D`` over samples, where a column of ``D`` holds the changes of the pixels of cell c along one
-    vector of the basis, see :func:`changes`.
+) -> PictureGrams:
+    """Grams of the changes of pictures along a basis, see :func:`changes`.
 
     Args:
         G: a generator; one whose pictures are sums of ToRGBs is run up to ``PIXELS`` only.
@@ -43,23 +55,25 @@ def picture_grams(
         rows: the rows of ws that the basis is added to.
         samples: how many.
         advance: called with the number of pictures whenever some have been rendered.
-        file: where the sum over the samples so far is kept; it is read first, and removed at the end.
+        file: where the sums over the samples so far are kept; it is read first, and removed at the end.
     """
     done, grams = 0, np.zeros((CELLS**2, basis.shape[1], basis.shape[1]))
+    total: np.ndarray = np.zeros(1)  # [cells, p, numbers in a cell]
     if file is not None and file.exists():
         with np.load(file, allow_pickle=False) as held:
-            done, grams = int(held["done"]), held["grams"]
+            done, grams, total = int(held["done"]), held["grams"], held["total"]
         advance(done * (1 + basis.shape[1]))
     for sample, change in enumerate(changes(G, basis, rows, range(done, samples), advance), done):
         cells = _cells(change).cpu().numpy()
         grams += cells @ cells.transpose(0, 2, 1)
+        total = total + cells
         if file is not None:
             with whole_file(file) as part, part.open("wb") as out:
-                np.savez(out, done=sample + 1, grams=grams)
+                np.savez(out, done=sample + 1, grams=grams, total=total)
     if file is not None:
         file.unlink(missing_ok=True)
-    mean: np.ndarray = grams / samples
-    return mean
+    mean = total / samples
+    return PictureGrams(grams / samples, (mean @ mean.transpose(0, 2, 1)).sum(axis=0))
 
 
 def kept_changes(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..hook import StyleLayer
+from .clean import Scores, scores
 from .closed_form import stack
 from .codes import PER_DIMENSION, covariance, enough
 from .directions import Directions, Source
 from .layers import LayerGroup, select_layers
 from .local import LEAK, local
-from .picture_grams import SAMPLES, STEP, kept_changes, picture_grams
+from .picture_grams import SAMPLES, STEP, PictureGrams, kept_changes, picture_grams
 from .region import Region
 from .sharp import POOL, Sharp, rotated, scales, sharpen
 from .ties import ONLY_THE_SPACE
@@ -62,15 +64,49 @@ def sharpen_groups(
     found = []
     for group in groups:
         matrices = [np.asarray(layer.weight, dtype=np.float64) * layer.weight_gain for layer in group.layers]
-        inside = None
+        inside, scored = None, None
         if how.region is not None:
             sharp, inside = _inside(G, group, varied, how.region, source, advance, folder)
         elif how.sharpen == "layers":
             sharp = sharpen(matrices, varied)
         else:
-            sharp = _by_pictures(G, group, varied, source, advance, folder)
-        found.append(_directions(group, matrices, sharp, inside, how, settings, source))
+            sharp, scored = _by_pictures(G, group, varied, source, advance, folder)
+        found.append(_directions(group, matrices, sharp, inside, how, settings, source, scored))
     return found
+
+
+def with_scores(held: Directions, G: Generator, advance: Advance = nothing, folder: Path | None = None) -> Directions:
+    """Sharp directions with how clean they are, see ``clean``; as they are where that is known.
+
+    Args:
+        held: sharp directions of the network.
+        G: its generator, which renders :func:`pictures_of_scores` pictures.
+        advance, folder: see :func:`sharpen_groups`.
+
+    Raises:
+        ValueError: these are no sharp directions.
+    """
+    if not pictures_of_scores(held):
+        return held
+    vectors = held.vectors.astype(np.float64)
+    deviations = np.sqrt(np.einsum("kd,de,ke->k", vectors, covariance(G, enough(G.w_dim)), vectors))
+    seen = _seen(G, vectors.T * deviations, held.layers, held.digest, advance, folder)
+    found = scores(np.eye(len(held)), seen)
+    each = zip(held.entries, found.alike.round(4).tolist(), found.clean.tolist())
+    return held.with_entries(
+        {at: replace(entry, alike=alike, clean=clean) for at, (entry, alike, clean) in enumerate(each)}
+    )
+
+
+def pictures_of_scores(held: Directions) -> int:
+    """How many pictures :func:`with_scores` renders, at most.
+
+    Raises:
+        ValueError: these are no sharp directions.
+    """
+    if held.sharpen not in ("layers", "pictures"):
+        raise ValueError("--order clean is for sharp directions: add --sharpen layers or leave --order out")
+    return 0 if held.has_order else (1 + len(held)) * SAMPLES
 
 
 def _settings(how: Factorisation, w_dim: int) -> str:
@@ -103,14 +139,22 @@ def known_groups(
 
 def _by_pictures(
     G: Generator, group: LayerGroup, varied: np.ndarray, source: Source, advance: Advance, folder: Path | None
-) -> Sharp:
+) -> tuple[Sharp, Scores]:
+    """Directions that are sharp by pictures, and how clean they are."""
     basis = scales(varied)[:, :POOL]
+    seen = _seen(G, basis, group.ws_indices, source["digest"], advance, folder)
+    sharp = rotated(basis, seen.cells)
+    return sharp, scores(np.linalg.lstsq(basis, sharp.vectors.T, rcond=None)[0], seen)
+
+
+def _seen(
+    G: Generator, basis: np.ndarray, rows: tuple[int, ...], digest: str, advance: Advance, folder: Path | None
+) -> PictureGrams:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    about = repr((source["digest"], group.ws_indices, STEP)).encode() + basis.astype(np.float32).tobytes()
+    about = repr((digest, rows, STEP)).encode() + basis.astype(np.float32).tobytes()
     file = None if folder is None else folder / f".sharpening-{hashlib.sha256(about).hexdigest()[:12]}.npz"
-    grams = picture_grams(G, basis, group.ws_indices, SAMPLES, advance=advance, file=file)
-    return rotated(basis, grams)
+    return picture_grams(G, basis, rows, SAMPLES, advance=advance, file=file)
 
 
 def pictures_of(how: Factorisation, w_dim: int) -> int:
@@ -153,6 +197,7 @@ def _directions(
     how: Factorisation,
     found_with: str,
     source: Source,
+    scored: Scores | None,
 ) -> Directions:
     stack(matrices, normalize=False)  # refuses NaN
     styles = changes_of_styles(sharp.vectors, group.layers, group.ws_indices)
@@ -175,6 +220,8 @@ def _directions(
         strengths=sharp.strengths.tolist(),
         shares=[tuple(row) for row in shares.round(4).tolist()],
         inside=() if inside is None else inside.round(4).tolist(),
+        alike=() if scored is None else scored.alike.round(4).tolist(),
+        clean=() if scored is None else scored.clean.tolist(),
         region="" if how.region is None else str(how.region),
         label=str(how.labelled(group.label)),
         layer_names=tuple(layer.name for layer in group.layers),

@@ -117,7 +117,7 @@ def _options(command: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 # Options whose values are read, or replaced in stored commands.
 TAKING = (
-    *("-K", "--num-directions", "--layers", "--directions", "--distance", "--outdir"),
+    *("-K", "--num-directions", "--order", "--layers", "--directions", "--distance", "--outdir"),
     *("--edit", "--across", "--down", "--class"),
 )
 NOT_AGAIN = ("--overwrite", "--debug", "--quiet", "--single-file")  # flags that a stored command lacks

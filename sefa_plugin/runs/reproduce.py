@@ -30,7 +30,7 @@ def of_direction(
         command, directions, index: the command, and which direction.
         ends, measured: its range, and whether that was measured.
     """
-    values = {"-K": [], "--num-directions": [], "--outdir": [], "--directions": [f"{index}"]}
+    values = {"-K": [], "--num-directions": [], "--order": [], "--outdir": [], "--directions": [f"{index}"]}
     found = Label.of(directions.label).layers
     if directions.space == "w" and not any(word.startswith("--directions-file") for word in command):
         usual = found == "all" and program_of(command)[-1:] != ["demo"]  # which takes other layers where none are typed
@@ -91,6 +91,7 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
     place = "Z" if directions.space == "z" else Label.of(directions.label).words
     low, high = (f"{end:+.3g}" if end else "0" for end in ends)
     sized = f" ({ends[0] / entry.sigma:+.1f} to {ends[1] / entry.sigma:+.1f} sigmas)" if entry.sigma else ""
+    notes = remark_on(directions, index), directions.acts_in(index), directions.changes_alike(index)
     if entry.range == ends and entry.broken:  # measured, not typed
         sized += _BREAKS[entry.broken]
     return {
@@ -98,7 +99,7 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
         "name": entry.name,
         "eigenvalue": "not known" if directions.origin and not entry.eigenvalue else f"{entry.eigenvalue:.4g}",
         "range": f"{low} to {high} units of {directions.space}{sized}",
-        "note": "; ".join(filter(None, (remark_on(directions, index), directions.acts_in(index)))),
+        "note": "; ".join(filter(None, notes)),
         "normalize": directions.normalize,
         "torgb": directions.torgb,
         "origin": directions.origin,
@@ -148,6 +149,7 @@ def from_python(
     words += ["--edit-layers", wanted.edit_layers] if wanted.edit_layers else []
     words += [f"--directions={','.join(map(str, wanted.keys))}"] if wanted.keys is not None else []
     words += ["-K", f"{wanted.count or held.dim}"] if wanted.keys is None else []
+    words += ["--order", wanted.order] if wanted.keys is None and wanted.order != "strength" else []
     words += [f"--distance={','.join(map(number, distance))}"] if distance else []
     return words + _output_words(output)
 

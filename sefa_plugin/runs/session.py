@@ -24,7 +24,7 @@ from ..directions.factorization import Factorisation, factorize_network
 from ..directions.kept import KeptDirections, adopting, files_of, known_files, sets_in
 from ..directions.layers import LayerGroup, select_layers
 from ..directions.sharp import POOL
-from ..directions.sharpening import known_groups, nothing, pictures_of
+from ..directions.sharpening import known_groups, nothing, pictures_of, pictures_of_scores, with_scores
 from ..networks.opening import OpenNetwork, open_network
 from ..reading.download import without_secrets
 from ..rendering.look import Look, check_label
@@ -177,6 +177,12 @@ class Session:
             if wanted.edit_layers is not None:
                 rows = self.edit_rows(wanted.edit_layers)
                 groups = [self._edited_at(group, rows, folder) for group in groups]
+            if wanted.order == "clean" and wanted.keys is None:
+                for group in groups:
+                    scored = self.scored(group.directions, folder, reporter)
+                    if scored is not group.directions and wanted.file is not None:
+                        group.update(scored)  # the others are saved as a whole
+                    group.directions = scored
         try:
             check_keys(groups, wanted)
         except SettingsError as error:
@@ -273,6 +279,20 @@ class Session:
         with settings_checked():
             found = known_groups(files, opened.layers, factorisation, opened.record.lineage, opened.sizes["w_dim"])
         return [KeptDirections(held, files[held], warn=self.warn) for held in found]
+
+    def scored(self, held: Directions, folder: Path | None, reporter: Reporter | None = None) -> Directions:
+        """Sharp directions with how clean they are, see ``clean``; as they are where that is known.
+
+        Raises:
+            ValueError: these are no sharp directions.
+            SessionError: the network can only be factorised.
+        """
+        if not (pictures := pictures_of_scores(held)):
+            return held
+        self.require_pictures()
+        if reporter is not None:
+            reporter.expect(pictures)
+        return with_scores(held, self.generator(Look()), nothing if reporter is None else reporter.advance, folder)
 
     def _edited_at(self, group: KeptDirections, rows: LayerGroup, folder: Path | None) -> KeptDirections:
         """The directions with edits at other rows, kept in a file of their own; names of theirs are lent to it."""
@@ -455,7 +475,7 @@ def check_keys(groups: Sequence[KeptDirections], wanted: Wanted) -> None:
 def indices_of(directions: Directions, wanted: Wanted) -> list[int]:
     """The numbers of the wanted directions, each once."""
     count = len(directions) if wanted.count is None else min(wanted.count, len(directions))
-    keys = range(count) if wanted.keys is None else wanted.keys
+    keys = directions.in_order(wanted.order)[:count] if wanted.keys is None else wanted.keys
     return list(dict.fromkeys(directions.index(key) for key in keys if has(directions, key)))
 
 

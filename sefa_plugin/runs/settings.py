@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..directions.directions import ORDERS
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -62,6 +64,7 @@ class Wanted:
         keys: numbers (``-1`` is the weakest) and names; None takes the first ``count``.
         count: how many are found at least, strongest first; None for all.
         file: a directions file to use instead of factorising; None factorises.
+        order: ``strength``, or ``clean`` for sharp directions: those that do one thing first; of the first ``count``.
         edit_layers: which layers edits change, as ``layers.select_layers`` takes them; None: the factorised ones.
     """
 
@@ -69,7 +72,10 @@ class Wanted:
     count: int | None = None
     file: Path | None = None
     edit_layers: str | None = None
+    order: str = "strength"
 
     def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise SettingsError(f"order {self.order!r:.20}: choose strength or clean")
         if self.count is not None and self.count < 1:
             raise SettingsError(f"{self.count} directions: at least 1 is needed")

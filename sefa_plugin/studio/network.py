@@ -193,16 +193,22 @@ class Network:
         end = float(f"{max(float(self._ends[layers][index]), 1e-3):.2g}")
         return -end, end
 
-    def listed(self, layers: str, first: int, count: int) -> list[dict[str, object]]:
-        """Some directions of a group, strongest first, for their sliders."""
+    def listed(self, layers: str, first: int, count: int, order: str = "strength") -> list[dict[str, object]]:
+        """Some directions of a group, in an order, for their sliders.
+
+        Raises:
+            SettingsError: there is no such group, or it has no such order.
+        """
         held, changes = self.named(layers), self.changes(layers)
         entries, found = held.entries, []
-        for index in range(first, min(first + count, len(entries))):
+        with settings_checked():
+            numbers = held.in_order(order)[first : first + count]
+        for index in numbers:
             entry, (low, high) = entries[index], self.ends(layers, index)
             about = {"index": index, "name": entry.name, "starred": entry.starred, "note": entry.note}
             measured = {"low": low, "high": high, "measured": self.measured(layers, index)}
-            inside = held.inside[index] if held.inside else None
-            found.append({**about, **measured, "inside": inside, "attributes": changes.get(index, ())})
+            seen = {"inside": entry.inside, "alike": entry.alike}
+            found.append({**about, **measured, **seen, "attributes": changes.get(index, ())})
         return found
 
     def changes(self, layers: str) -> dict[int, Sequence[Change]]:

@@ -180,14 +180,16 @@ class Studio:
         asked = request.query_params
         network, layers = self.network(asked.get("network", "")), asked.get("layers", "all")
         first, count = _whole(asked.get("first", "0"), 10**5), _whole(asked.get("count", "6"), 64)
+        order = asked.get("order", "strength")
 
         def listed() -> dict[str, Any]:
-            found = network.listed(layers, first, count)
+            found = network.listed(layers, first, count, order)
             missing = [int(str(one["index"])) for one in found if not one["measured"]]
             self.want_ranges(network, layers, missing)
             for one in found:
                 one["measuring"] = not one["measured"] and (network.id, layers, one["index"]) not in self._failed
-            return {"directions": found, "total": len(network.group(layers).directions)}
+            held = network.named(layers)
+            return {"directions": found, "total": len(held), "ordered": held.has_order}
 
         return _json(await run_in_threadpool(listed))
 

@@ -183,6 +183,37 @@ def test_sharp_directions_have_a_file_names_and_outputs_of_their_own(run, golden
     assert "--sharpen layers" in entry["about"]["command"] and "acts in layer" in entry["about"]["note"]
 
 
+def test_the_clean_ones_of_sharp_directions_come_first(run, golden, tmp_path, monkeypatch):
+    monkeypatch.setattr("sefa_plugin.directions.sharpening.SAMPLES", 2)
+    network = golden("sg2-in-sg3-32").pickle
+    arguments = ("--network", network, "--outdir", "out")
+    told = run("factorize", *arguments, "--sharpen", "layers", "--order", "clean").output
+    (held,) = (Directions.load(file) for file in (tmp_path / "out").glob("directions*"))
+    first = held.in_order("clean")
+    assert f"one thing first: {', '.join(map(str, first[:10]))}" in told and first[:2] != [0, 1]
+    found = json.loads(run("factorize", *arguments, "--sharpen", "layers", "--order", "clean", "--json").stdout)
+    assert found[0]["clean"] == first and found[0]["alike"] == list(held.alike)
+
+    sheets = ("sheet", *arguments, "--sharpen", "layers", "-K", "2", "--seeds", "1")
+    run(*sheets, "--order", "clean")
+    stems = [f"all-sharp-dir{index:02d}" for index in first[:2]]
+    assert sorted(file.stem for file in (tmp_path / "out/sheets").glob("all*")) == sorted(stems)
+    page = (tmp_path / "out/index.html").read_text()
+    assert page.index(f'id="{stems[0]}') < page.index(f'id="{stems[1]}') and "one thing come first" in page
+    entry = json.loads((tmp_path / "out/run.json").read_text())["outputs"][f"sheets/{stems[0]}.jpg"]
+    assert "same in all pictures" in entry["about"]["note"]
+    command = entry["about"]["command"]
+    assert f"--directions {first[0]}" in command and "--order" not in command and "clean" not in command
+    run(*sheets)
+    assert {file.stem for file in (tmp_path / "out/sheets").glob("all*")} == {
+        *stems,
+        "all-sharp-dir00",
+        "all-sharp-dir01",
+    }
+    says = "add --sharpen layers or leave --order out"
+    assert says in run("sheet", *arguments, "--order", "clean", code=2).stderr
+
+
 @pytest.fixture
 def few_pictures(monkeypatch):
     for name, value in (("DIMENSIONS", 4), ("FOUND_WITH", 2), ("APART", 1)):

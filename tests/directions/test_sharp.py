@@ -172,12 +172,15 @@ def test_grams_are_of_the_differences_of_pictures():
     drawn = [np.random.RandomState(codes.SEED + 1 + sample).randn(3) for sample in range(4)]
     seen = []
     grams = picture_grams(G, np.eye(3), [1], samples=4, advance=seen.append)
-    assert grams.shape == (64, 3, 3) and sum(seen) == 4 * 4
+    assert grams.cells.shape == (64, 3, 3) and sum(seen) == 4 * 4
     pixels = 4  # in each of the 8 x 8 cells
-    np.testing.assert_allclose(grams[0], np.diag([9.0 * pixels, 0, 0]), atol=1e-3)
+    np.testing.assert_allclose(grams.cells[0], np.diag([9.0 * pixels, 0, 0]), atol=1e-3)
     slopes = [np.array([0, z[2], z[1]]) for z in drawn]
-    np.testing.assert_allclose(grams[-1], pixels * np.mean([np.outer(s, s) for s in slopes], axis=0), atol=1e-3)
-    assert not picture_grams(G, np.eye(3), [0], samples=1).any()  # a row that the network does not read
+    np.testing.assert_allclose(grams.cells[-1], pixels * np.mean([np.outer(s, s) for s in slopes], axis=0), atol=1e-3)
+    mean = np.mean(slopes, axis=0)  # what the samples have in common
+    halves = 32 * pixels * (np.diag([9.0, 0, 0]) + np.outer(mean, mean))
+    np.testing.assert_allclose(grams.common, halves, atol=0.1)
+    assert not picture_grams(G, np.eye(3), [0], samples=1).cells.any()  # a row that the network does not read
 
 
 def test_an_interrupted_measurement_of_pictures_goes_on(tmp_path):
@@ -200,7 +203,8 @@ def test_an_interrupted_measurement_of_pictures_goes_on(tmp_path):
     advanced = []
     again = picture_grams(G, basis, range(10), samples=4, advance=advanced.append, file=file)
     assert advanced == [10, 5, 5] and not file.exists()
-    np.testing.assert_allclose(again, picture_grams(G, basis, range(10), samples=4), rtol=1e-12)
+    for mine, whole in zip(again, picture_grams(G, basis, range(10), samples=4)):
+        np.testing.assert_allclose(mine, whole, rtol=1e-12)
 
 
 def test_a_partial_picture_is_what_the_network_adds_up_on_its_way():

@@ -209,6 +209,22 @@ def test_sharp_directions_that_were_found_have_sliders(studio, tmp_path):
     assert np.array_equal(pixels((tmp_path / "seed0005.png").read_bytes()), shown)
 
 
+def test_clean_directions_come_first_where_that_is_asked_for(studio, monkeypatch):
+    made, client = studio()
+    monkeypatch.setattr("sefa_plugin.directions.sharpening.SAMPLES", 2)
+    assert sefa("factorize", "--network", SMALL, "--sharpen", "layers", "--order", "clean").exit_code == 0
+    asked = f"/api/directions?network={made.networks[0].id}&layers=all-sharp"
+    strong, clean = (answered(client.get(f"{asked}{more}")) for more in ("", "&order=clean&count=40"))
+    assert strong["ordered"] and [one["index"] for one in strong["directions"]] == list(range(6))
+    numbers = [one["index"] for one in clean["directions"]]
+    assert numbers != sorted(numbers) and sorted(numbers) == list(range(clean["total"]))
+    assert 0 <= strong["directions"][0]["alike"] <= 1
+    plain = f"/api/directions?network={made.networks[0].id}&layers=all"
+    assert not answered(client.get(plain))["ordered"]
+    for order, says in (("clean", "is not known"), ("odd", "choose strength or clean")):
+        assert says in answered(client.get(f"{plain}&order={order}"), 400)["error"]
+
+
 def test_sharp_directions_of_a_tuned_network_have_sliders(studio, tmp_path):
     """They are known by the digest of the network that it was tuned from."""
     made, client = studio()

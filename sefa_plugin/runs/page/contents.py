@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from ...directions.kept import sets_in
 from ...directions.layers import Label
 from ...system.messages import spans
 from ...system.whole_files import alone_in
-from ..command_line import line, place_of
+from ..command_line import line, place_of, values_of
 from ..record import About, Entry, Manifest
 from .edited import edited
 from .html import Card, Matrix, Section, Star, write_page
@@ -180,6 +181,7 @@ def _directions(
         for index, one in held.items():
             now = by_rows.get((tuple(one.layers), index, one.digest))
             by_label |= {(label, index, one.digest): now} if now is not None else {}
+    clean = values_of(manifest.command, "--order")[-1:] == ["clean"]
     scores = scored(manifest, {key: entry.name for key, entry in by_label.items()}, shown)
     sections = []
     for label, held in sorted(found.items(), key=_rank):
@@ -187,10 +189,12 @@ def _directions(
         rows, origin = first.layers, first.about.get("origin")
         found_by = f"Imported: {origin}." if origin else "Found by SeFa, in closed form from the weights."
         text = f"{found_by} Edits change {'row' if len(rows) == 1 else 'rows'} {spans(rows)} of ws."
+        text += " Those that do one thing come first." if clean else ""
         cards = []
-        for index, one in sorted(held.items()):
+        now_of = {index: by_label.get((label, index, one.digest)) for index, one in held.items()}
+        for index in sorted(held, key=lambda index: (_clean(now_of[index]) if clean else 0, index)):
+            one, now = held[index], now_of[index]
             key = label, index, one.digest
-            now = by_label.get(key)
             name = one.about["name"] if now is None else now.name
             facts = [("your note", now.note)] if now is not None and now.note else []
             facts += [("moves", scores.moves[key])] if key in scores.moves else []
@@ -202,6 +206,11 @@ def _directions(
             cards.append(_card(manifest, anchor, f"Direction {index}", one.about, one.made, name, facts, star))
         sections.append(Section(f"layers-{label}", _section_title(label), text, cards))
     return sections, scores.matrices
+
+
+def _clean(now: Direction | None) -> float:
+    """The place of a direction in the order of clean ones; those without one are last."""
+    return math.inf if now is None or now.clean is None else now.clean
 
 
 def _section_title(label: str) -> str:

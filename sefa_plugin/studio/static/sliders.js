@@ -22,11 +22,13 @@ export class Sliders {
     this.busy = false;
     this.timer = 0;
     this.at = null; // the number of the direction at hand
+    this.clean = false; // those that do one thing first, where that order is known (`ordered`)
+    this.ordered = false;
   }
 
-  async show(network, layers, count = FIRST) {
-    const other = network !== this.network || layers !== this.layers;
-    Object.assign(this, { network, layers, count });
+  async show(network, layers, count = FIRST, clean = false) {
+    const other = network !== this.network || layers !== this.layers || clean !== this.clean;
+    Object.assign(this, { network, layers, count, clean });
     if (other) {
       this.list.replaceChildren();
       this.rows.clear();
@@ -42,16 +44,17 @@ export class Sliders {
   }
 
   async more() {
-    await this.show(this.network, this.layers, this.count + MORE);
+    await this.show(this.network, this.layers, this.count + MORE, this.clean);
   }
 
   async load() {
     clearTimeout(this.timer);
-    const { network, layers, count } = this;
-    const asked = new URLSearchParams({ network, layers, count: Math.min(count, 64) });
+    const { network, layers, count, clean } = this;
+    const order = clean ? "clean" : "strength";
+    const asked = new URLSearchParams({ network, layers, order, count: Math.min(count, 64) });
     const found = await json(`api/directions?${asked}`);
-    if (network !== this.network || layers !== this.layers) return;
-    this.total = found.total;
+    if (network !== this.network || layers !== this.layers || clean !== this.clean) return;
+    Object.assign(this, { total: found.total, ordered: found.ordered });
     for (const one of found.directions) this.update(one);
     this.refresh();
     if (found.directions.some((one) => one.measuring)) {
@@ -225,9 +228,9 @@ export class Sliders {
 
   // The direction after (or before) the one at hand, in their order; more are shown where there are more.
   async next(step) {
-    const to = this.at === null ? 0 : Math.max(0, this.at + step);
-    if (!this.rows.has(to) && this.rows.size < Math.min(this.total, 64)) await this.more();
-    const row = this.rows.get(to);
+    const to = this.at === null ? 0 : Math.max(0, [...this.rows.keys()].indexOf(this.at) + step);
+    if (to >= this.rows.size && this.rows.size < Math.min(this.total, 64)) await this.more();
+    const row = [...this.rows.values()][to];
     if (!row) return;
     row.input.focus({ preventScroll: true });
     row.item.scrollIntoView({ block: "center", behavior: "instant" });
@@ -293,7 +296,8 @@ export class Sliders {
     row.map.hidden = made.where === "nowhere";
     const words = made.words.length ? `Towards +: ${made.words.join(", ")}.` : "";
     const inside = row.about.inside === null ? "" : ` ${Math.round(100 * row.about.inside)} % of the change is inside the region.`;
-    row.words.textContent = `${words} Changes: ${made.where}.${inside}`.trim();
+    const alike = row.about.alike === null ? "" : ` ${Math.round(100 * row.about.alike)} % of the change is the same in all pictures.`;
+    row.words.textContent = `${words} Changes: ${made.where}.${inside}${alike}`.trim();
     row.item.classList.remove("stale");
   }
 }

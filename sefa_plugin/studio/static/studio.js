@@ -199,10 +199,12 @@ async function loadPresets() {
   showPresets(held.presets);
 }
 
-async function pick(group) {
+async function pick(group, clean = false) {
   for (const input of at("groups").querySelectorAll("input")) input.checked = input.value === group;
   region.pick(group);
-  await sliders.show(state.network, group);
+  await sliders.show(state.network, group, undefined, clean);
+  at("clean").hidden = !sliders.ordered;
+  at("clean").firstChild.checked = sliders.clean;
   apart.choices();
   at("more").hidden = sliders.rows.size >= Math.min(sliders.total, 64);
   controls();
@@ -431,6 +433,7 @@ function listen() {
     later();
   });
   on("look", "click", () => look(1));
+  on("clean", "change", () => pick(sliders.layers, at("clean").firstChild.checked));
   on("reset", "click", () => { state = unedited(state); sliders.refresh(); settle(); });
   on("preset-form", "submit", savePreset);
   on("export-presets", "click", async () => {
