@@ -2,9 +2,11 @@
 
 A direction that adds a smile changes every picture in nearly the same way; one that mixes several things changes each
 picture in another. ``alike`` is the part of its change that is the mean change of all samples:
-``|mean D n|^2 / mean |D n|^2`` with the changes ``D`` of ``picture_grams``. Directions that change the same place are
-mostly about the same thing, so the order of clean ones takes at each step the direction whose ``alike`` is largest
-after what it shares in place with those already taken. NumPy only; ``docs/sharp.md`` has the measurements.
+``|mean D n|^2 / mean |D n|^2`` with the changes ``D`` of ``picture_grams``. Directions that hardly change a picture are
+not what anybody looks for, and those that change the same place are mostly about the same thing: the order of clean
+ones takes at each step the direction with most of ``size * alike * (1 - overlap)``, where ``size`` is the root mean
+square of its change for one standard deviation, and ``overlap`` how much its place is that of one already taken. NumPy
+only; ``docs/sharp.md`` has the measurements.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ def scores(steps: np.ndarray, seen: PictureGrams) -> Scores:
     """How clean directions are.
 
     Args:
-        steps: the directions as sums of the vectors whose changes were seen, ``[p, k]``.
+        steps: a step of one standard deviation along each, as a sum of the vectors whose changes were seen, ``[p, k]``.
         seen: the changes along these vectors.
     """
     cells = np.einsum("pk,cpq,qk->kc", steps, seen.cells, steps).clip(0)
@@ -40,25 +42,25 @@ def scores(steps: np.ndarray, seen: PictureGrams) -> Scores:
     counted = np.where(whole > 0, whole, 1)
     alike = (np.einsum("pk,pq,qk->k", steps, seen.common, steps) / counted).clip(0, 1)
     clean = np.empty(len(alike), dtype=int)
-    clean[order(alike, cells / counted[:, None])] = np.arange(len(alike))
+    clean[order(alike * np.sqrt(whole), cells / counted[:, None])] = np.arange(len(alike))
     return Scores(alike, clean)
 
 
-def order(alike: np.ndarray, places: np.ndarray) -> list[int]:
-    """Directions, clean ones first, each unlike those before it in the place that it changes.
+def order(amounts: np.ndarray, places: np.ndarray) -> list[int]:
+    """Directions, those of largest amount first, less what they overlap in place with those before them.
 
-    The likeness of two places is the sum over cells of the root of the product of both shares (Bhattacharyya's
+    The overlap of two places is the sum over cells of the root of the product of both shares (Bhattacharyya's
     coefficient): 1 for equal shares in all cells, 0 where no cell is changed by both.
 
     Args:
-        alike: ``[k]``.
+        amounts: ``[k]``, 0 or more.
         places: ``[k, cells]``, the share of the change of each direction that is in each cell.
     """
     roots = np.sqrt(places)
-    likeness = roots @ roots.T
+    overlap = roots @ roots.T
     found: list[int] = []
-    while len(found) < len(alike):
-        left = alike * (1 - likeness[found].max(axis=0, initial=0))
+    while len(found) < len(amounts):
+        left = amounts * (1 - overlap[found].max(axis=0, initial=0))
         left[found] = -np.inf
         found.append(int(left.argmax()))
     return found

@@ -89,8 +89,8 @@ def with_scores(held: Directions, G: Generator, advance: Advance = nothing, fold
     if not pictures_of_scores(held):
         return held
     vectors = held.vectors.astype(np.float64)
-    deviations = np.sqrt(np.einsum("kd,de,ke->k", vectors, covariance(G, enough(G.w_dim)), vectors))
-    seen = _seen(G, vectors.T * deviations, held.layers, held.digest, advance, folder)
+    steps = np.linalg.lstsq(scales(covariance(G, enough(G.w_dim))), vectors.T, rcond=None)[0]
+    seen = _seen(G, vectors.T / np.linalg.norm(steps, axis=0), held.layers, held.digest, advance, folder)
     found = scores(np.eye(len(held)), seen)
     each = zip(held.entries, found.alike.round(4).tolist(), found.clean.tolist())
     return held.with_entries(
@@ -144,7 +144,8 @@ def _by_pictures(
     basis = scales(varied)[:, :POOL]
     seen = _seen(G, basis, group.ws_indices, source["digest"], advance, folder)
     sharp = rotated(basis, seen.cells)
-    return sharp, scores(np.linalg.lstsq(basis, sharp.vectors.T, rcond=None)[0], seen)
+    steps = np.linalg.lstsq(basis, sharp.vectors.T, rcond=None)[0]
+    return sharp, scores(steps / np.linalg.norm(steps, axis=0), seen)
 
 
 def _seen(
