@@ -165,7 +165,11 @@ def _as_json(directions: Directions, path: Path) -> dict[str, object]:
         "eigenvalues": directions.eigenvalues.tolist(),
         "sharpen": directions.sharpen,
         **({"region": directions.region, "inside": list(directions.inside)} if directions.region else {}),
-        **({"alike": list(directions.alike), "clean": directions.in_order("clean")} if directions.has_order else {}),
+        **(
+            {"alike": [score and score.alike for score in directions.scores], "clean": directions.in_order("clean")}
+            if directions.has_order
+            else {}
+        ),
         "names": list(directions.names),
         "notes": list(remarks(directions)),
     }

@@ -11,26 +11,31 @@ only; ``docs/sharp.md`` has the measurements.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .picture_grams import PictureGrams
+if TYPE_CHECKING:
+    from .picture_grams import PictureGrams
 
 
-class Scores(NamedTuple):
-    """Scores of k directions.
+class Score(NamedTuple):
+    """How clean one direction of a set is.
 
     Attributes:
-        alike: ``[k]``, 0 (each sample changes in a way of its own) to 1 (all samples change alike).
-        clean: ``[k]``, the place of each in the order of clean ones, from 0.
+        alike: 0 (each sample changes in a way of its own) to 1 (all samples change alike).
+        place: its place in the order of clean ones, from 0.
+        nearest: the number of the direction that changes most the same place.
+        overlap: how much it is the same place, 0 to 1.
     """
 
-    alike: np.ndarray
-    clean: np.ndarray
+    alike: float
+    place: int
+    nearest: int
+    overlap: float
 
 
-def scores(steps: np.ndarray, seen: PictureGrams) -> Scores:
+def scores(steps: np.ndarray, seen: PictureGrams) -> list[Score]:
     """How clean directions are.
 
     Args:
@@ -41,23 +46,24 @@ def scores(steps: np.ndarray, seen: PictureGrams) -> Scores:
     whole = cells.sum(axis=1)
     counted = np.where(whole > 0, whole, 1)
     alike = (np.einsum("pk,pq,qk->k", steps, seen.common, steps) / counted).clip(0, 1)
-    clean = np.empty(len(alike), dtype=int)
-    clean[order(alike * np.sqrt(whole), cells / counted[:, None])] = np.arange(len(alike))
-    return Scores(alike, clean)
+    # Bhattacharyya's coefficient of both shares by cells: 1 where they are equal, 0 where no cell is changed by both.
+    roots = np.sqrt(cells / counted[:, None])
+    overlap = (roots @ roots.T).clip(0, 1)
+    np.fill_diagonal(overlap, 0)
+    places = np.argsort(order(alike * np.sqrt(whole), overlap))
+    return [
+        Score(round(float(alike[at]), 4), int(places[at]), int(near.argmax()), round(float(near.max()), 4))
+        for at, near in enumerate(overlap)
+    ]
 
 
-def order(amounts: np.ndarray, places: np.ndarray) -> list[int]:
-    """Directions, those of largest amount first, less what they overlap in place with those before them.
-
-    The overlap of two places is the sum over cells of the root of the product of both shares (Bhattacharyya's
-    coefficient): 1 for equal shares in all cells, 0 where no cell is changed by both.
+def order(amounts: np.ndarray, overlap: np.ndarray) -> list[int]:
+    """Directions, those of largest amount first, less what they overlap with those before them.
 
     Args:
         amounts: ``[k]``, 0 or more.
-        places: ``[k, cells]``, the share of the change of each direction that is in each cell.
+        overlap: ``[k, k]``, 0 to 1.
     """
-    roots = np.sqrt(places)
-    overlap = roots @ roots.T
     found: list[int] = []
     while len(found) < len(amounts):
         left = amounts * (1 - overlap[found].max(axis=0, initial=0))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Optional, TypedDict, TypeVar
 import numpy as np
 
 from ..system.messages import spans, without_unprintable
+from .clean import Score
 from .file import DirectionsFileError, read_directions, write_directions
 from .keys import Key
 from .layers import TORGB, Label
@@ -27,20 +28,12 @@ SPACES = ("w", "z")
 SHARPEN = ("none", "layers", "pictures", "region")
 ORDERS = ("strength", "clean")
 BROKEN = ("", "low", "high", "both")
-FOUND = (
-    "vector",
-    "eigenvalue",
-    "strength",
-    "shares",
-    "inside",
-    "alike",
-    "clean",
-)  # what finding directions gives for each
+FOUND = ("vector", "eigenvalue", "strength", "shares", "inside", "score")  # what finding directions gives for each
 PRINTED, IN_TABLE = 5, 10  # directions that are listed: on the last line of text, in a notebook's table
 STEPS = 50  # changes that can be taken back
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,149}")  # it becomes part of file names
 # Lists of :class:`Directions` that are not named as the attribute of their entries.
-_FIELD = {f"{field}s": field for field in ("name", "sigma", "range", "prior", "strength", "note")}
+_FIELD = {f"{field}s": field for field in ("name", "sigma", "range", "prior", "strength", "note", "score")}
 Pair = Optional[tuple[float, float]]
 
 
@@ -98,8 +91,7 @@ class Direction:
             their order follows; of local ones, that of the picture inside their region; else None.
         shares: of sharp directions, what each of the set's layers adds to ``strength``, as shares of 1; else ().
         inside: of local directions, the share of the change of the picture that is inside their region; else None.
-        alike: of sharp directions whose pictures were seen, how alike these change, 0 to 1 (``clean``); else None.
-        clean: of these, the place in the order of clean ones, from 0; else None.
+        score: of sharp directions whose pictures were seen, how clean it is; else None.
         starred, note: set by a person; see ``names.check_note``.
 
     Raises:
@@ -118,8 +110,7 @@ class Direction:
     strength: float | None = None
     shares: tuple[float, ...] = ()
     inside: float | None = None
-    alike: float | None = None
-    clean: int | None = None
+    score: Score | None = None
     starred: bool = False
     note: str = ""
 
@@ -233,8 +224,7 @@ class Directions:
         strengths: Sequence[float | None] = (),
         shares: Sequence[Sequence[float]] = (),
         inside: Sequence[float | None] = (),
-        alike: Sequence[float | None] = (),
-        clean: Sequence[int | None] = (),
+        scores: Sequence[Score | None] = (),
         starred: Sequence[bool] = (),
         notes: Sequence[str] = (),
         **facts: Unpack[_Facts],
@@ -245,7 +235,7 @@ class Directions:
             vectors: ``[k, dim]``, or ``[k, len(layers), dim]``.
             eigenvalues: ``[k]``.
             layers: ws indices.
-            names, named_by, purity, sigmas, ranges, broken, priors, strengths, shares, inside, alike, clean, starred,
+            names, named_by, purity, sigmas, ranges, broken, priors, strengths, shares, inside, scores, starred,
                 notes: see :class:`Direction`.
             facts: the other attributes.
 
@@ -259,7 +249,7 @@ class Directions:
         count = len(vectors)
         columns: dict[str, Sequence[Any]] = {"names": names, "named_by": named_by, "purity": purity, "sigmas": sigmas}
         columns |= {"ranges": ranges, "broken": broken, "priors": priors, "strengths": strengths, "shares": shares}
-        columns |= {"inside": inside, "alike": alike, "clean": clean, "starred": starred, "notes": notes}
+        columns |= {"inside": inside, "scores": scores, "starred": starred, "notes": notes}
         for what, column in columns.items():
             if len(column) not in (0, count):
                 raise ValueError(f"{len(column)} {what} for {count} directions")
@@ -311,8 +301,7 @@ class Directions:
     strengths = _OfEach(lambda entry: entry.strength)
     shares = _OfEach(lambda entry: entry.shares)
     inside = _OfEach(lambda entry: entry.inside)
-    alike = _OfEach(lambda entry: entry.alike)
-    clean = _OfEach(lambda entry: entry.clean)
+    scores = _OfEach(lambda entry: entry.score)
     starred = _OfEach(lambda entry: entry.starred)
     notes = _OfEach(lambda entry: entry.note)
 
@@ -439,14 +428,17 @@ class Directions:
         return f"acts in layer{'s' * (count > 1)} {spans(rows)} ({shares[order[:count]].sum():.0%})"
 
     def changes_alike(self, index: int) -> str:
-        """How alike a direction changes all pictures, in words; '' where that is not known."""
-        alike = self.entries[index].alike
-        return "" if alike is None else f"{alike:.0%} of its change is the same in all pictures"
+        """How alike a direction changes all pictures, and which other one has its place, in words; '' if not known."""
+        score = self.entries[index].score
+        if score is None:
+            return ""
+        alike = f"{score.alike:.0%} of its change is the same in all pictures"
+        return f"{alike}; direction {score.nearest} changes most the same place ({score.overlap:.0%})"
 
     @property
     def has_order(self) -> bool:
         """Whether the order of clean ones is known."""
-        return None not in self.clean
+        return None not in self.scores
 
     def in_order(self, order: str) -> list[int]:
         """Their numbers in an order: of ``strength``, as they are, or ``clean`` ones first (see ``clean``).
@@ -456,7 +448,7 @@ class Directions:
         """
         if order not in ORDERS:
             raise ValueError(f"order {order!r:.20}: choose strength or clean")
-        places = [entry.clean for entry in self.entries if entry.clean is not None]
+        places = [score.place for score in self.scores if score is not None]
         if order == "clean" and not self.has_order:
             raise ValueError("the order of clean ones is not known: it is found with sharp directions, order='clean'")
         return list(range(len(self))) if order == "strength" else sorted(range(len(self)), key=places.__getitem__)
@@ -531,7 +523,7 @@ class Directions:
         """With the names and measurements, and where it is longer the directions, of an earlier result."""
         if len(other) >= len(self):
             scored = zip(other.entries, self.entries) if self.has_order and not other.has_order else ()
-            seen = {at: replace(theirs, alike=mine.alike, clean=mine.clean) for at, (theirs, mine) in enumerate(scored)}
+            seen = {at: replace(theirs, score=mine.score) for at, (theirs, mine) in enumerate(scored)}
             return replace(other.with_entries(seen), label=self.label)
         adopted = [
             replace(theirs, **{key: getattr(mine, key) for key in FOUND})
@@ -560,7 +552,7 @@ class Directions:
             raise ValueError("these directions change each of their layers in a way of its own, and no other ones")
         label = f"{self.label.partition('@')[0]}@{label}"
         entries = tuple(
-            replace(entry.without_range, starred=False, note="", shares=(), inside=None, alike=None, clean=None)
+            replace(entry.without_range, starred=False, note="", shares=(), inside=None, score=None)
             for entry in self.entries
         )
         return replace(self, entries=entries, layers=tuple(rows), label=label, calibration="", history=())

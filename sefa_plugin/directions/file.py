@@ -17,6 +17,7 @@ from ..reading.safetensors_header import settle
 from ..system.messages import shown
 from ..system.regular_files import open_regular, reading
 from ..system.whole_files import whole_file
+from .clean import Score
 from .names import Past
 from .ties import remarks
 
@@ -33,7 +34,7 @@ _ALWAYS = (
 )
 _OF_SHARP = ("strengths", "shares", "caveats", "sharpen", "found_with")
 _OF_LOCAL = ("inside", "region")
-_IF_ANY = ("alike", "clean", "starred", "notes", "history")
+_IF_ANY = ("scores", "starred", "notes", "history")
 _Row = Annotated[int, Meta(ge=0, le=MAX_ROWS)]
 _Number = Annotated[float, Meta(gt=-1e30, lt=1e30)]
 _Numbers = tuple[Optional[_Number], ...]
@@ -61,8 +62,7 @@ class _Entries(Struct, frozen=True):
     sharpen: str = "none"
     found_with: str = ""
     inside: _Numbers = ()
-    alike: _Numbers = ()
-    clean: tuple[Optional[_Row], ...] = ()
+    scores: tuple[Optional[Score], ...] = ()
     region: str = ""
     starred: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..hook import StyleLayer
-from .clean import Scores, scores
+from .clean import Score, scores
 from .closed_form import stack
 from .codes import PER_DIMENSION, covariance, enough
 from .directions import Directions, Source
@@ -64,7 +64,7 @@ def sharpen_groups(
     found = []
     for group in groups:
         matrices = [np.asarray(layer.weight, dtype=np.float64) * layer.weight_gain for layer in group.layers]
-        inside, scored = None, None
+        inside, scored = None, list[Score]()
         if how.region is not None:
             sharp, inside = _inside(G, group, varied, how.region, source, advance, folder)
         elif how.sharpen == "layers":
@@ -91,11 +91,8 @@ def with_scores(held: Directions, G: Generator, advance: Advance = nothing, fold
     vectors = held.vectors.astype(np.float64)
     steps = np.linalg.lstsq(scales(covariance(G, enough(G.w_dim))), vectors.T, rcond=None)[0]
     seen = _seen(G, vectors.T / np.linalg.norm(steps, axis=0), held.layers, held.digest, advance, folder)
-    found = scores(np.eye(len(held)), seen)
-    each = zip(held.entries, found.alike.round(4).tolist(), found.clean.tolist())
-    return held.with_entries(
-        {at: replace(entry, alike=alike, clean=clean) for at, (entry, alike, clean) in enumerate(each)}
-    )
+    each = zip(held.entries, scores(np.eye(len(held)), seen))
+    return held.with_entries({at: replace(entry, score=score) for at, (entry, score) in enumerate(each)})
 
 
 def pictures_of_scores(held: Directions) -> int:
@@ -139,7 +136,7 @@ def known_groups(
 
 def _by_pictures(
     G: Generator, group: LayerGroup, varied: np.ndarray, source: Source, advance: Advance, folder: Path | None
-) -> tuple[Sharp, Scores]:
+) -> tuple[Sharp, list[Score]]:
     """Directions that are sharp by pictures, and how clean they are."""
     basis = scales(varied)[:, :POOL]
     seen = _seen(G, basis, group.ws_indices, source["digest"], advance, folder)
@@ -198,7 +195,7 @@ def _directions(
     how: Factorisation,
     found_with: str,
     source: Source,
-    scored: Scores | None,
+    scored: Sequence[Score],
 ) -> Directions:
     stack(matrices, normalize=False)  # refuses NaN
     styles = changes_of_styles(sharp.vectors, group.layers, group.ws_indices)
@@ -221,8 +218,7 @@ def _directions(
         strengths=sharp.strengths.tolist(),
         shares=[tuple(row) for row in shares.round(4).tolist()],
         inside=() if inside is None else inside.round(4).tolist(),
-        alike=() if scored is None else scored.alike.round(4).tolist(),
-        clean=() if scored is None else scored.clean.tolist(),
+        scores=scored,
         region="" if how.region is None else str(how.region),
         label=str(how.labelled(group.label)),
         layer_names=tuple(layer.name for layer in group.layers),

@@ -207,7 +207,7 @@ class Network:
             entry, (low, high) = entries[index], self.ends(layers, index)
             about = {"index": index, "name": entry.name, "starred": entry.starred, "note": entry.note}
             measured = {"low": low, "high": high, "measured": self.measured(layers, index)}
-            seen = {"inside": entry.inside, "alike": entry.alike}
+            seen = {"inside": entry.inside, "alike": entry.score and entry.score.alike}
             found.append({**about, **measured, **seen, "attributes": changes.get(index, ())})
         return found
 

@@ -192,7 +192,7 @@ def test_the_clean_ones_of_sharp_directions_come_first(run, golden, tmp_path, mo
     first = held.in_order("clean")
     assert f"one thing first: {', '.join(map(str, first[:10]))}" in told and first[:2] != [0, 1]
     found = json.loads(run("factorize", *arguments, "--sharpen", "layers", "--order", "clean", "--json").stdout)
-    assert found[0]["clean"] == first and found[0]["alike"] == list(held.alike)
+    assert found[0]["clean"] == first and found[0]["alike"] == [score.alike for score in held.scores]
 
     sheets = ("sheet", *arguments, "--sharpen", "layers", "-K", "2", "--seeds", "1")
     run(*sheets, "--order", "clean")

@@ -30,17 +30,26 @@ def test_alike_is_the_part_of_the_change_that_all_samples_share():
     changes[:, 1, 1] = unit(rng.randn(6)) * rng.choice([-1, 1], size=(400, 1))  # forwards or backwards
     changes[:, 2, 2] = unit(rng.randn(6)) + unit(rng.randn(400, 6))
     found = scores(np.eye(3), grams(changes))
-    np.testing.assert_allclose(found.alike, [1, 0, 0.5], atol=0.06)
-    assert found.clean.tolist() == [0, 2, 1]
+    np.testing.assert_allclose([score.alike for score in found], [1, 0, 0.5], atol=0.06)
+    assert [score.place for score in found] == [0, 2, 1]
     both = scores(np.array([[1.0, 0], [1, 0], [0, 2]]), grams(changes))  # sums of the vectors, of any length
-    assert both.alike[0] == pytest.approx(0.5, abs=0.06) and both.alike[1] == pytest.approx(found.alike[2])
+    assert both[0].alike == pytest.approx(0.5, abs=0.06) and both[1].alike == pytest.approx(found[2].alike, abs=1e-4)
 
 
 def test_directions_of_a_place_that_is_taken_come_later():
-    left, right, everywhere = [1.0, 0, 0], [0, 1.0, 0], [1 / 3, 1 / 3, 1 / 3]
-    assert order(np.array([0.9, 0.8, 0.3, 0.5]), np.array([left, left, right, everywhere])) == [0, 2, 3, 1]
-    assert order(np.array([0.2, 0.2]), np.array([left, left])) == [0, 1]
+    overlap = np.array([[0, 1, 0, 0.6], [1, 0, 0, 0.6], [0, 0, 0, 0.6], [0.6, 0.6, 0.6, 0]])
+    assert order(np.array([0.9, 0.8, 0.3, 0.5]), overlap) == [0, 2, 3, 1]
+    assert order(np.array([0.2, 0.2]), np.ones((2, 2))) == [0, 1]
     assert order(np.zeros(3), np.zeros((3, 3))) == [0, 1, 2]
+
+
+def test_overlap_is_of_the_cells_that_both_change_and_size_counts():
+    changes = np.zeros((4, 2, 3, 1))
+    for cell, direction, size in ((0, 0, 3), (0, 1, 2), (1, 1, 2), (1, 2, 1)):
+        changes[:, cell, direction] = size  # alike in all samples
+    # Direction 0 first; then 2, of size 1, before 1, of size 8 ** 0.5, of which 0 has the place by half ** 0.5.
+    half = round(0.5**0.5, 4)
+    assert scores(np.eye(3), grams(changes)) == [(1, 0, 1, half), (1, 2, 0, half), (1, 1, 1, half)]
 
 
 @pytest.mark.command
@@ -48,22 +57,26 @@ def test_scores_are_kept_and_are_those_of_the_pictures_that_found_the_directions
     monkeypatch.setattr("sefa_plugin.directions.sharpening.SAMPLES", 8)
     G = load_network("demo")
     held = factorize(G, sharpen="pictures")
-    assert held.has_order and sorted(held.clean) == list(range(len(held)))
-    bare = held.with_entries({at: replace(one, alike=None, clean=None) for at, one in enumerate(held.entries)})
+    assert held.has_order and sorted(score.place for score in held.scores) == list(range(len(held)))
+    bare = held.with_entries({at: replace(one, score=None) for at, one in enumerate(held.entries)})
     seen = []
     again = with_scores(bare, G, seen.append)
     assert sum(seen) == 8 * (1 + len(held)) and with_scores(held, G, seen.append) is held
-    np.testing.assert_allclose(again.alike, held.alike, atol=0.06)  # pictures along the directions, not their basis
+    alike = [[score.alike for score in one.scores] for one in (again, held)]
+    np.testing.assert_allclose(*alike, atol=0.06)  # pictures along the directions, not their basis
     assert again.in_order("clean")[:3] == held.in_order("clean")[:3]
 
     file = keep(bare.named(1, "turn"), tmp_path / "directions-all-sharp-pictures.safetensors")
     assert not Directions.load(file).has_order
     keep(held, file)  # as found anew, by somebody who knows no name
     kept = Directions.load(file)
-    assert kept.names[1] == "turn" and (kept.alike, kept.clean) == (held.alike, held.clean)
+    assert kept.names[1] == "turn" and kept.scores == held.scores
     keep(bare, file)
-    assert Directions.load(file).clean == held.clean
-    assert held.changes_alike(0) == f"{held.alike[0]:.0%} of its change is the same in all pictures"
+    assert Directions.load(file).scores == held.scores
+    alike, _, nearest, overlap = held.scores[0]
+    assert nearest != 0 and 0 < overlap <= 1
+    words = f"{alike:.0%} of its change is the same in all pictures; direction {nearest} changes most the same place"
+    assert held.changes_alike(0) == f"{words} ({overlap:.0%})"
     elsewhere = held.edited_at((5, 6), "5-6")
     assert not elsewhere.has_order and elsewhere.changes_alike(0) == ""
 
@@ -75,7 +88,9 @@ def test_the_clean_ones_of_the_weights(monkeypatch):
     every = with_scores(factorize(G, sharpen="layers"), G)
     clean = factorize(G, sharpen="layers", order="clean", num_directions=4)
     np.testing.assert_array_equal(clean.vectors, every.vectors[every.in_order("clean")[:4]])
-    assert clean.clean == (0, 1, 2, 3) and every.in_order("strength") == list(range(len(every)))
+    assert [score.place for score in clean.scores] == [0, 1, 2, 3] and every.in_order("strength") == list(
+        range(len(every))
+    )
 
 
 def test_what_has_no_such_order_says_so():

@@ -12,6 +12,9 @@ from PIL import Image
 from places import ROOT
 from studio_page import calibrated, edits, picked, settled, shown, slider, until, watched
 from studio_process import running
+from typed_commands import sefa
+
+from sefa_plugin import Directions
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -449,3 +452,34 @@ def test_marked_pictures_take_two_directions_apart(visit):
     settled(tab, lambda state: ("all-apart-8-9", 0) in edits(state))
     tab.get_by_role("tab", name="Take along").click()
     until(lambda: "all-apart-8-9:8 apart from 9=+" in tab.text_content("#command"))
+
+
+def test_those_that_do_one_thing_come_first_where_that_is_asked_for(browser, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert sefa("factorize", "--network", "demo", "--sharpen", "pictures").exit_code == 0
+    (held,) = (Directions.load(file) for file in tmp_path.rglob("directions*"))
+    with running(tmp_path, "--network", "demo", "--port", 0) as (_, address, token):
+        tab, said = browser.new_page(viewport=WIDE), []
+        watched(tab, said, [])
+        tab.goto(f"{address}/#token={token}")
+        settled(tab)
+        titles = tab.locator("#sliders label[for^=direction]")
+        clean = tab.get_by_label("Those that do one thing first")
+        assert clean.is_hidden()  # of SeFa's own directions
+        tab.get_by_role("radio", name="all-sharp-pictures").check(force=True)
+        until(lambda: clean.is_visible() and not clean.is_checked() and titles.count() == 6)
+        assert titles.all_text_contents() == [f"Direction {index}" for index in range(6)]
+        clean.check()
+        first = [f"Direction {index}" for index in held.in_order("clean")]
+        until(lambda: titles.all_text_contents() == first[:6])
+        tab.click("#more")
+        until(lambda: titles.all_text_contents() == first[:12])
+        for _ in range(2):
+            tab.keyboard.press("n")
+        until(lambda: tab.locator(".direction.hand label[for^=direction]").text_content() == first[1])
+        alike = f"{held.scores[held.in_order('clean')[1]].alike * 100:.0f} % of the change is the same"
+        until(lambda: alike in tab.locator(".direction.hand .words").text_content())
+        tab.get_by_role("radio", name="all layers").check(force=True)
+        until(lambda: clean.is_hidden() and titles.first.text_content() == "Direction 0")
+        assert not said
+        tab.close()

@@ -210,7 +210,7 @@ def _directions(
 
 def _clean(now: Direction | None) -> float:
     """The place of a direction in the order of clean ones; those without one are last."""
-    return math.inf if now is None or now.clean is None else now.clean
+    return math.inf if now is None or now.score is None else now.score.place
 
 
 def _section_title(label: str) -> str:

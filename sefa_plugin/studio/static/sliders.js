@@ -10,10 +10,11 @@ const POLL = 1500; // milliseconds until ranges are asked for again
 const HEAVY = 4000; // milliseconds of a strip beyond which only that of the direction at hand is made
 
 export class Sliders {
-  // moved(layers, index, to, dragging): a slider is at another distance; settled(): it is released.
-  constructor(list, { state, moved, settled, said }) {
+  // moved(layers, index, to, dragging): a slider is at another distance; settled(): it is released; loaded(): ranges are
+  // there, whose strips can be made.
+  constructor(list, { state, moved, settled, loaded, said }) {
     this.list = list;
-    this.tell = { state, moved, settled, said };
+    this.tell = { state, moved, settled, loaded, said };
     this.rows = new Map(); // by number
     this.layers = "all";
     this.count = FIRST;
@@ -57,6 +58,7 @@ export class Sliders {
     Object.assign(this, { total: found.total, ordered: found.ordered });
     for (const one of found.directions) this.update(one);
     this.refresh();
+    this.tell.loaded();
     if (found.directions.some((one) => one.measuring)) {
       this.timer = setTimeout(() => this.load().catch(() => {}), POLL);
     }

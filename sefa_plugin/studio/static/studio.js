@@ -28,7 +28,7 @@ let presets = [];
 let shared = false; // with strangers: nothing is kept or changed
 
 const picture = new Picture(at("picture"), { shown, failed: (error) => said(error.message, true, "picture") });
-const sliders = new Sliders(at("sliders"), { state: () => state, moved: slid, settled: settle, said });
+const sliders = new Sliders(at("sliders"), { state: () => state, moved: slid, settled: settle, loaded: later, said });
 const gallery = new Gallery(at("kept"), { opened: (held) => open(held, true), said, sure });
 const film = new Film(at("record"), at("recordings"), {
   state: () => state,
