@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -69,13 +68,13 @@ def samples(columns: int = 8) -> np.ndarray:
     return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
 
 
-def rows_of(sharpen: str, directions: Sequence[int], seed: int, columns: int = 7) -> np.ndarray:
+def rows_of(count: int, sharpen: str, order: str, seed: int, columns: int = 7) -> np.ndarray:
     """Pictures along directions of the vases, each from end to end of its range: uint8 ``[H, W, 3]``."""
     G = load_network("vases")
-    found = calibrate(G, factorize(G, sharpen=sharpen, num_directions=max(directions) + 1))
+    found = calibrate(G, factorize(G, sharpen=sharpen, order=order, num_directions=count))
     scene = Scene(G, View(Look(), (seed,)))
     rows = []
-    for index in directions:
+    for index in range(count):
         ends = found.ranges[index]
         assert ends is not None
         steps = np.linspace(*ends, columns).tolist()
@@ -134,8 +133,9 @@ def main(outdir: Path) -> None:
         take(walk, "**/*.gif", outdir / "walk.gif")
         os.chdir(here)
     Image.fromarray(samples()).save(outdir / "samples.png")
-    for way in ("none", "layers"):
-        Image.fromarray(rows_of(way, range(6), seed=9)).save(outdir / f"sharpen-{way}.jpg", quality=90)
+    ways = {"none": ("none", "strength"), "layers": ("layers", "strength"), "clean": ("layers", "clean")}
+    for name, way in ways.items():
+        Image.fromarray(rows_of(6, *way, seed=9)).save(outdir / f"sharpen-{name}.jpg", quality=90)
     both = [pulls("none"), pulls("layers")]
     between = np.full((len(both[0]), 24, 3), 255, np.uint8)
     Image.fromarray(np.concatenate([both[0], between, both[1]], axis=1)).save(outdir / "sharpen-pulls.png")
