@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 @options.strict
 @options.debug
 def factorize(**given: Any) -> None:
-    """Find directions and write them to directions.safetensors; no picture is rendered.
+    """Find directions and write them to directions.safetensors.
+
+    No picture is rendered, but for --sharpen pictures, --region and --order clean; that order is printed and kept.
 
     \b
     Examples:
@@ -41,6 +43,7 @@ def factorize(**given: Any) -> None:
       sefa factorize --network ffhq.pkl --layers each
     """
     from ..directions.kept import files_of, keep
+    from ..directions.sharpening import check_order
     from ..directions.ties import remarks
     from ..runs.settings import settings_checked
 
@@ -49,6 +52,8 @@ def factorize(**given: Any) -> None:
     how = factorisation(given)
     if how.sharpen != "none":
         session.require_pictures()
+    with settings_checked():
+        check_order(given["order"], how.sharpen)
     with settings_checked(), reporter() as progress:
         groups = session.found(how, given["num_directions"], folder, progress)
         if given["order"] == "clean":

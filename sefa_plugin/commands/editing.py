@@ -28,17 +28,8 @@ from .progress import reporter
 from .shell import Command, typed_command
 
 _FIXED = {  # parameters whose values are in a recipe
-    *(
-        "layers",
-        "space",
-        "normalize",
-        "torgb",
-        "num_directions",
-        "order",
-        "directions",
-        "directions_file",
-        "edit_layers",
-    ),
+    *("layers", "space", "normalize", "torgb", "num_directions", "order", "directions"),
+    *("directions_file", "edit_layers"),
     *("trunc", "trunc_cutoff", "noise_mode", "translate", "camera", "fov_deg", "rotate", "precision", "distance"),
     "background",
 }

@@ -343,7 +343,7 @@ axes = stack(_axis("--across", "from left to right"), _axis("--down", "from top 
 order = choice(
     "--order",
     "strength clean",
-    "Of --sharpen: the strongest first, or those that do one thing, told by pictures: docs/sharp.md.",
+    "With --sharpen: the strongest first, or those that do one thing (of layers 1,056 pictures, once): docs/sharp.md.",
     default="strength",
 )
 which_directions = stack(

@@ -1,7 +1,7 @@
 """Which directions do one thing: how alike they change all pictures, and where; no label is needed.
 
 A direction that adds a smile changes every picture in nearly the same way; one that mixes several things changes each
-picture in another. ``alike`` is the part of its change that is the mean change of all samples:
+picture in another way. ``alike`` is the part of its change that is the mean change of all samples:
 ``|mean D n|^2 / mean |D n|^2`` with the changes ``D`` of ``picture_grams``. Directions that hardly change a picture are
 not what anybody looks for, and those that change the same place are mostly about the same thing: the order of clean
 ones takes at each step the direction with most of ``size * alike * (1 - overlap)``, where ``size`` is the root mean
@@ -25,14 +25,10 @@ class Score(NamedTuple):
     Attributes:
         alike: 0 (each sample changes in a way of its own) to 1 (all samples change alike).
         place: its place in the order of clean ones, from 0.
-        nearest: the number of the direction that changes most the same place.
-        overlap: how much it is the same place, 0 to 1.
     """
 
     alike: float
     place: int
-    nearest: int
-    overlap: float
 
 
 def scores(steps: np.ndarray, seen: PictureGrams) -> list[Score]:
@@ -48,13 +44,8 @@ def scores(steps: np.ndarray, seen: PictureGrams) -> list[Score]:
     alike = (np.einsum("pk,pq,qk->k", steps, seen.common, steps) / counted).clip(0, 1)
     # Bhattacharyya's coefficient of both shares by cells: 1 where they are equal, 0 where no cell is changed by both.
     roots = np.sqrt(cells / counted[:, None])
-    overlap = (roots @ roots.T).clip(0, 1)
-    np.fill_diagonal(overlap, 0)
-    places = np.argsort(order(alike * np.sqrt(whole), overlap))
-    return [
-        Score(round(float(alike[at]), 4), int(places[at]), int(near.argmax()), round(float(near.max()), 4))
-        for at, near in enumerate(overlap)
-    ]
+    places = np.argsort(order(alike * np.sqrt(whole), (roots @ roots.T).clip(0, 1)))
+    return [Score(round(value, 4), place) for value, place in zip(alike.tolist(), places.tolist())]
 
 
 def order(amounts: np.ndarray, overlap: np.ndarray) -> list[int]:

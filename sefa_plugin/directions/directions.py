@@ -91,7 +91,7 @@ class Direction:
             their order follows; of local ones, that of the picture inside their region; else None.
         shares: of sharp directions, what each of the set's layers adds to ``strength``, as shares of 1; else ().
         inside: of local directions, the share of the change of the picture that is inside their region; else None.
-        score: of sharp directions whose pictures were seen, how clean it is; else None.
+        score: of sharp directions, how clean it is; None where changes of pictures were not measured.
         starred, note: set by a person; see ``names.check_note``.
 
     Raises:
@@ -138,6 +138,11 @@ class Direction:
     def measured(self, sigma: float, low: float, high: float, broken: str = "", prior: Pair = None) -> Direction:
         """With a measured range."""
         return replace(self, sigma=sigma, range=(low, high), broken=broken, prior=prior)
+
+    @property
+    def changes_alike(self) -> str:
+        """How alike all pictures change, in words; '' where that is not known."""
+        return "" if self.score is None else f"{self.score.alike:.0%} of its change is the same in all pictures"
 
     @property
     def without_range(self) -> Direction:
@@ -427,14 +432,6 @@ class Directions:
         rows = sorted(self.layers[at] for at in order[:count])
         return f"acts in layer{'s' * (count > 1)} {spans(rows)} ({shares[order[:count]].sum():.0%})"
 
-    def changes_alike(self, index: int) -> str:
-        """How alike a direction changes all pictures, and which other one has its place, in words; '' if not known."""
-        score = self.entries[index].score
-        if score is None:
-            return ""
-        alike = f"{score.alike:.0%} of its change is the same in all pictures"
-        return f"{alike}; direction {score.nearest} changes most the same place ({score.overlap:.0%})"
-
     @property
     def has_order(self) -> bool:
         """Whether the order of clean ones is known."""
@@ -448,10 +445,12 @@ class Directions:
         """
         if order not in ORDERS:
             raise ValueError(f"order {order!r:.20}: choose strength or clean")
-        places = [score.place for score in self.scores if score is not None]
-        if order == "clean" and not self.has_order:
+        if order == "strength":
+            return list(range(len(self)))
+        places = {index: score.place for index, score in enumerate(self.scores) if score is not None}
+        if len(places) < len(self):
             raise ValueError("the order of clean ones is not known: it is found with sharp directions, order='clean'")
-        return list(range(len(self))) if order == "strength" else sorted(range(len(self)), key=places.__getitem__)
+        return sorted(places, key=places.__getitem__)
 
     def first(self, count: int | None) -> Directions:
         """The first ``count``, or all.

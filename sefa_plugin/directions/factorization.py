@@ -18,7 +18,7 @@ from .closed_form import factorize_weights
 from .directions import NO_SOURCE, SHARPEN, SPACES, Directions, Source
 from .layers import TORGB, Label, LayerGroup, select_layers
 from .region import Region
-from .sharpening import Advance, nothing, sharpen_groups, with_scores
+from .sharpening import Advance, check_order, nothing, sharpen_groups, with_scores
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -197,7 +197,8 @@ def factorize(
         region: for local directions: ``"0.3,0.6,0.4,0.2"`` (x, y, width and height, 0 to 1), the same as a tuple, or
             the path of a picture that is white inside.
         folder: keeps the changes of pictures that a region needs; another region then takes seconds.
-        order: ``strength``, or ``clean`` for sharp directions: those that do one thing first; see ``clean``.
+        order: ``strength``, or ``clean`` for sharp directions: those that do one thing first, numbered anew; see
+            ``clean``.
 
     Raises:
         ValueError: an argument is out of range, or a weight holds NaN.
@@ -227,8 +228,7 @@ def factorize_groups(
     how = Factorisation(layers, space, normalize, torgb, sharpen, code_samples, where)
     if space == "z" and layers != "all":
         raise ValueError("space z factorises the mapping network, which has no layers to choose")
-    if order != "strength" and how.sharpen == "none":
-        raise ValueError(f"order {order!r:.20}: only sharp directions have another order than strength")
+    check_order(order, how.sharpen)
     source = NO_SOURCE
     if isinstance(G_or_weights, (Mapping, Sequence)):
         if how.sharpen != "none":

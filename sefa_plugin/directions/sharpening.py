@@ -95,14 +95,23 @@ def with_scores(held: Directions, G: Generator, advance: Advance = nothing, fold
     return held.with_entries({at: replace(entry, score=score) for at, (entry, score) in enumerate(each)})
 
 
+def check_order(order: str, sharpen: str) -> None:
+    """Check that directions that are found in a way have an order.
+
+    Raises:
+        ValueError: they have not.
+    """
+    if order == "clean" and sharpen not in ("layers", "pictures"):
+        raise ValueError("only directions of --sharpen layers or pictures have the order clean")
+
+
 def pictures_of_scores(held: Directions) -> int:
     """How many pictures :func:`with_scores` renders, at most.
 
     Raises:
         ValueError: these are no sharp directions.
     """
-    if held.sharpen not in ("layers", "pictures"):
-        raise ValueError("--order clean is for sharp directions: add --sharpen layers or leave --order out")
+    check_order("clean", held.sharpen)
     return 0 if held.has_order else (1 + len(held)) * SAMPLES
 
 
@@ -151,7 +160,7 @@ def _seen(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     about = repr((digest, rows, STEP)).encode() + basis.astype(np.float32).tobytes()
-    file = None if folder is None else folder / f".sharpening-{hashlib.sha256(about).hexdigest()[:12]}.npz"
+    file = None if folder is None else folder / f".changes-in-cells-{hashlib.sha256(about).hexdigest()[:12]}.npz"
     return picture_grams(G, basis, rows, SAMPLES, advance=advance, file=file)
 
 

@@ -91,7 +91,6 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
     place = "Z" if directions.space == "z" else Label.of(directions.label).words
     low, high = (f"{end:+.3g}" if end else "0" for end in ends)
     sized = f" ({ends[0] / entry.sigma:+.1f} to {ends[1] / entry.sigma:+.1f} sigmas)" if entry.sigma else ""
-    notes = remark_on(directions, index), directions.acts_in(index), directions.changes_alike(index)
     if entry.range == ends and entry.broken:  # measured, not typed
         sized += _BREAKS[entry.broken]
     return {
@@ -99,7 +98,7 @@ def about_direction(directions: Directions, index: int, ends: tuple[float, float
         "name": entry.name,
         "eigenvalue": "not known" if directions.origin and not entry.eigenvalue else f"{entry.eigenvalue:.4g}",
         "range": f"{low} to {high} units of {directions.space}{sized}",
-        "note": "; ".join(filter(None, notes)),
+        "note": "; ".join(filter(None, (remark_on(directions, index), directions.acts_in(index)))),
         "normalize": directions.normalize,
         "torgb": directions.torgb,
         "origin": directions.origin,

@@ -24,7 +24,7 @@ from ..directions.factorization import Factorisation, factorize_network
 from ..directions.kept import KeptDirections, adopting, files_of, known_files, sets_in
 from ..directions.layers import LayerGroup, select_layers
 from ..directions.sharp import POOL
-from ..directions.sharpening import known_groups, nothing, pictures_of, pictures_of_scores, with_scores
+from ..directions.sharpening import check_order, known_groups, nothing, pictures_of, pictures_of_scores, with_scores
 from ..networks.opening import OpenNetwork, open_network
 from ..reading.download import without_secrets
 from ..rendering.look import Look, check_label
@@ -172,6 +172,9 @@ class Session:
         if wanted.file is not None:
             groups = [KeptDirections(self._of_file(wanted.file), wanted.file, warn=self.warn)]
         else:
+            with settings_checked():
+                if wanted.keys is None:
+                    check_order(wanted.order, factorisation.sharpen)
             groups = self._factorised(factorisation, wanted, folder, known_only, reporter)
         with settings_checked():
             if wanted.edit_layers is not None:

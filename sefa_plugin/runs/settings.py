@@ -62,9 +62,9 @@ class Wanted:
 
     Attributes:
         keys: numbers (``-1`` is the weakest) and names; None takes the first ``count``.
-        count: how many are found at least, strongest first; None for all.
+        count: how many are found at least, the first in ``order``; None for all.
         file: a directions file to use instead of factorising; None factorises.
-        order: ``strength``, or ``clean`` for sharp directions: those that do one thing first; of the first ``count``.
+        order: ``strength``, or ``clean`` for sharp directions: those that do one thing first.
         edit_layers: which layers edits change, as ``layers.select_layers`` takes them; None: the factorised ones.
     """
 

@@ -201,17 +201,21 @@ def test_the_clean_ones_of_sharp_directions_come_first(run, golden, tmp_path, mo
     page = (tmp_path / "out/index.html").read_text()
     assert page.index(f'id="{stems[0]}') < page.index(f'id="{stems[1]}') and "one thing come first" in page
     entry = json.loads((tmp_path / "out/run.json").read_text())["outputs"][f"sheets/{stems[0]}.jpg"]
-    assert "same in all pictures" in entry["about"]["note"]
     command = entry["about"]["command"]
     assert f"--directions {first[0]}" in command and "--order" not in command and "clean" not in command
     run(*sheets)
-    assert {file.stem for file in (tmp_path / "out/sheets").glob("all*")} == {
-        *stems,
-        "all-sharp-dir00",
-        "all-sharp-dir01",
-    }
-    says = "add --sharpen layers or leave --order out"
-    assert says in run("sheet", *arguments, "--order", "clean", code=2).stderr
+    stems = {*stems, "all-sharp-dir00", "all-sharp-dir01"}
+    assert {file.stem for file in (tmp_path / "out/sheets").glob("all*")} == stems
+    page = (tmp_path / "out/index.html").read_text()
+    assert page.count("of its change is the same in all pictures") == len(stems)  # of kept sheets, too
+    run("sheet", *arguments, "--directions", "3", "--seeds", "1", "--order", "clean")
+    _, plain, sharp = (tmp_path / "out/index.html").read_text().split('<h2 id="layers-all')
+    assert "one thing come first" in sharp and "one thing come first" not in plain
+    for command in ("sheet", "factorize"):
+        for way in ((), ("--region", "0,0,0.5,1"), ("--space", "z")):
+            told = run(command, *arguments, *way, "--order", "clean", code=2).stderr
+            assert "only directions of --sharpen layers or pictures have the order clean" in told
+            assert "pictures to render" not in told
 
 
 @pytest.fixture

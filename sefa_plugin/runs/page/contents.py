@@ -189,10 +189,11 @@ def _directions(
         rows, origin = first.layers, first.about.get("origin")
         found_by = f"Imported: {origin}." if origin else "Found by SeFa, in closed form from the weights."
         text = f"{found_by} Edits change {'row' if len(rows) == 1 else 'rows'} {spans(rows)} of ws."
-        text += " Those that do one thing come first." if clean else ""
         cards = []
         now_of = {index: by_label.get((label, index, one.digest)) for index, one in held.items()}
-        for index in sorted(held, key=lambda index: (_clean(now_of[index]) if clean else 0, index)):
+        places = {index: now.score.place for index, now in now_of.items() if clean and now is not None and now.score}
+        text += " Those that do one thing come first." if places else ""
+        for index in sorted(held, key=lambda index: (places.get(index, math.inf), index)):
             one, now = held[index], now_of[index]
             key = label, index, one.digest
             name = one.about["name"] if now is None else now.name
@@ -203,14 +204,11 @@ def _directions(
             facts += looks.of(next(iter(one.made.values())))
             star = Star(label, index, one.digest, one.layers, now is not None and now.starred)
             anchor = f"{label}-dir{index:02d}"
-            cards.append(_card(manifest, anchor, f"Direction {index}", one.about, one.made, name, facts, star))
+            notes = one.about.get("note"), None if now is None else now.changes_alike
+            about = {**one.about, "note": "; ".join(filter(None, notes))}
+            cards.append(_card(manifest, anchor, f"Direction {index}", about, one.made, name, facts, star))
         sections.append(Section(f"layers-{label}", _section_title(label), text, cards))
     return sections, scores.matrices
-
-
-def _clean(now: Direction | None) -> float:
-    """The place of a direction in the order of clean ones; those without one are last."""
-    return math.inf if now is None or now.score is None else now.score.place
 
 
 def _section_title(label: str) -> str:

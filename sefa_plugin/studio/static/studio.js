@@ -235,7 +235,7 @@ function chip(one) {
   Object.assign(off, { type: "button", textContent: "×" });
   off.setAttribute("aria-label", `Set ${words} to 0`);
   go.addEventListener("click", async () => {
-    await pick(one.layers);
+    await pick(one.layers, one.layers === sliders.layers && sliders.clean);
     while (!sliders.rows.has(one.index) && sliders.rows.size < Math.min(sliders.total, 64)) await sliders.more();
     controls();
     sliders.rows.get(one.index)?.input.focus();
