@@ -37,6 +37,17 @@ _FIELD = {f"{field}s": field for field in ("name", "sigma", "range", "prior", "s
 Pair = Optional[tuple[float, float]]
 
 
+def known_order(order: str) -> str:
+    """An order of directions.
+
+    Raises:
+        ValueError: there is no such order.
+    """
+    if order not in ORDERS:
+        raise ValueError(f"order {order!r:.20}: choose strength or clean")
+    return order
+
+
 class Source(TypedDict):
     """The network of :class:`Directions`: its name, digest and rows of ws."""
 
@@ -443,9 +454,7 @@ class Directions:
         Raises:
             ValueError: another order, or that of clean ones is not known.
         """
-        if order not in ORDERS:
-            raise ValueError(f"order {order!r:.20}: choose strength or clean")
-        if order == "strength":
+        if known_order(order) == "strength":
             return list(range(len(self)))
         places = {index: score.place for index, score in enumerate(self.scores) if score is not None}
         if len(places) < len(self):

@@ -14,7 +14,7 @@ from ..hook import StyleLayer
 from .clean import Score, scores
 from .closed_form import stack
 from .codes import PER_DIMENSION, covariance, enough
-from .directions import Directions, Source
+from .directions import Directions, Source, known_order
 from .layers import LayerGroup, select_layers
 from .local import LEAK, local
 from .picture_grams import SAMPLES, STEP, PictureGrams, kept_changes, picture_grams
@@ -101,7 +101,7 @@ def check_order(order: str, sharpen: str) -> None:
     Raises:
         ValueError: they have not.
     """
-    if order == "clean" and sharpen not in ("layers", "pictures"):
+    if known_order(order) == "clean" and sharpen not in ("layers", "pictures"):
         raise ValueError("only directions of --sharpen layers or pictures have the order clean")
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..directions.directions import ORDERS
+from ..directions.directions import known_order
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -75,7 +75,7 @@ class Wanted:
     order: str = "strength"
 
     def __post_init__(self) -> None:
-        if self.order not in ORDERS:
-            raise SettingsError(f"order {self.order!r:.20}: choose strength or clean")
+        with settings_checked():
+            known_order(self.order)
         if self.count is not None and self.count < 1:
             raise SettingsError(f"{self.count} directions: at least 1 is needed")

@@ -10,6 +10,7 @@ from sefa_plugin.directions.clean import order, scores
 from sefa_plugin.directions.kept import keep
 from sefa_plugin.directions.picture_grams import PictureGrams
 from sefa_plugin.directions.sharpening import with_scores
+from sefa_plugin.runs.settings import Wanted
 
 
 def grams(changes: np.ndarray) -> PictureGrams:
@@ -100,5 +101,6 @@ def test_what_has_no_such_order_says_so():
         with_scores(plain, G)
     with pytest.raises(ValueError, match="order of clean ones is not known"):
         sharp.in_order("clean")
-    with pytest.raises(ValueError, match="choose strength or clean"):
-        sharp.in_order("dirty")
+    for asked in (sharp.in_order, lambda order: factorize(G, order=order), lambda order: Wanted(order=order)):
+        with pytest.raises(ValueError, match="choose strength or clean"):
+            asked("dirty")
