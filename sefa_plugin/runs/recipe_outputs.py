@@ -141,13 +141,13 @@ def _keeping_others(
         name, path, video = output.name, manifest.outdir / output.name, isinstance(output.layout, Video)
         if overwrite or not path.exists():
             return False
+        if manifest.has_begun(name):  # by a run that was killed: its record has to be completed, too
+            return False
         current = holds(path.parent, recipe) if name == NAME else manifest.is_current(name, output.settings)
         if current:
             if video:
                 reporter.say(f"{name}: is up to date, kept")
             return True
-        if manifest.has_begun(name):
-            return False
         if not video:
             raise EditingError(
                 f"{path}: is there already, and is not of this edit; type another --outdir, or --overwrite"

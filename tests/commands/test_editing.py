@@ -1,5 +1,6 @@
 """`sefa edit` and `sefa render --recipe` as a user types them."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ from sefa_plugin.commands.progress import Progress
 from sefa_plugin.rendering.edits import edit_z
 from sefa_plugin.rendering.local import Local
 from sefa_plugin.runs.recipe import Recipe
+from sefa_plugin.runs.record import Manifest
 
 TWO = ["--edit", "0=+2.5", "--edit", "coarse:1=-1"]
 
@@ -543,3 +545,24 @@ def test_each_class_has_a_folder_with_what_it_alone_makes(golden, here):
     assert not Path("none").exists()  # all are checked before the first is made
     assert sefa(*words, "--class", "1-2").exit_code == 0
     assert sorted(path.name for path in Path("sefa-out/sg2ada-cond-32").glob("class*")) == ["class1", "class2"]
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "seed0005.png", "seed0005.npz"])
+def test_an_edit_that_ends_between_a_file_and_its_record_is_completed(net, here, monkeypatch, name):
+    words, add = ("edit", "--network", net, "--seeds", "5", "--edit", "0=1", "--outdir", "out"), Manifest.add
+
+    def stopped(manifest, output, *rest, **more):
+        if output == name:
+            raise KeyboardInterrupt
+        add(manifest, output, *rest, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Manifest, "add", stopped)
+        assert sefa(*words).exit_code == 130
+    assert json.loads(Path("out/run.json").read_text())["outputs"][name]["begun"]
+    made(sefa(*words))
+    held = json.loads(Path("out/run.json").read_text())["outputs"]
+    assert name in held and not any(entry.get("begun") for entry in held.values())
+    assert all(
+        entry["sha256"] == hashlib.sha256(Path("out", file).read_bytes()).hexdigest() for file, entry in held.items()
+    )

@@ -215,7 +215,7 @@ class Campaign:
         assert hidden(folder, self.temporary) == []
         assert found.keys() == self.whole.keys()
         different = [name for name in found if found[name] != self.whole[name]]
-        assert different == [], told
+        assert different == [], (different, told)
 
     def check_whole(self, folder: Path, told: str) -> None:
         """Whatever is there under its own name is whole.
