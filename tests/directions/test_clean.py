@@ -68,7 +68,7 @@ def test_scores_are_kept_and_are_those_of_the_pictures_that_found_the_directions
 
     file = keep(bare.named(1, "turn"), tmp_path / "directions-all-sharp-pictures.safetensors")
     assert not Directions.load(file).has_order
-    keep(held, file)  # as found anew, by somebody who knows no name
+    keep(held, file)  # as found anew, without the name
     kept = Directions.load(file)
     assert kept.names[1] == "turn" and kept.scores == held.scores
     keep(bare, file)

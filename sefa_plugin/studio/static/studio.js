@@ -208,7 +208,6 @@ async function pick(group, clean = false) {
   apart.choices();
   at("more").hidden = sliders.rows.size >= Math.min(sliders.total, 64);
   controls();
-  later();
 }
 
 // --- what is shown -------------------------------------------------------------------------------
@@ -430,7 +429,6 @@ function listen() {
     await sliders.more();
     at("more").hidden = sliders.rows.size >= Math.min(sliders.total, 64);
     controls();
-    later();
   });
   on("look", "click", () => look(1));
   on("clean", "change", () => pick(sliders.layers, at("clean").firstChild.checked));
